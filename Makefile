@@ -1,0 +1,55 @@
+# seqlab: every command sets up .venv first, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+EXPERIMENT ?= reversal_bahdanau
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-all check format data reproduce-R results wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv and install the pinned dependencies
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"seqlab needs Python 3.11 or 3.12, but $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11" if not (3, 11) <= v[:2] <= (3, 12) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+train: $(READY) ## train, test and keep an experiment (EXPERIMENT=reversal_bahdanau)
+	$(BIN)/seqlab-train experiment=$(EXPERIMENT)
+
+test: $(READY) ## run the tests but for the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY) ## run all tests
+	$(BIN)/python -m pytest
+
+check: $(READY) ## check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+data: $(READY) ## download the English–French deck of sentence pairs into outputs/data
+	$(BIN)/python -m seqlab.data.download
+
+reproduce-R: $(READY) ## claim R over five seeds (ten minutes), into outputs/reference and README
+	$(BIN)/seqlab-train -m experiment=reversal_bahdanau seed=1,2,3,4,5 hydra.sweep.dir=outputs/multiruns/claim_R
+	$(BIN)/python -m seqlab.reporting.reference outputs/multiruns/claim_R outputs/reference/claim_R.json
+	$(MAKE) results
+
+results: $(READY) ## write README's results table from outputs/reference
+	$(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
+
+wheel: $(READY) ## build the wheel into dist
+	$(BIN)/python -m build --wheel
+
+clean: ## remove what is computed again by itself: caches and builds (runs stay)
+	rm -rf outputs/cache dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

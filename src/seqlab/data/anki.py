@@ -1,0 +1,115 @@
+"""Sentence pairs as published for Anki: many translations of one source, split so that none leaks."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from seqlab import paths
+from seqlab.data.text_pairs import Fit, TextPairs
+from seqlab.text.lines import read_bytes
+from seqlab.text.pairs import Pair, read_pairs
+
+DOWNLOADED = Path("outputs/data/fra-eng.zip")
+
+
+class Anki(TextPairs):
+    """Pairs of a `.txt`, `.tsv` or `.zip` file, split by source sentence.
+
+    Args:
+        path: the file; None takes the downloaded deck if it is there, else the phrasebook that ships with seqlab.
+        reverse: translate from the second column to the first.
+        max_pairs: keep that many pairs (None: all) …
+        sample: … the first of the file, or a random sample.
+        max_words: leave out pairs with more words (by white space) than this on either side.
+        split: "source" deals whole sources out at random, with all their translations; "published" holds out the
+            last fifth of the pairs in file order for validation and has no test part, as the Keras example does
+            (sources then stand on both sides).
+        val_share, test_share: shares of the sources when splitting by source.
+        seed: of the sample and of the split.
+
+    Raises:
+        ValueError: shares or counts out of range.
+        InputError: a bad file (see `read_pairs`), or nothing left to train on.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Fit,
+        path: str | Path | None = None,
+        reverse: bool = False,
+        max_pairs: int | None = None,
+        sample: Literal["first", "random"] = "first",
+        max_words: int | None = None,
+        split: Literal["source", "published"] = "source",
+        val_share: float = 0.1,
+        test_share: float = 0.1,
+        seed: int = 0,
+        **loading: Any,
+    ) -> None:
+        super().__init__(tokenizer, **loading)
+        if min(val_share, test_share) < 0 or val_share + test_share >= 1:
+            raise ValueError(f"val_share and test_share must leave some training, but are {val_share}, {test_share}")
+        for name, value in (("max_pairs", max_pairs), ("max_words", max_words)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, but is {value}")
+        if path is None:
+            path = DOWNLOADED if DOWNLOADED.is_file() else paths.phrasebook()
+        self.path = Path(path)
+        self.reverse, self.max_pairs, self.sample, self.max_words = reverse, max_pairs, sample, max_words
+        self.split, self.val_share, self.test_share, self.seed = split, val_share, test_share, seed
+
+    def describe(self) -> str:
+        if self.path == paths.phrasebook():
+            return "the small phrasebook that ships with seqlab (`make data` fetches a real deck; data.path=FILE)"
+        return f"pairs of {self.path}"
+
+    def fingerprint(self) -> dict[str, Any]:
+        settings = ("reverse", "max_pairs", "sample", "max_words", "split", "val_share", "test_share", "seed")
+        digest = hashlib.sha256(read_bytes(self.path)).hexdigest()
+        return {"sha256": digest, **{name: getattr(self, name) for name in settings}}
+
+    @functools.cached_property
+    def _file(self) -> list[Pair]:
+        pairs = read_pairs(self.path)
+        return [Pair(pair.target, pair.source) for pair in pairs] if self.reverse else pairs
+
+    def known_translations(self) -> dict[str, list[str]]:
+        """All translations that the whole file knows, whatever was kept for training."""
+        known: dict[str, list[str]] = {}
+        for pair in self._file:
+            known.setdefault(pair.source, []).append(pair.target)
+        return known
+
+    def pairs(self) -> dict[str, list[Pair]]:
+        """The pairs of each split, in file order."""
+        pairs = self._kept()
+        if self.split == "published":
+            cut = len(pairs) - len(pairs) // 5
+            return {"train": pairs[:cut], "val": pairs[cut:]}
+        sources = list(dict.fromkeys(pair.source for pair in pairs))
+        order = np.random.default_rng(self.seed).permutation(len(sources))
+        held_out = [round(share * len(sources)) for share in (self.val_share, self.test_share)]
+        names = dict.fromkeys(sources, "train")
+        for rank, i in enumerate(order[: sum(held_out)]):
+            names[sources[i]] = "val" if rank < held_out[0] else "test"
+        splits: dict[str, list[Pair]] = {"train": [], "val": [], "test": []}
+        for pair in pairs:
+            splits[names[pair.source]].append(pair)
+        return splits
+
+    def _kept(self) -> list[Pair]:
+        pairs = self._file
+        if self.max_words is not None:
+            limit = self.max_words
+            pairs = [p for p in pairs if max(len(p.source.split()), len(p.target.split())) <= limit]
+        if self.max_pairs is None or len(pairs) <= self.max_pairs:
+            return pairs
+        if self.sample == "first":
+            return pairs[: self.max_pairs]
+        rows = np.random.default_rng(self.seed).choice(len(pairs), self.max_pairs, replace=False)
+        return [pairs[row] for row in sorted(rows)]

@@ -1,0 +1,104 @@
+"""Examples in memory, and the batches made of them.
+
+Shapes: B batch, S longest source of the batch, T longest target of the batch (frames included).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from seqlab.symbols import BOS, EOS, PAD
+
+
+class Batch(NamedTuple):
+    """What a model trains on. Sources are unframed; targets run BOS … EOS; both are filled with PAD on the right.
+
+    `rows` tells which examples of the split these are; −1 marks a filler row, there only so that every process
+    has a row to work on, with a target of no tokens.
+    """
+
+    source: Int[Tensor, "B S"]
+    source_lengths: Int[Tensor, " B"]
+    target: Int[Tensor, "B T"]
+    target_lengths: Int[Tensor, " B"]
+    rows: Int[Tensor, " B"]
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(*(field.to(device) for field in self))
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Sequences of different lengths in one flat array: sequence i is `values[offsets[i]:offsets[i + 1]]`."""
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, sequences: Sequence[Sequence[int]]) -> Ragged:
+        """Packs `sequences`."""
+        lengths = [len(sequence) for sequence in sequences]
+        values = np.fromiter((i for sequence in sequences for i in sequence), dtype=np.int32, count=sum(lengths))
+        return cls(values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Length of each sequence."""
+        return np.diff(self.offsets)
+
+    def padded(self, rows: np.ndarray) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"]]:
+        """The sequences `rows`, filled with PAD on the right to the longest of them, and their lengths."""
+        starts, lengths = self.offsets[rows], self.lengths[rows]
+        steps = np.arange(max(1, lengths.max(initial=0)))
+        inside = steps < lengths[:, None]
+        values = np.where(inside, self.values[np.where(inside, starts[:, None] + steps, 0)], PAD)
+        return torch.from_numpy(values.astype(np.int64)), torch.from_numpy(lengths.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Pairs of a source and a framed target, row by row."""
+
+    source: Ragged
+    target: Ragged
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[Sequence[int], Sequence[int]]]) -> Examples:
+        """Packs pairs of source ids and *unframed* target ids; the frame BOS … EOS is added here."""
+        sources, targets = [], []
+        for source, target in pairs:
+            sources.append(source)
+            targets.append([BOS, *target, EOS])
+        return cls(Ragged.of(sources), Ragged.of(targets))
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def longest_target(self) -> int:
+        """Tokens of the longest target without its BOS: what a decoder may have to say."""
+        return int(self.target.lengths.max(initial=1)) - 1
+
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The batch of these rows. Negative rows become filler: the first example with an empty target."""
+        real = np.maximum(rows, 0)
+        source, source_lengths = self.source.padded(real)
+        target, target_lengths = self.target.padded(real)
+        filler = torch.from_numpy(rows < 0)
+        target[filler] = PAD
+        target_lengths[filler] = 0
+        return Batch(source, source_lengths, target, target_lengths, torch.from_numpy(rows.astype(np.int64)))

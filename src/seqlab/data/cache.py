@@ -1,0 +1,36 @@
+"""Computed files, kept under a key of what they were computed from."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def key_of(**settings: Any) -> str:
+    """A short hash of JSON-like settings."""
+    text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def cached(folder: Path, build: Callable[[Path], None]) -> Path:
+    """`folder`, filled by `build(temporary folder)` if it is not there yet.
+
+    The temporary folder is moved into place when it is complete: a process that is killed, or two that build the
+    same, leave no half-written folder.
+    """
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        build(temporary)
+        temporary.replace(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was first with the same content
+            raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder

@@ -1,0 +1,122 @@
+"""Which examples form a batch, in which order, and a loader that can go on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from seqlab.data.batch import Batch, Examples
+
+
+class BucketSampler:
+    """Batches of examples of similar length, so that little is padded.
+
+    Each epoch sorts all examples by their longer side, in random order among equals, cuts the line into batches and
+    shuffles those. Where the cuts fall depends on the lengths alone: every epoch has the same number of batches.
+
+    Args:
+        lengths: length of each example's longer side.
+        batch_size: examples a batch, at most.
+        batch_tokens: padded positions of the longer side a batch, at most (None: no such limit). An example longer
+            than that forms a batch by itself.
+        seed: of the order; None keeps the sorted order, as evaluation wants it.
+        among: the rows to take; None takes all.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        batch_tokens: int | None = None,
+        seed: int | None = None,
+        among: np.ndarray | None = None,
+    ) -> None:
+        self._rows = np.arange(len(lengths)) if among is None else among
+        self._lengths, self._seed = lengths, seed
+        self._cuts = _cuts(np.sort(lengths[self._rows]), batch_size, batch_tokens)
+
+    def __len__(self) -> int:
+        return len(self._cuts) + 1 if len(self._rows) else 0
+
+    def epoch(self, epoch: int) -> list[np.ndarray]:
+        """The batches of an epoch, as rows of the examples; the same for the same seed and epoch."""
+        if not len(self._rows):
+            return []
+        if self._seed is None:
+            return self._split(self._rows)
+        generator = np.random.default_rng([self._seed, epoch])
+        batches = self._split(generator.permutation(self._rows))
+        return [batches[i] for i in generator.permutation(len(batches))]
+
+    def _split(self, rows: np.ndarray) -> list[np.ndarray]:
+        return np.split(rows[np.argsort(self._lengths[rows], kind="stable")], self._cuts)
+
+
+def _cuts(lengths: np.ndarray, batch_size: int, batch_tokens: int | None) -> list[int]:
+    """Where batches begin (but the first) along sorted lengths."""
+    if batch_tokens is None:
+        return list(range(batch_size, len(lengths), batch_size))
+    cuts, start = [], 0
+    for row, length in enumerate(lengths):
+        size = row - start + 1
+        if row > start and (size > batch_size or size * length > batch_tokens):
+            cuts.append(row)
+            start = row
+    return cuts
+
+
+class BatchLoader:
+    """Iterates over the batches of a split, in memory, without worker processes; resumable within an epoch.
+
+    Lightning calls `sampler.set_epoch` before an epoch and stores `state_dict` in checkpoints. With several
+    processes each takes every `world_size`-th row of every batch, so that together they see the batches of one.
+    """
+
+    batch_sampler = None  # Lightning asks for it where there is a `sampler`
+
+    def __init__(
+        self, split: str, examples: Examples, sampler: BucketSampler, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self.split = split
+        self._examples, self._batches = examples, sampler
+        self._rank, self._world_size = rank, world_size
+        self._epoch = self._position = self._resume_at = 0
+
+    @property
+    def sampler(self) -> BatchLoader:
+        """Itself: where Lightning looks for `set_epoch`."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch whose order the next iteration follows."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        start, self._resume_at = self._resume_at, 0
+        for position, rows in enumerate(self.rows(self._epoch)[start:], start + 1):
+            self._position = position
+            yield self._examples.batch(rows)
+
+    def rows(self, epoch: int) -> list[np.ndarray]:
+        """This process's rows of every batch of an epoch."""
+        return [self._share(rows) for rows in self._batches.epoch(epoch)]
+
+    def _share(self, rows: np.ndarray) -> np.ndarray:
+        if self._world_size == 1:
+            return rows
+        own = rows[self._rank :: self._world_size]
+        return own if len(own) else np.array([-1])
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many batches of the epoch have been handed out."""
+        return {"position": self._position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues after the stored position; a finished epoch continues with a whole new one."""
+        position = state["position"]
+        self._resume_at = position if position < len(self) else 0

@@ -1,0 +1,145 @@
+"""What all datasets share: splits of examples, tokenizers, loaders."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import LightningDataModule
+
+from seqlab.data.batch import Examples
+from seqlab.data.loader import BatchLoader, BucketSampler
+from seqlab.text.tokenizers import Tokenizer
+
+SPLITS = ("train", "val", "test")
+
+
+def data_of(trainer: Any) -> SequenceData:
+    """The dataset that a trainer works on."""
+    return trainer.datamodule
+
+
+class SequenceData(LightningDataModule):
+    """Base of every dataset. A subclass fills `examples` and the two tokenizers in `load`.
+
+    Args:
+        batch_size: examples a training batch, at most.
+        batch_tokens: padded positions of the longer side a training batch, at most; None for no such limit.
+        eval_batch_size: examples a batch when measuring.
+        order_seed: of the order of training batches.
+        cache: folder for what `prepare_data` computes.
+
+    Raises:
+        ValueError: a size below 1.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        batch_tokens: int | None = None,
+        eval_batch_size: int = 256,
+        order_seed: int = 0,
+        cache: str | Path = "outputs/cache",
+    ) -> None:
+        super().__init__()
+        for name, size in [
+            ("batch_size", batch_size),
+            ("batch_tokens", batch_tokens),
+            ("eval_batch_size", eval_batch_size),
+        ]:
+            if size is not None and size < 1:
+                raise ValueError(f"{name} must be at least 1, but is {size}")
+        self.batch_size, self.batch_tokens, self.eval_batch_size = batch_size, batch_tokens, eval_batch_size
+        self.order_seed, self.cache = order_seed, Path(cache)
+        self.examples: dict[str, Examples] = {}
+        self.source_tokenizer: Tokenizer
+        self.target_tokenizer: Tokenizer
+
+    @abstractmethod
+    def load(self) -> None:
+        """Sets `examples` (by split; val and test may be missing), `source_tokenizer` and `target_tokenizer`."""
+
+    def setup(self, stage: str) -> None:
+        """Loads the splits, once, whatever the stage."""
+        if not self.examples:
+            self.load()
+
+    @property
+    def source_size(self) -> int:
+        """Number of source ids."""
+        return self.source_tokenizer.size
+
+    @property
+    def target_size(self) -> int:
+        """Number of target ids."""
+        return self.target_tokenizer.size
+
+    @property
+    def longest_target(self) -> int:
+        """The longest target of all splits, EOS included: the default limit of generation."""
+        return max(examples.longest_target for examples in self.examples.values())
+
+    @property
+    def filler(self) -> int | None:
+        """The id of a symbol that only fills up targets, if the dataset has one."""
+        return None
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that there are, in the order train, val, test."""
+        return [split for split in SPLITS if split in self.examples]
+
+    def describe(self) -> str:
+        """One line on where the examples come from."""
+        return type(self).__name__
+
+    def source_text(self, split: str, row: int) -> str:
+        """The source of an example, as text."""
+        return self.source_tokenizer.decode(self.examples[split].source[row])
+
+    def references(self, split: str, row: int) -> Sequence[str]:
+        """The acceptable targets of an example, its own first."""
+        return [self.target_tokenizer.decode(self.examples[split].target[row])]
+
+    def distinct(self, split: str) -> np.ndarray:
+        """Which rows of a split are generated from when measuring: those whose source did not stand before (n,)."""
+        return np.ones(len(self.examples[split]), dtype=bool)
+
+    def measured(self, split: str) -> np.ndarray:
+        """The rows of a split that are measured after training.
+
+        All of them, but for training examples: there an even sample, no larger than the validation split.
+        """
+        rows = np.arange(len(self.examples[split]))
+        if split == "train" and "val" in self.examples:
+            rows = rows[:: max(1, -(-len(rows) // max(1, len(self.examples["val"]))))]
+        return rows
+
+    def train_dataloader(self) -> BatchLoader:
+        """Bucketed, shuffled batches of the training split."""
+        return self._loader("train", self.batch_size, self.batch_tokens, self.order_seed)
+
+    def val_dataloader(self) -> list[BatchLoader]:
+        """The whole validation split (an empty list if there is none)."""
+        return [self._loader("val", self.eval_batch_size)] if "val" in self.examples else []
+
+    def evaluation_loader(self, split: str) -> BatchLoader:
+        """The measured rows of any split."""
+        return self._loader(split, self.eval_batch_size, among=self.measured(split))
+
+    def _loader(
+        self,
+        split: str,
+        batch_size: int,
+        batch_tokens: int | None = None,
+        seed: int | None = None,
+        among: np.ndarray | None = None,
+    ) -> BatchLoader:
+        examples = self.examples[split]
+        lengths = np.maximum(examples.source.lengths, examples.target.lengths)
+        sampler = BucketSampler(lengths, batch_size, batch_tokens, seed, among)
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return BatchLoader(split, examples, sampler, rank, world_size)

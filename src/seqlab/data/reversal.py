@@ -1,0 +1,127 @@
+"""Random arrays of integers and their reversals: a task whose every mistake can be read off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqlab.data.batch import Examples
+from seqlab.data.module import SPLITS, SequenceData
+from seqlab.errors import InputError
+from seqlab.text.tokenizers import IntegerTokenizer
+
+
+class Reversal(SequenceData):
+    """Source: integers `smallest` to `largest`; target: the same, last first.
+
+    Lengths are spread evenly over `min_length` to `max_length` (as far as there are that many sequences of a
+    length), and no sequence stands twice, neither in a split nor in two of them.
+
+    Args:
+        samples: number of sequences in all splits together.
+        split: shares of train, val and test.
+        val_max_length, test_max_length: longest sequences of these splits, where they shall differ from training's.
+        fill: source and target are arrays of the same fixed length, their ends filled with zeros; the zero is an
+            ordinary symbol in loss and accuracy. Otherwise lengths vary.
+        seed: of the sequences.
+
+    Raises:
+        ValueError: lengths, shares or integers that contradict each other.
+        InputError: there are not as many distinct sequences as asked for (when loading).
+    """
+
+    def __init__(
+        self,
+        smallest: int = 1,
+        largest: int = 15,
+        min_length: int = 1,
+        max_length: int = 10,
+        val_max_length: int | None = None,
+        test_max_length: int | None = None,
+        samples: int = 64_000,
+        split: Sequence[float] = (0.5, 0.25, 0.25),
+        fill: bool = False,
+        seed: int = 0,
+        **loading: Any,
+    ) -> None:
+        super().__init__(**loading)
+        self.longest = {
+            "train": max_length,
+            "val": max_length if val_max_length is None else val_max_length,
+            "test": max_length if test_max_length is None else test_max_length,
+        }
+        if not 1 <= min_length <= min(self.longest.values()):
+            raise ValueError(
+                f"min_length must be 1 to the smallest maximum ({min(self.longest.values())}), but is {min_length}"
+            )
+        if len(split) != 3 or min(split) < 0 or split[0] <= 0 or abs(sum(split) - 1) > 1e-6:
+            raise ValueError(f"split must be three shares (train, val, test) that add up to 1, but is {list(split)}")
+        self.smallest, self.largest, self.min_length = smallest, largest, min_length
+        self.samples, self.split, self.fill, self.seed = samples, tuple(split), fill, seed
+        self.source_tokenizer = self.target_tokenizer = self._tokenizer = IntegerTokenizer(
+            smallest, largest, max(self.longest.values()), fill
+        )
+
+    @property
+    def filler(self) -> int | None:
+        return self._tokenizer.filler
+
+    def describe(self) -> str:
+        return f"reversal of {self.min_length} to {max(self.longest.values())} integers {self.smallest}..{self.largest}"
+
+    def load(self) -> None:
+        """Draws every length's sequences for all splits at once, then deals them out."""
+        generator = np.random.default_rng(self.seed)
+        symbols = self.largest - self.smallest + 1
+        wanted = self._counts(symbols)
+        dealt: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
+        for length in range(self.min_length, max(self.longest.values()) + 1):
+            counts = [wanted[split].get(length, 0) for split in SPLITS]
+            drawn = distinct_sequences(generator, sum(counts), length, symbols) + self.smallest
+            for split, part in zip(SPLITS, np.split(drawn, np.cumsum(counts)[:-1]), strict=True):
+                dealt[split].extend(part)
+        self.examples = {split: self._examples(dealt[split]) for split in SPLITS if dealt[split]}
+
+    def _counts(self, symbols: int) -> dict[str, dict[int, int]]:
+        """For each split, how many sequences of each length; what a short length lacks goes to longer ones."""
+        left = {n: symbols**n for n in range(self.min_length, max(self.longest.values()) + 1)}
+        space = sum(left.values())
+        cuts = np.rint(np.cumsum(self.split) * self.samples).astype(int)
+        counts: dict[str, dict[int, int]] = {}
+        for split, total in zip(SPLITS, np.diff(cuts, prepend=0).tolist(), strict=True):
+            counts[split] = {}
+            lengths = range(self.min_length, self.longest[split] + 1)
+            for waiting, length in zip(range(len(lengths), 0, -1), lengths, strict=True):
+                counts[split][length] = min(-(-total // waiting), left[length])
+                left[length] -= counts[split][length]
+                total -= counts[split][length]
+            if total:
+                raise InputError(
+                    f"{self.samples:,} distinct sequences are asked for, but of {symbols} integers at lengths"
+                    f" {self.min_length} to {self.longest[split]} there are only {space:,}: lower data.samples"
+                )
+        return counts
+
+    def _examples(self, sequences: list[np.ndarray]) -> Examples:
+        return Examples.of((self._array(s), self._array(s[::-1])) for s in sequences)
+
+    def _array(self, sequence: np.ndarray) -> list[int]:
+        ids = self._tokenizer.ids(sequence).tolist()
+        return ids + [self.filler] * (self._tokenizer.max_length - len(ids)) if self.fill else ids
+
+
+def distinct_sequences(generator: np.random.Generator, count: int, length: int, symbols: int) -> np.ndarray:
+    """`count` different sequences of `length` numbers 0 … `symbols` − 1, in random order: (count, length).
+
+    `count` must not exceed `symbols ** length`.
+    """
+    if 2 * count > symbols**length:
+        codes = generator.permutation(symbols**length)[:count]
+        return codes[:, None] // symbols ** np.arange(length) % symbols
+    found = np.empty((0, length), dtype=np.int64)
+    while len(found) < count:
+        more = generator.integers(symbols, size=(count - len(found), length))
+        found = np.unique(np.concatenate([found, more]), axis=0)
+    return generator.permutation(found)

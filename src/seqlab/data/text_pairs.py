@@ -1,0 +1,128 @@
+"""Datasets of text pairs: tokenizers learnt from the training split, token ids cached."""
+
+from __future__ import annotations
+
+import functools
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqlab import __version__
+from seqlab.data.batch import Examples, Ragged
+from seqlab.data.cache import cached, key_of
+from seqlab.data.module import SequenceData
+from seqlab.errors import InputError
+from seqlab.text.pairs import Pair
+from seqlab.text.tokenizers import Tokenizer, from_json, to_json
+
+Fit = Callable[[Iterable[str]], Tokenizer]
+
+
+class TextPairs(SequenceData):
+    """Base of datasets of text pairs. A subclass says what its pairs are: `pairs` and `fingerprint`.
+
+    Args:
+        tokenizer: learns a tokenizer from texts, as `CharacterTokenizer.fit` does; called once a side.
+    """
+
+    def __init__(self, tokenizer: Fit, **loading: Any) -> None:
+        super().__init__(**loading)
+        self._fit = tokenizer
+        self._texts: dict[str, list[tuple[str, list[str]]]] = {}
+
+    @abstractmethod
+    def pairs(self) -> dict[str, list[Pair]]:
+        """The pairs of each split (val and test may be missing)."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything that decides what `pairs` returns, ready for JSON: the key of the cache.
+
+        By default the pairs themselves; a subclass that reads a large file gives its hash and its settings instead.
+        """
+        return {split: [(p.source, p.target) for p in pairs] for split, pairs in self.pairs().items()}
+
+    def known_translations(self) -> dict[str, list[str]]:
+        """Acceptable targets of a source beyond those of its split; none by default."""
+        return {}
+
+    def prepare_data(self) -> None:
+        """Learns the tokenizers and encodes all pairs, unless the cache has them. Idempotent."""
+        self._folder()
+
+    def load(self) -> None:
+        """Reads examples, texts and tokenizers from the cache."""
+        folder = self._folder()
+        meta = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
+        self.source_tokenizer, self.target_tokenizer = (from_json(t) for t in meta["tokenizers"])
+        self._texts = {split: [(s, refs) for s, refs in rows] for split, rows in meta["texts"].items()}
+        with np.load(folder / "ids.npz", allow_pickle=False) as ids:
+            self.examples = {
+                split: Examples(
+                    *(
+                        Ragged(ids[f"{split}/{side}/values"], ids[f"{split}/{side}/offsets"])
+                        for side in ("source", "target")
+                    )
+                )
+                for split in self._texts
+            }
+
+    def _folder(self) -> Path:
+        key = key_of(version=__version__, data=self.fingerprint(), tokenizer=_settings(self._fit))
+        return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
+
+    def _build(self, folder: Path) -> None:
+        splits = {split: pairs for split, pairs in self.pairs().items() if pairs}
+        if "train" not in splits:
+            raise InputError(f"{self.describe()}: no training pairs are left")
+        source = self._fit([pair.source for pair in splits["train"]])
+        target = self._fit([pair.target for pair in splits["train"]])
+        arrays = {}
+        for split, pairs in splits.items():
+            examples = Examples.of((source.encode(p.source), target.encode(p.target)) for p in pairs)
+            for side, ragged in (("source", examples.source), ("target", examples.target)):
+                arrays[f"{split}/{side}/values"], arrays[f"{split}/{side}/offsets"] = (
+                    ragged.values,
+                    ragged.offsets,
+                )
+        np.savez(folder / "ids.npz", allow_pickle=False, **arrays)
+        texts = {split: _with_references(pairs, self.known_translations()) for split, pairs in splits.items()}
+        meta = {"tokenizers": [to_json(source), to_json(target)], "texts": texts}
+        (folder / "texts.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
+
+    def source_text(self, split: str, row: int) -> str:
+        return self._texts[split][row][0]
+
+    def references(self, split: str, row: int) -> Sequence[str]:
+        return self._texts[split][row][1]
+
+    def training_pairs(self) -> list[Pair]:
+        """The training split as text."""
+        return [Pair(source, references[0]) for source, references in self._texts["train"]]
+
+    def distinct(self, split: str) -> np.ndarray:
+        sources = [source for source, _ in self._texts[split]]
+        first = np.zeros(len(sources), dtype=bool)
+        first[np.unique(sources, return_index=True)[1]] = True
+        return first
+
+
+def _with_references(pairs: list[Pair], known: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+    """Each source with all its translations: its own first, then the split's, then those known besides."""
+    together: dict[str, list[str]] = {}
+    for pair in pairs:
+        together.setdefault(pair.source, []).append(pair.target)
+    return [
+        (pair.source, list(dict.fromkeys([pair.target, *together[pair.source], *known.get(pair.source, [])])))
+        for pair in pairs
+    ]
+
+
+def _settings(fit: Fit) -> dict[str, Any]:
+    """What identifies a way of learning a tokenizer: the function's name and its bound arguments."""
+    if isinstance(fit, functools.partial):
+        return {**_settings(fit.func), "arguments": {"args": list(fit.args), **fit.keywords}}
+    return {"function": f"{fit.__module__}.{fit.__qualname__}"}

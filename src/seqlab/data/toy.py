@@ -1,0 +1,38 @@
+"""A handful of integer pairs written in the configuration: for a model that shall learn one thing by heart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from seqlab.data.batch import Examples
+from seqlab.data.module import SPLITS, SequenceData
+from seqlab.text.tokenizers import IntegerTokenizer
+
+
+class IntegerPairs(SequenceData):
+    """The same few pairs in training, validation and test.
+
+    Args:
+        pairs: sources and targets as text, such as `[["1 2 3", "3 2 1"]]`.
+        smallest, largest: the integers of the vocabulary.
+
+    Raises:
+        ValueError: no pair, a pair that is not two texts, or an integer out of range.
+    """
+
+    def __init__(self, pairs: Sequence[Sequence[str]], smallest: int = 0, largest: int = 9, **loading: Any) -> None:
+        super().__init__(**loading)
+        if not pairs or any(len(pair) != 2 for pair in pairs):
+            raise ValueError(f"pairs must be a list of [source, target], but is {pairs}")
+        longest = max(len(side.split()) for pair in pairs for side in pair)
+        tokenizer = IntegerTokenizer(smallest, largest, longest)
+        self.source_tokenizer = self.target_tokenizer = tokenizer
+        self._encoded = [(tokenizer.encode(source), tokenizer.encode(target)) for source, target in pairs]
+
+    def describe(self) -> str:
+        return f"{len(self._encoded)} integer pair(s) to learn by heart"
+
+    def load(self) -> None:
+        """Every split holds every pair."""
+        self.examples = dict.fromkeys(SPLITS, Examples.of(self._encoded))

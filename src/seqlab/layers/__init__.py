@@ -1,0 +1,1 @@
+"""Parts of models: embeddings, recurrent layers, attention. Nothing here knows a whole model."""

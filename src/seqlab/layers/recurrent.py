@@ -1,0 +1,115 @@
+"""Recurrent layers: whole sequences at once, and one step at a time.
+
+B batch, T steps, I input width, D state width, L layers, G gates (LSTM 4, GRU 3).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+CellName = Literal["lstm", "gru"]
+Hidden = tuple[Tensor, ...]
+"""(h, c) of an LSTM or (h,) of a GRU, batch-first."""
+
+
+def check_cell(cell: str) -> None:
+    """Raises ValueError unless `cell` names a recurrent cell."""
+    if cell not in ("lstm", "gru"):
+        raise ValueError(f"cell must be lstm or gru, but is {cell!r}")
+
+
+class Recurrent(nn.Module):
+    """`nn.LSTM` or `nn.GRU` over padded batches, with states batch-first: each (B, L, D)."""
+
+    def __init__(self, cell: CellName, inputs: int, width: int, layers: int = 1, dropout: float = 0.0) -> None:
+        super().__init__()
+        check_cell(cell)
+        kind = nn.LSTM if cell == "lstm" else nn.GRU
+        self.rnn = kind(inputs, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "B T I"],
+        hidden: Hidden | None = None,
+        lengths: Int[Tensor, " B"] | None = None,
+    ) -> tuple[Float[Tensor, "B T D"], Hidden]:
+        """Outputs at every step, and the states after the last (the last of each row, where `lengths` are given)."""
+        start: Any = None if hidden is None else tuple(h.transpose(0, 1).contiguous() for h in hidden)
+        if start is not None and isinstance(self.rnn, nn.GRU):
+            (start,) = start
+        steps = inputs.size(1)
+        if lengths is None or bool((lengths == steps).all()):
+            outputs, end = self.rnn(inputs, start)
+        else:
+            packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            packed_outputs, end = self.rnn(packed, start)
+            outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=steps)
+        end = end if isinstance(end, tuple) else (end,)
+        return outputs, tuple(h.transpose(0, 1) for h in end)
+
+
+class LSTMCell(nn.Module):
+    """One step of a long short-term memory (Hochreiter & Schmidhuber 1997, with forget gates), as in `nn.LSTMCell`.
+
+    i, f, g, o = W x + b + U h;  c' = σ(f) c + σ(i) tanh(g);  h' = σ(o) tanh(c')
+
+    `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
+    """
+
+    gate_count, states = 4, 2
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.inputs = uniform_linear(inputs, self.gate_count * width, width)
+        self.recurrent = uniform_linear(width, self.gate_count * width, width)
+
+    def forward(self, gates: Float[Tensor, "B G*D"], hidden: Hidden) -> Hidden:
+        """The next (h, c)."""
+        h, c = hidden
+        i, f, g, o = (gates + self.recurrent(h)).chunk(4, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+
+class GRUCell(nn.Module):
+    """One step of a gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), as in `nn.GRUCell`.
+
+    r, z, n = W x + b;  r', z', n' = U h + d;  h' = (1 − σ(z + z')) tanh(n + σ(r + r') n') + σ(z + z') h
+
+    `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
+    """
+
+    gate_count, states = 3, 1
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.inputs = uniform_linear(inputs, self.gate_count * width, width)
+        self.recurrent = uniform_linear(width, self.gate_count * width, width)
+
+    def forward(self, gates: Float[Tensor, "B G*D"], hidden: Hidden) -> Hidden:
+        """The next (h,)."""
+        (h,) = hidden
+        r, z, n = gates.chunk(3, dim=-1)
+        own_r, own_z, own_n = self.recurrent(h).chunk(3, dim=-1)
+        update = torch.sigmoid(z + own_z)
+        new = torch.tanh(n + torch.sigmoid(r + own_r) * own_n)
+        return (new + update * (h - new),)
+
+
+def uniform_linear(inputs: int, outputs: int, width: int) -> nn.Linear:
+    """A linear layer drawn uniformly from ±1/√width, as torch's recurrent layers are."""
+    layer = nn.Linear(inputs, outputs)
+    for parameter in layer.parameters():
+        nn.init.uniform_(parameter, -1 / math.sqrt(width), 1 / math.sqrt(width))
+    return layer
+
+
+def padding_mask(lengths: Int[Tensor, " B"], steps: int) -> Bool[Tensor, "B T"]:
+    """True where a position lies inside its row."""
+    return torch.arange(steps, device=lengths.device) < lengths[:, None]

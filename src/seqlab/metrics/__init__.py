@@ -1,0 +1,1 @@
+"""Metrics, named by how they were computed: teacher-forced or free-running."""

@@ -1,0 +1,43 @@
+"""What can be had without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import Levenshtein
+
+from seqlab.metrics.free_running import TextMetrics
+from seqlab.text.pairs import Pair
+
+
+def nearest(queries: Sequence[str], known: Sequence[str], chunk: int = 512) -> list[int]:
+    """For each query, the index of the nearest known text by normalised Levenshtein distance (the first of equals)."""
+    found: list[int] = []
+    for start in range(0, len(queries), chunk):
+        distances: Any = process.cdist(
+            queries[start : start + chunk],
+            known,
+            scorer=Levenshtein.normalized_distance,
+            dtype=np.float32,
+            workers=-1,
+        )
+        found.extend(distances.argmin(axis=1).tolist())
+    return found
+
+
+def copy_nearest(
+    training: Sequence[Pair], sources: Sequence[str], references: Sequence[Sequence[str]]
+) -> dict[str, float]:
+    """BLEU and chrF of answering each source with the translation of the nearest training source.
+
+    What a model scores above this it did not get by memory alone.
+    """
+    if not sources:
+        return {}
+    outputs = [training[i].target for i in nearest(sources, [pair.source for pair in training])]
+    metrics = TextMetrics()
+    metrics.update(outputs, references, [output in own for output, own in zip(outputs, references, strict=True)])
+    return {f"copy_nearest/{name}": value for name, value in metrics.compute().items()}

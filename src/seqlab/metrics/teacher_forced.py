@@ -1,0 +1,59 @@
+"""Metrics of the logits that a model gives when every earlier target token is told to it.
+
+B batch, T steps, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics import Metric, MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.text import Perplexity
+
+from seqlab.symbols import PAD
+
+
+class TokenLoss(Metric):
+    """Mean cross-entropy a target token, in nats; padding does not count."""
+
+    total: Tensor
+    tokens: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("tokens", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, preds: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> None:
+        """Adds a batch."""
+        self.total = self.total + token_loss(preds, target)
+        self.tokens = self.tokens + (target != PAD).sum()
+
+    def compute(self) -> Float[Tensor, ""]:
+        """The mean."""
+        return self.total / self.tokens.clamp(min=1)
+
+
+def token_loss(logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+    """Summed cross-entropy of all target tokens that are not padding, in nats."""
+    return F.cross_entropy(logits.flatten(0, 1).float(), target.flatten(), ignore_index=PAD, reduction="sum")
+
+
+def teacher_forced(size: int, prefix: str) -> MetricCollection:
+    """Loss, perplexity and token accuracy without padding, for a vocabulary of `size`; updated with logits, targets."""
+    metrics: dict[str, Metric] = {
+        "loss": TokenLoss(),
+        "perplexity": Perplexity(ignore_index=PAD),
+        "token_accuracy": _Accuracy(size, average="micro", ignore_index=PAD),
+    }
+    return MetricCollection(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
+
+
+class _Accuracy(MulticlassAccuracy):
+    """Accuracy of the most probable class, which torchmetrics expects on axis 1."""
+
+    def update(self, preds: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> None:
+        super().update(preds.argmax(dim=-1), target)

@@ -1,0 +1,1 @@
+"""Architectures: one a file, each a LightningModule of two methods, `encode` and `decode`."""

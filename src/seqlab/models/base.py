@@ -1,0 +1,153 @@
+"""Everything that architectures share: training, measuring and generating, written over `encode` and `decode`.
+
+B batch, S source length, T target length, V target vocabulary.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float, Int
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torchmetrics import MetricCollection
+
+from seqlab.data.batch import Batch
+from seqlab.decoding import Hypotheses, Search, Step
+from seqlab.layers.state import State
+from seqlab.metrics.teacher_forced import teacher_forced, token_loss
+from seqlab.symbols import BOS, PAD
+
+MEASURED = ("train", "val", "test")
+
+
+def log_due(trainer: Any) -> bool:
+    """Whether the optimizer step under way is one that is logged."""
+    return trainer.global_step % max(1, trainer.log_every_n_steps) == 0
+
+
+class Seq2Seq(LightningModule):
+    """Base of every architecture. A subclass writes `encode` and `decode`; all the rest is here.
+
+    Training runs `decode` over all target tokens at once (teacher forcing); generation calls the same `decode` one
+    token at a time. So what is trained is what is searched.
+
+    Args:
+        source_size, target_size: number of ids of either side, the four specials included.
+    """
+
+    def __init__(self, source_size: int, target_size: int) -> None:
+        super().__init__()
+        self.source_size, self.target_size = source_size, target_size
+        self.measures = nn.ModuleDict(
+            {f"{split}_split": teacher_forced(target_size, f"{split}/teacher_forced/") for split in MEASURED}
+        )
+        self._train_loss = torch.zeros(2)  # sum over tokens, tokens
+
+    @abstractmethod
+    def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> State:
+        """Reads the sources (PAD on the right) into the state from which the decoder starts."""
+
+    @abstractmethod
+    def decode(self, tokens: Int[Tensor, "B T"], state: State) -> tuple[Float[Tensor, "B T V"], State]:
+        """Logits of the token after each of `tokens`, and the state after the last of them.
+
+        Decoding tokens together or one after another through the state gives the same logits.
+        """
+
+    def forward(
+        self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], tokens: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T V"]:
+        """Teacher-forced logits of the token after each of `tokens`."""
+        return self.decode(tokens, self.encode(source, source_lengths))[0]
+
+    @torch.inference_mode()
+    def generate(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], search: Search) -> Hypotheses:
+        """What the model says on its own, found by `search`. Call `eval()` first."""
+        start = source_lengths.new_full((len(source),), BOS)
+        return search(cast(Step, self._step), self.encode(source, source_lengths), start)
+
+    def _step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
+        logits, state = self.decode(tokens[:, None], state)
+        return logits[:, -1], state
+
+    # Training -----------------------------------------------------------------------------------------------
+
+    def configure_training(
+        self, optimizer: Callable[..., Optimizer], scheduler: Callable[..., Any] | None = None
+    ) -> None:
+        """Says how to train: `optimizer(parameters)` and `scheduler(optimizer)`, stepped after every batch.
+
+        A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run.
+        """
+        self._optimizer, self._scheduler = optimizer, scheduler
+
+    def configure_optimizers(self) -> Any:
+        """For Lightning: what `configure_training` was given."""
+        optimizer = self._optimizer(self.parameters())
+        if self._scheduler is None:
+            return optimizer
+        takes_total = "total_steps" in inspect.signature(self._scheduler).parameters
+        extra = {"total_steps": int(self.trainer.estimated_stepping_batches)} if takes_total else {}
+        scheduler = self._scheduler(optimizer, **extra)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def loss(self, batch: Batch) -> Float[Tensor, ""]:
+        """The mean loss a target token of this batch, over all processes that share it."""
+        target = batch.target[:, 1:]
+        total = token_loss(self(batch.source, batch.source_lengths, batch.target[:, :-1]), target)
+        tokens = (target != PAD).sum()
+        self._batch_loss = torch.stack([total.detach(), tokens])
+        if self.trainer.world_size > 1:
+            # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
+            tokens = self.trainer.strategy.reduce(tokens.float(), reduce_op="mean")
+        return total / tokens
+
+    def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
+        """The loss, which is also logged."""
+        loss = self.loss(batch)
+        self._train_loss = self._train_loss.to(loss.device) + self._batch_loss
+        if log_due(self.trainer):
+            self.log("train/step_loss", loss.detach(), sync_dist=self.trainer.world_size > 1)
+        return loss
+
+    def epoch_loss(self) -> Float[Tensor, ""]:
+        """Mean loss a token of the epoch so far (of this process's rows)."""
+        return self._train_loss[0] / self._train_loss[1].clamp(min=1)
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's loss over all processes."""
+        totals = self._train_loss
+        if self.trainer.world_size > 1:
+            totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
+        self.log("train/teacher_forced/loss", totals[0] / totals[1].clamp(min=1))
+        self._train_loss = torch.zeros(2, device=self.device)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the loss of a half-finished epoch."""
+        checkpoint["train_loss"] = self._train_loss.cpu()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes it up again."""
+        self._train_loss = checkpoint["train_loss"]
+
+    # Measuring ----------------------------------------------------------------------------------------------
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Teacher-forced metrics of the validation split."""
+        self._measure("val", batch)
+
+    def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
+        """Teacher-forced metrics of each split that is measured after training."""
+        self._measure(cast(Any, self.trainer.test_dataloaders)[dataloader_idx].split, batch)
+
+    def _measure(self, split: str, batch: Batch) -> None:
+        logits = self(batch.source, batch.source_lengths, batch.target[:, :-1])
+        metrics = cast(MetricCollection, self.measures[f"{split}_split"])
+        metrics.update(logits, batch.target[:, 1:])
+        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(logits), add_dataloader_idx=False)

@@ -1,0 +1,72 @@
+"""The encoder–decoder whose only link is a vector of fixed size: the encoder's final state.
+
+B batch, S source length, T target length, L layers, D width, E input width, V target vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqlab.layers.embedding import token_input
+from seqlab.layers.recurrent import CellName, Hidden, Recurrent
+from seqlab.layers.state import State
+from seqlab.models.base import Seq2Seq
+
+
+@dataclass(frozen=True)
+class FixedVectorState(State):
+    """h (and, of an LSTM, c), each (B, L, D)."""
+
+    hidden: Hidden
+
+
+class FixedVector(Seq2Seq):
+    """Sequence to sequence learning with neural networks (Sutskever et al. 2014, arXiv 1409.3215, section 2).
+
+    v = h_S, where h_t = f(x_t, h_{t−1});  s_0 = v, s_t = g(y_{t−1}, s_{t−1});  p(y_t | y_{<t}, x) = softmax(W s_t + b)
+
+    With GRU cells (Cho et al. 2014, arXiv 1406.1078) and small sizes it is the minimal encoder–decoder; with LSTM
+    cells, one-hot inputs and a character tokenizer it is the model of the Keras character-level example. Expect it to
+    be fine on short sequences and to forget on long ones: everything must pass through v.
+
+    Args:
+        width: of the state.
+        embedding: width of the token vectors; None for one-hot inputs.
+        layers: recurrent layers on either side; layer l of the encoder starts layer l of the decoder.
+        cell: "lstm" or "gru".
+        dropout: on embeddings, between layers and before the output layer.
+
+    Raises:
+        ValueError: an unknown cell.
+    """
+
+    def __init__(
+        self,
+        source_size: int,
+        target_size: int,
+        width: int = 256,
+        embedding: int | None = 128,
+        layers: int = 1,
+        cell: CellName = "lstm",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(source_size, target_size)
+        self.source_input = token_input(source_size, embedding, dropout)
+        self.target_input = token_input(target_size, embedding, dropout)
+        self.encoder = Recurrent(cell, self.source_input.width, width, layers, dropout)
+        self.decoder = Recurrent(cell, self.target_input.width, width, layers, dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, target_size)
+
+    def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> FixedVectorState:
+        _, hidden = self.encoder(self.source_input(source), lengths=source_lengths)
+        return FixedVectorState(hidden)
+
+    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+        self, tokens: Int[Tensor, "B T"], state: FixedVectorState
+    ) -> tuple[Float[Tensor, "B T V"], FixedVectorState]:
+        outputs, hidden = self.decoder(self.target_input(tokens), state.hidden)
+        return self.output(self.dropout(outputs)), FixedVectorState(hidden)

@@ -1,0 +1,16 @@
+"""Where the package's own folders are, in a checkout and in an installed wheel."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def config_dir() -> Path:
+    """The folder of Hydra configs: inside the package when installed from a wheel, else in the checkout."""
+    packaged = PACKAGE / "conf"
+    return packaged if packaged.is_dir() else PACKAGE.parents[1] / "conf"
+
+
+def phrasebook() -> Path:
+    """The small English–French phrasebook that ships with the package."""
+    return PACKAGE / "data" / "phrasebook.txt"

@@ -1,0 +1,23 @@
+"""`seqlab-predict`: what a trained model makes of new input. `python -m seqlab.predict` is the same."""
+
+from typing import Any
+
+from omegaconf import DictConfig
+
+from seqlab.cli import run_command
+
+
+def task(config: DictConfig) -> Any:
+    """Predicts as `config` says; torch is imported only here."""
+    from seqlab.training.prediction import predict
+
+    return predict(config)
+
+
+def main() -> None:
+    """The command line."""
+    run_command("predict", task)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Reading lines of text so that a bad file is named with its line and what was expected."""
+
+from pathlib import Path
+
+from seqlab.errors import InputError
+
+
+def decode_lines(data: bytes, name: str) -> list[str]:
+    """The lines of `data`, UTF-8 with or without a byte-order mark, LF or CRLF.
+
+    Raises:
+        InputError: `data` is empty, binary (holds a NUL byte) or not UTF-8; the message gives `name` and the line.
+    """
+    if not data.strip():
+        raise InputError(f"{name}: the file is empty; expected lines of text")
+    if b"\0" in data:
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise InputError(f"{name}:{line}: binary data; expected UTF-8 text")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(f"{name}:{line}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from None
+    # Only LF and CRLF end a line: str.splitlines would also cut at U+2028 and at form feeds inside a sentence.
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None

@@ -1,0 +1,1 @@
+"""A training run: building it from a config, callbacks, checkpoints, the bundle."""

@@ -1,0 +1,183 @@
+"""A trained model as a folder: all that predicting needs, and no pickle.
+
+`bundle.json` (format version, class and arguments of the model, how to search), `tokenizers.json`,
+`weights.safetensors`. It may be copied to another machine; a model of somebody's own package needs that package
+there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from seqlab import __version__
+from seqlab.data.batch import Ragged
+from seqlab.decoding import Search
+from seqlab.errors import InputError
+from seqlab.models.base import Seq2Seq
+from seqlab.text.lines import read_bytes
+from seqlab.text.tokenizers import Tokenizer, from_json, to_json
+from seqlab.training.build import build, check_arguments
+
+FORMAT = 1
+
+
+class Predictor:
+    """A trained model with its tokenizers: text in, text out."""
+
+    def __init__(self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search, max_length: int) -> None:
+        self.model, self.source_tokenizer, self.target_tokenizer = model.eval(), source, target
+        self.search, self.max_length = search, max_length
+
+    def predict(self, texts: Iterable[str], batch_size: int = 256) -> list[str]:
+        """The best output for each text.
+
+        Raises:
+            ValueError: a text that the tokenizer cannot express.
+        """
+        return [output for output, _ in self.predict_with_scores(list(texts), batch_size)]
+
+    def predict_with_scores(self, texts: Sequence[str], batch_size: int = 256) -> list[tuple[str, float]]:
+        """For each text the best output and the natural logarithm of its probability, in the order of the texts."""
+        return self.generate([self.source_tokenizer.encode(text) for text in texts], batch_size)
+
+    def generate(self, sources: Sequence[Sequence[int]], batch_size: int = 256) -> list[tuple[str, float]]:
+        """The same for sources that are encoded already; those of similar length share a batch."""
+        packed = Ragged.of(sources)
+        order = np.argsort(packed.lengths, kind="stable")
+        results: list[tuple[str, float]] = [("", 0.0)] * len(sources)
+        for rows in np.split(order, range(batch_size, len(order), batch_size)) if len(order) else []:
+            tokens, lengths = (tensor.to(self.model.device) for tensor in packed.padded(rows))
+            found = self.model.generate(tokens, lengths, self.search)
+            for row, ids, score in zip(rows.tolist(), found.tokens.tolist(), found.scores.tolist(), strict=True):
+                results[row] = (self.target_tokenizer.decode(ids), score)
+        return results
+
+
+def save(
+    folder: Path,
+    model: Seq2Seq,
+    model_config: dict[str, Any],
+    tokenizers: tuple[Tokenizer, Tokenizer],
+    search_config: dict[str, Any],
+) -> None:
+    """Writes a bundle; an existing one is replaced as a whole.
+
+    Args:
+        model_config: `_target_` and arguments of the model, its sizes among them.
+        search_config: `_target_` and arguments of the search.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        temporary.chmod(0o755)
+        save_file(
+            {name: t.contiguous() for name, t in model.state_dict().items()},
+            temporary / "weights.safetensors",
+        )
+        _write_json(temporary / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
+        content = {"format": FORMAT, "seqlab": __version__, "model": model_config, "search": search_config}
+        _write_json(temporary / "bundle.json", content)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def load(path: str | Path) -> Predictor:
+    """The model of a bundle, or of a run's folder, ready to predict on the CPU.
+
+    Raises:
+        InputError: no bundle there, one of a newer format, a broken file, or files that do not belong together.
+    """
+    folder = bundle_folder(Path(path))
+    content = _read_json(folder / "bundle.json", dict)
+    if content.get("format") != FORMAT:
+        raise InputError(f"{folder}: bundle format {content.get('format')}; this seqlab reads format {FORMAT}")
+    stored = _read_json(folder / "tokenizers.json", list)
+    try:
+        source, target = (from_json(entry) for entry in stored)
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(f"{folder / 'tokenizers.json'}: {error}") from None
+    model = _model(content["model"], folder)
+    for side, tokenizer in (("source", source), ("target", target)):
+        if tokenizer.size != (size := getattr(model, f"{side}_size")):
+            raise InputError(
+                f"{folder}: the model's {side} vocabulary is {size}, but its tokenizer's is {tokenizer.size};"
+                " the files are of different runs"
+            )
+    _load_weights(model, folder / "weights.safetensors")
+    search = content["search"]
+    return Predictor(model, source, target, _search(search, folder), search["max_length"])
+
+
+def bundle_folder(path: Path) -> Path:
+    """The bundle at `path`, or in the run folder at `path`.
+
+    Raises:
+        InputError: there is none.
+    """
+    for folder in (path, path / "bundle"):
+        if (folder / "bundle.json").is_file():
+            return folder
+    if not path.exists():
+        raise InputError(f"{path}: no such folder; expected a bundle or a run's folder")
+    raise InputError(f"{path}: no bundle.json here; expected a bundle or the folder of a finished run")
+
+
+def _model(config: dict[str, Any], folder: Path) -> Seq2Seq:
+    """The model that a bundle describes. Only an architecture is ever called: a bundle cannot name other code."""
+    arguments = dict(config)
+    module, _, name = str(arguments.pop("_target_")).rpartition(".")
+    try:
+        cls = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        raise InputError(f"{folder}: its model is {module}.{name}, which cannot be imported here") from None
+    if not (isinstance(cls, type) and issubclass(cls, Seq2Seq)):
+        raise InputError(f"{folder}: {module}.{name} is not an architecture (no Seq2Seq)")
+    check_arguments(cls, arguments, "model")
+    return cls(**arguments)
+
+
+def _search(config: dict[str, Any], folder: Path) -> Search:
+    """The search that a bundle names: one of `seqlab.decoding`, nothing else."""
+    if not str(config.get("_target_")).startswith("seqlab.decoding."):
+        raise InputError(f"{folder}: {config.get('_target_')} is not a search of seqlab.decoding")
+    return build(OmegaConf.create({**config, "_partial_": True}), "decoding")
+
+
+def _load_weights(model: Seq2Seq, path: Path) -> None:
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a readable weights file ({error})") from None
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split("\n\t")[1:2]) or str(error)
+        raise InputError(f"{path}: these weights are not of this model: {reason}") from None
+
+
+def _read_json(path: Path, kind: type) -> Any:
+    try:
+        content = json.loads(read_bytes(path))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    if not isinstance(content, kind):
+        raise InputError(f"{path}: expected a JSON {kind.__name__}, but found a {type(content).__name__}")
+    return content

@@ -1,0 +1,191 @@
+"""Checkpoints from which a run goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import callbacks as stock
+from lightning.pytorch.callbacks import Checkpoint
+
+from seqlab.errors import InputError
+
+
+class Interrupted(Exception):  # noqa: N818  # nothing went wrong
+    """Training stopped at the user's wish, after saving."""
+
+
+class RandomStates(Callback):
+    """Keeps the states of all random generators in checkpoints; Lightning itself does not.
+
+    They are restored when training starts, not when the checkpoint is read: building loaders and probing speed in
+    between draw from them.
+    """
+
+    def __init__(self) -> None:
+        self._restored: list[dict[str, Any]] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The generators' states, of each process."""
+        version, keys, *rest = np.random.get_state()
+        own = {
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all(),
+            "python": random.getstate(),
+            "numpy": [version, np.asarray(keys).tolist(), *rest],
+        }
+        if not torch.distributed.is_initialized():
+            return {"processes": [own]}
+        processes: list[Any] = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(processes, own)
+        return {"processes": processes}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Holds the states until training starts."""
+        self._restored = state_dict["processes"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts the states back; a process that was not there when they were saved keeps its own."""
+        if self._restored is None or trainer.global_rank >= len(self._restored):
+            return
+        own = self._restored[trainer.global_rank]
+        torch.set_rng_state(own["torch"])
+        if len(own["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(own["cuda"])
+        version, keys, gauss = own["python"]
+        random.setstate((version, tuple(keys), gauss))
+        name, numbers, *rest = own["numpy"]
+        np.random.set_state((name, np.array(numbers, dtype=np.uint32), *rest))
+        self._restored = None
+
+
+class EarlyStopping(stock.EarlyStopping):
+    """Lightning's early stopping, which also stays stopped when a run that it ended is resumed."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes up the stop that the checkpoint implies."""
+        if self.wait_count >= self.patience:
+            trainer.should_stop = True
+
+
+class Saver(Checkpoint):
+    """Writes `last.ckpt` as training goes and `best.ckpt` when a validation is the best so far.
+
+    It saves where nothing is lost by going on from there: after an optimizer step, and after an epoch with its
+    validation. Ctrl-C (or SIGTERM) is answered at the next such point; a second Ctrl-C stops at once.
+
+    Args:
+        folder: where the two files stand.
+        monitor: the validation metric that decides which is best.
+        mode: whether the best is its smallest ("min") or largest ("max") value.
+        every_n_steps: optimizer steps between saves within an epoch.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        monitor: str = "val/teacher_forced/loss",
+        mode: Literal["min", "max"] = "min",
+        every_n_steps: int = 500,
+    ) -> None:
+        self.folder, self.monitor, self.mode, self.every_n_steps = Path(folder), monitor, mode, every_n_steps
+        self.best: float | None = None
+        self._saved_step = -1
+        self._interrupted = False
+        self._handlers: dict[int, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up the best value."""
+        self.best = state_dict["best"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listens for Ctrl-C and SIGTERM."""
+        self._saved_step = trainer.global_step
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+        print("\nStopping after this step; once more stops at once.", flush=True)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the weights if they are the best so far."""
+        if trainer.sanity_checking or trainer.state.fn != "fit" or self.monitor not in trainer.callback_metrics:
+            return
+        value = float(trainer.callback_metrics[self.monitor])
+        sign = 1 if self.mode == "min" else -1
+        if self.best is None or sign * value < sign * self.best:
+            self.best = value
+            self._save(trainer, "best")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves when a save is due or asked for; the last batch of an epoch waits for the validation after it."""
+        if trainer.is_last_batch or trainer.global_step == self._saved_step:
+            return
+        asked = self._asked(trainer)
+        if asked or trainer.global_step % self.every_n_steps == 0:
+            self._save(trainer, "last")
+        if asked:
+            raise Interrupted
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves after every epoch."""
+        self._save(trainer, "last")
+        if self._asked(trainer):
+            raise Interrupted
+
+    def _asked(self, trainer: Trainer) -> bool:
+        """Whether any process was asked to stop."""
+        if trainer.world_size == 1:
+            return self._interrupted
+        return trainer.strategy.reduce_boolean_decision(self._interrupted, all=False)
+
+    def _save(self, trainer: Trainer, name: str) -> None:
+        """Writes beside the target and moves it into place: a kill leaves the old file or the new one."""
+        self._saved_step = trainer.global_step
+        target = self.folder / f"{name}.ckpt"
+        temporary = target.with_suffix(".tmp")
+        try:
+            trainer.save_checkpoint(temporary)
+            if trainer.is_global_zero:
+                temporary.replace(target)
+        finally:
+            if trainer.is_global_zero:
+                temporary.unlink(missing_ok=True)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Gives the signals back."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers.clear()
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's content; tensors and plain data only.
+
+    Raises:
+        InputError: the file is missing, broken, or carries code (which is not run).
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such checkpoint") from None
+    except pickle.UnpicklingError as error:
+        reason = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
+        raise InputError(f"{path}: refused, it holds more than tensors and plain data ({reason})") from None
+    except (RuntimeError, EOFError, OSError) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from None

@@ -1,0 +1,38 @@
+"""What a result was made with."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from seqlab import __version__, paths
+
+
+def environment() -> dict[str, Any]:
+    """Versions, git commit, device and threads."""
+    packages = ("torch", "lightning", "hydra-core", "torchmetrics", "numpy", "sentencepiece", "sacrebleu")
+    return {
+        "seqlab": __version__,
+        "commit": commit(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def commit() -> str | None:
+    """The commit of the checkout that seqlab runs from, with "+changes" if files differ; None outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(paths.PACKAGE), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

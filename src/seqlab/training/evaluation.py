@@ -1,0 +1,75 @@
+"""Measuring a finished run anew, with another search or on another split."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import cast
+
+from lightning.pytorch import Trainer, seed_everything
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from seqlab.data.module import SequenceData
+from seqlab.errors import InputError
+from seqlab.training import bundle
+from seqlab.training.build import build
+from seqlab.training.environment import environment
+from seqlab.training.free_running import FreeRunning
+from seqlab.training.results import metrics_table, write_json
+from seqlab.training.run import build_search, measure, plain, quiet
+
+
+def evaluate(config: DictConfig) -> None:
+    """Measures the bundle of `config.run` on `config.splits` of its data; prints and keeps `evaluation.json`.
+
+    Raises:
+        InputError: no finished run there, a split that the data does not have, or data of other vocabularies.
+    """
+    quiet()
+    folder = Path(config.run).resolve()
+    predictor = bundle.load(folder)
+    stored = _stored(folder)
+    seed_everything(stored.seed, workers=True, verbose=False)
+    with contextlib.chdir(_working_directory(folder)):
+        data: SequenceData = build(cast(DictConfig, OmegaConf.merge(stored, {"data": config.data})).data, "data")
+        data.prepare_data()
+        data.setup("test")
+    missing = [split for split in config.splits if split not in data.splits]
+    if missing:
+        raise InputError(f"splits: the data has {', '.join(data.splits)}, but not {', '.join(missing)}")
+    model = predictor.model
+    if (data.source_size, data.target_size) != (model.source_size, model.target_size):
+        raise InputError(
+            f"{folder}: the model's vocabularies are {model.source_size} and {model.target_size}, but the data's are"
+            f" {data.source_size} and {data.target_size}: is it another file than the run was trained on?"
+        )
+    free_running = FreeRunning(build_search(config, data))
+    trainer: Trainer = build(config.trainer, "trainer", callbacks=[free_running], logger=False)
+    metrics = measure(trainer, model, data, list(config.splits))
+    if trainer.is_global_zero:
+        result = {
+            "data": data.describe(),
+            "metrics": metrics,
+            "signatures": free_running.signatures,
+            "environment": environment(),
+            "settings": plain(config),
+        }
+        write_json(folder / "evaluation.json", result)
+        Console(highlight=False).print(metrics_table(metrics))
+        print(f"kept in {config.run}/evaluation.json")
+
+
+def _stored(folder: Path) -> DictConfig:
+    path = folder / ".hydra" / "config.yaml"
+    if not path.is_file():
+        raise InputError(f"{folder}: no .hydra/config.yaml; expected a run's folder (a bundle alone has no data)")
+    config = OmegaConf.load(path)
+    assert isinstance(config, DictConfig)
+    return config
+
+
+def _working_directory(folder: Path) -> Path:
+    """Where the run was started: its relative paths are meant from there."""
+    cwd = Path(OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime.cwd)
+    return cwd if cwd.is_dir() else Path.cwd()

@@ -1,0 +1,66 @@
+"""A CSV log that goes on where it stopped."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from seqlab.training.files import write_atomically
+
+
+class MetricsFile(Logger):
+    """Writes `metrics.csv` into `folder`: a row each time something is logged, empty where it was not.
+
+    Lightning's own CSV logger deletes the file when a run is resumed, and rewrites it in place when a column comes
+    along; this one does neither.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self._columns: list[str] = []
+        self._rows: list[dict[str, Any]] = []
+
+    @property
+    def name(self) -> str:
+        return "metrics"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the run's settings stand in `.hydra/config.yaml`."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Adds a row."""
+        row = {"step": step, **metrics}
+        self._rows.append(row)
+        if set(row) <= set(self._columns) and self.path.is_file():
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns).writerow(row)
+        else:
+            self._write()
+
+    @rank_zero_only
+    def resume(self, step: int) -> None:
+        """Takes up the file as it was before `step`; later rows will be written again."""
+        if self.path.is_file():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                self._rows = [row for row in csv.DictReader(file) if int(row["step"]) < step]
+            self._write()
+
+    def _write(self) -> None:
+        self._columns = list(dict.fromkeys(["step", "epoch", *(name for row in self._rows for name in row)]))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self._columns)
+        writer.writeheader()
+        writer.writerows(self._rows)
+        write_atomically(self.path, text.getvalue())

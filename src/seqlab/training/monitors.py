@@ -1,0 +1,108 @@
+"""Watching a run: gradient norms, losses that are not finite, and what lies ahead before it starts."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.optim import Optimizer
+
+from seqlab.data.batch import Batch
+from seqlab.data.module import data_of
+from seqlab.errors import RunError
+from seqlab.models.base import log_due
+
+
+class GradientWatch(Callback):
+    """Logs the norm of the gradient, and stops the run when the loss is not a finite number."""
+
+    def __init__(self) -> None:
+        self._norm: Tensor | None = None
+        self._batch: Batch | None = None
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
+        """Remembers the batch."""
+        self._batch = batch
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Stops, before anything is spoilt, if the loss is not finite.
+
+        Raises:
+            RunError: it is not; the message names the step, the examples and the gradient norm of the step before.
+        """
+        if torch.isfinite(loss):
+            return
+        assert self._batch is not None
+        rows = [row for row in self._batch.rows.tolist() if row >= 0]
+        shown = ", ".join(map(str, rows[:16])) + (f" and {len(rows) - 16} more" if len(rows) > 16 else "")
+        norm = "none, it is the first" if self._norm is None else f"{float(self._norm):.4g}"
+        raise RunError(
+            f"the loss is {float(loss)} at step {trainer.global_step} (epoch {trainer.current_epoch}), on training"
+            f" examples {shown}; gradient norm of the step before: {norm}."
+            " Lower optimizer.lr, or set trainer.gradient_clip_val=1.0"
+        )
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
+        """Measures the norm before clipping."""
+        gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+        self._norm = torch.nn.utils.get_total_norm(gradients)
+        if log_due(trainer):
+            pl_module.log("train/gradient_norm", self._norm)
+
+
+class Outlook(Callback):
+    """Prints, before training, what there is to do: parameters, examples, steps and about how long they take."""
+
+    PROBES = 3
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Times a few steps that leave no trace, on every process alike, and prints on the first."""
+        data = data_of(trainer)
+        seconds = self._probe(trainer, pl_module)
+        if not trainer.is_global_zero:
+            return
+        parameters = sum(p.numel() for p in pl_module.parameters() if p.requires_grad)
+        examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
+        steps = int(trainer.estimated_stepping_batches) if math.isfinite(trainer.estimated_stepping_batches) else None
+        left = (steps - trainer.global_step) if steps else 0
+        print(f"data        {data.describe()}")
+        print(f"model       {type(pl_module).__name__}, {parameters:,} parameters, on {pl_module.device}")
+        print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")
+        print(f"steps       {steps:,}" + (f", {left:,} of them left" if trainer.global_step else ""))
+        print(f"time        about {duration(left * seconds)} of training, measuring not counted", flush=True)
+
+    def _probe(self, trainer: Trainer, pl_module: Any) -> float:
+        """Median seconds of forward and backward on batches from the middle of the training split's lengths."""
+        data = data_of(trainer)
+        batches = data.train_dataloader()
+        rows = batches.rows(0)
+        rows.sort(key=lambda one: float(data.examples["train"].target.lengths[one].mean()))
+        batch = data.examples["train"].batch(rows[len(rows) // 2]).to(pl_module.device)
+        buffers = {name: buffer.clone() for name, buffer in pl_module.named_buffers()}
+        times = []
+        devices = [pl_module.device] if pl_module.device.type == "cuda" else []
+        with torch.random.fork_rng(devices), trainer.precision_plugin.train_step_context():
+            for _ in range(self.PROBES):
+                start = time.perf_counter()
+                loss = pl_module.loss(batch)
+                loss.backward()
+                loss.item()  # waits for the device
+                times.append(time.perf_counter() - start)
+        pl_module.zero_grad(set_to_none=True)
+        for name, buffer in pl_module.named_buffers():
+            buffer.copy_(buffers[name])
+        return sorted(times)[self.PROBES // 2]
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it: "42 s", "3 min 20 s", "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 1 else "a second"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,112 @@
+"""Predicting for lines of text: a file, a folder of files, or standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from seqlab.errors import InputError
+from seqlab.text.lines import decode_lines, read_bytes
+from seqlab.text.tokenizers import matches_one
+from seqlab.training import bundle
+from seqlab.training.build import build
+from seqlab.training.files import write_atomically
+from seqlab.training.results import escaped
+
+FORMATS = ("tsv", "jsonl")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One input: where it stands, the source, and the target if one is given."""
+
+    where: str
+    source: str
+    target: str | None
+
+
+def predict(config: DictConfig) -> None:
+    """Writes a line for each line of `config.input`, in its order: input, prediction, score and, of inputs with a
+    target, whether the prediction matches it. Everything is read and checked before anything is written.
+
+    Raises:
+        InputError: no model there, or an input that cannot be read or expressed; names the file and the line.
+    """
+    if config.format not in FORMATS:
+        raise InputError(f"format must be one of {', '.join(FORMATS)}, but is {config.format!r}")
+    if not isinstance(config.batch_size, int) or config.batch_size < 1:
+        raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
+    predictor = bundle.load(config.run)
+    if config.decoding is not None:
+        limit = config.decoding.max_length or predictor.max_length
+        predictor.search = build(config.decoding, "decoding", max_length=limit)
+    lines = list(read_lines(str(config.input)))
+    sources = [_encoded(line, predictor) for line in lines]
+    outputs = predictor.generate(sources, config.batch_size)
+    rows = [_row(line, *output, predictor, config.format) for line, output in zip(lines, outputs, strict=True)]
+    text = "".join(f"{row}\n" for row in rows)
+    if config.output == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        write_atomically(Path(config.output), text)
+        print(f"{len(rows)} predictions written to {config.output}", file=sys.stderr)
+
+
+def read_lines(location: str) -> Iterator[Line]:
+    """The lines of a file, of every file of a folder (by name, hidden ones left out), or of standard input ("-").
+
+    Raises:
+        InputError: nothing to read there, a file that is empty, binary or not UTF-8, or a line that is empty.
+    """
+    if location == "-":
+        yield from _parsed(sys.stdin.buffer.read(), "standard input")
+        return
+    path = Path(location)
+    files = [path]
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
+        if not files:
+            raise InputError(f"{path}: no files in this folder; expected lines of source[<TAB>target]")
+    for file in files:
+        yield from _parsed(read_bytes(file), str(file))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _parsed(data: bytes, name: str) -> Iterator[Line]:
+    for number, text in enumerate(decode_lines(data, name), 1):
+        columns = [column.strip() for column in unicodedata.normalize("NFC", text).split("\t")]
+        where = f"{name}:{number}"
+        if not columns[0]:
+            raise InputError(f"{where}: the line has no source; expected source[<TAB>target]")
+        if len(columns) > 3:
+            raise InputError(f"{where}: {len(columns)} columns; expected source[<TAB>target[<TAB>attribution]]")
+        yield Line(where, columns[0], columns[1] if len(columns) > 1 and columns[1] else None)
+
+
+def _encoded(line: Line, predictor: bundle.Predictor) -> list[int]:
+    try:
+        ids = predictor.source_tokenizer.encode(line.source)
+        if line.target is not None:
+            predictor.target_tokenizer.encode(line.target)
+    except ValueError as error:
+        raise InputError(f"{line.where}: {error}") from None
+    return ids
+
+
+def _row(line: Line, output: str, score: float, predictor: bundle.Predictor, form: str) -> str:
+    match = None if line.target is None else matches_one(predictor.target_tokenizer, output, [line.target])
+    if form == "jsonl":
+        fields = {"input": line.source, "prediction": output, "score": score}
+        return json.dumps(fields if match is None else {**fields, "match": match}, ensure_ascii=False)
+    columns = [escaped(line.source), escaped(output), f"{score:.4f}"]
+    return "\t".join(columns if match is None else [*columns, str(match).lower()])

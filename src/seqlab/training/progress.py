@@ -1,0 +1,74 @@
+"""What a run shows while it goes on."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, cast
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+from seqlab.models.base import Seq2Seq
+
+
+class Progress(TQDMProgressBar):
+    """A bar over the batches where there is a terminal, and one line an epoch wherever the output goes.
+
+    Args:
+        every_n_steps: print the loss every so many optimizer steps instead of a line an epoch (None: a line an
+            epoch), for runs whose epochs are tiny.
+    """
+
+    def __init__(self, every_n_steps: int | None = None) -> None:
+        super().__init__(refresh_rate=10 if sys.stderr.isatty() else 0, leave=False)
+        self.every_n_steps = every_n_steps
+        self._started = 0.0
+        self._last_printed = -1
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """The loss so far, beside the bar."""
+        return {"loss": f"{float(cast(Seq2Seq, pl_module).epoch_loss()):.4f}"}
+
+    def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
+        """Notes the time."""
+        self._started = time.perf_counter()
+        super().on_train_epoch_start(trainer, *args)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Prints the step's loss if it is due."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        step = trainer.global_step
+        if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last_printed:
+            self._last_printed = step
+            self._line(trainer, f"step {step:>6}  loss {float(outputs['loss']):.6f}")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prints the epoch's line."""
+        super().on_train_epoch_end(trainer, pl_module)
+        if self.every_n_steps:
+            return
+        epochs = f"/{trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
+        parts = [
+            f"epoch {trainer.current_epoch + 1:>3}{epochs}",
+            f"train loss {float(cast(Seq2Seq, pl_module).epoch_loss()):.4f}",
+        ]
+        shown = {
+            "val/teacher_forced/loss": "val loss {:.4f}",
+            "val/free_running/token_accuracy": "token accuracy {:.2%}",
+            "val/free_running/exact_match": "exact match {:.2%}",
+            "val/free_running/chrf": "chrF {:.1f}",
+        }
+        values = trainer.callback_metrics
+        parts += [text.format(float(values[name])) for name, text in shown.items() if name in values]
+        self._line(trainer, "  ".join([*parts, f"{time.perf_counter() - self._started:.1f} s"]))
+
+    def _line(self, trainer: Trainer, text: str) -> None:
+        if not trainer.is_global_zero:
+            return
+        if self.is_enabled:
+            self.print(text)
+        else:
+            print(text, flush=True)

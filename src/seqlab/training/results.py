@@ -1,0 +1,74 @@
+"""Results as files and on the screen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from seqlab.training.files import write_atomically
+
+PERCENT = {"token_accuracy", "token_accuracy_with_filler", "exact_match"}
+
+
+def nested(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
+    """`{"val/teacher_forced/loss": x}` as `{"val": {"teacher_forced/loss": x}}`."""
+    result: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        split, _, rest = name.partition("/")
+        result.setdefault(split, {})[rest] = value
+    return result
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes readable JSON, whole or not at all."""
+    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def predictions_table(predictions: Sequence[Any]) -> str:
+    """Predictions as TSV with a header, in the order of the split."""
+    lines = ["source\tprediction\treference\tscore\tmatch"]
+    for one in predictions:
+        texts = (one.source, one.prediction, one.reference, f"{one.score:.4f}", str(one.match).lower())
+        lines.append("\t".join(escaped(text) for text in texts))
+    return "\n".join(lines) + "\n"
+
+
+def escaped(text: str) -> str:
+    """A field of a TSV file: tab, line ends and backslash as \\t, \\n, \\r, \\\\."""
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def print_summary(result: dict[str, Any], samples: list[dict[str, Any]], folder: Path) -> None:
+    """What came out: a table of metrics by split, some predictions, where things are and what to type next."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print()
+    console.print(metrics_table(result["metrics"]))
+    for one in samples:
+        sign = "=" if one["match"] else f"≠  {one['reference']}"
+        console.print(f"  {one['source']}  →  {one['prediction']}  {sign}", markup=False)
+    epochs, steps = result["epochs"], result["steps"]
+    console.print(f"\n{epochs} epochs, {steps:,} steps in {result['seconds']['fit']:.1f} s; measured the", end=" ")
+    console.print(f"{result['weights']} weights in {result['seconds']['measure']:.1f} s; kept in {folder}")
+    console.print(f"predict with    seqlab-predict run={folder} input=FILE", markup=False)
+
+
+def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
+    """A row a metric, a column a split."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric")
+    for split in metrics:
+        table.add_column(split, justify="right")
+    for name in dict.fromkeys(name for values in metrics.values() for name in values):
+        table.add_row(name, *(_number(name, values.get(name)) for values in metrics.values()))
+    return table
+
+
+def _number(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2%}" if name.rpartition("/")[2] in PERCENT else f"{value:.4f}"

@@ -1,0 +1,205 @@
+"""A training run from beginning to end, and the measuring of a finished one."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch import Trainer, seed_everything
+from omegaconf import DictConfig, OmegaConf
+
+from seqlab.data.module import SequenceData
+from seqlab.data.text_pairs import TextPairs
+from seqlab.decoding import Search
+from seqlab.errors import InputError, RunError
+from seqlab.metrics.baselines import copy_nearest
+from seqlab.models.base import Seq2Seq
+from seqlab.training import bundle
+from seqlab.training.build import build, build_each
+from seqlab.training.checkpoints import Interrupted, Saver, read_checkpoint
+from seqlab.training.environment import environment
+from seqlab.training.files import write_atomically
+from seqlab.training.free_running import FreeRunning
+from seqlab.training.loggers import MetricsFile
+from seqlab.training.results import nested, predictions_table, print_summary, write_json
+
+UNUSABLE = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
+
+
+def train(config: DictConfig) -> float | None:
+    """Trains, measures and keeps a model as `config` says.
+
+    Returns:
+        The monitored validation metric at its best (None without a validation split).
+
+    Raises:
+        InputError: settings or data that cannot be used.
+        RunError: the run cannot go on (loss not finite, out of memory).
+    """
+    quiet()
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    try:
+        return _train(config, folder)
+    except Interrupted:
+        raise RunError(f"stopped; go on with: seqlab-train resume={_shown(folder)}") from None
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(config, error) from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):
+            raise _out_of_memory(config, error) from error
+        raise
+    except OSError as error:
+        if error.errno in UNUSABLE:
+            raise InputError(f"{error.filename or folder}: {error.strerror}") from error
+        raise
+
+
+def _train(config: DictConfig, folder: Path) -> float | None:
+    started = time.perf_counter()
+    checkpoint = resumed_checkpoint(config, folder)
+    seed_everything(config.seed, workers=True, verbose=False)
+
+    data: SequenceData = build(config.data, "data")
+    data.prepare_data()
+    data.setup("fit")
+    model: Seq2Seq = build(config.model, "model", source_size=data.source_size, target_size=data.target_size)
+    optimizer = build(config.optimizer, "optimizer")
+    model.configure_training(optimizer, build(config.scheduler, "scheduler") if config.scheduler else None)
+    search = build_search(config, data)
+    callbacks = build_each(config.callbacks, "callbacks")
+    callbacks["free_running"] = FreeRunning(search, **config.free_running)
+    loggers = list(build_each(config.logger, "logger").values())
+    trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks.values()), logger=loggers)
+    saver = cast(Saver, trainer.checkpoint_callback)
+
+    if trainer.is_global_zero:
+        print(f"run         {_shown(folder)}", flush=True)
+    if checkpoint is not None:
+        step = read_checkpoint(checkpoint)["global_step"]
+        for logger in loggers:
+            if isinstance(logger, MetricsFile):
+                logger.resume(step)
+    trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+    fitted = time.perf_counter()
+
+    weights = saver.folder / f"{config.weights}.ckpt"
+    if not weights.is_file():  # nothing was validated, so there is no best
+        weights = saver.folder / "last.ckpt"
+    model.load_state_dict(read_checkpoint(weights)["state_dict"])
+    metrics = measure(trainer, model, data, data.splits)
+    if trainer.is_global_zero:
+        measured = time.perf_counter()
+        seconds = {"fit": fitted - started, "measure": measured - fitted, "all": measured - started}
+        steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, "weights": weights.stem}
+        keep(folder, config, data, model, trainer, metrics, {**steps, "seconds": seconds})
+    return saver.best
+
+
+def resumed_checkpoint(config: DictConfig, folder: Path) -> Path | None:
+    """The checkpoint to go on from, if the run is a resumed one.
+
+    Raises:
+        InputError: there is none.
+    """
+    if config.resume is None:
+        return None
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    if not checkpoint.is_file():
+        raise InputError(f"{checkpoint}: no such checkpoint; this run never saved one, so start it anew")
+    return checkpoint
+
+
+def build_search(config: DictConfig, data: SequenceData) -> Search:
+    """The search of `config.decoding`; without a `max_length` of its own it stops at the data's longest target."""
+    return build(config.decoding, "decoding", max_length=config.decoding.max_length or data.longest_target)
+
+
+def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[str]) -> dict[str, Any]:
+    """Teacher-forced and free-running metrics of each split, nested as split → kind/name → value."""
+    trainer.datamodule = data  # type: ignore[attr-defined]
+    results = trainer.test(model, [data.evaluation_loader(split) for split in splits], verbose=False)
+    metrics = nested({name: value for result in results for name, value in result.items()})
+    if isinstance(data, TextPairs):
+        for split in splits:
+            if split != "train":
+                rows = [int(row) for row in data.distinct(split).nonzero()[0]]
+                sources = [data.source_text(split, row) for row in rows]
+                references = [data.references(split, row) for row in rows]
+                metrics[split] |= copy_nearest(data.training_pairs(), sources, references)
+    return {split: metrics[split] for split in splits}
+
+
+def keep(
+    folder: Path,
+    config: DictConfig,
+    data: SequenceData,
+    model: Seq2Seq,
+    trainer: Trainer,
+    metrics: dict[str, Any],
+    facts: dict[str, Any],
+) -> None:
+    """Writes the bundle, `predictions.tsv` and, last of all, `result.json`; prints the summary."""
+    model_config = plain(config.model, resolve=True) | {
+        "source_size": data.source_size,
+        "target_size": data.target_size,
+    }
+    search_config = plain(config.decoding, resolve=True) | {
+        "max_length": config.decoding.max_length or data.longest_target
+    }
+    search_config.pop("_partial_")
+    tokenizers = (data.source_tokenizer, data.target_tokenizer)
+    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config)
+
+    free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
+    shown = data.splits[-1]
+    write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
+    result = {
+        "name": config.name,
+        "seed": config.seed,
+        "data": data.describe(),
+        "examples": {split: len(data.examples[split]) for split in data.splits},
+        "measured": {split: len(data.measured(split)) for split in data.splits},
+        "parameters": sum(p.numel() for p in model.parameters()),
+        **facts,
+        "precision": str(trainer.precision),
+        "environment": environment(),
+        "signatures": free_running.signatures,
+        "metrics": metrics,
+        "settings": plain(config),
+    }
+    write_json(folder / "result.json", result)
+    print_summary(result, [asdict(one) for one in free_running.predictions[shown][:5]], _shown(folder))
+
+
+def quiet() -> None:
+    """Leaves Lightning's advice out of the output; its errors stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", module="torchmetrics")
+    warnings.filterwarnings("ignore", message=".*compute.*method of metric.*")
+
+
+def plain(config: DictConfig, resolve: bool = False) -> dict[str, Any]:
+    """Settings as plain data; unresolved they name no folder of this machine."""
+    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=resolve))
+
+
+def _out_of_memory(config: DictConfig, error: BaseException) -> RunError:
+    return RunError(
+        f"out of memory: lower data.batch_size ({config.data.get('batch_size')}),"
+        f" data.eval_batch_size ({config.data.get('eval_batch_size')}) or the model's width"
+        f" ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+    )
+
+
+def _shown(folder: Path) -> Path:
+    """A folder as the user would type it: relative where it lies below the working directory."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
