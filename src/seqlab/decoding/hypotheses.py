@@ -5,20 +5,22 @@ B rows, V vocabulary, L longest output.
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 
+@runtime_checkable
 class Selectable(Protocol):
     """A decoder's state, of which a search knows only that its rows can be chosen and reordered."""
 
-    def select(self, rows: Int[Tensor, " R"]) -> Self:
+    def select(self, rows: Int[Tensor, " R"]) -> Selectable:
         """The state of these rows, in this order."""
         ...
 
 
+@runtime_checkable
 class Step(Protocol):
     """One step of a decoder: the tokens chosen last, and the state, give logits and the next state."""
 
@@ -38,6 +40,7 @@ class Hypotheses(NamedTuple):
     scores: Float[Tensor, " B"]
 
 
+@runtime_checkable
 class Search(Protocol):
     """A way to find good outputs, ready to be called on a batch."""
 

@@ -1,6 +1,6 @@
 """Recurrent layers: whole sequences at once, and one step at a time.
 
-B batch, T steps, I input width, D state width, L layers, G gates (LSTM 4, GRU 3).
+B batch, T steps, I input width, D state width, L layers, GD gates together (LSTM 4 D, GRU 3 D).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class LSTMCell(nn.Module):
         self.inputs = uniform_linear(inputs, self.gate_count * width, width)
         self.recurrent = uniform_linear(width, self.gate_count * width, width)
 
-    def forward(self, gates: Float[Tensor, "B G*D"], hidden: Hidden) -> Hidden:
+    def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
         """The next (h, c)."""
         h, c = hidden
         i, f, g, o = (gates + self.recurrent(h)).chunk(4, dim=-1)
@@ -92,7 +92,7 @@ class GRUCell(nn.Module):
         self.inputs = uniform_linear(inputs, self.gate_count * width, width)
         self.recurrent = uniform_linear(width, self.gate_count * width, width)
 
-    def forward(self, gates: Float[Tensor, "B G*D"], hidden: Hidden) -> Hidden:
+    def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
         """The next (h,)."""
         (h,) = hidden
         r, z, n = gates.chunk(3, dim=-1)

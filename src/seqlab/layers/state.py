@@ -6,7 +6,7 @@ B rows, D width.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -20,7 +20,7 @@ class State:
     A field is a tensor, a tuple of such, another State, or None.
     """
 
-    def select(self, rows: Int[Tensor, " R"]) -> Self:
+    def select(self, rows: Int[Tensor, " R"]) -> State:
         """The state of these rows, in this order; a row may stand several times (beams) or not at all (finished)."""
         fields = {field.name: _select(getattr(self, field.name), rows) for field in dataclasses.fields(self)}
         return dataclasses.replace(self, **fields)

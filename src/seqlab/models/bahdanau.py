@@ -1,6 +1,6 @@
 """The encoder–decoder that looks back: additive attention over the encoder's states at every step.
 
-B batch, S source length, T target length, D width, E input width, A attention width, G gates, V target vocabulary.
+B batch, S source length, T target length, D width, E input width, A attention width, GD gates together, V target vocabulary.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Bahdanau(Seq2Seq):
         logits = self._logits(torch.stack(outputs, 1), embedded, torch.stack(contexts, 1))
         return logits, replace(state, hidden=hidden, context=context)
 
-    def _input_gates(self, embedded: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T G*D"], Float[Tensor, "G*D D"]]:
+    def _input_gates(self, embedded: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD D"]]:
         """The cell's input gates as far as tokens decide them, for all steps at once, and the context's weight.
 
         In the order "after" the projection P and the cell's input weight W follow each other with nothing between:

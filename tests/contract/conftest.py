@@ -1,0 +1,69 @@
+"""The architectures that the contract holds for: every file of conf/model, in small, and their variants."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from support import ROOT
+from omegaconf import OmegaConf
+
+from seqlab.data.batch import Examples
+from seqlab.training.build import build
+
+SMALL = {"width": 13, "embedding": 7}
+VARIANTS = {
+    "gru": {},
+    "lstm": {"layers": 2},
+    "lstm-one-hot": {"embedding": None},
+    "bahdanau": {"cell": "lstm", "attention": 11},
+    "bahdanau-gru": {"cell": "gru"},
+    "bahdanau-after": {"order": "after"},
+    "bahdanau-after-gru": {"order": "after", "cell": "gru"},
+}
+SOURCE_SIZE, TARGET_SIZE = 17, 19
+
+
+@functools.cache
+def config(name):
+    return OmegaConf.merge(OmegaConf.load(ROOT / f"conf/model/{name.split('-')[0]}.yaml"), SMALL, VARIANTS[name])
+
+
+@pytest.fixture
+def architectures():
+    """The names of all that is tested."""
+    return list(VARIANTS)
+
+
+@pytest.fixture(params=VARIANTS)
+def model_config(request):
+    """The config of an architecture, without its sizes."""
+    return config(request.param)
+
+
+@pytest.fixture
+def model(model_config):
+    """An architecture with random weights of a scale at which every part matters."""
+    torch.manual_seed(5)
+    model = build(model_config, "model", source_size=SOURCE_SIZE, target_size=TARGET_SIZE).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.uniform_(-0.7, 0.7)
+    return model
+
+
+@pytest.fixture
+def examples():
+    """Eleven random pairs of different lengths, 1 among them."""
+    generator = np.random.default_rng(3)
+
+    def draw(size, longest):
+        return generator.integers(4, size, generator.integers(1, longest + 1)).tolist()
+
+    pairs = [(draw(SOURCE_SIZE, 5), draw(TARGET_SIZE, 7)) for _ in range(9)]
+    return Examples.of([*pairs, ([9], [8]), ([4, 5, 6], [7])])
+
+
+@pytest.fixture
+def batch(examples):
+    return examples.batch(np.arange(len(examples)))

@@ -1,0 +1,142 @@
+"""What every architecture must do, whatever is inside it."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from support import ROOT
+from torch.nn import functional as F
+
+from seqlab.data.batch import Batch
+from seqlab.decoding import greedy
+from seqlab.metrics.teacher_forced import token_loss
+from seqlab.symbols import BOS, EOS, PAD
+from seqlab.text.tokenizers import CharacterTokenizer
+from seqlab.training import bundle
+
+TOLERANCE = {"rtol": 0, "atol": 2e-6}
+
+
+def test_the_contract_holds_for_every_architecture(architectures):
+    configs = {path.stem for path in (ROOT / "conf/model").glob("*.yaml")}
+    assert configs == {name.split("-")[0] for name in architectures}
+
+
+def logits_of(model, batch):
+    return model(batch.source, batch.source_lengths, batch.target[:, :-1])
+
+
+def real(batch):
+    return batch.target[:, 1:] != PAD
+
+
+def test_one_step_lowers_the_loss_on_a_repeated_batch(model, batch):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    before = token_loss(logits_of(model, batch), batch.target[:, 1:]) / real(batch).sum()
+    before.backward()
+    optimizer.step()
+    after = token_loss(logits_of(model, batch), batch.target[:, 1:]) / real(batch).sum()
+    assert after < before
+
+
+def test_gradients_reach_every_parameter(model, batch):
+    token_loss(logits_of(model, batch), batch.target[:, 1:]).backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
+
+
+def test_extra_padding_leaves_logits_unchanged(model, batch):
+    wider = batch._replace(source=F.pad(batch.source, (0, 3), value=PAD), target=F.pad(batch.target, (0, 2), value=PAD))
+    together, padded = logits_of(model, batch), logits_of(model, wider)[:, : batch.target.size(1) - 1]
+    torch.testing.assert_close(padded[real(batch)], together[real(batch)], **TOLERANCE)
+
+
+def test_a_row_alone_gives_its_logits_of_the_batch(model, examples, batch):
+    together = logits_of(model, batch)
+    for row in range(len(examples)):
+        alone = logits_of(model, examples.batch(np.array([row])))
+        torch.testing.assert_close(together[row, : alone.size(1)], alone[0], **TOLERANCE)
+
+
+def test_a_later_target_leaves_earlier_logits_unchanged(model, batch):
+    cut = 3
+    changed = batch.target.clone()
+    changed[:, cut:] = 5
+    before, after = logits_of(model, batch), logits_of(model, batch._replace(target=changed))
+    torch.testing.assert_close(after[:, :cut], before[:, :cut], **TOLERANCE)
+    assert not torch.allclose(after[:, cut:], before[:, cut:])
+
+
+def test_the_source_matters(model, batch):
+    other = batch._replace(source=batch.source.flip(0), source_lengths=batch.source_lengths.flip(0))
+    assert not torch.allclose(logits_of(model, other), logits_of(model, batch))
+
+
+def test_stepwise_logits_equal_teacher_forced_logits(model, batch):
+    state = model.encode(batch.source, batch.source_lengths)
+    tokens = batch.target[:, :-1]
+    together, _ = model.decode(tokens, state)
+    steps = []
+    for position in range(tokens.size(1)):
+        logits, state = model.decode(tokens[:, position : position + 1], state)
+        steps.append(logits)
+    torch.testing.assert_close(torch.cat(steps, 1), together, **TOLERANCE)
+
+
+def test_decoding_goes_on_from_the_state_of_a_prefix(model, batch):
+    tokens = batch.target[:, :-1]
+    state = model.encode(batch.source, batch.source_lengths)
+    together, _ = model.decode(tokens, state)
+    _, middle = model.decode(tokens[:, :2], state)
+    rest, _ = model.decode(tokens[:, 2:], middle)
+    torch.testing.assert_close(rest, together[:, 2:], **TOLERANCE)
+
+
+def test_select_reorders_and_repeats_rows(model, batch):
+    rows = torch.tensor([7, 2, 2, 0])
+    _, state = model.decode(batch.target[:, :2], model.encode(batch.source, batch.source_lengths))
+    all_rows, _ = model.decode(batch.target[:, 2:4], state)
+    selected, _ = model.decode(batch.target[rows, 2:4], state.select(rows))
+    torch.testing.assert_close(selected, all_rows[rows], **TOLERANCE)
+
+
+@pytest.mark.parametrize(("source", "target"), [([9], [8]), ([9], [8, 7, 6]), ([9, 4, 5], [8])])
+def test_batch_1_and_length_1_work(model, source, target):
+    framed = torch.tensor([[BOS, *target, EOS]])
+    batch = Batch(
+        torch.tensor([source]), torch.tensor([len(source)]), framed, torch.tensor([framed.size(1)]), torch.tensor([0])
+    )
+    logits = logits_of(model, batch)
+    assert logits.shape == (1, len(target) + 1, model.target_size)
+    assert logits.isfinite().all()
+
+
+def test_greedy_scores_equal_teacher_forced_log_probabilities(model, batch):
+    found = model.generate(batch.source, batch.source_lengths, functools.partial(greedy, max_length=6))
+    for row, (tokens, length) in enumerate(zip(found.tokens.tolist(), found.lengths.tolist(), strict=True)):
+        said = tokens[:length]
+        framed = torch.tensor([[BOS, *said, EOS][: 6 + 1]])
+        source = batch.source[row : row + 1, : batch.source_lengths[row]]
+        logits = model(source, batch.source_lengths[row : row + 1], framed[:, :-1])
+        own = logits.log_softmax(-1).gather(-1, framed[:, 1:, None]).sum()
+        torch.testing.assert_close(found.scores[row], own, rtol=0, atol=1e-4)
+
+
+def test_the_same_seed_builds_the_same_model(model_config):
+    from seqlab.training.build import build
+
+    def weights():
+        torch.manual_seed(11)
+        return build(model_config, "model", source_size=5, target_size=7).state_dict()
+
+    first, second = weights(), weights()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_bundle_gives_the_same_model_back(model, model_config, batch, tmp_path):
+    sizes = {"source_size": model.source_size, "target_size": model.target_size}
+    alphabets = [CharacterTokenizer([chr(97 + i) for i in range(size - 4)]) for size in sizes.values()]
+    search = {"_target_": "seqlab.decoding.greedy", "max_length": 7}
+    bundle.save(tmp_path / "bundle", model, {**model_config, **sizes}, tuple(alphabets), search)
+    loaded = bundle.load(tmp_path / "bundle").model
+    assert torch.equal(logits_of(loaded, batch), logits_of(model, batch))

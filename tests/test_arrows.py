@@ -1,0 +1,43 @@
+"""Data flows one way: no room imports a higher one."""
+
+import ast
+
+import pytest
+from support import ROOT
+
+MAY_IMPORT = {
+    "text": set(),
+    "data": {"text"},
+    "layers": set(),
+    "decoding": set(),
+    "metrics": {"text"},
+    "models": {"layers", "decoding", "metrics", "data.batch"},
+    "training": {"text", "data", "layers", "decoding", "metrics", "models"},
+    "reporting": set(),
+}
+LEAVES = {"errors", "symbols", "paths", "__version__", ""}  # known to all rooms
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" if node.module == "seqlab" else node.module for alias in node.names)
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_lower_rooms(room):
+    for path in sorted((ROOT / "src/seqlab" / room).rglob("*.py")):
+        for name in imports(path):
+            top, _, inner = name.partition(".")
+            if top == "seqlab" and inner.split(".")[0] not in LEAVES | {room}:
+                allowed = MAY_IMPORT[room]
+                assert inner.split(".")[0] in allowed or inner in allowed, f"{path.name} imports {name}"
+            assert not (room == "text" and top in ("torch", "lightning")), f"{path.name} imports {name}"
+            assert not (room in ("layers", "decoding") and top == "lightning"), f"{path.name} imports {name}"
+
+
+def test_every_room_has_its_rule():
+    rooms = {path.name for path in (ROOT / "src/seqlab").iterdir() if (path / "__init__.py").is_file()}
+    assert rooms == set(MAY_IMPORT)
