@@ -23,7 +23,9 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" if node.module == "seqlab" else node.module for alias in node.names)
+            yield from (
+                f"{node.module}.{alias.name}" if node.module == "seqlab" else node.module for alias in node.names
+            )
 
 
 @pytest.mark.parametrize("room", MAY_IMPORT)

@@ -23,7 +23,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
-    code 1. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
+    code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
     """
     full = os.environ.get(FULL_ERROR, "0") not in ("", "0")
     # Hydra prints errors over several lines and exits with 1 unless this is set: then it lets them through.
@@ -58,12 +58,10 @@ class _Stopped(BaseException):
 
 
 def _exit_code(error: Exception) -> int | None:
-    if isinstance(error, RunError):
-        return 1
+    if isinstance(error, (InputError, RunError)):
+        return error.exit_code
     # An OSError up here comes from Hydra making the run's folder: the task turns its own into InputError.
-    if isinstance(error, (InputError, HydraException, OmegaConfBaseException, OSError)):
-        return 2
-    return None
+    return InputError.exit_code if isinstance(error, (HydraException, OmegaConfBaseException, OSError)) else None
 
 
 def _one_line(error: Exception) -> str:

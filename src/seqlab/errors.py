@@ -1,9 +1,19 @@
-"""The two ways in which a command stops with one line instead of a traceback."""
+"""The ways in which a command stops with one line instead of a traceback."""
 
 
 class InputError(ValueError):
     """What the user gave cannot be used: a file, a line in it, a setting. Exit code 2."""
 
+    exit_code = 2
+
 
 class RunError(RuntimeError):
     """A run that was asked for correctly cannot go on: a loss that is not finite, no memory left. Exit code 1."""
+
+    exit_code = 1
+
+
+class StoppedError(RunError):
+    """The user stopped the run (Ctrl-C, SIGTERM); it can be resumed. Exit code 130."""
+
+    exit_code = 130

@@ -26,7 +26,8 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
         InputError: there is no run in the folder.
     """
     folders = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
-    if not folders or folders[-1] in ("", "null"):
+    expanded = any(argument.startswith("hydra.run.dir=") for argument in arguments)  # a process started by DDP
+    if not folders or folders[-1] in ("", "null") or expanded:
         return arguments
     folder = Path(folders[-1]).resolve()
     stored = folder / ".hydra" / "overrides.yaml"

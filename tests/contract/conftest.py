@@ -5,8 +5,8 @@ import functools
 import numpy as np
 import pytest
 import torch
-from support import ROOT
 from omegaconf import OmegaConf
+from support import ROOT
 
 from seqlab.data.batch import Examples
 from seqlab.training.build import build

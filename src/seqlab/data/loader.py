@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -70,8 +69,7 @@ def _cuts(lengths: np.ndarray, batch_size: int, batch_tokens: int | None) -> lis
 class BatchLoader:
     """Iterates over the batches of a split, in memory, without worker processes; resumable within an epoch.
 
-    Lightning calls `sampler.set_epoch` before an epoch and stores `state_dict` in checkpoints. With several
-    processes each takes every `world_size`-th row of every batch, so that together they see the batches of one.
+    Lightning calls `sampler.set_epoch` before an epoch. With several processes each takes every `world_size`-th row of every batch, so that together they see the batches of one.
     """
 
     batch_sampler = None  # Lightning asks for it where there is a `sampler`
@@ -82,7 +80,8 @@ class BatchLoader:
         self.split = split
         self._examples, self._batches = examples, sampler
         self._rank, self._world_size = rank, world_size
-        self._epoch = self._position = self._resume_at = 0
+        self.position = 0  # batches of the epoch that have been handed out
+        self._epoch = self._resume_at = 0
 
     @property
     def sampler(self) -> BatchLoader:
@@ -99,7 +98,7 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         start, self._resume_at = self._resume_at, 0
         for position, rows in enumerate(self.rows(self._epoch)[start:], start + 1):
-            self._position = position
+            self.position = position
             yield self._examples.batch(rows)
 
     def rows(self, epoch: int) -> list[np.ndarray]:
@@ -112,11 +111,6 @@ class BatchLoader:
         own = rows[self._rank :: self._world_size]
         return own if len(own) else np.array([-1])
 
-    def state_dict(self) -> dict[str, Any]:
-        """How many batches of the epoch have been handed out."""
-        return {"position": self._position}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues after the stored position; a finished epoch continues with a whole new one."""
-        position = state["position"]
+    def resume_at(self, position: int) -> None:
+        """Begins the next iteration after `position` batches; after all of them a whole new epoch begins."""
         self._resume_at = position if position < len(self) else 0

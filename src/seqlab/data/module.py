@@ -55,6 +55,8 @@ class SequenceData(LightningDataModule):
         self.batch_size, self.batch_tokens, self.eval_batch_size = batch_size, batch_tokens, eval_batch_size
         self.order_seed, self.cache = order_seed, Path(cache)
         self.examples: dict[str, Examples] = {}
+        self._training: BatchLoader | None = None
+        self._resumed_at = 0
         self.source_tokenizer: Tokenizer
         self.target_tokenizer: Tokenizer
 
@@ -118,9 +120,28 @@ class SequenceData(LightningDataModule):
             rows = rows[:: max(1, -(-len(rows) // max(1, len(self.examples["val"]))))]
         return rows
 
-    def train_dataloader(self) -> BatchLoader:
+    def training_batches(self) -> BatchLoader:
         """Bucketed, shuffled batches of the training split."""
         return self._loader("train", self.batch_size, self.batch_tokens, self.order_seed)
+
+    def train_dataloader(self) -> BatchLoader:
+        """The training batches, from where a resumed run stopped."""
+        self._training = self.training_batches()
+        self._training.resume_at(self._resumed_at)
+        self._resumed_at = 0
+        return self._training
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far into an epoch training is.
+
+        Lightning would keep a loader's own state, but loses it when a scheduler asks for the number of steps: that
+        builds the loaders before the checkpoint is read.
+        """
+        return {"position": self._training.position if self._training else 0}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up the position for the loader that training will ask for."""
+        self._resumed_at = state_dict["position"]
 
     def val_dataloader(self) -> list[BatchLoader]:
         """The whole validation split (an empty list if there is none)."""

@@ -6,14 +6,13 @@ B batch, T steps, I input width, D state width, L layers, GD gates together (LST
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-CellName = Literal["lstm", "gru"]
 Hidden = tuple[Tensor, ...]
 """(h, c) of an LSTM or (h,) of a GRU, batch-first."""
 
@@ -27,7 +26,7 @@ def check_cell(cell: str) -> None:
 class Recurrent(nn.Module):
     """`nn.LSTM` or `nn.GRU` over padded batches, with states batch-first: each (B, L, D)."""
 
-    def __init__(self, cell: CellName, inputs: int, width: int, layers: int = 1, dropout: float = 0.0) -> None:
+    def __init__(self, cell: str, inputs: int, width: int, layers: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
         check_cell(cell)
         kind = nn.LSTM if cell == "lstm" else nn.GRU

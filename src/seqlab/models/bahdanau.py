@@ -1,12 +1,12 @@
 """The encoder–decoder that looks back: additive attention over the encoder's states at every step.
 
-B batch, S source length, T target length, D width, E input width, A attention width, GD gates together, V target vocabulary.
+B batch, S source length, T target length, D width, E input width, A attention width, GD gates together,
+V target vocabulary.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from seqlab.layers.attention import AdditiveAttention
 from seqlab.layers.embedding import token_input
-from seqlab.layers.recurrent import CellName, GRUCell, Hidden, LSTMCell, Recurrent, padding_mask
+from seqlab.layers.recurrent import GRUCell, Hidden, LSTMCell, Recurrent, padding_mask
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
 from seqlab.symbols import BOS
@@ -76,8 +76,8 @@ class Bahdanau(Seq2Seq):
         width: int = 256,
         embedding: int | None = 128,
         attention: int | None = None,
-        cell: CellName = "lstm",
-        order: Literal["before", "after"] = "before",
+        cell: str = "lstm",
+        order: str = "before",
         dropout: float = 0.0,
     ) -> None:
         super().__init__(source_size, target_size)

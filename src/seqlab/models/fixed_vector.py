@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.layers.embedding import token_input
-from seqlab.layers.recurrent import CellName, Hidden, Recurrent
+from seqlab.layers.recurrent import Hidden, Recurrent
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
 
@@ -50,7 +50,7 @@ class FixedVector(Seq2Seq):
         width: int = 256,
         embedding: int | None = 128,
         layers: int = 1,
-        cell: CellName = "lstm",
+        cell: str = "lstm",
         dropout: float = 0.0,
     ) -> None:
         super().__init__(source_size, target_size)

@@ -98,7 +98,7 @@ class Saver(Checkpoint):
         self.folder, self.monitor, self.mode, self.every_n_steps = Path(folder), monitor, mode, every_n_steps
         self.best: float | None = None
         self._saved_step = -1
-        self._interrupted = False
+        self._interrupted = self._stopping = False
         self._handlers: dict[int, Any] = {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -136,10 +136,13 @@ class Saver(Checkpoint):
         """Saves when a save is due or asked for; the last batch of an epoch waits for the validation after it."""
         if trainer.is_last_batch or trainer.global_step == self._saved_step:
             return
-        asked = self._asked(trainer)
-        if asked or trainer.global_step % self.every_n_steps == 0:
+        self._stopping = self._asked(trainer)
+        if self._stopping or trainer.global_step % self.every_n_steps == 0:
             self._save(trainer, "last")
-        if asked:
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Stops, if that was asked for and the step before is saved and logged."""
+        if self._stopping:
             raise Interrupted
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -166,6 +169,10 @@ class Saver(Checkpoint):
         finally:
             if trainer.is_global_zero:
                 temporary.unlink(missing_ok=True)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Gives the signals back."""
+        self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Gives the signals back."""

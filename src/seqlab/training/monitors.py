@@ -78,7 +78,7 @@ class Outlook(Callback):
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:
         """Median seconds of forward and backward on batches from the middle of the training split's lengths."""
         data = data_of(trainer)
-        batches = data.train_dataloader()
+        batches = data.training_batches()
         rows = batches.rows(0)
         rows.sort(key=lambda one: float(data.examples["train"].target.lengths[one].mean()))
         batch = data.examples["train"].batch(rows[len(rows) // 2]).to(pl_module.device)

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqlab.data.module import SequenceData
 from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Search
-from seqlab.errors import InputError, RunError
+from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.metrics.baselines import copy_nearest
 from seqlab.models.base import Seq2Seq
 from seqlab.training import bundle
@@ -48,7 +48,7 @@ def train(config: DictConfig) -> float | None:
     try:
         return _train(config, folder)
     except Interrupted:
-        raise RunError(f"stopped; go on with: seqlab-train resume={_shown(folder)}") from None
+        raise StoppedError(f"stopped; go on with: seqlab-train resume={_shown(folder)}") from None
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _out_of_memory(config, error) from error
     except RuntimeError as error:

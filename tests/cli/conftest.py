@@ -1,0 +1,138 @@
+"""Calling the command lines: in this process, where torch is imported already, or in one of their own."""
+
+import contextlib
+import importlib
+import io
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import pytest
+import torch
+
+TINY = ("trainer=cpu", "trainer.max_epochs=1", "trainer.log_every_n_steps=1", "model.width=8", "model.embedding=8")
+REVERSAL = ("data=reversal", "data.largest=5", "data.max_length=4", "data.samples=120", "data.batch_size=16")
+
+
+class Outcome(NamedTuple):
+    """What a command left: its exit code and its two outputs."""
+
+    code: int
+    out: str
+    err: str
+
+    def succeeded(self):
+        """Itself, if the command did."""
+        assert self.code == 0, self.err
+        return self
+
+    def stopped(self, code, *named):
+        """The one line with which the command stopped; it holds all of `named`."""
+        assert (self.code, "Traceback" in self.err) == (code, False), f"exit code {self.code}: {self.err}"
+        assert self.err.startswith("error: ")
+        assert len(self.err.splitlines()) == 1, self.err
+        assert [text for text in named if text not in self.err] == [], self.err
+        return self.err
+
+
+def in_process(command, *arguments, folder, environment):
+    """Calls an entry point and undoes what it does to the process."""
+    main = importlib.import_module(f"seqlab.{command}").main
+    out, err = io.StringIO(), io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with (
+            mock.patch.dict(os.environ, {"HYDRA_FULL_ERROR": "0", **environment}),
+            mock.patch.object(sys, "argv", [f"seqlab-{command}", *map(str, arguments)]),
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            main()
+        code = 0
+    except SystemExit as stop:
+        code = 0 if stop.code is None else stop.code
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Calls `seqlab-<name>` with arguments in the test's folder (or `folder`) and gives its Outcome."""
+
+    def call(name, *arguments, folder=tmp_path, **environment):
+        return in_process(name, *arguments, folder=folder, environment=environment)
+
+    return call
+
+
+@pytest.fixture
+def train(command):
+    """Calls `seqlab-train` for a tiny run into the folder `run`; arguments that come later win."""
+
+    def call(*arguments, **environment):
+        return command("train", *TINY, "hydra.run.dir=run", *arguments, **environment)
+
+    return call
+
+
+@pytest.fixture
+def process(tmp_path):
+    """Runs Python with arguments in a process of its own and gives its Outcome."""
+
+    def call(*arguments, folder=tmp_path, stdin="", stdout=subprocess.PIPE, **environment):
+        environment = {**os.environ, "HYDRA_FULL_ERROR": "0", "OMP_NUM_THREADS": "1", **environment}
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            input=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            cwd=folder,
+            env=environment,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout or "", done.stderr)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def reversal():
+    """Settings of a small reversal dataset: integers 1 to 5, at most 4 of them."""
+    return REVERSAL
+
+
+@pytest.fixture(scope="session")
+def training(tmp_path_factory):
+    """One tiny run on reversals that all tests share: its folder (look, don't touch) and its Outcome."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("trained")
+    arguments = (*TINY, *REVERSAL, "model=gru", "hydra.run.dir=run")
+    outcome = in_process("train", *arguments, folder=folder, environment={})
+    return folder / "run", outcome.succeeded()
+
+
+@pytest.fixture(scope="session")
+def trained(training):
+    """The folder of the shared run; don't touch."""
+    return training[0]
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    """A copy of the shared run, to do anything with."""
+    return Path(shutil.copytree(trained, tmp_path / "copy"))

@@ -1,0 +1,355 @@
+"""Bad input of any kind ends with one line that says where and what was expected; it leaves no result."""
+
+import io
+import json
+import os
+import pickle
+import zipfile
+
+import pytest
+import torch
+
+from seqlab.errors import InputError
+
+NO_PAIRS = {
+    "a line without a tab": ("pairs.txt", b"Go.\tVa !\nHello\n", ["pairs.txt:2", "expected source<TAB>target"]),
+    "too many columns": ("pairs.txt", b"a\tb\na\tb\tc\td\n", ["pairs.txt:2", "expected source<TAB>target"]),
+    "another encoding": ("pairs.txt", "Go.\tVa !\nHi.\tça va\n".encode("latin-1"), ["pairs.txt:2", "UTF-8"]),
+    "binary data": ("pairs.txt", b"Go.\tVa !\n\x00\x01\x02\tx\n", ["pairs.txt:2", "expected UTF-8 text"]),
+    "an empty file": ("pairs.txt", b"", ["pairs.txt", "empty", "expected"]),
+    "an empty target": ("pairs.txt", b"Go.\tVa !\nHi.\t \n", ["pairs.txt:2", "target is empty", "expected"]),
+    "an empty source": ("pairs.txt", b"\tVa !\n", ["pairs.txt:1", "source is empty", "expected"]),
+    "an empty line": ("pairs.txt", b"Go.\tVa !\n\nHi.\tSalut\n", ["pairs.txt:2", "expected"]),
+    "a broken zip": ("pairs.zip", b"PK\x03\x04 and no more", ["pairs.zip", "zip"]),
+    "a zip of other things": ("pairs.zip", None, ["pairs.zip", ".txt"]),
+    "no file": ("missing.txt", None, ["missing.txt", "no such file"]),
+}
+
+
+@pytest.mark.parametrize("case", NO_PAIRS)
+def test_bad_training_data_is_named(train, tmp_path, case):
+    name, content, named = NO_PAIRS[case]
+    if name.endswith(".zip") and content is None:
+        with zipfile.ZipFile(packed := io.BytesIO(), "w") as archive:
+            archive.writestr("picture.png", b"no pairs")
+        content = packed.getvalue()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    train("data=anki", f"data.path={name}", "model=gru").stopped(2, *named)
+    assert_no_result(tmp_path)
+
+
+def assert_no_result(folder):
+    found = [path.name for path in folder.rglob("*") if path.is_file() and ".hydra" not in path.parts]
+    assert not {"result.json", "predictions.tsv", "bundle.json", "ids.npz", "last.ckpt"} & set(found)
+
+
+# Input of predictions -----------------------------------------------------------------------------------------
+
+NO_INPUT = {
+    "an integer out of range": (b"1 2\n3 9 1\n", ["input.txt:2", "9", "expected 1..5"]),
+    "a sequence too long": (b"1 2\n1\n1 2 3 4 5\n", ["input.txt:3", "5 integers", "expected at most 4"]),
+    "no integer": (b"1 x\n", ["input.txt:1", "'x'", "expected 1..5"]),
+    "a fraction": (b"1 2.5\n", ["input.txt:1", "'2.5'", "expected 1..5"]),
+    "a bad target": (b"1 2\t2 1\n1\t7\n", ["input.txt:2", "7", "expected 1..5"]),
+    "an empty line": (b"1 2\n\n2 1\n", ["input.txt:2", "expected source"]),
+    "too many columns": (b"1\t1\t1\t1\n", ["input.txt:1", "4 columns", "expected source"]),
+    "an empty file": (b"", ["input.txt", "empty", "expected"]),
+    "another encoding": (b"1 2\n\xe9\n", ["input.txt:2", "UTF-8"]),
+    "binary data": (b"\x00\x01", ["input.txt:1", "expected UTF-8 text"]),
+    "no file": (None, ["input.txt", "no such file"]),
+}
+
+
+@pytest.mark.parametrize("case", NO_INPUT)
+def test_bad_input_of_a_prediction_is_named(command, trained, tmp_path, case):
+    content, named = NO_INPUT[case]
+    if content is not None:
+        (tmp_path / "input.txt").write_bytes(content)
+    command("predict", f"run={trained}", "input=input.txt", "output=out.tsv").stopped(2, *named)
+    assert not (tmp_path / "out.tsv").exists()
+
+
+def test_the_bad_file_of_a_folder_is_named(command, trained, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/a.txt").write_text("1 2\n", encoding="utf-8")
+    (tmp_path / "folder/b.txt").write_text("1\n2\n6\n", encoding="utf-8")
+    command("predict", f"run={trained}", "input=folder", "output=out.tsv").stopped(2, "b.txt:3", "expected 1..5")
+    assert not (tmp_path / "out.tsv").exists()
+
+
+def test_a_folder_without_files_is_named(command, trained, tmp_path):
+    (tmp_path / "folder").mkdir()
+    command("predict", f"run={trained}", "input=folder").stopped(2, "folder", "expected lines of source")
+
+
+def test_bad_standard_input_is_named_and_nothing_is_put_out(process, trained):
+    outcome = process("-m", "seqlab.predict", f"run={trained}", "input=-", stdin="1 2\n3 9 1\n")
+    outcome.stopped(2, "standard input:2", "expected 1..5")
+    assert outcome.out == ""
+
+
+# Settings -----------------------------------------------------------------------------------------------------
+
+BAD_SETTINGS = {
+    "foo=1": ["foo"],
+    "data.foo=1": ["data.foo"],
+    "+model.foo=1": ["model.foo", "width"],
+    "+data.foo=1": ["data.foo", "samples"],
+    "+trainer.foo=1": ["trainer.foo", "max_epochs"],
+    "model=nope": ["model/nope", "bahdanau"],
+    "data=nope": ["data/nope", "reversal"],
+    "experiment=nope": ["experiment/nope", "toy_gru"],
+    "model.width=abc": ["model.width", "int", "'abc'"],
+    "model.width=null": ["model.width", "int", "None"],
+    "model.width=0": ["0"],
+    "model.dropout=2": ["dropout", "2"],
+    "trainer.max_epochs=abc": ["trainer.max_epochs", "int", "'abc'"],
+    "optimizer.lr=abc": ["optimizer.lr", "float", "'abc'"],
+    "optimizer.lr=-1": ["optimizer", "-1"],
+    "data.batch_size=0": ["batch_size", "at least 1", "0"],
+    "data.samples=abc": ["data.samples", "int", "'abc'"],
+    "data.samples=100000": ["samples"],  # more than there are
+    "data.samples=0": ["samples"],
+    "data.split=[1,1,1]": ["split", "add up to 1"],
+    "model.cell=rnn": ["model.cell", "lstm", "gru", "'rnn'"],
+    "seed=abc": ["seed", "abc"],
+    "weights=nope": ["weights", "best", "last", "nope"],
+    "free_running.samples=abc": ["free_running.samples", "int", "'abc'"],
+    "decoding.max_length=abc": ["decoding.max_length", "int", "'abc'"],
+    "decoding.max_length=0": ["max_length", "at least 1", "0"],
+    "model._target_=seqlab.nowhere": ["model._target_", "seqlab.nowhere"],
+    "optimizer=null": ["optimizer"],
+    "model.width": ["model.width"],  # no value
+}
+
+
+@pytest.mark.parametrize("setting", BAD_SETTINGS)
+def test_a_bad_setting_is_named(train, tmp_path, reversal, setting):
+    group = "" if "=" in setting and "." not in setting.partition("=")[0] else "model=gru"
+    train(*reversal, *filter(None, [group]), setting).stopped(2, *BAD_SETTINGS[setting])
+    assert_no_result(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("format=csv", ["format", "tsv", "jsonl", "'csv'"]),
+        ("batch_size=0", ["batch_size", "at least 1", "0"]),
+        ("batch_size=abc", ["batch_size", "'abc'"]),
+        ("decoding=nope", ["decoding/nope", "greedy"]),
+        ("foo=1", ["foo"]),
+    ],
+)
+def test_a_bad_setting_of_a_prediction_is_named(command, trained, tmp_path, setting, named):
+    (tmp_path / "input.txt").write_text("1\n", encoding="utf-8")
+    command("predict", f"run={trained}", "input=input.txt", "output=out.tsv", setting).stopped(2, *named)
+    assert not (tmp_path / "out.tsv").exists()
+
+
+@pytest.mark.parametrize("missing", ["run", "input"])
+def test_what_must_be_given_is_named(command, trained, missing):
+    given = {"run": f"run={trained}", "input": "input=nowhere.txt"}
+    del given[missing]
+    command("predict", *given.values()).stopped(2, missing)
+
+
+@pytest.mark.parametrize("run", ["nowhere", "."])
+def test_a_folder_without_a_model_is_named(command, run):
+    command("predict", f"run={run}", "input=input.txt").stopped(2, run, "expected a bundle")
+
+
+# Bundles ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def predict_with(command, copy, tmp_path):
+    """Predicts with the copied run; gives its Outcome."""
+    (tmp_path / "input.txt").write_text("1 2\n", encoding="utf-8")
+    return lambda: command("predict", f"run={copy}", "input=input.txt", "output=out.tsv")
+
+
+def edit(path, change):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_an_unspoilt_bundle_predicts(predict_with, tmp_path):
+    predict_with().succeeded()
+    assert (tmp_path / "out.tsv").exists()
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_tokenizer_of_another_run_is_refused(predict_with, copy, tmp_path, side):
+    edit(copy / "bundle/tokenizers.json", lambda tokenizers: tokenizers[side].update(largest=9))
+    predict_with().stopped(2, "bundle", "different runs")
+    assert not (tmp_path / "out.tsv").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 5, 900])
+def test_truncated_weights_are_refused(predict_with, copy, tmp_path, kept):
+    weights = copy / "bundle/weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    predict_with().stopped(2, "weights.safetensors")
+    assert not (tmp_path / "out.tsv").exists()
+
+
+def test_weights_of_another_model_are_refused(predict_with, copy):
+    edit(copy / "bundle/bundle.json", lambda content: content["model"].update(width=9))
+    predict_with().stopped(2, "weights.safetensors")
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "tokenizers.json"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[1, 2]", '"text"', '{"format": 1}', '[{"class": 1}]'])
+def test_a_broken_description_is_refused(predict_with, copy, name, content):
+    (copy / "bundle" / name).write_text(content, encoding="utf-8")
+    predict_with().stopped(2, "bundle")
+
+
+@pytest.mark.parametrize("name", ["tokenizers.json", "weights.safetensors"])
+def test_a_missing_file_of_a_bundle_is_named(predict_with, copy, name):
+    (copy / "bundle" / name).unlink()
+    predict_with().stopped(2, name)
+
+
+@pytest.mark.parametrize("number", [2, 99, "1", None])
+def test_another_format_is_refused(predict_with, copy, number):
+    edit(copy / "bundle/bundle.json", lambda content: content.update(format=number))
+    predict_with().stopped(2, "bundle", str(number), "format 1")
+
+
+def test_an_unknown_setting_of_a_bundle_is_named(predict_with, copy):
+    edit(copy / "bundle/bundle.json", lambda content: content["model"].update(foo=1))
+    predict_with().stopped(2, "foo")
+
+
+@pytest.mark.parametrize(
+    ("name", "put"),
+    [
+        ("bundle.json", lambda content, call: content.update(model=call)),
+        ("bundle.json", lambda content, call: content["model"].update(width=call)),
+        ("bundle.json", lambda content, call: content.update(search=call)),
+        ("bundle.json", lambda content, call: content["search"].update(max_length=call)),
+        ("bundle.json", lambda content, call: content["search"].update(more=call)),
+        ("tokenizers.json", lambda content, call: content.__setitem__(0, {**call, "class": call["_target_"]})),
+    ],
+    ids=["model", "model's argument", "search", "search's argument", "search's unknown argument", "tokenizer"],
+)
+def test_a_bundle_calls_no_other_code(predict_with, copy, tmp_path, name, put):
+    call = {"_target_": "os.system", "command": f"touch {tmp_path / 'called'}"}
+    edit(copy / "bundle" / name, lambda content: put(content, call))
+    outcome = predict_with()
+    assert not (tmp_path / "called").exists()
+    outcome.stopped(2, "bundle")
+
+
+# Checkpoints --------------------------------------------------------------------------------------------------
+
+
+class Code:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mknod, (str(self.path),)
+
+
+CODE_FORMATS = {
+    "a pickle": lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2)),
+    "a torch file": torch.save,
+}
+
+
+@pytest.mark.parametrize("write", CODE_FORMATS)
+@pytest.mark.parametrize("inside", ["alone", "in a checkpoint"])
+def test_a_checkpoint_that_carries_code_is_refused(command, copy, tmp_path, write, inside):
+    last = copy / "checkpoints/last.ckpt"
+    code = Code(tmp_path / "called")
+    content = code if inside == "alone" else {**torch.load(last, weights_only=True), "more": code}
+    CODE_FORMATS[write](content, last)
+    outcome = command("train", f"resume={copy}", "trainer.max_epochs=2")
+    assert not (tmp_path / "called").exists()
+    outcome.stopped(2, "last.ckpt", "refused")
+
+
+def test_evaluating_and_predicting_read_no_checkpoint(command, predict_with, copy, tmp_path):
+    for path in (copy / "checkpoints").iterdir():
+        path.write_bytes(pickle.dumps(Code(tmp_path / "called")))
+    predict_with().succeeded()
+    command("evaluate", f"run={copy}", "trainer=cpu").succeeded()
+    assert not (tmp_path / "called").exists()
+
+
+@pytest.mark.parametrize("content", ["truncated", "empty", "a list", "other things"])
+def test_a_broken_checkpoint_is_refused(command, copy, content):
+    last = copy / "checkpoints/last.ckpt"
+    if content in ("truncated", "empty"):
+        last.write_bytes(last.read_bytes()[: 1000 if content == "truncated" else 0])
+    else:
+        torch.save([1, 2] if content == "a list" else {"weights": 1}, last)
+    command("train", f"resume={copy}", "trainer.max_epochs=2").stopped(2, "last.ckpt")
+
+
+def test_a_missing_checkpoint_is_named(command, copy):
+    (copy / "checkpoints/last.ckpt").unlink()
+    command("train", f"resume={copy}", "trainer.max_epochs=2").stopped(2, "last.ckpt", "no such checkpoint")
+
+
+# Outputs ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output", ["input.txt/out.tsv", "folder"])
+def test_an_output_that_cannot_be_made_is_named(command, trained, tmp_path, output):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "input.txt").write_text("1 2\n", encoding="utf-8")
+    command("predict", f"run={trained}", "input=input.txt", f"output={output}").stopped(2, output.partition("/")[0])
+    assert (tmp_path / "input.txt").read_text(encoding="utf-8") == "1 2\n"
+    assert {path.name for path in tmp_path.rglob("*") if path.name.startswith(".")} == set()
+
+
+def test_a_full_disk_is_named(command, trained, tmp_path):
+    (tmp_path / "full").symlink_to("/dev/full")  # never the device itself: as root a mistake would replace it
+    (tmp_path / "input.txt").write_text("1 2\n", encoding="utf-8")
+    outcome = command("predict", f"run={trained}", "input=input.txt", "output=full")
+    assert "no space left" in outcome.stopped(2, "full").lower()
+
+
+def test_a_full_standard_output_is_named(process, trained, tmp_path):
+    (tmp_path / "input.txt").write_text("1 2\n", encoding="utf-8")
+    with open("/dev/full", "w") as full:  # noqa: PTH123  # opened, so not replaced
+        outcome = process("-m", "seqlab.predict", f"run={trained}", "input=input.txt", stdout=full)
+    assert "no space left" in outcome.stopped(2).lower()
+
+
+@pytest.mark.parametrize("folder", ["file/run", "file"])
+def test_a_run_folder_that_cannot_be_made_is_named(train, tmp_path, reversal, folder):
+    (tmp_path / "file").write_text("here\n", encoding="utf-8")
+    train(*reversal, "model=gru", f"hydra.run.dir={folder}").stopped(2, "file")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "here\n"
+
+
+def test_a_cache_that_cannot_be_made_is_named(train, tmp_path):
+    (tmp_path / "file").write_text("here\n", encoding="utf-8")
+    train("data=anki", "model=gru", "data.cache=file/cache").stopped(2, "file")
+    assert_no_result(tmp_path)
+
+
+# The whole story ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["data=anki", "data.path=missing.txt"], ["data.batch_size=0"]])
+def test_a_traceback_is_shown_when_asked_for(train, arguments):
+    with pytest.raises(InputError):
+        train(*arguments, HYDRA_FULL_ERROR="1")
+
+
+def test_a_process_shows_the_one_line_or_the_traceback(process):
+    arguments = ("-m", "seqlab.predict", "run=nowhere", "input=-")
+    process(*arguments).stopped(2, "nowhere", "expected a bundle")
+    full = process(*arguments, HYDRA_FULL_ERROR="1")
+    assert full.code != 0
+    assert "Traceback" in full.err
+    assert "InputError" in full.err

@@ -1,0 +1,75 @@
+"""`seqlab-evaluate`: a finished run measured anew gives what it gave."""
+
+import json
+import shutil
+
+import pytest
+
+
+def metrics_of(path):
+    return json.loads(path.read_text(encoding="utf-8"))["metrics"]
+
+
+def assert_same(found, expected):
+    assert {split: set(values) for split, values in found.items()} == {s: set(v) for s, v in expected.items()}
+    for split, values in expected.items():
+        assert found[split] == pytest.approx(values, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("splits", [["val"], ["test"], ["train", "val", "test"]])
+def test_measuring_anew_gives_the_same(command, copy, splits):
+    command("evaluate", f"run={copy}", f"splits=[{','.join(splits)}]", "trainer=cpu").succeeded()
+    result = metrics_of(copy / "result.json")
+    assert_same(metrics_of(copy / "evaluation.json"), {split: result[split] for split in splits})
+
+
+def test_the_metrics_are_shown(command, copy):
+    out = command("evaluate", "run=copy", "trainer=cpu").succeeded().out
+    loss = metrics_of(copy / "result.json")["test"]["teacher_forced/loss"]
+    assert f"{loss:.4f}" in out
+    assert "copy/evaluation.json" in out
+
+
+def test_a_run_on_a_file_is_measured_from_any_folder(train, command, tmp_path):
+    lines = [f"word{i % 7} word{i}.\tmot{i % 5} mot{i} !" for i in range(30)]
+    (tmp_path / "pairs.txt").write_text("\n".join(lines), encoding="utf-8")
+    train("data=anki", "data.path=pairs.txt", "model=gru", "data.batch_size=16").succeeded()
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    command("evaluate", "run=../run", "splits=[train,val,test]", "trainer=cpu", folder=elsewhere).succeeded()
+    assert_same(metrics_of(tmp_path / "run/evaluation.json"), metrics_of(tmp_path / "run/result.json"))
+
+
+def test_no_checkpoint_is_needed(command, copy):
+    shutil.rmtree(copy / "checkpoints")
+    command("evaluate", f"run={copy}", "trainer=cpu").succeeded()
+
+
+def test_the_search_can_be_another(command, copy):
+    command("evaluate", f"run={copy}", "decoding.max_length=1", "trainer=cpu").succeeded()
+    found, before = metrics_of(copy / "evaluation.json")["test"], metrics_of(copy / "result.json")["test"]
+    assert found["teacher_forced/loss"] == pytest.approx(before["teacher_forced/loss"], rel=1e-6)
+    assert found["free_running/edit_distance"] != before["free_running/edit_distance"]
+
+
+def test_a_split_that_is_not_there_is_refused(command, copy):
+    command("evaluate", f"run={copy}", "splits=[nope]", "trainer=cpu").stopped(2, "nope", "train, val, test")
+    assert not (copy / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("run", ["run=missing", "run=."])
+def test_what_is_no_run_is_refused(command, run):
+    command("evaluate", run).stopped(2, "expected a bundle or")
+
+
+def test_a_run_must_be_named(command):
+    command("evaluate").stopped(2, "run")
+
+
+def test_a_bundle_alone_is_refused(command, copy):
+    command("evaluate", f"run={copy / 'bundle'}").stopped(2, "bundle", "expected a run's folder")
+
+
+def test_nothing_is_left_where_the_command_was_called(command, copy, tmp_path):
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    command("evaluate", f"run={copy}", "trainer=cpu", folder=elsewhere).succeeded()
+    assert list(elsewhere.iterdir()) == []

@@ -1,0 +1,70 @@
+"""The wheel is whole: what it needs of conf/ and data is inside, and it runs where there is no checkout."""
+
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from support import ROOT
+
+CONFIGS = [path.relative_to(ROOT).as_posix() for path in (ROOT / "conf").rglob("*.yaml")]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built with what is installed."""
+    import subprocess
+
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def site(wheel, tmp_path_factory):
+    """A folder into which the wheel is installed, without its dependencies."""
+    import subprocess
+
+    folder = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet", "--target", folder, wheel]
+    subprocess.run(pip, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def installed(process, site):
+    """Runs Python in the test's empty folder, with seqlab from the wheel."""
+    return lambda *arguments: process(*arguments, PYTHONPATH=str(site))
+
+
+@pytest.mark.parametrize("name", ["seqlab/data/phrasebook.txt", *(f"seqlab/{config}" for config in CONFIGS)])
+def test_the_wheel_holds_what_is_read_at_run_time(wheel, name):
+    assert name in zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_wheel_holds_nothing_but_the_package(wheel):
+    tops = {Path(name).parts[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"seqlab"}
+
+
+def test_the_wheel_is_used_and_not_the_checkout(installed, site):
+    outcome = installed("-c", "import seqlab; print(seqlab.__file__)").succeeded()
+    assert Path(outcome.out.strip()).is_relative_to(site)
+
+
+def test_the_wheel_composes_its_experiments(installed, tmp_path):
+    out = installed("-m", "seqlab.train", "--cfg", "job", "experiment=toy_gru").succeeded().out
+    assert "name: toy_gru" in out
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+def test_the_wheel_trains_on_its_phrasebook(installed, tmp_path):
+    settings = ["model=gru", "model.width=8", "data=anki", "data.max_pairs=50", "trainer=cpu", "trainer.max_steps=1"]
+    out = installed("-m", "seqlab.train", *settings, "hydra.run.dir=run").succeeded().out
+    assert "phrasebook that ships" in out
+    assert (tmp_path / "run/result.json").is_file()
+    assert '"commit": null' in (tmp_path / "run/result.json").read_text(encoding="utf-8")

@@ -1,0 +1,136 @@
+"""`seqlab-predict`: files, folders and standard input in, a line for each line out."""
+
+import json
+import shutil
+
+import pytest
+
+import seqlab
+
+SOURCES = ["5 4 3 2", "1", "2 3", "4 4 4", "1 2 3 4", "5", "3 1", "2 2 2 2", "1 5"]
+
+
+@pytest.fixture
+def predict(command, trained, tmp_path):
+    """Predicts with the shared run for lines of a file; gives the lines put out."""
+
+    def call(lines, *arguments):
+        (tmp_path / "input.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        outcome = command("predict", f"run={trained}", "input=input.txt", *arguments)
+        return outcome.succeeded().out.splitlines()
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def expected(trained):
+    """What the model says of each source, each predicted by itself."""
+    model = seqlab.load(trained / "bundle")
+    return {source: model.predict([source])[0] for source in SOURCES}
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 256])
+def test_predictions_keep_the_order_of_the_input(predict, expected, batch_size):
+    rows = [line.split("\t") for line in predict(SOURCES, f"batch_size={batch_size}")]
+    assert [(source, prediction) for source, prediction, _ in rows] == list(expected.items())
+    assert len(set(expected.values())) > 1
+
+
+def test_scores_are_logarithms_of_probabilities(predict):
+    scores = [float(line.split("\t")[2]) for line in predict(SOURCES)]
+    assert all(score <= 0 for score in scores)
+    assert len(set(scores)) > 1
+
+
+def test_jsonl_says_the_same_as_tsv(predict):
+    tsv = [line.split("\t") for line in predict(SOURCES)]
+    objects = [json.loads(line) for line in predict(SOURCES, "format=jsonl")]
+    assert [[one["input"], one["prediction"], f"{one['score']:.4f}"] for one in objects] == tsv
+    assert all(set(one) == {"input", "prediction", "score"} for one in objects)
+
+
+def test_a_target_is_compared(predict, expected):
+    source, said = next((s, p) for s, p in expected.items() if 1 <= len(p.split()) <= 4)
+    other = "1" if said != "1" else "2"
+    lines = [f"{source}\t{said}", f"{source}\t{other}", source]
+    assert [line.split("\t")[3:] for line in predict(lines)] == [["true"], ["false"], []]
+    matches = [json.loads(line).get("match") for line in predict(lines, "format=jsonl")]
+    assert matches == [True, False, None]
+
+
+def test_the_output_may_be_a_file(predict, tmp_path):
+    shown = predict(SOURCES)
+    assert predict(SOURCES, "output=there/out.tsv") == []
+    assert (tmp_path / "there/out.tsv").read_text(encoding="utf-8").splitlines() == shown
+
+
+def test_a_file_that_is_there_is_replaced(predict, tmp_path):
+    (tmp_path / "out.tsv").write_text("old\n" * 99, encoding="utf-8")
+    predict(SOURCES, "output=out.tsv")
+    assert len((tmp_path / "out.tsv").read_text(encoding="utf-8").splitlines()) == len(SOURCES)
+
+
+def test_an_output_that_is_no_file_is_written_into(predict, tmp_path):
+    device = tmp_path / "device"
+    device.symlink_to("/dev/null")  # never the device itself: as root a mistake would replace it
+    predict(SOURCES, "output=device")
+    assert device.is_char_device()
+
+
+def test_a_folder_is_read_file_by_file_but_for_hidden_ones(command, trained, expected, tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    (folder / ".hidden").mkdir()
+    for name, lines in {
+        "b.txt": SOURCES[3:5],
+        "a.txt": SOURCES[:3],
+        "sub/c.txt": SOURCES[5:],
+        ".secret": ["not numbers"],
+        ".hidden/d.txt": ["not numbers"],
+    }.items():
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    out = command("predict", f"run={trained}", "input=folder").succeeded().out
+    assert [line.split("\t")[:2] for line in out.splitlines()] == [list(pair) for pair in expected.items()]
+
+
+def test_standard_input_is_read(process, trained, expected):
+    outcome = process("-m", "seqlab.predict", f"run={trained}", "input=-", stdin="\n".join(SOURCES)).succeeded()
+    assert [line.split("\t")[:2] for line in outcome.out.splitlines()] == [list(pair) for pair in expected.items()]
+    assert outcome.err == ""
+
+
+@pytest.mark.parametrize("text", ["2 3\r\n1\r\n", "\ufeff2 3\n1", "2,3\n1\n"])
+def test_line_ends_byte_order_marks_and_commas_do_not_matter(command, trained, expected, tmp_path, text):
+    (tmp_path / "input.txt").write_bytes(text.encode())
+    out = command("predict", f"run={trained}", "input=input.txt").succeeded().out
+    assert [line.split("\t")[1] for line in out.splitlines()] == [expected["2 3"], expected["1"]]
+
+
+def test_a_bundle_works_wherever_it_is_copied(command, trained, expected, tmp_path):
+    shutil.copytree(trained / "bundle", tmp_path / "mine")
+    (tmp_path / "input.txt").write_text("1 2 3 4\n", encoding="utf-8")
+    out = command("predict", "run=mine", "input=input.txt").succeeded().out
+    assert out.split("\t")[1] == expected["1 2 3 4"]
+
+
+def test_python_says_the_same(predict, trained):
+    said = [line.split("\t")[1] for line in predict(SOURCES)]
+    assert seqlab.load(trained / "bundle").predict(SOURCES) == said
+    assert seqlab.load(trained).predict(SOURCES, batch_size=2) == said
+
+
+def test_a_search_of_ones_own_cuts_the_output(predict, expected):
+    said = [line.split("\t")[1] for line in predict(SOURCES, "decoding=greedy", "decoding.max_length=1")]
+    assert said == [" ".join(one.split()[:1]) for one in expected.values()]
+    assert any(len(one.split()) > 1 for one in expected.values())
+
+
+def test_no_checkpoint_is_needed(command, copy, tmp_path):
+    shutil.rmtree(copy / "checkpoints")
+    (tmp_path / "input.txt").write_text("1 2\n", encoding="utf-8")
+    command("predict", f"run={copy}", "input=input.txt").succeeded()
+
+
+def test_nothing_else_is_left_where_the_command_was_called(predict, tmp_path):
+    predict(SOURCES, "output=out.tsv")
+    assert {path.name for path in tmp_path.iterdir()} == {"input.txt", "out.tsv"}

@@ -1,0 +1,90 @@
+"""The command lines answer at once (without torch), everywhere, and their whole configuration composes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from support import ROOT
+
+COMMANDS = ("train", "evaluate", "predict")
+SCRIPTS = Path(sys.executable).parent
+PROBE = """
+import sys
+from seqlab.{command} import main
+try:
+    main()
+finally:
+    heavy = {{"torch", "lightning", "pytorch_lightning", "torchmetrics", "sentencepiece", "tensorboard"}}
+    print("imported:", *sorted(heavy & set(sys.modules)))
+"""
+CONF = ROOT / "conf"
+OPTIONS = sorted(p.relative_to(CONF).with_suffix("") for p in CONF.glob("*/*.yaml") if not p.stem.startswith("_"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [(["--help"], 0, "key=value"), (["--cfg", "job"], 0, "run"), (["foo=1"], 2, "foo")],
+    ids=["help", "cfg", "error"],
+)
+def test_commands_that_do_not_compute_import_no_torch(process, command, arguments, code, said):
+    outcome = process("-c", PROBE.format(command=command), *arguments)
+    assert outcome.code == code, outcome.err
+    assert said in outcome.out + outcome.err
+    assert outcome.out.splitlines()[-1].split() == ["imported:"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_module_is_the_same_as_its_script(process, command):
+    module = process("-m", f"seqlab.{command}", "--help").succeeded()
+    script = process(SCRIPTS / f"seqlab-{command}", "--help").succeeded()
+    assert module.out == script.out
+    assert f"seqlab-{command}" in module.out
+
+
+def test_help_lists_groups_and_settings(command):
+    out = command("train", "--help").succeeded().out
+    groups = {path.parent.name for path in CONF.glob("*/*.yaml")}
+    assert {group for group in groups if f"{group}:" not in out} == set()
+    assert "max_epochs: 20" in out
+    assert "_loading" not in out.partition("Settings")[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("seqlab-train model=", {"model=bahdanau", "model=gru", "model=lstm"}),
+        ("seqlab-train data=an", {"data=anki"}),
+        ("seqlab-train experiment=toy", {"experiment=toy_gru"}),
+        ("seqlab-train trainer.max_ep", {"trainer.max_epochs="}),
+    ],
+)
+def test_the_shell_completes(command, line, expected):
+    outcome = command("train", "-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line) + 1)).succeeded()
+    assert expected == set(outcome.out.split())
+
+
+def test_a_conf_folder_where_it_is_called_does_not_matter(command, tmp_path):
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/train.yaml").write_text("mine: 1\n", encoding="utf-8")
+    (tmp_path / "conf/model/gru.yaml").write_text("mine: 1\n", encoding="utf-8")
+    assert "mine" not in command("train", "model=gru", "--cfg", "job").succeeded().out
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=str)
+def test_every_option_composes(command, option):
+    group, name = option.parts
+    if group == "tokenizer":
+        arguments = ["data=anki", f"tokenizer={name}"]
+    else:
+        arguments = [f"{group}={name}"]
+    config = OmegaConf.create(command("train", *arguments, "--cfg", "job").succeeded().out)
+    assert {"data", "model", "optimizer", "trainer", "callbacks", "logger", "decoding", "seed"} <= set(config)
+    assert "_target_" in config.data
+
+
+@pytest.mark.parametrize("name", [option.name for option in OPTIONS if option.parts[0] == "experiment"])
+def test_every_experiment_is_a_whole_configuration(command, name):
+    config = OmegaConf.create(command("train", f"experiment={name}", "--cfg", "job", "--resolve").succeeded().out)
+    assert config.name == name

@@ -1,0 +1,261 @@
+"""`seqlab-train`: what a run shows and leaves, that it can be repeated and resumed."""
+
+import csv
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+from support import ROOT
+
+MODELS = ("gru", "lstm", "bahdanau")
+ANKI = ("data=anki", "data.max_pairs=60", "data.max_words=6")
+DATASETS = {
+    "reversal": ("data=reversal", "data.samples=60"),
+    "filled reversal": ("data=reversal", "data.samples=60", "data.fill=true"),
+    "anki by character": (*ANKI, "tokenizer=character"),
+    "anki by word": (*ANKI, "tokenizer=word"),
+    "anki by subword": (*ANKI, "tokenizer=sentencepiece", "tokenizer.vocabulary_size=350"),
+    "toy": ("data=toy",),
+}
+
+
+def rows_of(folder):
+    with (folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def columns_of(folder):
+    """Each column of metrics.csv as (step, value), left out where it is empty."""
+    rows = rows_of(folder)
+    return {name: [(int(row["step"]), row[name]) for row in rows if row[name] != ""] for name in rows[0]}
+
+
+def losses_of(folder):
+    return {name: values for name, values in columns_of(folder).items() if name.endswith("loss")}
+
+
+def result_of(folder):
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+
+def weights_of(folder):
+    return (folder / "bundle" / "weights.safetensors").read_bytes()
+
+
+def texts_in(content):
+    """All strings of a JSON document, keys included."""
+    if isinstance(content, dict):
+        return [text for item in content.items() for part in item for text in texts_in(part)]
+    if isinstance(content, list):
+        return [text for part in content for text in texts_in(part)]
+    return [content] if isinstance(content, str) else []
+
+
+# What a run leaves --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        ".hydra/config.yaml",
+        ".hydra/overrides.yaml",
+        "metrics.csv",
+        "**/events.out.tfevents.*",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+        "bundle/bundle.json",
+        "bundle/tokenizers.json",
+        "bundle/weights.safetensors",
+        "predictions.tsv",
+        "result.json",
+    ],
+)
+def test_a_run_leaves_what_it_found_out(trained, pattern):
+    assert any(path.stat().st_size for path in trained.glob(pattern))
+
+
+def test_a_run_leaves_nothing_half_written(trained):
+    assert [p.name for p in trained.rglob("*") if p.suffix == ".tmp" or (p.name[0] == "." and p.name != ".hydra")] == []
+
+
+def test_a_bundle_holds_no_pickle(trained):
+    bundle = trained / "bundle"
+    assert {path.name for path in bundle.iterdir()} == {"bundle.json", "tokenizers.json", "weights.safetensors"}
+    for name in ("bundle.json", "tokenizers.json"):
+        json.loads((bundle / name).read_text(encoding="utf-8"))
+    with safe_open(bundle / "weights.safetensors", "pt") as weights:
+        assert len(list(weights.keys())) > 0
+
+
+def test_the_result_is_complete(trained):
+    result = result_of(trained)
+    assert result["seed"] == 1
+    assert result["settings"]["model"]["width"] == 8
+    assert result["precision"] == "32-true"
+    assert result["seconds"]["fit"] > 0
+    assert {"commit", "python", "torch", "lightning", "hydra-core", "threads"} <= set(result["environment"])
+    assert list(result["metrics"]) == ["train", "val", "test"]
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_the_result_measures_every_split_both_ways(trained, split):
+    metrics = result_of(trained)["metrics"][split]
+    assert metrics["teacher_forced/loss"] > 0
+    assert metrics["teacher_forced/perplexity"] == pytest.approx(math.exp(metrics["teacher_forced/loss"]), rel=1e-4)
+    assert 0 <= metrics["free_running/exact_match"] <= metrics["free_running/token_accuracy"] <= 1
+
+
+def test_the_result_names_the_commit(trained):
+    assert re.fullmatch(r"[0-9a-f]{40}(\+changes)?", result_of(trained)["environment"]["commit"])
+
+
+def test_the_result_names_no_path_of_this_machine(trained):
+    texts = texts_in(result_of(trained))
+    assert [text for text in texts if Path(text).is_absolute()] == []
+    assert [text for text in texts if str(ROOT) in text or str(trained.parent) in text] == []
+
+
+def test_predictions_stand_beside_their_references(trained):
+    header, *lines = (trained / "predictions.tsv").read_text(encoding="utf-8").splitlines()
+    assert header.split("\t") == ["source", "prediction", "reference", "score", "match"]
+    assert len(lines) == result_of(trained)["examples"]["test"]
+    for source, prediction, reference, score, match in (line.split("\t") for line in lines):
+        assert reference.split() == source.split()[::-1]
+        assert float(score) <= 0
+        assert match == str(prediction == reference).lower()
+
+
+# What a run shows ---------------------------------------------------------------------------------------------
+
+
+def test_what_lies_ahead_is_shown_before_training(training):
+    folder, outcome = training
+    before, _, after = outcome.out.partition("epoch   1")
+    result = result_of(folder)
+    assert f"{result['parameters']:,} parameters" in before
+    assert f"{result['examples']['train']:,} train" in before
+    assert re.search(rf"steps +{result['steps']}\b", before)
+    assert re.search(r"time +about ", before)
+    assert "val loss" in after
+
+
+def test_the_end_shows_metrics_and_what_to_type_next(training):
+    _, outcome = training
+    assert "free_running/exact_match" in outcome.out
+    assert "seqlab-predict run=run" in outcome.out
+    assert outcome.err == ""
+
+
+def test_samples_are_shown_when_asked_for(train, reversal):
+    out = train(*reversal, "model=gru", "free_running.samples=2").succeeded().out
+    during = out.partition("\nmetric ")[0]
+    assert len([line for line in during.splitlines() if "→" in line]) == 2
+
+
+def test_toy_gru_learns_its_pair_by_heart(command, tmp_path):
+    outcome = command("train", "experiment=toy_gru", "trainer=cpu", "hydra.run.dir=run").succeeded()
+    losses = {int(step): float(loss) for step, loss in re.findall(r"^step +(\d+) +loss ([\d.]+)", outcome.out, re.M)}
+    assert list(losses) == [50, 100, 150, 200, 250, 300]
+    assert losses[300] < losses[50] / 5
+    assert re.search(r"1 2 3 +→ +3 2 1 +=", outcome.out)
+    assert result_of(tmp_path / "run")["metrics"]["test"]["free_running/exact_match"] == 1
+
+
+def test_anki_without_a_file_says_that_it_takes_the_phrasebook(train):
+    assert "phrasebook that ships" in train(*DATASETS["anki by word"], "model=gru").succeeded().out
+
+
+# What can be trained ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains_on_every_dataset(train, tmp_path, model, dataset):
+    train(f"model={model}", *DATASETS[dataset]).succeeded()
+    result = result_of(tmp_path / "run")
+    assert result["steps"] > 0
+    assert list(result["metrics"]) == ["train", "val", "test"]
+    assert all(math.isfinite(value) for values in result["metrics"].values() for value in values.values())
+    assert len((tmp_path / "run/predictions.tsv").read_text(encoding="utf-8").splitlines()) > 1
+
+
+def test_all_models_are_tried():
+    assert {path.stem for path in (ROOT / "conf/model").glob("*.yaml")} == set(MODELS)
+
+
+def test_multirun_trains_each_choice(train, tmp_path, reversal):
+    train("-m", *reversal, "model=gru,lstm", "hydra.sweep.dir=sweep").succeeded()
+    results = [result_of(tmp_path / "sweep" / number) for number in "01"]
+    assert [result["settings"]["model"]["cell"] for result in results] == ["gru", "lstm"]
+    assert results[0]["parameters"] < results[1]["parameters"]
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(train, tmp_path, reversal):
+    stopping = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1")
+    train(*reversal, "model=gru", *stopping, "optimizer.lr=0.0", "trainer.max_epochs=9").succeeded()
+    assert result_of(tmp_path / "run")["epochs"] == 2
+
+
+def test_one_cycle_raises_and_lowers_the_learning_rate(train, tmp_path, reversal):
+    train(*reversal, "model=gru", "scheduler=one_cycle", "optimizer.lr=0.01", "data.batch_size=6").succeeded()
+    (rates,) = (values for name, values in columns_of(tmp_path / "run").items() if name.startswith("lr"))
+    rates = [float(rate) for _, rate in rates]
+    assert rates[0] < max(rates) > rates[-1]
+    assert max(rates) == pytest.approx(0.01, rel=0.1)
+
+
+def test_a_diverging_run_stops_with_one_line(train, tmp_path, reversal):
+    outcome = train(*reversal, "model=gru", "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=5")
+    line = outcome.stopped(1, "gradient norm", "optimizer.lr")
+    assert re.search(r"step [1-9]", line)
+    assert re.search(r"examples \d+, \d+", line)
+    assert not (tmp_path / "run/result.json").exists()
+
+
+# The same again -----------------------------------------------------------------------------------------------
+
+
+def test_the_same_command_gives_the_same_bits(train, trained, tmp_path, reversal):
+    train(*reversal, "model=gru").succeeded()
+    assert losses_of(tmp_path / "run") == losses_of(trained)
+    assert len(losses_of(trained)["train/step_loss"]) == result_of(trained)["steps"]
+    assert weights_of(tmp_path / "run") == weights_of(trained)
+
+
+def test_another_seed_gives_another_run(train, trained, tmp_path, reversal):
+    train(*reversal, "model=gru", "seed=2").succeeded()
+    assert losses_of(tmp_path / "run") != losses_of(trained)
+    assert weights_of(tmp_path / "run") != weights_of(trained)
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(train, command, copy, tmp_path, reversal):
+    command("train", f"resume={copy}", "trainer.max_epochs=2").succeeded()
+    train(*reversal, "model=gru", "trainer.max_epochs=2").succeeded()
+    assert result_of(copy)["epochs"] == 2
+    assert losses_of(copy) == losses_of(tmp_path / "run")
+    assert weights_of(copy) == weights_of(tmp_path / "run")
+
+
+def test_resuming_logs_no_step_twice(command, copy):
+    steps = result_of(copy)["steps"]
+    command("train", f"resume={copy}", "trainer.max_epochs=3").succeeded()
+    assert [step for step, _ in columns_of(copy)["train/step_loss"]] == list(range(3 * steps))
+    for values in columns_of(copy).values():
+        logged = [step for step, _ in values]
+        assert logged == sorted(logged)
+    epochs = [step for step, _ in columns_of(copy)["train/teacher_forced/loss"]]
+    assert len(set(epochs)) == len(epochs) == 3
+
+
+def test_resuming_writes_into_the_folder_alone(command, copy, tmp_path):
+    before = set(tmp_path.iterdir())
+    command("train", "resume=copy", "trainer.max_epochs=2").succeeded()
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "."])
+def test_resuming_what_is_no_run_is_refused(command, folder):
+    command("train", f"resume={folder}").stopped(2, folder, "no run to resume")

@@ -1,0 +1,66 @@
+"""Recurrent layers against torch's own cells, a step at a time."""
+
+import pytest
+import torch
+from torch import nn
+
+from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, padding_mask
+
+B, T, E, D = 3, 5, 7, 11
+LENGTHS = torch.tensor([5, 1, 3])
+
+
+def copied(cell, reference):
+    """`cell` with the weights of torch's `reference` cell."""
+    with torch.no_grad():
+        cell.inputs.weight.copy_(reference.weight_ih)
+        cell.inputs.bias.copy_(reference.bias_ih)
+        cell.recurrent.weight.copy_(reference.weight_hh)
+        cell.recurrent.bias.copy_(reference.bias_hh)
+    return cell.double()
+
+
+@pytest.mark.parametrize(("own", "torchs"), [(LSTMCell, nn.LSTMCell), (GRUCell, nn.GRUCell)])
+def test_a_cell_equals_torchs(own, torchs):
+    torch.manual_seed(0)
+    reference = torchs(E, D).double()
+    cell = copied(own(E, D), reference)
+    x = torch.randn(B, E, dtype=torch.double)
+    hidden = tuple(torch.randn(B, D, dtype=torch.double) for _ in range(own.states))
+    expected = reference(x, hidden if own is LSTMCell else hidden[0])
+    for one, other in zip(cell(cell.inputs(x), hidden), expected if own is LSTMCell else (expected,), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_lengths_stop_each_row_at_its_end(cell):
+    torch.manual_seed(1)
+    layer = Recurrent(cell, E, D, layers=2).double()
+    inputs = torch.randn(B, T, E, dtype=torch.double)
+    outputs, hidden = layer(inputs, lengths=LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        alone, end = layer(inputs[row : row + 1, :length])
+        torch.testing.assert_close(outputs[row, :length], alone[0], rtol=0, atol=1e-10)
+        for one, other in zip(hidden, end, strict=True):
+            torch.testing.assert_close(one[row], other[0], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_states_are_batch_first_and_continue(cell):
+    layer = Recurrent(cell, E, D, layers=2)
+    inputs = torch.randn(B, T, E)
+    whole, end = layer(inputs)
+    _, middle = layer(inputs[:, :2])
+    rest, end_of_rest = layer(inputs[:, 2:], middle)
+    assert all(h.shape == (B, 2, D) for h in end)
+    torch.testing.assert_close(rest, whole[:, 2:], rtol=0, atol=1e-6)
+    torch.testing.assert_close(end_of_rest, end, rtol=0, atol=1e-6)
+
+
+def test_an_unknown_cell_is_refused_by_its_name():
+    with pytest.raises(ValueError, match="cell must be lstm or gru, but is 'rnn'"):
+        Recurrent("rnn", E, D)
+
+
+def test_the_mask_marks_what_is_inside():
+    assert padding_mask(LENGTHS, 5).tolist() == [[True] * 5, [True] + [False] * 4, [True] * 3 + [False] * 2]

@@ -1,0 +1,67 @@
+import pytest
+
+from seqlab.errors import InputError
+from seqlab.text.lines import decode_lines, read_bytes
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("bom", [b"", BOM], ids=["plain", "bom"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("last", [True, False], ids=["ended", "unended"])
+def test_lines_are_the_same_with_or_without_bom_carriage_returns_and_final_ending(bom, ending, last):
+    text = ending.join(["Va !", "", "né à Zürich 🎉"]) + (ending if last else "")
+    assert decode_lines(bom + text.encode(), "f") == ["Va !", "", "né à Zürich 🎉"]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x0b", "\x0c", "\x85", "\x1e", "\r"])
+def test_only_lf_and_crlf_end_a_line(sign):
+    assert decode_lines(f"one{sign}still one\ntwo\n".encode(), "f") == [f"one{sign}still one", "two"]
+
+
+def test_a_bom_inside_the_file_is_a_character():
+    assert decode_lines(b"a\n" + BOM + b"b\n", "f") == ["a", "\ufeffb"]
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b" \r\n\t\n", BOM, BOM + b"\r\n"])
+def test_an_empty_file_is_refused_by_name(data):
+    with pytest.raises(InputError, match=r"deck\.txt: the file is empty"):
+        decode_lines(data, "deck.txt")
+
+
+@pytest.mark.parametrize(("data", "line"), [(b"\0", 1), (b"a\nb\nc\0d\n", 3), (b"a\n" * 6 + b"\0", 7)])
+def test_binary_data_is_refused_with_its_line(data, line):
+    with pytest.raises(InputError, match=rf"^deck\.txt:{line}: binary"):
+        decode_lines(data, "deck.txt")
+
+
+@pytest.mark.parametrize("bom", [b"", BOM], ids=["plain", "bom"])
+@pytest.mark.parametrize(
+    ("data", "line", "byte"),
+    [
+        (b"\xe9t\xe9\n", 1, "0xe9"),
+        (b"ab\n\xffc\n", 2, "0xff"),
+        (b"a\nb\nthree four \xfe\n", 3, "0xfe"),
+        ("été\nfin".encode() + b"\xc3", 2, "0xc3"),
+    ],
+)
+def test_what_is_not_utf8_is_refused_with_its_line_and_byte(bom, data, line, byte):
+    with pytest.raises(InputError, match=rf"^deck\.txt:{line}: not UTF-8 \(byte {byte}\)"):
+        decode_lines(bom + data, "deck.txt")
+
+
+def test_utf16_is_refused():
+    with pytest.raises(InputError, match=r"^deck\.txt:1: "):
+        decode_lines("Va !\tGo!\n".encode("utf-16"), "deck.txt")
+
+
+def test_bytes_of_a_file_are_read(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\0\xff\r\n")
+    assert read_bytes(tmp_path / "a.txt") == b"\0\xff\r\n"
+
+
+@pytest.mark.parametrize(("name", "reason"), [("missing.txt", "no such file"), ("", "is a directory")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name, reason):
+    with pytest.raises(InputError, match=reason) as error:
+        read_bytes(tmp_path / name)
+    assert str(tmp_path / name) in str(error.value)

@@ -1,0 +1,389 @@
+import json
+import logging
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqlab import paths
+from seqlab.errors import InputError
+from seqlab.symbols import BOS, EOS, PAD, SPECIALS, UNK
+from seqlab.text.pairs import read_pairs
+from seqlab.text.tokenizers import (
+    UNKNOWN,
+    CharacterTokenizer,
+    IntegerTokenizer,
+    SentencePieceTokenizer,
+    WordTokenizer,
+    from_json,
+    matches_one,
+    to_json,
+)
+
+TEXTS = [pair.target for pair in read_pairs(paths.phrasebook())]
+SENTENCEPIECE = {algorithm: SentencePieceTokenizer.fit(TEXTS, 400, algorithm) for algorithm in ("bpe", "unigram")}
+TOKENIZERS = {
+    "character": CharacterTokenizer.fit(TEXTS),
+    "word": WordTokenizer.fit(TEXTS, lower=True, min_frequency=2),
+    "integer": IntegerTokenizer(-3, 13, 7),
+    "filled": IntegerTokenizer(1, 13, 7, fill=True),
+    **SENTENCEPIECE,
+}
+SAMPLES = {"integer": "-3 13 0", "filled": "13 1 7"}
+
+every = pytest.mark.parametrize("name", TOKENIZERS)
+sentencepiece = pytest.mark.parametrize("algorithm", SENTENCEPIECE)
+examples = settings(max_examples=200, deadline=None)
+
+
+class OwnTokenizer(CharacterTokenizer):
+    """A user's own tokenizer, outside the package."""
+
+
+def sample(name: str) -> str:
+    return SAMPLES.get(name, "Tu as l’air fatigué !")
+
+
+# What all tokenizers share
+
+
+def test_the_four_specials_are_the_first_ids():
+    assert (PAD, BOS, EOS, UNK, SPECIALS) == (0, 1, 2, 3, 4)
+
+
+@every
+def test_encode_adds_no_frame_and_own_ids_lie_between_the_specials_and_the_size(name):
+    ids = TOKENIZERS[name].encode(sample(name))
+    assert ids
+    assert not {PAD, BOS, EOS} & set(ids)
+    assert all(UNK <= i < TOKENIZERS[name].size for i in ids)
+
+
+@every
+def test_decode_leaves_pad_bos_and_eos_out(name):
+    tokenizer = TOKENIZERS[name]
+    ids = tokenizer.encode(sample(name))
+    assert tokenizer.decode([BOS, *ids, EOS, PAD, PAD]) == tokenizer.decode(ids) != ""
+    assert tokenizer.decode([BOS, EOS, PAD]) == ""
+
+
+@every
+def test_decode_shows_unk_as_the_replacement_character(name):
+    tokenizer = TOKENIZERS[name]
+    assert tokenizer.decode([UNK]) == UNKNOWN == "\ufffd"
+    assert UNKNOWN in tokenizer.decode([*tokenizer.encode(sample(name)), UNK])
+
+
+@every
+def test_a_tokenizer_survives_json(name):
+    tokenizer = TOKENIZERS[name]
+    again = from_json(json.loads(json.dumps(to_json(tokenizer))))
+    assert type(again) is type(tokenizer)
+    assert (again.size, again.state()) == (tokenizer.size, tokenizer.state())
+    assert again.encode(sample(name)) == tokenizer.encode(sample(name))
+    ids = list(range(SPECIALS, tokenizer.size))
+    assert again.decode(ids) == tokenizer.decode(ids)
+
+
+def test_a_users_own_tokenizer_survives_json():
+    again = from_json(json.loads(json.dumps(to_json(OwnTokenizer.fit(["cab"])))))
+    assert type(again) is OwnTokenizer
+    assert again.decode(again.encode("abc")) == "abc"
+
+
+@pytest.mark.parametrize(
+    "path", ["subprocess.Popen", "os.system", "seqlab.text.tokenizers.matches_one", "json.decoder"]
+)
+def test_a_class_that_is_no_tokenizer_is_refused_and_not_called(path, monkeypatch, tmp_path):
+    with pytest.raises(InputError, match=f"'{path}' is not a Tokenizer"):
+        from_json({"class": path, "args": ["touch", str(tmp_path / "made")]})
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["seqlab.text.tokenizers.Missing", "no_such_package.Tokenizer", "Tokenizer", "", ".", ".relative.Tokenizer"]
+)
+def test_a_missing_class_is_refused_by_name(path):
+    with pytest.raises(InputError, match="cannot be imported") as error:
+        from_json({"class": path})
+    assert repr(path) in str(error.value)
+
+
+def test_matches_one_accepts_any_reference_up_to_what_the_tokenizer_tells_apart():
+    tokenizer = WordTokenizer.fit(["va-t'en !", "pars"], lower=True)
+    references = ["Pars !", "Va-t'en !"]
+    assert matches_one(tokenizer, "Pars !", references)
+    assert matches_one(tokenizer, "va - t'en !", references)
+    assert not matches_one(tokenizer, "va - t'en", references)
+    assert not matches_one(tokenizer, "va - t'en !", [])
+
+
+def test_matches_one_is_exact_where_the_tokenizer_is_lossless():
+    tokenizer = CharacterTokenizer.fit(["Va !", "va !"])
+    assert matches_one(tokenizer, "Va !", ["va !", "Va !"])
+    assert not matches_one(tokenizer, "va !", ["Va !"])
+
+
+def test_an_output_with_an_unknown_symbol_matches_nothing():
+    tokenizer = WordTokenizer.fit(["va !"])
+    output = tokenizer.decode(tokenizer.encode("pars !"))
+    assert output == f"{UNKNOWN} !"
+    assert not matches_one(tokenizer, output, ["pars !", output])
+
+
+def test_a_reference_that_the_tokenizer_cannot_express_matches_only_itself():
+    tokenizer = IntegerTokenizer(1, 7, 3)
+    assert not matches_one(tokenizer, "1 2", ["nineteen", "1 2 19"])
+    assert matches_one(tokenizer, "1 2", ["nineteen", "1,  2"])
+
+
+# Characters
+
+
+@examples
+@given(data=st.data(), alphabet=st.sets(st.characters(), min_size=1, max_size=29))
+def test_characters_round_trip_over_their_alphabet(data, alphabet):
+    tokenizer = CharacterTokenizer.fit(alphabet)
+    text = data.draw(st.text(st.sampled_from(sorted(alphabet))))
+    assert tokenizer.size == SPECIALS + len(alphabet)
+    assert len(tokenizer.encode(text)) == len(text)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_the_alphabet_is_in_code_point_order():
+    tokenizer = CharacterTokenizer.fit(["ba ", "éa"])
+    assert tokenizer.symbols == [" ", "a", "b", "é"]
+    assert tokenizer.encode("bé") == [SPECIALS + 2, SPECIALS + 3]
+
+
+def test_a_character_outside_the_alphabet_is_unk():
+    tokenizer = CharacterTokenizer.fit(["abc"])
+    assert tokenizer.encode("azc") == [SPECIALS, UNK, SPECIALS + 2]
+    assert tokenizer.decode(tokenizer.encode("azc")) == f"a{UNKNOWN}c"
+
+
+@pytest.mark.parametrize("cls", [CharacterTokenizer, WordTokenizer])
+def test_a_vocabulary_with_a_symbol_twice_is_refused(cls):
+    with pytest.raises(ValueError, match="twice"):
+        cls(["a", "b", "a"])
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I'm here.", ["I'm", "here", "."]),
+        ("aujourd'hui", ["aujourd'hui"]),
+        ("qu’est-ce que c’est ?", ["qu’est", "-", "ce", "que", "c’est", "?"]),
+        ("'quoted' words'", ["'", "quoted", "'", "words", "'"]),
+        ("rock'n'roll!!", ["rock'n'roll", "!", "!"]),
+        ("né\u202f: 3,5 œufs\t🎉", ["né", ":", "3", ",", "5", "œufs", "🎉"]),
+        ("  ", []),
+    ],
+)
+def test_words_are_split_at_marks_but_not_at_apostrophes_inside(text, words):
+    assert WordTokenizer([]).split(text) == words
+
+
+def test_words_are_ordered_by_frequency_then_by_themselves():
+    tokenizer = WordTokenizer.fit(["d b b c", "c b a"])
+    assert tokenizer.symbols == ["b", "c", "a", "d"]
+    assert tokenizer.size == SPECIALS + 4
+    assert tokenizer.encode("b d") == [SPECIALS, SPECIALS + 3]
+
+
+@pytest.mark.parametrize(("frequency", "symbols"), [(1, ["b", "c", "a", "d"]), (2, ["b", "c"]), (3, ["b"]), (5, [])])
+def test_rare_words_are_left_out(frequency, symbols):
+    tokenizer = WordTokenizer.fit(["d b b c", "c b a"], min_frequency=frequency)
+    assert tokenizer.symbols == symbols
+    assert (UNK in tokenizer.encode("c")) == ("c" not in symbols)
+
+
+def test_lower_case_joins_words_and_is_applied_to_new_text():
+    texts = ["The the THE Éte"]
+    assert WordTokenizer.fit(texts, lower=True).symbols == ["the", "éte"]
+    assert sorted(WordTokenizer.fit(texts).symbols) == ["THE", "The", "the", "Éte"]
+    tokenizer = WordTokenizer.fit(texts, lower=True)
+    assert tokenizer.decode(tokenizer.encode("ÉTE tHe")) == "éte the"
+
+
+def test_the_pattern_decides_what_a_word_is():
+    tokenizer = WordTokenizer.fit(["ab-cd ef"], pattern=r"\S+")
+    assert tokenizer.symbols == ["ab-cd", "ef"]
+    assert tokenizer.decode(tokenizer.encode("ef   ab-cd")) == "ef ab-cd"
+
+
+def test_a_pattern_with_groups_still_finds_whole_words():
+    assert WordTokenizer.fit(["ab cd"], pattern=r"(\w)(\w)").symbols == ["ab", "cd"]
+
+
+def test_a_pattern_that_is_no_regular_expression_is_refused():
+    with pytest.raises(ValueError, match=r"pattern must be a regular expression, but is '\(\?P<'"):
+        WordTokenizer([], pattern="(?P<")
+
+
+def test_an_unknown_word_is_unk():
+    tokenizer = WordTokenizer.fit(["to be or not"])
+    assert tokenizer.encode("to eat")[1] == UNK
+    assert tokenizer.decode(tokenizer.encode("to eat or drink")) == f"to {UNKNOWN} or {UNKNOWN}"
+
+
+# Integers
+
+
+integers = st.tuples(st.integers(-99, 99), st.integers(0, 99), st.integers(1, 11))
+
+
+@examples
+@given(data=st.data(), bounds=integers)
+def test_integers_round_trip(data, bounds):
+    smallest, span, length = bounds
+    tokenizer = IntegerTokenizer(smallest, smallest + span, length)
+    numbers = data.draw(st.lists(st.integers(smallest, smallest + span), min_size=1, max_size=length))
+    text = " ".join(map(str, numbers))
+    assert tokenizer.size == SPECIALS + span + 1
+    assert tokenizer.encode(text) == [n - smallest + 4 for n in numbers] == tokenizer.ids(np.array(numbers)).tolist()
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@examples
+@given(data=st.data(), bounds=integers.filter(lambda b: not b[0] <= 0 <= b[0] + b[1]))
+def test_filled_integers_round_trip_and_are_all_of_one_length(data, bounds):
+    smallest, span, length = bounds
+    tokenizer = IntegerTokenizer(smallest, smallest + span, length, fill=True)
+    numbers = data.draw(st.lists(st.integers(smallest, smallest + span), min_size=1, max_size=length))
+    text = " ".join(map(str, numbers))
+    ids = tokenizer.encode(text)
+    assert tokenizer.size == SPECIALS + span + 2
+    assert tokenizer.filler == tokenizer.size - 1
+    assert ids == [n - smallest + 4 for n in numbers] + [tokenizer.filler] * (length - len(numbers))
+    assert tokenizer.decode(ids) == text
+
+
+def test_the_zero_that_fills_is_shown_inside_and_dropped_at_the_end():
+    tokenizer = IntegerTokenizer(3, 5, 7, fill=True)
+    assert tokenizer.filler == 7
+    assert tokenizer.decode([7, 4, 7, 6, 7, 7]) == "0 3 0 5"
+    assert tokenizer.decode([7, 7]) == ""
+
+
+def test_no_symbol_fills_where_none_is_asked_for():
+    assert IntegerTokenizer(1, 5, 7).filler is None
+
+
+@pytest.mark.parametrize("text", ["3 1 2", "3,1,2", " 3, 1 ,2 ", "3\t1\n2"])
+def test_integers_may_stand_between_spaces_or_commas(text):
+    assert IntegerTokenizer(1, 3, 3).encode(text) == [6, 4, 5]
+
+
+@pytest.mark.parametrize("fill", [False, True])
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("5 16 1", ["16", "3..15"]),
+        ("2", ["2", "3..15"]),
+        ("-4", ["-4", "3..15"]),
+        ("0", ["0", "3..15"]),
+        ("5 seven", ["'seven'", "3..15"]),
+        ("5 1.5", ["'1.5'", "3..15"]),
+        ("3 4 5 6 7 8", ["6", "5"]),
+        ("", ["1 to 5", "3..15"]),
+        (" , ", ["1 to 5", "3..15"]),
+    ],
+)
+def test_what_is_no_sequence_of_these_integers_is_refused_with_its_value_and_what_was_expected(text, parts, fill):
+    with pytest.raises(ValueError, match="expected") as error:
+        IntegerTokenizer(3, 15, 5, fill).encode(text)
+    assert all(part in str(error.value) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((5, 4, 3), r"largest must be at least smallest \(5\), but is 4"),
+        ((1, 4, 0), "max_length must be at least 1, but is 0"),
+        ((-1, 4, 3, True), r"fill needs zero outside .* -1\.\.4"),
+        ((0, 4, 3, True), r"fill needs zero outside .* 0\.\.4"),
+    ],
+)
+def test_integers_that_contradict_each_other_are_refused_with_their_values(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        IntegerTokenizer(*arguments)
+
+
+# Subwords
+
+
+@sentencepiece
+@examples
+@given(text=st.text(st.characters(exclude_characters="\0\u2581", exclude_categories=["Cs"])))
+def test_subwords_round_trip_any_text(algorithm, text):
+    tokenizer = SENTENCEPIECE[algorithm]
+    ids = tokenizer.encode(text)
+    assert UNK not in ids
+    assert tokenizer.decode(ids) == text
+
+
+@sentencepiece
+@examples
+@given(text=st.text(" \n\r\tae.\u00a0\u200b\u3000\ufeff"))
+def test_subwords_round_trip_any_white_space(algorithm, text):
+    tokenizer = SENTENCEPIECE[algorithm]
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@sentencepiece
+@pytest.mark.parametrize("text", ["", "<unk>", "<s>a</s>", "<pad>", "<0x41>", UNKNOWN, "ﬁ e\u0301 ①", "日本語"])
+def test_subwords_take_text_as_it_is(algorithm, text):
+    tokenizer = SENTENCEPIECE[algorithm]
+    ids = tokenizer.encode(text)
+    assert not {PAD, BOS, EOS, UNK} & set(ids)
+    assert tokenizer.decode(ids) == text
+
+
+@sentencepiece
+def test_subwords_have_the_size_asked_for_and_are_fewer_than_the_characters(algorithm):
+    tokenizer = SENTENCEPIECE[algorithm]
+    assert tokenizer.size == 400
+    assert sum(len(tokenizer.encode(text)) for text in TEXTS) < 0.7 * sum(map(len, TEXTS))
+
+
+@sentencepiece
+def test_learning_subwords_twice_gives_the_same(algorithm):
+    assert SentencePieceTokenizer.fit(TEXTS, 400, algorithm).state() == SENTENCEPIECE[algorithm].state()
+
+
+def test_the_algorithms_differ():
+    assert SENTENCEPIECE["bpe"].encode(TEXTS[-1]) != SENTENCEPIECE["unigram"].encode(TEXTS[-1])
+
+
+@sentencepiece
+def test_a_vocabulary_too_large_for_the_texts_is_lowered_with_a_warning(algorithm, caplog):
+    with caplog.at_level(logging.WARNING):
+        tokenizer = SentencePieceTokenizer.fit(["a few words", "and few more"], 5000, algorithm)
+    assert SPECIALS + 256 < tokenizer.size < 400
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert f"from 5000 to {tokenizer.size}" in record.getMessage()
+    assert tokenizer.decode(tokenizer.encode("more words")) == "more words"
+
+
+@sentencepiece
+@pytest.mark.parametrize("size", [1, 3, 100, 262])
+def test_a_vocabulary_too_small_for_the_characters_is_refused(algorithm, size):
+    with pytest.raises(InputError, match=f"cannot train a vocabulary of {size}: ."):
+        SentencePieceTokenizer.fit(TEXTS, size, algorithm)
+
+
+@sentencepiece
+@pytest.mark.parametrize("texts", [[], [""]])
+def test_subwords_of_no_text_are_refused(algorithm, texts):
+    with pytest.raises(InputError, match="cannot train a vocabulary of 400"):
+        SentencePieceTokenizer.fit(texts, 400, algorithm)
+
+
+def test_subwords_learn_from_long_texts_too():
+    assert SentencePieceTokenizer.fit([" ".join(TEXTS)], 400).size == 400

@@ -1,0 +1,96 @@
+"""A run that was killed, or stopped, ends as one that never was: bit for bit."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+SETTINGS = [
+    "data=reversal",
+    "data.samples=300",  # 150 in training: 10 batches an epoch
+    "data.batch_size=16",
+    "model=bahdanau",
+    "model.width=11",
+    "model.embedding=7",
+    "model.dropout=0.3",  # draws random numbers at every step
+    "scheduler=one_cycle",
+    "trainer=cpu",
+    "trainer.max_epochs=3",
+    "trainer.log_every_n_steps=1",
+    "callbacks.saver.every_n_steps=3",
+]
+
+
+def train(folder, *arguments):
+    """Runs seqlab-train in a process of its own, so that it can be killed."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "seqlab.train", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The run that nothing happens to."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = train(folder, *SETTINGS, f"hydra.run.dir={folder}/run")
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def checkpoint(run):
+    return torch.load(run / "checkpoints/last.ckpt", weights_only=True)
+
+
+def rows(run):
+    with (run / "metrics.csv").open(newline="") as file:
+        return [sorted((k, v) for k, v in row.items() if v) for row in csv.DictReader(file)]
+
+
+def assert_same(one, other, where="checkpoint"):
+    """Equal to the bit, however nested."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            assert_same(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), where
+        for i, (a, b) in enumerate(zip(one, other, strict=True)):
+            assert_same(a, b, f"{where}[{i}]")
+    else:
+        assert one == other, where
+
+
+# 14 is in the middle of the second epoch; 10 is the first step after an epoch's end.
+@pytest.mark.parametrize(("name", "step", "code"), [("SIGKILL", 14, -9), ("SIGKILL", 10, -9), ("SIGINT", 14, 130)])
+def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, name, step, code):
+    run = tmp_path / "run"
+    signals = [
+        "+callbacks.signal._target_=signals.SendSignal",
+        f"+callbacks.signal.name={name}",
+        f"+callbacks.signal.step={step}",
+        f"+callbacks.signal.marker={tmp_path}/sent",
+    ]
+    stopped = train(tmp_path, *SETTINGS, *signals, f"hydra.run.dir={run}")
+    assert stopped.returncode == code, stopped.stderr
+    assert not (run / "result.json").exists()
+    assert not list(run.rglob("*.tmp"))
+    if name == "SIGINT":
+        assert f"resume={run}" in stopped.stderr or "resume=run" in stopped.stderr
+        assert checkpoint(run)["global_step"] == step + 1
+
+    resumed = train(tmp_path, f"resume={run}")
+    assert resumed.returncode == 0, resumed.stderr
+    mine, whole = checkpoint(run), checkpoint(uninterrupted)
+    for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "train_loss"):
+        assert_same(mine[part], whole[part], part)
+    assert_same(*(one["callbacks"]["RandomStates"] for one in (mine, whole)), "random states")
+    assert rows(run) == rows(uninterrupted)
+    assert (run / "bundle/weights.safetensors").read_bytes() == (
+        uninterrupted / "bundle/weights.safetensors"
+    ).read_bytes()
