@@ -33,7 +33,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     def quietly(config: DictConfig) -> Any:
         try:
             return task(config)
-        except (InputError, RunError) as error:
+        except (InputError, RunError, HydraException, OmegaConfBaseException) as error:
             raise error if full else _Stopped(error) from error
 
     try:

@@ -5,6 +5,7 @@ B batch, T steps, V vocabulary, D width.
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,16 +17,18 @@ class OneHot(nn.Module):
     """Each token as the unit vector of its id.
 
     The first product of the network after it is then a lookup of one column a token: the same function as an
-    embedding of that layer's width, which is how the frameworks that ask for one-hot inputs compute it too.
+    embedding of that layer's width, which is how the frameworks that ask for one-hot inputs compute it too. Dropout
+    leaves out whole tokens.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.width = size
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T V"]:
         """The unit vectors of `tokens`."""
-        return F.one_hot(tokens, self.width).float()
+        return self.dropout(F.one_hot(tokens, self.width).to(torch.get_default_dtype()))
 
 
 class Embedding(nn.Module):
@@ -44,4 +47,4 @@ class Embedding(nn.Module):
 
 def token_input(size: int, width: int | None, dropout: float = 0.0) -> OneHot | Embedding:
     """An embedding of `width`, or one-hot vectors if there is none."""
-    return OneHot(size) if width is None else Embedding(size, width, dropout)
+    return OneHot(size, dropout) if width is None else Embedding(size, width, dropout)

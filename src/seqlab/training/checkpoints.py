@@ -195,4 +195,4 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         reason = str(error).split("WeightsUnpickler error:")[-1].strip().splitlines()[0]
         raise InputError(f"{path}: refused, it holds more than tensors and plain data ({reason})") from None
     except (RuntimeError, EOFError, OSError) as error:
-        raise InputError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from None
+        raise InputError(f"{path}: not a readable checkpoint ({(str(error) or 'empty').splitlines()[0]})") from None

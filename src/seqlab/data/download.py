@@ -1,0 +1,68 @@
+"""`python -m seqlab.data.download`: fetches the English–French deck of sentence pairs."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tqdm import tqdm
+
+from seqlab import __version__
+from seqlab.data.anki import DOWNLOADED
+from seqlab.errors import InputError
+from seqlab.text.pairs import read_pairs
+
+SOURCE = "https://www.manythings.org/anki/fra-eng.zip"
+# The site turns away programs that do not say who they are, and Python's default name.
+AGENT = f"Mozilla/5.0 (compatible; seqlab/{__version__})"
+
+
+def download(source: str = SOURCE, target: Path = DOWNLOADED, timeout: float = 30) -> int:
+    """Fetches `source` to `target`, whole and readable or not at all.
+
+    Returns:
+        The number of sentence pairs in it.
+
+    Raises:
+        InputError: no network, a refusal, a broken transfer, or a file that holds no pairs.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    request = urllib.request.Request(source, headers={"User-Agent": AGENT})  # noqa: S310
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
+        temporary = Path(folder) / target.name
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as response:
+                size = int(response.headers.get("Content-Length") or 0)
+                with temporary.open("wb") as file, tqdm(total=size or None, unit="B", unit_scale=True) as bar:
+                    while chunk := response.read(1 << 16):
+                        file.write(chunk)
+                        bar.update(len(chunk))
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            raise InputError(
+                f"{source}: could not be fetched ({getattr(error, 'reason', error)}). Without a network, fetch the"
+                f" file elsewhere and put it at {target}, or name it: data=anki data.path=FILE"
+            ) from None
+        if size and temporary.stat().st_size < size:
+            raise InputError(f"{source}: the transfer broke off at {temporary.stat().st_size:,} of {size:,} bytes")
+        pairs = len(read_pairs(temporary))
+        temporary.replace(target)
+    return pairs
+
+
+def main() -> None:
+    """The command line."""
+    if DOWNLOADED.is_file():
+        print(f"{DOWNLOADED} is there already; delete it to fetch it anew")
+        return
+    try:
+        print(f"{download():,} sentence pairs in {DOWNLOADED}: seqlab-train data=anki uses them")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Fetching a deck from a server on this machine."""
+
+import http.server
+import io
+import threading
+import zipfile
+
+import pytest
+
+from seqlab.data.download import download
+from seqlab.errors import InputError
+
+
+def deck(text="Go.\tVa !\nRun!\tCours !\n"):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("fra.txt", text)
+        archive.writestr("_about.txt", "about")
+    return data.getvalue()
+
+
+@pytest.fixture
+def serve():
+    """Starts a server that answers with what it is given and remembers who asked."""
+    servers, agents = [], []
+
+    def start(body, promised=None, status=200):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                agents.append(self.headers["User-Agent"])
+                self.send_response(status)
+                self.send_header("Content-Length", str(promised or len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}/fra-eng.zip", agents
+
+    yield start
+    for server in servers:
+        server.shutdown()
+
+
+def test_a_deck_is_fetched_whole(serve, tmp_path):
+    address, agents = serve(deck())
+    target = tmp_path / "new" / "fra-eng.zip"
+    assert download(address, target) == 2
+    assert target.read_bytes() == deck()
+    assert "seqlab" in agents[0]
+    assert "urllib" not in agents[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"body": deck()[:90], "promised": len(deck())}, "broke off|could not be fetched"),
+        ({"body": b"<html>not a deck</html>"}, "not a readable zip"),
+        ({"body": b"", "status": 406}, "could not be fetched"),
+    ],
+)
+def test_a_bad_answer_leaves_nothing(serve, tmp_path, answer, message):
+    address, _ = serve(**answer)
+    with pytest.raises(InputError, match=message):
+        download(address, tmp_path / "fra-eng.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_network_is_said_kindly(tmp_path):
+    with pytest.raises(InputError, match=r"Without a network.*data.path=FILE"):
+        download("http://127.0.0.1:9/fra-eng.zip", tmp_path / "fra-eng.zip", timeout=2.0)
+    assert list(tmp_path.iterdir()) == []

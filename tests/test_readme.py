@@ -1,0 +1,49 @@
+"""README's worked example runs as it stands there."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from support import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def example(tmp_path):
+    """A folder with every file whose name a code block of README begins with."""
+    blocks = re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", README, flags=re.DOTALL)
+    for name, code in blocks:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(code, encoding="utf-8")
+    assert {name for name, _ in blocks} == {"my_lab.py", "my_conf/model/bag.yaml", "my_conf/data/squares.yaml"}
+    return tmp_path
+
+
+def test_an_architecture_and_a_dataset_of_ones_own_train_and_predict(example):
+    (command,) = re.findall(r"^    python (-m seqlab.train --config-dir=my_conf .*)$", README, flags=re.MULTILINE)
+
+    def run(*arguments, **options):
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=example, capture_output=True, text=True, timeout=120, **options
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    assert "BagOfSymbols" in run(*command.split(), "hydra.run.dir=run", env=environment)
+    assert (example / "run/result.json").is_file()
+    predicted = run("-m", "seqlab.predict", "run=run", "input=-", input="12\n7\n", env=environment)
+    assert [line.split("\t")[0] for line in predicted.splitlines()] == ["12", "7"]
+
+
+def test_the_contract_with_readers():
+    """The groups and options that README names are those of conf."""
+    table = README.split("| group | options |")[1].split("\n\n")[0]
+    for group in (ROOT / "conf").iterdir():
+        if group.is_dir() and group.name != "decoding":
+            (row,) = (line for line in table.splitlines() if line.startswith(f"| `{group.name}`"))
+            for option in group.glob("[!_]*.yaml"):
+                assert f"`{option.stem}`" in row, f"{group.name}={option.stem}"

@@ -1,0 +1,28 @@
+"""Files that are whole or not there."""
+
+import pytest
+
+from seqlab.training.files import write_atomically
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    write_atomically(path, "one")
+    write_atomically(path, "zwei\n")
+    assert path.read_text() == "zwei\n"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_a_failure_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file.txt"
+    write_atomically(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_permissions_follow_the_umask(tmp_path):
+    write_atomically(tmp_path / "file.txt", "x")
+    (tmp_path / "plain.txt").write_text("x")
+    assert (tmp_path / "file.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode

@@ -1,0 +1,40 @@
+"""metrics.csv: columns as they come, rows that survive a resume."""
+
+import csv
+
+import pytest
+
+from seqlab.training.loggers import MetricsFile
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def written(tmp_path):
+    log = MetricsFile(tmp_path)
+    log.log_metrics({"loss": 1.5}, step=0)
+    log.log_metrics({"loss": 1.25, "norm": 3.0}, step=1)
+    log.log_metrics({"norm": 2.0}, step=2)
+    return tmp_path / "metrics.csv"
+
+
+def test_a_row_each_time_and_columns_as_they_come(written):
+    assert rows(written) == [
+        {"step": "0", "epoch": "", "loss": "1.5", "norm": ""},
+        {"step": "1", "epoch": "", "loss": "1.25", "norm": "3.0"},
+        {"step": "2", "epoch": "", "loss": "", "norm": "2.0"},
+    ]
+
+
+def test_a_resumed_log_drops_what_will_be_written_again(written):
+    log = MetricsFile(written.parent)
+    log.resume(1)
+    log.log_metrics({"loss": 9.0, "new": 7.0}, step=1)
+    assert [(row["step"], row["loss"], row["new"]) for row in rows(written)] == [("0", "1.5", ""), ("1", "9.0", "7.0")]
+
+
+def test_no_temporary_file_stays(written):
+    assert [path.name for path in written.parent.iterdir()] == ["metrics.csv"]
