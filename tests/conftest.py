@@ -7,7 +7,7 @@ import pytest
 from jaxtyping import install_import_hook
 from support import ROOT
 
-install_import_hook("seqlab", "beartype.beartype")
+install_import_hook("seqlab", "support.checked")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,9 @@ def deck(text="Go.\tVa !\nRun!\tCours !\n"):
     return data.getvalue()
 
 
+DECK = deck()
+
+
 @pytest.fixture
 def serve():
     """Starts a server that answers with what it is given and remembers who asked."""
@@ -47,10 +50,10 @@ def serve():
 
 
 def test_a_deck_is_fetched_whole(serve, tmp_path):
-    address, agents = serve(deck())
+    address, agents = serve(DECK)
     target = tmp_path / "new" / "fra-eng.zip"
     assert download(address, target) == 2
-    assert target.read_bytes() == deck()
+    assert target.read_bytes() == DECK
     assert "seqlab" in agents[0]
     assert "urllib" not in agents[0]
 
@@ -58,7 +61,7 @@ def test_a_deck_is_fetched_whole(serve, tmp_path):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ({"body": deck()[:90], "promised": len(deck())}, "broke off|could not be fetched"),
+        ({"body": DECK[:90], "promised": len(DECK)}, "broke off|could not be fetched"),
         ({"body": b"<html>not a deck</html>"}, "not a readable zip"),
         ({"body": b"", "status": 406}, "could not be fetched"),
     ],

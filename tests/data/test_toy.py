@@ -49,7 +49,6 @@ def test_an_example_reads_as_it_was_written():
         ([["1", "10"]], r"10 is out of range; expected 0\.\.9"),
         ([["1", "one"]], r"'one' is not an integer; expected 0\.\.9"),
         ([["1", ""]], "no integers"),
-        ([["", ""]], "no integers"),
     ],
 )
 def test_what_are_no_pairs_is_refused_with_its_value(pairs, message):

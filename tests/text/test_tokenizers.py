@@ -34,7 +34,7 @@ SAMPLES = {"integer": "-3 13 0", "filled": "13 1 7"}
 
 every = pytest.mark.parametrize("name", TOKENIZERS)
 sentencepiece = pytest.mark.parametrize("algorithm", SENTENCEPIECE)
-examples = settings(max_examples=200, deadline=None)
+examples = settings(max_examples=100, deadline=None)
 
 
 class OwnTokenizer(CharacterTokenizer):

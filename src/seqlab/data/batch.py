@@ -65,7 +65,8 @@ class Ragged:
         starts, lengths = self.offsets[rows], self.lengths[rows]
         steps = np.arange(max(1, lengths.max(initial=0)))
         inside = steps < lengths[:, None]
-        values = np.where(inside, self.values[np.where(inside, starts[:, None] + steps, 0)], PAD)
+        values = np.full(inside.shape, PAD)
+        values[inside] = self.values[(starts[:, None] + steps)[inside]]
         return torch.from_numpy(values.astype(np.int64)), torch.from_numpy(lengths.astype(np.int64))
 
 

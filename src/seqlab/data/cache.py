@@ -26,6 +26,7 @@ def cached(folder: Path, build: Callable[[Path], None]) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
+        temporary.chmod(0o755)  # mkdtemp's are for their maker alone
         build(temporary)
         temporary.replace(folder)
     except OSError:

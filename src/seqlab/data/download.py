@@ -30,7 +30,7 @@ def download(source: str = SOURCE, target: Path = DOWNLOADED, timeout: float = 3
         InputError: no network, a refusal, a broken transfer, or a file that holds no pairs.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    request = urllib.request.Request(source, headers={"User-Agent": AGENT})  # noqa: S310
+    request = urllib.request.Request(source, headers={"User-Agent": AGENT})
     with tempfile.TemporaryDirectory(prefix=".download-", dir=target.parent) as folder:
         temporary = Path(folder) / target.name
         try:

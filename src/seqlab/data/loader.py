@@ -69,7 +69,8 @@ def _cuts(lengths: np.ndarray, batch_size: int, batch_tokens: int | None) -> lis
 class BatchLoader:
     """Iterates over the batches of a split, in memory, without worker processes; resumable within an epoch.
 
-    Lightning calls `sampler.set_epoch` before an epoch. With several processes each takes every `world_size`-th row of every batch, so that together they see the batches of one.
+    Lightning calls `sampler.set_epoch` before an epoch. With several processes each takes every `world_size`-th row
+    of every batch, so that together they see the batches of one.
     """
 
     batch_sampler = None  # Lightning asks for it where there is a `sampler`
@@ -113,4 +114,4 @@ class BatchLoader:
 
     def resume_at(self, position: int) -> None:
         """Begins the next iteration after `position` batches; after all of them a whole new epoch begins."""
-        self._resume_at = position if position < len(self) else 0
+        self.position = self._resume_at = position if position < len(self) else 0

@@ -100,11 +100,11 @@ class SequenceData(LightningDataModule):
 
     def source_text(self, split: str, row: int) -> str:
         """The source of an example, as text."""
-        return self.source_tokenizer.decode(self.examples[split].source[row])
+        return self.source_tokenizer.decode(self.examples[split].source[row].tolist())
 
     def references(self, split: str, row: int) -> Sequence[str]:
         """The acceptable targets of an example, its own first."""
-        return [self.target_tokenizer.decode(self.examples[split].target[row])]
+        return [self.target_tokenizer.decode(self.examples[split].target[row].tolist())]
 
     def distinct(self, split: str) -> np.ndarray:
         """Which rows of a split are generated from when measuring: those whose source did not stand before (n,)."""
@@ -137,7 +137,7 @@ class SequenceData(LightningDataModule):
         Lightning would keep a loader's own state, but loses it when a scheduler asks for the number of steps: that
         builds the loaders before the checkpoint is read.
         """
-        return {"position": self._training.position if self._training else 0}
+        return {"position": self._training.position if self._training else self._resumed_at}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes up the position for the loader that training will ask for."""

@@ -58,8 +58,11 @@ class Reversal(SequenceData):
             )
         if len(split) != 3 or min(split) < 0 or split[0] <= 0 or abs(sum(split) - 1) > 1e-6:
             raise ValueError(f"split must be three shares (train, val, test) that add up to 1, but is {list(split)}")
-        self.smallest, self.largest, self.min_length = smallest, largest, min_length
-        self.samples, self.split, self.fill, self.seed = samples, tuple(split), fill, seed
+        cuts = np.rint(np.cumsum(split) * samples).astype(int)
+        self._sizes = dict(zip(SPLITS, np.diff(cuts, prepend=0).tolist(), strict=True))
+        if self._sizes["train"] < 1:
+            raise ValueError(f"samples must be enough to train on one, but is {samples} (split {list(split)})")
+        self.smallest, self.largest, self.min_length, self.fill, self.seed = smallest, largest, min_length, fill, seed
         self.source_tokenizer = self.target_tokenizer = self._tokenizer = IntegerTokenizer(
             smallest, largest, max(self.longest.values()), fill
         )
@@ -85,23 +88,21 @@ class Reversal(SequenceData):
         self.examples = {split: self._examples(dealt[split]) for split in SPLITS if dealt[split]}
 
     def _counts(self, symbols: int) -> dict[str, dict[int, int]]:
-        """For each split, how many sequences of each length; what a short length lacks goes to longer ones."""
+        """For each split, how many sequences of each length: as even as the space of each length allows."""
         left = {n: symbols**n for n in range(self.min_length, max(self.longest.values()) + 1)}
-        space = sum(left.values())
-        cuts = np.rint(np.cumsum(self.split) * self.samples).astype(int)
         counts: dict[str, dict[int, int]] = {}
-        for split, total in zip(SPLITS, np.diff(cuts, prepend=0).tolist(), strict=True):
-            counts[split] = {}
+        # A split of short sequences has the least choice, so it chooses first.
+        for split in sorted(SPLITS, key=lambda split: self.longest[split]):
             lengths = range(self.min_length, self.longest[split] + 1)
-            for waiting, length in zip(range(len(lengths), 0, -1), lengths, strict=True):
-                counts[split][length] = min(-(-total // waiting), left[length])
-                left[length] -= counts[split][length]
-                total -= counts[split][length]
-            if total:
+            if self._sizes[split] > sum(left[length] for length in lengths):
                 raise InputError(
-                    f"{self.samples:,} distinct sequences are asked for, but of {symbols} integers at lengths"
-                    f" {self.min_length} to {self.longest[split]} there are only {space:,}: lower data.samples"
+                    f"{sum(self._sizes.values()):,} distinct sequences are asked for,"
+                    f" {self._sizes[split]:,} of them for {split}, but of {symbols} integers at lengths {self.min_length} to {self.longest[split]} there are only"
+                    f" {sum(symbols**length for length in lengths):,}: lower data.samples"
                 )
+            counts[split] = spread_evenly(self._sizes[split], [left[length] for length in lengths], self.min_length)
+            for length, count in counts[split].items():
+                left[length] -= count
         return counts
 
     def _examples(self, sequences: list[np.ndarray]) -> Examples:
@@ -110,6 +111,19 @@ class Reversal(SequenceData):
     def _array(self, sequence: np.ndarray) -> list[int]:
         ids = self._tokenizer.ids(sequence).tolist()
         return ids + [self.filler] * (self._tokenizer.max_length - len(ids)) if self.fill else ids
+
+
+def spread_evenly(total: int, room: Sequence[int], first: int) -> dict[int, int]:
+    """`total` dealt out over numbers `first`, `first` + 1 … as evenly as the room of each allows.
+
+    `total` must not exceed the room of all.
+    """
+    counts = dict.fromkeys(range(first, first + len(room)), 0)
+    by_room = sorted(counts, key=lambda number: (room[number - first], number))
+    for waiting, number in zip(range(len(room), 0, -1), by_room, strict=True):
+        counts[number] = min(-(-total // waiting), room[number - first])
+        total -= counts[number]
+    return counts
 
 
 def distinct_sequences(generator: np.random.Generator, count: int, length: int, symbols: int) -> np.ndarray:

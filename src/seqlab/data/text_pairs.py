@@ -125,4 +125,10 @@ def _settings(fit: Fit) -> dict[str, Any]:
     """What identifies a way of learning a tokenizer: the function's name and its bound arguments."""
     if isinstance(fit, functools.partial):
         return {**_settings(fit.func), "arguments": {"args": list(fit.args), **fit.keywords}}
-    return {"function": f"{fit.__module__}.{fit.__qualname__}"}
+    owner = getattr(fit, "__self__", None)  # of a class method: `fit` may be inherited
+    name = (
+        f"{owner.__qualname__}.{fit.__name__}" if isinstance(owner, type) else getattr(fit, "__qualname__", "<lambda>")
+    )
+    if "<lambda>" in name:
+        raise ValueError(f"tokenizer must be a named function or a partial of one, but is {fit!r}")
+    return {"function": f"{owner.__module__ if owner else fit.__module__}.{name}"}

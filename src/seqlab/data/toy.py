@@ -23,9 +23,9 @@ class IntegerPairs(SequenceData):
 
     def __init__(self, pairs: Sequence[Sequence[str]], smallest: int = 0, largest: int = 9, **loading: Any) -> None:
         super().__init__(**loading)
-        if not pairs or any(len(pair) != 2 for pair in pairs):
+        if not pairs or any(isinstance(pair, str) or len(pair) != 2 for pair in pairs):
             raise ValueError(f"pairs must be a list of [source, target], but is {pairs}")
-        longest = max(len(side.split()) for pair in pairs for side in pair)
+        longest = max(1, *(len(IntegerTokenizer.words(side)) for pair in pairs for side in pair))
         tokenizer = IntegerTokenizer(smallest, largest, longest)
         self.source_tokenizer = self.target_tokenizer = tokenizer
         self._encoded = [(tokenizer.encode(source), tokenizer.encode(target)) for source, target in pairs]

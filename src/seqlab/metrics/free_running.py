@@ -6,13 +6,15 @@ B batch, L longest output, T longest target.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import sacrebleu
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 from torchmetrics.classification import MulticlassAccuracy
-from torchmetrics.text import CHRFScore, EditDistance, SacreBLEUScore
+from torchmetrics.text import EditDistance
 
 from seqlab.symbols import EOS, PAD
 
@@ -60,42 +62,43 @@ class IdMetrics(nn.Module):
         return {name: float(value) for name, value in values.items()}
 
 
-class TextMetrics(nn.Module):
-    """Corpus BLEU (Papineni et al. 2002) and chrF (Popović 2015), 0 to 100, as sacrebleu defines them.
+class TextMetrics:
+    """Corpus BLEU (Papineni et al. 2002) and chrF (Popović 2015), 0 to 100, by sacrebleu at its defaults.
 
     Each output is held against all its references; `exact_match` is the share of outputs that are one of them.
+    (torchmetrics' chrF is another function: it forgives an output that shares nothing with any reference.)
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self.bleu = SacreBLEUScore(tokenize="13a")
-        self.chrf = CHRFScore(n_char_order=6, n_word_order=0, beta=2.0)
-        self.exact_match = MeanMetric()
-        self._reference_counts: set[int] = set()
+        self._metrics = {"bleu": sacrebleu.BLEU(), "chrf": sacrebleu.CHRF()}
+        self._rows: list[tuple[str, list[str], bool]] = []
 
     def update(self, outputs: Sequence[str], references: Sequence[Sequence[str]], matches: Sequence[bool]) -> None:
         """Adds outputs and, for each, its references and whether it is one of them."""
-        self.exact_match.update(torch.tensor(matches, dtype=torch.float))
-        self.bleu.update(outputs, references)
-        self.chrf.update(outputs, references)
-        self._reference_counts.update(len(own) for own in references)
+        for output, own, match in zip(outputs, references, matches, strict=True):
+            self._rows.append((output, list(own), match))
 
     def compute(self) -> dict[str, float]:
-        """All metrics, by name."""
-        return {
-            "bleu": 100 * float(self.bleu.compute()),
-            "chrf": 100 * float(torch.as_tensor(self.chrf.compute())),
-            "exact_match": float(self.exact_match.compute()),
-        }
+        """All metrics, by name, over the rows of all processes."""
+        rows = gathered(self._rows)
+        outputs, references = [row[0] for row in rows], [row[1] for row in rows]
+        longest = max(map(len, references))
+        columns: Any = [[own[i] if i < len(own) else None for own in references] for i in range(longest)]
+        scores = {name: metric.corpus_score(outputs, columns).score for name, metric in self._metrics.items()}
+        return {**scores, "exact_match": sum(row[2] for row in rows) / len(rows)}
 
     def signatures(self) -> dict[str, str]:
-        """sacrebleu's own signature of each metric under these settings."""
-        import sacrebleu
+        """sacrebleu's own signature of each metric; call `compute` first."""
+        return {name: str(metric.get_signature()) for name, metric in self._metrics.items()}
 
-        metrics = {"bleu": sacrebleu.BLEU(tokenize="13a", smooth_method="none"), "chrf": sacrebleu.CHRF()}
-        for metric in metrics.values():  # -1 is sacrebleu's sign for a varying number
-            metric.num_refs = self._reference_counts.copy().pop() if len(self._reference_counts) == 1 else -1
-        return {name: str(metric.get_signature()) for name, metric in metrics.items()}
+
+def gathered(rows: list[Any]) -> list[Any]:
+    """The rows of all processes, one process after another."""
+    if not torch.distributed.is_initialized():
+        return rows
+    parts: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, rows)
+    return [row for part in parts for row in part]
 
 
 def _widen(ids: Tensor, width: int) -> Tensor:
@@ -107,6 +110,9 @@ def _without(target: Tensor, symbol: int) -> Tensor:
 
 
 def _strings(ids: Int[Tensor, "B L"]) -> list[str]:
-    """Each row as a string of one character an id (from a private plane), so that edits of ids are edits of text."""
-    first = 0xF0000
-    return ["".join(chr(first + i) for i in row if i != PAD) for row in ids.tolist()]
+    """Each row as a string of one character an id, so that edits of ids are edits of text."""
+    return ["".join(_character(i) for i in row if i != PAD) for row in ids.tolist()]
+
+
+def _character(i: int) -> str:
+    return chr(i if i < 0xD800 else i + 0x800)  # not a surrogate

@@ -1,5 +1,6 @@
 """Reading lines of text so that a bad file is named with its line and what was expected."""
 
+import codecs
 from pathlib import Path
 
 from seqlab.errors import InputError
@@ -11,13 +12,14 @@ def decode_lines(data: bytes, name: str) -> list[str]:
     Raises:
         InputError: `data` is empty, binary (holds a NUL byte) or not UTF-8; the message gives `name` and the line.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
     if not data.strip():
         raise InputError(f"{name}: the file is empty; expected lines of text")
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
         raise InputError(f"{name}:{line}: binary data; expected UTF-8 text")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise InputError(f"{name}:{line}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from None

@@ -1,7 +1,9 @@
 """Sentence pairs in the format of the Anki decks: `source<TAB>target[<TAB>attribution]`, one pair a line."""
 
+import lzma
 import unicodedata
 import zipfile
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -53,15 +55,18 @@ def _parse(line: str, where: str) -> Pair:
 def _unzip(data: bytes, name: str) -> tuple[bytes, str]:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
-            member = _member(archive, name)
+            member = _member(archive, name, len(data))
             with archive.open(member) as file:
                 # The size in the directory can lie: never unpack more than it promises.
                 return file.read(member.file_size), member.filename
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except InputError:
+        raise
+    # What zipfile lets through of a damaged or encrypted archive.
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OSError) as error:
         raise InputError(f"{name}: not a readable zip file ({error})") from None
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+def _member(archive: zipfile.ZipFile, name: str, size: int) -> zipfile.ZipInfo:
     """The largest text file that is neither macOS litter nor a note about the deck."""
 
     def holds_pairs(info: zipfile.ZipInfo) -> bool:
@@ -76,9 +81,10 @@ def _member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     if not members:
         raise InputError(f"{name}: no .txt or .tsv file of sentence pairs in the archive")
     member = max(members, key=lambda info: info.file_size)
-    if member.file_size > LARGEST_MEMBER or member.file_size > LARGEST_RATIO * max(member.compress_size, 1024):
+    packed = min(member.compress_size, size)  # the archive's own word is not trusted further than its length
+    if member.file_size > LARGEST_MEMBER or member.file_size > LARGEST_RATIO * max(packed, 1024):
         raise InputError(
-            f"{name}: {member.filename} would unpack from {member.compress_size:,} to {member.file_size:,} bytes;"
+            f"{name}: {member.filename} would unpack from {packed:,} to {member.file_size:,} bytes;"
             f" expected at most {LARGEST_MEMBER:,} and at most {LARGEST_RATIO} times the packed size"
         )
     return member

@@ -62,15 +62,18 @@ def from_json(data: dict[str, Any]) -> Tokenizer:
     Raises:
         InputError: the class does not exist or is no `Tokenizer`.
     """
-    path = str(data["class"])
+    path = str(data.get("class"))
     module, _, name = path.rpartition(".")
     try:
         cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
+    except (ImportError, AttributeError, ValueError, TypeError):
         raise InputError(f"tokenizer class {path!r} cannot be imported") from None
     if not (isinstance(cls, type) and issubclass(cls, Tokenizer)):
         raise InputError(f"{path!r} is not a Tokenizer")
-    return cls(**{key: value for key, value in data.items() if key != "class"})
+    try:
+        return cls(**{key: value for key, value in data.items() if key != "class"})
+    except TypeError as error:
+        raise InputError(f"tokenizer {path}: {error}") from None
 
 
 def matches_one(tokenizer: Tokenizer, output: str, references: Iterable[str]) -> bool:
@@ -119,12 +122,17 @@ class IntegerTokenizer(Tokenizer):
         """The id of the zero that fills up arrays, if they are filled."""
         return self.size - 1 if self.fill else None
 
+    @staticmethod
+    def words(text: str) -> list[str]:
+        """The parts of `text` between spaces and commas."""
+        return text.replace(",", " ").split()
+
     def ids(self, integers: np.ndarray) -> np.ndarray:
         """Ids of an array of integers, any shape."""
         return integers - self.smallest + SPECIALS
 
     def encode(self, text: str) -> list[int]:
-        words = text.replace(",", " ").split()
+        words = self.words(text)
         if not words:
             raise ValueError(f"no integers; expected 1 to {self.max_length} of {self.smallest}..{self.largest}")
         if len(words) > self.max_length:
@@ -133,10 +141,9 @@ class IntegerTokenizer(Tokenizer):
         return ids + [self.size - 1] * (self.max_length - len(ids)) if self.fill else ids
 
     def _id(self, word: str) -> int:
-        try:
-            number = int(word)
-        except ValueError:
-            raise ValueError(f"{word!r} is not an integer; expected {self.smallest}..{self.largest}") from None
+        if not regex.fullmatch(r"[+-]?[0-9]+", word):
+            raise ValueError(f"{word!r} is not an integer; expected {self.smallest}..{self.largest}")
+        number = int(word)
         if not self.smallest <= number <= self.largest:
             raise ValueError(f"{number} is out of range; expected {self.smallest}..{self.largest}")
         return number - self.smallest + SPECIALS
@@ -211,7 +218,7 @@ class WordTokenizer(_Vocabulary):
         super().__init__(symbols)
         self.lower, self.pattern = lower, pattern
         try:
-            self._find = regex.compile(pattern).findall
+            self._matches = regex.compile(pattern).finditer
         except regex.error as error:
             raise ValueError(f"pattern must be a regular expression, but is {pattern!r}: {error}") from None
 
@@ -229,7 +236,7 @@ class WordTokenizer(_Vocabulary):
 
     def split(self, text: str) -> list[str]:
         """The words and marks of `text`, lower-cased if so set."""
-        return self._find(text.lower() if self.lower else text)
+        return [match.group() for match in self._matches(text.lower() if self.lower else text)]
 
     def encode(self, text: str) -> list[int]:
         return self._lookup(self.split(text))
@@ -245,7 +252,7 @@ class SentencePieceTokenizer(Tokenizer):
     """Subwords by sentencepiece: byte-pair encoding (arXiv 1508.07909) or a unigram model (arXiv 1804.10959).
 
     Text is taken as it is (no normalisation) and characters never seen fall back to their bytes, so that nothing
-    becomes UNK and decoding gives the text back (U+2581 and NUL, which sentencepiece uses itself, excepted).
+    becomes UNK and decoding gives the text back (U+2581, which sentencepiece uses for the space, excepted).
     """
 
     def __init__(self, model: str) -> None:
@@ -278,7 +285,10 @@ class SentencePieceTokenizer(Tokenizer):
         return self._processor.vocab_size()
 
     def encode(self, text: str) -> list[int]:
-        return self._processor.encode(text)
+        try:
+            return self._processor.encode(text)
+        except RuntimeError:
+            raise ValueError(f"{text!r} is not valid Unicode text") from None
 
     def decode(self, ids: Iterable[int]) -> str:
         return self._processor.decode([int(i) for i in ids if i > EOS])
@@ -304,6 +314,7 @@ def _train(texts: list[str], vocabulary_size: int, algorithm: str) -> str:
         byte_fallback=True,
         character_coverage=1.0,
         normalization_rule_name="identity",
+        max_sentence_length=1 << 24,  # bytes; sentencepiece passes over longer texts without a word
         remove_extra_whitespaces=False,
         num_threads=1,  # several threads would make the model depend on the machine
         minloglevel=2,

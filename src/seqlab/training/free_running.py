@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Search
-from seqlab.metrics.free_running import IdMetrics, TextMetrics
+from seqlab.metrics.free_running import IdMetrics, TextMetrics, gathered
 from seqlab.text.tokenizers import matches_one
 
 
@@ -86,7 +86,7 @@ class FreeRunning(Callback):
             pl_module.log_dict(self._metrics(split), sync_dist=False)
             if split in self._texts:
                 self.signatures = self._texts[split].signatures()
-            self.predictions[split] = sorted(_gathered(self.predictions[split]), key=lambda one: one.row)
+            self.predictions[split] = sorted(gathered(self.predictions[split]), key=lambda one: one.row)
 
     def _due(self, trainer: Trainer) -> bool:
         return self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
@@ -97,7 +97,7 @@ class FreeRunning(Callback):
         self._ids = {split: IdMetrics(pl_module.target_size, data.filler).to(pl_module.device) for split in splits}
         self._texts = {}
         if isinstance(data, TextPairs):
-            self._texts = {split: TextMetrics().to(pl_module.device) for split in splits}
+            self._texts = {split: TextMetrics() for split in splits}
         self._distinct = {split: torch.from_numpy(data.distinct(split)) for split in splits}
 
     def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:
@@ -138,11 +138,3 @@ class FreeRunning(Callback):
 def _loaders(trainer: Trainer) -> list[Any]:
     loaders = trainer.test_dataloaders
     return loaders if isinstance(loaders, list) else [loaders]
-
-
-def _gathered(predictions: list[Prediction]) -> list[Prediction]:
-    if not torch.distributed.is_initialized():
-        return predictions
-    parts: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(parts, [asdict(one) for one in predictions])
-    return [Prediction(**one) for part in parts for one in part]
