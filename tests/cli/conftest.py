@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -16,8 +17,22 @@ from unittest import mock
 import pytest
 import torch
 
-TINY = ("trainer=cpu", "trainer.max_epochs=1", "trainer.log_every_n_steps=1", "model.width=8", "model.embedding=8")
-REVERSAL = ("data=reversal", "data.largest=5", "data.max_length=4", "data.samples=120", "data.batch_size=16")
+TINY = (
+    "trainer=cpu",
+    "trainer.max_epochs=1",
+    "trainer.log_every_n_steps=1",
+    "model.width=8",
+    "model.embedding=8",
+    "optimizer.lr=0.03",
+)
+REVERSAL = (
+    "data=reversal",
+    "data.largest=5",
+    "data.min_length=2",
+    "data.max_length=4",
+    "data.samples=200",
+    "data.batch_size=4",
+)
 
 
 class Outcome(NamedTuple):
@@ -41,7 +56,20 @@ class Outcome(NamedTuple):
         return self.err
 
 
-def in_process(command, *arguments, folder, environment):
+@contextlib.contextmanager
+def warnings_in(file):
+    """Shows warnings as Python does outside of tests."""
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
+        warnings.showwarning = lambda text, category, name, line, *_: file.write(
+            warnings.formatwarning(text, category, name, line)
+        )
+        yield
+
+
+def in_process(command, *arguments, folder, environment, stdin=""):
     """Calls an entry point and undoes what it does to the process."""
     main = importlib.import_module(f"seqlab.{command}").main
     out, err = io.StringIO(), io.StringIO()
@@ -52,9 +80,11 @@ def in_process(command, *arguments, folder, environment):
         with (
             mock.patch.dict(os.environ, {"HYDRA_FULL_ERROR": "0", **environment}),
             mock.patch.object(sys, "argv", [f"seqlab-{command}", *map(str, arguments)]),
+            mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()))),
             contextlib.chdir(folder),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
+            warnings_in(err),
         ):
             main()
         code = 0
@@ -72,8 +102,8 @@ def in_process(command, *arguments, folder, environment):
 def command(tmp_path):
     """Calls `seqlab-<name>` with arguments in the test's folder (or `folder`) and gives its Outcome."""
 
-    def call(name, *arguments, folder=tmp_path, **environment):
-        return in_process(name, *arguments, folder=folder, environment=environment)
+    def call(name, *arguments, folder=tmp_path, stdin="", **environment):
+        return in_process(name, *arguments, folder=folder, environment=environment, stdin=stdin)
 
     return call
 
@@ -111,8 +141,14 @@ def process(tmp_path):
 
 
 @pytest.fixture(scope="session")
+def tiny():
+    """Settings of a tiny run."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
 def reversal():
-    """Settings of a small reversal dataset: integers 1 to 5, at most 4 of them."""
+    """Settings of a small reversal dataset: two to four integers 1 to 5."""
     return REVERSAL
 
 

@@ -24,14 +24,12 @@ OPTIONS = sorted(p.relative_to(CONF).with_suffix("") for p in CONF.glob("*/*.yam
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [(["--help"], 0, "key=value"), (["--cfg", "job"], 0, "run"), (["foo=1"], 2, "foo")],
-    ids=["help", "cfg", "error"],
+    ("arguments", "code"), [(["--help"], 0), (["--cfg", "job"], 0), (["foo=1"], 2)], ids=["help", "cfg", "error"]
 )
-def test_commands_that_do_not_compute_import_no_torch(process, command, arguments, code, said):
+def test_commands_that_do_not_compute_import_no_torch(process, command, arguments, code):
     outcome = process("-c", PROBE.format(command=command), *arguments)
     assert outcome.code == code, outcome.err
-    assert said in outcome.out + outcome.err
+    assert ("foo" if code else "run") in outcome.out + outcome.err
     assert outcome.out.splitlines()[-1].split() == ["imported:"]
 
 
@@ -40,15 +38,14 @@ def test_a_module_is_the_same_as_its_script(process, command):
     module = process("-m", f"seqlab.{command}", "--help").succeeded()
     script = process(SCRIPTS / f"seqlab-{command}", "--help").succeeded()
     assert module.out == script.out
-    assert f"seqlab-{command}" in module.out
 
 
 def test_help_lists_groups_and_settings(command):
     out = command("train", "--help").succeeded().out
     groups = {path.parent.name for path in CONF.glob("*/*.yaml")}
     assert {group for group in groups if f"{group}:" not in out} == set()
+    assert "seqlab-train" in out
     assert "max_epochs: 20" in out
-    assert "_loading" not in out.partition("Settings")[0]
 
 
 @pytest.mark.parametrize(
@@ -75,10 +72,7 @@ def test_a_conf_folder_where_it_is_called_does_not_matter(command, tmp_path):
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_every_option_composes(command, option):
     group, name = option.parts
-    if group == "tokenizer":
-        arguments = ["data=anki", f"tokenizer={name}"]
-    else:
-        arguments = [f"{group}={name}"]
+    arguments = [f"{group}={name}", *(["data=anki"] if group == "tokenizer" else [])]
     config = OmegaConf.create(command("train", *arguments, "--cfg", "job").succeeded().out)
     assert {"data", "model", "optimizer", "trainer", "callbacks", "logger", "decoding", "seed"} <= set(config)
     assert "_target_" in config.data

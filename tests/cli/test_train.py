@@ -186,8 +186,8 @@ def test_all_models_are_tried():
     assert {path.stem for path in (ROOT / "conf/model").glob("*.yaml")} == set(MODELS)
 
 
-def test_multirun_trains_each_choice(train, tmp_path, reversal):
-    train("-m", *reversal, "model=gru,lstm", "hydra.sweep.dir=sweep").succeeded()
+def test_multirun_trains_each_choice(command, tmp_path, tiny, reversal):
+    command("train", "-m", *tiny, *reversal, "model=gru,lstm", "hydra.sweep.dir=sweep").succeeded()
     results = [result_of(tmp_path / "sweep" / number) for number in "01"]
     assert [result["settings"]["model"]["cell"] for result in results] == ["gru", "lstm"]
     assert results[0]["parameters"] < results[1]["parameters"]
@@ -208,7 +208,7 @@ def test_one_cycle_raises_and_lowers_the_learning_rate(train, tmp_path, reversal
 
 
 def test_a_diverging_run_stops_with_one_line(train, tmp_path, reversal):
-    outcome = train(*reversal, "model=gru", "optimizer=sgd", "optimizer.lr=1e30", "trainer.max_epochs=5")
+    outcome = train(*reversal, "model=gru", "optimizer=sgd", "optimizer.lr=3e38", "trainer.max_epochs=5")
     line = outcome.stopped(1, "gradient norm", "optimizer.lr")
     assert re.search(r"step [1-9]", line)
     assert re.search(r"examples \d+, \d+", line)
@@ -243,11 +243,9 @@ def test_resuming_logs_no_step_twice(command, copy):
     steps = result_of(copy)["steps"]
     command("train", f"resume={copy}", "trainer.max_epochs=3").succeeded()
     assert [step for step, _ in columns_of(copy)["train/step_loss"]] == list(range(3 * steps))
-    for values in columns_of(copy).values():
+    for name, values in columns_of(copy).items():
         logged = [step for step, _ in values]
-        assert logged == sorted(logged)
-    epochs = [step for step, _ in columns_of(copy)["train/teacher_forced/loss"]]
-    assert len(set(epochs)) == len(epochs) == 3
+        assert name in ("step", "epoch") or logged == sorted(set(logged))
 
 
 def test_resuming_writes_into_the_folder_alone(command, copy, tmp_path):

@@ -16,6 +16,7 @@ VARIANTS = {
     "gru": {},
     "lstm": {"layers": 2},
     "lstm-one-hot": {"embedding": None},
+    "lstm-reversed": {"reverse_source": True},
     "bahdanau": {"cell": "lstm", "attention": 11},
     "bahdanau-gru": {"cell": "gru"},
     "bahdanau-after": {"order": "after"},

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, padding_mask
+from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, padding_mask, reversed_rows
 
 B, T, E, D = 3, 5, 7, 11
 LENGTHS = torch.tensor([5, 1, 3])
@@ -64,3 +64,20 @@ def test_an_unknown_cell_is_refused_by_its_name():
 
 def test_the_mask_marks_what_is_inside():
     assert padding_mask(LENGTHS, 5).tolist() == [[True] * 5, [True] + [False] * 4, [True] * 3 + [False] * 2]
+
+
+def test_reversal_keeps_padding_on_the_right():
+    tokens = torch.tensor([[4, 5, 6, 7, 8], [4, 0, 0, 0, 0], [4, 5, 6, 0, 0]])
+    assert reversed_rows(tokens, LENGTHS).tolist() == [[8, 7, 6, 5, 4], [4, 0, 0, 0, 0], [6, 5, 4, 0, 0]]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_recurrent_weights_start_orthogonal(cell):
+    weight = Recurrent(cell, E, D).rnn.weight_hh_l0
+    torch.testing.assert_close(weight.T @ weight, torch.eye(D))
+
+
+def test_an_lstms_forget_gate_starts_open():
+    bias = Recurrent("lstm", E, D).rnn.bias_ih_l0
+    assert bias[D : 2 * D].eq(1).all()
+    assert bias.sum() == D

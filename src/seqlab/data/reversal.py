@@ -97,7 +97,8 @@ class Reversal(SequenceData):
             if self._sizes[split] > sum(left[length] for length in lengths):
                 raise InputError(
                     f"{sum(self._sizes.values()):,} distinct sequences are asked for,"
-                    f" {self._sizes[split]:,} of them for {split}, but of {symbols} integers at lengths {self.min_length} to {self.longest[split]} there are only"
+                    f" {self._sizes[split]:,} of them for {split}, but of {symbols} integers at lengths"
+                    f" {self.min_length} to {self.longest[split]} there are only"
                     f" {sum(symbols**length for length in lengths):,}: lower data.samples"
                 )
             counts[split] = spread_evenly(self._sizes[split], [left[length] for length in lengths], self.min_length)

@@ -5,7 +5,7 @@ B batch, T steps, I input width, D state width, L layers, GD gates together (LST
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,6 +23,71 @@ def check_cell(cell: str) -> None:
         raise ValueError(f"cell must be lstm or gru, but is {cell!r}")
 
 
+def initialise(input_weight: Tensor, recurrent_weight: Tensor, biases: Sequence[Tensor]) -> None:
+    """Draws a recurrent layer's weights so that gradients live: input weights by Glorot & Bengio (2010), recurrent
+    ones orthogonal (Saxe et al. 2014, arXiv 1312.6120), biases zero, but an LSTM's forget gate open (Jozefowicz et
+    al. 2015).
+    """
+    nn.init.xavier_uniform_(input_weight)
+    nn.init.orthogonal_(recurrent_weight)
+    gates, width = recurrent_weight.shape
+    for bias in biases:
+        nn.init.zeros_(bias)
+    if gates == LSTMCell.gate_count * width:
+        with torch.no_grad():
+            biases[0][width : 2 * width] = 1.0
+
+
+class LSTMCell(nn.Module):
+    """One step of a long short-term memory (Hochreiter & Schmidhuber 1997, with forget gates), as in `nn.LSTMCell`.
+
+    i, f, g, o = W x + b + U h;  c' = σ(f) c + σ(i) tanh(g);  h' = σ(o) tanh(c')
+
+    `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
+    """
+
+    gate_count, states = 4, 2
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.inputs = nn.Linear(inputs, self.gate_count * width)
+        self.recurrent = nn.Linear(width, self.gate_count * width)
+        initialise(self.inputs.weight, self.recurrent.weight, [self.inputs.bias, self.recurrent.bias])
+
+    def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
+        """The next (h, c)."""
+        h, c = hidden
+        i, f, g, o = (gates + self.recurrent(h)).chunk(4, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+
+class GRUCell(nn.Module):
+    """One step of a gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), as in `nn.GRUCell`.
+
+    r, z, n = W x + b;  r', z', n' = U h + d;  h' = (1 − σ(z + z')) tanh(n + σ(r + r') n') + σ(z + z') h
+
+    `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
+    """
+
+    gate_count, states = 3, 1
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.inputs = nn.Linear(inputs, self.gate_count * width)
+        self.recurrent = nn.Linear(width, self.gate_count * width)
+        initialise(self.inputs.weight, self.recurrent.weight, [self.inputs.bias, self.recurrent.bias])
+
+    def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
+        """The next (h,)."""
+        (h,) = hidden
+        r, z, n = gates.chunk(3, dim=-1)
+        own_r, own_z, own_n = self.recurrent(h).chunk(3, dim=-1)
+        update = torch.sigmoid(z + own_z)
+        new = torch.tanh(n + torch.sigmoid(r + own_r) * own_n)
+        return (new + update * (h - new),)
+
+
 class Recurrent(nn.Module):
     """`nn.LSTM` or `nn.GRU` over padded batches, with states batch-first: each (B, L, D)."""
 
@@ -31,6 +96,8 @@ class Recurrent(nn.Module):
         check_cell(cell)
         kind = nn.LSTM if cell == "lstm" else nn.GRU
         self.rnn = kind(inputs, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+        for input_weight, recurrent_weight, *biases in self.rnn.all_weights:
+            initialise(input_weight, recurrent_weight, biases)
 
     def forward(
         self,
@@ -53,62 +120,13 @@ class Recurrent(nn.Module):
         return outputs, tuple(h.transpose(0, 1) for h in end)
 
 
-class LSTMCell(nn.Module):
-    """One step of a long short-term memory (Hochreiter & Schmidhuber 1997, with forget gates), as in `nn.LSTMCell`.
-
-    i, f, g, o = W x + b + U h;  c' = σ(f) c + σ(i) tanh(g);  h' = σ(o) tanh(c')
-
-    `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
-    """
-
-    gate_count, states = 4, 2
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.inputs = uniform_linear(inputs, self.gate_count * width, width)
-        self.recurrent = uniform_linear(width, self.gate_count * width, width)
-
-    def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
-        """The next (h, c)."""
-        h, c = hidden
-        i, f, g, o = (gates + self.recurrent(h)).chunk(4, dim=-1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
-
-
-class GRUCell(nn.Module):
-    """One step of a gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), as in `nn.GRUCell`.
-
-    r, z, n = W x + b;  r', z', n' = U h + d;  h' = (1 − σ(z + z')) tanh(n + σ(r + r') n') + σ(z + z') h
-
-    `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
-    """
-
-    gate_count, states = 3, 1
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.inputs = uniform_linear(inputs, self.gate_count * width, width)
-        self.recurrent = uniform_linear(width, self.gate_count * width, width)
-
-    def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
-        """The next (h,)."""
-        (h,) = hidden
-        r, z, n = gates.chunk(3, dim=-1)
-        own_r, own_z, own_n = self.recurrent(h).chunk(3, dim=-1)
-        update = torch.sigmoid(z + own_z)
-        new = torch.tanh(n + torch.sigmoid(r + own_r) * own_n)
-        return (new + update * (h - new),)
-
-
-def uniform_linear(inputs: int, outputs: int, width: int) -> nn.Linear:
-    """A linear layer drawn uniformly from ±1/√width, as torch's recurrent layers are."""
-    layer = nn.Linear(inputs, outputs)
-    for parameter in layer.parameters():
-        nn.init.uniform_(parameter, -1 / math.sqrt(width), 1 / math.sqrt(width))
-    return layer
-
-
 def padding_mask(lengths: Int[Tensor, " B"], steps: int) -> Bool[Tensor, "B T"]:
     """True where a position lies inside its row."""
     return torch.arange(steps, device=lengths.device) < lengths[:, None]
+
+
+def reversed_rows(tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> Int[Tensor, "B T"]:
+    """Each row last token first, its padding staying on the right."""
+    positions = torch.arange(tokens.size(1), device=tokens.device)
+    backwards = lengths[:, None] - 1 - positions
+    return tokens.gather(1, torch.where(backwards >= 0, backwards, positions))

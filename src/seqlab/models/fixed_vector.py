@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.layers.embedding import token_input
-from seqlab.layers.recurrent import Hidden, Recurrent
+from seqlab.layers.recurrent import Hidden, Recurrent, reversed_rows
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
 
@@ -37,7 +37,9 @@ class FixedVector(Seq2Seq):
         embedding: width of the token vectors; None for one-hot inputs.
         layers: recurrent layers on either side; layer l of the encoder starts layer l of the decoder.
         cell: "lstm" or "gru".
-        dropout: on embeddings, between layers and before the output layer.
+        reverse_source: read the source from its end to its beginning, so that its first words, which the decoder
+            says first, are read last (section 3.3).
+        dropout: on inputs, between layers and before the output layer.
 
     Raises:
         ValueError: an unknown cell.
@@ -51,9 +53,11 @@ class FixedVector(Seq2Seq):
         embedding: int | None = 128,
         layers: int = 1,
         cell: str = "lstm",
+        reverse_source: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__(source_size, target_size)
+        self.reverse_source = reverse_source
         self.source_input = token_input(source_size, embedding, dropout)
         self.target_input = token_input(target_size, embedding, dropout)
         self.encoder = Recurrent(cell, self.source_input.width, width, layers, dropout)
@@ -62,6 +66,8 @@ class FixedVector(Seq2Seq):
         self.output = nn.Linear(width, target_size)
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> FixedVectorState:
+        if self.reverse_source:
+            source = reversed_rows(source, source_lengths)
         _, hidden = self.encoder(self.source_input(source), lengths=source_lengths)
         return FixedVectorState(hidden)
 
