@@ -65,6 +65,6 @@ def _exit_code(error: Exception) -> int | None:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.filename is not None:  # Hydra's own OSErrors have no file
         return f"{error.filename}: {(error.strerror or str(error)).lower()}"
-    return " ".join(str(error).split())
+    return " ".join(str(error).split("Config search path:")[0].split())

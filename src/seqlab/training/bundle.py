@@ -85,6 +85,7 @@ def save(
             {name: t.contiguous() for name, t in model.state_dict().items()},
             temporary / "weights.safetensors",
         )
+        (temporary / "weights.safetensors").chmod(0o644)  # safetensors writes for the user alone
         _write_json(temporary / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
         content = {"format": FORMAT, "seqlab": __version__, "model": model_config, "search": search_config}
         _write_json(temporary / "bundle.json", content)
@@ -109,6 +110,9 @@ def load(path: str | Path) -> Predictor:
     content = _read_json(folder / "bundle.json", dict)
     if content.get("format") != FORMAT:
         raise InputError(f"{folder}: bundle format {content.get('format')}; this seqlab reads format {FORMAT}")
+    for key in ("model", "search"):
+        if key not in content:
+            raise InputError(f"{folder / 'bundle.json'}: no {key!r} in it")
     stored = _read_json(folder / "tokenizers.json", list)
     try:
         source, target = (from_json(entry) for entry in stored)
