@@ -48,12 +48,12 @@ def test_a_text_that_cannot_be_expressed_is_refused():
     ("change", "message"),
     [
         (lambda b: b.update(format=2), "bundle format 2; this seqlab reads format 1"),
-        (lambda b: b["model"].update(_target_="os.system"), "os.system is not an architecture"),
-        (lambda b: b["model"].update(_target_="no.such.Model"), "no.such.Model, which cannot be imported"),
-        (lambda b: b["model"].update(surprise=1), "model.surprise: unknown key"),
+        (lambda b: b["model"].update(_target_="os.system"), r"os\.system is not an architecture"),
+        (lambda b: b["model"].update(_target_="no.such.Model"), r"no\.such\.Model, which cannot be imported"),
+        (lambda b: b["model"].update(surprise=1), r"model\.surprise: unknown key"),
         (lambda b: b["model"].update(width=17), "these weights are not of this model"),
         (lambda b: b["model"].update(target_size=15), "target vocabulary is 15, but its tokenizer's is 14"),
-        (lambda b: b["search"].update(_target_="os.system"), "os.system is not a search"),
+        (lambda b: b["search"].update(_target_="os.system"), r"os\.system is not a search"),
         (lambda b: b.pop("search"), "no 'search'"),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_bundle_that_does_not_fit_is_refused_by_what_is_wrong(bundle, change, 
 
 def test_a_tokenizer_that_is_none_is_refused_and_not_called(bundle):
     rewrite(bundle / "tokenizers.json", lambda t: t[0].update({"class": "subprocess.Popen"}))
-    with pytest.raises(InputError, match="'subprocess.Popen' is not a Tokenizer"):
+    with pytest.raises(InputError, match=r"'subprocess\.Popen' is not a Tokenizer"):
         load(bundle)
 
 

@@ -45,7 +45,7 @@ def build(config: DictConfig, key: str, **extra: Any) -> Any:
         return functools.partial(function, **arguments)
     try:
         return function(**arguments)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, ModuleNotFoundError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{key}: {error}") from error
