@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import sys
@@ -18,6 +19,13 @@ from seqlab.errors import InputError, RunError
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
+# A place that cannot be written to: no space, no permission, something else in the way.
+UNUSABLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
+}
+
 
 def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
@@ -25,22 +33,37 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
     code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
     """
-    full = os.environ.get(FULL_ERROR, "0") not in ("", "0")
+    asked = os.environ.get(FULL_ERROR, "0")
+    full = asked not in ("", "0")
     # Hydra prints errors over several lines and exits with 1 unless this is set: then it lets them through.
     os.environ[FULL_ERROR] = "1"
 
+    started = False
+
     @functools.wraps(task)
     def quietly(config: DictConfig) -> Any:
+        nonlocal started
+        started = True
+        os.environ[FULL_ERROR] = asked  # what the task starts reads its own
         try:
             return task(config)
-        except (InputError, RunError, HydraException, OmegaConfBaseException) as error:
-            raise error if full else _Stopped(error) from error
+        except Exception as error:
+            if full or _exit_code(error) is None:
+                raise
+            raise _Stopped(error) from error
+        finally:
+            os.environ[FULL_ERROR] = "1"
 
     try:
         hydra.main(version_base="1.3", config_path=str(paths.config_dir()), config_name=config_name)(quietly)()
+    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (_Stopped, Exception) as stop:
         error = stop.error if isinstance(stop, _Stopped) else stop
         code = _exit_code(error)
+        if code is None and not started and isinstance(error, ValueError):  # Hydra's word on its own flags
+            code = InputError.exit_code
         if full or code is None:
             raise
         sys.stdout.flush()
@@ -60,11 +83,12 @@ class _Stopped(BaseException):
 def _exit_code(error: Exception) -> int | None:
     if isinstance(error, (InputError, RunError)):
         return error.exit_code
-    # An OSError up here comes from Hydra making the run's folder: the task turns its own into InputError.
-    return InputError.exit_code if isinstance(error, (HydraException, OmegaConfBaseException, OSError)) else None
+    if isinstance(error, OSError) and error.errno in UNUSABLE:
+        return InputError.exit_code
+    return InputError.exit_code if isinstance(error, (HydraException, OmegaConfBaseException)) else None
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:  # Hydra's own OSErrors have no file
-        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+    if isinstance(error, OSError) and error.errno in UNUSABLE:
+        return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
     return " ".join(str(error).split("Config search path:")[0].split())

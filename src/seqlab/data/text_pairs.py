@@ -51,7 +51,8 @@ class TextPairs(SequenceData):
 
     def prepare_data(self) -> None:
         """Learns the tokenizers and encodes all pairs, unless the cache has them. Idempotent."""
-        self._folder()
+        if not self.examples:
+            self._folder()
 
     def load(self) -> None:
         """Reads examples, texts and tokenizers from the cache."""

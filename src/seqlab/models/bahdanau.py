@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.layers.attention import AdditiveAttention
+from seqlab.layers.checks import check_sizes
 from seqlab.layers.embedding import token_input
-from seqlab.layers.recurrent import GRUCell, Hidden, LSTMCell, Recurrent, padding_mask
+from seqlab.layers.recurrent import GRUCell, Hidden, LSTMCell, Recurrent, check_cell, padding_mask
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
 from seqlab.symbols import BOS
@@ -66,7 +67,7 @@ class Bahdanau(Seq2Seq):
         dropout: on embeddings and before the output layer.
 
     Raises:
-        ValueError: an unknown cell or order.
+        ValueError: an unknown cell or order, or a size below 1.
     """
 
     def __init__(
@@ -83,6 +84,8 @@ class Bahdanau(Seq2Seq):
         super().__init__(source_size, target_size)
         if order not in ("before", "after"):
             raise ValueError(f"order must be before or after, but is {order!r}")
+        check_sizes(width=width, embedding=embedding, attention=attention)
+        check_cell(cell)
         self.order = order
         self.source_input = token_input(source_size, embedding, dropout)
         self.target_input = token_input(target_size, embedding, dropout)

@@ -19,6 +19,7 @@ from torchmetrics import MetricCollection
 
 from seqlab.data.batch import Batch
 from seqlab.decoding import Hypotheses, Search, Step
+from seqlab.errors import InputError
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import teacher_forced, token_loss
 from seqlab.symbols import BOS, PAD
@@ -88,13 +89,23 @@ class Seq2Seq(LightningModule):
         self._optimizer, self._scheduler = optimizer, scheduler
 
     def configure_optimizers(self) -> Any:
-        """For Lightning: what `configure_training` was given."""
-        optimizer = self._optimizer(self.parameters())
+        """For Lightning: what `configure_training` was given.
+
+        Raises:
+            InputError: the optimizer or the scheduler refuses its settings.
+        """
+        try:
+            optimizer = self._optimizer(self.parameters())
+        except (TypeError, ValueError) as error:
+            raise InputError(f"optimizer: {error}") from error
         if self._scheduler is None:
             return optimizer
         takes_total = "total_steps" in inspect.signature(self._scheduler).parameters
         extra = {"total_steps": int(self.trainer.estimated_stepping_batches)} if takes_total else {}
-        scheduler = self._scheduler(optimizer, **extra)
+        try:
+            scheduler = self._scheduler(optimizer, **extra)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"scheduler: {error}") from error
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqlab.layers.checks import check_sizes
 from seqlab.layers.embedding import token_input
 from seqlab.layers.recurrent import Hidden, Recurrent, reversed_rows
 from seqlab.layers.state import State
@@ -42,7 +43,7 @@ class FixedVector(Seq2Seq):
         dropout: on inputs, between layers and before the output layer.
 
     Raises:
-        ValueError: an unknown cell.
+        ValueError: an unknown cell, or a size below 1.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class FixedVector(Seq2Seq):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(source_size, target_size)
+        check_sizes(width=width, embedding=embedding, layers=layers)
         self.reverse_source = reverse_source
         self.source_input = token_input(source_size, embedding, dropout)
         self.target_input = token_input(target_size, embedding, dropout)

@@ -27,6 +27,8 @@ def build(config: DictConfig, key: str, **extra: Any) -> Any:
         InputError: the target cannot be imported, does not take a key, takes another type, or refuses a value. The
             message names the key as the user would type it.
     """
+    if not isinstance(config, DictConfig):
+        raise InputError(f"{key} must be a group of settings, but is {config!r}")
     try:
         values = {name: _value(node, f"{key}.{name}") for name, node in _resolved(config).items()}
     except OmegaConfBaseException as error:

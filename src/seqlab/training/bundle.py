@@ -7,7 +7,9 @@ there.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import json
 import shutil
 import tempfile
@@ -16,18 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from seqlab import __version__
+from seqlab import __version__, decoding
 from seqlab.data.batch import Ragged
 from seqlab.decoding import Search
 from seqlab.errors import InputError
 from seqlab.models.base import Seq2Seq
 from seqlab.text.lines import read_bytes
 from seqlab.text.tokenizers import Tokenizer, from_json, to_json
-from seqlab.training.build import build, check_arguments
+from seqlab.training.build import check_arguments
 
 FORMAT = 1
 
@@ -35,7 +36,9 @@ FORMAT = 1
 class Predictor:
     """A trained model with its tokenizers: text in, text out."""
 
-    def __init__(self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search, max_length: int) -> None:
+    def __init__(
+        self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search, max_length: int | None
+    ) -> None:
         self.model, self.source_tokenizer, self.target_tokenizer = model.eval(), source, target
         self.search, self.max_length = search, max_length
 
@@ -127,7 +130,7 @@ def load(path: str | Path) -> Predictor:
             )
     _load_weights(model, folder / "weights.safetensors")
     search = content["search"]
-    return Predictor(model, source, target, _search(search, folder), search["max_length"])
+    return Predictor(model, source, target, _search(search, folder), search.get("max_length"))
 
 
 def bundle_folder(path: Path) -> Path:
@@ -160,9 +163,11 @@ def _model(config: dict[str, Any], folder: Path) -> Seq2Seq:
 
 def _search(config: dict[str, Any], folder: Path) -> Search:
     """The search that a bundle names: one of `seqlab.decoding`, nothing else."""
-    if not str(config.get("_target_")).startswith("seqlab.decoding."):
-        raise InputError(f"{folder}: {config.get('_target_')} is not a search of seqlab.decoding")
-    return build(OmegaConf.create({**config, "_partial_": True}), "decoding")
+    module, _, name = str(config.get("_target_")).rpartition(".")
+    if module != decoding.__name__ or not inspect.isfunction(search := getattr(decoding, name, None)):
+        raise InputError(f"{folder}: {config.get('_target_')} is not a search of {decoding.__name__}")
+    settings = {key: value for key, value in config.items() if key != "_target_"}
+    return functools.partial(search, **check_arguments(search, settings, f"{folder}: search"))
 
 
 def _load_weights(model: Seq2Seq, path: Path) -> None:

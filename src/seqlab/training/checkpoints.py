@@ -121,9 +121,16 @@ class Saver(Checkpoint):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keeps the weights if they are the best so far."""
-        if trainer.sanity_checking or trainer.state.fn != "fit" or self.monitor not in trainer.callback_metrics:
+        """Keeps the weights if they are the best so far.
+
+        Raises:
+            InputError: there is no such metric.
+        """
+        if trainer.sanity_checking or trainer.state.fn != "fit":
             return
+        if self.monitor not in trainer.callback_metrics:
+            known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/")))
+            raise InputError(f"callbacks.saver.monitor: no metric {self.monitor!r}; there are {known}")
         value = float(trainer.callback_metrics[self.monitor])
         sign = 1 if self.mode == "min" else -1
         if self.best is None or sign * value < sign * self.best:
@@ -188,7 +195,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         InputError: the file is missing, broken, or carries code (which is not run).
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint") from None
     except pickle.UnpicklingError as error:
@@ -196,3 +203,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: refused, it holds more than tensors and plain data ({reason})") from None
     except (RuntimeError, EOFError, OSError) as error:
         raise InputError(f"{path}: not a readable checkpoint ({(str(error) or 'empty').splitlines()[0]})") from None
+    if not (isinstance(content, dict) and {"state_dict", "global_step", "loops"} <= content.keys()):
+        raise InputError(f"{path}: not the checkpoint of a run")
+    return content

@@ -44,7 +44,7 @@ def evaluate(config: DictConfig) -> None:
             f"{folder}: the model's vocabularies are {model.source_size} and {model.target_size}, but the data's are"
             f" {data.source_size} and {data.target_size}: is it another file than the run was trained on?"
         )
-    free_running = FreeRunning(build_search(config, data))
+    free_running = FreeRunning(build_search(config, data.longest_target))
     trainer: Trainer = build(config.trainer, "trainer", callbacks=[free_running], logger=False)
     metrics = measure(trainer, model, data, list(config.splits))
     if trainer.is_global_zero:

@@ -39,9 +39,9 @@ class GradientWatch(Callback):
         assert self._batch is not None
         rows = [row for row in self._batch.rows.tolist() if row >= 0]
         shown = ", ".join(map(str, rows[:16])) + (f" and {len(rows) - 16} more" if len(rows) > 16 else "")
-        norm = "none, it is the first" if self._norm is None else f"{float(self._norm):.4g}"
+        norm = "none, it is the first" if self._norm is None else f"{self._norm.item():.4g}"
         raise RunError(
-            f"the loss is {float(loss)} at step {trainer.global_step} (epoch {trainer.current_epoch}), on training"
+            f"the loss is {loss.item()} at step {trainer.global_step} (epoch {trainer.current_epoch}), on training"
             f" examples {shown}; gradient norm of the step before: {norm}."
             " Lower optimizer.lr, or set trainer.gradient_clip_val=1.0"
         )

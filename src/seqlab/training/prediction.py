@@ -15,9 +15,9 @@ from seqlab.errors import InputError
 from seqlab.text.lines import decode_lines, read_bytes
 from seqlab.text.tokenizers import matches_one
 from seqlab.training import bundle
-from seqlab.training.build import build
 from seqlab.training.files import write_atomically
 from seqlab.training.results import escaped
+from seqlab.training.run import build_search
 
 FORMATS = ("tsv", "jsonl")
 
@@ -44,8 +44,7 @@ def predict(config: DictConfig) -> None:
         raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
     predictor = bundle.load(config.run)
     if config.decoding is not None:
-        limit = config.decoding.max_length or predictor.max_length
-        predictor.search = build(config.decoding, "decoding", max_length=limit)
+        predictor.search = build_search(config, predictor.max_length)
     lines = list(read_lines(str(config.input)))
     sources = [_encoded(line, predictor) for line in lines]
     outputs = predictor.generate(sources, config.batch_size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import functools
 import logging
 import time
 import warnings
@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 
@@ -22,15 +23,13 @@ from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.metrics.baselines import copy_nearest
 from seqlab.models.base import Seq2Seq
 from seqlab.training import bundle
-from seqlab.training.build import build, build_each
+from seqlab.training.build import build, build_each, check_arguments
 from seqlab.training.checkpoints import Interrupted, Saver, read_checkpoint
 from seqlab.training.environment import environment
 from seqlab.training.files import write_atomically
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.loggers import MetricsFile
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
-
-UNUSABLE = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR}
 
 
 def train(config: DictConfig) -> float | None:
@@ -55,14 +54,13 @@ def train(config: DictConfig) -> float | None:
         if "can't allocate memory" in str(error):
             raise _out_of_memory(config, error) from error
         raise
-    except OSError as error:
-        if error.errno in UNUSABLE:
-            raise InputError(f"{error.filename or folder}: {error.strerror}") from error
-        raise
+    except MisconfigurationException as error:
+        raise InputError(" ".join(str(error).split())) from error
 
 
 def _train(config: DictConfig, folder: Path) -> float | None:
     started = time.perf_counter()
+    check_settings(config)
     checkpoint = resumed_checkpoint(config, folder)
     seed_everything(config.seed, workers=True, verbose=False)
 
@@ -72,12 +70,14 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     model: Seq2Seq = build(config.model, "model", source_size=data.source_size, target_size=data.target_size)
     optimizer = build(config.optimizer, "optimizer")
     model.configure_training(optimizer, build(config.scheduler, "scheduler") if config.scheduler else None)
-    search = build_search(config, data)
+    search = build_search(config, data.longest_target)
     callbacks = build_each(config.callbacks, "callbacks")
     callbacks["free_running"] = FreeRunning(search, **config.free_running)
     loggers = list(build_each(config.logger, "logger").values())
     trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks.values()), logger=loggers)
-    saver = cast(Saver, trainer.checkpoint_callback)
+    saver = trainer.checkpoint_callback
+    if not isinstance(saver, Saver):
+        raise InputError("callbacks.saver must be there: without it nothing is kept")
 
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
@@ -92,6 +92,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     weights = saver.folder / f"{config.weights}.ckpt"
     if not weights.is_file():  # nothing was validated, so there is no best
         weights = saver.folder / "last.ckpt"
+    if not weights.is_file():
+        raise InputError(f"nothing was trained: trainer.max_epochs is {trainer.max_epochs}")
     model.load_state_dict(read_checkpoint(weights)["state_dict"])
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
@@ -100,6 +102,19 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, "weights": weights.stem}
         keep(folder, config, data, model, trainer, metrics, {**steps, "seconds": seconds})
     return saver.best
+
+
+def check_settings(config: DictConfig) -> None:
+    """Holds the settings that no constructor takes against what they may be.
+
+    Raises:
+        InputError: one is of another kind.
+    """
+    if not isinstance(config.seed, int) or config.seed < 0:
+        raise InputError(f"seed must be an integer of at least 0, but is {config.seed!r}")
+    if config.weights not in ("best", "last"):
+        raise InputError(f"weights must be best or last, but is {config.weights!r}")
+    check_arguments(FreeRunning, plain(config.free_running), "free_running")
 
 
 def resumed_checkpoint(config: DictConfig, folder: Path) -> Path | None:
@@ -116,9 +131,23 @@ def resumed_checkpoint(config: DictConfig, folder: Path) -> Path | None:
     return checkpoint
 
 
-def build_search(config: DictConfig, data: SequenceData) -> Search:
-    """The search of `config.decoding`; without a `max_length` of its own it stops at the data's longest target."""
-    return build(config.decoding, "decoding", max_length=config.decoding.max_length or data.longest_target)
+def build_search(config: DictConfig, longest: int | None) -> Search:
+    """The search of `config.decoding`; where it names no `max_length`, it stops at `longest`.
+
+    Raises:
+        InputError: settings that the search does not take, or a limit below 1.
+    """
+    search: Search = build(config.decoding, "decoding", **search_limit(config, longest))
+    limit = cast(functools.partial[Any], search).keywords.get("max_length")
+    if limit is not None and limit < 1:
+        raise InputError(f"decoding.max_length must be at least 1, but is {limit}")
+    return search
+
+
+def search_limit(config: DictConfig, longest: int | None) -> dict[str, Any]:
+    """`longest` as the limit of a search that names none itself."""
+    unlimited = isinstance(config.decoding, DictConfig) and config.decoding.max_length is None
+    return {"max_length": longest} if unlimited else {}
 
 
 def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[str]) -> dict[str, Any]:
@@ -150,9 +179,7 @@ def keep(
         "source_size": data.source_size,
         "target_size": data.target_size,
     }
-    search_config = plain(config.decoding, resolve=True) | {
-        "max_length": config.decoding.max_length or data.longest_target
-    }
+    search_config = plain(config.decoding, resolve=True) | search_limit(config, data.longest_target)
     search_config.pop("_partial_")
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
     bundle.save(folder / "bundle", model, model_config, tokenizers, search_config)

@@ -1,0 +1,10 @@
+"""Checks of sizes that several layers and models share."""
+
+from __future__ import annotations
+
+
+def check_sizes(**sizes: int | None) -> None:
+    """Raises ValueError, with its name and value, for a size below 1 (None means that there is none)."""
+    for name, size in sizes.items():
+        if size is not None and size < 1:
+            raise ValueError(f"{name} must be at least 1, but is {size}")
