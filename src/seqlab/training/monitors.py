@@ -57,7 +57,7 @@ class GradientWatch(Callback):
 class Outlook(Callback):
     """Prints, before training, what there is to do: parameters, examples, steps and about how long they take."""
 
-    PROBES = 3
+    PROBES = 5
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times a few steps that leave no trace, on every process alike, and prints on the first."""
