@@ -1,6 +1,7 @@
 """The wheel is whole: what it needs of conf/ and data is inside, and it runs where there is no checkout."""
 
 import os
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -14,8 +15,6 @@ CONFIGS = [path.relative_to(ROOT).as_posix() for path in (ROOT / "conf").rglob("
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The wheel, built with what is installed."""
-    import subprocess
-
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -27,8 +26,6 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def site(wheel, tmp_path_factory):
     """A folder into which the wheel is installed, without its dependencies."""
-    import subprocess
-
     folder = tmp_path_factory.mktemp("site")
     pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet", "--target", folder, wheel]
     subprocess.run(pip, check=True, capture_output=True)

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from support import ROOT
 from torch.nn import functional as F
 
@@ -14,6 +15,7 @@ from seqlab.metrics.teacher_forced import token_loss
 from seqlab.symbols import BOS, EOS, PAD
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training import bundle
+from seqlab.training.build import build
 
 TOLERANCE = {"rtol": 0, "atol": 2e-6}
 
@@ -123,8 +125,6 @@ def test_greedy_scores_equal_teacher_forced_log_probabilities(model, batch):
 
 
 def test_the_same_seed_builds_the_same_model(model_config):
-    from seqlab.training.build import build
-
     def weights():
         torch.manual_seed(11)
         return build(model_config, "model", source_size=5, target_size=7).state_dict()
@@ -140,3 +140,13 @@ def test_a_bundle_gives_the_same_model_back(model, model_config, batch, tmp_path
     bundle.save(tmp_path / "bundle", model, {**model_config, **sizes}, tuple(alphabets), search)
     loaded = bundle.load(tmp_path / "bundle").model
     assert torch.equal(logits_of(loaded, batch), logits_of(model, batch))
+
+
+def test_a_checkpoint_gives_the_same_model_back(model, model_config, batch, tmp_path):
+    trainer = Trainer(logger=False, enable_progress_bar=False, accelerator="cpu")
+    trainer.strategy.connect(model)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    other = build(model_config, "model", source_size=model.source_size, target_size=model.target_size).eval()
+    assert not torch.allclose(logits_of(other, batch), logits_of(model, batch))
+    other.load_state_dict(torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"])
+    assert torch.equal(logits_of(other, batch), logits_of(model, batch))

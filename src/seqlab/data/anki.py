@@ -66,7 +66,7 @@ class Anki(TextPairs):
     def describe(self) -> str:
         if self.path == paths.phrasebook():
             return "the small phrasebook that ships with seqlab (`make data` fetches a real deck; data.path=FILE)"
-        return f"pairs of {self.path}"
+        return f"pairs of {self.path.name}"
 
     def fingerprint(self) -> dict[str, Any]:
         settings = ("reverse", "max_pairs", "sample", "max_words", "split", "val_share", "test_share", "seed")

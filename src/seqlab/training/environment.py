@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import subprocess
 from importlib.metadata import version
@@ -25,8 +26,12 @@ def environment() -> dict[str, Any]:
     }
 
 
+@functools.cache
 def commit() -> str | None:
-    """The commit of the checkout that seqlab runs from, with "+changes" if files differ; None outside a checkout."""
+    """The commit of the checkout that seqlab runs from, with "+changes" if files differ; None outside a checkout.
+
+    Asked once a process: what was imported is what runs, whatever happens to the files afterwards.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(paths.PACKAGE), *arguments]

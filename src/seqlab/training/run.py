@@ -25,7 +25,7 @@ from seqlab.models.base import Seq2Seq
 from seqlab.training import bundle
 from seqlab.training.build import build, build_each, check_arguments
 from seqlab.training.checkpoints import Interrupted, Saver, read_checkpoint
-from seqlab.training.environment import environment
+from seqlab.training.environment import commit, environment
 from seqlab.training.files import write_atomically
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.loggers import MetricsFile
@@ -60,6 +60,7 @@ def train(config: DictConfig) -> float | None:
 
 def _train(config: DictConfig, folder: Path) -> float | None:
     started = time.perf_counter()
+    commit()  # of the code that is about to run
     check_settings(config)
     checkpoint = resumed_checkpoint(config, folder)
     seed_everything(config.seed, workers=True, verbose=False)
@@ -221,8 +222,8 @@ def plain(config: DictConfig, resolve: bool = False) -> dict[str, Any]:
 
 def _out_of_memory(config: DictConfig, error: BaseException) -> RunError:
     return RunError(
-        f"out of memory: lower data.batch_size ({config.data.get('batch_size')}),"
-        f" data.eval_batch_size ({config.data.get('eval_batch_size')}) or the model's width"
+        f"out of memory: lower data.batch_size ({OmegaConf.select(config, 'data.batch_size')}),"
+        f" data.eval_batch_size ({OmegaConf.select(config, 'data.eval_batch_size')}) or the model's width"
         f" ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
     )
 
