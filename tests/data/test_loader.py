@@ -7,6 +7,7 @@ import pytest
 from seqlab.data.batch import Examples
 from seqlab.data.loader import BatchLoader, BucketSampler
 from seqlab.data.module import SequenceData
+from seqlab.data.reversal import Reversal
 
 LENGTHS = np.random.default_rng(7).integers(1, 31, size=211)
 
@@ -222,3 +223,26 @@ def test_a_dataset_orders_training_and_sorts_validation():
 def test_a_batch_of_nothing_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} must be at least 1, but is {value}"):
         Counting(**{name: value})
+
+
+@pytest.mark.parametrize("pool", [1, 2, 5, None])
+def test_pools_keep_the_number_of_batches_and_every_row(pool):
+    sampler = BucketSampler(LENGTHS, 13, None, 3, None, pool)
+    for epoch in range(3):
+        batches = sampler.epoch(epoch)
+        assert len(batches) == len(sampler)
+        assert sorted(len(rows) for rows in batches)[1:] == [13] * (len(batches) - 1)
+        assert sorted(np.concatenate(batches).tolist()) == list(range(len(LENGTHS)))
+
+
+def test_smaller_pools_pad_more():
+    def padding(pool):
+        batches = BucketSampler(LENGTHS, 13, None, 3, None, pool).epoch(0)
+        return sum(int((LENGTHS[rows].max() - LENGTHS[rows]).sum()) for rows in batches)
+
+    assert padding(None) < padding(3) < padding(1)
+
+
+def test_pools_and_a_limit_of_tokens_exclude_each_other():
+    with pytest.raises(ValueError, match=r"pool must be null where batch_tokens \(50\) is set, but is 3"):
+        Reversal(batch_tokens=50, pool=3)

@@ -12,8 +12,8 @@ from seqlab.data.batch import Batch, Examples
 class BucketSampler:
     """Batches of examples of similar length, so that little is padded.
 
-    Each epoch sorts all examples by their longer side, in random order among equals, cuts the line into batches and
-    shuffles those. Where the cuts fall depends on the lengths alone: every epoch has the same number of batches.
+    Each epoch deals the examples into pools at random, sorts each pool by the longer side, cuts it into batches and
+    shuffles all batches. The number of batches is the same in every epoch.
 
     Args:
         lengths: length of each example's longer side.
@@ -22,6 +22,8 @@ class BucketSampler:
             than that forms a batch by itself.
         seed: of the order; None keeps the sorted order, as evaluation wants it.
         among: the rows to take; None takes all.
+        pool: batches a pool. None makes all examples one pool (least padding, and all that `batch_tokens` can work
+            with); 1 makes every batch a random one.
     """
 
     def __init__(
@@ -31,10 +33,13 @@ class BucketSampler:
         batch_tokens: int | None = None,
         seed: int | None = None,
         among: np.ndarray | None = None,
+        pool: int | None = None,
     ) -> None:
         self._rows = np.arange(len(lengths)) if among is None else among
         self._lengths, self._seed = lengths, seed
         self._cuts = _cuts(np.sort(lengths[self._rows]), batch_size, batch_tokens)
+        # A pool is a whole number of batches, so pools end where batches do.
+        self._pool = len(self._rows) if pool is None else pool * batch_size
 
     def __len__(self) -> int:
         return len(self._cuts) + 1 if len(self._rows) else 0
@@ -50,7 +55,8 @@ class BucketSampler:
         return [batches[i] for i in generator.permutation(len(batches))]
 
     def _split(self, rows: np.ndarray) -> list[np.ndarray]:
-        return np.split(rows[np.argsort(self._lengths[rows], kind="stable")], self._cuts)
+        pools = np.arange(len(rows)) // self._pool
+        return np.split(rows[np.lexsort((self._lengths[rows], pools))], self._cuts)
 
 
 def _cuts(lengths: np.ndarray, batch_size: int, batch_tokens: int | None) -> list[int]:

@@ -28,18 +28,21 @@ class SequenceData(LightningDataModule):
     Args:
         batch_size: examples a training batch, at most.
         batch_tokens: padded positions of the longer side a training batch, at most; None for no such limit.
+        pool: training batches whose examples are drawn together and then sorted by length; None takes the whole
+            split as one pool (least padding), 1 makes every batch a random one.
         eval_batch_size: examples a batch when measuring.
         order_seed: of the order of training batches.
         cache: folder for what `prepare_data` computes.
 
     Raises:
-        ValueError: a size below 1.
+        ValueError: a size below 1, or pools together with a limit of tokens.
     """
 
     def __init__(
         self,
         batch_size: int = 64,
         batch_tokens: int | None = None,
+        pool: int | None = None,
         eval_batch_size: int = 256,
         order_seed: int = 0,
         cache: str | Path = "outputs/cache",
@@ -48,11 +51,15 @@ class SequenceData(LightningDataModule):
         for name, size in [
             ("batch_size", batch_size),
             ("batch_tokens", batch_tokens),
+            ("pool", pool),
             ("eval_batch_size", eval_batch_size),
         ]:
             if size is not None and size < 1:
                 raise ValueError(f"{name} must be at least 1, but is {size}")
-        self.batch_size, self.batch_tokens, self.eval_batch_size = batch_size, batch_tokens, eval_batch_size
+        if pool is not None and batch_tokens is not None:
+            raise ValueError(f"pool must be null where batch_tokens ({batch_tokens}) is set, but is {pool}")
+        self.batch_size, self.batch_tokens, self.pool = batch_size, batch_tokens, pool
+        self.eval_batch_size = eval_batch_size
         self.order_seed, self.cache = order_seed, Path(cache)
         self.examples: dict[str, Examples] = {}
         self._training: BatchLoader | None = None
@@ -122,7 +129,7 @@ class SequenceData(LightningDataModule):
 
     def training_batches(self) -> BatchLoader:
         """Bucketed, shuffled batches of the training split."""
-        return self._loader("train", self.batch_size, self.batch_tokens, self.order_seed)
+        return self._loader("train", self.batch_size, self.batch_tokens, self.order_seed, pool=self.pool)
 
     def train_dataloader(self) -> BatchLoader:
         """The training batches, from where a resumed run stopped."""
@@ -158,9 +165,10 @@ class SequenceData(LightningDataModule):
         batch_tokens: int | None = None,
         seed: int | None = None,
         among: np.ndarray | None = None,
+        pool: int | None = None,
     ) -> BatchLoader:
         examples = self.examples[split]
         lengths = np.maximum(examples.source.lengths, examples.target.lengths)
-        sampler = BucketSampler(lengths, batch_size, batch_tokens, seed, among)
+        sampler = BucketSampler(lengths, batch_size, batch_tokens, seed, among, pool)
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return BatchLoader(split, examples, sampler, rank, world_size)

@@ -55,12 +55,12 @@ class FreeRunning(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *args: Any
     ) -> None:
         """Generates, in the epochs that call for it."""
-        if self._due(trainer):
+        if self.due(trainer):
             self._generate(trainer, pl_module, "val", batch)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs the metrics and prints samples."""
-        if self._due(trainer):
+        if self.due(trainer):
             pl_module.log_dict(self._metrics("val"), sync_dist=False)
             self._print_samples(trainer)
 
@@ -88,7 +88,8 @@ class FreeRunning(Callback):
                 self.signatures = self._texts[split].signatures()
             self.predictions[split] = sorted(gathered(self.predictions[split]), key=lambda one: one.row)
 
-    def _due(self, trainer: Trainer) -> bool:
+    def due(self, trainer: Trainer) -> bool:
+        """Whether this epoch's validation generates."""
         return self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
 
     def _begin(self, trainer: Trainer, pl_module: Any, splits: list[str]) -> None:

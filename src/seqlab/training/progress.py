@@ -10,6 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from seqlab.models.base import Seq2Seq
+from seqlab.training.free_running import FreeRunning
 
 
 class Progress(TQDMProgressBar):
@@ -61,7 +62,9 @@ class Progress(TQDMProgressBar):
             "val/free_running/exact_match": "exact match {:.2%}",
             "val/free_running/chrf": "chrF {:.1f}",
         }
-        values = trainer.callback_metrics
+        # What was not measured in this epoch keeps its value of an earlier one: it is not shown again.
+        due = any(callback.due(trainer) for callback in trainer.callbacks if isinstance(callback, FreeRunning))  # type: ignore[attr-defined]
+        values = {name: v for name, v in trainer.callback_metrics.items() if due or "free_running" not in name}
         parts += [text.format(float(values[name])) for name, text in shown.items() if name in values]
         self._line(trainer, "  ".join([*parts, f"{time.perf_counter() - self._started:.1f} s"]))
 
