@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -33,6 +34,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
     code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
     """
+    sys.path.insert(0, str(Path.cwd()))  # a user's own package stands where the command is typed
     asked = os.environ.get(FULL_ERROR, "0")
     full = asked not in ("", "0")
     # Hydra prints errors over several lines and exits with 1 unless this is set: then it lets them through.

@@ -10,8 +10,10 @@ from seqlab.cli import run_command
 def task(config: DictConfig) -> Any:
     """Measures as `config` says; torch is imported only here."""
     from seqlab.training.evaluation import evaluate
+    from seqlab.training.failures import explained
 
-    return evaluate(config)
+    with explained(config):
+        return evaluate(config)
 
 
 def main() -> None:

@@ -9,9 +9,11 @@ from seqlab.cli import run_command
 
 def task(config: DictConfig) -> Any:
     """Predicts as `config` says; torch is imported only here."""
+    from seqlab.training.failures import explained
     from seqlab.training.prediction import predict
 
-    return predict(config)
+    with explained(config):
+        return predict(config)
 
 
 def main() -> None:

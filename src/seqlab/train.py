@@ -1,5 +1,6 @@
 """`seqlab-train`: trains a model, measures it and keeps it. `python -m seqlab.train` is the same."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,22 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
         InputError: there is no run in the folder.
     """
     folders = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
-    expanded = any(argument.startswith("hydra.run.dir=") for argument in arguments)  # a process started by DDP
-    if not folders or folders[-1] in ("", "null") or expanded:
+    if not folders or folders[-1] in ("", "null"):
         return arguments
     folder = Path(folders[-1]).resolve()
+    into = f"hydra.run.dir='{folder}'"
+    if into in arguments:
+        return arguments  # a process that DDP started: its command line is expanded already
     stored = folder / ".hydra" / "overrides.yaml"
     if not stored.is_file():
         raise InputError(f"{folders[-1]}: no run to resume (no .hydra/overrides.yaml here)")
     overrides = [str(one) for one in OmegaConf.load(stored)]
     own = [one for one in overrides if not one.startswith("resume=")]
-    return [*own, *arguments, f"hydra.run.dir={folder}"]
+    runtime = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime
+    extra = [source.path for source in runtime.config_sources if source.provider == "command-line"]
+    if Path(runtime.cwd).is_dir():
+        os.chdir(runtime.cwd)  # relative paths are meant from where the run was started
+    return [*(f"--config-dir={path}" for path in extra), *own, *arguments, into]
 
 
 def main() -> None:

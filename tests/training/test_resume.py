@@ -1,6 +1,7 @@
 """A run that was killed, or stopped, ends as one that never was: bit for bit."""
 
 import csv
+import functools
 import os
 import subprocess
 import sys
@@ -32,13 +33,22 @@ def train(folder, *arguments):
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
+# Four optimizer steps an epoch, of two batches each; the loader has two batches more than are asked for.
+ACCUMULATED = ("trainer.accumulate_grad_batches=2", "+trainer.limit_train_batches=8")
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """The run that nothing happens to."""
-    folder = tmp_path_factory.mktemp("whole")
-    done = train(folder, *SETTINGS, f"hydra.run.dir={folder}/run")
-    assert done.returncode == 0, done.stderr
-    return folder / "run"
+    """Gives the run with some more settings that nothing happens to."""
+
+    @functools.cache
+    def run(*more):
+        folder = tmp_path_factory.mktemp("whole")
+        done = train(folder, *SETTINGS, *more, f"hydra.run.dir={folder}/run")
+        assert done.returncode == 0, done.stderr
+        return folder / "run"
+
+    return run
 
 
 def checkpoint(run):
@@ -67,16 +77,25 @@ def assert_same(one, other, where="checkpoint"):
 
 
 # 14 is in the middle of the second epoch; 10 is the first step after an epoch's end.
-@pytest.mark.parametrize(("name", "step", "code"), [("SIGKILL", 14, -9), ("SIGKILL", 10, -9), ("SIGINT", 14, 130)])
-def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, name, step, code):
-    run = tmp_path / "run"
+@pytest.mark.parametrize(
+    ("name", "step", "code", "more"),
+    [
+        ("SIGKILL", 14, -9, ()),
+        ("SIGKILL", 10, -9, ()),
+        ("SIGINT", 14, 130, ()),
+        ("SIGINT", 5, 130, ACCUMULATED),
+        ("SIGKILL", 9, -9, ACCUMULATED),
+    ],
+)
+def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, name, step, code, more):
+    run, whole_run = tmp_path / "run", uninterrupted(*more)
     signals = [
         "+callbacks.signal._target_=signals.SendSignal",
         f"+callbacks.signal.name={name}",
         f"+callbacks.signal.step={step}",
         f"+callbacks.signal.marker={tmp_path}/sent",
     ]
-    stopped = train(tmp_path, *SETTINGS, *signals, f"hydra.run.dir={run}")
+    stopped = train(tmp_path, *SETTINGS, *more, *signals, f"hydra.run.dir={run}")
     assert stopped.returncode == code, stopped.stderr
     assert not (run / "result.json").exists()
     assert not list(run.rglob("*.tmp"))
@@ -86,11 +105,9 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
 
     resumed = train(tmp_path, f"resume={run}")
     assert resumed.returncode == 0, resumed.stderr
-    mine, whole = checkpoint(run), checkpoint(uninterrupted)
+    mine, whole = checkpoint(run), checkpoint(whole_run)
     for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "train_loss"):
         assert_same(mine[part], whole[part], part)
     assert_same(*(one["callbacks"]["RandomStates"] for one in (mine, whole)), "random states")
-    assert rows(run) == rows(uninterrupted)
-    assert (run / "bundle/weights.safetensors").read_bytes() == (
-        uninterrupted / "bundle/weights.safetensors"
-    ).read_bytes()
+    assert rows(run) == rows(whole_run)
+    assert (run / "bundle/weights.safetensors").read_bytes() == (whole_run / "bundle/weights.safetensors").read_bytes()

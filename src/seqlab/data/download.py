@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import sys
 import tempfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def download(source: str = SOURCE, target: Path = DOWNLOADED, timeout: float = 3
                     while chunk := response.read(1 << 16):
                         file.write(chunk)
                         bar.update(len(chunk))
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        except (OSError, http.client.HTTPException) as error:
             raise InputError(
                 f"{source}: could not be fetched ({getattr(error, 'reason', error)}). Without a network, fetch the"
                 f" file elsewhere and put it at {target}, or name it: data=anki data.path=FILE"

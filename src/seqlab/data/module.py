@@ -144,7 +144,10 @@ class SequenceData(LightningDataModule):
         Lightning would keep a loader's own state, but loses it when a scheduler asks for the number of steps: that
         builds the loaders before the checkpoint is read.
         """
-        return {"position": self._training.position if self._training else self._resumed_at}
+        if self._training is None:
+            return {"position": self._resumed_at}
+        # Where only a part of the batches is asked for, an epoch ends before the loader does.
+        return {"position": 0 if self.trainer and self.trainer.is_last_batch else self._training.position}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes up the position for the loader that training will ask for."""

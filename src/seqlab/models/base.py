@@ -6,6 +6,7 @@ B batch, S source length, T target length, V target vocabulary.
 from __future__ import annotations
 
 import inspect
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, cast
@@ -28,8 +29,8 @@ MEASURED = ("train", "val", "test")
 
 
 def log_due(trainer: Any) -> bool:
-    """Whether the optimizer step under way is one that is logged."""
-    return trainer.global_step % max(1, trainer.log_every_n_steps) == 0
+    """Whether Lightning writes down what is logged in the optimizer step under way: the n-th, 2 n-th …"""
+    return (trainer.global_step + 1) % max(1, trainer.log_every_n_steps) == 0
 
 
 class Seq2Seq(LightningModule):
@@ -100,8 +101,12 @@ class Seq2Seq(LightningModule):
             raise InputError(f"optimizer: {error}") from error
         if self._scheduler is None:
             return optimizer
-        takes_total = "total_steps" in inspect.signature(self._scheduler).parameters
-        extra = {"total_steps": int(self.trainer.estimated_stepping_batches)} if takes_total else {}
+        extra = {}
+        if "total_steps" in inspect.signature(self._scheduler).parameters:
+            steps = self.trainer.estimated_stepping_batches
+            if math.isinf(steps):
+                raise InputError("scheduler: needs an end of training: set trainer.max_epochs or trainer.max_steps")
+            extra["total_steps"] = int(steps)
         try:
             scheduler = self._scheduler(optimizer, **extra)
         except (TypeError, ValueError) as error:

@@ -42,7 +42,7 @@ def _table(reference: dict[str, Any], file: str) -> str:
         "",
         f"{reference['epochs']} epochs on {reference['examples']['train']:,} training examples,"
         f" {reference['parameters']:,} parameters, {seconds['mean']:.0f} ± {seconds['sd']:.0f} s a run on"
-        f" {environment['threads']} threads with torch {environment['torch']}, commit {environment['commit'][:10]}."
+        f" {environment['threads']} threads with torch {environment['torch']}, commit {environment['commit']}."
         f" Command: `{reference['command']}`; file: `outputs/reference/{file}`.",
         "",
     ]

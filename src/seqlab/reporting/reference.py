@@ -19,7 +19,7 @@ def collect(multirun: Path) -> dict[str, Any]:
         and the values by seed.
 
     Raises:
-        InputError: no finished run there, or runs that differ in more than their seed.
+        InputError: no finished run there, or runs that differ in more than their seed, their code included.
     """
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(multirun.glob("*/result.json"))]
     if not runs:
@@ -28,6 +28,8 @@ def collect(multirun: Path) -> dict[str, Any]:
     settings = [{key: value for key, value in run["settings"].items() if key != "seed"} for run in runs]
     if any(other != settings[0] for other in settings):
         raise InputError(f"{multirun}: the runs differ in more than their seed")
+    if any(run["environment"] != runs[0]["environment"] for run in runs):
+        raise InputError(f"{multirun}: the runs were made with different code, versions or machines")
     first = runs[0]
     seeds = [run["seed"] for run in runs]
     metrics = {

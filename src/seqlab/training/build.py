@@ -20,8 +20,10 @@ from seqlab.errors import InputError
 _NUMERIC_TOWER = BeartypeConf(is_pep484_tower=True)  # an int will do for a float
 
 
-def build(config: DictConfig, key: str, **extra: Any) -> Any:
+def build(config: DictConfig, key: str, base: type | None = None, /, **extra: Any) -> Any:
     """Instantiates `config._target_`; nested configs are built first. `extra` arguments win over the config's.
+
+    With `base`, the target must be a class below it.
 
     Raises:
         InputError: the target cannot be imported, does not take a key, takes another type, or refuses a value. The
@@ -41,6 +43,8 @@ def build(config: DictConfig, key: str, **extra: Any) -> Any:
         function = hydra.utils.get_object(target)
     except (HydraException, ImportError, ValueError, AttributeError) as error:
         raise InputError(f"{key}._target_: {target!r} cannot be imported ({' '.join(str(error).split())})") from None
+    if base is not None and not (inspect.isclass(function) and issubclass(function, base)):
+        raise InputError(f"{key}._target_ must be a {base.__name__}, but is {target}")
     arguments = {**values, **extra}
     arguments = check_arguments(function, arguments, key)
     if partial:

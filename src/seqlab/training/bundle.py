@@ -84,10 +84,11 @@ def save(
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         temporary.chmod(0o755)
-        save_file(
-            {name: t.contiguous() for name, t in model.state_dict().items()},
-            temporary / "weights.safetensors",
-        )
+        tensors = {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}  # tied ones apart
+        try:
+            save_file(tensors, temporary / "weights.safetensors")
+        except SafetensorError as error:
+            raise InputError(f"{folder}: the weights cannot be written ({error})") from None
         (temporary / "weights.safetensors").chmod(0o644)  # safetensors writes for the user alone
         _write_json(temporary / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
         content = {"format": FORMAT, "seqlab": __version__, "model": model_config, "search": search_config}
@@ -114,12 +115,12 @@ def load(path: str | Path) -> Predictor:
     if content.get("format") != FORMAT:
         raise InputError(f"{folder}: bundle format {content.get('format')}; this seqlab reads format {FORMAT}")
     for key in ("model", "search"):
-        if key not in content:
+        if not isinstance(content.get(key), dict):
             raise InputError(f"{folder / 'bundle.json'}: no {key!r} in it")
     stored = _read_json(folder / "tokenizers.json", list)
     try:
         source, target = (from_json(entry) for entry in stored)
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(f"{folder / 'tokenizers.json'}: {error}") from None
     model = _model(content["model"], folder)
     for side, tokenizer in (("source", source), ("target", target)):
@@ -150,7 +151,7 @@ def bundle_folder(path: Path) -> Path:
 def _model(config: dict[str, Any], folder: Path) -> Seq2Seq:
     """The model that a bundle describes. Only an architecture is ever called: a bundle cannot name other code."""
     arguments = dict(config)
-    module, _, name = str(arguments.pop("_target_")).rpartition(".")
+    module, _, name = str(arguments.pop("_target_", None)).rpartition(".")
     try:
         cls = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError):
@@ -158,7 +159,10 @@ def _model(config: dict[str, Any], folder: Path) -> Seq2Seq:
     if not (isinstance(cls, type) and issubclass(cls, Seq2Seq)):
         raise InputError(f"{folder}: {module}.{name} is not an architecture (no Seq2Seq)")
     check_arguments(cls, arguments, "model")
-    return cls(**arguments)
+    try:
+        return cls(**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{folder / 'bundle.json'}: {error}") from None
 
 
 def _search(config: dict[str, Any], folder: Path) -> Search:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import random
 import signal
@@ -117,7 +118,7 @@ class Saver(Checkpoint):
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._interrupted = True
-        print("\nStopping after this step; once more stops at once.", flush=True)
+        print("\nStopping after this step; Ctrl-C once more stops at once.", flush=True)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -130,10 +131,13 @@ class Saver(Checkpoint):
             return
         if self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/")))
-            raise InputError(f"callbacks.saver.monitor: no metric {self.monitor!r}; there are {known}")
+            raise InputError(
+                f"callbacks.saver.monitor: no metric {self.monitor!r} after this validation; there are {known}"
+                " (free-running ones need free_running.every_n_epochs=1)"
+            )
         value = float(trainer.callback_metrics[self.monitor])
         sign = 1 if self.mode == "min" else -1
-        if self.best is None or sign * value < sign * self.best:
+        if self.best is None or math.isnan(self.best) or sign * value < sign * self.best:
             self.best = value
             self._save(trainer, "best")
 
@@ -143,6 +147,8 @@ class Saver(Checkpoint):
         """Saves when a save is due or asked for; the last batch of an epoch waits for the validation after it."""
         if trainer.is_last_batch or trainer.global_step == self._saved_step:
             return
+        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+            return  # gradients of a step under way are in no checkpoint
         self._stopping = self._asked(trainer)
         if self._stopping or trainer.global_step % self.every_n_steps == 0:
             self._save(trainer, "last")
@@ -176,6 +182,7 @@ class Saver(Checkpoint):
         finally:
             if trainer.is_global_zero:
                 temporary.unlink(missing_ok=True)
+        trainer.strategy.barrier()  # no process reads before the file is in place
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Gives the signals back."""

@@ -9,19 +9,22 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 
 from seqlab import __version__, paths
 
 
-def environment() -> dict[str, Any]:
-    """Versions, git commit, device and threads."""
+def environment(trainer: Trainer) -> dict[str, Any]:
+    """Versions, git commit, device, processes and threads."""
+    device = trainer.strategy.root_device
     packages = ("torch", "lightning", "hydra-core", "torchmetrics", "numpy", "sentencepiece", "sacrebleu")
     return {
         "seqlab": __version__,
         "commit": commit(),
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+        "processes": trainer.world_size,
         "threads": torch.get_num_threads(),
     }
 
@@ -38,6 +41,8 @@ def commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", ".") else "")
+        git("ls-files", "--error-unmatch", __file__)  # else the checkout around is somebody else's
+        watched = (".", str(paths.config_dir()))
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", *watched) else "")
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -10,14 +10,14 @@ from lightning.pytorch import Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
+from seqlab.text.tokenizers import to_json
 from seqlab.training import bundle
 from seqlab.training.build import build
 from seqlab.training.environment import environment
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.results import metrics_table, write_json
-from seqlab.training.run import build_search, measure, plain, quiet
+from seqlab.training.run import build_data, build_search, measure, plain, quiet
 
 
 def evaluate(config: DictConfig) -> None:
@@ -32,27 +32,27 @@ def evaluate(config: DictConfig) -> None:
     stored = _stored(folder)
     seed_everything(stored.seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):
-        data: SequenceData = build(cast(DictConfig, OmegaConf.merge(stored, {"data": config.data})).data, "data")
-        data.prepare_data()
-        data.setup("test")
-    missing = [split for split in config.splits if split not in data.splits]
+        data = build_data(cast(DictConfig, OmegaConf.merge(stored, {"data": config.data})).data)
+    splits = [config.splits] if isinstance(config.splits, str) else list(config.splits)
+    missing = [split for split in splits if split not in data.splits]
     if missing:
         raise InputError(f"splits: the data has {', '.join(data.splits)}, but not {', '.join(missing)}")
+    for side in ("source", "target"):
+        if to_json(getattr(data, f"{side}_tokenizer")) != to_json(getattr(predictor, f"{side}_tokenizer")):
+            raise InputError(
+                f"{folder}: the data's {side} vocabulary is not the model's: is it another file than the run was"
+                " trained on?"
+            )
     model = predictor.model
-    if (data.source_size, data.target_size) != (model.source_size, model.target_size):
-        raise InputError(
-            f"{folder}: the model's vocabularies are {model.source_size} and {model.target_size}, but the data's are"
-            f" {data.source_size} and {data.target_size}: is it another file than the run was trained on?"
-        )
     free_running = FreeRunning(build_search(config, data.longest_target))
     trainer: Trainer = build(config.trainer, "trainer", callbacks=[free_running], logger=False)
-    metrics = measure(trainer, model, data, list(config.splits))
+    metrics = measure(trainer, model, data, splits)
     if trainer.is_global_zero:
         result = {
             "data": data.describe(),
             "metrics": metrics,
             "signatures": free_running.signatures,
-            "environment": environment(),
+            "environment": environment(trainer),
             "settings": plain(config),
         }
         write_json(folder / "evaluation.json", result)

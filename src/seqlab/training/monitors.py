@@ -67,12 +67,15 @@ class Outlook(Callback):
             return
         parameters = sum(p.numel() for p in pl_module.parameters() if p.requires_grad)
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
-        steps = int(trainer.estimated_stepping_batches) if math.isfinite(trainer.estimated_stepping_batches) else None
-        left = (steps - trainer.global_step) if steps else 0
+        steps = trainer.estimated_stepping_batches
         print(f"data        {data.describe()}")
         print(f"model       {type(pl_module).__name__}, {parameters:,} parameters, on {pl_module.device}")
         print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")
-        print(f"steps       {steps:,}" + (f", {left:,} of them left" if trainer.global_step else ""))
+        if math.isinf(steps):
+            print(f"steps       no end set; {1 / seconds:.0f} a second", flush=True)
+            return
+        left = int(steps) - trainer.global_step
+        print(f"steps       {int(steps):,}" + (f", {left:,} of them left" if trainer.global_step else ""))
         print(f"time        about {duration(left * seconds)} of training, measuring not counted", flush=True)
 
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:

@@ -22,7 +22,7 @@ class Progress(TQDMProgressBar):
     """
 
     def __init__(self, every_n_steps: int | None = None) -> None:
-        super().__init__(refresh_rate=10 if sys.stderr.isatty() else 0, leave=False)
+        super().__init__(refresh_rate=10 if sys.stdout.isatty() else 0, leave=False)
         self.every_n_steps = every_n_steps
         self._started = 0.0
         self._last_printed = -1

@@ -10,22 +10,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning.fabric.utilities.exceptions import MisconfigurationException
+from hydra.types import RunMode
 from lightning.pytorch import Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 
 from seqlab.data.module import SequenceData
 from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Search
-from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.errors import InputError
 from seqlab.metrics.baselines import copy_nearest
 from seqlab.models.base import Seq2Seq
 from seqlab.training import bundle
 from seqlab.training.build import build, build_each, check_arguments
-from seqlab.training.checkpoints import Interrupted, Saver, read_checkpoint
+from seqlab.training.checkpoints import Saver, read_checkpoint
 from seqlab.training.environment import commit, environment
+from seqlab.training.failures import explained
 from seqlab.training.files import write_atomically
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.loggers import MetricsFile
@@ -40,22 +40,12 @@ def train(config: DictConfig) -> float | None:
 
     Raises:
         InputError: settings or data that cannot be used.
-        RunError: the run cannot go on (loss not finite, out of memory).
+        RunError: the run cannot go on (loss not finite, out of memory, stopped).
     """
     quiet()
     folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
+    with explained(config, str(_shown(folder))):
         return _train(config, folder)
-    except Interrupted:
-        raise StoppedError(f"stopped; go on with: seqlab-train resume={_shown(folder)}") from None
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(config, error) from error
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error):
-            raise _out_of_memory(config, error) from error
-        raise
-    except MisconfigurationException as error:
-        raise InputError(" ".join(str(error).split())) from error
 
 
 def _train(config: DictConfig, folder: Path) -> float | None:
@@ -65,10 +55,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     checkpoint = resumed_checkpoint(config, folder)
     seed_everything(config.seed, workers=True, verbose=False)
 
-    data: SequenceData = build(config.data, "data")
-    data.prepare_data()
-    data.setup("fit")
-    model: Seq2Seq = build(config.model, "model", source_size=data.source_size, target_size=data.target_size)
+    data = build_data(config.data)
+    model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
     optimizer = build(config.optimizer, "optimizer")
     model.configure_training(optimizer, build(config.scheduler, "scheduler") if config.scheduler else None)
     search = build_search(config, data.longest_target)
@@ -76,6 +64,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     callbacks["free_running"] = FreeRunning(search, **config.free_running)
     loggers = list(build_each(config.logger, "logger").values())
     trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks.values()), logger=loggers)
+    if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise InputError(f"-m runs in one process each, but trainer.devices asks for {trainer.world_size}")
     saver = trainer.checkpoint_callback
     if not isinstance(saver, Saver):
         raise InputError("callbacks.saver must be there: without it nothing is kept")
@@ -105,14 +95,31 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     return saver.best
 
 
+def build_data(config: DictConfig) -> SequenceData:
+    """The dataset, its examples and tokenizers in memory.
+
+    Raises:
+        InputError: settings or files that cannot be used.
+    """
+    data: SequenceData = build(config, "data", SequenceData)
+    try:
+        data.prepare_data()
+        data.setup("fit")
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"data: {error}") from error
+    return data
+
+
 def check_settings(config: DictConfig) -> None:
     """Holds the settings that no constructor takes against what they may be.
 
     Raises:
         InputError: one is of another kind.
     """
-    if not isinstance(config.seed, int) or config.seed < 0:
-        raise InputError(f"seed must be an integer of at least 0, but is {config.seed!r}")
+    if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
+        raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
     if config.weights not in ("best", "last"):
         raise InputError(f"weights must be best or last, but is {config.weights!r}")
     check_arguments(FreeRunning, plain(config.free_running), "free_running")
@@ -154,6 +161,7 @@ def search_limit(config: DictConfig, longest: int | None) -> dict[str, Any]:
 def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[str]) -> dict[str, Any]:
     """Teacher-forced and free-running metrics of each split, nested as split → kind/name → value."""
     trainer.datamodule = data  # type: ignore[attr-defined]
+    data.trainer = trainer  # loaders ask it for their share
     results = trainer.test(model, [data.evaluation_loader(split) for split in splits], verbose=False)
     metrics = nested({name: value for result in results for name, value in result.items()})
     if isinstance(data, TextPairs):
@@ -197,7 +205,7 @@ def keep(
         "parameters": sum(p.numel() for p in model.parameters()),
         **facts,
         "precision": str(trainer.precision),
-        "environment": environment(),
+        "environment": environment(trainer),
         "signatures": free_running.signatures,
         "metrics": metrics,
         "settings": plain(config),
@@ -218,14 +226,6 @@ def quiet() -> None:
 def plain(config: DictConfig, resolve: bool = False) -> dict[str, Any]:
     """Settings as plain data; unresolved they name no folder of this machine."""
     return cast(dict[str, Any], OmegaConf.to_container(config, resolve=resolve))
-
-
-def _out_of_memory(config: DictConfig, error: BaseException) -> RunError:
-    return RunError(
-        f"out of memory: lower data.batch_size ({OmegaConf.select(config, 'data.batch_size')}),"
-        f" data.eval_batch_size ({OmegaConf.select(config, 'data.eval_batch_size')}) or the model's width"
-        f" ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
-    )
 
 
 def _shown(folder: Path) -> Path:

@@ -1,0 +1,56 @@
+"""What a user reads when training, measuring or predicting cannot go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.training.checkpoints import Interrupted
+
+
+@contextmanager
+def explained(config: DictConfig, resumable: str | None = None) -> Iterator[None]:
+    """Turns what torch and Lightning raise into a line that says what to do.
+
+    Args:
+        config: names the sizes to lower when memory runs out.
+        resumable: the run's folder, if it can be resumed.
+
+    Raises:
+        InputError: Lightning refuses a setting.
+        RunError: memory has run out.
+        StoppedError: Ctrl-C or SIGTERM.
+    """
+    try:
+        yield
+    except Interrupted:
+        raise _stopped(resumable) from None
+    except SystemExit as stop:
+        # Lightning answers a Ctrl-C outside of training steps by leaving, without a word.
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise _stopped(resumable) from None
+        raise
+    except MisconfigurationException as error:
+        raise InputError(" ".join(str(error).split())) from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(config, error) from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error):
+            raise _out_of_memory(config, error) from error
+        raise
+
+
+def _stopped(resumable: str | None) -> StoppedError:
+    return StoppedError(f"stopped; go on with: seqlab-train resume={resumable}" if resumable else "stopped")
+
+
+def _out_of_memory(config: DictConfig, error: BaseException) -> RunError:
+    names = ("data.batch_size", "data.eval_batch_size", "batch_size")
+    sizes = [f"{name} ({size})" for name in names if (size := OmegaConf.select(config, name)) is not None]
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return RunError(f"out of memory: lower {', '.join(sizes)} or the model's width ({reason})")
