@@ -187,8 +187,9 @@ def test_all_models_are_tried():
 
 
 def test_multirun_trains_each_choice(command, tmp_path, tiny, reversal):
-    command("train", "-m", *tiny, *reversal, "model=gru,lstm", "hydra.sweep.dir=sweep").succeeded()
-    results = [result_of(tmp_path / "sweep" / number) for number in "01"]
+    command("train", "-m", *tiny, *reversal, "model=gru,lstm").succeeded()
+    (sweep,) = (tmp_path / "outputs/multiruns").iterdir()
+    results = [result_of(sweep / number) for number in "01"]
     assert [result["settings"]["model"]["cell"] for result in results] == ["gru", "lstm"]
     assert results[0]["parameters"] < results[1]["parameters"]
 
