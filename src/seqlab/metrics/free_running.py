@@ -70,7 +70,8 @@ class TextMetrics:
     """
 
     def __init__(self) -> None:
-        self._metrics = {"bleu": sacrebleu.BLEU(), "chrf": sacrebleu.CHRF()}
+        # force: a word tokenizer's output is tokenised, and known to be; sacrebleu would say so each time.
+        self._metrics = {"bleu": sacrebleu.BLEU(force=True), "chrf": sacrebleu.CHRF()}
         self._rows: list[tuple[str, list[str], bool]] = []
 
     def update(self, outputs: Sequence[str], references: Sequence[Sequence[str]], matches: Sequence[bool]) -> None:
