@@ -26,7 +26,7 @@ def test_a_cell_equals_torchs(own, torchs):
     reference = torchs(E, D).double()
     cell = copied(own(E, D), reference)
     x = torch.randn(B, E, dtype=torch.double)
-    hidden = tuple(torch.randn(B, D, dtype=torch.double) for _ in range(own.states))
+    hidden = tuple(torch.randn(B, D, dtype=torch.double) for _ in range(2 if own is LSTMCell else 1))
     expected = reference(x, hidden if own is LSTMCell else hidden[0])
     for one, other in zip(cell(cell.inputs(x), hidden), expected if own is LSTMCell else (expected,), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-10)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seqlab import paths
+from seqlab.checks import check_sizes
 from seqlab.data.text_pairs import Fit, TextPairs
 from seqlab.text.lines import read_bytes
 from seqlab.text.pairs import Pair, read_pairs
@@ -54,9 +55,7 @@ class Anki(TextPairs):
         super().__init__(tokenizer, **loading)
         if min(val_share, test_share) < 0 or val_share + test_share >= 1:
             raise ValueError(f"val_share and test_share must leave some training, but are {val_share}, {test_share}")
-        for name, value in (("max_pairs", max_pairs), ("max_words", max_words)):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, but is {value}")
+        check_sizes(max_pairs=max_pairs, max_words=max_words)
         if path is None:
             path = DOWNLOADED if DOWNLOADED.is_file() else paths.phrasebook()
         self.path = Path(path)

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from seqlab.symbols import BOS, EOS, PAD
 
+SPLITS = ("train", "val", "test")
+
 
 class Batch(NamedTuple):
     """What a model trains on. Sources are unframed; targets run BOS … EOS; both are filled with PAD on the right.
@@ -62,7 +64,8 @@ class Ragged:
 
     def padded(self, rows: np.ndarray) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"]]:
         """The sequences `rows`, filled with PAD on the right to the longest of them, and their lengths."""
-        starts, lengths = self.offsets[rows], self.lengths[rows]
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts  # not `self.lengths`: a batch must not cost as much as the corpus
         steps = np.arange(max(1, lengths.max(initial=0)))
         inside = steps < lengths[:, None]
         values = np.full(inside.shape, PAD)

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningDataModule
 
-from seqlab.data.batch import Examples
+from seqlab.checks import check_sizes
+from seqlab.data.batch import SPLITS, Examples
 from seqlab.data.loader import BatchLoader, BucketSampler
 from seqlab.text.tokenizers import Tokenizer
-
-SPLITS = ("train", "val", "test")
 
 
 def data_of(trainer: Any) -> SequenceData:
@@ -48,14 +47,7 @@ class SequenceData(LightningDataModule):
         cache: str | Path = "outputs/cache",
     ) -> None:
         super().__init__()
-        for name, size in [
-            ("batch_size", batch_size),
-            ("batch_tokens", batch_tokens),
-            ("pool", pool),
-            ("eval_batch_size", eval_batch_size),
-        ]:
-            if size is not None and size < 1:
-                raise ValueError(f"{name} must be at least 1, but is {size}")
+        check_sizes(batch_size=batch_size, batch_tokens=batch_tokens, pool=pool, eval_batch_size=eval_batch_size)
         if pool is not None and batch_tokens is not None:
             raise ValueError(f"pool must be null where batch_tokens ({batch_tokens}) is set, but is {pool}")
         self.batch_size, self.batch_tokens, self.pool = batch_size, batch_tokens, pool

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from seqlab.data.batch import Examples
-from seqlab.data.module import SPLITS, SequenceData
+from seqlab.data.batch import SPLITS, Examples
+from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
 from seqlab.text.tokenizers import IntegerTokenizer
 

@@ -51,12 +51,11 @@ class TextPairs(SequenceData):
 
     def prepare_data(self) -> None:
         """Learns the tokenizers and encodes all pairs, unless the cache has them. Idempotent."""
-        if not self.examples:
-            self._folder()
+        _ = self._folder
 
     def load(self) -> None:
         """Reads examples, texts and tokenizers from the cache."""
-        folder = self._folder()
+        folder = self._folder
         meta = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
         self.source_tokenizer, self.target_tokenizer = (from_json(t) for t in meta["tokenizers"])
         self._texts = {split: [(s, refs) for s, refs in rows] for split, rows in meta["texts"].items()}
@@ -71,7 +70,9 @@ class TextPairs(SequenceData):
                 for split in self._texts
             }
 
+    @functools.cached_property
     def _folder(self) -> Path:
+        """The cache's folder, filled; found once, since its key may take reading a large file."""
         key = key_of(version=__version__, data=self.fingerprint(), tokenizer=_settings(self._fit))
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
@@ -90,7 +91,8 @@ class TextPairs(SequenceData):
                     ragged.offsets,
                 )
         np.savez(folder / "ids.npz", allow_pickle=False, **arrays)
-        texts = {split: _with_references(pairs, self.known_translations()) for split, pairs in splits.items()}
+        known = self.known_translations()
+        texts = {split: _with_references(pairs, known) for split, pairs in splits.items()}
         meta = {"tokenizers": [to_json(source), to_json(target)], "texts": texts}
         (folder / "texts.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
 

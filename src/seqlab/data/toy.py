@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqlab.data.batch import Examples
-from seqlab.data.module import SPLITS, SequenceData
+from seqlab.data.batch import SPLITS, Examples
+from seqlab.data.module import SequenceData
 from seqlab.text.tokenizers import IntegerTokenizer
 
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from seqlab.checks import check_sizes
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
 from seqlab.symbols import BOS, EOS, PAD
 
@@ -21,8 +22,7 @@ def greedy(step: Step, state: Selectable, start: Int[Tensor, " B"], *, max_lengt
     Raises:
         ValueError: `max_length` below 1.
     """
-    if max_length < 1:
-        raise ValueError(f"max_length must be at least 1, but is {max_length}")
+    check_sizes(max_length=max_length)
     count = len(start)
     tokens = start.new_full((count, max_length), PAD)
     lengths = torch.zeros_like(start)

@@ -46,7 +46,7 @@ class LSTMCell(nn.Module):
     `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
     """
 
-    gate_count, states = 4, 2
+    gate_count = 4
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class GRUCell(nn.Module):
     `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
     """
 
-    gate_count, states = 3, 1
+    gate_count = 3
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()

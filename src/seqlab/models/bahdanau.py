@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqlab.checks import check_sizes
 from seqlab.layers.attention import AdditiveAttention
-from seqlab.layers.checks import check_sizes
 from seqlab.layers.embedding import token_input
 from seqlab.layers.recurrent import GRUCell, Hidden, LSTMCell, Recurrent, check_cell, padding_mask
 from seqlab.layers.state import State

@@ -18,14 +18,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
-from seqlab.data.batch import Batch
+from seqlab.data.batch import SPLITS, Batch
 from seqlab.decoding import Hypotheses, Search, Step
 from seqlab.errors import InputError
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import teacher_forced, token_loss
 from seqlab.symbols import BOS, PAD
-
-MEASURED = ("train", "val", "test")
 
 
 def log_due(trainer: Any) -> bool:
@@ -47,7 +45,7 @@ class Seq2Seq(LightningModule):
         super().__init__()
         self.source_size, self.target_size = source_size, target_size
         self.measures = nn.ModuleDict(
-            {f"{split}_split": teacher_forced(target_size, f"{split}/teacher_forced/") for split in MEASURED}
+            {f"{split}_split": teacher_forced(target_size, f"{split}/teacher_forced/") for split in SPLITS}
         )
         self._train_loss = torch.zeros(2)  # sum over tokens, tokens
 

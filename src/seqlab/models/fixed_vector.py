@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from seqlab.layers.checks import check_sizes
+from seqlab.checks import check_sizes
 from seqlab.layers.embedding import token_input
 from seqlab.layers.recurrent import Hidden, Recurrent, reversed_rows
 from seqlab.layers.state import State

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import regex
 
+from seqlab.checks import check_sizes
 from seqlab.errors import InputError
 from seqlab.symbols import BOS, EOS, PAD, SPECIALS, UNK
 
@@ -107,8 +108,7 @@ class IntegerTokenizer(Tokenizer):
     def __init__(self, smallest: int, largest: int, max_length: int, fill: bool = False) -> None:
         if largest < smallest:
             raise ValueError(f"largest must be at least smallest ({smallest}), but is {largest}")
-        if max_length < 1:
-            raise ValueError(f"max_length must be at least 1, but is {max_length}")
+        check_sizes(max_length=max_length)
         if fill and smallest <= 0 <= largest:
             raise ValueError(f"fill needs zero outside smallest..largest, but they are {smallest}..{largest}")
         self.smallest, self.largest, self.max_length, self.fill = smallest, largest, max_length, fill

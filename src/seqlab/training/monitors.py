@@ -83,7 +83,8 @@ class Outlook(Callback):
         data = data_of(trainer)
         batches = data.training_batches()
         rows = batches.rows(0)
-        rows.sort(key=lambda one: float(data.examples["train"].target.lengths[one].mean()))
+        lengths = data.examples["train"].target.lengths
+        rows.sort(key=lambda one: float(lengths[one].mean()))
         batch = data.examples["train"].batch(rows[len(rows) // 2]).to(pl_module.device)
         buffers = {name: buffer.clone() for name, buffer in pl_module.named_buffers()}
         times = []

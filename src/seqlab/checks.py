@@ -1,4 +1,4 @@
-"""Checks of sizes that several layers and models share."""
+"""Checks of settings that all rooms share."""
 
 from __future__ import annotations
 
