@@ -124,6 +124,18 @@ def test_greedy_scores_equal_teacher_forced_log_probabilities(model, batch):
         torch.testing.assert_close(found.scores[row], own, rtol=0, atol=1e-4)
 
 
+def test_attention_maps_are_distributions_that_leave_padding_out(model, batch):
+    tokens = batch.target[:, :-1]
+    before = logits_of(model, batch)
+    for name, weights in model.attention_maps(batch.source, batch.source_lengths, tokens).items():
+        assert weights.shape[0] == len(batch.rows), name
+        torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]), msg=name)
+        if weights.size(-1) == batch.source.size(1) and weights.size(-2) == tokens.size(1):
+            padding = torch.arange(weights.size(-1)) >= batch.source_lengths[:, None]
+            assert (weights * padding[:, None, None]).abs().max() == 0, name
+    assert torch.equal(logits_of(model, batch), before)
+
+
 def test_the_same_seed_builds_the_same_model(model_config):
     def weights():
         torch.manual_seed(11)

@@ -120,10 +120,10 @@ class Bahdanau(Seq2Seq):
         outputs, contexts = [], []
         for gates in token_gates.unbind(1):
             if self.order == "before":
-                context, _ = self.attention(hidden[0], state.keys, state.memory, state.mask)
+                context = self.attention(hidden[0], state.keys, state.memory, state.mask)
             hidden = self.cell(gates + F.linear(context, context_weight), hidden)
             if self.order == "after":
-                context, _ = self.attention(hidden[0], state.keys, state.memory, state.mask)
+                context = self.attention(hidden[0], state.keys, state.memory, state.mask)
             outputs.append(hidden[0])
             contexts.append(context)
         logits = self._logits(torch.stack(outputs, 1), embedded, torch.stack(contexts, 1))

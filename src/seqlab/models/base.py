@@ -21,6 +21,7 @@ from torchmetrics import MetricCollection
 from seqlab.data.batch import SPLITS, Batch
 from seqlab.decoding import Hypotheses, Search, Step
 from seqlab.errors import InputError
+from seqlab.layers.attention import captured_attention
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import teacher_forced, token_loss
 from seqlab.symbols import BOS, PAD
@@ -75,6 +76,19 @@ class Seq2Seq(LightningModule):
     def _step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         logits, state = self.decode(tokens[:, None], state)
         return logits[:, -1], state
+
+    @torch.inference_mode()
+    def attention_maps(
+        self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], tokens: Int[Tensor, "B T"]
+    ) -> dict[str, Float[Tensor, "B H T M"]]:
+        """Where each attention inside the model looks while it decodes `tokens`, by the name of its module.
+
+        Of M positions of its memory each weighs its share; one without heads has H = 1. Empty for a model without
+        attention. Call `eval()` first.
+        """
+        with captured_attention(self) as maps:
+            self(source, source_lengths, tokens)
+        return {name: _with_heads(steps) for name, steps in maps.items()}
 
     # Training -----------------------------------------------------------------------------------------------
 
@@ -165,3 +179,9 @@ class Seq2Seq(LightningModule):
         metrics = cast(MetricCollection, self.measures[f"{split}_split"])
         metrics.update(logits, batch.target[:, 1:])
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(logits), add_dataloader_idx=False)
+
+
+def _with_heads(calls: list[Tensor]) -> Float[Tensor, "B H T M"]:
+    """The weights of an attention that was called once a step (B, M), or once for all: (B, T, M), (B, H, T, M)."""
+    weights = torch.stack(calls, dim=1) if calls[0].dim() == 2 else calls[0]
+    return weights if weights.dim() == 4 else weights[:, None]
