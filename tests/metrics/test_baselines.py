@@ -58,9 +58,9 @@ def test_the_translation_of_the_nearest_source_is_the_answer():
     streams = [[own[i] if i < len(own) else None for own in references] for i in range(2)]
     bleu = sacrebleu.BLEU().corpus_score(answers, streams).score
     chrf = sacrebleu.CHRF().corpus_score(answers, streams).score
-    assert copy_nearest(TRAINING, sources, references) == pytest.approx(
-        {"copy_nearest/bleu": bleu, "copy_nearest/chrf": chrf, "copy_nearest/exact_match": 1 / 3}, abs=1e-3
-    )
+    metrics = copy_nearest(TRAINING, sources, references)
+    expected = {"copy_nearest/bleu": bleu, "copy_nearest/chrf": chrf, "copy_nearest/exact_match": 1 / 3}
+    assert {name: metrics[name] for name in expected} == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_training_source_is_answered_with_its_first_translation():

@@ -1,4 +1,6 @@
+import math
 import random
+from collections import Counter
 
 import pytest
 import sacrebleu
@@ -125,7 +127,11 @@ def by_sacrebleu(outputs: list[str], references: list[list[str]]) -> tuple[dict[
     streams = [
         [own[i] if i < len(own) else None for own in references] for i in range(max(len(own) for own in references))
     ]
-    metrics = {"bleu": sacrebleu.BLEU(tokenize="13a"), "chrf": sacrebleu.CHRF()}
+    metrics = {
+        "bleu": sacrebleu.BLEU(tokenize="13a"),
+        "chrf": sacrebleu.CHRF(),
+        "token_bleu": sacrebleu.BLEU(lowercase=True, tokenize="none"),
+    }
     scores = {name: metric.corpus_score(outputs, streams).score for name, metric in metrics.items()}
     return scores, {name: str(metric.get_signature()) for name, metric in metrics.items()}
 
@@ -137,7 +143,8 @@ def text_metrics(outputs: list[str], references: list[list[str]]) -> TextMetrics
 
 
 def scores(outputs: list[str], references: list[list[str]]) -> dict[str, float]:
-    return {name: value for name, value in text_metrics(outputs, references).compute().items() if name != "exact_match"}
+    metrics = text_metrics(outputs, references).compute()
+    return {name: value for name, value in metrics.items() if name != "exact_match"}
 
 
 def random_corpus(seed: int, shortest: int, references: tuple[int, int]) -> tuple[list[str], list[list[str]]]:
@@ -181,6 +188,52 @@ def test_odd_texts_score_as_sacrebleu_scores_them(name, outputs, references):
     assert scores(outputs, references)[name] == pytest.approx(expected[name], abs=1e-3)
 
 
+def textbook_bleu(outputs: list[list[str]], references: list[list[str]]) -> float:
+    """Papineni et al. (2002), section 2: clipped precisions of 1- to 4-grams, their geometric mean, the brevity
+    penalty; one reference each, nothing smoothed."""
+    logs = 0.0
+    for n in range(1, 5):
+        right = total = 0
+        for output, reference in zip(outputs, references, strict=True):
+            grams, known = (Counter(tuple(s[i : i + n]) for i in range(len(s) - n + 1)) for s in (output, reference))
+            right += sum((grams & known).values())
+            total += sum(grams.values())
+        logs += math.log(right / total) / 4
+    said, told = (sum(map(len, side)) for side in (outputs, references))
+    return 100 * math.exp(logs) * min(1.0, math.exp(1 - told / said))
+
+
+def test_token_bleu_equals_the_textbooks_over_lower_cased_words_and_marks():
+    outputs = ["a man is walking with his dogs .", "two women sit on the Bench , talking", "the child's toy is red ."]
+    references = ["A man walks with his dogs.", "Two women sit on the bench, talking.", "The child's toy is red!"]
+    words = [
+        [
+            ["a", "man", "walks", "with", "his", "dogs", "."],
+            ["two", "women", "sit", "on", "the", "bench", ",", "talking", "."],
+            ["the", "child's", "toy", "is", "red", "!"],
+        ],
+        [
+            ["a", "man", "is", "walking", "with", "his", "dogs", "."],
+            ["two", "women", "sit", "on", "the", "bench", ",", "talking"],
+            ["the", "child's", "toy", "is", "red", "."],
+        ],
+    ]
+    metrics = text_metrics(outputs, [[one] for one in references]).compute()
+    assert metrics["token_bleu"] == pytest.approx(textbook_bleu(words[1], words[0]), abs=1e-6)
+    assert metrics["bleu"] < metrics["token_bleu"]  # where case counts
+
+
+def test_case_does_not_count_where_outputs_have_none():
+    outputs, references = ["the cat sat on the mat ."], [["The cat sat on THE mat ."]]
+    lower, cased = TextMetrics(lower=True), TextMetrics()
+    for metrics in (lower, cased):
+        metrics.update(outputs, references, [True])
+    assert lower.compute() == pytest.approx({"bleu": 100, "chrf": 100, "token_bleu": 100, "exact_match": 1})
+    assert cased.compute()["bleu"] < 60
+    assert "case:lc" in lower.signatures()["bleu"]
+    assert "case:mixed" in cased.signatures()["bleu"]
+
+
 def test_two_batches_of_text_count_as_one():
     outputs, references = random_corpus(5, 3, (1, 4))
     metrics = TextMetrics()
@@ -199,13 +252,18 @@ def test_exact_match_is_the_share_of_outputs_that_are_said_to_match():
 def test_a_perfect_output_scores_a_hundred():
     sentence = "le chat est sur la table ."
     metrics = text_metrics([sentence], [["il est là", sentence]]).compute()
-    assert metrics == pytest.approx({"bleu": 100, "chrf": 100, "exact_match": 1})
+    assert metrics == pytest.approx({"bleu": 100, "chrf": 100, "token_bleu": 100, "exact_match": 1})
 
 
 @pytest.mark.parametrize("outputs", [[""], ["", ""], [" "]])
 def test_empty_outputs_score_nothing(outputs):
     references = [["le chat", "un chat"]] * len(outputs)
-    assert text_metrics(outputs, references).compute() == {"bleu": 0, "chrf": 0, "exact_match": 0}
+    assert text_metrics(outputs, references).compute() == {
+        "bleu": 0,
+        "chrf": 0,
+        "token_bleu": 0,
+        "exact_match": 0,
+    }
 
 
 @pytest.mark.parametrize("counts", [[1, 1, 1], [3, 3, 3], [1, 3, 2]])

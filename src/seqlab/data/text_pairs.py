@@ -27,11 +27,12 @@ class TextPairs(SequenceData):
 
     Args:
         tokenizer: learns a tokenizer from texts, as `CharacterTokenizer.fit` does; called once a side.
+        shared_vocabulary: … or once for both sides together, so that a model may share their embeddings.
     """
 
-    def __init__(self, tokenizer: Fit, **loading: Any) -> None:
+    def __init__(self, tokenizer: Fit, shared_vocabulary: bool = False, **loading: Any) -> None:
         super().__init__(**loading)
-        self._fit = tokenizer
+        self._fit, self._shared_vocabulary = tokenizer, shared_vocabulary
         self._texts: dict[str, list[tuple[str, list[str]]]] = {}
 
     @abstractmethod
@@ -73,15 +74,15 @@ class TextPairs(SequenceData):
     @functools.cached_property
     def _folder(self) -> Path:
         """The cache's folder, filled; found once, since its key may take reading a large file."""
-        key = key_of(version=__version__, data=self.fingerprint(), tokenizer=_settings(self._fit))
+        tokenizer = {**_settings(self._fit), "shared": self._shared_vocabulary}
+        key = key_of(version=__version__, data=self.fingerprint(), tokenizer=tokenizer)
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
     def _build(self, folder: Path) -> None:
         splits = {split: pairs for split, pairs in self.pairs().items() if pairs}
         if "train" not in splits:
             raise InputError(f"{self.describe()}: no training pairs are left")
-        source = self._fit([pair.source for pair in splits["train"]])
-        target = self._fit([pair.target for pair in splits["train"]])
+        source, target = self._tokenizers(splits["train"])
         arrays = {}
         for split, pairs in splits.items():
             examples = Examples.of((source.encode(p.source), target.encode(p.target)) for p in pairs)
@@ -95,6 +96,12 @@ class TextPairs(SequenceData):
         texts = {split: _with_references(pairs, known) for split, pairs in splits.items()}
         meta = {"tokenizers": [to_json(source), to_json(target)], "texts": texts}
         (folder / "texts.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
+
+    def _tokenizers(self, pairs: list[Pair]) -> tuple[Tokenizer, Tokenizer]:
+        sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
+        if self._shared_vocabulary:
+            return (both := self._fit([*sources, *targets])), both
+        return self._fit(sources), self._fit(targets)
 
     def source_text(self, split: str, row: int) -> str:
         return self._texts[split][row][0]

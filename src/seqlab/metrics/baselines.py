@@ -29,15 +29,15 @@ def nearest(queries: Sequence[str], known: Sequence[str], chunk: int = 512) -> l
 
 
 def copy_nearest(
-    training: Sequence[Pair], sources: Sequence[str], references: Sequence[Sequence[str]]
+    training: Sequence[Pair], sources: Sequence[str], references: Sequence[Sequence[str]], lower: bool = False
 ) -> dict[str, float]:
-    """BLEU and chrF of answering each source with the translation of the nearest training source.
+    """The metrics of answering each source with the translation of the nearest training source.
 
-    What a model scores above this it did not get by memory alone.
+    What a model scores above this it did not get by memory alone. `lower` as in `TextMetrics`.
     """
     if not sources:
         return {}
     outputs = [training[i].target for i in nearest(sources, [pair.source for pair in training])]
-    metrics = TextMetrics()
+    metrics = TextMetrics(lower)
     metrics.update(outputs, references, [output in own for output, own in zip(outputs, references, strict=True)])
     return {f"copy_nearest/{name}": value for name, value in metrics.compute().items()}

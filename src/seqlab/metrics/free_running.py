@@ -17,6 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.text import EditDistance
 
 from seqlab.symbols import EOS, PAD
+from seqlab.text.tokenizers import WordTokenizer
 
 
 class IdMetrics(nn.Module):
@@ -66,12 +67,22 @@ class TextMetrics:
     """Corpus BLEU (Papineni et al. 2002) and chrF (Popović 2015), 0 to 100, by sacrebleu at its defaults.
 
     Each output is held against all its references; `exact_match` is the share of outputs that are one of them.
+    `token_bleu` is BLEU over lower-cased words and punctuation marks (those of `WordTokenizer`), as tutorials with
+    word vocabularies report it, whatever the tokenizer of the model.
     (torchmetrics' chrF is another function: it forgives an output that shares nothing with any reference.)
+
+    Args:
+        lower: case does not count in `bleu` and `chrf` either, for outputs that have none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lower: bool = False) -> None:
         # force: a word tokenizer's output is tokenised, and known to be; sacrebleu would say so each time.
-        self._metrics = {"bleu": sacrebleu.BLEU(force=True), "chrf": sacrebleu.CHRF()}
+        self._metrics = {
+            "bleu": sacrebleu.BLEU(lowercase=lower, force=True),
+            "chrf": sacrebleu.CHRF(lowercase=lower),
+            "token_bleu": sacrebleu.BLEU(lowercase=True, tokenize="none", force=True),
+        }
+        self._words = WordTokenizer([], lower=True)
         self._rows: list[tuple[str, list[str], bool]] = []
 
     def update(self, outputs: Sequence[str], references: Sequence[Sequence[str]], matches: Sequence[bool]) -> None:
@@ -83,14 +94,25 @@ class TextMetrics:
         """All metrics, by name, over the rows of all processes."""
         rows = gathered(self._rows)
         outputs, references = [row[0] for row in rows], [row[1] for row in rows]
-        longest = max(map(len, references))
-        columns: Any = [[own[i] if i < len(own) else None for own in references] for i in range(longest)]
-        scores = {name: metric.corpus_score(outputs, columns).score for name, metric in self._metrics.items()}
+        scores = {}
+        for name, metric in self._metrics.items():
+            form = self._as_words if name == "token_bleu" else str
+            columns = _columns([[form(one) for one in own] for own in references])
+            scores[name] = metric.corpus_score([form(output) for output in outputs], columns).score
         return {**scores, "exact_match": sum(row[2] for row in rows) / len(rows)}
+
+    def _as_words(self, text: str) -> str:
+        return " ".join(self._words.split(text))
 
     def signatures(self) -> dict[str, str]:
         """sacrebleu's own signature of each metric; call `compute` first."""
         return {name: str(metric.get_signature()) for name, metric in self._metrics.items()}
+
+
+def _columns(references: list[list[str]]) -> Any:
+    """References as sacrebleu wants them: the first of every output, then the second (None where there is none) …"""
+    longest = max(map(len, references))
+    return [[own[i] if i < len(own) else None for own in references] for i in range(longest)]
 
 
 def gathered(rows: list[Any]) -> list[Any]:

@@ -1,9 +1,13 @@
 """Reading lines of text so that a bad file is named with its line and what was expected."""
 
 import codecs
+import gzip
+import zlib
 from pathlib import Path
 
 from seqlab.errors import InputError
+
+GZIP = b"\x1f\x8b"
 
 
 def decode_lines(data: bytes, name: str) -> list[str]:
@@ -37,3 +41,18 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def read_text_lines(path: Path) -> list[str]:
+    """The lines of a text file, plain or gzip-compressed (told by its first bytes, not by its name).
+
+    Raises:
+        InputError: as `read_bytes` and `decode_lines`, or a damaged gzip file.
+    """
+    data = read_bytes(path)
+    if data.startswith(GZIP):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: not a readable gzip file ({error})") from None
+    return decode_lines(data, str(path))

@@ -27,7 +27,12 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 class Tokenizer(ABC):
-    """What every tokenizer offers. A tokenizer of your own subclasses this and needs nothing else."""
+    """What every tokenizer offers. A tokenizer of your own subclasses this and needs nothing else.
+
+    `lower` says that case is lost: outputs are then compared with references that have none either.
+    """
+
+    lower = False
 
     @property
     @abstractmethod
@@ -251,32 +256,37 @@ class WordTokenizer(_Vocabulary):
 class SentencePieceTokenizer(Tokenizer):
     """Subwords by sentencepiece: byte-pair encoding (arXiv 1508.07909) or a unigram model (arXiv 1804.10959).
 
-    Text is taken as it is (no normalisation) and characters never seen fall back to their bytes, so that nothing
-    becomes UNK and decoding gives the text back (U+2581, which sentencepiece uses for the space, excepted).
+    Text is taken as it is (no normalisation, but for case where `lower` is set) and characters never seen fall back
+    to their bytes, so that nothing becomes UNK and decoding gives the text back (U+2581, which sentencepiece uses for
+    the space, excepted).
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, lower: bool = False) -> None:
         from sentencepiece import SentencePieceProcessor
 
-        self._model = model
+        self._model, self.lower = model, lower
         self._processor = SentencePieceProcessor(model_proto=base64.b64decode(model))
 
     @classmethod
     def fit(
-        cls, texts: Iterable[str], vocabulary_size: int = 4000, algorithm: Literal["bpe", "unigram"] = "bpe"
+        cls,
+        texts: Iterable[str],
+        vocabulary_size: int = 4000,
+        algorithm: Literal["bpe", "unigram"] = "bpe",
+        lower: bool = False,
     ) -> SentencePieceTokenizer:
         """Trains on `texts`; a vocabulary larger than they can fill is lowered, with a warning.
 
         Raises:
             InputError: the vocabulary is too small even for the characters of the texts.
         """
-        texts = list(texts)
+        texts = [text.lower() if lower else text for text in texts]
         try:
-            return cls(_train(texts, vocabulary_size, algorithm))
+            return cls(_train(texts, vocabulary_size, algorithm), lower)
         except RuntimeError as error:
             if limit := regex.search(r"value <= (\d+)", str(error)):
                 log.warning("vocabulary size lowered from %d to %s: the texts are few", vocabulary_size, limit[1])
-                return cls(_train(texts, int(limit[1]), algorithm))
+                return cls(_train(texts, int(limit[1]), algorithm), lower)
             reason = str(error).strip().splitlines()[-1]
             raise InputError(f"sentencepiece cannot train a vocabulary of {vocabulary_size}: {reason}") from None
 
@@ -286,7 +296,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         try:
-            return self._processor.encode(text)
+            return self._processor.encode(text.lower() if self.lower else text)
         except RuntimeError:
             raise ValueError(f"{text!r} is not valid Unicode text") from None
 
@@ -294,7 +304,7 @@ class SentencePieceTokenizer(Tokenizer):
         return self._processor.decode([int(i) for i in ids if i > EOS])
 
     def state(self) -> dict[str, Any]:
-        return {"model": self._model}
+        return {"model": self._model, "lower": self.lower}
 
 
 def _train(texts: list[str], vocabulary_size: int, algorithm: str) -> str:

@@ -98,7 +98,7 @@ class FreeRunning(Callback):
         self._ids = {split: IdMetrics(pl_module.target_size, data.filler).to(pl_module.device) for split in splits}
         self._texts = {}
         if isinstance(data, TextPairs):
-            self._texts = {split: TextMetrics() for split in splits}
+            self._texts = {split: TextMetrics(data.target_tokenizer.lower) for split in splits}
         self._distinct = {split: torch.from_numpy(data.distinct(split)) for split in splits}
 
     def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:

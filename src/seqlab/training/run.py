@@ -170,7 +170,8 @@ def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[s
                 rows = [int(row) for row in data.distinct(split).nonzero()[0]]
                 sources = [data.source_text(split, row) for row in rows]
                 references = [data.references(split, row) for row in rows]
-                metrics[split] |= copy_nearest(data.training_pairs(), sources, references)
+                lower = data.target_tokenizer.lower
+                metrics[split] |= copy_nearest(data.training_pairs(), sources, references, lower)
     return {split: metrics[split] for split in splits}
 
 

@@ -1,0 +1,129 @@
+"""Parallel text: line-aligned files of two languages, a pair of files a split."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+from seqlab.checks import check_sizes
+from seqlab.data.text_pairs import Fit, TextPairs
+from seqlab.errors import InputError
+from seqlab.text.lines import read_bytes, read_text_lines
+from seqlab.text.pairs import Pair
+
+log = logging.getLogger(__name__)
+
+
+class Parallel(TextPairs):
+    """Line-aligned files in a folder: line n of `train.de` and line n of `train.en` say the same.
+
+    Files may be plain or gzip-compressed (`train.de.gz`). Training pairs with an empty side are left out, with a
+    warning; held-out ones are an error, since scores over fewer sentences compare with nobody's.
+
+    Args:
+        path: the folder.
+        source, target: the languages, as the files' names end.
+        train, val, test: how the files' names begin; None for no such split (not of train).
+        max_pairs: train on the first so many pairs (None: all).
+        max_words: leave out training pairs with more words (by white space) than this on either side.
+
+    Raises:
+        ValueError: a limit below 1.
+        InputError: files that are missing, unreadable or of different numbers of lines.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Fit,
+        path: str | Path | None = None,
+        source: str = "de",
+        target: str = "en",
+        train: str = "train",
+        val: str | None = "val",
+        test: str | None = "test",
+        max_pairs: int | None = None,
+        max_words: int | None = None,
+        **loading: Any,
+    ) -> None:
+        super().__init__(tokenizer, **loading)
+        check_sizes(max_pairs=max_pairs, max_words=max_words)
+        if path is None:
+            raise ValueError(
+                f"path must name a folder of line-aligned files ({train}.{source}, {train}.{target}, …, or .gz),"
+                " but is null"
+            )
+        self.path, self.languages = Path(path), (source, target)
+        self.names = {"train": train, "val": val, "test": test}
+        self.max_pairs, self.max_words = max_pairs, max_words
+
+    def describe(self) -> str:
+        return f"{'→'.join(self.languages)} of {self.path.name or self.path}"
+
+    def fingerprint(self) -> dict[str, Any]:
+        digests = {
+            f"{split}.{side}": hashlib.sha256(read_bytes(file)).hexdigest()
+            for split, files in self._files().items()
+            for side, file in zip(("source", "target"), files, strict=True)
+        }
+        return {**digests, "max_pairs": self.max_pairs, "max_words": self.max_words}
+
+    def pairs(self) -> dict[str, list[Pair]]:
+        """The pairs of each split, in file order."""
+        splits = {}
+        for split, files in self._files().items():
+            pairs = _aligned(*files)
+            splits[split] = self._for_training(pairs) if split == "train" else _complete(pairs, files)
+        return splits
+
+    def _files(self) -> dict[str, tuple[Path, Path]]:
+        """The two files of each split."""
+        if not self.path.is_dir():
+            raise InputError(f"{self.path}: no such folder; expected one of line-aligned files")
+        source, target = self.languages
+        return {
+            split: (self._file(name, source), self._file(name, target))
+            for split, name in self.names.items()
+            if name is not None
+        }
+
+    def _file(self, name: str, language: str) -> Path:
+        for ending in ("", ".gz"):
+            file = self.path / f"{name}.{language}{ending}"
+            if file.is_file():
+                return file
+        raise InputError(f"{self.path}: neither {name}.{language} nor {name}.{language}.gz is there")
+
+    def _for_training(self, pairs: list[Pair]) -> list[Pair]:
+        full = [pair for pair in pairs if pair.source and pair.target]
+        if len(full) < len(pairs):
+            log.warning("%d training pairs with an empty side are left out", len(pairs) - len(full))
+        if self.max_words is not None:
+            limit = self.max_words
+            full = [p for p in full if max(len(p.source.split()), len(p.target.split())) <= limit]
+        return full[: self.max_pairs]
+
+
+def _aligned(source: Path, target: Path) -> list[Pair]:
+    sides = [[_clean(line) for line in read_text_lines(file)] for file in (source, target)]
+    if len(sides[0]) != len(sides[1]):
+        raise InputError(
+            f"{source} has {len(sides[0]):,} lines, but {target} {len(sides[1]):,}; line n of one must be the"
+            " translation of line n of the other"
+        )
+    return [Pair(*lines) for lines in zip(*sides, strict=True)]
+
+
+def _clean(line: str) -> str:
+    return unicodedata.normalize("NFC", line).strip()
+
+
+def _complete(pairs: list[Pair], files: tuple[Path, Path]) -> list[Pair]:
+    for number, pair in enumerate(pairs, 1):
+        if not (pair.source and pair.target):
+            raise InputError(
+                f"{files[1] if pair.source else files[0]}:{number}: the line is empty; expected a sentence"
+            )
+    return pairs
