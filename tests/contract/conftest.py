@@ -17,6 +17,7 @@ VARIANTS = {
     "lstm": {"layers": 2},
     "lstm-one-hot": {"embedding": None},
     "lstm-reversed": {"reverse_source": True},
+    "lstm-tied": {"embedding": 13, "tied": True},
     "bahdanau": {"cell": "lstm", "attention": 11},
     "bahdanau-gru": {"cell": "gru"},
     "bahdanau-after": {"order": "after"},

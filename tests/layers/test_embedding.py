@@ -1,8 +1,9 @@
-"""One-hot inputs and embeddings are the same product."""
+"""One-hot inputs and embeddings are the same product; an output layer may share an embedding's table."""
 
+import pytest
 import torch
 
-from seqlab.layers.embedding import Embedding, OneHot, token_input
+from seqlab.layers.embedding import Embedding, OneHot, output_layer, token_input
 from seqlab.symbols import PAD
 
 TOKENS = torch.tensor([[4, 1, 6], [2, 0, 0]])
@@ -22,3 +23,26 @@ def test_padding_is_zero():
 def test_no_width_means_one_hot():
     assert token_input(7, None).width == 7
     assert token_input(7, 3).width == 3
+
+
+def test_a_tied_output_layer_shares_the_table():
+    embedding = Embedding(503, 5)
+    layer = output_layer(5, 503, tied_to=embedding)
+    assert layer.weight is embedding.table.weight
+    assert layer.weight[PAD].abs().sum() == 0
+    torch.testing.assert_close(layer.weight.std().item(), 5**-0.5, rtol=0.05, atol=0)
+    layer(embedding(TOKENS)).sum().backward()
+    assert embedding.table.weight.grad[PAD].abs().sum() > 0  # as an output
+
+
+def test_an_output_layer_of_its_own_shares_nothing():
+    assert output_layer(5, 7).weight.shape == (7, 5)
+
+
+def test_what_cannot_be_tied_is_refused():
+    with pytest.raises(
+        ValueError, match="tied needs an embedding as wide as what is projected \\(5\\), but embedding is 3"
+    ):
+        output_layer(5, 7, tied_to=Embedding(7, 3))
+    with pytest.raises(ValueError, match="tied needs a target embedding, but the inputs are one-hot"):
+        output_layer(7, 7, tied_to=OneHot(7))

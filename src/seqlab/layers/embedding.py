@@ -1,4 +1,4 @@
-"""Token ids to vectors.
+"""Token ids to vectors, and vectors to logits of tokens.
 
 B batch, T steps, V vocabulary, D width.
 """
@@ -32,7 +32,7 @@ class OneHot(nn.Module):
 
 
 class Embedding(nn.Module):
-    """A learnt vector for each token, with dropout; PAD's is zero and stays so."""
+    """A learnt vector for each token, with dropout; PAD's is zero and stays so (unless an output layer shares it)."""
 
     def __init__(self, size: int, width: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -48,3 +48,30 @@ class Embedding(nn.Module):
 def token_input(size: int, width: int | None, dropout: float = 0.0) -> OneHot | Embedding:
     """An embedding of `width`, or one-hot vectors if there is none."""
     return OneHot(size, dropout) if width is None else Embedding(size, width, dropout)
+
+
+def output_layer(width: int, size: int, tied_to: OneHot | Embedding | None = None) -> nn.Linear:
+    """W h + b, the logits of `size` tokens from vectors of `width`.
+
+    With `tied_to`, W is that embedding's table itself (Press & Wolf 2017, arXiv 1608.05859), drawn anew: normal with
+    deviation 1/√width, with which logits and inputs both start out small. PAD's row then starts at zero, but learns
+    as the output layer of a token that never comes.
+
+    Raises:
+        ValueError: `tied_to` has no table (one-hot), or one of another width.
+    """
+    layer = nn.Linear(width, size)
+    if tied_to is None:
+        return layer
+    if isinstance(tied_to, OneHot):
+        raise ValueError("tied needs a target embedding, but the inputs are one-hot (embedding is null)")
+    if tied_to.width != width:
+        raise ValueError(
+            f"tied needs an embedding as wide as what is projected ({width}), but embedding is {tied_to.width}"
+        )
+    table = tied_to.table.weight
+    nn.init.normal_(table, std=width**-0.5)
+    with torch.no_grad():
+        table[PAD].zero_()
+    layer.weight = table
+    return layer

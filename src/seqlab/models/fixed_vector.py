@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.checks import check_sizes
-from seqlab.layers.embedding import token_input
+from seqlab.layers.embedding import output_layer, token_input
 from seqlab.layers.recurrent import Hidden, Recurrent, reversed_rows
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
@@ -41,9 +41,10 @@ class FixedVector(Seq2Seq):
         reverse_source: read the source from its end to its beginning, so that its first words, which the decoder
             says first, are read last (section 3.3).
         dropout: on inputs, between layers and before the output layer.
+        tied: the output layer's weight is the table of the target's embedding, which must be as wide as the state.
 
     Raises:
-        ValueError: an unknown cell, or a size below 1.
+        ValueError: an unknown cell, a size below 1, or `tied` where the widths differ.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class FixedVector(Seq2Seq):
         cell: str = "lstm",
         reverse_source: bool = False,
         dropout: float = 0.0,
+        tied: bool = False,
     ) -> None:
         super().__init__(source_size, target_size)
         check_sizes(width=width, embedding=embedding, layers=layers)
@@ -65,7 +67,7 @@ class FixedVector(Seq2Seq):
         self.encoder = Recurrent(cell, self.source_input.width, width, layers, dropout)
         self.decoder = Recurrent(cell, self.target_input.width, width, layers, dropout)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(width, target_size)
+        self.output = output_layer(width, target_size, self.target_input if tied else None)
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> FixedVectorState:
         if self.reverse_source:
