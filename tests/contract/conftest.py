@@ -12,6 +12,7 @@ from seqlab.data.batch import Examples
 from seqlab.training.build import build
 
 SMALL = {"width": 13, "embedding": 7}
+BLOCKS = {"width": 12, "heads": 3, "layers": 2, "feed_forward": 11}
 VARIANTS = {
     "gru": {},
     "lstm": {"layers": 2},
@@ -22,13 +23,23 @@ VARIANTS = {
     "bahdanau-gru": {"cell": "gru"},
     "bahdanau-after": {"order": "after"},
     "bahdanau-after-gru": {"order": "after", "cell": "gru"},
+    "transformer": BLOCKS,
+    "transformer-post": BLOCKS | {"norm": "post", "positions": "learned", "tied": False},
+    "transformer-both-rotary": BLOCKS | {"norm": "both", "positions": "rotary", "activation": "swiglu"},
+    "transformer-normalised": BLOCKS | {"normalised": True, "activation": "squared_relu"},
+    "gpt": BLOCKS,
+    "gpt-post-sinusoidal": BLOCKS | {"norm": "post", "positions": "sinusoidal", "activation": "relu", "tied": False},
+    "gpt-both-rotary": BLOCKS | {"norm": "both", "positions": "rotary", "activation": "swiglu"},
+    "gpt-normalised": BLOCKS | {"normalised": True, "positions": "rotary", "activation": "squared_relu"},
 }
 SOURCE_SIZE, TARGET_SIZE = 17, 19
 
 
 @functools.cache
 def config(name):
-    return OmegaConf.merge(OmegaConf.load(ROOT / f"conf/model/{name.split('-')[0]}.yaml"), SMALL, VARIANTS[name])
+    settings = OmegaConf.load(ROOT / f"conf/model/{name.split('-')[0]}.yaml")
+    small = {key: value for key, value in SMALL.items() if key in settings}
+    return OmegaConf.merge(settings, small, VARIANTS[name])
 
 
 @pytest.fixture

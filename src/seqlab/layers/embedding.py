@@ -44,6 +44,27 @@ class Embedding(nn.Module):
         """The vectors of `tokens`."""
         return self.dropout(self.table(tokens))
 
+    def initialise(self, deviation: float) -> None:
+        """Draws the table anew: normal with this deviation; PAD's row is zero."""
+        nn.init.normal_(self.table.weight, std=deviation)
+        with torch.no_grad():
+            self.table.weight[PAD].zero_()
+
+
+def embeddings(source_size: int, target_size: int, width: int, shared: bool) -> tuple[Embedding, Embedding]:
+    """An embedding of either side, or one for both.
+
+    Raises:
+        ValueError: one shall serve both, but their vocabularies cannot be the same.
+    """
+    if not shared:
+        return Embedding(source_size, width), Embedding(target_size, width)
+    if source_size != target_size:
+        raise ValueError(
+            f"shared needs one vocabulary (data.shared_vocabulary=true), but sizes are {source_size} and {target_size}"
+        )
+    return (both := Embedding(target_size, width)), both
+
 
 def token_input(size: int, width: int | None, dropout: float = 0.0) -> OneHot | Embedding:
     """An embedding of `width`, or one-hot vectors if there is none."""
@@ -69,9 +90,6 @@ def output_layer(width: int, size: int, tied_to: OneHot | Embedding | None = Non
         raise ValueError(
             f"tied needs an embedding as wide as what is projected ({width}), but embedding is {tied_to.width}"
         )
-    table = tied_to.table.weight
-    nn.init.normal_(table, std=width**-0.5)
-    with torch.no_grad():
-        table[PAD].zero_()
-    layer.weight = table
+    tied_to.initialise(width**-0.5)
+    layer.weight = tied_to.table.weight
     return layer

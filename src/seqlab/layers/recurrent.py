@@ -113,7 +113,8 @@ class Recurrent(nn.Module):
         if lengths is None or bool((lengths == steps).all()):
             outputs, end = self.rnn(inputs, start)
         else:
-            packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            lengths = lengths.cpu().clamp(min=1)  # an empty row is read as one symbol of padding
+            packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
             packed_outputs, end = self.rnn(packed, start)
             outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=steps)
         end = end if isinstance(end, tuple) else (end,)
@@ -121,8 +122,8 @@ class Recurrent(nn.Module):
 
 
 def padding_mask(lengths: Int[Tensor, " B"], steps: int) -> Bool[Tensor, "B T"]:
-    """True where a position lies inside its row."""
-    return torch.arange(steps, device=lengths.device) < lengths[:, None]
+    """True where a position lies inside its row; of an empty row, at the first: there is always something to see."""
+    return torch.arange(steps, device=lengths.device) < lengths.clamp(min=1)[:, None]
 
 
 def reversed_rows(tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> Int[Tensor, "B T"]:

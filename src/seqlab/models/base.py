@@ -80,11 +80,11 @@ class Seq2Seq(LightningModule):
     @torch.inference_mode()
     def attention_maps(
         self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], tokens: Int[Tensor, "B T"]
-    ) -> dict[str, Float[Tensor, "B H T M"]]:
+    ) -> dict[str, Float[Tensor, "B H _ _"]]:
         """Where each attention inside the model looks while it decodes `tokens`, by the name of its module.
 
-        Of M positions of its memory each weighs its share; one without heads has H = 1. Empty for a model without
-        attention. Call `eval()` first.
+        (B, heads, queries, memory): the shares that the positions of the memory have in what each query gets. One
+        without heads has a single one; a model without attention gives nothing. Call `eval()` first.
         """
         with captured_attention(self) as maps:
             self(source, source_lengths, tokens)
@@ -181,7 +181,10 @@ class Seq2Seq(LightningModule):
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(logits), add_dataloader_idx=False)
 
 
-def _with_heads(calls: list[Tensor]) -> Float[Tensor, "B H T M"]:
-    """The weights of an attention that was called once a step (B, M), or once for all: (B, T, M), (B, H, T, M)."""
-    weights = torch.stack(calls, dim=1) if calls[0].dim() == 2 else calls[0]
+def _with_heads(calls: list[Tensor]) -> Float[Tensor, "B H _ _"]:
+    """The weights of an attention that was called once a step (B, M), or for all steps: (B, T, M), (B, H, T, M).
+
+    Of the latter the last call counts: a decoder-only model has read its source by calls before.
+    """
+    weights = torch.stack(calls, dim=1) if calls[0].dim() == 2 else calls[-1]
     return weights if weights.dim() == 4 else weights[:, None]

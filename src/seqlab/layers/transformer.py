@@ -1,0 +1,302 @@
+"""The parts of Transformers: attention with heads, feed-forward layers, and the block made of them.
+
+B batch, T positions of the query, S of the memory, M of queries' own earlier tokens and T together, D width, H heads,
+K head width, F inner width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqlab.checks import check_sizes
+from seqlab.layers.attention import Attention
+from seqlab.layers.positions import rotated
+
+KeysValues = tuple[Tensor, Tensor]
+"""Keys and values of a memory, each (B, H, S, K)."""
+
+NORMS = ("pre", "post", "both")
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "gelu": F.gelu,
+    "swiglu": F.silu,
+    "squared_relu": lambda inputs: F.relu(inputs).square(),
+}
+
+
+class ScaledDotProduct(Attention):
+    """Scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.1), by torch's fused kernel.
+
+    softmax(q kᵀ / √K) v. With `causal`, the queries are the last T positions of the memory, and none sees a later one.
+    """
+
+    def __init__(self, causal: bool) -> None:
+        super().__init__()
+        self.causal = causal
+
+    def forward(
+        self,
+        query: Float[Tensor, "B H T K"],
+        keys: Float[Tensor, "B H M K"],
+        values: Float[Tensor, "B H M K"],
+        mask: Bool[Tensor, "B M"] | None,
+    ) -> Float[Tensor, "B H T K"]:
+        """The context of each query; `mask` is True where a position of the memory is real (None: everywhere)."""
+        if mask is None and query.size(2) == keys.size(2):
+            return F.scaled_dot_product_attention(query, keys, values, is_causal=self.causal)
+        visible = self._visible(query, keys, mask)
+        return F.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
+
+    def weights(
+        self, query: Float[Tensor, "B H T K"], keys: Float[Tensor, "B H M K"], mask: Bool[Tensor, "B M"] | None
+    ) -> Float[Tensor, "B H T M"]:
+        """softmax(q kᵀ / √K), which the fused kernel never holds in memory."""
+        scores = query @ keys.transpose(-1, -2) * query.size(-1) ** -0.5
+        visible = self._visible(query, keys, mask)
+        if visible is not None:
+            scores = scores.masked_fill(~visible, -torch.inf)
+        return scores.softmax(dim=-1)
+
+    def _visible(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Bool[Tensor, "*B _ _ M"] | None:
+        """What each query sees, ready to be spread over rows and heads (None: everything)."""
+        new, known = query.size(2), keys.size(2)
+        visible = None if mask is None else mask[:, None, None]
+        if self.causal and new > 1:
+            earlier = torch.ones(new, known, dtype=torch.bool, device=query.device).tril(known - new)
+            visible = earlier[None, None] if visible is None else visible & earlier
+        return visible
+
+
+class MultiHeadAttention(nn.Module):
+    """Multi-head attention (Vaswani et al. 2017, section 3.2.2): H dot products side by side.
+
+    Args:
+        width: D of queries and memory; every head has D / H of it.
+        heads: H.
+        causal: attend to oneself and what stands before.
+        rotary: turn queries and keys by their positions (`rotated`).
+        normalised: bring queries and keys to unit mean square before their product, each with a learnt gain a channel
+            (Henry et al. 2020, arXiv 2010.04245): scores then cannot grow without bound.
+
+    Raises:
+        ValueError: heads that do not divide the width, or leave an odd head width where rotary positions need pairs.
+    """
+
+    def __init__(
+        self, width: int, heads: int, causal: bool = False, rotary: bool = False, normalised: bool = False
+    ) -> None:
+        super().__init__()
+        check_sizes(width=width, heads=heads)
+        if width % heads:
+            raise ValueError(f"heads must divide width ({width}), but is {heads}")
+        if rotary and (width // heads) % 2:
+            raise ValueError(f"rotary positions need an even width a head, but {width} / {heads} is {width // heads}")
+        self.heads, self.rotary = heads, rotary
+        self.inputs = nn.Linear(width, 3 * width)  # queries, keys and values in one product
+        self.output = nn.Linear(width, width)
+        self.core = ScaledDotProduct(causal)
+        self.query_norm = nn.RMSNorm(width // heads) if normalised else nn.Identity()
+        self.key_norm = nn.RMSNorm(width // heads) if normalised else nn.Identity()
+        for weight in self.inputs.weight.chunk(3):
+            nn.init.xavier_uniform_(weight)
+        nn.init.xavier_uniform_(self.output.weight)
+        nn.init.zeros_(self.inputs.bias)
+        nn.init.zeros_(self.output.bias)
+
+    def to_itself(
+        self,
+        inputs: Float[Tensor, "B T D"],
+        positions: Int[Tensor, "*B T"],
+        mask: Bool[Tensor, "B M"] | None = None,
+        earlier: KeysValues | None = None,
+    ) -> tuple[Float[Tensor, "B T D"], KeysValues]:
+        """Attention of `inputs` to themselves and to what stood `earlier`, and the keys and values of all of it."""
+        query, keys, values = (self._split(part) for part in self.inputs(inputs).chunk(3, dim=-1))
+        query, keys = self.query_norm(query), self.key_norm(keys)
+        if self.rotary:
+            query, keys = rotated(query, positions), rotated(keys, positions)
+        if earlier is not None:
+            keys, values = torch.cat([earlier[0], keys], dim=2), torch.cat([earlier[1], values], dim=2)
+        return self._joined(self.core(query, keys, values, mask)), (keys, values)
+
+    def memory(self, outputs: Float[Tensor, "B S D"]) -> KeysValues:
+        """Keys and values of an encoder's outputs: once a sequence."""
+        width = outputs.size(-1)
+        both = F.linear(outputs, self.inputs.weight[width:], self.inputs.bias[width:])
+        keys, values = (self._split(part) for part in both.chunk(2, dim=-1))
+        return self.key_norm(keys), values
+
+    def to_memory(
+        self, inputs: Float[Tensor, "B T D"], memory: KeysValues, mask: Bool[Tensor, "B S"]
+    ) -> Float[Tensor, "B T D"]:
+        """Attention of `inputs` to a memory."""
+        width = inputs.size(-1)
+        query = self._split(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]))
+        return self._joined(self.core(self.query_norm(query), *memory, mask))
+
+    def _split(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B H T K"]:
+        return inputs.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def _joined(self, heads: Float[Tensor, "B H T K"]) -> Float[Tensor, "B T D"]:
+        return self.output(heads.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    """Two linear layers, position by position (Vaswani et al. 2017, section 3.3), with a choice of what lies between.
+
+    ReLU and GELU (Hendrycks & Gimpel 2016, arXiv 1606.08415): W₂ f(W₁ x); squared ReLU (So et al. 2021,
+    arXiv 2109.08668): W₂ max(0, W₁ x)²; SwiGLU (Shazeer 2020, arXiv 2002.05202): W₂ (SiLU(W₁ x) ⊙ W₃ x), with half as
+    many weights again.
+
+    Raises:
+        ValueError: an unknown activation, or a size below 1.
+    """
+
+    def __init__(self, width: int, inner: int, activation: str) -> None:
+        super().__init__()
+        check_sizes(width=width, feed_forward=inner)
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, but is {activation!r}")
+        self.activation, self.gated = ACTIVATIONS[activation], activation == "swiglu"
+        self.inner = nn.Linear(width, 2 * inner if self.gated else inner)
+        self.outer = nn.Linear(inner, width)
+        for linear in (self.inner, self.outer):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """The outputs, one for each position."""
+        inner = self.inner(inputs)
+        if self.gated:
+            gate, inner = inner.chunk(2, dim=-1)
+            return self.outer(self.activation(gate) * inner)
+        return self.outer(self.activation(inner))
+
+
+class Residual(nn.Module):
+    """Layer normalisation around a part f, and the way past it.
+
+    - "post" (Vaswani et al. 2017, section 3.1): norm(x + f(x));
+    - "pre" (Xiong et al. 2020, arXiv 2002.04745): x + f(norm(x)), which trains without a long warm-up;
+    - "both" (Ding et al. 2021, arXiv 2105.13290, section 2.3): x + norm(f(norm(x))).
+    """
+
+    def __init__(self, width: int, norm: str, dropout: float) -> None:
+        super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"norm must be one of {', '.join(NORMS)}, but is {norm!r}")
+        self.post = norm == "post"
+        self.inner_norm = nn.Identity() if norm == "post" else nn.LayerNorm(width)
+        self.outer_norm = nn.Identity() if norm == "pre" else nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def before(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """What f is given."""
+        return self.inner_norm(inputs)
+
+    def after(self, inputs: Float[Tensor, "B T D"], outputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """What follows, of f's `outputs`."""
+        if self.post:
+            return self.outer_norm(inputs + self.dropout(outputs))
+        return inputs + self.dropout(self.outer_norm(outputs))
+
+
+class Block(nn.Module):
+    """Self-attention, attention to a memory (of a decoder beside an encoder), feed-forward: each with its residual.
+
+    Args:
+        width, heads, feed_forward, activation, norm, dropout: as in the parts.
+        causal: no position sees a later one.
+        memory: there is an encoder to attend to.
+        rotary, normalised: of the self-attention's queries and keys; the latter of the memory's, too.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        feed_forward: int,
+        activation: str,
+        norm: str,
+        dropout: float,
+        causal: bool,
+        memory: bool = False,
+        rotary: bool = False,
+        normalised: bool = False,
+    ) -> None:
+        super().__init__()
+        self.self_attention = MultiHeadAttention(width, heads, causal, rotary, normalised)
+        self.self_residual = Residual(width, norm, dropout)
+        self.memory_attention = MultiHeadAttention(width, heads, normalised=normalised) if memory else None
+        self.memory_residual = Residual(width, norm, dropout) if memory else None
+        self.feed_forward = FeedForward(width, feed_forward, activation)
+        self.feed_forward_residual = Residual(width, norm, dropout)
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "B T D"],
+        positions: Int[Tensor, "*B T"],
+        mask: Bool[Tensor, "B M"] | None = None,
+        earlier: KeysValues | None = None,
+        memory: KeysValues | None = None,
+        memory_mask: Bool[Tensor, "B S"] | None = None,
+    ) -> tuple[Float[Tensor, "B T D"], KeysValues]:
+        """The outputs, and the keys and values of the self-attention, those of `earlier` included."""
+        attended, known = self.self_attention.to_itself(self.self_residual.before(inputs), positions, mask, earlier)
+        outputs = self.self_residual.after(inputs, attended)
+        if self.memory_attention is not None and self.memory_residual is not None:
+            assert memory is not None
+            assert memory_mask is not None
+            attended = self.memory_attention.to_memory(self.memory_residual.before(outputs), memory, memory_mask)
+            outputs = self.memory_residual.after(outputs, attended)
+        forward = self.feed_forward(self.feed_forward_residual.before(outputs))
+        return self.feed_forward_residual.after(outputs, forward), known
+
+    def ends(self) -> list[nn.Linear]:
+        """The layers that end a residual branch."""
+        attentions = [self.self_attention, *([self.memory_attention] if self.memory_attention is not None else [])]
+        return [*(attention.output for attention in attentions), self.feed_forward.outer]
+
+
+class Stack(nn.Module):
+    """Blocks one after another; where the way past them is never normalised ("pre", "both"), a norm ends them.
+
+    Args:
+        layers: number of blocks.
+        settings: of every block; see `Block`.
+    """
+
+    def __init__(self, layers: int, width: int, norm: str, **settings: Any) -> None:
+        super().__init__()
+        check_sizes(layers=layers)
+        self.blocks = nn.ModuleList([Block(width, norm=norm, **settings) for _ in range(layers)])
+        self.norm = nn.Identity() if norm == "post" else nn.LayerNorm(width)
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "B T D"],
+        positions: Int[Tensor, "*B T"],
+        mask: Bool[Tensor, "B M"] | None = None,
+        earlier: tuple[KeysValues, ...] | None = None,
+        memory: tuple[KeysValues, ...] | None = None,
+        memory_mask: Bool[Tensor, "B S"] | None = None,
+    ) -> tuple[Float[Tensor, "B T D"], tuple[KeysValues, ...]]:
+        """The outputs of the last block, and what each block knows by now (`earlier` of the next call)."""
+        known = []
+        for layer, block in enumerate(self.blocks):
+            before = earlier[layer] if earlier is not None else None
+            source = memory[layer] if memory is not None else None
+            inputs, own = block(inputs, positions, mask, before, source, memory_mask)
+            known.append(own)
+        return self.norm(inputs), tuple(known)
+
+    def memories(self, outputs: Float[Tensor, "B S D"]) -> tuple[KeysValues, ...]:
+        """An encoder's outputs as keys and values for each block of this decoder."""
+        attentions = (cast(MultiHeadAttention, block.memory_attention) for block in self.blocks)
+        return tuple(attention.memory(outputs) for attention in attentions)

@@ -1,0 +1,144 @@
+"""The decoder-only Transformer: a language model that reads the source as the beginning of its text.
+
+B batch, S source length, T target length, D width, N layers, V target vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from seqlab.layers.embedding import Embedding, embeddings, output_layer
+from seqlab.layers.positions import added_positions
+from seqlab.layers.recurrent import padding_mask
+from seqlab.layers.state import State
+from seqlab.layers.transformer import Block, KeysValues, Stack
+from seqlab.models.base import Seq2Seq
+
+
+@dataclass(frozen=True)
+class GPTState(State):
+    """Per layer the keys and values of all that was read, (B, H, S + t, K), padding of the sources in between.
+
+    `known` is None before anything was read; `mask` tells where the source is real, and is None without a source.
+    """
+
+    known: tuple[KeysValues, ...] | None
+    mask: Bool[Tensor, "B S"] | None
+
+    @property
+    def length(self) -> int:
+        """Columns read so far, padding included."""
+        return 0 if self.known is None else self.known[0][0].size(2)
+
+    def columns(self, new: int) -> Bool[Tensor, "B M"] | None:
+        """Where the columns are real once `new` tokens follow (None: everywhere)."""
+        if self.mask is None:
+            return None
+        tokens = self.length - self.mask.size(1) + new
+        return torch.cat([self.mask, self.mask.new_ones(len(self.mask), tokens)], dim=1)
+
+    def positions(self, new: int, device: torch.device) -> Int[Tensor, "*B T"]:
+        """Positions of the next `new` tokens: of all rows alike without sources, else after the source of each row."""
+        steps = self.length + torch.arange(new, device=device)
+        return steps if self.mask is None else steps - (~self.mask).sum(dim=1, keepdim=True)
+
+
+class GPT(Seq2Seq):
+    """Language models are unsupervised multitask learners (Radford et al. 2019, section 2.3), with a prefix.
+
+    One stack of causal blocks reads the source, then BOS and the target; only the target is learnt. With an empty
+    source it is a plain language model. The layers that end a residual branch start smaller by 1/√(2N), so that the
+    sum over N blocks keeps its scale. Expect it to need more data or more steps than an encoder–decoder of its size
+    on pairs (the source is read in one direction only), and to be the one architecture made for plain text.
+
+    Args:
+        width: D, of embeddings and blocks.
+        heads: of every attention; they share the width.
+        layers: N.
+        feed_forward: inner width of the feed-forward layers; None takes 4 D.
+        activation: "gelu" (the paper's), "relu", "swiglu" or "squared_relu".
+        norm: "pre" (the paper's), "post" or "both"; see `Residual`.
+        positions: "learned" (the paper's), "sinusoidal" or "rotary".
+        max_positions: learned positions there are, of source and target together.
+        normalised: normalise queries and keys.
+        tied: the output layer's weight is the target embedding's table, the same object.
+        shared: one embedding for both sides; of vocabularies that are one (data.shared_vocabulary).
+        dropout: on embeddings and on the output of every part.
+
+    Raises:
+        ValueError: an unknown choice, a size below 1, heads that do not divide the width, or vocabularies of
+            different sizes to share.
+    """
+
+    def __init__(
+        self,
+        source_size: int,
+        target_size: int,
+        width: int = 256,
+        heads: int = 8,
+        layers: int = 6,
+        feed_forward: int | None = None,
+        activation: str = "gelu",
+        norm: str = "pre",
+        positions: str = "learned",
+        max_positions: int = 512,
+        normalised: bool = False,
+        tied: bool = True,
+        shared: bool = False,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(source_size, target_size)
+        self.stack = Stack(
+            layers,
+            width,
+            norm,
+            causal=True,
+            heads=heads,
+            feed_forward=4 * width if feed_forward is None else feed_forward,
+            activation=activation,
+            dropout=dropout,
+            rotary=positions == "rotary",
+            normalised=normalised,
+        )
+        self.positions = added_positions(positions, max_positions, width)
+        self.source_embedding, self.target_embedding = embeddings(source_size, target_size, width, shared)
+        self.dropout = nn.Dropout(dropout)
+        self.output = output_layer(width, target_size, self.target_embedding if tied else None)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Normal with deviation 0.02, biases zero (Radford et al. 2018, section 4.1), branches' last layers less."""
+        ends = [end for block in self.stack.blocks for end in cast(Block, block).ends()]
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.02 * (len(ends) ** -0.5 if module in ends else 1.0))
+                nn.init.zeros_(module.bias)
+        self.source_embedding.initialise(0.02)
+        self.target_embedding.initialise(0.02)
+
+    def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> GPTState:
+        if not source_lengths.any():
+            return GPTState(None, None)
+        positions = torch.arange(source.size(1), device=source.device)
+        # Padding stands on the right of the source, where causal attention does not look.
+        _, known = self.stack(self._embedded(self.source_embedding, source, positions), positions)
+        return GPTState(known, padding_mask(source_lengths, source.size(1)) & (source_lengths > 0)[:, None])
+
+    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+        self, tokens: Int[Tensor, "B T"], state: GPTState
+    ) -> tuple[Float[Tensor, "B T V"], GPTState]:
+        new = tokens.size(1)
+        positions = state.positions(new, tokens.device)
+        inputs = self._embedded(self.target_embedding, tokens, positions)
+        outputs, known = self.stack(inputs, positions, state.columns(new), state.known)
+        return self.output(outputs), replace(state, known=known)
+
+    def _embedded(
+        self, embedding: Embedding, tokens: Int[Tensor, "B T"], positions: Int[Tensor, "*B T"]
+    ) -> Float[Tensor, "B T D"]:
+        return self.dropout(embedding(tokens) + self.positions(positions))

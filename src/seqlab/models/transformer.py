@@ -1,0 +1,116 @@
+"""The Transformer: an encoder and a decoder of attention alone.
+
+B batch, S source length, T target length, D width, N layers, V target vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from seqlab.layers.embedding import embeddings, output_layer
+from seqlab.layers.positions import PositionedEmbedding, added_positions
+from seqlab.layers.recurrent import padding_mask
+from seqlab.layers.state import State
+from seqlab.layers.transformer import KeysValues, Stack
+from seqlab.models.base import Seq2Seq
+
+
+@dataclass(frozen=True)
+class TransformerState(State):
+    """Per layer the source's keys and values and those of the tokens so far, (B, H, ·, K); where the source is real."""
+
+    memory: tuple[KeysValues, ...]
+    known: tuple[KeysValues, ...] | None
+    mask: Bool[Tensor, "B S"]
+
+    @property
+    def length(self) -> int:
+        """Tokens decoded so far."""
+        return 0 if self.known is None else self.known[0][0].size(2)
+
+
+class Transformer(Seq2Seq):
+    """Attention is all you need (Vaswani et al. 2017, arXiv 1706.03762, section 3).
+
+    Encoder: N blocks of self-attention and feed-forward over the whole source. Decoder: N blocks of self-attention to
+    earlier tokens, attention to the encoder's outputs, and feed-forward. Every position is computed at once when
+    trained; token by token the keys and values of earlier tokens are kept. Expect it to be the best of the
+    architectures on sentence pairs once there are some ten thousand, the fastest to train a token, and poor on
+    lengths that training did not show.
+
+    Args:
+        width: D, of embeddings and blocks.
+        heads: of every attention; they share the width.
+        layers: N, on either side.
+        feed_forward: inner width of the feed-forward layers.
+        activation: "relu" (the paper's), "gelu", "swiglu" or "squared_relu".
+        norm: "pre", "post" (the paper's) or "both"; see `Residual`.
+        positions: "learned", "sinusoidal" (the paper's) or "rotary".
+        max_positions: learned positions there are.
+        normalised: normalise queries and keys.
+        tied: the output layer's weight is the target embedding's table (the paper's section 3.4).
+        shared: one embedding for both sides; of vocabularies that are one (data.shared_vocabulary).
+        dropout: on embeddings and on the output of every part (the paper's section 5.4).
+
+    Raises:
+        ValueError: an unknown choice, a size below 1, heads that do not divide the width, or vocabularies of
+            different sizes to share.
+    """
+
+    def __init__(
+        self,
+        source_size: int,
+        target_size: int,
+        width: int = 256,
+        heads: int = 8,
+        layers: int = 3,
+        feed_forward: int = 512,
+        activation: str = "relu",
+        norm: str = "pre",
+        positions: str = "sinusoidal",
+        max_positions: int = 512,
+        normalised: bool = False,
+        tied: bool = True,
+        shared: bool = False,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__(source_size, target_size)
+        settings = {
+            "heads": heads,
+            "feed_forward": feed_forward,
+            "activation": activation,
+            "dropout": dropout,
+            "rotary": positions == "rotary",
+            "normalised": normalised,
+        }
+        self.encoder = Stack(layers, width, norm, causal=False, **settings)
+        self.decoder = Stack(layers, width, norm, causal=True, memory=True, **settings)
+        source, target = embeddings(source_size, target_size, width, shared)
+        for embedding in (source, target):
+            embedding.initialise(width**-0.5)  # times √D: entries of unit variance
+        self.source_input = PositionedEmbedding(source, added_positions(positions, max_positions, width), dropout)
+        self.target_input = PositionedEmbedding(target, added_positions(positions, max_positions, width), dropout)
+        self.output = output_layer(width, target_size, target if tied else None)
+
+    def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> TransformerState:
+        positions = torch.arange(source.size(1), device=source.device)
+        mask = padding_mask(source_lengths, source.size(1))
+        outputs, _ = self.encoder(self.source_input(source, positions), positions, mask)
+        return TransformerState(self.decoder.memories(outputs), None, mask)
+
+    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+        self, tokens: Int[Tensor, "B T"], state: TransformerState
+    ) -> tuple[Float[Tensor, "B T V"], TransformerState]:
+        positions = state.length + torch.arange(tokens.size(1), device=tokens.device)
+        outputs, known = self.decoder(
+            self.target_input(tokens, positions),
+            positions,
+            earlier=state.known,
+            memory=state.memory,
+            memory_mask=state.mask,
+        )
+        return self.output(outputs), replace(state, known=known)
