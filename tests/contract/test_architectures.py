@@ -102,6 +102,16 @@ def test_select_reorders_and_repeats_rows(model, batch):
     torch.testing.assert_close(selected, all_rows[rows], **TOLERANCE)
 
 
+def test_an_empty_source_works_and_its_padding_does_not_matter(model, batch):
+    lengths = batch.source_lengths.clone()
+    lengths[:2] = 0
+    source = torch.where(torch.arange(batch.source.size(1)) < lengths[:, None], batch.source, PAD)
+    together = model(source, lengths, batch.target[:, :-1])
+    assert together.isfinite().all()
+    alone = model(source[:2, :1], lengths[:2], batch.target[:2, :-1])
+    torch.testing.assert_close(alone, together[:2], **TOLERANCE)
+
+
 @pytest.mark.parametrize(("source", "target"), [([9], [8]), ([9], [8, 7, 6]), ([9, 4, 5], [8])])
 def test_batch_1_and_length_1_work(model, source, target):
     framed = torch.tensor([[BOS, *target, EOS]])

@@ -1,0 +1,65 @@
+"""Positions: by their formulas, and rotation by what it promises."""
+
+import math
+
+import pytest
+import torch
+
+from seqlab.errors import InputError
+from seqlab.layers.positions import LearnedPositions, SinusoidalPositions, added_positions, rotated
+
+B, H, T, K = 2, 3, 5, 6
+
+
+def test_sinusoidal_positions_are_the_papers_formula():
+    torch.set_default_dtype(torch.float64)
+    try:
+        vectors = SinusoidalPositions(7)(torch.tensor([0, 1, 41]))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for row, position in enumerate((0, 1, 41)):
+        for i in range(4):
+            angle = position / 10000 ** (2 * i / 7)
+            assert vectors[row, 2 * i].item() == pytest.approx(math.sin(angle), abs=1e-12)
+            if 2 * i + 1 < 7:
+                assert vectors[row, 2 * i + 1].item() == pytest.approx(math.cos(angle), abs=1e-12)
+
+
+def test_rotation_is_a_product_of_complex_numbers():
+    torch.manual_seed(0)
+    heads, positions = torch.randn(B, H, T, K), torch.tensor([[0, 1, 2, 3, 4], [3, 4, 5, 6, 7]])
+    got = rotated(heads, positions)
+    for b in range(B):
+        for t in range(T):
+            for i in range(K // 2):
+                angle = positions[b, t].item() / 10000 ** (2 * i / K)
+                for h in range(H):
+                    pair = complex(heads[b, h, t, i], heads[b, h, t, i + K // 2])
+                    turned = pair * complex(math.cos(angle), math.sin(angle))
+                    own = complex(got[b, h, t, i], got[b, h, t, i + K // 2])
+                    assert abs(own - turned) < 1e-5
+
+
+def test_products_of_rotated_vectors_depend_on_their_distance_alone():
+    torch.manual_seed(1)
+    query, key = torch.randn(1, 1, 1, K), torch.randn(1, 1, 1, K)
+
+    def product(p, q):
+        return (rotated(query, torch.tensor([p])) * rotated(key, torch.tensor([q]))).sum().item()
+
+    assert product(3, 1) == pytest.approx(product(45, 43), abs=1e-4)
+    assert product(3, 1) != pytest.approx(product(3, 2), abs=1e-3)
+
+
+def test_a_position_past_the_last_is_an_error_that_names_the_setting():
+    table = LearnedPositions(5, 3)
+    assert table(torch.arange(5)).shape == (5, 3)
+    with pytest.raises(InputError, match=r"a sequence of 6 positions, but model.max_positions is 5"):
+        table(torch.arange(6))
+    with pytest.raises(InputError, match=r"a sequence of 8 positions"):
+        table(torch.tensor([[0, 1], [6, 7]]))
+
+
+def test_an_unknown_scheme_is_refused():
+    with pytest.raises(ValueError, match="positions must be one of learned, sinusoidal, rotary, but is 'alibi'"):
+        added_positions("alibi", 5, 3)
