@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab import paths
-from seqlab.errors import InputError, RunError
+from seqlab.errors import InputError, RunError, StoppedError
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -32,7 +34,8 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
-    code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead.
+    code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead. Of a multirun the
+    other runs go on, but for one that was stopped; the code is that of the first that failed.
     """
     sys.path.insert(0, str(Path.cwd()))  # a user's own package stands where the command is typed
     asked = os.environ.get(FULL_ERROR, "0")
@@ -41,6 +44,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     os.environ[FULL_ERROR] = "1"
 
     started = False
+    failures: list[Exception] = []
 
     @functools.wraps(task)
     def quietly(config: DictConfig) -> Any:
@@ -52,7 +56,11 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         except Exception as error:
             if full or _exit_code(error) is None:
                 raise
-            raise _Stopped(error) from error
+            if HydraConfig.get().mode != RunMode.MULTIRUN or isinstance(error, StoppedError):
+                raise _Stopped(error) from error
+            failures.append(error)
+            _note_failure(error)
+            return None
         finally:
             os.environ[FULL_ERROR] = "1"
 
@@ -73,6 +81,16 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
+    if failures:
+        sys.exit(_exit_code(failures[0]))
+
+
+def _note_failure(error: Exception) -> None:
+    """Says that one run of a multirun failed, on the screen and in its folder."""
+    sys.stdout.flush()
+    print(f"error: {_one_line(error)}", file=sys.stderr)
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    (folder / "error.txt").write_text(_one_line(error) + "\n", encoding="utf-8")
 
 
 class _Stopped(BaseException):

@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from seqlab.training.files import write_atomically
+from seqlab.files import write_atomically
 
 
 class MetricsFile(Logger):

@@ -15,6 +15,7 @@ from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.errors import RunError
 from seqlab.models.base import log_due
+from seqlab.training.probing import leaving_no_trace, typical_batch
 
 
 class GradientWatch(Callback):
@@ -79,26 +80,16 @@ class Outlook(Callback):
         print(f"time        about {duration(left * seconds)} of training, measuring not counted", flush=True)
 
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:
-        """Median seconds of forward and backward on batches from the middle of the training split's lengths."""
-        data = data_of(trainer)
-        batches = data.training_batches()
-        rows = batches.rows(0)
-        lengths = data.examples["train"].target.lengths
-        rows.sort(key=lambda one: float(lengths[one].mean()))
-        batch = data.examples["train"].batch(rows[len(rows) // 2]).to(pl_module.device)
-        buffers = {name: buffer.clone() for name, buffer in pl_module.named_buffers()}
+        """Median seconds of forward and backward on a batch of middle length."""
+        batch = typical_batch(data_of(trainer), pl_module.device)
         times = []
-        devices = [pl_module.device] if pl_module.device.type == "cuda" else []
-        with torch.random.fork_rng(devices), trainer.precision_plugin.train_step_context():
+        with leaving_no_trace(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
             for _ in range(self.PROBES):
                 start = time.perf_counter()
                 loss = pl_module.loss(batch)
                 loss.backward()
                 loss.item()  # waits for the device
                 times.append(time.perf_counter() - start)
-        pl_module.zero_grad(set_to_none=True)
-        for name, buffer in pl_module.named_buffers():
-            buffer.copy_(buffers[name])
         return sorted(times)[self.PROBES // 2]
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seqlab.errors import InputError
+from seqlab.files import write_atomically
 from seqlab.text.lines import decode_lines, read_bytes
 from seqlab.text.tokenizers import matches_one
 from seqlab.training import bundle
-from seqlab.training.files import write_atomically
 from seqlab.training.results import escaped
 from seqlab.training.run import build_search
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from seqlab.training.files import write_atomically
+from seqlab.files import write_atomically
 
 PERCENT = {"token_accuracy", "token_accuracy_with_filler", "exact_match"}
 
@@ -54,6 +54,11 @@ def print_summary(result: dict[str, Any], samples: list[dict[str, Any]], folder:
     epochs, steps = result["epochs"], result["steps"]
     console.print(f"\n{epochs} epochs, {steps:,} steps in {result['seconds']['fit']:.1f} s; measured the", end=" ")
     console.print(f"{result['weights']} weights in {result['seconds']['measure']:.1f} s; kept in {folder}")
+    training = result["training"]
+    console.print(
+        f"{training['tokens']:,} target tokens, {training['tokens_per_second']:,.0f} a second of training;"
+        f" about {training['flops'] / 1e12:.3g} TFLOP"
+    )
     console.print(f"predict with    seqlab-predict run={folder} input=FILE", markup=False)
 
 

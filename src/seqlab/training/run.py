@@ -19,6 +19,7 @@ from seqlab.data.module import SequenceData
 from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Search
 from seqlab.errors import InputError
+from seqlab.files import write_atomically
 from seqlab.metrics.baselines import copy_nearest
 from seqlab.models.base import Seq2Seq
 from seqlab.training import bundle
@@ -26,10 +27,10 @@ from seqlab.training.build import build, build_each, check_arguments
 from seqlab.training.checkpoints import Saver, read_checkpoint
 from seqlab.training.environment import commit, environment
 from seqlab.training.failures import explained
-from seqlab.training.files import write_atomically
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.loggers import MetricsFile
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
+from seqlab.training.throughput import Throughput
 
 
 def train(config: DictConfig) -> float | None:
@@ -62,6 +63,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     search = build_search(config, data.longest_target)
     callbacks = build_each(config.callbacks, "callbacks")
     callbacks["free_running"] = FreeRunning(search, **config.free_running)
+    callbacks["throughput"] = throughput = Throughput()
     loggers = list(build_each(config.logger, "logger").values())
     trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks.values()), logger=loggers)
     if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -91,7 +93,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         measured = time.perf_counter()
         seconds = {"fit": fitted - started, "measure": measured - fitted, "all": measured - started}
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, "weights": weights.stem}
-        keep(folder, config, data, model, trainer, metrics, {**steps, "seconds": seconds})
+        facts = {**steps, "seconds": seconds, "training": throughput.result()}
+        keep(folder, config, data, model, trainer, metrics, facts)
     return saver.best
 
 

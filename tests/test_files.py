@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqlab.training.files import write_atomically
+from seqlab.files import write_atomically
 
 
 def test_a_file_is_replaced_whole(tmp_path):

@@ -1,0 +1,53 @@
+"""Trying a training step out before training, without leaving a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from seqlab.data.batch import Batch
+from seqlab.data.module import SequenceData
+
+
+def typical_batch(data: SequenceData, device: torch.device) -> Batch:
+    """A training batch from the middle of the training split's lengths."""
+    batches = data.training_batches()
+    rows = batches.rows(0)
+    lengths = data.examples["train"].target.lengths
+    rows.sort(key=lambda one: float(lengths[one].mean()))
+    return data.examples["train"].batch(rows[len(rows) // 2]).to(device)
+
+
+@contextmanager
+def leaving_no_trace(module: torch.nn.Module, device: torch.device) -> Iterator[None]:
+    """Afterwards random states, buffers and gradients are as they were (gradients: none)."""
+    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        yield
+    module.zero_grad(set_to_none=True)
+    for name, buffer in module.named_buffers():
+        buffer.copy_(buffers[name])
+
+
+def count_flops(pl_module: Any, batch: Batch) -> int:
+    """Floating-point operations of forward and backward on `batch`: two for each multiply-add of a matrix product.
+
+    Fused kernels (of recurrent layers, of attention) hide their products from the counter: it sees the plain ones.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
+        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        counter = stack.enter_context(FlopCounterMode(display=False))
+        pl_module.loss(batch).backward()
+    return counter.get_total_flops()
+
+
+def target_tokens(batch: Batch) -> torch.Tensor:
+    """Tokens that a model is taught by `batch`: those of the targets but for BOS; padding and filler have none."""
+    return (batch.target_lengths - 1).clamp(min=0).sum()
