@@ -1,15 +1,16 @@
-"""Additive attention: by hand, by its gradient, and blind to padding."""
+"""Attention scores: by hand, by their gradient, and blind to padding."""
 
 import math
 
+import pytest
 import torch
 
-from seqlab.layers.attention import AdditiveAttention
+from seqlab.layers.attention import AdditiveAttention, DotAttention, GeneralAttention
 
-B, S, Q, M, A = 2, 3, 5, 7, 11
+B, S, T, Q, M, A = 2, 3, 5, 7, 11, 13
 
 
-def test_a_case_by_hand():
+def test_the_additive_score_by_hand():
     attention = AdditiveAttention(1, 1, 1)
     with torch.no_grad():
         attention.query.weight.fill_(1.0)
@@ -27,19 +28,93 @@ def test_a_case_by_hand():
     torch.testing.assert_close(context, expected[:, 1:2] * 0.5)
 
 
-def test_gradcheck_in_double():
+def test_the_dot_score_by_hand():
+    memory = torch.tensor([[[1.0, 2.0], [3.0, -1.0], [9.0, 9.0]]])
+    attention, query, mask = DotAttention(), torch.tensor([[2.0, 0.5]]), torch.tensor([[True, True, False]])
+    first, second = math.exp(2 * 1 + 0.5 * 2), math.exp(2 * 3 - 0.5 * 1)
+    expected = torch.tensor([[first, second, 0.0]]) / (first + second)
+    torch.testing.assert_close(attention.weights(query, attention.keys(memory), mask), expected)
+    context = attention(query, attention.keys(memory), memory, mask)
+    torch.testing.assert_close(context, expected[:, :1] * memory[:, 0] + expected[:, 1:2] * memory[:, 1])
+
+
+def test_the_general_score_by_hand():
+    attention = GeneralAttention(2, 3)
+    with torch.no_grad():
+        attention.keys.weight.copy_(torch.tensor([[0.1, 0.0, 0.2], [0.0, -0.3, 0.0]]))
+    memory = torch.tensor([[[1.0, 2.0, 3.0], [0.0, 1.0, -1.0], [9.0, 9.0, 9.0]]])
+    query, mask = torch.tensor([[2.0, 5.0]]), torch.tensor([[True, True, False]])
+    first = math.exp(2 * (0.1 * 1 + 0.2 * 3) + 5 * (-0.3 * 2))
+    second = math.exp(2 * (0.2 * -1) + 5 * (-0.3 * 1))
+    expected = torch.tensor([[first, second, 0.0]]) / (first + second)
+    torch.testing.assert_close(attention.weights(query, attention.keys(memory), mask), expected)
+
+
+def test_the_concat_score_by_hand():
+    """v·tanh(W_a [q; m]) with W_a = [[1, 0.5, 0], [0, -1, 2]], of a query of one number and a memory of two."""
+    attention = AdditiveAttention(1, 2, 2)
+    with torch.no_grad():
+        attention.query.weight.copy_(torch.tensor([[1.0], [0.0]]))
+        attention.keys.weight.copy_(torch.tensor([[0.5, 0.0], [-1.0, 2.0]]))
+        attention.keys.bias.fill_(0.0)
+        attention.score.weight.copy_(torch.tensor([[3.0, -2.0]]))
+    memory = torch.tensor([[[1.0, 0.25], [-2.0, 0.5], [9.0, 9.0]]])
+    query, mask = torch.tensor([[0.75]]), torch.tensor([[True, True, False]])
+    first = math.exp(3 * math.tanh(0.75 + 0.5) - 2 * math.tanh(-1 + 0.5))
+    second = math.exp(3 * math.tanh(0.75 - 1) - 2 * math.tanh(2 + 1))
+    expected = torch.tensor([[first, second, 0.0]]) / (first + second)
+    torch.testing.assert_close(attention.weights(query, attention.keys(memory), mask), expected)
+
+
+KINDS = {
+    "additive": lambda: AdditiveAttention(Q, M, A),
+    "dot": DotAttention,
+    "general": lambda: GeneralAttention(Q, M),
+}
+
+
+@pytest.fixture(params=KINDS)
+def attention(request):
     torch.manual_seed(0)
-    attention = AdditiveAttention(Q, M, A).double()
-    query = torch.randn(B, Q, dtype=torch.double, requires_grad=True)
+    return KINDS[request.param]().double()
+
+
+@pytest.fixture
+def query_width(attention):
+    return M if isinstance(attention, DotAttention) else Q
+
+
+@pytest.mark.parametrize("steps", [(), (T,)])
+def test_gradcheck_in_double(attention, query_width, steps):
+    query = torch.randn(B, *steps, query_width, dtype=torch.double, requires_grad=True)
     memory = torch.randn(B, S, M, dtype=torch.double, requires_grad=True)
     mask = torch.tensor([[True, True, True], [True, False, False]])
-    assert torch.autograd.gradcheck(lambda q, m: attention(q, attention.keys(m), m, mask), (query, memory))
+    parameters = tuple(attention.parameters())
+
+    def context(query, memory, *_):
+        return attention(query, attention.keys(memory), memory, mask)
+
+    assert torch.autograd.gradcheck(context, (query, memory, *parameters))
 
 
-def test_what_lies_in_padding_does_not_matter():
-    attention = AdditiveAttention(Q, M, A)
-    query, memory = torch.randn(B, Q), torch.randn(B, S, M)
+def test_all_steps_at_once_equal_one_after_another(attention, query_width):
+    queries = torch.randn(B, T, query_width, dtype=torch.double)
+    memory = torch.randn(B, S, M, dtype=torch.double)
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    keys = attention.keys(memory)
+    together = attention(queries, keys, memory, mask), attention.weights(queries, keys, mask)
+    for t in range(T):
+        for one, all_steps in zip(
+            (attention(queries[:, t], keys, memory, mask), attention.weights(queries[:, t], keys, mask)),
+            together,
+            strict=True,
+        ):
+            torch.testing.assert_close(one, all_steps[:, t], rtol=0, atol=1e-10)
+
+
+def test_what_lies_in_padding_does_not_matter(attention, query_width):
+    query, memory = torch.randn(B, query_width, dtype=torch.double), torch.randn(B, S, M, dtype=torch.double)
     mask = torch.tensor([[True, True, False], [True, False, False]])
     changed = torch.where(mask[..., None], memory, torch.full_like(memory, 99.0))
     one, other = (attention(query, attention.keys(m), m, mask) for m in (memory, changed))
-    torch.testing.assert_close(one, other)
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-10)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, padding_mask, reversed_rows
+from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, RecurrentCells, padding_mask, reversed_rows
 
 B, T, E, D = 3, 5, 7, 11
 LENGTHS = torch.tensor([5, 1, 3])
@@ -55,6 +55,53 @@ def test_states_are_batch_first_and_continue(cell):
     assert all(h.shape == (B, 2, D) for h in end)
     torch.testing.assert_close(rest, whole[:, 2:], rtol=0, atol=1e-6)
     torch.testing.assert_close(end_of_rest, end, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_the_second_direction_reads_each_row_from_its_own_end(cell):
+    torch.manual_seed(2)
+    both = Recurrent(cell, E, D, bidirectional=True).double()
+    forward, backward = Recurrent(cell, E, D).double(), Recurrent(cell, E, D).double()
+    weights = both.rnn.state_dict()
+    forward.rnn.load_state_dict({name: weights[name] for name in forward.rnn.state_dict()})
+    backward.rnn.load_state_dict({name: weights[f"{name}_reverse"] for name in backward.rnn.state_dict()})
+    inputs = torch.randn(B, T, E, dtype=torch.double)
+    outputs, hidden = both(inputs, lengths=LENGTHS)
+    assert outputs.size(-1) == both.width == 2 * D
+    for row, length in enumerate(LENGTHS.tolist()):
+        own = inputs[row : row + 1, :length]
+        (there, there_end), (back, back_end) = forward(own), backward(own.flip(1))
+        torch.testing.assert_close(outputs[row, :length], torch.cat([there, back.flip(1)], -1)[0], rtol=0, atol=1e-10)
+        for h, first, last in zip(hidden, there_end, back_end, strict=True):
+            torch.testing.assert_close(h[row], torch.cat([first, last], 1)[0], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_cells_one_step_at_a_time_equal_the_whole_sequence(cell):
+    torch.manual_seed(3)
+    whole, cells = Recurrent(cell, E, D, layers=2).double(), RecurrentCells(cell, E, D, layers=2).double()
+    for layer, own in enumerate(cells.layers):
+        for part, short in ((own.inputs, "ih"), (own.recurrent, "hh")):
+            names = {"weight": f"weight_{short}_l{layer}", "bias": f"bias_{short}_l{layer}"}
+            part.load_state_dict({name: getattr(whole.rnn, theirs) for name, theirs in names.items()})
+    inputs = torch.randn(B, T, E, dtype=torch.double)
+    expected, end = whole(inputs)
+    known, rest_weight = cells.known_gates(inputs[..., :2])
+    states = [tuple(torch.zeros(B, D, dtype=torch.double) for _ in end) for _ in range(2)]
+    for t in range(T):
+        states = cells(known[:, t] + inputs[:, t, 2:] @ rest_weight.T, states)
+        torch.testing.assert_close(states[-1][0], expected[:, t], rtol=0, atol=1e-10)
+    for layer, state in enumerate(states):
+        torch.testing.assert_close(state, tuple(h[:, layer] for h in end), rtol=0, atol=1e-10)
+
+
+def test_cells_drop_out_between_layers_alone():
+    cells = RecurrentCells("gru", E, D, layers=2, dropout=1.0).double()
+    gates, zeros = torch.randn(B, 3 * D, dtype=torch.double), torch.zeros(B, D, dtype=torch.double)
+    lower, upper = cells(gates, [(zeros,), (zeros,)])
+    torch.testing.assert_close(lower, cells.layers[0](gates, (zeros,)))
+    torch.testing.assert_close(upper, cells.layers[1](cells.layers[1].inputs(zeros), (zeros,)))
+    assert not torch.allclose(cells.eval()(gates, [(zeros,), (zeros,)])[1][0], upper[0])
 
 
 def test_an_unknown_cell_is_refused_by_its_name():

@@ -1,6 +1,6 @@
 """Attention of a query over a memory, and how to look at it.
 
-B batch, S memory length, Q query width, M memory width, A attention width.
+B batch, S memory length, T queries a row, Q query width, K key width, M memory width, A attention width.
 """
 
 from __future__ import annotations
@@ -27,12 +27,47 @@ class Attention(nn.Module):
         """(…, S), each row a distribution over the memory; positions where `mask` is False weigh nothing."""
 
 
-class AdditiveAttention(Attention):
+class ScoredAttention(Attention):
+    """Global attention by a score of every position: the context is an average of the values.
+
+    α = softmax(e) over the positions inside the row;  c = Σ_j α_j v_j
+
+    A subclass says how the score e_j comes from the query and the memory m_j. What does not depend on the query is
+    computed once a sequence by its `keys(memory)`. The values are the memory, or whatever linear in it is wanted of the
+    context: W c = Σ_j α_j (W v_j). Takes one query a row (B, Q), or those of T steps at once (B, T, Q).
+    """
+
+    @abstractmethod
+    def scores(self, queries: Float[Tensor, "B T Q"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
+        """The scores e, padding not yet left out."""
+
+    def weights(
+        self, query: Float[Tensor, "B *T Q"], keys: Float[Tensor, "B S K"], mask: Bool[Tensor, "B S"]
+    ) -> Float[Tensor, "B *T S"]:
+        """The weights α."""
+        queries = query if query.dim() == 3 else query[:, None]
+        weights = self.scores(queries, keys).masked_fill(~mask[:, None], -torch.inf).softmax(dim=-1)
+        return weights if query.dim() == 3 else weights.squeeze(1)
+
+    def forward(
+        self,
+        query: Float[Tensor, "B *T Q"],
+        keys: Float[Tensor, "B S K"],
+        values: Float[Tensor, "B S M"],
+        mask: Bool[Tensor, "B S"],
+    ) -> Float[Tensor, "B *T M"]:
+        """The context vector c of each query."""
+        weights = self.weights(query, keys, mask)
+        return torch.bmm(weights, values) if query.dim() == 3 else torch.bmm(weights[:, None], values).squeeze(1)
+
+
+class AdditiveAttention(ScoredAttention):
     """Additive attention (Bahdanau et al. 2015, arXiv 1409.0473, section 3.1 and appendix A.1.2).
 
-    e_j = vᵀ tanh(W q + U m_j);  α = softmax(e) over the positions inside the row;  c = Σ_j α_j m_j
+    e_j = vᵀ tanh(W q + U m_j + b)
 
-    U m_j does not depend on the query: compute it once a sequence with `keys`.
+    The "concat" score of Luong et al. (2015, arXiv 1508.04025, section 3.1), vᵀ tanh(W_a [q; m_j]), is the same
+    function with W_a = [W, U], but for b. What differs there is the query: the state after the step, not before it.
     """
 
     def __init__(self, query_width: int, memory_width: int, width: int) -> None:
@@ -41,22 +76,36 @@ class AdditiveAttention(Attention):
         self.keys = nn.Linear(memory_width, width)
         self.score = nn.Linear(width, 1, bias=False)
 
-    def weights(
-        self, query: Float[Tensor, "B Q"], keys: Float[Tensor, "B S A"], mask: Bool[Tensor, "B S"]
-    ) -> Float[Tensor, "B S"]:
-        """The weights α."""
-        scores = self.score(torch.tanh(self.query(query)[:, None] + keys)).squeeze(-1)
-        return scores.masked_fill(~mask, -torch.inf).softmax(dim=-1)
+    def scores(self, queries: Float[Tensor, "B T Q"], keys: Float[Tensor, "B S A"]) -> Float[Tensor, "B T S"]:
+        """The scores e."""
+        return self.score(torch.tanh(self.query(queries)[:, :, None] + keys[:, None])).squeeze(-1)
 
-    def forward(
-        self,
-        query: Float[Tensor, "B Q"],
-        keys: Float[Tensor, "B S A"],
-        memory: Float[Tensor, "B S M"],
-        mask: Bool[Tensor, "B S"],
-    ) -> Float[Tensor, "B M"]:
-        """The context vector c."""
-        return torch.bmm(self.weights(query, keys, mask)[:, None], memory).squeeze(1)
+
+class DotAttention(ScoredAttention):
+    """The "dot" score (Luong et al. 2015, arXiv 1508.04025, section 3.1): e_j = qᵀ m_j, of vectors equally wide."""
+
+    def keys(self, memory: Float[Tensor, "B S M"]) -> Float[Tensor, "B S M"]:
+        """The memory itself."""
+        return memory
+
+    def scores(self, queries: Float[Tensor, "B T Q"], keys: Float[Tensor, "B S Q"]) -> Float[Tensor, "B T S"]:
+        """The scores e."""
+        return torch.bmm(queries, keys.transpose(1, 2))
+
+
+class GeneralAttention(ScoredAttention):
+    """The "general" score (Luong et al. 2015, arXiv 1508.04025, section 3.1): e_j = qᵀ W m_j.
+
+    The keys are W m_j: what is left to do at a step is the dot score.
+    """
+
+    def __init__(self, query_width: int, memory_width: int) -> None:
+        super().__init__()
+        self.keys = nn.Linear(memory_width, query_width, bias=False)
+
+    def scores(self, queries: Float[Tensor, "B T Q"], keys: Float[Tensor, "B S Q"]) -> Float[Tensor, "B T S"]:
+        """The scores e."""
+        return torch.bmm(queries, keys.transpose(1, 2))
 
 
 @contextmanager

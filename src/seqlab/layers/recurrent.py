@@ -1,16 +1,19 @@
 """Recurrent layers: whole sequences at once, and one step at a time.
 
-B batch, T steps, I input width, D state width, L layers, GD gates together (LSTM 4 D, GRU 3 D).
+B batch, T steps, I input width, E width of the inputs known beforehand, R of the rest, D state width, O output width,
+L layers, GD gates together (LSTM 4 D, GRU 3 D).
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 Hidden = tuple[Tensor, ...]
@@ -38,7 +41,29 @@ def initialise(input_weight: Tensor, recurrent_weight: Tensor, biases: Sequence[
             biases[0][width : 2 * width] = 1.0
 
 
-class LSTMCell(nn.Module):
+class Cell(nn.Module):
+    """One step of a recurrent layer. A subclass says how many gates there are, and what becomes of them."""
+
+    gate_count: int
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.inputs = nn.Linear(inputs, self.gate_count * width)
+        self.recurrent = nn.Linear(width, self.gate_count * width)
+        initialise(self.inputs.weight, self.recurrent.weight, [self.inputs.bias, self.recurrent.bias])
+
+    def known_gates(self, known: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD R"]]:
+        """W x + b as far as the first features of x decide it, which are known for all steps; and W of the rest."""
+        width = known.size(-1)
+        known_weight, rest_weight = self.inputs.weight.split([width, self.inputs.in_features - width], dim=1)
+        return F.linear(known, known_weight, self.inputs.bias), rest_weight
+
+    @abstractmethod
+    def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
+        """The next (h, c) or (h,), from the input's share W x + b of the gates."""
+
+
+class LSTMCell(Cell):
     """One step of a long short-term memory (Hochreiter & Schmidhuber 1997, with forget gates), as in `nn.LSTMCell`.
 
     i, f, g, o = W x + b + U h;  c' = σ(f) c + σ(i) tanh(g);  h' = σ(o) tanh(c')
@@ -48,12 +73,6 @@ class LSTMCell(nn.Module):
 
     gate_count = 4
 
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.inputs = nn.Linear(inputs, self.gate_count * width)
-        self.recurrent = nn.Linear(width, self.gate_count * width)
-        initialise(self.inputs.weight, self.recurrent.weight, [self.inputs.bias, self.recurrent.bias])
-
     def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
         """The next (h, c)."""
         h, c = hidden
@@ -62,7 +81,7 @@ class LSTMCell(nn.Module):
         return torch.sigmoid(o) * torch.tanh(c), c
 
 
-class GRUCell(nn.Module):
+class GRUCell(Cell):
     """One step of a gated recurrent unit (Cho et al. 2014, arXiv 1406.1078), as in `nn.GRUCell`.
 
     r, z, n = W x + b;  r', z', n' = U h + d;  h' = (1 − σ(z + z')) tanh(n + σ(r + r') n') + σ(z + z') h
@@ -71,12 +90,6 @@ class GRUCell(nn.Module):
     """
 
     gate_count = 3
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.inputs = nn.Linear(inputs, self.gate_count * width)
-        self.recurrent = nn.Linear(width, self.gate_count * width)
-        initialise(self.inputs.weight, self.recurrent.weight, [self.inputs.bias, self.recurrent.bias])
 
     def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
         """The next (h,)."""
@@ -88,14 +101,38 @@ class GRUCell(nn.Module):
         return (new + update * (h - new),)
 
 
-class Recurrent(nn.Module):
-    """`nn.LSTM` or `nn.GRU` over padded batches, with states batch-first: each (B, L, D)."""
+def make_cell(cell: str, inputs: int, width: int) -> Cell:
+    """One step of the recurrent layer that `cell` names.
 
-    def __init__(self, cell: str, inputs: int, width: int, layers: int = 1, dropout: float = 0.0) -> None:
+    Raises:
+        ValueError: it names none.
+    """
+    check_cell(cell)
+    return LSTMCell(inputs, width) if cell == "lstm" else GRUCell(inputs, width)
+
+
+class Recurrent(nn.Module):
+    """`nn.LSTM` or `nn.GRU` over padded batches, with states batch-first: each (B, L, D).
+
+    In both directions (Schuster & Paliwal 1997), outputs hold the forward state beside the backward one, O = 2 D, and
+    states those of the two directions by turns: (B, 2 L, D). A row's backward state starts at the row's own end.
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        inputs: int,
+        width: int,
+        layers: int = 1,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+    ) -> None:
         super().__init__()
         check_cell(cell)
         kind = nn.LSTM if cell == "lstm" else nn.GRU
-        self.rnn = kind(inputs, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+        between = dropout if layers > 1 else 0.0
+        self.rnn = kind(inputs, width, layers, batch_first=True, dropout=between, bidirectional=bidirectional)
+        self.width = 2 * width if bidirectional else width
         for input_weight, recurrent_weight, *biases in self.rnn.all_weights:
             initialise(input_weight, recurrent_weight, biases)
 
@@ -104,7 +141,7 @@ class Recurrent(nn.Module):
         inputs: Float[Tensor, "B T I"],
         hidden: Hidden | None = None,
         lengths: Int[Tensor, " B"] | None = None,
-    ) -> tuple[Float[Tensor, "B T D"], Hidden]:
+    ) -> tuple[Float[Tensor, "B T O"], Hidden]:
         """Outputs at every step, and the states after the last (the last of each row, where `lengths` are given)."""
         start: Any = None if hidden is None else tuple(h.transpose(0, 1).contiguous() for h in hidden)
         if start is not None and isinstance(self.rnn, nn.GRU):
@@ -119,6 +156,47 @@ class Recurrent(nn.Module):
             outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=steps)
         end = end if isinstance(end, tuple) else (end,)
         return outputs, tuple(h.transpose(0, 1) for h in end)
+
+
+class RecurrentCells(nn.Module):
+    """Layers of cells one step at a time, for a decoder whose input hangs on its own step before.
+
+    Weights and dropout (between layers) as in `Recurrent`.
+    """
+
+    def __init__(self, cell: str, inputs: int, width: int, layers: int = 1, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(make_cell(cell, width if layer else inputs, width) for layer in range(layers))
+        self.dropout = nn.Dropout(dropout)
+
+    def known_gates(self, known: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD R"]]:
+        """As in `Cell`, of the lowest layer."""
+        return cast(Cell, self.layers[0]).known_gates(known)
+
+    def forward(self, gates: Float[Tensor, "B GD"], hidden: Sequence[Hidden]) -> list[Hidden]:
+        """The next state of each layer, from the input gates of the lowest."""
+        states: list[Hidden] = []
+        for cell, state in zip(cast(Sequence[Cell], self.layers), hidden, strict=True):
+            if states:
+                gates = cell.inputs(self.dropout(states[-1][0]))
+            states.append(cell(gates, state))
+        return states
+
+
+class Bridge(nn.Module):
+    """From the encoder's final state to the decoder's first (Bahdanau et al. 2015, arXiv 1409.0473, appendix A.2.2).
+
+    s_0 = tanh(W h + b), and for an LSTM's c the same with weights of its own.
+    """
+
+    def __init__(self, cell: str, width: int) -> None:
+        super().__init__()
+        check_cell(cell)
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(2 if cell == "lstm" else 1))
+
+    def forward(self, hidden: Hidden) -> Hidden:
+        """The decoder's first (h, c) or (h,)."""
+        return tuple(torch.tanh(layer(h)) for layer, h in zip(self.layers, hidden, strict=True))
 
 
 def padding_mask(lengths: Int[Tensor, " B"], steps: int) -> Bool[Tensor, "B T"]:
