@@ -51,7 +51,7 @@ def test_help_lists_groups_and_settings(command):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("seqlab-train model=", {"model=bahdanau", "model=gru", "model=lstm"}),
+        ("seqlab-train model=l", {"model=lstm", "model=luong"}),
         ("seqlab-train data=an", {"data=anki"}),
         ("seqlab-train experiment=toy", {"experiment=toy_gru"}),
         ("seqlab-train trainer.max_ep", {"trainer.max_epochs="}),

@@ -6,7 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from seqlab.models.bahdanau import Bahdanau
+from seqlab.models.context_gru import ContextGRU
 from seqlab.models.fixed_vector import FixedVector
+from seqlab.models.luong import Luong
 from seqlab.symbols import BOS
 
 V, W, D, E, A = 13, 17, 11, 7, 5
@@ -24,12 +26,11 @@ def double(model):
     return model.double().eval()
 
 
-def cell_like(layer, inputs, kind):
-    """torch's cell with the weights of the first layer of torch's sequence module."""
+def cell_like(layers, inputs, kind, layer=0, suffix=""):
+    """torch's cell with the weights of a layer of torch's sequence module."""
     cell = (nn.LSTMCell if kind == "lstm" else nn.GRUCell)(inputs, D).double()
-    cell.load_state_dict(
-        {name: getattr(layer, f"{name}_l0") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
-    )
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    cell.load_state_dict({name: getattr(layers, f"{name}_l{layer}{suffix}") for name in names})
     return cell
 
 
@@ -54,12 +55,17 @@ def step(cell, x, state):
 
 def read(model, cell, row):
     """Runs the encoder over one source, token by token: its outputs and its last state."""
+    return run(cell, [model.source_input.table.weight[token] for token in SOURCE[row, : LENGTHS[row]]])
+
+
+def run(cell, inputs):
+    """A cell over the vectors of one row, from zero: its outputs (steps, D) and its last state."""
     zeros = torch.zeros(1, D, dtype=torch.double)
     state, outputs = (zeros, zeros), []
-    for token in SOURCE[row, : LENGTHS[row]]:
-        state = step(cell, model.source_input.table.weight[token][None], state)
-        outputs.append(state[0])
-    return torch.stack(outputs, 1)[0], state
+    for x in inputs:
+        state = step(cell, x[None], state)
+        outputs.append(state[0][0])
+    return torch.stack(outputs), state
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
@@ -74,24 +80,89 @@ def test_fixed_vector_equals_a_loop_over_cells(kind):
             torch.testing.assert_close(logits[row, t], model.output(state[0])[0], **EXACT)
 
 
-def attend(model, query, memory):
-    """Additive attention over one memory, position by position."""
-    scores = torch.stack(
-        [
-            model.attention.score.weight[0] @ torch.tanh(model.attention.query.weight @ query + model.attention.keys(m))
-            for m in memory
-        ]
+def test_layers_stand_on_each_other_and_the_source_is_read_backwards():
+    model = double(FixedVector(V, W, width=D, embedding=E, layers=2, reverse_source=True, cell="lstm"))
+    encoder, decoder = (
+        [cell_like(side.rnn, E, "lstm"), cell_like(side.rnn, D, "lstm", layer=1)]
+        for side in (model.encoder, model.decoder)
     )
-    return sum(weight * m for weight, m in zip(F.softmax(scores, dim=0), memory, strict=True))
-
-
-@pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_bahdanau_before_equals_the_papers_loop(kind):
-    model = double(Bahdanau(V, W, width=D, embedding=E, attention=A, cell=kind, order="before"))
-    cell = own_cell_like(model.cell, E + D, kind)
     logits = model(SOURCE, LENGTHS, TARGET)
     for row in range(2):
-        memory, state = read(model, cell_like(model.encoder.rnn, E, kind), row)
+        words = SOURCE[row, : LENGTHS[row]].flip(0)
+        below, first = run(encoder[0], [model.source_input.table.weight[token] for token in words])
+        _, second = run(encoder[1], below)
+        for t, token in enumerate(TARGET[row]):
+            first = step(decoder[0], model.target_input.table.weight[token][None], first)
+            second = step(decoder[1], first[0], second)
+            torch.testing.assert_close(logits[row, t], model.output(second[0])[0], **EXACT)
+
+
+@pytest.fixture
+def double_by_default():
+    """One-hot vectors take torch's default type."""
+    torch.set_default_dtype(torch.double)
+    yield
+    torch.set_default_dtype(torch.float)
+
+
+@pytest.mark.parametrize(("embedding", "tied"), [(E, False), (E, True), (None, False)])
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_context_gru_equals_cho_et_als_loop(kind, embedding, tied, double_by_default):
+    model = double(ContextGRU(V, W, width=D, embedding=embedding, cell=kind, tied=tied))
+    source, target = (
+        torch.eye(size, dtype=torch.double) if embedding is None else side.table.weight
+        for side, size in ((model.source_input, V), (model.target_input, W))
+    )
+    encoder = cell_like(model.encoder.rnn, source.size(1), kind)
+    decoder = cell_like(model.decoder.rnn, target.size(1) + D, kind)
+    logits = model(SOURCE, LENGTHS, TARGET)
+    for row in range(2):
+        _, state = run(encoder, source[SOURCE[row, : LENGTHS[row]]])
+        context = state[0][0]
+        for t, token in enumerate(TARGET[row]):
+            state = step(decoder, torch.cat([target[token], context])[None], state)
+            seen = torch.cat([state[0][0], target[token], context])
+            seen = seen if model.projection is None else model.projection(seen)
+            torch.testing.assert_close(logits[row, t], model.output(seen), **EXACT)
+
+
+def average(scores, memory):
+    """The mean of the memory, weighted by the softmax of the scores."""
+    return sum(weight * m for weight, m in zip(F.softmax(torch.stack(scores), dim=0), memory, strict=True))
+
+
+def attend(model, query, memory):
+    """Additive attention over one memory, position by position."""
+    part = model.attention
+    scores = [part.score.weight[0] @ torch.tanh(part.query.weight @ query + part.keys(m)) for m in memory]
+    return average(scores, memory)
+
+
+def read_for_attention(model, kind, row):
+    """Bahdanau's memory of one row and the decoder's first state, for every kind of encoder."""
+    forward, state = read(model, cell_like(model.encoder.rnn, E, kind), row)
+    memory = forward
+    if model.encoder.rnn.bidirectional:
+        words = SOURCE[row, : LENGTHS[row]].flip(0)
+        backward = cell_like(model.encoder.rnn, E, kind, suffix="_reverse")
+        outputs, state = run(backward, [model.source_input.table.weight[token] for token in words])
+        memory = torch.cat([forward, outputs.flip(0)], dim=1)
+    if model.bridge is not None:
+        state = tuple(torch.tanh(layer(h)) for layer, h in zip(model.bridge.layers, state, strict=True))
+    return memory, state
+
+
+ENCODERS = [{"bidirectional": two, "bridge": bridge} for two in (False, True) for bridge in (False, True)]
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_bahdanau_before_equals_the_papers_loop(kind, encoder):
+    model = double(Bahdanau(V, W, width=D, embedding=E, attention=A, cell=kind, order="before", **encoder))
+    logits = model(SOURCE, LENGTHS, TARGET)
+    for row in range(2):
+        memory, state = read_for_attention(model, kind, row)
+        cell = own_cell_like(model.cell, E + memory.size(1), kind)
         for t, token in enumerate(TARGET[row]):
             previous = model.target_input.table.weight[token]
             context = attend(model, state[0][0], memory)
@@ -101,14 +172,15 @@ def test_bahdanau_before_equals_the_papers_loop(kind):
             torch.testing.assert_close(logits[row, t], expected, **EXACT)
 
 
+@pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_bahdanau_after_equals_claim_rs_loop(kind):
-    model = double(Bahdanau(V, W, width=D, embedding=E, attention=A, cell=kind, order="after"))
+def test_bahdanau_after_equals_claim_rs_loop(kind, encoder):
+    model = double(Bahdanau(V, W, width=D, embedding=E, attention=A, cell=kind, order="after", **encoder))
     cell = own_cell_like(model.cell, E, kind)
     logits = model(SOURCE, LENGTHS, TARGET)
     for row in range(2):
-        memory, state = read(model, cell_like(model.encoder.rnn, E, kind), row)
-        context = torch.zeros(D, dtype=torch.double)  # the first context and the first input are zeros
+        memory, state = read_for_attention(model, kind, row)
+        context = torch.zeros(memory.size(1), dtype=torch.double)  # the first context and the first input are zeros
         for t, token in enumerate(TARGET[row]):
             previous = torch.zeros(E, dtype=torch.double) if t == 0 else model.target_input.table.weight[token]
             state = step(cell, model.projection(torch.cat([context, previous]))[None], state)
@@ -119,3 +191,82 @@ def test_bahdanau_after_equals_claim_rs_loop(kind):
 def test_an_unknown_order_is_refused_by_its_name():
     with pytest.raises(ValueError, match="order must be before or after, but is 'between'"):
         Bahdanau(V, W, order="between")
+
+
+SCORES = {
+    "dot": lambda part, h, m: h @ m,
+    "general": lambda part, h, m: h @ part.keys.weight @ m,
+    "concat": lambda part, h, m: (
+        part.score.weight[0]
+        @ torch.tanh(torch.cat([part.query.weight, part.keys.weight], 1) @ torch.cat([h, m]) + part.keys.bias)
+    ),
+}
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("feeding", [True, False])
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_luong_equals_the_papers_loop(kind, score, feeding, layers):
+    model = double(Luong(V, W, width=D, embedding=E, layers=layers, cell=kind, score=score, input_feeding=feeding))
+    encoder = [cell_like(model.encoder.rnn, D if layer else E, kind, layer) for layer in range(layers)]
+    if feeding:
+        widths = [E + D, D][:layers]
+        decoder = [own_cell_like(own, i, kind) for own, i in zip(model.decoder.layers, widths, strict=True)]
+    else:
+        decoder = [cell_like(model.decoder.rnn, D if layer else E, kind, layer) for layer in range(layers)]
+    combine = torch.cat([model.of_context.weight, model.of_hidden.weight], dim=1)
+    logits = model(SOURCE, LENGTHS, TARGET)
+    for row in range(2):
+        memory, states = [model.source_input.table.weight[token] for token in SOURCE[row, : LENGTHS[row]]], []
+        for cell in encoder:
+            memory, state = run(cell, memory)
+            states.append(state)
+        attentional = torch.zeros(D, dtype=torch.double)
+        for t, token in enumerate(TARGET[row]):
+            x = model.target_input.table.weight[token]
+            x = torch.cat([x, attentional]) if feeding else x
+            for layer, cell in enumerate(decoder):
+                states[layer] = step(cell, x[None], states[layer])
+                x = states[layer][0][0]
+            context = average([SCORES[score](model.attention, x, m) for m in memory], memory)
+            attentional = torch.tanh(combine @ torch.cat([context, x]))
+            torch.testing.assert_close(logits[row, t], model.output(attentional), **EXACT)
+
+
+def test_input_feeding_tells_a_step_what_the_last_one_found():
+    """With nothing of it in the input gates, the logits are those without input feeding."""
+    fed = double(Luong(V, W, width=D, embedding=E, cell="lstm", input_feeding=True))
+    unfed = Luong(V, W, width=D, embedding=E, cell="lstm", input_feeding=False).double().eval()
+    weights = {name: value for name, value in fed.state_dict().items() if not name.startswith("decoder")}
+    cell = fed.decoder.layers[0]
+    weights |= {"decoder.rnn.weight_ih_l0": cell.inputs.weight[:, :E], "decoder.rnn.bias_ih_l0": cell.inputs.bias}
+    weights |= {"decoder.rnn.weight_hh_l0": cell.recurrent.weight, "decoder.rnn.bias_hh_l0": cell.recurrent.bias}
+    unfed.load_state_dict(weights)
+    logits, without = fed(SOURCE, LENGTHS, TARGET), unfed(SOURCE, LENGTHS, TARGET)
+    torch.testing.assert_close(logits[:, 0], without[:, 0], **EXACT)  # nothing has been found yet
+    assert not torch.isclose(logits[:, 1:], without[:, 1:], rtol=0, atol=1e-3).all(dim=-1).any()
+    with torch.no_grad():
+        cell.inputs.weight[:, E:] = 0.0
+    torch.testing.assert_close(fed(SOURCE, LENGTHS, TARGET), without, **EXACT)
+
+
+def test_an_unknown_score_is_refused_by_its_name():
+    with pytest.raises(ValueError, match="score must be dot, general or concat, but is 'cosine'"):
+        Luong(V, W, score="cosine")
+
+
+@pytest.mark.parametrize("architecture", [FixedVector, Bahdanau, Luong])
+def test_tied_weights_are_one_parameter_and_need_one_width(architecture):
+    model = architecture(V, W, width=D, embedding=D, tied=True)
+    assert model.output.weight is model.target_input.table.weight
+    assert sum(p is model.output.weight for p in model.parameters()) == 1
+    with pytest.raises(ValueError, match=r"tied needs an embedding as wide as what is projected \(11\), but .* 7"):
+        architecture(V, W, width=D, embedding=E, tied=True)
+
+
+def test_context_gru_projects_on_a_tied_embedding_of_any_width():
+    model = ContextGRU(V, W, width=D, embedding=E, tied=True)
+    assert model.output.weight is model.target_input.table.weight
+    with pytest.raises(ValueError, match="tied needs a target embedding, but the inputs are one-hot"):
+        ContextGRU(V, W, width=D, embedding=None, tied=True)

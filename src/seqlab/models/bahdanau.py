@@ -1,7 +1,7 @@
 """The encoder–decoder that looks back: additive attention over the encoder's states at every step.
 
-B batch, S source length, T target length, D width, E input width, A attention width, GD gates together,
-V target vocabulary.
+B batch, S source length, T target length, D width, M memory width (2 D from both directions), E input width,
+A attention width, GD gates together, V target vocabulary.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
 from seqlab.layers.attention import AdditiveAttention
-from seqlab.layers.embedding import token_input
-from seqlab.layers.recurrent import GRUCell, Hidden, LSTMCell, Recurrent, check_cell, padding_mask
+from seqlab.layers.embedding import output_layer, token_input
+from seqlab.layers.recurrent import Bridge, Hidden, Recurrent, make_cell, padding_mask
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
 from seqlab.symbols import BOS
@@ -39,8 +39,8 @@ class BahdanauState(State):
     """The decoder's state, the last context, and the encoder's side: its outputs, their keys, where they are real."""
 
     hidden: Hidden
-    context: Float[Tensor, "B D"]
-    memory: Float[Tensor, "B S D"]
+    context: Float[Tensor, "B M"]
+    memory: Float[Tensor, "B S M"]
     keys: Float[Tensor, "B S A"]
     mask: Bool[Tensor, "B S"]
 
@@ -48,15 +48,15 @@ class BahdanauState(State):
 class Bahdanau(Seq2Seq):
     """Neural machine translation by jointly learning to align and translate (Bahdanau et al. 2015, arXiv 1409.0473).
 
-    h_1 … h_S: states of the encoder; s_0 = h_S. Two orders of a step:
+    h_1 … h_S: states of the encoder, which reads the source in both directions, h_j = [→h_j; ←h_j], or only forward.
+    s_0 = tanh(W_s ←h_1), of the state read last (forward: h_S), or that state itself. Two orders of a step:
 
     - "before", the paper's (section 3.1): c_t = attend(s_{t−1}; h);  s_t = f([y_{t−1}; c_t], s_{t−1});
       p(y_t) = softmax(W maxout(s_t, y_{t−1}, c_t)).
     - "after", which feeds the context to the next step: s_t = f(P [c_{t−1}; y_{t−1}], s_{t−1});
       c_t = attend(s_t; h);  p(y_t) = softmax(W s_t), with c_0 and the vector of BOS zero.
 
-    The paper's encoder runs in both directions; this one runs forward. Expect it to hold up on long sequences,
-    where a fixed vector forgets.
+    Expect it to hold up on long sequences, where a fixed vector forgets. The paper's cell is "gru".
 
     Args:
         width: of the states.
@@ -64,10 +64,13 @@ class Bahdanau(Seq2Seq):
         attention: width of the layer that scores; None takes `width`.
         cell: "lstm" or "gru".
         order: of a step, see above.
+        bidirectional: read the source in both directions.
+        bridge: whether there is a W_s; an LSTM's c then has one of its own.
         dropout: on embeddings and before the output layer.
+        tied: the output layer's weight is the table of the target's embedding, which must be as wide as the state.
 
     Raises:
-        ValueError: an unknown cell or order, or a size below 1.
+        ValueError: an unknown cell or order, a size below 1, or `tied` where the widths differ.
     """
 
     def __init__(
@@ -79,30 +82,33 @@ class Bahdanau(Seq2Seq):
         attention: int | None = None,
         cell: str = "lstm",
         order: str = "before",
+        bidirectional: bool = True,
+        bridge: bool = True,
         dropout: float = 0.0,
+        tied: bool = False,
     ) -> None:
         super().__init__(source_size, target_size)
         if order not in ("before", "after"):
             raise ValueError(f"order must be before or after, but is {order!r}")
         check_sizes(width=width, embedding=embedding, attention=attention)
-        check_cell(cell)
         self.order = order
         self.source_input = token_input(source_size, embedding, dropout)
         self.target_input = token_input(target_size, embedding, dropout)
-        self.encoder = Recurrent(cell, self.source_input.width, width)
-        self.attention = AdditiveAttention(width, width, attention or width)
-        inputs = self.target_input.width
-        cell_inputs = inputs + width if order == "before" else inputs
-        self.cell = LSTMCell(cell_inputs, width) if cell == "lstm" else GRUCell(cell_inputs, width)
-        self.projection = None if order == "before" else nn.Linear(inputs + width, inputs)
-        self.deep_output = Maxout(inputs + 2 * width, width) if order == "before" else None
+        self.encoder = Recurrent(cell, self.source_input.width, width, bidirectional=bidirectional)
+        self.bridge = Bridge(cell, width) if bridge else None
+        memory, inputs = self.encoder.width, self.target_input.width
+        self.attention = AdditiveAttention(width, memory, attention or width)
+        self.cell = make_cell(cell, inputs + memory if order == "before" else inputs, width)
+        self.projection = None if order == "before" else nn.Linear(inputs + memory, inputs)
+        self.deep_output = Maxout(width + inputs + memory, width) if order == "before" else None
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(width, target_size)
+        self.output = output_layer(width, target_size, self.target_input if tied else None)
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> BahdanauState:
         memory, hidden = self.encoder(self.source_input(source), lengths=source_lengths)
+        start = tuple(h[:, -1] for h in hidden)  # of the direction that ends at the first word, if there are two
         return BahdanauState(
-            hidden=tuple(h.squeeze(1) for h in hidden),
+            hidden=start if self.bridge is None else self.bridge(start),
             context=torch.zeros_like(memory[:, 0]),
             memory=memory,
             keys=self.attention.keys(memory),
@@ -129,29 +135,26 @@ class Bahdanau(Seq2Seq):
         logits = self._logits(torch.stack(outputs, 1), embedded, torch.stack(contexts, 1))
         return logits, replace(state, hidden=hidden, context=context)
 
-    def _input_gates(self, embedded: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD D"]]:
+    def _input_gates(self, embedded: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD M"]]:
         """The cell's input gates as far as tokens decide them, for all steps at once, and the context's weight.
 
         In the order "after" the projection P and the cell's input weight W follow each other with nothing between:
         W (P x + p) + b is one product with W P.
         """
+        if self.projection is None:
+            return self.cell.known_gates(embedded)
         weight, bias = self.cell.inputs.weight, self.cell.inputs.bias
         width = embedded.size(-1)
-        if self.projection is not None:  # P takes [c; y]
-            token_bias = F.linear(self.projection.bias, weight, bias)
-            context_weight, token_weight = (weight @ self.projection.weight).split(
-                [self.projection.in_features - width, width], dim=1
-            )
-        else:
-            token_bias = bias
-            token_weight, context_weight = weight.split([width, self.cell.inputs.in_features - width], dim=1)
-        return F.linear(embedded, token_weight, token_bias), context_weight
+        context_weight, token_weight = (weight @ self.projection.weight).split(  # P takes [c; y]
+            [self.projection.in_features - width, width], dim=1
+        )
+        return F.linear(embedded, token_weight, F.linear(self.projection.bias, weight, bias)), context_weight
 
     def _logits(
         self,
         outputs: Float[Tensor, "B T D"],
         embedded: Float[Tensor, "B T E"],
-        contexts: Float[Tensor, "B T D"],
+        contexts: Float[Tensor, "B T M"],
     ) -> Float[Tensor, "B T V"]:
         if self.deep_output is not None:
             outputs = self.deep_output(torch.cat([outputs, embedded, contexts], dim=-1))
