@@ -45,6 +45,10 @@ VARIANTS = {
     "gpt-post-sinusoidal": BLOCKS | {"norm": "post", "positions": "sinusoidal", "activation": "relu", "tied": False},
     "gpt-both-rotary": BLOCKS | {"norm": "both", "positions": "rotary", "activation": "swiglu"},
     "gpt-normalised": BLOCKS | {"normalised": True, "positions": "rotary", "activation": "squared_relu"},
+    "conv": {},
+    "conv-shallow": {"layers": 1, "kernel": 5, "max_positions": 10},
+    "conv-one": {"layers": 2, "kernel": 1},
+    "conv-tied": {"layers": 2, "tied": True},
 }
 SOURCE_SIZE, TARGET_SIZE = 17, 19
 
@@ -66,6 +70,14 @@ def architectures():
 def model_config(request):
     """The config of an architecture, without its sizes."""
     return config(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _double():
+    """In double precision equal means equal: how large an architecture's logits are plays no part."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture

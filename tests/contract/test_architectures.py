@@ -17,7 +17,7 @@ from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training import bundle
 from seqlab.training.build import build
 
-TOLERANCE = {"rtol": 0, "atol": 2e-6}
+TOLERANCE = {"rtol": 0, "atol": 1e-10}
 
 
 def test_the_contract_holds_for_every_architecture(architectures):
