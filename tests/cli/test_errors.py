@@ -131,6 +131,14 @@ def test_a_bad_setting_is_named(train, tmp_path, reversal, setting):
     assert_no_result(tmp_path)
 
 
+@pytest.mark.parametrize("setting", ["model.max_positions=3", "decoding.max_length=7"])
+def test_a_sequence_too_long_for_a_models_positions_is_named(train, tmp_path, reversal, setting):
+    settings = ["model.max_positions=5", setting, "optimizer.lr=0"]  # targets of up to four and BOS
+    outcome = train(*reversal, "model=conv", *settings)
+    outcome.stopped(2, "a sequence of", "model.max_positions is")
+    assert_no_result(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("setting", "named"),
     [

@@ -46,7 +46,13 @@ class GatedConvolution(nn.Module):
 
     def forward(self, inputs: Float[Tensor, "B P D"]) -> Float[Tensor, "B T D"]:
         """One output for each window of K inputs: T = P − K + 1."""
-        return F.glu(self.convolution(self.dropout(inputs).transpose(1, 2)), dim=1).transpose(1, 2)
+        channels = self.dropout(inputs).transpose(1, 2)
+        weight, bias = self.convolution.weight, self.convolution.bias
+        if inputs.size(1) == weight.size(2):  # a single window, as in generation: half the time as a product
+            gates = F.linear(channels.flatten(1), weight.flatten(1), bias)[..., None]
+        else:
+            gates = self.convolution(channels)
+        return F.glu(gates, dim=1).transpose(1, 2)
 
 
 class EncoderBlock(nn.Module):

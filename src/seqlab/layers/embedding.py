@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqlab.errors import InputError
 from seqlab.symbols import PAD
 
 
@@ -65,32 +64,6 @@ def embeddings(source_size: int, target_size: int, width: int, shared: bool) -> 
             f"shared needs one vocabulary (data.shared_vocabulary=true), but sizes are {source_size} and {target_size}"
         )
     return (both := Embedding(target_size, width)), both
-
-
-class PositionedEmbedding(Embedding):
-    """A learnt vector for each token plus one for its position in the sequence, with dropout on the sum."""
-
-    def __init__(self, size: int, width: int, max_positions: int, dropout: float = 0.0) -> None:
-        super().__init__(size, width, dropout)
-        self.positions = nn.Embedding(max_positions, width)
-
-    def forward(self, tokens: Int[Tensor, "B T"], before: Int[Tensor, " B"] | None = None) -> Float[Tensor, "B T D"]:
-        """The vectors of `tokens`, which follow `before` others in each row (none: they are the first).
-
-        Raises:
-            InputError: a row becomes longer than there are positions.
-        """
-        positions = torch.arange(tokens.size(1), device=tokens.device)
-        end = tokens.size(1)
-        if before is not None:
-            positions = before[:, None] + positions
-            end += int(before.max())
-        if end > self.positions.num_embeddings:
-            raise InputError(
-                f"max_positions of the model must be at least {end}, the tokens of a sequence, but is"
-                f" {self.positions.num_embeddings}"
-            )
-        return self.dropout(self.table(tokens) + self.positions(positions))
 
 
 def token_input(size: int, width: int | None, dropout: float = 0.0) -> OneHot | Embedding:

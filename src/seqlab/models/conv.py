@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from seqlab.checks import check_sizes
 from seqlab.layers.convolution import HALF, DecoderBlock, EncoderBlock, scaled_linear
-from seqlab.layers.embedding import PositionedEmbedding
+from seqlab.layers.embedding import Embedding
+from seqlab.layers.positions import LearnedPositions
 from seqlab.layers.recurrent import padding_mask
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
@@ -24,7 +25,7 @@ from seqlab.symbols import PAD
 class ConvState(State):
     """The last K − 1 inputs of each decoder block, the number of tokens read, and the encoder's side.
 
-    At the start the inputs are zeros and no number is there: training then needs none a row.
+    At the start the inputs are zeros and no number is there: a training batch reads each position's vector once.
     """
 
     past: tuple[Float[Tensor, "B K1 D"], ...]
@@ -42,11 +43,13 @@ class Conv(Seq2Seq):
     p(y_{i+1}) = softmax(W_o (W_h h_i + b_h) + b_o)
 
     With n blocks of kernel K a position sees n (K − 1) + 1 tokens of its own side; what lies further back reaches the
-    decoder through attention alone. All positions of a target are trained at once, so expect short training times on
-    a GPU, and alignments as good as those of recurrent attention.
+    decoder through attention alone. Expect it to find alignments within few epochs, from positions rather than from
+    what was read so far, and to know nothing of lengths that training did not show. Nothing in training waits for an
+    earlier step, which pays on a GPU; token by token it is slower than a recurrent decoder of the same width.
 
-    Two parts of the paper's recipe are left out, both of use to its plain gradient descent: weight normalisation
-    (section 4.2), and the smaller gradients of the encoder (section 3.4), which adaptive optimizers would undo.
+    Two parts of the paper's recipe serve its stochastic gradient descent and are left out. Weight normalisation made
+    training better with that optimizer, but worse with Adam, and slows generation. The encoder's gradients, which the
+    paper divides by the number of attentions (section 3.4), are those of the loss: Adam would undo the division.
 
     Args:
         width: of the convolutions.
@@ -74,11 +77,13 @@ class Conv(Seq2Seq):
         tied: bool = False,
     ) -> None:
         super().__init__(source_size, target_size)
-        check_sizes(width=width, embedding=embedding, layers=layers, kernel=kernel, max_positions=max_positions)
+        check_sizes(width=width, embedding=embedding, layers=layers, kernel=kernel)
         if kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, but is {kernel}")
-        self.source_input = PositionedEmbedding(source_size, embedding, max_positions, dropout)
-        self.target_input = PositionedEmbedding(target_size, embedding, max_positions, dropout)
+        self.source_input = Embedding(source_size, embedding)
+        self.target_input = Embedding(target_size, embedding)
+        self.source_positions = LearnedPositions(max_positions, embedding)
+        self.target_positions = LearnedPositions(max_positions, embedding)
         self.encoder_input = scaled_linear(embedding, width, dropout)
         self.encoder = nn.ModuleList(EncoderBlock(width, kernel, dropout) for _ in range(layers))
         self.encoder_output = scaled_linear(width, embedding)
@@ -87,9 +92,9 @@ class Conv(Seq2Seq):
         self.decoder_output = scaled_linear(width, embedding)
         self.dropout = nn.Dropout(dropout)
         self.output = scaled_linear(embedding, target_size, dropout)
-        for tokens in (self.source_input, self.target_input):  # section 3.5
-            nn.init.normal_(tokens.positions.weight, std=0.1)
-            nn.init.normal_(tokens.table.weight, std=0.1)
+        for part in (self.source_input, self.target_input, self.source_positions, self.target_positions):
+            nn.init.normal_(part.table.weight, std=0.1)  # section 3.5
+        for tokens in (self.source_input, self.target_input):
             nn.init.zeros_(tokens.table.weight[PAD])
         if tied:
             self.output.weight = self.target_input.table.weight
@@ -98,7 +103,8 @@ class Conv(Seq2Seq):
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> ConvState:
         """Raises InputError for a source longer than `max_positions`."""
         mask = padding_mask(source_lengths, source.size(1))
-        embedded = self.source_input(source)
+        positions = torch.arange(source.size(1), device=source.device)
+        embedded = self.dropout(self.source_input(source) + self.source_positions(positions))
         hidden = self.encoder_input(embedded)
         for block in self.encoder:
             hidden = block(hidden, mask)
@@ -115,13 +121,15 @@ class Conv(Seq2Seq):
         self, tokens: Int[Tensor, "B T"], state: ConvState
     ) -> tuple[Float[Tensor, "B T V"], ConvState]:
         """Raises InputError for a target that grows longer than `max_positions`."""
-        embedded = self.target_input(tokens, state.position)
+        positions = torch.arange(tokens.size(1), device=tokens.device)
+        if state.position is not None:
+            positions = state.position[:, None] + positions
+        embedded = self.dropout(self.target_input(tokens) + self.target_positions(positions))
         hidden = self.decoder_input(embedded)
         past = []
         for block, before in zip(self.decoder, state.past, strict=True):
             hidden, last = block(hidden, before, embedded, state.keys, state.values, state.mask)
             past.append(last)
-        steps = torch.full_like(tokens[:, 0], tokens.size(1))
-        position = steps if state.position is None else state.position + steps
         logits = self.output(self.dropout(self.decoder_output(hidden)))
+        position = (positions[..., -1] + 1).expand(len(tokens))
         return logits, replace(state, past=tuple(past), position=position)
