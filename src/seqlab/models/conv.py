@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seqlab.checks import check_sizes
 from seqlab.layers.convolution import HALF, DecoderBlock, EncoderBlock, scaled_linear
-from seqlab.layers.embedding import Embedding
+from seqlab.layers.embedding import Embedding, output_layer
 from seqlab.layers.positions import LearnedPositions
 from seqlab.layers.recurrent import padding_mask
 from seqlab.layers.state import State
@@ -91,13 +91,15 @@ class Conv(Seq2Seq):
         self.decoder = nn.ModuleList(DecoderBlock(width, embedding, kernel, dropout) for _ in range(layers))
         self.decoder_output = scaled_linear(width, embedding)
         self.dropout = nn.Dropout(dropout)
-        self.output = scaled_linear(embedding, target_size, dropout)
+        self.output = (
+            output_layer(embedding, target_size, self.target_input)
+            if tied
+            else scaled_linear(embedding, target_size, dropout)
+        )
         for part in (self.source_input, self.target_input, self.source_positions, self.target_positions):
             nn.init.normal_(part.table.weight, std=0.1)  # section 3.5
         for tokens in (self.source_input, self.target_input):
             nn.init.zeros_(tokens.table.weight[PAD])
-        if tied:
-            self.output.weight = self.target_input.table.weight
         self._past = (kernel - 1, width)
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> ConvState:
