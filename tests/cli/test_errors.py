@@ -117,7 +117,19 @@ BAD_SETTINGS = {
     "weights=nope": ["weights", "best", "last", "nope"],
     "free_running.samples=abc": ["free_running.samples", "int", "'abc'"],
     "decoding.max_length=abc": ["decoding.max_length", "int", "'abc'"],
-    "decoding.max_length=0": ["max_length", "at least 1", "0"],
+    "decoding.max_length=0": ["decoding", "max_length", "at least 1", "0"],
+    "decoding.min_length=99": ["decoding", "min_length", "max_length", "99"],
+    "decoding._target_=os.system": ["decoding._target_", "Search", "os.system"],
+    "decoding=beam decoding.size=0": ["decoding", "size", "at least 1", "0"],
+    "decoding=beam decoding.n_best=6": ["decoding", "n_best", "size (5)", "6"],
+    "decoding=beam decoding.length_penalty=-1": ["decoding", "length_penalty", "-1"],
+    "decoding=beam decoding.block_repeats=-1": ["decoding", "block_repeats", "-1"],
+    "decoding=sample decoding.temperature=0": ["decoding", "temperature", "greater than 0", "0"],
+    "decoding=sample decoding.top_p=1.5": ["decoding", "top_p", "1.5"],
+    "decoding=sample decoding.top_p=0": ["decoding", "top_p", "0"],
+    "decoding=sample decoding.top_k=0": ["decoding", "top_k", "at least 1", "0"],
+    "decoding=sample decoding.top_k=many": ["decoding.top_k", "int", "'many'"],
+    "decoding=sample decoding.seed=-1": ["decoding", "seed", "-1"],
     "model._target_=seqlab.nowhere": ["model._target_", "seqlab.nowhere"],
     "optimizer=null": [],
     "model.width": ["model.width"],  # no value
@@ -127,7 +139,7 @@ BAD_SETTINGS = {
 @pytest.mark.parametrize("setting", BAD_SETTINGS)
 def test_a_bad_setting_is_named(train, tmp_path, reversal, setting):
     group = "" if "=" in setting and "." not in setting.partition("=")[0] else "model=gru"
-    train(*reversal, *filter(None, [group]), setting).stopped(2, *BAD_SETTINGS[setting])
+    train(*reversal, *filter(None, [group]), *setting.split()).stopped(2, *BAD_SETTINGS[setting])
     assert_no_result(tmp_path)
 
 
@@ -221,10 +233,10 @@ def test_a_missing_file_of_a_bundle_is_named(predict_with, copy, name):
     predict_with().stopped(2, name)
 
 
-@pytest.mark.parametrize("number", [2, 99, "1", None])
+@pytest.mark.parametrize("number", [1, 99, "2", None])
 def test_another_format_is_refused(predict_with, copy, number):
     edit(copy / "bundle/bundle.json", lambda content: content.update(format=number))
-    predict_with().stopped(2, "bundle", str(number), "format 1")
+    predict_with().stopped(2, "bundle", str(number), "format 2")
 
 
 def test_an_unknown_setting_of_a_bundle_is_named(predict_with, copy):

@@ -1,6 +1,6 @@
 """What every architecture must do, whatever is inside it."""
 
-import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ from support import ROOT
 from torch.nn import functional as F
 
 from seqlab.data.batch import Batch
-from seqlab.decoding import greedy
+from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.metrics.teacher_forced import token_loss
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.symbols import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training import bundle
 from seqlab.training.build import build
@@ -123,15 +123,64 @@ def test_batch_1_and_length_1_work(model, source, target):
     assert logits.isfinite().all()
 
 
-def test_greedy_scores_equal_teacher_forced_log_probabilities(model, batch):
-    found = model.generate(batch.source, batch.source_lengths, functools.partial(greedy, max_length=6))
-    for row, (tokens, length) in enumerate(zip(found.tokens.tolist(), found.lengths.tolist(), strict=True)):
-        said = tokens[:length]
-        framed = torch.tensor([[BOS, *said, EOS][: 6 + 1]])
-        source = batch.source[row : row + 1, : batch.source_lengths[row]]
-        logits = model(source, batch.source_lengths[row : row + 1], framed[:, :-1])
-        own = logits.log_softmax(-1).gather(-1, framed[:, 1:, None]).sum()
+def rescored(model, batch, row, outputs, max_length):
+    """Log-probabilities of outputs of one row by teacher forcing, with EOS where there is room for it."""
+    framed = [[BOS, *tokens, EOS][: max_length + 1] for tokens in outputs]
+    target = torch.tensor([ids + [PAD] * (max_length + 1 - len(ids)) for ids in framed])
+    source = batch.source[row : row + 1, : batch.source_lengths[row]].expand(len(outputs), -1)
+    lengths = batch.source_lengths[row : row + 1].expand(len(outputs))
+    own = model(source, lengths, target[:, :-1]).log_softmax(-1).gather(-1, target[:, 1:, None]).squeeze(-1)
+    return own.masked_fill(target[:, 1:] == PAD, 0.0).sum(1)
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        Greedy(max_length=6),
+        Beam(max_length=6, size=4, n_best=4, min_length=1, block_repeats=2),
+        Beam(max_length=6, size=3, n_best=2, length_penalty=0.0),
+        Sample(max_length=6, n_best=3, top_k=9, top_p=0.9, temperature=1.5),
+    ],
+    ids=["greedy", "beam", "beam without penalty", "sample"],
+)
+@torch.no_grad()
+def test_scores_of_a_search_equal_those_of_teacher_forcing(model, batch, search):
+    found = model.generate(batch.source, batch.source_lengths, search)
+    for row in range(len(batch.rows)):
+        pairs = zip(found.tokens[row].tolist(), found.lengths[row].tolist(), strict=True)
+        own = rescored(model, batch, row, [tokens[:length] for tokens, length in pairs], 6)
         torch.testing.assert_close(found.scores[row], own, rtol=0, atol=1e-4)
+
+
+def test_a_beam_of_one_and_a_choice_of_one_are_greedy(model, batch):
+    greedy, *others = (
+        model.generate(batch.source, batch.source_lengths, search)
+        for search in (Greedy(max_length=6), Beam(max_length=6, size=1), Sample(max_length=6, top_k=1))
+    )
+    for found in others:
+        assert all(torch.equal(*values) for values in zip(found, greedy, strict=True))
+
+
+@torch.no_grad()
+def test_a_beam_of_full_width_finds_the_best_of_all_outputs(model_config, batch):
+    torch.manual_seed(6)
+    model = build(model_config, "model", source_size=int(batch.source.max()) + 1, target_size=7).eval()
+    for parameter in model.parameters():
+        parameter.uniform_(-0.7, 0.7)
+    symbols = range(UNK, 7)
+    every = [tokens for length in range(4) for tokens in itertools.product(symbols, repeat=length)]
+    search = Beam(max_length=3, size=len(every), n_best=len(every))
+    found = model.generate(batch.source, batch.source_lengths, search)
+    said = torch.tensor([min(len(tokens) + 1, 3) for tokens in every])  # EOS counts
+    penalty = ((5 + said) / 6) ** search.length_penalty
+    for row in range(len(batch.rows)):
+        scores = rescored(model, batch, row, every, 3)
+        pairs = zip(found.tokens[row].tolist(), found.lengths[row].tolist(), strict=True)
+        order = [every.index(tuple(tokens[:length])) for tokens, length in pairs]
+        assert sorted(order) == list(range(len(every)))
+        torch.testing.assert_close(found.scores[row], scores[order], rtol=0, atol=1e-5)
+        ranks = scores / penalty
+        torch.testing.assert_close(ranks[order], ranks.sort(descending=True).values, rtol=0, atol=1e-5)
 
 
 def test_attention_maps_are_distributions_that_leave_padding_out(model, batch):
@@ -158,7 +207,7 @@ def test_the_same_seed_builds_the_same_model(model_config):
 def test_a_bundle_gives_the_same_model_back(model, model_config, batch, tmp_path):
     sizes = {"source_size": model.source_size, "target_size": model.target_size}
     alphabets = [CharacterTokenizer([chr(97 + i) for i in range(size - 4)]) for size in sizes.values()]
-    search = {"_target_": "seqlab.decoding.greedy", "max_length": 7}
+    search = {"_target_": "seqlab.decoding.Greedy", "max_length": 7}
     bundle.save(tmp_path / "bundle", model, {**model_config, **sizes}, tuple(alphabets), search)
     loaded = bundle.load(tmp_path / "bundle").model
     assert torch.equal(logits_of(loaded, batch), logits_of(model, batch))

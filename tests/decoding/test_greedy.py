@@ -1,12 +1,11 @@
 """Greedy search over a table of scripted probabilities: no model."""
 
-import functools
 from typing import ClassVar
 
 import pytest
 import torch
 
-from seqlab.decoding import greedy
+from seqlab.decoding import Greedy
 from seqlab.symbols import BOS, EOS, PAD
 
 V = 7
@@ -33,31 +32,44 @@ def step(tokens, state):
     return logits, Script(state.rows, state.position + 1)
 
 
-def search(rows, max_length):
+def search(rows, **settings):
     Script.asked = []
-    return greedy(step, Script(rows), torch.full((len(rows),), BOS), max_length=max_length)
+    return Greedy(**settings)(step, Script(rows), torch.full((len(rows),), BOS))
 
 
 def test_rows_end_at_eos_and_leave_the_batch():
     found = search([[4, EOS], [5, 6, 4, EOS], [EOS]], max_length=9)
-    assert found.tokens.tolist() == [[4, PAD, PAD], [5, 6, 4], [PAD, PAD, PAD]]
-    assert found.lengths.tolist() == [1, 3, 0]
+    assert found.tokens.tolist() == [[[4, PAD, PAD]], [[5, 6, 4]], [[PAD, PAD, PAD]]]
+    assert found.lengths.tolist() == [[1], [3], [0]]
     assert Script.asked == [3, 2, 1, 1]
 
 
 def test_the_limit_ends_a_row_that_does_not():
     found = search([[4] * 9, [5, EOS]], max_length=3)
-    assert found.tokens.tolist() == [[4, 4, 4], [5, PAD, PAD]]
-    assert found.lengths.tolist() == [3, 1]
+    assert found.tokens.tolist() == [[[4, 4, 4]], [[5, PAD, PAD]]]
+    assert found.lengths.tolist() == [[3], [1]]
+
+
+def test_eos_waits_until_the_least_length():
+    found = search([[4, EOS, EOS, 5, EOS], [EOS] * 5], max_length=5, min_length=2)
+    assert found.tokens.tolist() == [[[4, 3]], [[3, 3]]]  # of equally probable tokens the one with the lowest id
 
 
 def test_scores_are_log_probabilities_with_eos():
     logits = torch.tensor([9.0, 9.0, 0, 0, 0, 0, 0])
     one = torch.log_softmax(logits.index_fill(0, torch.tensor([4]), 2.0), 0)[4]
     found = search([[4, EOS], [4, 4, 4]], max_length=3)
-    torch.testing.assert_close(found.scores, torch.stack([2 * one, 3 * one]))
+    torch.testing.assert_close(found.scores, torch.stack([2 * one, 3 * one])[:, None])
 
 
-def test_a_limit_below_one_is_refused():
-    with pytest.raises(ValueError, match="max_length must be at least 1, but is 0"):
-        functools.partial(greedy, max_length=0)(step, Script([[4]]), torch.tensor([BOS]))
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_length": 0}, "max_length must be at least 1, but is 0"),
+        ({"max_length": 3, "min_length": -1}, r"min_length must be 0 to max_length \(3\), but is -1"),
+        ({"max_length": 3, "min_length": 4}, r"min_length must be 0 to max_length \(3\), but is 4"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Greedy(**settings)

@@ -31,9 +31,9 @@ def test_the_committed_bundle_loads_and_reverses():
 def test_scores_come_in_the_order_of_the_texts():
     model = load(TINY)
     texts = ["1 2 3", "4", "1 2 3", "5 6", "7 8 9"]
-    one_by_one = [model.predict_with_scores([text])[0] for text in texts]
+    one_by_one = [model.predict_n_best([text])[0][0] for text in texts]
     for batch_size in (1, 2, 5):
-        together = model.predict_with_scores(texts, batch_size)
+        together = [outputs[0] for outputs in model.predict_n_best(texts, batch_size)]
         assert [output for output, _ in together] == [output for output, _ in one_by_one]
         assert [score for _, score in together] == pytest.approx([score for _, score in one_by_one], abs=1e-5)
     assert model.predict([]) == []
@@ -47,13 +47,16 @@ def test_a_text_that_cannot_be_expressed_is_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda b: b.update(format=2), "bundle format 2; this seqlab reads format 1"),
+        (lambda b: b.update(format=1), "bundle format 1; this seqlab reads format 2"),
         (lambda b: b["model"].update(_target_="os.system"), r"os\.system is not an architecture"),
         (lambda b: b["model"].update(_target_="no.such.Model"), r"no\.such\.Model, which cannot be imported"),
         (lambda b: b["model"].update(surprise=1), r"model\.surprise: unknown key"),
         (lambda b: b["model"].update(width=17), "these weights are not of this model"),
         (lambda b: b["model"].update(target_size=15), "target vocabulary is 15, but its tokenizer's is 14"),
         (lambda b: b["search"].update(_target_="os.system"), r"os\.system is not a search"),
+        (lambda b: b["search"].update(_target_="seqlab.decoding.Step"), r"Step is not a search"),
+        (lambda b: b["search"].update(_target_="seqlab.decoding.Search"), "search: .* abstract"),
+        (lambda b: b["search"].update(max_length=0), "search: max_length must be at least 1, but is 0"),
         (lambda b: b.pop("search"), "no 'search'"),
     ],
 )

@@ -1,13 +1,11 @@
 """Free-running metrics of a model that answers by a table: what is counted, and for whom."""
 
-import functools
-
 import pytest
 import torch
 from lightning.pytorch import Trainer
 
 from seqlab.data.text_pairs import TextPairs
-from seqlab.decoding import Hypotheses, greedy
+from seqlab.decoding import Greedy, Hypotheses
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.symbols import PAD
 from seqlab.text.pairs import Pair
@@ -31,7 +29,9 @@ class Table(FixedVector):
         said = [data.target_tokenizer.encode(ANSWERS[data.source_tokenizer.decode(row)]) for row in source.tolist()]
         width = max(map(len, said))
         tokens = torch.tensor([ids + [PAD] * (width - len(ids)) for ids in said])
-        return Hypotheses(tokens, torch.tensor([len(ids) for ids in said]), -torch.ones(len(said)))
+        worse = torch.full_like(tokens, PAD)  # only the best output counts
+        lengths = torch.tensor([[len(ids), 0] for ids in said])
+        return Hypotheses(torch.stack([tokens, worse], 1), lengths, torch.tensor([[-1.0, -2.0]] * len(said)))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def measured(tmp_path):
     """The callback after one validation, and what was logged."""
     data = Few(CharacterTokenizer.fit, cache=tmp_path, eval_batch_size=3)
     data.setup("validate")
-    callback = FreeRunning(functools.partial(greedy, max_length=3))
+    callback = FreeRunning(Greedy(max_length=3))
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
     trainer = Trainer(callbacks=[callback], enable_model_summary=False, **quiet)
     (logged,) = trainer.validate(Table(data.source_size, data.target_size, width=5), datamodule=data, verbose=False)

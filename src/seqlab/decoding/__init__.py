@@ -1,6 +1,9 @@
 """Search over `step(tokens, state)`: no model is known here."""
 
-from seqlab.decoding.greedy import greedy
-from seqlab.decoding.hypotheses import Hypotheses, Search, Step
+from seqlab.decoding.beam import Beam
+from seqlab.decoding.greedy import Greedy
+from seqlab.decoding.hypotheses import Hypotheses, Step
+from seqlab.decoding.sampling import Sample
+from seqlab.decoding.search import Search
 
-__all__ = ["Hypotheses", "Search", "Step", "greedy"]
+__all__ = ["Beam", "Greedy", "Hypotheses", "Sample", "Search", "Step"]

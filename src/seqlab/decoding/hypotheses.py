@@ -1,6 +1,6 @@
 """What every search takes and gives.
 
-B rows, V vocabulary, L longest output.
+B rows, N outputs a row, V vocabulary, L longest output.
 """
 
 from __future__ import annotations
@@ -30,20 +30,12 @@ class Step(Protocol):
 
 
 class Hypotheses(NamedTuple):
-    """The best output of each row: tokens without BOS and EOS, PAD on the right.
+    """The best outputs of each row, best first: tokens without BOS and EOS, PAD on the right.
 
-    `scores` are natural logarithms of the probability of the whole output, its EOS included (if it said one).
+    `scores` are natural logarithms of the model's probability of the whole output, its EOS included (if it said one),
+    whatever the search ranks by. Where a row has fewer than N outputs, the last ones are empty and score −∞.
     """
 
-    tokens: Int[Tensor, "B L"]
-    lengths: Int[Tensor, " B"]
-    scores: Float[Tensor, " B"]
-
-
-@runtime_checkable
-class Search(Protocol):
-    """A way to find good outputs, ready to be called on a batch."""
-
-    def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
-        """Searches from the tokens `start` (BOS in every row) and the encoder's state."""
-        ...
+    tokens: Int[Tensor, "B N L"]
+    lengths: Int[Tensor, "B N"]
+    scores: Float[Tensor, "B N"]

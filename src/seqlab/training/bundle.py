@@ -7,15 +7,14 @@ there.
 
 from __future__ import annotations
 
-import functools
 import importlib
-import inspect
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError
@@ -30,17 +29,22 @@ from seqlab.text.lines import read_bytes
 from seqlab.text.tokenizers import Tokenizer, from_json, to_json
 from seqlab.training.build import check_arguments
 
-FORMAT = 1
+FORMAT = 2
+
+
+class Output(NamedTuple):
+    """What a model makes of a text. `score` is the natural logarithm of its probability."""
+
+    text: str
+    score: float
 
 
 class Predictor:
-    """A trained model with its tokenizers: text in, text out."""
+    """A trained model with its tokenizers: text in, text out, by `search`, which may be set to another."""
 
-    def __init__(
-        self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search, max_length: int | None
-    ) -> None:
+    def __init__(self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search) -> None:
         self.model, self.source_tokenizer, self.target_tokenizer = model.eval(), source, target
-        self.search, self.max_length = search, max_length
+        self.search = search
 
     def predict(self, texts: Iterable[str], batch_size: int = 256) -> list[str]:
         """The best output for each text.
@@ -48,22 +52,26 @@ class Predictor:
         Raises:
             ValueError: a text that the tokenizer cannot express.
         """
-        return [output for output, _ in self.predict_with_scores(list(texts), batch_size)]
+        return [outputs[0].text for outputs in self.predict_n_best(texts, batch_size)]
 
-    def predict_with_scores(self, texts: Sequence[str], batch_size: int = 256) -> list[tuple[str, float]]:
-        """For each text the best output and the natural logarithm of its probability, in the order of the texts."""
+    def predict_n_best(self, texts: Iterable[str], batch_size: int = 256) -> list[list[Output]]:
+        """For each text all that the search gives, best first: one output at least."""
         return self.generate([self.source_tokenizer.encode(text) for text in texts], batch_size)
 
-    def generate(self, sources: Sequence[Sequence[int]], batch_size: int = 256) -> list[tuple[str, float]]:
+    def generate(self, sources: Sequence[Sequence[int]], batch_size: int = 256) -> list[list[Output]]:
         """The same for sources that are encoded already; those of similar length share a batch."""
         packed = Ragged.of(sources)
         order = np.argsort(packed.lengths, kind="stable")
-        results: list[tuple[str, float]] = [("", 0.0)] * len(sources)
+        results: list[list[Output]] = [[]] * len(sources)
         for rows in np.split(order, range(batch_size, len(order), batch_size)) if len(order) else []:
             tokens, lengths = (tensor.to(self.model.device) for tensor in packed.padded(rows))
             found = self.model.generate(tokens, lengths, self.search)
-            for row, ids, score in zip(rows.tolist(), found.tokens.tolist(), found.scores.tolist(), strict=True):
-                results[row] = (self.target_tokenizer.decode(ids), score)
+            for row, n_best, scores in zip(rows.tolist(), found.tokens.tolist(), found.scores.tolist(), strict=True):
+                results[row] = [
+                    Output(self.target_tokenizer.decode(ids), score)
+                    for rank, (ids, score) in enumerate(zip(n_best, scores, strict=True))
+                    if rank == 0 or score > -math.inf  # there may be fewer than were asked for
+                ]
         return results
 
 
@@ -130,8 +138,7 @@ def load(path: str | Path) -> Predictor:
                 " the files are of different runs"
             )
     _load_weights(model, folder / "weights.safetensors")
-    search = content["search"]
-    return Predictor(model, source, target, _search(search, folder), search.get("max_length"))
+    return Predictor(model, source, target, _search(content["search"], folder))
 
 
 def bundle_folder(path: Path) -> Path:
@@ -167,11 +174,16 @@ def _model(config: dict[str, Any], folder: Path) -> Seq2Seq:
 
 def _search(config: dict[str, Any], folder: Path) -> Search:
     """The search that a bundle names: one of `seqlab.decoding`, nothing else."""
-    module, _, name = str(config.get("_target_")).rpartition(".")
-    if module != decoding.__name__ or not inspect.isfunction(search := getattr(decoding, name, None)):
-        raise InputError(f"{folder}: {config.get('_target_')} is not a search of {decoding.__name__}")
-    settings = {key: value for key, value in config.items() if key != "_target_"}
-    return functools.partial(search, **check_arguments(search, settings, f"{folder}: search"))
+    settings = dict(config)
+    module, _, name = str(target := settings.pop("_target_", None)).rpartition(".")
+    cls = getattr(decoding, name, None) if module == decoding.__name__ else None
+    if not (isinstance(cls, type) and issubclass(cls, Search)):
+        raise InputError(f"{folder}: {target} is not a search of {decoding.__name__}")
+    arguments = check_arguments(cls, settings, f"{folder}: search")
+    try:
+        return cls(**arguments)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{folder / 'bundle.json'}: search: {error}") from None
 
 
 def _load_weights(model: Seq2Seq, path: Path) -> None:

@@ -108,9 +108,10 @@ class FreeRunning(Callback):
             return
         batch = Batch(*(field[chosen] for field in batch))
         found = pl_module.generate(batch.source, batch.source_lengths, self.search)
-        self._ids[split].update(found.tokens, batch.target)
+        tokens, scores = found.tokens[:, 0], found.scores[:, 0]  # the best output counts
+        self._ids[split].update(tokens, batch.target)
         data = data_of(trainer)
-        outputs = [data.target_tokenizer.decode(ids) for ids in found.tokens.tolist()]
+        outputs = [data.target_tokenizer.decode(ids) for ids in tokens.tolist()]
         references = [data.references(split, row) for row in batch.rows.tolist()]
         matches = [
             matches_one(data.target_tokenizer, output, own) for output, own in zip(outputs, references, strict=True)
@@ -118,7 +119,7 @@ class FreeRunning(Callback):
         if split in self._texts:
             self._texts[split].update(outputs, references, matches)
         for row, output, own, score, match in zip(
-            batch.rows.tolist(), outputs, references, found.scores.tolist(), matches, strict=True
+            batch.rows.tolist(), outputs, references, scores.tolist(), matches, strict=True
         ):
             self.predictions[split].append(Prediction(row, data.source_text(split, row), output, own[0], score, match))
 

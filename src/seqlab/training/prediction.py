@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import unicodedata
 from collections.abc import Iterator
@@ -33,7 +34,8 @@ class Line:
 
 def predict(config: DictConfig) -> None:
     """Writes a line for each line of `config.input`, in its order: input, prediction, score and, of inputs with a
-    target, whether the prediction matches it. Everything is read and checked before anything is written.
+    target, whether the prediction matches it. Where the search gives several outputs, TSV has a line and a rank for
+    each of them, JSONL a list. Everything is read and checked before anything is written.
 
     Raises:
         InputError: no model there, or an input that cannot be read or expressed; names the file and the line.
@@ -44,18 +46,18 @@ def predict(config: DictConfig) -> None:
         raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
     predictor = bundle.load(config.run)
     if config.decoding is not None:
-        predictor.search = build_search(config, predictor.max_length)
+        predictor.search = build_search(config, predictor.search.max_length)
     lines = list(read_lines(str(config.input)))
     sources = [_encoded(line, predictor) for line in lines]
     outputs = predictor.generate(sources, config.batch_size)
-    rows = [_row(line, *output, predictor, config.format) for line, output in zip(lines, outputs, strict=True)]
-    text = "".join(f"{row}\n" for row in rows)
+    form = _json if config.format == "jsonl" else _table
+    text = "".join(f"{form(line, own, predictor)}\n" for line, own in zip(lines, outputs, strict=True))
     if config.output == "-":
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
         write_atomically(Path(config.output), text)
-        print(f"{len(rows)} predictions written to {config.output}", file=sys.stderr)
+        print(f"{len(lines)} predictions written to {config.output}", file=sys.stderr)
 
 
 def read_lines(location: str) -> Iterator[Line]:
@@ -102,10 +104,27 @@ def _encoded(line: Line, predictor: bundle.Predictor) -> list[int]:
     return ids
 
 
-def _row(line: Line, output: str, score: float, predictor: bundle.Predictor, form: str) -> str:
-    match = None if line.target is None else matches_one(predictor.target_tokenizer, output, [line.target])
-    if form == "jsonl":
-        fields = {"input": line.source, "prediction": output, "score": score}
-        return json.dumps(fields if match is None else {**fields, "match": match}, ensure_ascii=False)
-    columns = [escaped(line.source), escaped(output), f"{score:.4f}"]
-    return "\t".join(columns if match is None else [*columns, str(match).lower()])
+def _json(line: Line, outputs: list[bundle.Output], predictor: bundle.Predictor) -> str:
+    fields = []
+    for output in outputs:
+        score = output.score if math.isfinite(output.score) else None  # JSON has no −∞
+        match = _match(line, output, predictor)
+        own = {"prediction": output.text, "score": score}
+        fields.append(own if match is None else {**own, "match": match})
+    n_best = {"n_best": fields} if len(fields) > 1 else {}
+    return json.dumps({"input": line.source, **fields[0], **n_best}, ensure_ascii=False)
+
+
+def _table(line: Line, outputs: list[bundle.Output], predictor: bundle.Predictor) -> str:
+    rows = []
+    for rank, output in enumerate(outputs, 1):
+        columns = [escaped(line.source), escaped(output.text), f"{output.score:.4f}"]
+        if len(outputs) > 1:
+            columns.append(str(rank))
+        match = _match(line, output, predictor)
+        rows.append("\t".join(columns if match is None else [*columns, str(match).lower()]))
+    return "\n".join(rows)
+
+
+def _match(line: Line, output: bundle.Output, predictor: bundle.Predictor) -> bool | None:
+    return None if line.target is None else matches_one(predictor.target_tokenizer, output.text, [line.target])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 import warnings
@@ -146,12 +145,9 @@ def build_search(config: DictConfig, longest: int | None) -> Search:
     """The search of `config.decoding`; where it names no `max_length`, it stops at `longest`.
 
     Raises:
-        InputError: settings that the search does not take, or a limit below 1.
+        InputError: settings that the search does not take.
     """
-    search: Search = build(config.decoding, "decoding", **search_limit(config, longest))
-    limit = cast(functools.partial[Any], search).keywords.get("max_length")
-    if limit is not None and limit < 1:
-        raise InputError(f"decoding.max_length must be at least 1, but is {limit}")
+    search: Search = build(config.decoding, "decoding", Search, **search_limit(config, longest))
     return search
 
 
@@ -193,7 +189,6 @@ def keep(
         "target_size": data.target_size,
     }
     search_config = plain(config.decoding, resolve=True) | search_limit(config, data.longest_target)
-    search_config.pop("_partial_")
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
     bundle.save(folder / "bundle", model, model_config, tokenizers, search_config)
 

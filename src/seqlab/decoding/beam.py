@@ -1,0 +1,168 @@
+"""Beam search: several hypotheses of each row at once.
+
+B rows, A rows still under way, H hypotheses under way of all of them, N outputs a row, K continuations kept of a row,
+V vocabulary, T tokens so far, L longest output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.checks import check_sizes
+from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
+from seqlab.decoding.search import Search, top
+from seqlab.symbols import EOS, PAD
+
+
+class Live(NamedTuple):
+    """Hypotheses under way: those of a row stand together, best first."""
+
+    rows: Int[Tensor, " H"]
+    tokens: Int[Tensor, "H T"]
+    scores: Float[Tensor, " H"]
+
+
+class Continuations(NamedTuple):
+    """The best continuations of each row under way, best first, by the hypothesis they come from and a next token.
+
+    Where there are fewer than K, the last ones score −∞ (and their other values mean nothing).
+    """
+
+    rows: Int[Tensor, " A"]
+    origins: Int[Tensor, "A K"]
+    tokens: Int[Tensor, "A K"]
+    scores: Float[Tensor, "A K"]
+
+
+class Finished:
+    """The best outputs of each row so far, by their rank: the penalised score (−∞ where there is none yet)."""
+
+    def __init__(self, start: Int[Tensor, " B"], n_best: int, max_length: int) -> None:
+        self.tokens = start.new_full((len(start), n_best, max_length), PAD)
+        self.lengths = start.new_zeros(len(start), n_best)
+        self.scores = torch.full((len(start), n_best), -torch.inf, device=start.device)
+        self.ranks = self.scores.clone()
+
+    def add(
+        self,
+        rows: Int[Tensor, " A"],
+        tokens: Int[Tensor, "A K T"],
+        scores: Float[Tensor, "A K"],
+        ranks: Float[Tensor, "A K"],
+    ) -> None:
+        """Takes in outputs of these rows, the last token of each perhaps EOS; a rank of −∞ says that one is none."""
+        said = tokens.new_full((*tokens.shape[:2], self.tokens.size(2)), PAD)
+        said[..., : tokens.size(2)] = tokens.masked_fill(tokens == EOS, PAD)
+        candidates = torch.cat([self.ranks[rows], ranks], dim=1)
+        ordered, order = top(candidates, self.ranks.size(1))  # of equal ones those found earlier
+        self.ranks[rows] = ordered
+        self.scores[rows] = torch.cat([self.scores[rows], scores], dim=1).gather(1, order)
+        self.lengths[rows] = torch.cat([self.lengths[rows], (said != PAD).sum(-1)], dim=1).gather(1, order)
+        self.tokens[rows] = torch.cat([self.tokens[rows], said], dim=1).take_along_dim(order[..., None], dim=1)
+
+
+def block_repeats(log_probabilities: Float[Tensor, "H V"], tokens: Int[Tensor, "H T"], size: int) -> None:
+    """Sets to −∞, in place, what would complete an n-gram of `size` that stands in `tokens` already."""
+    if tokens.size(1) < size:
+        return
+    grams = tokens.unfold(1, size, 1)
+    begun = tokens[:, tokens.size(1) - size + 1 :]
+    hypotheses, places = (grams[..., :-1] == begun[:, None]).all(dim=-1).nonzero(as_tuple=True)
+    log_probabilities[hypotheses, grams[hypotheses, places, -1]] = -torch.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beam(Search):
+    """Beam search: of all continuations of a row's hypotheses the `size` most probable are kept at every step.
+
+    Those that end with EOS, or reach `max_length`, are finished; the others go on. Finished ones are ranked by
+
+        log p(Y | x) / lp(Y),  lp(Y) = ((5 + |Y|) / 6)^α
+
+    where |Y| counts EOS and α is `length_penalty` (Wu et al. 2016, arXiv 1609.08144, section 7, without its coverage
+    penalty): with α = 0 by probability, which favours short outputs; the larger α, the longer the outputs. The
+    `n_best` first are given, with log p(Y | x) as their scores; so with a penalty scores need not fall from the first
+    to the last.
+
+    A hypothesis leaves the batch when it can no longer come in among the n best: its score can only fall and its
+    length grows to `max_length` at most, so its rank stays at or below score / lp(max_length). Since this bound falls
+    with the score, what it would still push out of the beam cannot come in either: leaving changes no result. A row
+    leaves with its last hypothesis, not when some number of them has finished.
+
+    Of equally good continuations those of the better hypothesis and then of the lower token id are kept: a beam of
+    size 1 is greedy search. A beam holds `size` copies of a row's state, the encoder's outputs among them.
+
+    Args:
+        size: hypotheses kept of each row.
+        n_best: outputs to give of each row.
+        length_penalty: the exponent α; 0 for none.
+        block_repeats: no n-gram of this size stands twice in an output; 0 for no such rule.
+
+    Raises:
+        ValueError: `size` or `n_best` below 1, `n_best` above `size`, `length_penalty` outside 0 to 10, or a negative
+            `block_repeats`.
+    """
+
+    size: int = 5
+    n_best: int = 1
+    length_penalty: float = 0.6
+    block_repeats: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(size=self.size, n_best=self.n_best)
+        if self.n_best > self.size:
+            raise ValueError(f"n_best must be at most size ({self.size}), but is {self.n_best}")
+        if not 0 <= self.length_penalty <= 10:
+            raise ValueError(f"length_penalty must be 0 to 10, but is {self.length_penalty}")
+        if self.block_repeats < 0:
+            raise ValueError(f"block_repeats must be at least 0, but is {self.block_repeats}")
+
+    def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
+        count = len(start)
+        finished = Finished(start, self.n_best, self.max_length)
+        scores = torch.zeros(count, device=start.device)
+        live = Live(torch.arange(count, device=start.device), start.new_empty(count, 0), scores)
+        last = start
+        for position in range(self.max_length):
+            logits, state = step(last, state)
+            best = self.continuations(live, self.log_probabilities(logits, position))
+            ended = best.tokens.eq(EOS) if position + 1 < self.max_length else torch.ones_like(best.tokens).bool()
+            texts = torch.cat([live.tokens[best.origins], best.tokens[..., None]], dim=-1)
+            if ended.any():
+                ranks = best.scores / self._penalty(position + 1)
+                finished.add(best.rows, texts, best.scores, ranks.masked_fill(~ended, -torch.inf))
+            within_reach = best.scores / self._penalty(self.max_length) > finished.ranks[best.rows, -1:]
+            going = ~ended & within_reach
+            if not going.any():
+                break
+            origins, last = best.origins[going], best.tokens[going]
+            live = Live(live.rows[origins], texts[going], best.scores[going])
+            if not torch.equal(origins, torch.arange(len(logits), device=origins.device)):
+                state = state.select(origins)
+        longest = int(finished.lengths.max())
+        return Hypotheses(finished.tokens[..., :longest], finished.lengths, finished.scores)
+
+    def continuations(self, live: Live, log_probabilities: Float[Tensor, "H V"]) -> Continuations:
+        """The `size` best continuations of each row, given the next token's log-probabilities of each hypothesis."""
+        if self.block_repeats:
+            block_repeats(log_probabilities, live.tokens, self.block_repeats)
+        # A row's best are among the best of each of its hypotheses.
+        values, tokens = top(log_probabilities, self.size)
+        rows, counts = live.rows.unique_consecutive(return_counts=True)
+        firsts = counts.cumsum(0) - counts
+        each = torch.arange(len(live.rows), device=rows.device)
+        row = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
+        scores = values.new_full((len(rows), int(counts.max()), values.size(1)), -torch.inf)
+        scores[row, each - firsts[row]] = live.scores[:, None] + values
+        best, places = top(scores.flatten(1), self.size)
+        origins = (firsts[:, None] + places // values.size(1)).clamp(max=len(each) - 1)
+        return Continuations(rows, origins, tokens[origins, places % values.size(1)], best)
+
+    def _penalty(self, length: int) -> float:
+        return ((5 + length) / 6) ** self.length_penalty

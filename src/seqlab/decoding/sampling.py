@@ -1,0 +1,90 @@
+"""Sampling: outputs drawn from the model's own distribution, or from the better part of it.
+
+B rows, N outputs a row, R rows still under way, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.checks import check_sizes
+from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
+from seqlab.decoding.search import Search, top
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Search):
+    """Ancestral sampling: each token is drawn from p(y_t | y_{<t}, x), sharpened and cut off as asked.
+
+    p is raised to the power 1/temperature and normalised; of it the `top_k` most probable tokens are kept (Fan et al.
+    2018, arXiv 1805.04833, section 5.2); of these, normalised again, the fewest whose probabilities add up to at least
+    `top_p` (the nucleus: Holtzman et al. 2020, arXiv 1904.09751, section 3.1).
+
+    Scores are log-probabilities under the model as it is, not under the distribution drawn from, so that they can be
+    compared with those of other searches. The same seed gives the same outputs for the same batch: an output depends
+    on the seed, its source and its place in the batch, not on the other rows. The global random state is not touched.
+
+    Args:
+        temperature: below 1 sharpens the distribution, above 1 flattens it.
+        top_k: draw from the so many most probable tokens (None: from all).
+        top_p: draw from the fewest tokens that together are as probable as this (1: from all).
+        n_best: outputs to draw for each row; the one that is most probable under the model comes first.
+        seed: of the draws.
+
+    Raises:
+        ValueError: `temperature` not above 0, `top_k` or `n_best` below 1, `top_p` outside (0, 1], a seed that is none.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    n_best: int = 1
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sizes(top_k=self.top_k, n_best=self.n_best)
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature must be greater than 0 and finite, but is {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be greater than 0 and at most 1, but is {self.top_p}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be an integer of 0 to 2³² − 1, but is {self.seed}")
+
+    def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
+        count = len(start)
+        if self.n_best > 1:
+            rows = torch.arange(count, device=start.device).repeat_interleave(self.n_best)
+            state, start = state.select(rows), start[rows]
+        # Drawn for all rows and positions beforehand, and on the CPU: no row's draws depend on when others finish.
+        generator = torch.Generator().manual_seed(self.seed)
+        draws = torch.rand(len(start), self.max_length, generator=generator).to(start.device)
+
+        def choose(log_probabilities: Tensor, rows: Tensor, position: int) -> Tensor:
+            return self.drawn(log_probabilities, draws[rows, position])
+
+        found = self.follow(step, state, start, choose)
+        tokens, lengths, scores = (value.unflatten(0, (count, self.n_best)) for value in found)
+        scores, order = scores.sort(dim=1, descending=True, stable=True)
+        return Hypotheses(tokens.gather(1, order[..., None].expand_as(tokens)), lengths.gather(1, order), scores)
+
+    def drawn(self, log_probabilities: Float[Tensor, "R V"], draws: Float[Tensor, " R"]) -> Int[Tensor, " R"]:
+        """The tokens at which the cumulated distribution passes `draws`, numbers uniform in [0, 1)."""
+        ranked = None
+        if self.top_k is not None or self.top_p < 1:
+            log_probabilities, ranked = top(log_probabilities, self.top_k or log_probabilities.size(1))
+        largest = log_probabilities.amax(dim=1, keepdim=True)
+        probabilities = ((log_probabilities - largest) / self.temperature).softmax(dim=1)
+        if self.top_p < 1:
+            before = probabilities.cumsum(dim=1) - probabilities
+            probabilities = probabilities.masked_fill(before >= self.top_p, 0.0)
+        cumulated = probabilities.cumsum(dim=1)
+        # A draw is at most 1 − 2⁻²⁴, so that its product with the sum stays below the sum, and what is found has a
+        # probability above 0.
+        places = torch.searchsorted(cumulated, draws[:, None] * cumulated[:, -1:], right=True)
+        return (places if ranked is None else ranked.gather(1, places)).squeeze(1)

@@ -1,0 +1,101 @@
+"""What all searches share: the limits of an output, and saying it token by token.
+
+B rows, R rows still under way, C candidates, K kept of them, V vocabulary, L longest output.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.checks import check_sizes
+from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
+from seqlab.symbols import BOS, EOS, PAD
+
+Choose = Callable[[Tensor, Tensor, int], Tensor]
+"""From log-probabilities (R, V), the rows (R,) that they belong to, and the position: the next token of each row."""
+
+
+def top(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"], Int[Tensor, "R K"]]:
+    """The `count` largest values of each row and where they stand, largest first; of equal ones the first comes first.
+
+    (`torch.topk` leaves open which of equal values it takes.) All of them, if there are no more than `count`.
+    """
+    if count >= values.size(1):
+        return torch.sort(values, dim=1, descending=True, stable=True)
+    largest, indices = values.topk(count + 1)
+    indices = indices[:, :count].sort(dim=1).values
+    undecided = largest[:, count] == largest[:, count - 1]  # equal values on both sides of the cut
+    if undecided.any():
+        indices[undecided] = torch.sort(values[undecided], dim=1, descending=True, stable=True).indices[:, :count]
+    ordered, order = values.gather(1, indices).sort(dim=1, descending=True, stable=True)
+    return ordered, indices.gather(1, order)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(ABC):
+    """A way to find good outputs, ready to be called on a batch.
+
+    Args:
+        max_length: an output ends after so many tokens, EOS counted as one, if it does not end by itself.
+        min_length: an output has at least so many tokens, EOS not counted.
+
+    Raises:
+        ValueError: `max_length` below 1, or `min_length` below 0 or above `max_length`.
+    """
+
+    max_length: int
+    min_length: int = 0
+
+    def __post_init__(self) -> None:
+        check_sizes(max_length=self.max_length)
+        if not 0 <= self.min_length <= self.max_length:
+            raise ValueError(f"min_length must be 0 to max_length ({self.max_length}), but is {self.min_length}")
+
+    @abstractmethod
+    def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
+        """Searches from the tokens `start` (BOS in every row) and the encoder's state."""
+
+    def log_probabilities(self, logits: Float[Tensor, "R V"], position: int) -> Float[Tensor, "R V"]:
+        """The model's log-probabilities of each token at `position`, −∞ for those that must not stand there.
+
+        PAD and BOS never do, EOS not before `min_length`. What is left is not normalised anew: sums of these are
+        log-probabilities of outputs under the model, as teacher forcing would score them.
+        """
+        log_probabilities = logits.float().log_softmax(dim=-1)
+        log_probabilities[:, [PAD, BOS]] = -torch.inf
+        if position < self.min_length:
+            log_probabilities[:, EOS] = -torch.inf
+        return log_probabilities
+
+    def follow(
+        self, step: Step, state: Selectable, start: Int[Tensor, " B"], choose: Choose
+    ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
+        """One output a row, the next token always the one that `choose` says: tokens, lengths and scores.
+
+        Rows that have finished leave the batch.
+        """
+        count = len(start)
+        tokens = start.new_full((count, self.max_length), PAD)
+        lengths = torch.zeros_like(start)
+        scores = torch.zeros(count, device=start.device)
+        rows, last = torch.arange(count, device=start.device), start
+        for position in range(self.max_length):
+            logits, state = step(last, state)
+            log_probabilities = self.log_probabilities(logits, position)
+            last = choose(log_probabilities, rows, position)
+            scores[rows] += log_probabilities.gather(1, last[:, None]).squeeze(1)
+            going = last != EOS
+            if not going.all():
+                keep = going.nonzero().squeeze(1)
+                if not len(keep):
+                    break
+                rows, last, state = rows[keep], last[keep], state.select(keep)
+            tokens[rows, position] = last
+            lengths[rows] = position + 1
+        return tokens[:, : int(lengths.max())], lengths, scores

@@ -1,0 +1,170 @@
+"""Beam search against exhaustive enumeration and against a textbook loop that never stops early."""
+
+import itertools
+
+import pytest
+import torch
+
+from seqlab.decoding import Beam, Greedy
+from seqlab.decoding.search import top
+from seqlab.symbols import BOS, EOS, PAD
+
+WIDE = 4**4
+"""Above the number of prefixes of any length here."""
+
+
+def rank(alpha, output):
+    _, score, length = output
+    return score / ((5 + length) / 6) ** alpha
+
+
+def repeats(tokens, size):
+    grams = [tokens[start : start + size] for start in range(len(tokens) - size + 1)]
+    return size > 0 and len(set(grams)) < len(grams)
+
+
+def textbook(table, row, max_length, size, alpha, min_length=0, blocked=0):
+    """Beam search as one would write it down: hypothesis by hypothesis, going on until nothing is left to go on."""
+    live, finished = [((), 0.0)], []
+    for position in range(max_length):
+        candidates = [
+            (prefix, token, score + log_probability)
+            for prefix, score in live
+            for token, log_probability in table.next(row, prefix).items()
+            if not (token == EOS and position < min_length)
+            and not (token != EOS and repeats((*prefix, token), blocked))
+        ]
+        kept = sorted(candidates, key=lambda one: -one[2])[:size]  # stable: of equal ones the first
+        finished += [(prefix, score, position + 1) for prefix, token, score in kept if token == EOS]
+        live = [((*prefix, token), score) for prefix, token, score in kept if token != EOS]
+    finished += [(tokens, score, max_length) for tokens, score in live]
+    return sorted(finished, key=lambda one: -rank(alpha, one))
+
+
+def assert_found(found, expected):
+    """The outputs are those expected, in this order, with these scores."""
+    for own, wanted in zip(found, expected, strict=True):
+        assert [tokens for tokens, _ in own] == [tokens for tokens, *_ in wanted]
+        assert [score for _, score in own] == pytest.approx([score for _, score, _ in wanted], abs=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0, 4.0])
+@pytest.mark.parametrize(
+    ("max_length", "min_length", "blocked"), [(4, 0, 0), (4, 2, 0), (4, 0, 1), (4, 1, 2), (1, 0, 0), (3, 3, 0)]
+)
+@pytest.mark.parametrize("n_best", [1, 2, 7, WIDE])
+def test_a_beam_of_full_width_finds_the_best_of_all_outputs(
+    table, outputs, alpha, max_length, min_length, blocked, n_best
+):
+    toy = table(symbols=4, seed=int(10 * alpha) + max_length)
+    settings = {"length_penalty": alpha, "min_length": min_length, "block_repeats": blocked}
+    found = outputs(toy.search(Beam(max_length=max_length, size=WIDE, n_best=n_best, **settings)))
+    expected = [
+        sorted(
+            (one for one in toy.every_output(row, max_length, min_length) if not repeats(one[0], blocked)),
+            key=lambda one: -rank(alpha, one),
+        )
+        for row in range(3)
+    ]
+    assert_found(found, [own[:n_best] for own in expected])
+
+
+@pytest.mark.parametrize(("size", "n_best"), [(1, 1), (2, 1), (3, 3), (5, 2)])
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 3.0])
+@pytest.mark.parametrize(("min_length", "blocked"), [(0, 0), (2, 2)])
+def test_leaving_early_changes_no_result(table, outputs, size, n_best, alpha, min_length, blocked):
+    for seed in range(20):
+        toy = table(rows=5, positions=6, symbols=4, seed=seed, scale=1.0 + seed % 3)
+        search = Beam(
+            max_length=6, size=size, n_best=n_best, length_penalty=alpha, min_length=min_length, block_repeats=blocked
+        )
+        expected = [textbook(toy, row, 6, size, alpha, min_length, blocked)[:n_best] for row in range(5)]
+        assert_found(outputs(toy.search(search)), expected)
+
+
+def test_the_first_outputs_to_finish_need_not_be_the_best(table, outputs):
+    toy = table(rows=1, positions=3)
+    toy.logits[:] = -20.0
+    toy.logits[:, 0, BOS, [EOS, 3, 4]] = torch.tensor([0.2, 0.1, 0.0])
+    toy.logits[:, 1, 3, EOS] = toy.logits[:, 1, 4, 5] = toy.logits[:, 2, 5, EOS] = 0.0
+
+    def best(alpha):
+        found = toy.search(Beam(max_length=3, size=3, n_best=1, length_penalty=alpha))
+        return outputs(found)[0][0][0], len(toy.asked)
+
+    assert best(0.0) == ((), 1)  # nothing else can be as probable any more
+    assert best(1.0) == ((4, 5), 3)  # long after two have finished
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_beam_of_one_is_greedy(table, seed):
+    toy = table(rows=7, positions=9, symbols=5, seed=seed)
+    greedy, beam = toy.search(Greedy(max_length=9)), toy.search(Beam(max_length=9, size=1, length_penalty=2.0))
+    assert all(torch.equal(*values) for values in zip(beam, greedy, strict=True))
+
+
+def test_of_equal_continuations_the_better_hypothesis_and_the_lower_token_come_first(table, outputs):
+    toy = table(rows=2, positions=2)
+    toy.logits[:] = 0.0
+    toy.logits[..., EOS] = -9.0
+    for size, expected in [(1, [(3, 3)]), (2, [(3, 3), (3, 4)]), (4, [(3, 3), (3, 4), (3, 5), (4, 3)])]:
+        found = outputs(toy.search(Beam(max_length=2, size=size, n_best=size)))
+        assert [[tokens for tokens, _ in own] for own in found] == [expected] * 2
+
+
+def test_no_output_stands_twice(table, outputs):
+    toy = table(rows=4, positions=5, symbols=4)
+    for own in outputs(toy.search(Beam(max_length=5, size=8, n_best=8))):
+        assert len({tokens for tokens, _ in own}) == 8
+
+
+def test_rows_that_are_done_and_hypotheses_without_hope_leave_the_batch(table):
+    toy = table(rows=3, positions=9)
+    toy.logits[:] = 0.0
+    toy.logits[..., EOS] = -9.0
+    for row, length in enumerate([0, 2, 8]):  # each row says 3 so often, and then EOS
+        toy.logits[row, :length, :, 3] = toy.logits[row, length:, :, EOS] = 9.0
+    found = toy.search(Beam(max_length=9, size=2, n_best=1, length_penalty=0.0))
+    assert found.lengths.tolist() == [[0], [2], [8]]
+    assert toy.asked == [3, 4, 4, *[2] * 6]
+
+
+def test_outputs_that_do_not_exist_are_empty_and_come_last(table, outputs):
+    toy = table(rows=2, positions=1)
+    found = toy.search(Beam(max_length=1, size=9, n_best=9))
+    assert [len(own) for own in outputs(found)] == [4, 4]  # EOS, UNK and two symbols
+    assert found.scores[:, 4:].eq(-torch.inf).all()
+    assert found.tokens[:, 4:].eq(PAD).all()
+    assert found.lengths[:, 4:].eq(0).all()
+
+
+def test_a_row_without_any_output_is_empty(table):
+    found = table(positions=5).search(Beam(max_length=5, min_length=5, size=3, block_repeats=1))
+    assert (found.lengths.tolist(), found.scores.tolist()) == ([[0]] * 3, [[-torch.inf]] * 3)
+
+
+def test_the_largest_values_are_those_of_a_stable_sort():
+    generator = torch.Generator().manual_seed(0)
+    for columns, count in itertools.product([1, 2, 5, 11], [1, 2, 5, 20]):
+        values = torch.randint(0, 3, (50, columns), generator=generator).float().log()  # −∞ among them
+        expected = torch.sort(values, dim=1, descending=True, stable=True)
+        largest, indices = top(values, count)
+        assert torch.equal(largest, expected.values[:, :count])
+        assert torch.equal(indices, expected.indices[:, :count])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": 0}, "size must be at least 1, but is 0"),
+        ({"n_best": 0}, "n_best must be at least 1, but is 0"),
+        ({"size": 3, "n_best": 4}, r"n_best must be at most size \(3\), but is 4"),
+        ({"length_penalty": -0.1}, "length_penalty must be 0 to 10, but is -0.1"),
+        ({"length_penalty": float("nan")}, "length_penalty must be 0 to 10, but is nan"),
+        ({"block_repeats": -1}, "block_repeats must be at least 0, but is -1"),
+        ({"min_length": 8}, r"min_length must be 0 to max_length \(7\), but is 8"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Beam(max_length=7, **settings)
