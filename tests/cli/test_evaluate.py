@@ -45,10 +45,21 @@ def test_no_checkpoint_is_needed(command, copy):
 
 
 def test_the_search_can_be_another(command, copy):
-    command("evaluate", f"run={copy}", "decoding.max_length=1", "trainer=cpu").succeeded()
+    command("evaluate", f"run={copy}", "decoding=greedy", "decoding.max_length=1", "trainer=cpu").succeeded()
     found, before = metrics_of(copy / "evaluation.json")["test"], metrics_of(copy / "result.json")["test"]
     assert found["teacher_forced/loss"] == pytest.approx(before["teacher_forced/loss"], rel=1e-6)
     assert found["free_running/edit_distance"] != before["free_running/edit_distance"]
+
+
+@pytest.mark.parametrize("search", [["decoding=beam", "decoding.size=3"], ["decoding=sample", "decoding.top_p=0.9"]])
+def test_a_run_is_measured_anew_by_its_own_search(train, command, reversal, tmp_path, search):
+    train(*reversal, "model=gru", *search).succeeded()
+    command("evaluate", "run=run", "splits=[train,val,test]", "trainer=cpu").succeeded()
+    own = metrics_of(tmp_path / "run/result.json")
+    assert_same(metrics_of(tmp_path / "run/evaluation.json"), own)
+    command("evaluate", "run=run", "decoding=greedy", "trainer=cpu").succeeded()
+    greedy = metrics_of(tmp_path / "run/evaluation.json")["test"]
+    assert greedy["free_running/edit_distance"] != own["test"]["free_running/edit_distance"]
 
 
 def test_a_split_that_is_not_there_is_refused(command, copy):

@@ -125,6 +125,36 @@ def test_a_search_of_ones_own_cuts_the_output(predict, expected):
     assert any(len(one.split()) > 1 for one in expected.values())
 
 
+def test_several_outputs_have_a_line_and_a_rank_each(predict):
+    rows = [line.split("\t") for line in predict(SOURCES, "decoding=beam", "decoding.size=4", "decoding.n_best=3")]
+    assert [(row[0], row[3]) for row in rows] == [(source, rank) for source in SOURCES for rank in "123"]
+    best = [line.split("\t") for line in predict(SOURCES, "decoding=beam", "decoding.size=4")]
+    assert [row[:3] for row in rows[::3]] == best
+    assert all(len({output for _, output, *_ in rows[start : start + 3]}) == 3 for start in range(0, len(rows), 3))
+
+
+@pytest.mark.parametrize("decoding", ["beam", "sample"])
+def test_several_outputs_are_a_list_in_jsonl(predict, decoding):
+    lines = [f"{source}\t5 4" for source in SOURCES]
+    settings = (f"decoding={decoding}", "decoding.n_best=3")
+    objects = [json.loads(line) for line in predict(lines, "format=jsonl", *settings)]
+    tsv = [line.split("\t") for line in predict(lines, *settings)]
+    for number, one in enumerate(objects):
+        assert one == {"input": SOURCES[number], **one["n_best"][0], "n_best": one["n_best"]}
+        shown = [
+            [SOURCES[number], own["prediction"], f"{own['score']:.4f}", str(rank), str(own["match"]).lower()]
+            for rank, own in enumerate(one["n_best"], 1)
+        ]
+        assert shown == tsv[3 * number : 3 * number + 3]
+
+
+def test_an_input_without_any_output_is_said_to_have_none(predict):
+    impossible = ("decoding=beam", "decoding.min_length=90", "decoding.max_length=90", "decoding.block_repeats=1")
+    assert predict(["1 2"], *impossible) == ["1 2\t\t-inf"]
+    (line,) = predict(["1 2"], *impossible, "format=jsonl")
+    assert json.loads(line) == {"input": "1 2", "prediction": "", "score": None}
+
+
 def test_no_checkpoint_is_needed(command, copy, tmp_path):
     shutil.rmtree(copy / "checkpoints")
     (tmp_path / "input.txt").write_text("1 2\n", encoding="utf-8")

@@ -27,7 +27,8 @@ class Sample(Search):
 
     Scores are log-probabilities under the model as it is, not under the distribution drawn from, so that they can be
     compared with those of other searches. The same seed gives the same outputs for the same batch: an output depends
-    on the seed, its source and its place in the batch, not on the other rows. The global random state is not touched.
+    on the seed, its source and its place in the batch, not on the other rows. Every batch draws the same numbers. The
+    global random state is not touched.
 
     Args:
         temperature: below 1 sharpens the distribution, above 1 flattens it.

@@ -44,7 +44,8 @@ def evaluate(config: DictConfig) -> None:
                 " trained on?"
             )
     model = predictor.model
-    free_running = FreeRunning(build_search(config, data.longest_target))
+    search = predictor.search if config.decoding is None else build_search(config, data.longest_target)
+    free_running = FreeRunning(search)
     trainer: Trainer = build(config.trainer, "trainer", callbacks=[free_running], logger=False)
     metrics = measure(trainer, model, data, splits)
     if trainer.is_global_zero:
