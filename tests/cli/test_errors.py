@@ -124,7 +124,7 @@ BAD_SETTINGS = {
     "decoding=beam decoding.n_best=6": ["decoding", "n_best", "size (5)", "6"],
     "decoding=beam decoding.length_penalty=-1": ["decoding", "length_penalty", "-1"],
     "decoding=beam decoding.block_repeats=-1": ["decoding", "block_repeats", "-1"],
-    "decoding=sample decoding.temperature=0": ["decoding", "temperature", "greater than 0", "0"],
+    "decoding=sample decoding.temperature=0": ["decoding", "temperature", "1e-6", "0"],
     "decoding=sample decoding.top_p=1.5": ["decoding", "top_p", "1.5"],
     "decoding=sample decoding.top_p=0": ["decoding", "top_p", "0"],
     "decoding=sample decoding.top_k=0": ["decoding", "top_k", "at least 1", "0"],

@@ -135,8 +135,8 @@ def test_rows_that_have_finished_leave_the_batch(table):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": 0.0}, "temperature must be greater than 0 and finite, but is 0.0"),
-        ({"temperature": math.inf}, "temperature must be greater than 0 and finite, but is inf"),
+        ({"temperature": 0.0}, "temperature must be 1e-6 to 1e6, but is 0.0"),
+        ({"temperature": math.nan}, "temperature must be 1e-6 to 1e6, but is nan"),
         ({"top_k": 0}, "top_k must be at least 1, but is 0"),
         ({"top_p": 0.0}, "top_p must be greater than 0 and at most 1, but is 0.0"),
         ({"top_p": 1.1}, "top_p must be greater than 0 and at most 1, but is 1.1"),

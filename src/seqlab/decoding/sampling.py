@@ -5,7 +5,6 @@ B rows, N outputs a row, R rows still under way, V vocabulary.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +37,8 @@ class Sample(Search):
         seed: of the draws.
 
     Raises:
-        ValueError: `temperature` not above 0, `top_k` or `n_best` below 1, `top_p` outside (0, 1], a seed that is none.
+        ValueError: `temperature` outside 1e-6 to 1e6, `top_p` outside (0, 1], `top_k` or `n_best` below 1, or a seed
+            that is none.
     """
 
     temperature: float = 1.0
@@ -50,8 +50,8 @@ class Sample(Search):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_sizes(top_k=self.top_k, n_best=self.n_best)
-        if not 0 < self.temperature < math.inf:
-            raise ValueError(f"temperature must be greater than 0 and finite, but is {self.temperature}")
+        if not 1e-6 <= self.temperature <= 1e6:
+            raise ValueError(f"temperature must be 1e-6 to 1e6, but is {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be greater than 0 and at most 1, but is {self.top_p}")
         if not 0 <= self.seed < 2**32:
@@ -88,4 +88,5 @@ class Sample(Search):
         # A draw is at most 1 − 2⁻²⁴, so that its product with the sum stays below the sum, and what is found has a
         # probability above 0.
         places = torch.searchsorted(cumulated, draws[:, None] * cumulated[:, -1:], right=True)
+        places = places.clamp(max=cumulated.size(1) - 1)  # logits of a model that has diverged may be no numbers
         return (places if ranked is None else ranked.gather(1, places)).squeeze(1)

@@ -1,0 +1,34 @@
+"""What all searches share."""
+
+import itertools
+
+import pytest
+import torch
+
+from seqlab.decoding import Beam, Greedy, Sample
+from seqlab.decoding.search import top
+
+
+def test_the_largest_values_are_those_of_a_stable_sort():
+    generator = torch.Generator().manual_seed(0)
+    for columns, count in itertools.product([1, 2, 5, 11], [1, 2, 5, 20]):
+        values = torch.randint(0, 3, (50, columns), generator=generator).float().log()  # −∞ among them
+        expected = torch.sort(values, dim=1, descending=True, stable=True)
+        largest, indices = top(values, count)
+        assert torch.equal(largest, expected.values[:, :count])
+        assert torch.equal(indices, expected.indices[:, :count])
+
+
+@pytest.mark.parametrize("search", [Greedy, Beam, Sample])
+def test_a_batch_does_not_change_what_a_row_gives(table, outputs, search):
+    toy = table(rows=7, positions=5)
+    together = outputs(toy.search(search(max_length=5)))
+    assert [outputs(toy.search(search(max_length=5), rows=range(n + 1)))[n] for n in range(7)] == together
+
+
+@pytest.mark.parametrize("search", [Greedy, Beam, Sample])
+def test_logits_that_are_no_numbers_do_no_harm(table, search):
+    toy = table(rows=2)
+    toy.logits[:] = torch.nan
+    found = toy.search(search(max_length=4))
+    assert found.tokens.shape[:2] == found.lengths.shape == found.scores.shape == (2, 1)
