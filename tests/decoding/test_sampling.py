@@ -124,6 +124,15 @@ def test_pad_and_bos_are_never_drawn(table, settings):
     assert ((found.tokens > EOS) == inside).all()
 
 
+def test_the_least_and_the_largest_draw_fall_on_tokens_that_can_be():
+    weights = torch.tensor([0.0, 0.0, 0.3, 0.1, 0.37, 0.0])  # their sum is no power of two, and not rounded
+    for settings in ({}, {"top_k": 5}, {"top_p": 0.99}):
+        search = Sample(max_length=1, **settings)
+        drawn = search.drawn(weights.log().expand(2, 6), torch.tensor([0.0, 1 - 2**-24]))
+        ordered = [2, 4] if not settings else [4, 3]  # by id, or the most probable first
+        assert drawn.tolist() == ordered
+
+
 def test_rows_that_have_finished_leave_the_batch(table):
     toy = table(rows=3)
     toy.logits[0, 0, :, EOS] = toy.logits[1, 1, :, EOS] = 99.0
