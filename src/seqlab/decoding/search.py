@@ -67,7 +67,7 @@ class Search(ABC):
         PAD and BOS never do, EOS not before `min_length`. What is left is not normalised anew: sums of these are
         log-probabilities of outputs under the model, as teacher forcing would score them.
         """
-        log_probabilities = logits.float().log_softmax(dim=-1)
+        log_probabilities = logits.to(torch.get_default_dtype()).log_softmax(dim=-1)  # not in half precision
         log_probabilities[:, [PAD, BOS]] = -torch.inf
         if position < self.min_length:
             log_probabilities[:, EOS] = -torch.inf
