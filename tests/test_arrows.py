@@ -13,7 +13,10 @@ MAY_IMPORT = {
     "metrics": {"text"},
     "models": {"layers", "decoding", "metrics", "data.batch"},
     # A run knows the bases of models and datasets; which of them it works with, Hydra says.
-    "training": {"text", "decoding", "metrics", "models.base", "data.batch", "data.module", "data.text_pairs"},
+    "training": {
+        *("text", "decoding", "metrics", "models.base", "models.objective"),
+        *("data.batch", "data.module", "data.text_pairs"),
+    },
     "reporting": set(),
 }
 LEAVES = {"errors", "checks", "files", "symbols", "paths", "__version__", ""}  # known to all rooms

@@ -216,6 +216,27 @@ def test_a_diverging_run_stops_with_one_line(train, tmp_path, reversal):
     assert not (tmp_path / "run/result.json").exists()
 
 
+# Training options ---------------------------------------------------------------------------------------------
+
+
+def test_label_smoothing_is_minimised_and_the_plain_loss_reported(train, trained, tmp_path, reversal):
+    train(*reversal, "model=gru", "objective.label_smoothing=0.3", "optimizer.lr=0.0").succeeded()
+    columns = columns_of(tmp_path / "run")
+    plain, minimised = (float(columns[name][0][1]) for name in ("train/teacher_forced/loss", "train/objective"))
+    assert plain == pytest.approx(float(columns["val/teacher_forced/loss"][0][1]), rel=0.03)  # nothing is learnt
+    assert abs(minimised - plain) > 0.01
+    assert "train/objective" not in columns_of(trained)
+
+
+def test_a_loss_under_scheduled_sampling_is_not_called_teacher_forced(train, trained, tmp_path, reversal):
+    train(*reversal, "model=gru", "objective.teacher_forcing=0.5").succeeded()
+    columns = columns_of(tmp_path / "run")
+    assert "train/scheduled_sampling/loss" in columns
+    assert "train/scheduled_sampling/loss" not in columns_of(trained)
+    teacher_forced = [columns["train/teacher_forced/loss"], columns_of(trained)["train/teacher_forced/loss"]]
+    assert [len(values) for values in teacher_forced] == [1, 2]  # one is measured after training
+
+
 # The same again -----------------------------------------------------------------------------------------------
 
 

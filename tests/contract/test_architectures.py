@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from seqlab.data.batch import Batch
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.metrics.teacher_forced import token_loss
+from seqlab.models.objective import sampled_logits
 from seqlab.symbols import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training import bundle
@@ -83,6 +84,14 @@ def test_stepwise_logits_equal_teacher_forced_logits(model, batch):
         logits, state = model.decode(tokens[:, position : position + 1], state)
         steps.append(logits)
     torch.testing.assert_close(torch.cat(steps, 1), together, **TOLERANCE)
+
+
+def test_scheduled_sampling_that_tells_everything_is_teacher_forcing(model, batch):
+    tokens = batch.target[:, :-1]
+    sampled = sampled_logits(model.decode, model.encode(batch.source, batch.source_lengths), tokens, 1.0)
+    torch.testing.assert_close(sampled, logits_of(model, batch), **TOLERANCE)
+    own = sampled_logits(model.decode, model.encode(batch.source, batch.source_lengths), tokens, 0.0)
+    assert not torch.allclose(own, sampled)
 
 
 def test_decoding_goes_on_from_the_state_of_a_prefix(model, batch):

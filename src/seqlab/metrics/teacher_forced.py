@@ -39,7 +39,13 @@ class TokenLoss(Metric):
 
 def token_loss(logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
     """Summed cross-entropy of all target tokens that are not padding, in nats."""
-    return F.cross_entropy(logits.flatten(0, 1).float(), target.flatten(), ignore_index=PAD, reduction="sum")
+    logits = at_least_single(logits.flatten(0, 1))
+    return F.cross_entropy(logits, target.flatten(), ignore_index=PAD, reduction="sum")
+
+
+def at_least_single(values: Tensor) -> Tensor:
+    """`values` in single precision, if they are of less: sums over a vocabulary need it."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def teacher_forced(size: int, prefix: str) -> MetricCollection:

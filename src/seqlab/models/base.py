@@ -23,7 +23,8 @@ from seqlab.decoding import Hypotheses, Search, Step
 from seqlab.errors import InputError
 from seqlab.layers.attention import captured_attention
 from seqlab.layers.state import State
-from seqlab.metrics.teacher_forced import teacher_forced, token_loss
+from seqlab.metrics.teacher_forced import teacher_forced
+from seqlab.models.objective import Objective, sampled_logits, token_losses
 from seqlab.symbols import BOS, PAD
 
 
@@ -48,7 +49,8 @@ class Seq2Seq(LightningModule):
         self.measures = nn.ModuleDict(
             {f"{split}_split": teacher_forced(target_size, f"{split}/teacher_forced/") for split in SPLITS}
         )
-        self._train_loss = torch.zeros(2)  # sum over tokens, tokens
+        self._objective = Objective()
+        self._train_loss = torch.zeros(3)  # cross-entropy and what is minimised, summed over tokens; tokens
 
     @abstractmethod
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> State:
@@ -93,13 +95,18 @@ class Seq2Seq(LightningModule):
     # Training -----------------------------------------------------------------------------------------------
 
     def configure_training(
-        self, optimizer: Callable[..., Optimizer], scheduler: Callable[..., Any] | None = None
+        self,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., Any] | None = None,
+        objective: Objective | None = None,
     ) -> None:
         """Says how to train: `optimizer(parameters)` and `scheduler(optimizer)`, stepped after every batch.
 
-        A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run.
+        A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. Without an
+        objective the teacher-forced cross-entropy is minimised.
         """
         self._optimizer, self._scheduler = optimizer, scheduler
+        self._objective = objective or Objective()
 
     def configure_optimizers(self) -> Any:
         """For Lightning: what `configure_training` was given.
@@ -126,11 +133,16 @@ class Seq2Seq(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """The mean loss a target token of this batch, over all processes that share it."""
-        target = batch.target[:, 1:]
-        total = token_loss(self(batch.source, batch.source_lengths, batch.target[:, :-1]), target)
+        """What is minimised: the mean a target token of this batch, over all processes that share it."""
+        told, target = batch.target[:, :-1], batch.target[:, 1:]
+        if self._objective.teacher_forcing == 1:
+            logits = self(batch.source, batch.source_lengths, told)
+        else:
+            state = self.encode(batch.source, batch.source_lengths)
+            logits = sampled_logits(self.decode, state, told, self._objective.teacher_forcing)
+        total, plain = token_losses(logits, target, self._objective.label_smoothing)
         tokens = (target != PAD).sum()
-        self._batch_loss = torch.stack([total.detach(), tokens])
+        self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
         if self.trainer.world_size > 1:
             # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
             tokens = self.trainer.strategy.reduce(tokens.float(), reduce_op="mean")
@@ -145,16 +157,20 @@ class Seq2Seq(LightningModule):
         return loss
 
     def epoch_loss(self) -> Float[Tensor, ""]:
-        """Mean loss a token of the epoch so far (of this process's rows)."""
-        return self._train_loss[0] / self._train_loss[1].clamp(min=1)
+        """Mean cross-entropy a token of the epoch so far (of this process's rows)."""
+        return self._train_loss[0] / self._train_loss[2].clamp(min=1)
 
     def on_train_epoch_end(self) -> None:
-        """Logs the epoch's loss over all processes."""
+        """Logs the epoch's cross-entropy over all processes, by what the decoder was told, and what was minimised."""
         totals = self._train_loss
         if self.trainer.world_size > 1:
             totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
-        self.log("train/teacher_forced/loss", totals[0] / totals[1].clamp(min=1))
-        self._train_loss = torch.zeros(2, device=self.device)
+        plain, minimised = totals[:2] / totals[2].clamp(min=1)
+        kind = "teacher_forced" if self._objective.teacher_forcing == 1 else "scheduled_sampling"
+        self.log(f"train/{kind}/loss", plain)
+        if self._objective.label_smoothing:
+            self.log("train/objective", minimised)
+        self._train_loss = torch.zeros(3, device=self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps the loss of a half-finished epoch."""

@@ -29,12 +29,7 @@ def build(config: DictConfig, key: str, base: type | None = None, /, **extra: An
         InputError: the target cannot be imported, does not take a key, takes another type, or refuses a value. The
             message names the key as the user would type it.
     """
-    if not isinstance(config, DictConfig):
-        raise InputError(f"{key} must be a group of settings, but is {config!r}")
-    try:
-        values = {name: _value(node, f"{key}.{name}") for name, node in _resolved(config).items()}
-    except OmegaConfBaseException as error:
-        raise InputError(f"{key}: {' '.join(str(error).split())}") from None
+    values = _values(config, key)
     target = values.pop("_target_", None)
     partial = values.pop("_partial_", False)
     if not isinstance(target, str):
@@ -49,12 +44,7 @@ def build(config: DictConfig, key: str, base: type | None = None, /, **extra: An
     arguments = check_arguments(function, arguments, key)
     if partial:
         return functools.partial(function, **arguments)
-    try:
-        return function(**arguments)
-    except (ValueError, TypeError, ModuleNotFoundError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{key}: {error}") from error
+    return _called(function, arguments, key)
 
 
 def build_each(configs: DictConfig | None, key: str, **extra: Any) -> dict[str, Any]:
@@ -64,6 +54,33 @@ def build_each(configs: DictConfig | None, key: str, **extra: Any) -> dict[str, 
         for name, config in (configs or {}).items()
         if config is not None
     }
+
+
+def build_settings(cls: Any, config: Any, key: str) -> Any:
+    """Instantiates `cls` from a section of settings that names no `_target_`, because there is only this one.
+
+    Raises:
+        InputError: `cls` does not take a key, takes another type, or refuses a value.
+    """
+    return _called(cls, check_arguments(cls, _values(config, key), key), key)
+
+
+def _values(config: Any, key: str) -> dict[str, Any]:
+    if not isinstance(config, DictConfig):
+        raise InputError(f"{key} must be a group of settings, but is {config!r}")
+    try:
+        return {name: _value(node, f"{key}.{name}") for name, node in _resolved(config).items()}
+    except OmegaConfBaseException as error:
+        raise InputError(f"{key}: {' '.join(str(error).split())}") from None
+
+
+def _called(function: Any, arguments: Mapping[str, Any], key: str) -> Any:
+    try:
+        return function(**arguments)
+    except (ValueError, TypeError, ModuleNotFoundError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{key}: {error}") from error
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.metrics.baselines import copy_nearest
 from seqlab.models.base import Seq2Seq
+from seqlab.models.objective import Objective
 from seqlab.training import bundle
-from seqlab.training.build import build, build_each, check_arguments
+from seqlab.training.build import build, build_each, build_settings, check_arguments
 from seqlab.training.checkpoints import Saver, read_checkpoint
 from seqlab.training.environment import commit, environment
 from seqlab.training.failures import explained
@@ -58,7 +59,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     data = build_data(config.data)
     model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
     optimizer = build(config.optimizer, "optimizer")
-    model.configure_training(optimizer, build(config.scheduler, "scheduler") if config.scheduler else None)
+    scheduler = build(config.scheduler, "scheduler") if config.scheduler else None
+    model.configure_training(optimizer, scheduler, build_settings(Objective, config.objective, "objective"))
     search = build_search(config, data.longest_target)
     callbacks = build_each(config.callbacks, "callbacks")
     callbacks["free_running"] = FreeRunning(search, **config.free_running)

@@ -1,0 +1,84 @@
+"""What training minimises, and what the decoder is told meanwhile.
+
+B batch, T target length, V target vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.layers.state import State
+from seqlab.metrics.teacher_forced import at_least_single, token_loss
+from seqlab.symbols import BOS, PAD
+
+
+@dataclass(frozen=True)
+class Objective:
+    """How training departs from the cross-entropy of the next token given all earlier target tokens.
+
+    Args:
+        label_smoothing: ε of Szegedy et al. (2016, arXiv 1512.00567, section 7); see `token_losses`. What is reported
+            as a loss stays the plain cross-entropy.
+        teacher_forcing: share of the target tokens that the decoder is told while it trains; the rest are its own
+            (scheduled sampling); see `sampled_logits`. Below 1 a target is decoded step by step, which costs time.
+
+    Raises:
+        ValueError: a share that is none.
+    """
+
+    label_smoothing: float = 0.0
+    teacher_forcing: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0 and below 1, but is {self.label_smoothing}")
+        if not 0 <= self.teacher_forcing <= 1:
+            raise ValueError(f"teacher_forcing must be 0 to 1, but is {self.teacher_forcing}")
+
+
+def token_losses(
+    logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T"], label_smoothing: float
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Cross-entropy against smoothed targets, and against the targets themselves; in nats, summed over target tokens.
+
+    Smoothed with a uniform prior (Szegedy et al. 2016, section 7):
+
+    Σ_{t: y_t ≠ PAD} [ (1 − ε) (−log p(y_t)) + ε Σ_v (1 / V) (−log p(v)) ]
+
+    The V classes are all ids of the vocabulary, the specials among them.
+    """
+    plain = token_loss(logits, target)
+    if label_smoothing == 0:
+        return plain, plain
+    logits = at_least_single(logits)
+    uniform = logits.logsumexp(dim=-1) - logits.mean(dim=-1)  # −Σ_v (1 / V) log p(v)
+    return (1 - label_smoothing) * plain + label_smoothing * uniform[target != PAD].sum(), plain
+
+
+def sampled_logits(
+    decode: Callable[[Tensor, State], tuple[Tensor, State]],
+    state: State,
+    tokens: Int[Tensor, "B T"],
+    teacher_forcing: float,
+) -> Float[Tensor, "B T V"]:
+    """Scheduled sampling (Bengio et al. 2015, arXiv 1506.03099, section 2.4): logits after what the decoder was told.
+
+    It is told the first of `tokens` (BOS) and then, at each step and in each row, the target's token with probability
+    `teacher_forcing`, else what it held most probable itself at the step before, PAD and BOS left out as in search. No
+    gradient flows through that choice.
+    """
+    told = torch.rand(tokens.shape, device=tokens.device) < teacher_forcing
+    told[:, 0] = True
+    steps, own = [], tokens[:, 0]
+    for target, is_told in zip(tokens.unbind(1), told.unbind(1), strict=True):
+        logits, state = decode(torch.where(is_told, target, own)[:, None], state)
+        steps.append(logits)
+        allowed = logits[:, -1].detach().clone()
+        allowed[:, [PAD, BOS]] = -torch.inf
+        own = allowed.argmax(dim=-1)
+    return torch.cat(steps, dim=1)
