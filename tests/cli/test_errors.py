@@ -120,6 +120,7 @@ BAD_SETTINGS = {
     "objective.teacher_forcing=-0.5": ["objective", "teacher_forcing", "0 to 1", "-0.5"],
     "+objective.foo=1": ["objective.foo", "teacher_forcing"],
     "objective=null": ["objective", "None"],
+    "scheduler=nope": ["scheduler/nope", "plateau"],
     "free_running.samples=abc": ["free_running.samples", "int", "'abc'"],
     "decoding.max_length=abc": ["decoding.max_length", "int", "'abc'"],
     "decoding.max_length=0": ["decoding", "max_length", "at least 1", "0"],
@@ -153,6 +154,25 @@ def test_a_sequence_too_long_for_a_models_positions_is_named(train, tmp_path, re
     settings = ["model.max_positions=5", setting, "optimizer.lr=0"]  # targets of up to four and BOS
     outcome = train(*reversal, "model=conv", *settings)
     outcome.stopped(2, "a sequence of", "model.max_positions is")
+    assert_no_result(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "setting", "named"),
+    [
+        ("inverse_sqrt", "scheduler.warmup=0", ["scheduler", "warmup", "at least 1", "0"]),
+        ("cosine", "scheduler.warmup=5000", ["scheduler", "warmup", "shorter than the run of 25 steps", "5000"]),
+        ("cosine", "scheduler.floor=2", ["scheduler", "floor", "0 to 1", "2"]),
+        ("cosine", "trainer.max_epochs=-1", ["scheduler", "end of training"]),
+        ("plateau", "scheduler.factor=1.5", ["scheduler", "actor"]),
+        ("plateau", "scheduler.patience=x", ["scheduler.patience", "int", "'x'"]),
+        ("plateau", "scheduler.monitor=val/nope", ["scheduler.monitor", "val/nope"]),
+        ("plateau", "trainer.limit_val_batches=0", ["scheduler", "validation"]),
+    ],
+)
+def test_a_bad_setting_of_a_schedule_is_named(train, tmp_path, reversal, scheduler, setting, named):
+    added = setting.replace("trainer.limit", "+trainer.limit")
+    train(*reversal, "model=gru", f"scheduler={scheduler}", added).stopped(2, *named)
     assert_no_result(tmp_path)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, cast
@@ -102,8 +103,9 @@ class Seq2Seq(LightningModule):
     ) -> None:
         """Says how to train: `optimizer(parameters)` and `scheduler(optimizer)`, stepped after every batch.
 
-        A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. Without an
-        objective the teacher-forced cross-entropy is minimised.
+        A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. One that has a
+        `monitor` is stepped with that metric after each validation instead. Without an objective the teacher-forced
+        cross-entropy is minimised.
         """
         self._optimizer, self._scheduler = optimizer, scheduler
         self._objective = objective or Objective()
@@ -130,7 +132,38 @@ class Seq2Seq(LightningModule):
             scheduler = self._scheduler(optimizer, **extra)
         except (TypeError, ValueError) as error:
             raise InputError(f"scheduler: {error}") from error
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        how: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
+        if hasattr(scheduler, "monitor"):
+            # Lightning would step it at the end of an epoch, which it misses after a resume within one.
+            how |= {"interval": "epoch", "frequency": sys.maxsize, "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": how}
+
+    def on_train_start(self) -> None:
+        """Refuses to wait for validations that will not come.
+
+        Raises:
+            InputError: the scheduler needs a validation split, and there is none.
+        """
+        if self._monitoring() and not sum(self.trainer.num_val_batches):
+            raise InputError("scheduler: needs a validation split, and there is none")
+
+    def on_validation_end(self) -> None:
+        """Steps a scheduler that follows a metric.
+
+        Raises:
+            InputError: there is no such metric.
+        """
+        scheduler = self._monitoring()
+        if scheduler is None or self.trainer.sanity_checking:
+            return
+        if scheduler.monitor not in self.trainer.callback_metrics:
+            raise InputError(f"scheduler.monitor: no metric {scheduler.monitor!r} after this validation")
+        scheduler.step(float(self.trainer.callback_metrics[scheduler.monitor]))
+
+    def _monitoring(self) -> Any:
+        """The scheduler that follows a metric, or None."""
+        configs = self.trainer.lr_scheduler_configs if self.trainer.state.fn == "fit" else []
+        return next((config.scheduler for config in configs if hasattr(config.scheduler, "monitor")), None)
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """What is minimised: the mean a target token of this batch, over all processes that share it."""
