@@ -120,6 +120,14 @@ BAD_SETTINGS = {
     "objective.teacher_forcing=-0.5": ["objective", "teacher_forcing", "0 to 1", "-0.5"],
     "+objective.foo=1": ["objective.foo", "teacher_forcing"],
     "objective=null": ["objective", "None"],
+    "initialisation.scheme=glorot": ["initialisation", "scheme", "xavier_uniform", "'glorot'"],
+    "initialisation.scale=2": ["initialisation", "scale", "2"],
+    "initialisation.scale=x": ["initialisation.scale", "float", "'x'"],
+    "initial_weights=nowhere": ["initial_weights", "nowhere", "no such folder"],
+    "initial_weights=.": ["initial_weights", "no bundle.json"],
+    "freeze=[encode]": ["freeze", "'encode'", "encoder"],
+    "freeze=[1]": ["freeze", "list of names"],
+    "freeze=null": ["freeze", "list of names"],
     "scheduler=nope": ["scheduler/nope", "plateau"],
     "free_running.samples=abc": ["free_running.samples", "int", "'abc'"],
     "decoding.max_length=abc": ["decoding.max_length", "int", "'abc'"],
@@ -154,6 +162,21 @@ def test_a_sequence_too_long_for_a_models_positions_is_named(train, tmp_path, re
     settings = ["model.max_positions=5", setting, "optimizer.lr=0"]  # targets of up to four and BOS
     outcome = train(*reversal, "model=conv", *settings)
     outcome.stopped(2, "a sequence of", "model.max_positions is")
+    assert_no_result(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("model=lstm", ["does not fit the model", "encoder"]),
+        ("model.width=9", ["does not fit the model", "(24, 8) there, but (27, 8) here", "more"]),
+        ("data.largest=6", ["source vocabulary is not the data's"]),
+        ("initialisation.scheme=normal", ["initialisation.scheme", "normal", "exclude"]),
+    ],
+)
+def test_weights_of_another_run_that_do_not_fit_are_refused(train, tmp_path, trained, reversal, setting, named):
+    model = [] if setting.startswith("model=") else ["model=gru"]
+    train(*reversal, *model, f"initial_weights={trained}", setting).stopped(2, "initial_weights", *named)
     assert_no_result(tmp_path)
 
 

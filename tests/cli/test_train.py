@@ -4,10 +4,13 @@ import csv
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from support import ROOT
 
 MODELS = ("gru", "lstm", "bahdanau")
@@ -235,6 +238,43 @@ def test_a_loss_under_scheduled_sampling_is_not_called_teacher_forced(train, tra
     assert "train/scheduled_sampling/loss" not in columns_of(trained)
     teacher_forced = [columns["train/teacher_forced/loss"], columns_of(trained)["train/teacher_forced/loss"]]
     assert [len(values) for values in teacher_forced] == [1, 2]  # one is measured after training
+
+
+def tensors_of(folder):
+    return load_file(folder / "bundle" / "weights.safetensors")
+
+
+def test_a_run_starts_from_the_weights_of_another(train, trained, tmp_path, reversal):
+    longer = ("data.max_length=5", "data.val_max_length=5", "data.test_max_length=5")  # of the same integers
+    train(*reversal, *longer, "model=gru", f"initial_weights={trained}", "optimizer.lr=0.0").succeeded()
+    before, after = tensors_of(trained), tensors_of(tmp_path / "run")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert result_of(tmp_path / "run")["settings"]["initial_weights"] == str(trained)
+
+
+def test_a_resumed_run_no_longer_needs_the_weights_that_it_started_from(train, command, trained, tmp_path, reversal):
+    other = shutil.copytree(trained, tmp_path / "other")
+    train(*reversal, "model=gru", "initial_weights=other").succeeded()
+    shutil.rmtree(other)
+    command("train", "resume=run", "trainer.max_epochs=2").succeeded()
+
+
+def test_frozen_parts_stay_as_they_were(train, trained, tmp_path, reversal):
+    outcome = train(*reversal, "model=gru", f"initial_weights={trained}", "freeze=[encoder,source_input]").succeeded()
+    before, after = tensors_of(trained), tensors_of(tmp_path / "run")
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert same == {name for name in before if name.startswith(("encoder.", "source_input."))}
+    result = result_of(tmp_path / "run")
+    frozen = sum(before[name].numel() for name in same)
+    assert result["parameters"] - result["trained_parameters"] == frozen > 0
+    assert f"({frozen:,} of them frozen)" in outcome.out
+
+
+def test_matrices_are_initialised_by_a_scheme(train, tmp_path, reversal):
+    settings = ("initialisation.scheme=uniform", "initialisation.scale=0.01", "optimizer.lr=0.0")
+    train(*reversal, "model=gru", *settings).succeeded()
+    matrices = [tensor for tensor in tensors_of(tmp_path / "run").values() if tensor.dim() > 1]
+    assert 0.009 < max(float(matrix.abs().max()) for matrix in matrices) <= 0.01
 
 
 # The same again -----------------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ class Seq2Seq(LightningModule):
             InputError: the optimizer or the scheduler refuses its settings.
         """
         try:
-            optimizer = self._optimizer(self.parameters())
+            optimizer = self._optimizer([p for p in self.parameters() if p.requires_grad])
         except (TypeError, ValueError) as error:
             raise InputError(f"optimizer: {error}") from error
         if self._scheduler is None:

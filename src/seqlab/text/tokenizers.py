@@ -55,6 +55,10 @@ class Tokenizer(ABC):
     def state(self) -> dict[str, Any]:
         """The constructor's arguments, ready for JSON."""
 
+    def vocabulary(self) -> dict[str, Any]:
+        """What decides which id means what: a model can go from one tokenizer to another if this is the same."""
+        return to_json(self)
+
 
 def to_json(tokenizer: Tokenizer) -> dict[str, Any]:
     """A tokenizer as JSON: its class and its constructor's arguments."""
@@ -171,6 +175,9 @@ class IntegerTokenizer(Tokenizer):
             "max_length": self.max_length,
             "fill": self.fill,
         }
+
+    def vocabulary(self) -> dict[str, Any]:
+        return {name: value for name, value in to_json(self).items() if name != "max_length"}
 
 
 class _Vocabulary(Tokenizer):

@@ -66,11 +66,13 @@ class Outlook(Callback):
         seconds = self._probe(trainer, pl_module)
         if not trainer.is_global_zero:
             return
-        parameters = sum(p.numel() for p in pl_module.parameters() if p.requires_grad)
+        parameters = sum(p.numel() for p in pl_module.parameters())
+        frozen = sum(p.numel() for p in pl_module.parameters() if not p.requires_grad)
+        part = f" ({frozen:,} of them frozen)" if frozen else ""
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
         steps = trainer.estimated_stepping_batches
         print(f"data        {data.describe()}")
-        print(f"model       {type(pl_module).__name__}, {parameters:,} parameters, on {pl_module.device}")
+        print(f"model       {type(pl_module).__name__}, {parameters:,} parameters{part}, on {pl_module.device}")
         print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")
         if math.isinf(steps):
             print(f"steps       no end set; {1 / seconds:.0f} a second", flush=True)

@@ -30,6 +30,7 @@ from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.loggers import MetricsFile
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
+from seqlab.training.starting import start
 from seqlab.training.throughput import Throughput
 
 
@@ -58,6 +59,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
 
     data = build_data(config.data)
     model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
+    start(model, data, config, resumed=checkpoint is not None)
     optimizer = build(config.optimizer, "optimizer")
     scheduler = build(config.scheduler, "scheduler") if config.scheduler else None
     model.configure_training(optimizer, scheduler, build_settings(Objective, config.objective, "objective"))
@@ -204,6 +206,7 @@ def keep(
         "examples": {split: len(data.examples[split]) for split in data.splits},
         "measured": {split: len(data.measured(split)) for split in data.splits},
         "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         **facts,
         "precision": str(trainer.precision),
         "environment": environment(trainer),
