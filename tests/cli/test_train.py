@@ -277,6 +277,23 @@ def test_matrices_are_initialised_by_a_scheme(train, tmp_path, reversal):
     assert 0.009 < max(float(matrix.abs().max()) for matrix in matrices) <= 0.01
 
 
+@pytest.mark.parametrize("of", ["last", "best"])
+def test_the_average_of_checkpoints_is_measured_and_kept(train, command, tmp_path, reversal, of):
+    settings = ("weights=average", "average.checkpoints=2", f"average.of={of}", "trainer.max_epochs=3")
+    outcome = train(*reversal, "model=gru", *settings).succeeded()
+    assert "measured the average weights" in outcome.out
+    result = result_of(tmp_path / "run")
+    kept = {path: load_file(path) for path in (tmp_path / "run/checkpoints").glob("*.safetensors")}
+    assert [path.name for path in sorted(kept)] == [f"step_{step}.safetensors" for step in result["averaged_steps"]]
+    assert len(kept) == 2
+    for name, tensor in tensors_of(tmp_path / "run").items():
+        torch.testing.assert_close(tensor, sum(one[name] for one in kept.values()) / 2)
+    losses = [float(loss) for _, loss in columns_of(tmp_path / "run")["val/teacher_forced/loss"]]
+    assert result["metrics"]["val"]["teacher_forced/loss"] == losses[-1] not in losses[:3]
+    command("train", "resume=run").succeeded()  # nothing is left to do
+    assert result_of(tmp_path / "run")["metrics"] == result["metrics"]
+
+
 # The same again -----------------------------------------------------------------------------------------------
 
 

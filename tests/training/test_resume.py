@@ -36,6 +36,13 @@ def train(folder, *arguments):
 # Four optimizer steps an epoch, of two batches each; the loader has two batches more than are asked for.
 ACCUMULATED = ("trainer.accumulate_grad_batches=2", "+trainer.limit_train_batches=8")
 
+# Random choices within a step, a schedule that follows validations, weights that are gathered as training goes.
+FOLLOWED = (
+    *("objective.teacher_forcing=0.5", "objective.label_smoothing=0.1", "initialisation.scheme=normal"),
+    *("scheduler=plateau", "scheduler.patience=0", "scheduler.threshold=0.9", "freeze=source_input"),
+    *("weights=average", "average.checkpoints=2", "average.of=best"),
+)
+
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
@@ -85,6 +92,7 @@ def assert_same(one, other, where="checkpoint"):
         ("SIGINT", 14, 130, ()),
         ("SIGINT", 5, 130, ACCUMULATED),
         ("SIGKILL", 9, -9, ACCUMULATED),
+        ("SIGKILL", 14, -9, FOLLOWED),
     ],
 )
 def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, name, step, code, more):

@@ -56,13 +56,13 @@ def build_each(configs: DictConfig | None, key: str, **extra: Any) -> dict[str, 
     }
 
 
-def build_settings(cls: Any, config: Any, key: str) -> Any:
+def build_settings(cls: Any, config: Any, key: str, /, **extra: Any) -> Any:
     """Instantiates `cls` from a section of settings that names no `_target_`, because there is only this one.
 
     Raises:
         InputError: `cls` does not take a key, takes another type, or refuses a value.
     """
-    return _called(cls, check_arguments(cls, _values(config, key), key), key)
+    return _called(cls, check_arguments(cls, {**_values(config, key), **extra}, key), key)
 
 
 def _values(config: Any, key: str) -> dict[str, Any]:

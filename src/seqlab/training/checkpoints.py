@@ -129,17 +129,25 @@ class Saver(Checkpoint):
         """
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
+        value = self.value(trainer)
+        sign = 1 if self.mode == "min" else -1
+        if self.best is None or math.isnan(self.best) or sign * value < sign * self.best:
+            self.best = value
+            self._save(trainer, "best")
+
+    def value(self, trainer: Trainer) -> float:
+        """The monitored metric, after a validation.
+
+        Raises:
+            InputError: there is no such metric.
+        """
         if self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/")))
             raise InputError(
                 f"callbacks.saver.monitor: no metric {self.monitor!r} after this validation; there are {known}"
                 " (free-running ones need free_running.every_n_epochs=1)"
             )
-        value = float(trainer.callback_metrics[self.monitor])
-        sign = 1 if self.mode == "min" else -1
-        if self.best is None or math.isnan(self.best) or sign * value < sign * self.best:
-            self.best = value
-            self._save(trainer, "best")
+        return float(trainer.callback_metrics[self.monitor])
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -23,6 +23,7 @@ from seqlab.metrics.baselines import copy_nearest
 from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
 from seqlab.training import bundle
+from seqlab.training.averaging import Averager
 from seqlab.training.build import build, build_each, build_settings, check_arguments
 from seqlab.training.checkpoints import Saver, read_checkpoint
 from seqlab.training.environment import commit, environment
@@ -67,13 +68,16 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     callbacks = build_each(config.callbacks, "callbacks")
     callbacks["free_running"] = FreeRunning(search, **config.free_running)
     callbacks["throughput"] = throughput = Throughput()
+    saver = callbacks.get("saver")
+    if not isinstance(saver, Saver):
+        raise InputError("callbacks.saver must be there: without it nothing is kept")
+    averager = build_settings(Averager, config.average, "average", saver=saver)
+    if config.weights == "average":
+        callbacks["averager"] = averager
     loggers = list(build_each(config.logger, "logger").values())
     trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks.values()), logger=loggers)
     if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise InputError(f"-m runs in one process each, but trainer.devices asks for {trainer.world_size}")
-    saver = trainer.checkpoint_callback
-    if not isinstance(saver, Saver):
-        raise InputError("callbacks.saver must be there: without it nothing is kept")
 
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
@@ -85,17 +89,12 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     fitted = time.perf_counter()
 
-    weights = saver.folder / f"{config.weights}.ckpt"
-    if not weights.is_file():  # nothing was validated, so there is no best
-        weights = saver.folder / "last.ckpt"
-    if not weights.is_file():
-        raise InputError(f"nothing was trained: trainer.max_epochs is {trainer.max_epochs}")
-    model.load_state_dict(read_checkpoint(weights)["state_dict"])
+    weights = final_weights(config, model, saver, averager)
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
         measured = time.perf_counter()
         seconds = {"fit": fitted - started, "measure": measured - fitted, "all": measured - started}
-        steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, "weights": weights.stem}
+        steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
         facts = {**steps, "seconds": seconds, "training": throughput.result()}
         keep(folder, config, data, model, trainer, metrics, facts)
     return saver.best
@@ -126,8 +125,8 @@ def check_settings(config: DictConfig) -> None:
     """
     if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
         raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
-    if config.weights not in ("best", "last"):
-        raise InputError(f"weights must be best or last, but is {config.weights!r}")
+    if config.weights not in ("best", "last", "average"):
+        raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
     check_arguments(FreeRunning, plain(config.free_running), "free_running")
 
 
@@ -159,6 +158,24 @@ def search_limit(config: DictConfig, longest: int | None) -> dict[str, Any]:
     """`longest` as the limit of a search that names none itself."""
     unlimited = isinstance(config.decoding, DictConfig) and config.decoding.max_length is None
     return {"max_length": longest} if unlimited else {}
+
+
+def final_weights(config: DictConfig, model: Seq2Seq, saver: Saver, averager: Averager) -> dict[str, Any]:
+    """Gives the model the weights that `config.weights` asks for, and tells which they are.
+
+    Raises:
+        InputError: there are none.
+    """
+    path = saver.folder / f"{config.weights}.ckpt"
+    if not path.is_file():  # nothing was validated, so there is no best
+        path = saver.folder / "last.ckpt"
+    if not path.is_file():
+        raise InputError(f"nothing was trained: trainer.max_epochs is {config.trainer.max_epochs}")
+    if config.weights == "average":
+        model.load_state_dict(averager.average())
+        return {"weights": "average", "averaged_steps": averager.steps}
+    model.load_state_dict(read_checkpoint(path)["state_dict"])
+    return {"weights": path.stem}
 
 
 def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[str]) -> dict[str, Any]:
