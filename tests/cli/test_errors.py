@@ -130,6 +130,7 @@ BAD_SETTINGS = {
     "freeze=null": ["freeze", "list of names"],
     "average.checkpoints=0": ["average", "checkpoints", "at least 1", "0"],
     "average.of=first": ["average.of", "last", "best", "'first'"],
+    "find_lr=maybe": ["find_lr", "true or false", "'maybe'"],
     "scheduler=nope": ["scheduler/nope", "plateau"],
     "free_running.samples=abc": ["free_running.samples", "int", "'abc'"],
     "decoding.max_length=abc": ["decoding.max_length", "int", "'abc'"],

@@ -270,6 +270,15 @@ def test_frozen_parts_stay_as_they_were(train, trained, tmp_path, reversal):
     assert f"({frozen:,} of them frozen)" in outcome.out
 
 
+def test_the_loss_shown_is_the_loss_logged_when_gradients_are_accumulated(train, tmp_path, reversal):
+    settings = ("trainer.accumulate_grad_batches=3", "callbacks.progress.every_n_steps=4")
+    outcome = train(*reversal, "model=gru", *settings).succeeded()
+    shown = {int(step): float(loss) for step, loss in re.findall(r"^step +(\d+) +loss ([\d.]+)", outcome.out, re.M)}
+    logged = dict(columns_of(tmp_path / "run")["train/step_loss"])
+    assert list(shown) == [4, 8]
+    assert [float(logged[step - 1]) for step in shown] == pytest.approx(list(shown.values()), abs=1e-5)
+
+
 def test_matrices_are_initialised_by_a_scheme(train, tmp_path, reversal):
     settings = ("initialisation.scheme=uniform", "initialisation.scale=0.01", "optimizer.lr=0.0")
     train(*reversal, "model=gru", *settings).succeeded()
@@ -292,6 +301,25 @@ def test_the_average_of_checkpoints_is_measured_and_kept(train, command, tmp_pat
     assert result["metrics"]["val"]["teacher_forced/loss"] == losses[-1] not in losses[:3]
     command("train", "resume=run").succeeded()  # nothing is left to do
     assert result_of(tmp_path / "run")["metrics"] == result["metrics"]
+
+
+def test_a_learning_rate_is_found_and_nothing_else_done(train, tmp_path, reversal):
+    outcome = train(*reversal, "model=gru", "find_lr=true").succeeded()
+    rate = re.search(r"optimizer\.lr=(\S+), where the loss falls fastest", outcome.out).group(1)
+    assert 1e-3 < float(rate) < 1
+    (command,) = re.findall(r"^train with +(seqlab-train .*)$", outcome.out, re.M)
+    assert command.endswith(f" model=gru optimizer.lr={rate}")
+    assert (command.count("optimizer.lr"), "find_lr" in command) == (1, False)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {".hydra", "lr_find.csv"}
+    with (tmp_path / "run/lr_find.csv").open(newline="") as file:
+        rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
+    assert rates[0] == pytest.approx(1e-6)
+    assert len(rates) > 50
+
+
+def test_a_rate_that_cannot_be_found_is_said(train, reversal):
+    useless = ("initialisation.scheme=normal", "initialisation.scale=3e38")
+    train(*reversal, "model=gru", "find_lr=true", *useless).stopped(1, "does not fall", "lr_find.csv")
 
 
 # The same again -----------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class Progress(TQDMProgressBar):
         super().__init__(refresh_rate=10 if sys.stdout.isatty() else 0, leave=False)
         self.every_n_steps = every_n_steps
         self._started = 0.0
-        self._last_printed = -1
+        self._last_printed = 0
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """The loss so far, beside the bar."""
@@ -44,7 +44,8 @@ class Progress(TQDMProgressBar):
         step = trainer.global_step
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last_printed:
             self._last_printed = step
-            self._line(trainer, f"step {step:>6}  loss {float(outputs['loss']):.6f}")
+            loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning divides by it
+            self._line(trainer, f"step {step:>6}  loss {loss:.6f}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the epoch's line."""

@@ -30,6 +30,7 @@ from seqlab.training.environment import commit, environment
 from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.loggers import MetricsFile
+from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
 from seqlab.training.starting import start
 from seqlab.training.throughput import Throughput
@@ -64,6 +65,9 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     optimizer = build(config.optimizer, "optimizer")
     scheduler = build(config.scheduler, "scheduler") if config.scheduler else None
     model.configure_training(optimizer, scheduler, build_settings(Objective, config.objective, "objective"))
+    if config.find_lr:
+        find_learning_rate(config, model, data, _shown(folder) / "lr_find.csv")
+        return None
     search = build_search(config, data.longest_target)
     callbacks = build_each(config.callbacks, "callbacks")
     callbacks["free_running"] = FreeRunning(search, **config.free_running)
@@ -127,6 +131,10 @@ def check_settings(config: DictConfig) -> None:
         raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
     if config.weights not in ("best", "last", "average"):
         raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
+    if not isinstance(config.find_lr, bool):
+        raise InputError(f"find_lr must be true or false, but is {config.find_lr!r}")
+    if config.find_lr and config.resume is not None:
+        raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
     check_arguments(FreeRunning, plain(config.free_running), "free_running")
 
 

@@ -1,0 +1,92 @@
+"""Which learning rate to take: a range test (Smith 2017, arXiv 1506.01186, section 3.3)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch import Callback, LightningModule, Trainer
+from omegaconf import DictConfig
+
+from seqlab.data.module import SequenceData
+from seqlab.errors import RunError
+from seqlab.models.base import Seq2Seq
+from seqlab.training.build import build
+from seqlab.training.files import write_atomically
+
+LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
+HALF_WINDOW = 10  # a third of a power of ten on either side
+
+
+def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, table: Path) -> None:
+    """Trains for a few steps with ever higher rates, keeps the curve as `table` and prints the rate to take.
+
+    Raises:
+        RunError: the loss does not fall at any rate.
+    """
+    test = RangeTest()
+    alone = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "limit_val_batches": 0}
+    trainer: Trainer = build(config.trainer, "trainer", callbacks=[test], max_epochs=-1, max_steps=STEPS, **alone)
+    trainer.fit(model, data)
+    if not trainer.is_global_zero:
+        return
+    text = io.StringIO()
+    csv.writer(text).writerows([("learning_rate", "loss"), *zip(RATES.tolist(), test.losses, strict=False)])
+    write_atomically(table, text.getvalue())
+    rate = suggestion(test.losses)
+    if rate is None:
+        raise RunError(f"the loss does not fall at any learning rate of {LOWEST:g} to {HIGHEST:g}; see {table}")
+    given = [one for one in HydraConfig.get().overrides.task if not one.startswith(("find_lr=", "optimizer.lr="))]
+    print(f"suggested   optimizer.lr={rate:.1e}, where the loss falls fastest; the curve is kept in {table}")
+    print(f"train with  {shlex.join(['seqlab-train', *given, f'optimizer.lr={rate:.1e}'])}", flush=True)
+
+
+RATES = np.geomspace(LOWEST, HIGHEST, STEPS)
+
+
+class RangeTest(Callback):
+    """Gives the n-th optimizer step the n-th of RATES and notes its loss, until there is no more to learn."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self._parts: list[float] = []
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Sets the rate."""
+        for group in trainer.optimizers[0].param_groups:
+            group["lr"] = float(RATES[trainer.global_step])
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Notes the loss of a step, the mean of its batches; stops where it is four times the lowest, or no number."""
+        loss = trainer.strategy.reduce(outputs["loss"].detach(), reduce_op="mean")
+        self._parts.append(float(torch.as_tensor(loss)) * trainer.accumulate_grad_batches)  # Lightning divides
+        if trainer.global_step == len(self.losses):
+            return  # gradients are accumulated
+        self.losses.append(float(np.mean(self._parts)))
+        self._parts = []
+        if not self.losses[-1] <= 4 * min(self.losses):
+            trainer.should_stop = True
+
+
+def suggestion(losses: list[float]) -> float | None:
+    """The rate in the middle of the steps along which the loss falls fastest, before it is at its lowest.
+
+    How fast it falls is the slope of the straight line through 2 HALF_WINDOW + 1 neighbouring steps, over the
+    logarithm of the rate: one batch's luck decides nothing. None, if it never falls.
+    """
+    window = 2 * HALF_WINDOW + 1
+    finite = np.array([loss for loss in losses if np.isfinite(loss)])
+    if len(finite) < window:
+        return None
+    lowest = int(np.convolve(finite, np.ones(window), "valid").argmin())
+    slopes = np.convolve(finite, np.arange(HALF_WINDOW, -HALF_WINDOW - 1, -1), "valid")[: lowest + 1]
+    steepest = int(slopes.argmin())
+    return float(RATES[steepest + HALF_WINDOW]) if slopes[steepest] < 0 else None
