@@ -27,13 +27,25 @@ def curve(folder, *arguments):
     assert done.returncode == 0, done.stderr
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    names = [name for name in rows[0] if name.endswith(("loss", "exact_match", "token_accuracy", "gradient_norm"))]
+    names = [
+        name
+        for name in rows[0]
+        if name.endswith(("loss", "objective", "exact_match", "token_accuracy", "gradient_norm"))
+    ]
     return done.stdout, {name: [float(row[name]) for row in rows if row[name]] for name in names}
 
 
-def test_two_processes_follow_the_curve_of_one(tmp_path):
-    _, one = curve(tmp_path / "one")
-    printed, two = curve(tmp_path / "two", "trainer=ddp", "trainer.devices=2")
+# Told nothing, a decoder goes its way without chance.
+OPTIONS = (
+    *("objective.teacher_forcing=0.0", "objective.label_smoothing=0.1", "freeze=source_input"),
+    *("weights=average", "scheduler=plateau", "scheduler.patience=0", "scheduler.threshold=0.9"),
+)
+
+
+@pytest.mark.parametrize("options", [(), OPTIONS], ids=["plain", "options"])
+def test_two_processes_follow_the_curve_of_one(tmp_path, options):
+    _, one = curve(tmp_path / "one", *options)
+    printed, two = curve(tmp_path / "two", "trainer=ddp", "trainer.devices=2", *options)
     assert len(one["train/step_loss"]) == 14
     assert one.keys() == two.keys()
     for name in one:

@@ -1,0 +1,36 @@
+"""What a step of several batches does."""
+
+import functools
+
+import numpy as np
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
+
+from seqlab.data.batch import Examples
+from seqlab.metrics.teacher_forced import token_loss
+from seqlab.models.fixed_vector import FixedVector
+from seqlab.symbols import PAD
+
+
+def test_a_step_takes_the_mean_of_the_batches_gradients():
+    """Each is a mean over its own tokens, however many these are."""
+    torch.manual_seed(3)
+    model = FixedVector(11, 13, width=7, embedding=5)
+    short, long = (Examples.of([([4, 5], [6] * n)] * 2).batch(np.arange(2)) for n in (1, 9))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    expected = {name: torch.zeros_like(p) for name, p in before.items()}
+    for batch in (short, long):
+        target = batch.target[:, 1:]
+        loss = token_loss(model(batch.source, batch.source_lengths, batch.target[:, :-1]), target)
+        gradients = torch.autograd.grad(loss / (target != PAD).sum(), list(model.parameters()))
+        for name, gradient in zip(expected, gradients, strict=True):
+            expected[name] += gradient / 2
+
+    model.configure_training(functools.partial(torch.optim.SGD, lr=0.5))
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    trainer = Trainer(max_epochs=1, accumulate_grad_batches=2, enable_model_summary=False, **quiet)
+    trainer.fit(model, DataLoader([short, long], batch_size=None))
+    assert trainer.global_step == 1
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.detach(), before[name] - 0.5 * expected[name], rtol=0, atol=1e-6)
