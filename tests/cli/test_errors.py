@@ -354,6 +354,23 @@ def test_evaluating_and_predicting_read_no_checkpoint(command, predict_with, cop
     assert not (tmp_path / "called").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("freeze=[encoder]", ["parameter group"]),
+        ("model.width=9", ["size mismatch"]),
+        ("model=bahdanau", ["Missing key"]),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_refused(command, copy, setting, named):
+    command("train", f"resume={copy}", "trainer.max_epochs=2", setting).stopped(2, "does not fit", *named)
+
+
+def test_a_schedule_that_has_ended_does_not_go_on(train, command, reversal):
+    train(*reversal, "model=gru", "scheduler=one_cycle").succeeded()
+    command("train", "resume=run", "trainer.max_epochs=2").stopped(2, "does not fit", "total steps")
+
+
 @pytest.mark.parametrize("content", ["truncated", "empty", "a list", "other things"])
 def test_a_broken_checkpoint_is_refused(command, copy, content):
     last = copy / "checkpoints/last.ckpt"

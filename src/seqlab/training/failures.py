@@ -12,6 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.training.checkpoints import Interrupted
 
+UNFIT = ("in loading state_dict", "loaded state dict", "Tried to step")
+"""What torch says of a model, an optimizer and a schedule that are not those of the checkpoint."""
+
 
 @contextmanager
 def explained(config: DictConfig, resumable: str | None = None) -> Iterator[None]:
@@ -22,7 +25,7 @@ def explained(config: DictConfig, resumable: str | None = None) -> Iterator[None
         resumable: the run's folder, if it can be resumed.
 
     Raises:
-        InputError: Lightning refuses a setting.
+        InputError: Lightning refuses a setting, or a run is resumed with settings that its checkpoint does not fit.
         RunError: memory has run out.
         StoppedError: Ctrl-C or SIGTERM.
     """
@@ -39,9 +42,12 @@ def explained(config: DictConfig, resumable: str | None = None) -> Iterator[None
         raise InputError(" ".join(str(error).split())) from error
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _out_of_memory(config, error) from error
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         if "can't allocate memory" in str(error):
             raise _out_of_memory(config, error) from error
+        if OmegaConf.select(config, "resume") is not None and any(words in str(error) for words in UNFIT):
+            reason = " ".join(" ".join(str(error).split("\n")[:2]).split())
+            raise InputError(f"{config.resume}: its checkpoint does not fit these settings ({reason})") from error
         raise
 
 

@@ -175,7 +175,7 @@ def final_weights(config: DictConfig, model: Seq2Seq, saver: Saver, averager: Av
         InputError: there are none.
     """
     path = saver.folder / f"{config.weights}.ckpt"
-    if not path.is_file():  # nothing was validated, so there is no best
+    if not path.is_file():  # nothing was validated, so there is no best; or an average, which is of other files
         path = saver.folder / "last.ckpt"
     if not path.is_file():
         raise InputError(f"nothing was trained: trainer.max_epochs is {config.trainer.max_epochs}")
