@@ -1,11 +1,9 @@
 """What training minimises, against the formulas written out and against an explicit loop."""
 
-import functools
-
 import pytest
 import torch
 
-from seqlab.decoding import greedy
+from seqlab.decoding import Greedy
 from seqlab.models.bahdanau import Bahdanau
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.objective import Objective, sampled_logits, token_losses
@@ -97,7 +95,7 @@ def test_told_nothing_it_runs_free(kind):
     own = sampled_logits(model.decode, model.encode(SOURCE, LENGTHS), TOLD, 0.0)
     own[..., [PAD, BOS]] = -torch.inf
     said = own.argmax(-1)
-    found = model.generate(SOURCE, LENGTHS, functools.partial(greedy, max_length=TOLD.size(1)))
+    found = model.generate(SOURCE, LENGTHS, Greedy(max_length=TOLD.size(1)))
     for row, length in enumerate(found.lengths.tolist()):
         assert said[row, :length].tolist() == found.tokens[row, :length].tolist()
         assert length == TOLD.size(1) or said[row, length] == EOS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -40,6 +41,7 @@ def count_flops(pl_module: Any, batch: Batch) -> int:
     Fused kernels (of recurrent layers, of attention) hide their products from the counter: it sees the plain ones.
     """
     with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings(action="ignore"))  # setting these flags is called deprecated
         stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))

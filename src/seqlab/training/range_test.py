@@ -16,9 +16,9 @@ from omegaconf import DictConfig
 
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
+from seqlab.files import write_atomically
 from seqlab.models.base import Seq2Seq
 from seqlab.training.build import build
-from seqlab.training.files import write_atomically
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
 HALF_WINDOW = 10  # a third of a power of ten on either side
