@@ -15,7 +15,7 @@ LENGTHS = torch.tensor([3, 2, 1])
 TOLD = torch.tensor([[BOS, 5, 6, 7, 8], [BOS, 9, 4, 16, PAD], [BOS, 11, PAD, PAD, PAD]])
 
 
-def decoder(kind, seed=3):
+def decoder(kind, seed=1):
     """A model in double precision with weights large enough that it says different things."""
     torch.manual_seed(seed)
     model = kind(V, W, width=11, embedding=7)
@@ -96,8 +96,8 @@ def test_told_nothing_it_runs_free(kind):
     own[..., [PAD, BOS]] = -torch.inf
     said = own.argmax(-1)
     found = model.generate(SOURCE, LENGTHS, Greedy(max_length=TOLD.size(1)))
-    for row, length in enumerate(found.lengths.tolist()):
-        assert said[row, :length].tolist() == found.tokens[row, :length].tolist()
+    for row, length in enumerate(found.lengths[:, 0].tolist()):
+        assert said[row, :length].tolist() == found.tokens[row, 0, :length].tolist()
         assert length == TOLD.size(1) or said[row, length] == EOS
     assert len(set(said.flatten().tolist())) > 3  # it does not say one thing for ever
 

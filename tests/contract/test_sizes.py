@@ -1,0 +1,44 @@
+"""`model_size=` makes architectures comparable: about as many parameters each, on small vocabularies and on large."""
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from support import ROOT
+
+from seqlab.training.build import build
+
+MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
+BODY = {"small": 250_000, "base": 4_000_000}
+AN_ID = {"small": 3 * 64, "base": 3 * 256}  # of source and target together: two embeddings and the output layer
+
+
+def settings(*overrides):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose("train", overrides=list(overrides))
+
+
+def test_every_architecture_has_every_size():
+    sizes = {path.stem for path in (ROOT / "conf/sizes").glob("*.yaml")}
+    assert sizes == {f"{size}_{model}" for size in BODY for model in MODELS}
+
+
+@pytest.mark.parametrize("vocabulary", [20, 6000])
+@pytest.mark.parametrize("size", BODY)
+@pytest.mark.parametrize("name", MODELS)
+def test_parameters_are_about_equal(name, size, vocabulary):
+    config = settings(f"model={name}", f"model_size={size}").model
+    with torch.device("meta"):
+        model = build(config, "model", source_size=vocabulary, target_size=vocabulary)
+    expected = BODY[size] + AN_ID[size] * (vocabulary - 20)
+    assert sum(p.numel() for p in model.parameters()) == pytest.approx(expected, rel=0.06)
+
+
+def test_an_experiments_model_is_sized_too_and_keeps_the_rest():
+    config = settings("experiment=multi30k_bahdanau", "model_size=small")
+    assert (config.model.width, config.model.cell, config.model.dropout) == (76, "lstm", 0.3)
+    assert config.model_size == "small"
+    assert settings("experiment=multi30k_bahdanau").model_size is None
+
+
+def test_without_a_size_a_model_is_as_it_says():
+    assert settings("model=gru").model.width == 256
