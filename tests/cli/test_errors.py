@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import zipfile
 
 import pytest
@@ -160,12 +161,25 @@ def test_a_bad_setting_is_named(train, tmp_path, reversal, setting):
     assert_no_result(tmp_path)
 
 
-@pytest.mark.parametrize("setting", ["model.max_positions=3", "decoding.max_length=7"])
-def test_a_sequence_too_long_for_a_models_positions_is_named(train, tmp_path, reversal, setting):
-    settings = ["model.max_positions=5", setting, "optimizer.lr=0"]  # targets of up to four and BOS
-    outcome = train(*reversal, "model=conv", *settings)
-    outcome.stopped(2, "a sequence of", "model.max_positions is")
+def test_an_example_too_long_for_a_models_positions_is_named_before_training(train, tmp_path, reversal):
+    outcome = train(*reversal, "model=conv", "model.max_positions=3")
+    line = outcome.stopped(2, "train example", "model.max_positions is 3")
+    assert re.search(r"a source of \d tokens and a target of up to \d need \d positions", line)
     assert_no_result(tmp_path)
+
+
+def test_an_output_too_long_for_a_models_positions_is_named(train, tmp_path, reversal):
+    settings = ["model.max_positions=5", "decoding.max_length=7", "optimizer.lr=0"]  # targets of up to four and BOS
+    train(*reversal, "model=conv", *settings).stopped(2, "a sequence of", "model.max_positions is")
+    assert_no_result(tmp_path)
+
+
+def test_an_input_too_long_for_a_models_positions_is_named_with_its_line(command, train, tmp_path):
+    settings = ["data=anki", "tokenizer=character", "model=conv", "model.max_positions=90", "data.max_pairs=40"]
+    train(*settings).succeeded()
+    (tmp_path / "input.txt").write_text("Short.\n" + "Long. " * 20 + "\n", encoding="utf-8")
+    command("predict", "run=run", "input=input.txt", "output=out.tsv").stopped(2, "input.txt:2", "max_positions is 90")
+    assert not (tmp_path / "out.tsv").exists()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from seqlab.data.batch import Batch
 from seqlab.decoding import Beam, Greedy, Sample
+from seqlab.errors import InputError
 from seqlab.metrics.teacher_forced import token_loss
 from seqlab.models.objective import sampled_logits
 from seqlab.symbols import BOS, EOS, PAD, UNK
@@ -109,6 +110,27 @@ def test_select_reorders_and_repeats_rows(model, batch):
     all_rows, _ = model.decode(batch.target[:, 2:4], state)
     selected, _ = model.decode(batch.target[rows, 2:4], state.select(rows))
     torch.testing.assert_close(selected, all_rows[rows], **TOLERANCE)
+
+
+def test_a_model_says_beforehand_which_lengths_are_too_long(model):
+    """Learned positions: what `check_lengths` lets pass works, and one more does not."""
+    if not model.positions_needed(1, 1):
+        model.check_lengths(10**6, 10**6)
+        return
+
+    def works(source, target):
+        tokens = torch.full((1, target), 5)
+        return model(torch.full((1, source), 5), torch.tensor([source]), tokens).isfinite().all()
+
+    source = target = 1
+    while model.positions_needed(source + 1, target + 1) <= model.max_positions:
+        source, target = source + 1, target + 1
+    model.check_lengths(source, target)
+    assert works(source, target)
+    with pytest.raises(InputError, match=r"positions, but model.max_positions is"):
+        model.check_lengths(source + 1, target + 1)
+    with pytest.raises(InputError, match=r"model.max_positions is"):
+        works(source + 1, target + 1)
 
 
 def test_an_empty_source_works_and_its_padding_does_not_matter(model, batch):

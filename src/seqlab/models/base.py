@@ -70,6 +70,26 @@ class Seq2Seq(LightningModule):
         """Teacher-forced logits of the token after each of `tokens`."""
         return self.decode(tokens, self.encode(source, source_lengths))[0]
 
+    def positions_needed(self, source_length: int, target_length: int) -> int:
+        """How far a model that has learnt a vector for each position must count for a pair (BOS is one of the target,
+        EOS none); `max_positions` is how far it can. 0 for models without such a limit.
+        """
+        return 0
+
+    max_positions = 0
+
+    def check_lengths(self, source_length: int, target_length: int) -> None:
+        """Refuses what is too long for the model.
+
+        Raises:
+            InputError: it needs more positions than the model has.
+        """
+        if (needed := self.positions_needed(source_length, target_length)) > self.max_positions:
+            raise InputError(
+                f"a source of {source_length} tokens and a target of up to {target_length} need {needed} positions, but"
+                f" model.max_positions is {self.max_positions}"
+            )
+
     @torch.inference_mode()
     def generate(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], search: Search) -> Hypotheses:
         """What the model says on its own, found by `search`. Call `eval()` first."""

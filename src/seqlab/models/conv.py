@@ -101,6 +101,10 @@ class Conv(Seq2Seq):
         for tokens in (self.source_input, self.target_input):
             nn.init.zeros_(tokens.table.weight[PAD])
         self._past = (kernel - 1, width)
+        self.max_positions = max_positions
+
+    def positions_needed(self, source_length: int, target_length: int) -> int:
+        return max(source_length, target_length)
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> ConvState:
         """Raises InputError for a source longer than `max_positions`."""

@@ -109,7 +109,11 @@ class GPT(Seq2Seq):
         self.source_embedding, self.target_embedding = embeddings(source_size, target_size, width, shared)
         self.dropout = nn.Dropout(dropout)
         self.output = output_layer(width, target_size, self.target_embedding if tied else None)
+        self.learned, self.max_positions = positions == "learned", max_positions
         self._initialise()
+
+    def positions_needed(self, source_length: int, target_length: int) -> int:
+        return source_length + target_length if self.learned else 0
 
     def _initialise(self) -> None:
         """Normal with deviation 0.02, biases zero (Radford et al. 2018, section 4.1), branches' last layers less."""

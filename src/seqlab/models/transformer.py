@@ -95,6 +95,10 @@ class Transformer(Seq2Seq):
         self.source_input = PositionedEmbedding(source, added_positions(positions, max_positions, width), dropout)
         self.target_input = PositionedEmbedding(target, added_positions(positions, max_positions, width), dropout)
         self.output = output_layer(width, target_size, target if tied else None)
+        self.learned, self.max_positions = positions == "learned", max_positions
+
+    def positions_needed(self, source_length: int, target_length: int) -> int:
+        return max(source_length, target_length) if self.learned else 0
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> TransformerState:
         positions = torch.arange(source.size(1), device=source.device)

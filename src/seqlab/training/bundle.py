@@ -101,9 +101,10 @@ def save(
         _write_json(temporary / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
         content = {"format": FORMAT, "seqlab": __version__, "model": model_config, "search": search_config}
         _write_json(temporary / "bundle.json", content)
-        if folder.is_dir():
-            shutil.rmtree(folder)
+        if folder.is_dir():  # moved aside first: a kill in between loses neither
+            folder.replace(temporary.with_suffix(".old"))
         temporary.replace(folder)
+        shutil.rmtree(temporary.with_suffix(".old"), ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -17,12 +18,12 @@ UNFIT = ("in loading state_dict", "loaded state dict", "Tried to step")
 
 
 @contextmanager
-def explained(config: DictConfig, resumable: str | None = None) -> Iterator[None]:
+def explained(config: DictConfig, resumable: Path | None = None) -> Iterator[None]:
     """Turns what torch and Lightning raise into a line that says what to do.
 
     Args:
         config: names the sizes to lower when memory runs out.
-        resumable: the run's folder, if it can be resumed.
+        resumable: the run's folder; from its first checkpoint on it can be resumed.
 
     Raises:
         InputError: Lightning refuses a setting, or a run is resumed with settings that its checkpoint does not fit.
@@ -51,8 +52,10 @@ def explained(config: DictConfig, resumable: str | None = None) -> Iterator[None
         raise
 
 
-def _stopped(resumable: str | None) -> StoppedError:
-    return StoppedError(f"stopped; go on with: seqlab-train resume={resumable}" if resumable else "stopped")
+def _stopped(resumable: Path | None) -> StoppedError:
+    if resumable is None or not (resumable / "checkpoints" / "last.ckpt").is_file():
+        return StoppedError("stopped")
+    return StoppedError(f"stopped; go on with: seqlab-train resume={resumable}")
 
 
 def _out_of_memory(config: DictConfig, error: BaseException) -> RunError:

@@ -97,6 +97,7 @@ def _parsed(data: bytes, name: str) -> Iterator[Line]:
 def _encoded(line: Line, predictor: bundle.Predictor) -> list[int]:
     try:
         ids = predictor.source_tokenizer.encode(line.source)
+        predictor.model.check_lengths(len(ids), predictor.search.max_length)
         if line.target is not None:
             predictor.target_tokenizer.encode(line.target)
     except ValueError as error:

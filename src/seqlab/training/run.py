@@ -48,7 +48,7 @@ def train(config: DictConfig) -> float | None:
     """
     quiet()
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with explained(config, str(_shown(folder))):
+    with explained(config, _shown(folder)):
         return _train(config, folder)
 
 
@@ -61,6 +61,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
 
     data = build_data(config.data)
     model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
+    check_lengths(model, data)
     start(model, data, config, resumed=checkpoint is not None)
     optimizer = build(config.optimizer, "optimizer")
     scheduler = build(config.scheduler, "scheduler") if config.scheduler else None
@@ -119,6 +120,20 @@ def build_data(config: DictConfig) -> SequenceData:
     except ValueError as error:
         raise InputError(f"data: {error}") from error
     return data
+
+
+def check_lengths(model: Seq2Seq, data: SequenceData) -> None:
+    """Holds the longest examples against what the model can count to, before it meets them in the middle of an epoch.
+
+    Raises:
+        InputError: an example is too long; names it.
+    """
+    for split, examples in data.examples.items():
+        for row, (source, target) in enumerate(zip(examples.source.lengths, examples.target.lengths, strict=True)):
+            try:
+                model.check_lengths(int(source), int(target) - 1)
+            except InputError as error:
+                raise InputError(f"{split} example {row} ({data.describe()}): {error}") from None
 
 
 def check_settings(config: DictConfig) -> None:
