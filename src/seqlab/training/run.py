@@ -95,12 +95,13 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     fitted = time.perf_counter()
 
     weights = final_weights(config, model, saver, averager)
+    training = throughput.result()
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
         measured = time.perf_counter()
         seconds = {"fit": fitted - started, "measure": measured - fitted, "all": measured - started}
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
-        facts = {**steps, "seconds": seconds, "training": throughput.result()}
+        facts = {**steps, "seconds": seconds, "training": training}
         keep(folder, config, data, model, trainer, metrics, facts)
     return saver.best
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
@@ -21,11 +20,16 @@ class Throughput(Callback):
     """
 
     def __init__(self) -> None:
-        self._tokens: Tensor | int = 0
+        self._before = {"tokens": 0, "seconds": 0.0, "flops": 0.0}  # of the parts of a resumed run, of all processes
+        self._tokens = torch.zeros((), dtype=torch.long)  # of this part and this process
         self._seconds = 0.0
         self._since: float | None = None  # the clock stands still while this is None
         self._flops_a_token = 0.0
-        self._processes_tokens = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Counts where the processes can add up, even if nothing is left to train."""
+        if stage == "fit":
+            self._tokens = torch.zeros((), dtype=torch.long, device=trainer.strategy.root_device)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Counts the operations of a batch."""
@@ -35,7 +39,11 @@ class Throughput(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock."""
-        self._since = time.perf_counter()
+        self._start()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
+        """Starts the clock after a validation; and in the middle of an epoch, where a resumed run goes on."""
+        self._start()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -45,40 +53,43 @@ class Throughput(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock."""
-        if self._since is not None and pl_module.device.type == "cuda":
-            torch.cuda.synchronize(pl_module.device)
-        self._seconds, self._since = self._elapsed(), None
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock again, if training goes on."""
-        self._since = time.perf_counter()
+        self._stop(pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock."""
-        self._seconds, self._since = self._elapsed(), None
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Brings the counts of all processes together."""
-        total = torch.as_tensor(self._tokens, device=pl_module.device)
-        self._processes_tokens = int(trainer.strategy.reduce(total, reduce_op="sum"))
+        self._stop(pl_module)
 
     def result(self) -> dict[str, float]:
-        """Target tokens seen, seconds, tokens a second, and about how many floating-point operations."""
-        tokens, seconds = self._processes_tokens, self._elapsed()
-        return {
-            "tokens": tokens,
-            "seconds": seconds,
-            "tokens_per_second": tokens / seconds if seconds else 0.0,
-            "flops": self._flops_a_token * tokens,
-        }
+        """Target tokens seen, seconds, tokens a second, and about how many floating-point operations.
+
+        Every process must ask: their tokens are added up.
+        """
+        counts = self.state_dict()
+        return counts | {"tokens_per_second": counts["tokens"] / counts["seconds"] if counts["seconds"] else 0.0}
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts so far (the tokens of this process, which stand for all's share)."""
-        return {"tokens": int(self._tokens), "seconds": self._elapsed()}
+        """The counts so far, of all processes."""
+        tokens = self._tokens.clone()
+        if torch.distributed.is_initialized():
+            torch.distributed.all_reduce(tokens)
+        return {
+            "tokens": self._before["tokens"] + int(tokens),
+            "seconds": self._before["seconds"] + self._elapsed(),
+            "flops": self._before["flops"] + self._flops_a_token * int(tokens),
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on counting."""
-        self._tokens, self._seconds = state_dict["tokens"], state_dict["seconds"]
+        self._before = dict(state_dict)
+
+    def _start(self) -> None:
+        if self._since is None:
+            self._since = time.perf_counter()
+
+    def _stop(self, pl_module: LightningModule) -> None:
+        if self._since is not None and pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)  # the work that was handed to it is training, too
+        self._seconds, self._since = self._elapsed(), None
 
     def _elapsed(self) -> float:
         return self._seconds + (time.perf_counter() - self._since if self._since is not None else 0.0)
