@@ -6,6 +6,7 @@ import errno
 import functools
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seqlab import paths
 from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.files import write_atomically
+from seqlab.reporting.comparison import ERROR
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -34,8 +37,9 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
-    code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead. Of a multirun the
-    other runs go on, but for one that was stopped; the code is that of the first that failed.
+    code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead. When a run of a
+    multirun fails, in whatever way, the others go on, and the code is that of the first that failed; when one is
+    stopped, all are.
     """
     sys.path.insert(0, str(Path.cwd()))  # a user's own package stands where the command is typed
     asked = os.environ.get(FULL_ERROR, "0")
@@ -54,13 +58,17 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         try:
             return task(config)
         except Exception as error:
-            if full or _exit_code(error) is None:
+            foreseen = _exit_code(error) is not None and not full
+            multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+            if isinstance(error, BrokenPipeError):  # nobody is there to read on
                 raise
-            if HydraConfig.get().mode != RunMode.MULTIRUN or isinstance(error, StoppedError):
+            if multirun and not isinstance(error, StoppedError):
+                failures.append(error)
+                _note_failure(error, foreseen)
+                return None
+            if multirun or foreseen:  # after an Exception Hydra would go on with the next run
                 raise _Stopped(error) from error
-            failures.append(error)
-            _note_failure(error)
-            return None
+            raise
         finally:
             os.environ[FULL_ERROR] = "1"
 
@@ -82,15 +90,17 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     if failures:
-        sys.exit(_exit_code(failures[0]))
+        sys.exit(_exit_code(failures[0]) or 1)
 
 
-def _note_failure(error: Exception) -> None:
+def _note_failure(error: Exception, foreseen: bool) -> None:
     """Says that one run of a multirun failed, on the screen and in its folder."""
     sys.stdout.flush()
-    print(f"error: {_one_line(error)}", file=sys.stderr)
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    (folder / "error.txt").write_text(_one_line(error) + "\n", encoding="utf-8")
+    if not foreseen:
+        traceback.print_exception(error)
+    reason = _one_line(error) if _exit_code(error) is not None else f"{type(error).__name__}: {_one_line(error)}"
+    print(f"error: run {HydraConfig.get().job.num}: {reason}", file=sys.stderr)
+    write_atomically(Path(HydraConfig.get().runtime.output_dir) / ERROR, reason + "\n")
 
 
 class _Stopped(BaseException):

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,33 +20,37 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.reporting.reference import spread
 
+RESULT = "result.json"
 ERROR = "error.txt"  # what a run that failed leaves instead of a result
 SHOWN = ("free_running/exact_match", "free_running/token_accuracy", "free_running/bleu", "free_running/token_bleu")
 PERCENT = ("exact_match", "token_accuracy")
+UNCOMPARED = ("seed", "resume")  # overrides that make no other setting
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what was overridden for it, and its result or how it failed."""
+    """One run: its folder's name, what was overridden for it, and its result or how it failed."""
 
+    name: str
     overrides: dict[str, str]
     result: dict[str, Any] | None
     error: str | None
 
     @property
     def seed(self) -> str:
-        """The seed as it was typed; of a run that failed there is no other word on it."""
+        """The seed; of a run that failed as it was typed, "" if it was not."""
         return str(self.result["seed"]) if self.result else self.overrides.get("seed", "")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Runs that differ in nothing but their seed."""
+    """Runs that differ in nothing but their seed. Without anything that varies the label is the runs' own name."""
 
     label: dict[str, str]
     runs: list[Run]
@@ -69,48 +75,72 @@ class Setting:
 class Comparison(Callback):
     """Hydra's callback: keeps the table up to date after every run, and prints it at the end."""
 
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Takes away what an earlier multirun into the same folder left of this run: it had other settings."""
+        if config.hydra.mode == RunMode.MULTIRUN:
+            for name in (RESULT, ERROR):
+                (Path(config.hydra.runtime.output_dir) / name).unlink(missing_ok=True)
+
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Writes the table of the runs so far; a multirun that is stopped leaves it behind."""
         if config.hydra.mode == RunMode.MULTIRUN:
-            write(Path(config.hydra.sweep.dir))
+            with contextlib.suppress(InputError):  # a range test leaves nothing to compare
+                write(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints it."""
-        show(Path(config.hydra.sweep.dir))
+        with contextlib.suppress(InputError):
+            show(Path(config.hydra.sweep.dir))
 
 
 def settings_of(multirun: Path) -> list[Setting]:
     """The runs below `multirun`, those of one setting together, in the order of the first of each.
 
     Raises:
-        InputError: no run that has finished or failed is there.
+        InputError: no run that has finished or failed is there, or a file of one cannot be read.
     """
-    folders = sorted(multirun.glob("*/.hydra/overrides.yaml"), key=lambda path: _natural(path.parents[1].name))
-    runs = [run for path in folders if (run := _run(path.parents[1]))]
+    found = [path.parents[1].relative_to(multirun) for path in multirun.rglob(".hydra/overrides.yaml")]
+    names = sorted(found, key=lambda name: [_natural(part) for part in name.parts])
+    runs = [run for name in names if (run := _run(multirun, name))]
     if not runs:
-        raise InputError(f"{multirun}: no runs here; expected the folder of a multirun")
-    names = list(dict.fromkeys(name for run in runs for name in run.overrides))
-    varied = [n for n in names if n != "seed" and len({run.overrides.get(n) for run in runs}) > 1]
-    groups: dict[tuple[str, ...], list[Run]] = {}
+        raise InputError(f"{multirun}: no runs here that have ended; expected the folder of a multirun")
+    overridden = dict.fromkeys(name for run in runs for name in run.overrides)
+    varied = [n for n in overridden if n not in UNCOMPARED and len({run.overrides.get(n) for run in runs}) > 1]
+    groups: dict[tuple[str | None, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault(tuple(run.overrides.get(name, "") for name in varied), []).append(run)
-    return [Setting(dict(zip(varied, label, strict=True)), group) for label, group in groups.items()]
+        groups.setdefault(tuple(run.overrides.get(name) for name in varied), []).append(run)
+    if not varied:
+        own = next((run.result["name"] for run in runs if run.result), "")
+        return [Setting({"setting": own}, runs)]
+    return [Setting({n: v or "" for n, v in zip(varied, key, strict=True)}, group) for key, group in groups.items()]
 
 
 def _natural(name: str) -> tuple[int, str]:
-    return (int(name), "") if name.isdigit() else (sys.maxsize, name)
+    return (int(name), "") if name.isdecimal() else (sys.maxsize, name)
 
 
-def _run(folder: Path) -> Run | None:
+def _run(multirun: Path, name: Path) -> Run | None:
     """The run of a folder; None while it has neither ended nor failed."""
-    result, error = folder / "result.json", folder / ERROR
+    result, error = multirun / name / RESULT, multirun / name / ERROR
+    overrides_file = multirun / name / ".hydra" / "overrides.yaml"
     if not (result.is_file() or error.is_file()):
         return None
-    lines = [str(line) for line in OmegaConf.load(folder / ".hydra" / "overrides.yaml")]
-    overrides = dict(line.lstrip("+~").partition("=")[::2] for line in lines)
-    if result.is_file():
-        return Run(overrides, json.loads(result.read_text(encoding="utf-8")), None)
-    return Run(overrides, None, error.read_text(encoding="utf-8").strip())
+    try:
+        # Unresolved: an override may hold an interpolation, which means nothing here.
+        lines = OmegaConf.to_container(OmegaConf.load(overrides_file), resolve=False)
+        overrides = dict(_name_and_value(str(line)) for line in lines or [])
+        if not result.is_file():
+            return Run(str(name), overrides, None, error.read_text(encoding="utf-8").strip())
+        return Run(str(name), overrides, json.loads(result.read_text(encoding="utf-8")), None)
+    except (OSError, ValueError, YAMLError) as problem:
+        reason = " ".join(str(problem).split())
+        raise InputError(f"{multirun / name}: not the folder of a run ({reason})") from None
+
+
+def _name_and_value(override: str) -> tuple[str, str]:
+    """`+model.width=8` as ("model.width", "8"); what was taken out (`~model.width`) is "removed"."""
+    name, _, value = override.lstrip("+~").partition("=")
+    return name, "removed" if override.startswith("~") else value
 
 
 def measured_split(settings: Sequence[Setting]) -> str:
@@ -119,34 +149,39 @@ def measured_split(settings: Sequence[Setting]) -> str:
     return "test" if results and all("test" in result["metrics"] for result in results) else "val"
 
 
+VAL_LOSS = ("metrics", "val", "teacher_forced/loss")
+
+
 def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows: a row a setting, mean ± sample standard deviation over its runs."""
     split = measured_split(settings)
     shown = [name for name in SHOWN if any(setting.values("metrics", split, name) for setting in settings)]
-    names = list(settings[0].label)
-    heads = [*(names or ["setting"]), "runs", "parameters", "val loss"]
+    heads = [*settings[0].label, "runs", "parameters", "val loss"]
     heads += [f"{split} {name.partition('/')[2].replace('_', ' ')}" for name in shown]
     heads += ["tokens/s", "training s", "TFLOP"]
     rows = []
     for setting in settings:
-        label = [setting.label[name] for name in names] or [str(setting.results[0]["name"] if setting.results else "")]
         finished = len(setting.results)
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
         cells = [_cell(setting.values("parameters"), ",.0f"), _cell(setting.values(*VAL_LOSS), ".4f")]
         cells += [_metric(name, setting.values("metrics", split, name)) for name in shown]
         cells += [_cell(setting.values("training", "tokens_per_second"), ",.0f")]
-        cells += [_cell(setting.values("training", "seconds"), ",.1f")]
-        cells += [_cell([flops / 1e12 for flops in setting.values("training", "flops")], ",.3g")]
-        rows.append([*label, runs, *cells])
+        cells += [_significant(setting.values("training", "seconds"))]
+        cells += [_significant([flops / 1e12 for flops in setting.values("training", "flops")])]
+        rows.append([*setting.label.values(), runs, *cells])
     return heads, rows
-
-
-VAL_LOSS = ("metrics", "val", "teacher_forced/loss")
 
 
 def _metric(name: str, values: list[float]) -> str:
     percent = name.rpartition("/")[2] in PERCENT
     return _cell(values, ".2%" if percent else ".2f")
+
+
+def _significant(values: list[float]) -> str:
+    """With as many decimals as give the mean three significant figures: sizes of any order read well."""
+    mean = spread(values)["mean"] if values else 0.0
+    size = math.floor(math.log10(abs(mean))) if mean and math.isfinite(mean) else 0
+    return _cell(values, f",.{max(0, 2 - size)}f")
 
 
 def _cell(values: list[float], form: str) -> str:
@@ -158,28 +193,37 @@ def _cell(values: list[float], form: str) -> str:
     return mean if len(set(values)) == 1 else f"{mean} ± {format(figures['sd'], form)}"
 
 
-def markdown(multirun: Path, settings: Sequence[Setting]) -> str:
+def markdown(settings: Sequence[Setting]) -> str:
     """The table with what one must know to read it, and the runs that failed."""
     heads, rows = table(settings)
-    lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
-    failures = [f"- {_failure(setting, run)}" for setting in settings for run in setting.runs if run.error]
-    if failures:
-        lines += ["", "Failed:", "", *failures]
-    results = [result for setting in settings for result in setting.results]
-    threads = sorted({str(result["environment"]["threads"]) for result in results})
-    seeds = sorted({run.seed for setting in settings for run in setting.runs}, key=_natural)
-    lines += [
-        "",
-        f"Mean ± sample standard deviation over seeds {', '.join(seeds)}. Tokens are target tokens without padding;"
-        f" TFLOP is the training compute of all matrix products, about; {' or '.join(threads) or '–'} threads."
-        f" All metrics: comparison.csv.",
-    ]
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in (heads, *rows)]
+    lines = ["| " + " | ".join(row) + " |" for row in (escaped[0], ["---"] * len(heads), *escaped[1:])]
+    if failures := _failures(settings):
+        lines += ["", "Failed:", "", *(f"- {failure}" for failure in failures)]
+    seeds = sorted({run.seed for setting in settings for run in setting.runs if run.result}, key=_natural)
+    if seeds:
+        environments = [result["environment"] for setting in settings for result in setting.results]
+        machines = sorted({f"{one['device']}, threads: {one['threads']}" for one in environments})
+        lines += [
+            "",
+            f"Mean ± sample standard deviation over runs; seeds {', '.join(seeds)}; on {' and '.join(machines)}."
+            " Tokens are target tokens without padding, seconds those of training without validation;"
+            " TFLOP: floating-point operations of training in matrix products, about, in 10¹²."
+            " All metrics: comparison.csv.",
+        ]
     return "\n".join(lines) + "\n"
 
 
-def _failure(setting: Setting, run: Run) -> str:
-    label = ", ".join([*(f"{name}={value}" for name, value in setting.label.items()), f"seed {run.seed or '?'}"])
-    return f"{label}: {run.error}"
+def _failures(settings: Sequence[Setting]) -> list[str]:
+    """A line a run that failed: its folder, what it was and why."""
+    lines = []
+    for setting in settings:
+        label = [f"{name}={value}" for name, value in setting.label.items() if value]
+        for run in setting.runs:
+            if run.error is not None:
+                seed = [f"seed={run.seed}"] if run.seed else []
+                lines.append(f"{', '.join([f'run {run.name}', *label, *seed])}: {run.error}")
+    return lines
 
 
 def comma_separated(settings: Sequence[Setting]) -> str:
@@ -216,38 +260,64 @@ def write(multirun: Path) -> list[Setting]:
     """
     settings = settings_of(multirun)
     write_atomically(multirun / "comparison.csv", comma_separated(settings))
-    write_atomically(multirun / "comparison.md", markdown(multirun, settings))
+    write_atomically(multirun / "comparison.md", markdown(settings))
     return settings
 
 
 def show(multirun: Path) -> None:
-    """Writes the files and prints the table."""
+    """Writes the files and prints the table.
+
+    Raises:
+        InputError: no run is there.
+    """
     from rich.console import Console
-    from rich.table import Table
 
     settings = write(multirun)
-    heads, rows = table(settings)
-    screen = Table(box=None, pad_edge=False, header_style="bold")
-    for i, head in enumerate(heads):
-        screen.add_column(head, justify="left" if i < max(1, len(settings[0].label)) else "right")
-    for row in rows:
-        screen.add_row(*row)
     console = Console(highlight=False)
+    for part in _screens(*table(settings), len(settings[0].label), console.width):
+        console.print()
+        console.print(part)
     console.print()
-    console.print(screen)
-    for setting in settings:
-        for run in setting.runs:
-            if run.error:
-                console.print(f"failed: {_failure(setting, run)}", markup=False, soft_wrap=True)
-    print(f"kept in {multirun}/comparison.md and comparison.csv", flush=True)
+    for failure in _failures(settings):
+        console.print(f"failed: {failure}", markup=False, soft_wrap=True)
+    console.print(f"kept in {multirun}/comparison.md and comparison.csv", markup=False, soft_wrap=True)
+
+
+def _screens(heads: list[str], rows: list[list[str]], labels: int, width: int) -> list[Any]:
+    """The table as tables that are no wider than the screen; each begins with the labels, no figure is folded."""
+    from rich.cells import cell_len
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = [[row[i] for row in rows] for i in range(len(heads))]
+    widths = [max(map(cell_len, [*head.split(), *column])) for head, column in zip(heads, columns, strict=True)]
+    room = max(8, width // (2 * labels) - 2)  # labels leave half of the screen to figures
+    widths[:labels] = [min(own, room) for own in widths[:labels]]
+    parts: list[list[int]] = [[]]
+    for i in range(labels, len(heads)):
+        if parts[-1] and sum(widths[j] + 2 for j in [*range(labels), *parts[-1], i]) - 2 > width:
+            parts.append([])
+        parts[-1].append(i)
+    screens = []
+    for part in parts:
+        screen = Table(box=None, pad_edge=False, header_style="bold")
+        for i in [*range(labels), *part]:
+            side: Any = "left" if i < labels else "right"
+            screen.add_column(Text(heads[i]), justify=side, width=widths[i], overflow="fold")
+        for row in rows:
+            screen.add_row(*(Text(row[i]) for i in [*range(labels), *part]))
+        screens.append(screen)
+    return screens
 
 
 def main() -> None:
     """The command line."""
     try:
+        if len(sys.argv) != 2:
+            raise InputError("name one folder, that of a multirun")
         show(Path(sys.argv[1]))
-    except (IndexError, InputError) as error:
-        print(f"error: {error if isinstance(error, InputError) else 'name a multirun folder'}", file=sys.stderr)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
         sys.exit(InputError.exit_code)
 
 

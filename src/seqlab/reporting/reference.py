@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
 from pathlib import Path
@@ -54,7 +55,12 @@ def collect(multirun: Path) -> dict[str, Any]:
 
 
 def spread(values: list[float]) -> dict[str, Any]:
-    """Mean and sample standard deviation (0 of a single value), with the values themselves."""
+    """Mean and sample standard deviation (0 of a single value), with the values themselves.
+
+    A value that is not finite (the perplexity of a run that went wrong) leaves no deviation: NaN.
+    """
+    if not all(map(math.isfinite, values)):
+        return {"mean": sum(values) / len(values), "sd": math.nan, "values": values}
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return {"mean": statistics.fmean(values), "sd": deviation, "values": values}
 

@@ -1,0 +1,144 @@
+"""A multirun ends with a table; what goes wrong in one run stays there."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+TROUBLE = """
+from lightning.pytorch import Callback
+
+
+class Trouble(Callback):
+    def __init__(self, comes: bool) -> None:
+        self.comes = comes
+
+    def on_train_start(self, trainer, pl_module):
+        if self.comes:
+            raise KeyError("unforeseen")
+"""
+
+
+@pytest.fixture
+def multirun(command, tiny, reversal):
+    """Calls `seqlab-train -m` for tiny runs into the folder `all`."""
+
+    def call(*arguments, **environment):
+        settings = (*tiny, *reversal, "model=gru", "hydra.sweep.dir=all", *arguments)
+        return command("train", "-m", *settings, COLUMNS="200", **environment)
+
+    return call
+
+
+def table_of(out):
+    """The cells of the table on the screen, row by row."""
+    lines = out.splitlines()
+    first = next(i for i, line in enumerate(lines) if " tokens/s " in line)
+    rows = lines[first + 1 : lines.index("", first)]
+    return [[cell.strip() for cell in row.split("  ") if cell] for row in rows]
+
+
+def test_a_multirun_ends_with_a_table(multirun, tmp_path):
+    outcome = multirun("model=gru,lstm", "seed=1,2").succeeded()
+    assert outcome.err == ""
+    assert [row[:2] for row in table_of(outcome.out)] == [["gru", "2"], ["lstm", "2"]]
+    assert outcome.out.endswith("\nkept in all/comparison.md and comparison.csv\n")
+    assert "| gru | 2 |" in (tmp_path / "all/comparison.md").read_text(encoding="utf-8")
+    heads, gru, lstm = (tmp_path / "all/comparison.csv").read_text(encoding="utf-8").splitlines()
+    assert heads.startswith("model,runs,failed,seeds,parameters mean,")
+    assert (gru[:12], lstm[:13]) == ("gru,2,0,1 2,", "lstm,2,0,1 2,")
+
+
+def test_a_single_run_makes_no_table(training):
+    folder, outcome = training
+    assert "comparison" not in outcome.out
+    assert [*folder.rglob("comparison*"), *folder.parent.glob("comparison*")] == []
+
+
+def test_bad_input_of_one_run_does_not_stop_the_others(multirun, tmp_path):
+    outcome = multirun("model.width=0,8")
+    line = outcome.stopped(2, "error: run 0: model: width must be")
+    assert (tmp_path / "all/0/error.txt").read_text() == line.removeprefix("error: run 0: ")
+    assert [row[:2] for row in table_of(outcome.out)] == [["0", "0 of 1"], ["8", "1"]]
+    assert "\nfailed: run 0, model.width=0: model: width must be" in outcome.out
+
+
+def test_the_exit_code_is_that_of_the_first_run_that_failed(multirun):
+    outcome = multirun("optimizer=sgd", "trainer.max_epochs=2", "model.width=8,0", "optimizer.lr=3e38,0.01")
+    assert outcome.code == 1
+    assert [line[:13] for line in outcome.err.splitlines()] == ["error: run 0:", "error: run 2:", "error: run 3:"]
+    assert "gradient norm" in outcome.err.splitlines()[0]
+    assert [row[2] for row in table_of(outcome.out)] == ["0 of 1", "1", "0 of 1", "0 of 1"]
+
+
+def test_an_unforeseen_error_shows_its_traceback_and_does_not_stop_the_others(multirun, tmp_path):
+    (tmp_path / "trouble_maker.py").write_text(TROUBLE)
+    trouble = ("+callbacks.trouble._target_=trouble_maker.Trouble", "+callbacks.trouble.comes=true,false")
+    outcome = multirun(*trouble)
+    assert outcome.code == 1
+    assert outcome.err.startswith("Traceback")
+    assert outcome.err.endswith("\nerror: run 0: KeyError: 'unforeseen'\n")
+    assert [row[1] for row in table_of(outcome.out)] == ["0 of 1", "1"]
+
+
+def test_tracebacks_of_bad_input_are_shown_if_asked_for(multirun):
+    outcome = multirun("model.width=0,8", HYDRA_FULL_ERROR="1")
+    assert outcome.code == 2
+    assert "Traceback" in outcome.err
+    assert [row[1] for row in table_of(outcome.out)] == ["0 of 1", "1"]
+
+
+def test_another_multirun_into_the_same_folder_starts_anew(multirun):
+    multirun("model.width=8,9").succeeded()
+    outcome = multirun("model.width=0,7")
+    assert outcome.code == 2
+    assert [row[:2] for row in table_of(outcome.out)] == [["0", "0 of 1"], ["7", "1"]]
+
+
+def test_range_tests_leave_nothing_to_compare(multirun, tmp_path):
+    outcome = multirun("find_lr=true", "model=gru,lstm").succeeded()
+    assert outcome.err == ""
+    assert "comparison" not in outcome.out
+    assert not list((tmp_path / "all").glob("comparison*"))
+
+
+@pytest.fixture
+def stopped(process, tmp_path, tiny, reversal):
+    """Calls a multirun of three runs in a process of its own that gets a signal in its second."""
+
+    def call(name):
+        signals = (
+            "+callbacks.signal._target_=signals.SendSignal",
+            f"+callbacks.signal.name={name}",
+            f"+callbacks.signal.marker={tmp_path}/sent",
+            "+callbacks.signal.step=100000,2,200000",
+        )
+        return process(
+            "-m", "seqlab.train", "-m", *tiny, *reversal, "model=gru", "hydra.sweep.dir=all", *signals, **PATHS
+        )
+
+    return call
+
+
+# Where the module `signals` is found.
+PATHS = {
+    "PYTHONPATH": os.pathsep.join(
+        filter(None, (str(Path(__file__).parents[1] / "training"), os.environ.get("PYTHONPATH")))
+    )
+}
+
+
+def test_a_multirun_that_is_killed_leaves_the_table_of_what_has_ended(stopped, tmp_path):
+    assert stopped("SIGKILL").code == -9
+    assert not (tmp_path / "all/1/result.json").exists()
+    assert "| reversal_gru | 1 |" in (tmp_path / "all/comparison.md").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_stops_all_runs_and_the_stopped_one_can_be_finished(stopped, process, tmp_path):
+    stopped("SIGINT").stopped(130, "resume=all/1")
+    assert not (tmp_path / "all/2").exists()
+    assert "| reversal_gru | 1 |" in (tmp_path / "all/comparison.md").read_text(encoding="utf-8")
+
+    process("-m", "seqlab.train", "resume=all/1", **PATHS).succeeded()
+    table = process("-m", "seqlab.reporting.comparison", "all", COLUMNS="200").succeeded()
+    assert [row[:2] for row in table_of(table.out)] == [["100000", "1"], ["2", "1"]]
