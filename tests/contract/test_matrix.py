@@ -1,0 +1,152 @@
+"""Every model on every dataset, from the configs to the predictions of the bundle, in this process."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+from support import ROOT
+
+from seqlab import paths
+from seqlab.training import bundle
+from seqlab.training.evaluation import evaluate
+from seqlab.training.prediction import predict
+from seqlab.training.run import train
+
+MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
+TINY = {"width": 8, "embedding": 8, "heads": 2, "layers": 1, "feed_forward": 8}
+DATASETS = {
+    "reversal": ["data=reversal", "data.samples=60", "data.largest=5", "data.max_length=4"],
+    "toy": ["data=toy"],
+    "anki": ["data=anki", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
+    "parallel": ["data=parallel", "data.path=parallel"],
+    "chunks of text": ["data=small_text", "data.context=5"],
+    "stream of text": ["data=small_text", "data.context=0"],
+}
+SENTENCES = [
+    ("Der Hund schläft.", "The dog sleeps."),
+    ("Die Katze schläft.", "The cat sleeps."),
+    ("Der Hund läuft.", "The dog runs."),
+    ("Die Katze läuft nicht.", "The cat does not run."),
+    ("Das Kind liest.", "The child reads."),
+    ("Das Kind schläft.", "The child sleeps."),
+    ("Der Hund liest nicht.", "The dog does not read."),
+    ("Das Kind läuft.", "The child runs."),
+    ("Die Katze liest.", "The cat reads."),
+    ("Der Hund schläft nicht.", "The dog does not sleep."),
+]
+PARTS = {"train": SENTENCES[:6], "val": SENTENCES[6:8], "test": SENTENCES[8:]}
+SEARCHES = ["greedy", "beam", "sample"]
+
+
+@pytest.fixture(autouse=True)
+def _double():
+    """In place of the contract's: runs are in the precision that the configs say."""
+
+
+def call(name, task, *overrides):
+    """Composes conf/<name>.yaml with `overrides` and calls `task`, as its command line does."""
+    own = f"hydra.searchpath=[file://{Path(__file__).parent / 'conf'}]"
+    with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
+        job = GlobalHydra.instance().hydra.run(name, task, [own, *overrides], with_log_configuration=False)
+    return job.return_value
+
+
+def tiny(model):
+    """The settings that make a model small, as far as it has them."""
+    known = OmegaConf.load(ROOT / f"conf/model/{model}.yaml")
+    return [f"model.{name}={value}" for name, value in TINY.items() if name in known]
+
+
+def write_files(folder):
+    """The sentences as a deck, and as line-aligned files."""
+    (folder / "deck.txt").write_text(
+        "".join(f"{german}\t{english}\n" for german, english in SENTENCES), encoding="utf-8"
+    )
+    (folder / "parallel").mkdir()
+    for part, pairs in PARTS.items():
+        for language, lines in zip(("de", "en"), zip(*pairs, strict=True), strict=True):
+            text = "".join(f"{line}\n" for line in lines)
+            (folder / f"parallel/{part}.{language}").write_text(text, encoding="utf-8")
+
+
+def trained(model, dataset):
+    """Trains here, into the folder `run`; gives the monitored metric at its best."""
+    write_files(Path())
+    training = ("trainer=cpu", "trainer.max_epochs=2", "optimizer.lr=0.01", "trainer.log_every_n_steps=1")
+    settings = (f"model={model}", *tiny(model), *DATASETS[dataset], "data.batch_size=8", *training)
+    return call("train", train, *settings, "hydra.run.dir=run")
+
+
+def logged(name):
+    """The values of a column of the run's metrics.csv."""
+    with Path("run/metrics.csv").open(newline="", encoding="utf-8") as file:
+        return [float(row[name]) for row in csv.DictReader(file) if row[name]]
+
+
+def content(path):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def table(path):
+    """The rows of a TSV file."""
+    return [line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines()]
+
+
+def all_finite(metrics):
+    return all(math.isfinite(value) for values in metrics.values() for value in values.values())
+
+
+def test_every_dataset_is_tried():
+    configs = {path.stem for path in (ROOT / "conf/data").glob("[!_]*.yaml")}
+    assert configs == {settings[0].removeprefix("data=") for settings in DATASETS.values()} - {"small_text"}
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model, dataset, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    best = trained(model, dataset)
+    result = content("run/result.json")
+    metrics = result["metrics"]
+    assert list(metrics) == ["train", "val", "test"]
+    assert all_finite(metrics)
+    assert metrics["train"]["teacher_forced/loss"] < logged("train/step_loss")[0]
+    assert best == min(logged("val/teacher_forced/loss")[:2])
+    assert metrics["val"]["teacher_forced/loss"] == pytest.approx(best, rel=1e-5)  # of the checkpoint
+
+    said = table("run/predictions.tsv")[1:]
+    assert len(said) == result["examples"]["test"]
+    outputs = [own for (own,) in bundle.load("run").predict_n_best([source for source, *_ in said])]
+    assert [output.text for output in outputs] == [text for _, text, *_ in said]
+    assert [output.score for output in outputs] == pytest.approx([float(score) for *_, score, _ in said], abs=1e-4)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_is_measured_and_predicts_by_every_search(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained(model, "parallel")
+    metrics = content("run/result.json")["metrics"]
+    for search in SEARCHES:
+        call("evaluate", evaluate, "run=run", "splits=[val,test]", f"decoding={search}", "trainer=cpu")
+        measured = content("run/evaluation.json")["metrics"]
+        assert list(measured) == ["val", "test"]
+        assert all_finite(measured)
+        for split, values in measured.items():
+            same = [name for name in values if search == "greedy" or not name.startswith("free_running/")]
+            assert {name: values[name] for name in same} == pytest.approx({name: metrics[split][name] for name in same})
+
+        several = ["decoding.n_best=2"] if search != "greedy" else []
+        call("predict", predict, "run=run", "input=parallel/test.de", "output=said.tsv", f"decoding={search}", *several)
+        sources = [source for source, _ in PARTS["test"]]
+        rows = table("said.tsv")
+        assert [row[0] for row in rows] == [source for source in sources for _ in range(1 + len(several))]
+        assert all(float(row[2]) < 0 for row in rows)
+
+
+def test_all_searches_are_tried():
+    assert {path.stem for path in (ROOT / "conf/decoding").glob("*.yaml")} == set(SEARCHES)
