@@ -22,7 +22,6 @@ TINY = (
     "trainer.max_epochs=1",
     "trainer.log_every_n_steps=1",
     "model.width=8",
-    "model.embedding=8",
     "optimizer.lr=0.03",
 )
 REVERSAL = (

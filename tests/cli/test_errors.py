@@ -186,7 +186,7 @@ def test_an_input_too_long_for_a_models_positions_is_named_with_its_line(command
     ("setting", "named"),
     [
         ("model=lstm", ["does not fit the model", "encoder"]),
-        ("model.width=9", ["does not fit the model", "(24, 8) there, but (27, 8) here", "more"]),
+        ("model.width=9", ["does not fit the model", "(24, 128) there, but (27, 128) here", "more"]),
         ("data.largest=6", ["source vocabulary is not the data's"]),
         ("initialisation.scheme=normal", ["initialisation.scheme", "normal", "exclude"]),
     ],
