@@ -50,7 +50,7 @@ def _double():
 
 def call(name, task, *overrides):
     """Composes conf/<name>.yaml with `overrides` and calls `task`, as its command line does."""
-    own = f"hydra.searchpath=[file://{Path(__file__).parent / 'conf'}]"
+    own = f"hydra.searchpath=['file://{ROOT}/tests/contract/conf']"
     with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
         job = GlobalHydra.instance().hydra.run(name, task, [own, *overrides], with_log_configuration=False)
     return job.return_value
