@@ -36,8 +36,9 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     stored = folder / ".hydra" / "overrides.yaml"
     if not stored.is_file():
         raise InputError(f"{folders[-1]}: no run to resume (no .hydra/overrides.yaml here)")
-    overrides = [str(one) for one in OmegaConf.load(stored)]
-    own = [one for one in overrides if not one.startswith("resume=")]
+    # Unresolved: an override may hold an interpolation, which means something in the whole configuration only.
+    overrides = OmegaConf.to_container(OmegaConf.load(stored), resolve=False) or []
+    own = [str(one) for one in overrides if not str(one).startswith("resume=")]
     runtime = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime
     extra = [source.path for source in runtime.config_sources if source.provider == "command-line"]
     if Path(runtime.cwd).is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,18 @@ def nested(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes readable JSON, whole or not at all."""
-    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    """Writes readable JSON, whole or not at all; what is no finite number (the perplexity of a model that has
+    diverged) as null, since JSON has no word for it.
+    """
+    write_atomically(path, json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def predictions_table(predictions: Sequence[Any]) -> str:
