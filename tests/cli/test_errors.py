@@ -163,14 +163,14 @@ def test_a_bad_setting_is_named(train, tmp_path, reversal, setting):
 
 def test_an_example_too_long_for_a_models_positions_is_named_before_training(train, tmp_path, reversal):
     outcome = train(*reversal, "model=conv", "model.max_positions=3")
-    line = outcome.stopped(2, "train example", "model.max_positions is 3")
+    line = outcome.stopped(2, "reversal of", "model.max_positions is 3")
     assert re.search(r"a source of \d tokens and a target of up to \d need \d positions", line)
     assert_no_result(tmp_path)
 
 
 def test_an_output_too_long_for_a_models_positions_is_named(train, tmp_path, reversal):
     settings = ["model.max_positions=5", "decoding.max_length=7", "optimizer.lr=0"]  # targets of up to four and BOS
-    train(*reversal, "model=conv", *settings).stopped(2, "a sequence of", "model.max_positions is")
+    train(*reversal, "model=conv", *settings).stopped(2, "up to 7", "model.max_positions is 5")
     assert_no_result(tmp_path)
 
 

@@ -41,7 +41,7 @@ def test_the_dot_score_by_hand():
 def test_the_general_score_by_hand():
     attention = GeneralAttention(2, 3)
     with torch.no_grad():
-        attention.keys.weight.copy_(torch.tensor([[0.1, 0.0, 0.2], [0.0, -0.3, 0.0]]))
+        attention.key.weight.copy_(torch.tensor([[0.1, 0.0, 0.2], [0.0, -0.3, 0.0]]))
     memory = torch.tensor([[[1.0, 2.0, 3.0], [0.0, 1.0, -1.0], [9.0, 9.0, 9.0]]])
     query, mask = torch.tensor([[2.0, 5.0]]), torch.tensor([[True, True, False]])
     first = math.exp(2 * (0.1 * 1 + 0.2 * 3) + 5 * (-0.3 * 2))
@@ -81,7 +81,7 @@ def attention(request):
 
 @pytest.fixture
 def query_width(attention):
-    return M if isinstance(attention, DotAttention) else Q
+    return M if type(attention) is DotAttention else Q
 
 
 @pytest.mark.parametrize("steps", [(), (T,)])

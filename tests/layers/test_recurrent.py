@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, RecurrentCells, padding_mask, reversed_rows
+from seqlab.layers.attention import padding_mask
+from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, RecurrentCells, reversed_rows
 
 B, T, E, D = 3, 5, 7, 11
 LENGTHS = torch.tensor([5, 1, 3])

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from seqlab.errors import InputError
 from seqlab.models.conv import Conv
 from seqlab.symbols import BOS, PAD
 
@@ -32,13 +31,14 @@ def gated(block, window):
     return sums[:D] * torch.sigmoid(sums[D:])
 
 
-def embedded(tokens, positions, ids):
-    return [tokens.table.weight[token] + positions.table.weight[place] for place, token in enumerate(ids)]
+def embedded(side, ids):
+    tokens, positions = side.tokens.table.weight, side.positions.table.weight
+    return [tokens[token] + positions[place] for place, token in enumerate(ids)]
 
 
 def read(model, ids):
     """The encoder's outputs z and the attention's values, over one source without padding."""
-    inputs = embedded(model.source_input, model.source_positions, ids)
+    inputs = embedded(model.source_input, ids)
     hidden = [model.encoder_input(e) for e in inputs]
     for block in model.encoder:
         reach = (block.convolution.convolution.weight.size(2) - 1) // 2
@@ -51,7 +51,7 @@ def read(model, ids):
 
 def last_logits(model, ids, keys, values):
     """Logits after the last token of a prefix, all of which is computed anew."""
-    inputs = embedded(model.target_input, model.target_positions, ids)
+    inputs = embedded(model.target_input, ids)
     hidden = [model.decoder_input(g) for g in inputs]
     for block in model.decoder:
         kernel = block.convolution.convolution.weight.size(2)
@@ -101,19 +101,8 @@ def test_activations_keep_their_variance_at_the_start():
 
 def test_a_tied_output_layer_is_the_table():
     model = Conv(V, W, width=D, embedding=E, tied=True)
-    assert model.output.weight is model.target_input.table.weight
+    assert model.output.weight is model.target_input.tokens.table.weight
     assert model.output.weight[PAD].eq(0).all()
-
-
-def test_a_sequence_longer_than_its_positions_is_refused_on_either_side():
-    model = Conv(V, W, width=D, embedding=E, max_positions=4)
-    with pytest.raises(InputError, match=r"a sequence of 5 positions, but model\.max_positions is 4"):
-        model(SOURCE, LENGTHS, TARGET[:, :4])
-    state = model.encode(SOURCE[:, :4], LENGTHS.clamp(max=4))
-    _, state = model.decode(TARGET[:, :3], state)
-    _, state = model.decode(TARGET[:, 3:4], state)  # as many as there are
-    with pytest.raises(InputError, match=r"a sequence of 5 positions, but model\.max_positions is 4"):
-        model.decode(TARGET[:, 4:5], state)
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_an_unknown_order_is_refused_by_its_name():
 
 SCORES = {
     "dot": lambda part, h, m: h @ m,
-    "general": lambda part, h, m: h @ part.keys.weight @ m,
+    "general": lambda part, h, m: h @ part.key.weight @ m,
     "concat": lambda part, h, m: (
         part.score.weight[0]
         @ torch.tanh(torch.cat([part.query.weight, part.keys.weight], 1) @ torch.cat([h, m]) + part.keys.bias)

@@ -91,8 +91,8 @@ def gpt2_like(model):
     )
     theirs = GPT2LMHeadModel(config).double().eval()
     with torch.no_grad():
-        theirs.transformer.wte.weight.copy_(model.target_embedding.table.weight)
-        theirs.transformer.wpe.weight.copy_(model.positions.table.weight)
+        theirs.transformer.wte.weight.copy_(model.target_input.tokens.table.weight)
+        theirs.transformer.wpe.weight.copy_(model.target_input.positions.table.weight)
         theirs.transformer.ln_f.load_state_dict(model.stack.norm.state_dict())
         for own, block in zip(model.stack.blocks, theirs.transformer.h, strict=True):
             block.ln_1.load_state_dict(own.self_residual.inner_norm.state_dict())
@@ -149,8 +149,7 @@ def test_tied_and_shared_tables_are_the_same_object(kind):
     tables = {"plain": plain, "tied": tied, "shared": shared}
     counts = {name: sum(p.numel() for p in model.parameters()) for name, model in tables.items()}
     assert counts["plain"] - counts["tied"] == counts["tied"] - counts["shared"] == W * D
-    embedding = shared.target_embedding if kind is GPT else shared.target_input.tokens
-    assert shared.output.weight is embedding.table.weight
+    assert shared.output.weight is shared.target_input.tokens.table.weight is shared.source_input.tokens.table.weight
     with pytest.raises(ValueError, match=r"shared needs one vocabulary \(data.shared_vocabulary=true\), but sizes are"):
         kind(V, W, D, H, shared=True)
 

@@ -84,6 +84,11 @@ class SequenceData(LightningDataModule):
         return max(examples.longest_target for examples in self.examples.values())
 
     @property
+    def longest_source(self) -> int:
+        """The longest source of all splits."""
+        return max(int(examples.source.lengths.max(initial=0)) for examples in self.examples.values())
+
+    @property
     def filler(self) -> int | None:
         """The id of a symbol that only fills up targets, if the dataset has one."""
         return None

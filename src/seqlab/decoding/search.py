@@ -68,7 +68,7 @@ class Search(ABC):
         log-probabilities of outputs under the model, as teacher forcing would score them.
         """
         log_probabilities = logits.to(torch.get_default_dtype()).log_softmax(dim=-1)  # not in half precision
-        log_probabilities[:, [PAD, BOS]] = -torch.inf
+        log_probabilities[:, PAD] = log_probabilities[:, BOS] = -torch.inf
         if position < self.min_length:
             log_probabilities[:, EOS] = -torch.inf
         return log_probabilities

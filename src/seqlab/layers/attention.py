@@ -11,8 +11,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+
+
+def padding_mask(lengths: Int[Tensor, " B"], steps: int) -> Bool[Tensor, "B T"]:
+    """True where a position lies inside its row; of an empty row, at the first: there is always something to see."""
+    return torch.arange(steps, device=lengths.device) < lengths.clamp(min=1)[:, None]
 
 
 class Attention(nn.Module):
@@ -93,7 +98,7 @@ class DotAttention(ScoredAttention):
         return torch.bmm(queries, keys.transpose(1, 2))
 
 
-class GeneralAttention(ScoredAttention):
+class GeneralAttention(DotAttention):
     """The "general" score (Luong et al. 2015, arXiv 1508.04025, section 3.1): e_j = qᵀ W m_j.
 
     The keys are W m_j: what is left to do at a step is the dot score.
@@ -101,11 +106,11 @@ class GeneralAttention(ScoredAttention):
 
     def __init__(self, query_width: int, memory_width: int) -> None:
         super().__init__()
-        self.keys = nn.Linear(memory_width, query_width, bias=False)
+        self.key = nn.Linear(memory_width, query_width, bias=False)
 
-    def scores(self, queries: Float[Tensor, "B T Q"], keys: Float[Tensor, "B S Q"]) -> Float[Tensor, "B T S"]:
-        """The scores e."""
-        return torch.bmm(queries, keys.transpose(1, 2))
+    def keys(self, memory: Float[Tensor, "B S M"]) -> Float[Tensor, "B S Q"]:
+        """W m_j."""
+        return self.key(memory)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqlab.layers.attention import Attention
+from seqlab.layers.attention import DotAttention
 
 HALF = math.sqrt(0.5)  # the sum of two terms of the same variance has it again
 
@@ -74,19 +74,13 @@ class EncoderBlock(nn.Module):
         return HALF * (inputs + self.convolution(windows))
 
 
-class MultiStepAttention(Attention):
+class MultiStepAttention(DotAttention):
     """Dot-product attention of one decoder layer (Gehring et al. 2017, section 3.3, equations 1 and 2).
 
     α_ij = softmax_j(d_i · z_j) over the m positions inside the row;  c_i = √m Σ_j α_ij v_j
 
     The factor, m √(1/m) in section 3.4, gives a mean of m values the variance of one.
     """
-
-    def weights(
-        self, query: Float[Tensor, "B T E"], keys: Float[Tensor, "B S E"], mask: Bool[Tensor, "B S"]
-    ) -> Float[Tensor, "B T S"]:
-        """The weights α."""
-        return torch.bmm(query, keys.transpose(1, 2)).masked_fill(~mask[:, None], -torch.inf).softmax(dim=-1)
 
     def forward(
         self,
@@ -97,7 +91,7 @@ class MultiStepAttention(Attention):
     ) -> Float[Tensor, "B T E"]:
         """The context vectors c."""
         scale = mask.sum(dim=-1).to(values.dtype).sqrt()
-        return torch.bmm(self.weights(query, keys, mask), values) * scale[:, None, None]
+        return super().forward(query, keys, values, mask) * scale[:, None, None]
 
 
 class DecoderBlock(nn.Module):

@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.checks import check_sizes
-from seqlab.errors import InputError
 from seqlab.layers.embedding import Embedding
 
 SCHEMES = ("learned", "sinusoidal", "rotary")
@@ -26,15 +25,7 @@ class LearnedPositions(nn.Module):
         nn.init.normal_(self.table.weight, std=0.02)
 
     def forward(self, positions: Int[Tensor, "*B T"]) -> Float[Tensor, "*B T D"]:
-        """The vectors of `positions`.
-
-        Raises:
-            InputError: a position past the last that there is a vector for.
-        """
-        longest = self.table.num_embeddings
-        # Of a whole batch the last column is the furthest: looking there waits for a device once, not for all.
-        if positions.numel() and (needed := int(positions[..., -1].max()) + 1) > longest:
-            raise InputError(f"a sequence of {needed} positions, but model.max_positions is {longest}")
+        """The vectors of `positions`, all of them below `longest` (`Seq2Seq.check_lengths` sees to that)."""
         return self.table(positions)
 
 
@@ -54,16 +45,8 @@ class SinusoidalPositions(nn.Module):
         return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)[..., : self.width]
 
 
-class NoPositions(nn.Module):
-    """Nothing is added to the tokens: rotary positions act inside the attention."""
-
-    def forward(self, positions: Int[Tensor, "*B T"]) -> Float[Tensor, " 1"]:
-        """Zero."""
-        return torch.zeros(1, device=positions.device)
-
-
-def added_positions(scheme: str, longest: int, width: int) -> nn.Module:
-    """What a scheme adds to the tokens' vectors.
+def added_positions(scheme: str, longest: int, width: int) -> nn.Module | None:
+    """What a scheme adds to the tokens' vectors: nothing where positions act inside the attention ("rotary").
 
     Raises:
         ValueError: an unknown scheme, or `longest` below 1.
@@ -72,20 +55,22 @@ def added_positions(scheme: str, longest: int, width: int) -> nn.Module:
         raise ValueError(f"positions must be one of {', '.join(SCHEMES)}, but is {scheme!r}")
     if scheme == "learned":
         return LearnedPositions(longest, width)
-    return SinusoidalPositions(width) if scheme == "sinusoidal" else NoPositions()
+    return SinusoidalPositions(width) if scheme == "sinusoidal" else None
 
 
 class PositionedEmbedding(nn.Module):
-    """√D times the embedding of a token, plus what says where it stands (Vaswani et al. 2017, sections 3.4 and 3.5)."""
+    """The embedding of a token, times `scale`, plus what says where it stands; then dropout."""
 
-    def __init__(self, tokens: Embedding, positions: nn.Module, dropout: float) -> None:
+    def __init__(self, tokens: Embedding, positions: nn.Module | None, dropout: float, scale: float = 1.0) -> None:
         super().__init__()
-        self.tokens, self.positions, self.dropout = tokens, positions, nn.Dropout(dropout)
-        self.scale = tokens.width**0.5
+        self.tokens, self.positions, self.dropout, self.scale = tokens, positions, nn.Dropout(dropout), scale
 
     def forward(self, tokens: Int[Tensor, "B T"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B T D"]:
-        """The vectors that the first block reads."""
-        return self.dropout(self.tokens(tokens) * self.scale + self.positions(positions))
+        """The vectors that the first layer reads."""
+        vectors = self.tokens(tokens) * self.scale
+        if self.positions is not None:
+            vectors = vectors + self.positions(positions).to(vectors.dtype)
+        return self.dropout(vectors)
 
 
 def rotated(heads: Float[Tensor, "B H T K"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B H T K"]:
@@ -95,13 +80,14 @@ def rotated(heads: Float[Tensor, "B H T K"], positions: Int[Tensor, "*B T"]) -> 
     The pair (x_i, x_{i + K/2}) is turned by the angle p / 10000^(2i/K). `positions` are those of all rows (T,) or of
     each (B, T); K must be even.
     """
-    angles = _angles(positions, heads.size(-1)).unsqueeze(-3).to(heads.dtype)  # (1 T K/2) or (B 1 T K/2)
-    cosine, sine = angles.cos(), angles.sin()
+    angles = _angles(positions, heads.size(-1)).unsqueeze(-3)  # (1 T K/2) or (B 1 T K/2)
+    cosine, sine = angles.cos().to(heads.dtype), angles.sin().to(heads.dtype)  # angles rounded to bf16 would be off
     first, second = heads.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
 def _angles(positions: Tensor, width: int) -> Tensor:
-    """p / 10000^(2i/D) for i = 0 … ⌈D/2⌉ − 1, in the precision of the default floating type."""
-    exponents = torch.arange(0, width, 2, device=positions.device) / width
-    return positions[..., None] * 10000.0 ** -exponents.to(torch.get_default_dtype())
+    """p / 10000^(2i/D) for i = 0 … ⌈D/2⌉ − 1, in single precision at least: large angles need their digits."""
+    precision = torch.promote_types(torch.get_default_dtype(), torch.float32)
+    exponents = torch.arange(0, width, 2, device=positions.device, dtype=precision) / width
+    return positions[..., None] * 10000.0**-exponents

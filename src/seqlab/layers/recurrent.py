@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -147,10 +147,10 @@ class Recurrent(nn.Module):
         if start is not None and isinstance(self.rnn, nn.GRU):
             (start,) = start
         steps = inputs.size(1)
+        lengths = None if lengths is None else lengths.cpu().clamp(min=1)  # an empty row: one symbol of padding
         if lengths is None or bool((lengths == steps).all()):
             outputs, end = self.rnn(inputs, start)
         else:
-            lengths = lengths.cpu().clamp(min=1)  # an empty row is read as one symbol of padding
             packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
             packed_outputs, end = self.rnn(packed, start)
             outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=steps)
@@ -197,11 +197,6 @@ class Bridge(nn.Module):
     def forward(self, hidden: Hidden) -> Hidden:
         """The decoder's first (h, c) or (h,)."""
         return tuple(torch.tanh(layer(h)) for layer, h in zip(self.layers, hidden, strict=True))
-
-
-def padding_mask(lengths: Int[Tensor, " B"], steps: int) -> Bool[Tensor, "B T"]:
-    """True where a position lies inside its row; of an empty row, at the first: there is always something to see."""
-    return torch.arange(steps, device=lengths.device) < lengths.clamp(min=1)[:, None]
 
 
 def reversed_rows(tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> Int[Tensor, "B T"]:

@@ -52,10 +52,17 @@ def teacher_forced(size: int, prefix: str) -> MetricCollection:
     """Loss, perplexity and token accuracy without padding, for a vocabulary of `size`; updated with logits, targets."""
     metrics: dict[str, Metric] = {
         "loss": TokenLoss(),
-        "perplexity": Perplexity(ignore_index=PAD),
+        "perplexity": _Perplexity(ignore_index=PAD),
         "token_accuracy": _Accuracy(size, average="micro", ignore_index=PAD),
     }
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
+
+
+class _Perplexity(Perplexity):
+    """Perplexity by torchmetrics, which takes the softmax in the precision that it is given."""
+
+    def update(self, preds: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> None:
+        super().update(at_least_single(preds), target)
 
 
 class _Accuracy(MulticlassAccuracy):

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
-from seqlab.layers.attention import AdditiveAttention
+from seqlab.layers.attention import AdditiveAttention, padding_mask
 from seqlab.layers.embedding import output_layer, token_input
-from seqlab.layers.recurrent import Bridge, Hidden, Recurrent, make_cell, padding_mask
+from seqlab.layers.recurrent import Bridge, Hidden, Recurrent, make_cell
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
 from seqlab.symbols import BOS
@@ -52,7 +52,7 @@ class Bahdanau(Seq2Seq):
     s_0 = tanh(W_s ←h_1), of the state read last (forward: h_S), or that state itself. Two orders of a step:
 
     - "before", the paper's (section 3.1): c_t = attend(s_{t−1}; h);  s_t = f([y_{t−1}; c_t], s_{t−1});
-      p(y_t) = softmax(W maxout(s_t, y_{t−1}, c_t)).
+      p(y_t) = softmax(W maxout(s_t, y_{t−1}, c_t)), with s_t as in section 3.1 (appendix A.2.2 writes s_{t−1}).
     - "after", which feeds the context to the next step: s_t = f(P [c_{t−1}; y_{t−1}], s_{t−1});
       c_t = attend(s_t; h);  p(y_t) = softmax(W s_t), with c_0 and the vector of BOS zero.
 

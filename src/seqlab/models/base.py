@@ -44,6 +44,8 @@ class Seq2Seq(LightningModule):
         source_size, target_size: number of ids of either side, the four specials included.
     """
 
+    max_positions: int | None = None  # of a model that learns a vector for each position
+
     def __init__(self, source_size: int, target_size: int) -> None:
         super().__init__()
         self.source_size, self.target_size = source_size, target_size
@@ -71,20 +73,17 @@ class Seq2Seq(LightningModule):
         return self.decode(tokens, self.encode(source, source_lengths))[0]
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
-        """How far a model that has learnt a vector for each position must count for a pair (BOS is one of the target,
-        EOS none); `max_positions` is how far it can. 0 for models without such a limit.
-        """
-        return 0
-
-    max_positions = 0
+        """The positions that a pair takes (BOS is one of the target, EOS none); `max_positions` is what there are."""
+        return max(source_length, target_length)
 
     def check_lengths(self, source_length: int, target_length: int) -> None:
-        """Refuses what is too long for the model.
+        """Refuses lengths for which the model has not learnt positions.
 
         Raises:
-            InputError: it needs more positions than the model has.
+            InputError: a source of that many tokens and a target of that many need more than there are.
         """
-        if (needed := self.positions_needed(source_length, target_length)) > self.max_positions:
+        needed = self.positions_needed(source_length, target_length)
+        if self.max_positions is not None and needed > self.max_positions:
             raise InputError(
                 f"a source of {source_length} tokens and a target of up to {target_length} need {needed} positions, but"
                 f" model.max_positions is {self.max_positions}"
@@ -92,7 +91,12 @@ class Seq2Seq(LightningModule):
 
     @torch.inference_mode()
     def generate(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], search: Search) -> Hypotheses:
-        """What the model says on its own, found by `search`. Call `eval()` first."""
+        """What the model says on its own, found by `search`. Call `eval()` first.
+
+        Raises:
+            InputError: outputs may grow longer than the model has positions for.
+        """
+        self.check_lengths(source.size(1), search.max_length)
         start = source_lengths.new_full((len(source),), BOS)
         return search(cast(Step, self._step), self.encode(source, source_lengths), start)
 
@@ -199,6 +203,7 @@ class Seq2Seq(LightningModule):
         if self.trainer.world_size > 1:
             # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
             tokens = self.trainer.strategy.reduce(tokens.float(), reduce_op="mean")
+        self.step_loss = plain.detach() / tokens  # without smoothing; averaged over processes it is the batch's
         return total / tokens
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
@@ -206,7 +211,7 @@ class Seq2Seq(LightningModule):
         loss = self.loss(batch)
         self._train_loss = self._train_loss.to(loss.device) + self._batch_loss
         if log_due(self.trainer):
-            self.log("train/step_loss", loss.detach(), sync_dist=self.trainer.world_size > 1)
+            self.log("train/step_loss", self.step_loss, sync_dist=self.trainer.world_size > 1)
         return loss
 
     def epoch_loss(self) -> Float[Tensor, ""]:

@@ -6,19 +6,19 @@ B batch, S source length, T target length, K kernel size, D width, E embedding w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from seqlab.checks import check_sizes
+from seqlab.layers.attention import padding_mask
 from seqlab.layers.convolution import HALF, DecoderBlock, EncoderBlock, scaled_linear
 from seqlab.layers.embedding import Embedding, output_layer
-from seqlab.layers.positions import LearnedPositions
-from seqlab.layers.recurrent import padding_mask
+from seqlab.layers.positions import LearnedPositions, PositionedEmbedding
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
-from seqlab.symbols import PAD
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class Conv(Seq2Seq):
         check_sizes(width=width, embedding=embedding, layers=layers, kernel=kernel)
         if kernel % 2 == 0:
             raise ValueError(f"kernel must be odd, but is {kernel}")
-        self.source_input = Embedding(source_size, embedding)
-        self.target_input = Embedding(target_size, embedding)
-        self.source_positions = LearnedPositions(max_positions, embedding)
-        self.target_positions = LearnedPositions(max_positions, embedding)
+        self.source_input, self.target_input = (
+            PositionedEmbedding(Embedding(size, embedding), LearnedPositions(max_positions, embedding), dropout)
+            for size in (source_size, target_size)
+        )
         self.encoder_input = scaled_linear(embedding, width, dropout)
         self.encoder = nn.ModuleList(EncoderBlock(width, kernel, dropout) for _ in range(layers))
         self.encoder_output = scaled_linear(width, embedding)
@@ -92,25 +92,20 @@ class Conv(Seq2Seq):
         self.decoder_output = scaled_linear(width, embedding)
         self.dropout = nn.Dropout(dropout)
         self.output = (
-            output_layer(embedding, target_size, self.target_input)
+            output_layer(embedding, target_size, self.target_input.tokens)
             if tied
             else scaled_linear(embedding, target_size, dropout)
         )
-        for part in (self.source_input, self.target_input, self.source_positions, self.target_positions):
-            nn.init.normal_(part.table.weight, std=0.1)  # section 3.5
-        for tokens in (self.source_input, self.target_input):
-            nn.init.zeros_(tokens.table.weight[PAD])
+        for side in (self.source_input, self.target_input):  # section 3.5
+            side.tokens.initialise(0.1)
+            nn.init.normal_(cast(LearnedPositions, side.positions).table.weight, std=0.1)
         self._past = (kernel - 1, width)
         self.max_positions = max_positions
 
-    def positions_needed(self, source_length: int, target_length: int) -> int:
-        return max(source_length, target_length)
-
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> ConvState:
-        """Raises InputError for a source longer than `max_positions`."""
         mask = padding_mask(source_lengths, source.size(1))
         positions = torch.arange(source.size(1), device=source.device)
-        embedded = self.dropout(self.source_input(source) + self.source_positions(positions))
+        embedded = self.source_input(source, positions)
         hidden = self.encoder_input(embedded)
         for block in self.encoder:
             hidden = block(hidden, mask)
@@ -126,11 +121,10 @@ class Conv(Seq2Seq):
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: ConvState
     ) -> tuple[Float[Tensor, "B T V"], ConvState]:
-        """Raises InputError for a target that grows longer than `max_positions`."""
         positions = torch.arange(tokens.size(1), device=tokens.device)
         if state.position is not None:
             positions = state.position[:, None] + positions
-        embedded = self.dropout(self.target_input(tokens) + self.target_positions(positions))
+        embedded = self.target_input(tokens, positions)
         hidden = self.decoder_input(embedded)
         past = []
         for block, before in zip(self.decoder, state.past, strict=True):

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from seqlab.layers.embedding import Embedding, embeddings, output_layer
-from seqlab.layers.positions import added_positions
-from seqlab.layers.recurrent import padding_mask
+from seqlab.layers.attention import padding_mask
+from seqlab.layers.embedding import embeddings, output_layer
+from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
 from seqlab.layers.transformer import Block, KeysValues, Stack
 from seqlab.models.base import Seq2Seq
@@ -105,15 +105,16 @@ class GPT(Seq2Seq):
             rotary=positions == "rotary",
             normalised=normalised,
         )
-        self.positions = added_positions(positions, max_positions, width)
-        self.source_embedding, self.target_embedding = embeddings(source_size, target_size, width, shared)
-        self.dropout = nn.Dropout(dropout)
-        self.output = output_layer(width, target_size, self.target_embedding if tied else None)
-        self.learned, self.max_positions = positions == "learned", max_positions
+        where = added_positions(positions, max_positions, width)  # source and target are one text
+        source, target = embeddings(source_size, target_size, width, shared)
+        self.source_input, self.target_input = (PositionedEmbedding(t, where, dropout) for t in (source, target))
+        self.output = output_layer(width, target_size, target if tied else None)
+        self.max_positions = max_positions if positions == "learned" else None
         self._initialise()
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
-        return source_length + target_length if self.learned else 0
+        """Of source and target together: one follows the other."""
+        return source_length + target_length
 
     def _initialise(self) -> None:
         """Normal with deviation 0.02, biases zero (Radford et al. 2018, section 4.1), branches' last layers less."""
@@ -122,15 +123,15 @@ class GPT(Seq2Seq):
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.02 * (len(ends) ** -0.5 if module in ends else 1.0))
                 nn.init.zeros_(module.bias)
-        self.source_embedding.initialise(0.02)
-        self.target_embedding.initialise(0.02)
+        for part in (self.source_input, self.target_input):
+            part.tokens.initialise(0.02)
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> GPTState:
         if not source_lengths.any():
             return GPTState(None, None)
         positions = torch.arange(source.size(1), device=source.device)
         # Padding stands on the right of the source, where causal attention does not look.
-        _, known = self.stack(self._embedded(self.source_embedding, source, positions), positions)
+        _, known = self.stack(self.source_input(source, positions), positions)
         return GPTState(known, padding_mask(source_lengths, source.size(1)) & (source_lengths > 0)[:, None])
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
@@ -138,11 +139,5 @@ class GPT(Seq2Seq):
     ) -> tuple[Float[Tensor, "B T V"], GPTState]:
         new = tokens.size(1)
         positions = state.positions(new, tokens.device)
-        inputs = self._embedded(self.target_embedding, tokens, positions)
-        outputs, known = self.stack(inputs, positions, state.columns(new), state.known)
+        outputs, known = self.stack(self.target_input(tokens, positions), positions, state.columns(new), state.known)
         return self.output(outputs), replace(state, known=known)
-
-    def _embedded(
-        self, embedding: Embedding, tokens: Int[Tensor, "B T"], positions: Int[Tensor, "*B T"]
-    ) -> Float[Tensor, "B T D"]:
-        return self.dropout(embedding(tokens) + self.positions(positions))

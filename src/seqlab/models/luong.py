@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
-from seqlab.layers.attention import AdditiveAttention, DotAttention, GeneralAttention
+from seqlab.layers.attention import AdditiveAttention, DotAttention, GeneralAttention, padding_mask
 from seqlab.layers.embedding import output_layer, token_input
-from seqlab.layers.recurrent import Hidden, Recurrent, RecurrentCells, padding_mask
+from seqlab.layers.recurrent import Hidden, Recurrent, RecurrentCells
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
 

@@ -57,7 +57,7 @@ def token_losses(
         return plain, plain
     logits = at_least_single(logits)
     uniform = logits.logsumexp(dim=-1) - logits.mean(dim=-1)  # −Σ_v (1 / V) log p(v)
-    return (1 - label_smoothing) * plain + label_smoothing * uniform[target != PAD].sum(), plain
+    return (1 - label_smoothing) * plain + label_smoothing * uniform.masked_fill(target == PAD, 0.0).sum(), plain
 
 
 def sampled_logits(
@@ -79,6 +79,6 @@ def sampled_logits(
         logits, state = decode(torch.where(is_told, target, own)[:, None], state)
         steps.append(logits)
         allowed = logits[:, -1].detach().clone()
-        allowed[:, [PAD, BOS]] = -torch.inf
+        allowed[:, PAD] = allowed[:, BOS] = -torch.inf
         own = allowed.argmax(dim=-1)
     return torch.cat(steps, dim=1)

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
 from seqlab.layers.positions import PositionedEmbedding, added_positions
-from seqlab.layers.recurrent import padding_mask
 from seqlab.layers.state import State
 from seqlab.layers.transformer import KeysValues, Stack
 from seqlab.models.base import Seq2Seq
@@ -92,13 +92,12 @@ class Transformer(Seq2Seq):
         source, target = embeddings(source_size, target_size, width, shared)
         for embedding in (source, target):
             embedding.initialise(width**-0.5)  # times √D: entries of unit variance
-        self.source_input = PositionedEmbedding(source, added_positions(positions, max_positions, width), dropout)
-        self.target_input = PositionedEmbedding(target, added_positions(positions, max_positions, width), dropout)
+        self.source_input, self.target_input = (
+            PositionedEmbedding(table, added_positions(positions, max_positions, width), dropout, scale=width**0.5)
+            for table in (source, target)
+        )
         self.output = output_layer(width, target_size, target if tied else None)
-        self.learned, self.max_positions = positions == "learned", max_positions
-
-    def positions_needed(self, source_length: int, target_length: int) -> int:
-        return max(source_length, target_length) if self.learned else 0
+        self.max_positions = max_positions if positions == "learned" else None
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> TransformerState:
         positions = torch.arange(source.size(1), device=source.device)

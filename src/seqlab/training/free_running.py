@@ -107,7 +107,8 @@ class FreeRunning(Callback):
         if not len(chosen):
             return
         batch = Batch(*(field[chosen] for field in batch))
-        found = pl_module.generate(batch.source, batch.source_lengths, self.search)
+        with trainer.precision_plugin.forward_context():  # callbacks are called outside of it
+            found = pl_module.generate(batch.source, batch.source_lengths, self.search)
         tokens, scores = found.tokens[:, 0], found.scores[:, 0]  # the best output counts
         self._ids[split].update(tokens, batch.target)
         data = data_of(trainer)

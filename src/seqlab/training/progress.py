@@ -44,8 +44,7 @@ class Progress(TQDMProgressBar):
         step = trainer.global_step
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last_printed:
             self._last_printed = step
-            loss = float(outputs["loss"]) * trainer.accumulate_grad_batches  # Lightning divides by it
-            self._line(trainer, f"step {step:>6}  loss {loss:.6f}")
+            self._line(trainer, f"step {step:>6}  loss {float(cast(Seq2Seq, pl_module).step_loss):.6f}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the epoch's line."""

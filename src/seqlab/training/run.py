@@ -61,7 +61,6 @@ def _train(config: DictConfig, folder: Path) -> float | None:
 
     data = build_data(config.data)
     model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
-    check_lengths(model, data)
     start(model, data, config, resumed=checkpoint is not None)
     optimizer = build(config.optimizer, "optimizer")
     scheduler = build(config.scheduler, "scheduler") if config.scheduler else None
@@ -70,6 +69,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         find_learning_rate(config, model, data, _shown(folder) / "lr_find.csv")
         return None
     search = build_search(config, data.longest_target)
+    check_lengths(model, data, search)
     callbacks = build_each(config.callbacks, "callbacks")
     callbacks["free_running"] = FreeRunning(search, **config.free_running)
     callbacks["throughput"] = throughput = Throughput()
@@ -123,18 +123,16 @@ def build_data(config: DictConfig) -> SequenceData:
     return data
 
 
-def check_lengths(model: Seq2Seq, data: SequenceData) -> None:
-    """Holds the longest examples against what the model can count to, before it meets them in the middle of an epoch.
+def check_lengths(model: Seq2Seq, data: SequenceData, search: Search) -> None:
+    """Holds the longest example and the longest output against what the model can count to, before it meets them.
 
     Raises:
-        InputError: an example is too long; names it.
+        InputError: they are too long.
     """
-    for split, examples in data.examples.items():
-        for row, (source, target) in enumerate(zip(examples.source.lengths, examples.target.lengths, strict=True)):
-            try:
-                model.check_lengths(int(source), int(target) - 1)
-            except InputError as error:
-                raise InputError(f"{split} example {row} ({data.describe()}): {error}") from None
+    try:
+        model.check_lengths(data.longest_source, max(data.longest_target, search.max_length))
+    except InputError as error:
+        raise InputError(f"{data.describe()}: {error}") from None
 
 
 def check_settings(config: DictConfig) -> None:
