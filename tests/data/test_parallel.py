@@ -127,8 +127,17 @@ def test_bad_files_are_named_and_leave_no_cache(load, folder, tmp_path, change, 
 def test_no_folder_is_an_error_that_says_what_is_expected(load, tmp_path):
     with pytest.raises(ValueError, match=r"path must name a folder of line-aligned files \(train.de, train.en"):
         load(path=None)
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(InputError, match=r"nowhere: no such folder; data\.path=FOLDER .* SEQLAB_DATA=FOLDER"):
         load(path=tmp_path / "nowhere")
+
+
+def test_every_line_is_measured_against_its_own_translation_alone(load, folder):
+    (folder / "test.de").write_text("Ein Hund .\nZwei Hunde .\nEin Hund .\n", encoding="utf-8")
+    (folder / "test.en").write_text("A dog .\nTwo dogs .\nOne dog .\n", encoding="utf-8")
+    data = load()
+    expected = [("Ein Hund .", "A dog ."), ("Zwei Hunde .", "Two dogs ."), ("Ein Hund .", "One dog .")]
+    assert texts(data, "test") == expected
+    assert data.distinct("test").tolist() == [True, True, True]
 
 
 @pytest.mark.parametrize("changed", [{"max_pairs": 2}, {"source": "en", "target": "de"}, {"shared_vocabulary": True}])

@@ -111,7 +111,7 @@ class SequenceData(LightningDataModule):
         return [self.target_tokenizer.decode(self.examples[split].target[row].tolist())]
 
     def distinct(self, split: str) -> np.ndarray:
-        """Which rows of a split are generated from when measuring: those whose source did not stand before (n,)."""
+        """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""
         return np.ones(len(self.examples[split]), dtype=bool)
 
     def measured(self, split: str) -> np.ndarray:

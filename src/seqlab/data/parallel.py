@@ -21,7 +21,8 @@ class Parallel(TextPairs):
     """Line-aligned files in a folder: line n of `train.de` and line n of `train.en` say the same.
 
     Files may be plain or gzip-compressed (`train.de.gz`). Training pairs with an empty side are left out, with a
-    warning; held-out ones are an error, since scores over fewer sentences compare with nobody's.
+    warning; held-out ones are an error, since scores over fewer sentences compare with nobody's. For the same reason
+    every line is measured, against its own translation alone, also where a source stands twice.
 
     Args:
         path: the folder.
@@ -34,6 +35,8 @@ class Parallel(TextPairs):
         ValueError: a limit below 1.
         InputError: files that are missing, unreadable or of different numbers of lines.
     """
+
+    together = False
 
     def __init__(
         self,
@@ -81,7 +84,10 @@ class Parallel(TextPairs):
     def _files(self) -> dict[str, tuple[Path, Path]]:
         """The two files of each split."""
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: no such folder; expected one of line-aligned files")
+            raise InputError(
+                f"{self.path}: no such folder; data.path=FOLDER names one of line-aligned files, and the environment's"
+                " SEQLAB_DATA=FOLDER, for the experiments on Multi30k, the one that multi30k is in"
+            )
         source, target = self.languages
         return {
             split: (self._file(name, source), self._file(name, target))

@@ -30,6 +30,9 @@ class TextPairs(SequenceData):
         shared_vocabulary: … or once for both sides together, so that a model may share their embeddings.
     """
 
+    together = True
+    """Whether the pairs of a split that have the same source are measured once, each target being a reference."""
+
     def __init__(self, tokenizer: Fit, shared_vocabulary: bool = False, **loading: Any) -> None:
         super().__init__(**loading)
         self._fit, self._shared_vocabulary = tokenizer, shared_vocabulary
@@ -75,7 +78,7 @@ class TextPairs(SequenceData):
     def _folder(self) -> Path:
         """The cache's folder, filled; found once, since its key may take reading a large file."""
         tokenizer = {**_settings(self._fit), "shared": self._shared_vocabulary}
-        key = key_of(version=__version__, data=self.fingerprint(), tokenizer=tokenizer)
+        key = key_of(version=__version__, data=self.fingerprint(), tokenizer=tokenizer, together=self.together)
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
     def _build(self, folder: Path) -> None:
@@ -93,7 +96,7 @@ class TextPairs(SequenceData):
                 )
         np.savez(folder / "ids.npz", allow_pickle=False, **arrays)
         known = self.known_translations()
-        texts = {split: _with_references(pairs, known) for split, pairs in splits.items()}
+        texts = {split: _with_references(pairs, known, self.together) for split, pairs in splits.items()}
         meta = {"tokenizers": [to_json(source), to_json(target)], "texts": texts}
         (folder / "texts.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
 
@@ -114,19 +117,21 @@ class TextPairs(SequenceData):
         return [Pair(source, references[0]) for source, references in self._texts["train"]]
 
     def distinct(self, split: str) -> np.ndarray:
+        if not self.together:
+            return super().distinct(split)
         sources = [source for source, _ in self._texts[split]]
         first = np.zeros(len(sources), dtype=bool)
         first[np.unique(sources, return_index=True)[1]] = True
         return first
 
 
-def _with_references(pairs: list[Pair], known: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
-    """Each source with all its translations: its own first, then the split's, then those known besides."""
-    together: dict[str, list[str]] = {}
-    for pair in pairs:
-        together.setdefault(pair.source, []).append(pair.target)
+def _with_references(pairs: list[Pair], known: dict[str, list[str]], together: bool) -> list[tuple[str, list[str]]]:
+    """Each source with its translations: its own first, then, if `together`, the split's, then those known besides."""
+    others: dict[str, list[str]] = {pair.source: [] for pair in pairs}
+    for pair in pairs if together else []:
+        others[pair.source].append(pair.target)
     return [
-        (pair.source, list(dict.fromkeys([pair.target, *together[pair.source], *known.get(pair.source, [])])))
+        (pair.source, list(dict.fromkeys([pair.target, *others[pair.source], *known.get(pair.source, [])])))
         for pair in pairs
     ]
 
