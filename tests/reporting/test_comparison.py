@@ -25,7 +25,7 @@ def make_run(multirun, name, overrides, loss=1.0, seed=1, error=None, **changes)
         (folder / "error.txt").write_text(error + "\n", encoding="utf-8")
     elif loss is not None:
         metrics = {split: {"teacher_forced/loss": loss, "free_running/exact_match": loss / 4} for split in SPLITS}
-        result = {"name": "reversal_gru", "seed": seed, "parameters": 1234, "training": TRAINING}
+        result = {"name": "reversal_gru", "seed": seed, "parameters": 1234, "training": TRAINING, "signatures": {}}
         result |= {"metrics": metrics, "environment": ENVIRONMENT, **changes}
         (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
 
@@ -233,6 +233,21 @@ def test_runs_that_have_not_ended_are_left_out(tmp_path):
 
 
 # What is read -------------------------------------------------------------------------------------------------
+
+
+def test_the_signatures_of_the_metrics_of_texts_are_named_once_each(tmp_path):
+    for i, case in enumerate(("mixed", "lc", "mixed")):
+        signatures = {"bleu": f"nrefs:1|case:{case}|tok:13a", "token_bleu": "nrefs:1|case:lc|tok:none"}
+        make_run(tmp_path, i, [f"model.width={i}"], signatures=signatures)
+    assert markdown(settings_of(tmp_path)).endswith(
+        "\n\nsacrebleu's signatures of bleu: `nrefs:1|case:mixed|tok:13a` and `nrefs:1|case:lc|tok:13a`;"
+        " token bleu: `nrefs:1|case:lc|tok:none`.\n"
+    )
+
+
+def test_without_texts_no_signature_is_named(tmp_path):
+    make_run(tmp_path, 0, [])
+    assert "signature" not in markdown(settings_of(tmp_path))
 
 
 def test_markdown_cells_may_hold_bars(tmp_path):

@@ -211,7 +211,19 @@ def markdown(settings: Sequence[Setting]) -> str:
             " TFLOP: floating-point operations of training in matrix products, about, in 10¹²."
             " All metrics: comparison.csv.",
         ]
+        lines += _signatures(settings)
     return "\n".join(lines) + "\n"
+
+
+def _signatures(settings: Sequence[Setting]) -> list[str]:
+    """A line on how each metric of texts was computed: sacrebleu's signature, of all runs together."""
+    found: dict[str, dict[str, None]] = {}
+    for setting in settings:
+        for result in setting.results:
+            for name, signature in result["signatures"].items():
+                found.setdefault(name, {})[f"`{signature}`"] = None
+    kinds = [f"{name.replace('_', ' ')}: {' and '.join(own)}" for name, own in found.items()]
+    return ["", f"sacrebleu's signatures of {'; '.join(kinds)}."] if kinds else []
 
 
 def _failures(settings: Sequence[Setting]) -> list[str]:
