@@ -106,6 +106,8 @@ BAD_SETTINGS = {
     "model.width=0": ["width"],
     "model.dropout=2": ["dropout", "2"],
     "trainer.max_epochs=abc": ["trainer.max_epochs", "int", "'abc'"],
+    "trainer.gradient_clip_val=-1": ["trainer.gradient_clip_val", "above 0", "null", "-1"],
+    "trainer.gradient_clip_val=0": ["trainer.gradient_clip_val", "above 0", "null", "0"],
     "optimizer.lr=abc": ["optimizer.lr", "float", "'abc'"],
     "optimizer.lr=-1": ["optimizer", "-1"],
     "data.batch_size=0": ["batch_size", "at least 1", "0"],
@@ -130,7 +132,7 @@ BAD_SETTINGS = {
     "freeze=[1]": ["freeze", "list of names"],
     "freeze=null": ["freeze", "list of names"],
     "average.checkpoints=0": ["average", "checkpoints", "at least 1", "0"],
-    "average.of=first": ["average.of", "last", "best", "'first'"],
+    "average.of=first": ["average.of must be last or best, but is 'first'"],
     "find_lr=maybe": ["find_lr", "true or false", "'maybe'"],
     "scheduler=nope": ["scheduler/nope", "plateau"],
     "free_running.samples=abc": ["free_running.samples", "int", "'abc'"],
@@ -159,6 +161,20 @@ def test_a_bad_setting_is_named(train, tmp_path, reversal, setting):
     group = "" if "=" in setting and "." not in setting.partition("=")[0] else "model=gru"
     train(*reversal, *filter(None, [group]), *setting.split()).stopped(2, *BAD_SETTINGS[setting])
     assert_no_result(tmp_path)
+
+
+def test_a_size_that_a_model_of_ones_own_does_not_have_is_named(train, tmp_path, reversal):
+    (tmp_path / "conf/model").mkdir(parents=True)
+    (tmp_path / "conf/model/mine.yaml").write_text(
+        "_target_: seqlab.models.bahdanau.Bahdanau\nwidth: 8\nembedding: 5\n"
+    )
+    arguments = ("hydra.searchpath=[file://conf]", *reversal, "model=mine", "model_size=small")
+    train(*arguments).stopped(2, "model_size=small", "sizes/small_mine.yaml")
+    assert_no_result(tmp_path)
+    (tmp_path / "conf/sizes").mkdir()
+    (tmp_path / "conf/sizes/small_mine.yaml").write_text("embedding: 7\n")
+    train(*arguments).succeeded()
+    assert json.loads((tmp_path / "run/bundle/bundle.json").read_text())["model"]["embedding"] == 7
 
 
 def test_an_example_too_long_for_a_models_positions_is_named_before_training(train, tmp_path, reversal):

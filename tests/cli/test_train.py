@@ -319,6 +319,14 @@ def test_a_learning_rate_is_found_and_nothing_else_done(train, tmp_path, reversa
     assert len(rates) > 50
 
 
+def test_a_learning_rate_is_found_without_the_schedule(train, tmp_path, reversal):
+    curves = set()
+    for scheduler in ("none", "plateau", "one_cycle", "cosine"):  # the second needs validation, the third sets betas
+        train(*reversal, "model=gru", "find_lr=true", f"scheduler={scheduler}").succeeded()
+        curves.add((tmp_path / "run/lr_find.csv").read_text(encoding="utf-8"))
+    assert len(curves) == 1
+
+
 def test_a_rate_that_cannot_be_found_is_said(train, reversal):
     useless = ("initialisation.scheme=normal", "initialisation.scale=3e38")
     train(*reversal, "model=gru", "find_lr=true", *useless).stopped(1, "does not fall", "lr_find.csv")

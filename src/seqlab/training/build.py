@@ -157,4 +157,7 @@ def _bearable(value: Any, hint: Any) -> bool:
 
 
 def _name(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        *others, last = map(str, typing.get_args(hint))
+        return f"{', '.join(others)} or {last}" if others else last
     return hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "")

@@ -21,6 +21,7 @@ from seqlab.models.base import Seq2Seq
 from seqlab.training.build import build
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
+RATES = np.geomspace(LOWEST, HIGHEST, STEPS)
 HALF_WINDOW = 10  # a third of a power of ten on either side
 
 
@@ -45,9 +46,6 @@ def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, t
     given = [one for one in HydraConfig.get().overrides.task if not one.startswith(("find_lr=", "optimizer.lr="))]
     print(f"suggested   optimizer.lr={rate:.1e}, where the loss falls fastest; the curve is kept in {table}")
     print(f"train with  {shlex.join(['seqlab-train', *given, f'optimizer.lr={rate:.1e}'])}", flush=True)
-
-
-RATES = np.geomspace(LOWEST, HIGHEST, STEPS)
 
 
 class RangeTest(Callback):

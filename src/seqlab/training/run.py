@@ -7,11 +7,12 @@ import time
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import Callback, Trainer, seed_everything
 from omegaconf import DictConfig, OmegaConf
 
 from seqlab.data.module import SequenceData
@@ -63,39 +64,28 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
     start(model, data, config, resumed=checkpoint is not None)
     optimizer = build(config.optimizer, "optimizer")
-    scheduler = build(config.scheduler, "scheduler") if config.scheduler else None
+    scheduled = config.scheduler and not config.find_lr  # the test sets rates itself, one_cycle changes Adam's β₁ too
+    scheduler = build(config.scheduler, "scheduler") if scheduled else None
     model.configure_training(optimizer, scheduler, build_settings(Objective, config.objective, "objective"))
     if config.find_lr:
         find_learning_rate(config, model, data, _shown(folder) / "lr_find.csv")
         return None
     search = build_search(config, data.longest_target)
     check_lengths(model, data, search)
-    callbacks = build_each(config.callbacks, "callbacks")
-    callbacks["free_running"] = FreeRunning(search, **config.free_running)
-    callbacks["throughput"] = throughput = Throughput()
-    saver = callbacks.get("saver")
-    if not isinstance(saver, Saver):
-        raise InputError("callbacks.saver must be there: without it nothing is kept")
-    averager = build_settings(Averager, config.average, "average", saver=saver)
-    if config.weights == "average":
-        callbacks["averager"] = averager
+    callbacks = callbacks_of(config, search)
     loggers = list(build_each(config.logger, "logger").values())
-    trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks.values()), logger=loggers)
+    trainer: Trainer = build(config.trainer, "trainer", callbacks=callbacks.all, logger=loggers)
     if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise InputError(f"-m runs in one process each, but trainer.devices asks for {trainer.world_size}")
 
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
-    if checkpoint is not None:
-        step = read_checkpoint(checkpoint)["global_step"]
-        for logger in loggers:
-            if isinstance(logger, MetricsFile):
-                logger.resume(step)
+    resume_loggers(loggers, checkpoint)
     trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     fitted = time.perf_counter()
 
-    weights = final_weights(config, model, saver, averager)
-    training = throughput.result()
+    weights = final_weights(config, model, callbacks.saver, callbacks.averager)
+    training = callbacks.throughput.result()
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
         measured = time.perf_counter()
@@ -103,7 +93,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
         facts = {**steps, "seconds": seconds, "training": training}
         keep(folder, config, data, model, trainer, metrics, facts)
-    return saver.best
+    return callbacks.saver.best
 
 
 def build_data(config: DictConfig) -> SequenceData:
@@ -150,6 +140,27 @@ def check_settings(config: DictConfig) -> None:
     if config.find_lr and config.resume is not None:
         raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
     check_arguments(FreeRunning, plain(config.free_running), "free_running")
+    norm = OmegaConf.select(config, "trainer.gradient_clip_val")
+    if isinstance(norm, int | float) and norm <= 0:  # Lightning would not clip, and not say so
+        raise InputError(f"trainer.gradient_clip_val must be above 0, or null for no limit, but is {norm}")
+    if config.model_size is not None:
+        check_size(config.model_size)
+
+
+def check_size(size: str) -> None:
+    """Sees to it that the model has a size of this name: where it has none, Hydra leaves the model as it is.
+
+    Raises:
+        InputError: it has none.
+    """
+    hydra = HydraConfig.get()
+    chosen = hydra.runtime.choices["sizes@model"]
+    searched = {"config_name": hydra.job.config_name, "overrides": list(hydra.overrides.hydra)}
+    if chosen not in GlobalHydra.instance().config_loader().get_group_options("sizes", **searched):
+        raise InputError(
+            f"model_size={size}: no sizes/{chosen}.yaml among the configurations, so this model has no such size; write"
+            " that file beside conf/model, or leave model_size out"
+        )
 
 
 def resumed_checkpoint(config: DictConfig, folder: Path) -> Path | None:
@@ -164,6 +175,43 @@ def resumed_checkpoint(config: DictConfig, folder: Path) -> Path | None:
     if not checkpoint.is_file():
         raise InputError(f"{checkpoint}: no such checkpoint; this run never saved one, so start it anew")
     return checkpoint
+
+
+class Callbacks(NamedTuple):
+    """Everything that watches a run, and those parts of it that are asked when training is over."""
+
+    all: list[Callback]
+    saver: Saver
+    throughput: Throughput
+    averager: Averager  # among `all` only where averaged weights are asked for
+
+
+def callbacks_of(config: DictConfig, search: Search) -> Callbacks:
+    """The callbacks of `config`, and those that every run has.
+
+    Raises:
+        InputError: settings that one does not take, or none that saves the weights.
+    """
+    callbacks = build_each(config.callbacks, "callbacks")
+    callbacks["free_running"] = FreeRunning(search, **config.free_running)
+    callbacks["throughput"] = throughput = Throughput()
+    saver = callbacks.get("saver")
+    if not isinstance(saver, Saver):
+        raise InputError("callbacks.saver must be there: without it nothing is kept")
+    averager = build_settings(Averager, config.average, "average", saver=saver)
+    if config.weights == "average":
+        callbacks["averager"] = averager
+    return Callbacks(list(callbacks.values()), saver, throughput, averager)
+
+
+def resume_loggers(loggers: list[Any], checkpoint: Path | None) -> None:
+    """Takes out of the files of metrics what was logged after the checkpoint, if there is one."""
+    if checkpoint is None:
+        return
+    step = read_checkpoint(checkpoint)["global_step"]
+    for logger in loggers:
+        if isinstance(logger, MetricsFile):
+            logger.resume(step)
 
 
 def build_search(config: DictConfig, longest: int | None) -> Search:
