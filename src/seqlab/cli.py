@@ -33,6 +33,14 @@ UNUSABLE = {
 }
 
 
+def added(arguments: list[str], group: str) -> list[str]:
+    """The command line with settings of `group` added where the configuration does not hold them yet.
+
+    Hydra would refuse them, and tell to type a `+`; whatever takes the settings says itself which it knows.
+    """
+    return [f"++{argument}" if argument.startswith(f"{group}.") else argument for argument in arguments]
+
+
 def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 

@@ -1,10 +1,11 @@
 """`seqlab-predict`: what a trained model makes of new input. `python -m seqlab.predict` is the same."""
 
+import sys
 from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import run_command
+from seqlab.cli import added, run_command
 
 
 def task(config: DictConfig) -> Any:
@@ -18,6 +19,7 @@ def task(config: DictConfig) -> Any:
 
 def main() -> None:
     """The command line."""
+    sys.argv[1:] = added(sys.argv[1:], "decoding")  # of the model's own search, where no other is chosen
     run_command("predict", task)
 
 

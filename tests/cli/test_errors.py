@@ -239,6 +239,10 @@ def test_a_bad_setting_of_a_schedule_is_named(train, tmp_path, reversal, schedul
         ("batch_size=0", ["batch_size", "at least 1", "0"]),
         ("batch_size=abc", ["batch_size", "'abc'"]),
         ("decoding=nope", ["decoding/nope", "greedy"]),
+        ("decoding.n_best=3", ["decoding.n_best: unknown key", "Greedy", "choose decoding=greedy, beam or sample"]),
+        ("decoding.max_length=abc", ["decoding.max_length", "int", "'abc'"]),
+        ("decoding.min_length=9", ["decoding", "min_length", "9"]),
+        ("decoding._target_=os.system", ["decoding._target_", "Search", "os.system"]),
         ("foo=1", ["foo"]),
     ],
 )

@@ -51,6 +51,14 @@ def test_the_search_can_be_another(command, copy):
     assert found["free_running/edit_distance"] != before["free_running/edit_distance"]
 
 
+def test_settings_alone_change_the_runs_own_search(command, copy):
+    command("evaluate", f"run={copy}", "decoding.max_length=1", "trainer=cpu").succeeded()
+    found = metrics_of(copy / "evaluation.json")
+    command("evaluate", f"run={copy}", "decoding=greedy", "decoding.max_length=1", "trainer=cpu").succeeded()
+    assert_same(found, metrics_of(copy / "evaluation.json"))
+    command("evaluate", f"run={copy}", "decoding.size=3").stopped(2, "decoding.size", "Greedy", "decoding=greedy, beam")
+
+
 @pytest.mark.parametrize("search", [["decoding=beam", "decoding.size=3"], ["decoding=sample", "decoding.top_p=0.9"]])
 def test_a_run_is_measured_anew_by_its_own_search(train, command, reversal, tmp_path, search):
     train(*reversal, "model=gru", *search).succeeded()

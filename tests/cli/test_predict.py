@@ -125,6 +125,22 @@ def test_a_search_of_ones_own_cuts_the_output(predict, expected):
     assert any(len(one.split()) > 1 for one in expected.values())
 
 
+def test_settings_alone_change_the_models_own_search(command, copy, tmp_path):
+    bundle = copy / "bundle/bundle.json"
+    content = json.loads(bundle.read_text(encoding="utf-8"))
+    own = {"_target_": "seqlab.decoding.Beam", "max_length": 4, "size": 4, "length_penalty": 0.0}
+    bundle.write_text(json.dumps(content | {"search": own}), encoding="utf-8")
+    (tmp_path / "input.txt").write_text("\n".join(SOURCES), encoding="utf-8")
+    beam = ("decoding=beam", "decoding.size=4", "decoding.length_penalty=0")
+    said = [
+        command("predict", f"run={copy}", "input=input.txt", *search, "decoding.n_best=2").succeeded().out
+        for search in ((), beam, ("decoding=beam",))
+    ]
+    assert said[0] == said[1] != said[2]
+    short = command("predict", f"run={copy}", "input=input.txt", "decoding.max_length=1").succeeded().out
+    assert {len(line.split("\t")[1].split()) for line in short.splitlines()} <= {0, 1}
+
+
 def test_several_outputs_have_a_line_and_a_rank_each(predict):
     rows = [line.split("\t") for line in predict(SOURCES, "decoding=beam", "decoding.size=4", "decoding.n_best=3")]
     assert [(row[0], row[3]) for row in rows] == [(source, rank) for source in SOURCES for rank in "123"]

@@ -17,7 +17,7 @@ from seqlab.training.build import build
 from seqlab.training.environment import environment
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.results import metrics_table, write_json
-from seqlab.training.run import build_data, build_search, measure, plain, quiet
+from seqlab.training.run import build_data, measure, plain, quiet, search_again
 
 
 def evaluate(config: DictConfig) -> None:
@@ -44,8 +44,7 @@ def evaluate(config: DictConfig) -> None:
                 " trained on?"
             )
     model = predictor.model
-    search = predictor.search if config.decoding is None else build_search(config, data.longest_target)
-    free_running = FreeRunning(search)
+    free_running = FreeRunning(search_again(config, predictor.search, data.longest_target))
     trainer: Trainer = build(config.trainer, "trainer", callbacks=[free_running], logger=False)
     metrics = measure(trainer, model, data, splits)
     if trainer.is_global_zero:

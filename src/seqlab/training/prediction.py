@@ -18,7 +18,7 @@ from seqlab.text.lines import decode_lines, read_bytes
 from seqlab.text.tokenizers import matches_one
 from seqlab.training import bundle
 from seqlab.training.results import escaped
-from seqlab.training.run import build_search
+from seqlab.training.run import search_again
 
 FORMATS = ("tsv", "jsonl")
 
@@ -45,8 +45,7 @@ def predict(config: DictConfig) -> None:
     if not isinstance(config.batch_size, int) or config.batch_size < 1:
         raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
     predictor = bundle.load(config.run)
-    if config.decoding is not None:
-        predictor.search = build_search(config, predictor.search.max_length)
+    predictor.search = search_again(config, predictor.search, predictor.search.max_length)
     lines = list(read_lines(str(config.input)))
     sources = [_encoded(line, predictor) for line in lines]
     outputs = predictor.generate(sources, config.batch_size)

@@ -155,8 +155,8 @@ def check_size(size: str) -> None:
     """
     hydra = HydraConfig.get()
     chosen = hydra.runtime.choices["sizes@model"]
-    searched = {"config_name": hydra.job.config_name, "overrides": list(hydra.overrides.hydra)}
-    if chosen not in GlobalHydra.instance().config_loader().get_group_options("sizes", **searched):
+    loader, flags = GlobalHydra.instance().config_loader(), list(hydra.overrides.hydra)
+    if chosen not in loader.get_group_options("sizes", config_name=hydra.job.config_name, overrides=flags):
         raise InputError(
             f"model_size={size}: no sizes/{chosen}.yaml among the configurations, so this model has no such size; write"
             " that file beside conf/model, or leave model_size out"
@@ -224,9 +224,32 @@ def build_search(config: DictConfig, longest: int | None) -> Search:
     return search
 
 
+def search_again(config: DictConfig, own: Search, longest: int) -> Search:
+    """How to search with a trained model: as `config.decoding` says, by its `own` search where that is null.
+
+    Settings without a search are changes to the model's own.
+
+    Raises:
+        InputError: settings that the search does not take.
+    """
+    if config.decoding is None:
+        return own
+    if "_target_" in config.decoding:
+        return build_search(config, longest)
+    settings = asdict(own)
+    if unknown := [str(name) for name in config.decoding if name not in settings]:
+        raise InputError(
+            f"decoding.{unknown[0]}: unknown key; the model's own search is {type(own).__name__}, which takes"
+            f" {', '.join(settings)}; choose decoding=greedy, beam or sample for another"
+        )
+    kept = {name: value for name, value in settings.items() if name not in config.decoding}
+    search: Search = build_settings(type(own), config.decoding, "decoding", **kept)
+    return search
+
+
 def search_limit(config: DictConfig, longest: int | None) -> dict[str, Any]:
     """`longest` as the limit of a search that names none itself."""
-    unlimited = isinstance(config.decoding, DictConfig) and config.decoding.max_length is None
+    unlimited = isinstance(config.decoding, DictConfig) and config.decoding.get("max_length") is None
     return {"max_length": longest} if unlimited else {}
 
 
