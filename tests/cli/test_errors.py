@@ -163,6 +163,12 @@ def test_a_bad_setting_is_named(train, tmp_path, reversal, setting):
     assert_no_result(tmp_path)
 
 
+def test_multi30k_that_is_not_there_is_asked_for_in_both_ways(train, tmp_path):
+    outcome = train("experiment=multi30k_gru", SEQLAB_DATA="nowhere")
+    outcome.stopped(2, "nowhere/multi30k: no such folder", "data.path=FOLDER", "SEQLAB_DATA=FOLDER")
+    assert_no_result(tmp_path)
+
+
 def test_a_size_that_a_model_of_ones_own_does_not_have_is_named(train, tmp_path, reversal):
     (tmp_path / "conf/model").mkdir(parents=True)
     (tmp_path / "conf/model/mine.yaml").write_text(

@@ -19,7 +19,7 @@ finally:
     print("imported:", *sorted(heavy & set(sys.modules)))
 """
 CONF = ROOT / "conf"
-OPTIONS = sorted(p.relative_to(CONF).with_suffix("") for p in CONF.glob("*/*.yaml") if not p.stem.startswith("_"))
+OPTIONS = sorted(p.relative_to(CONF).with_suffix("") for p in CONF.glob("*/*.yaml"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -44,6 +44,8 @@ def test_help_lists_groups_and_settings(command):
     out = command("train", "--help").succeeded().out
     groups = {path.parent.name for path in CONF.glob("*/*.yaml")}
     assert {group for group in groups if f"{group}:" not in out} == set()
+    options = {option for line in out.partition("Settings")[0].splitlines() for option in line.split()}
+    assert {option for option in options if option.startswith("_")} == set()
     assert "seqlab-train" in out
     assert "max_epochs: 20" in out
 
@@ -53,6 +55,7 @@ def test_help_lists_groups_and_settings(command):
     [
         ("seqlab-train model=l", {"model=lstm", "model=luong"}),
         ("seqlab-train data=an", {"data=anki"}),
+        ("seqlab-train data=", {"data=anki", "data=parallel", "data=reversal", "data=toy"}),
         ("seqlab-train experiment=toy", {"experiment=toy_gru"}),
         ("seqlab-train trainer.max_ep", {"trainer.max_epochs="}),
     ],
