@@ -31,7 +31,7 @@ class Prediction:
 class FreeRunning(Callback):
     """Generates from the sources of a split and measures the outputs, as ids and, for texts, as text.
 
-    Of examples with the same source only the first is generated from; an output matches if it is one of the
+    Only rows that the data calls distinct are generated from; an output matches if it is one of the
     source's known targets. BLEU and chrF are taken for datasets of texts.
 
     Args:
