@@ -199,6 +199,20 @@ def test_multirun_trains_every_model(process, tmp_path, tiny, reversal):
     assert len({result["parameters"] for result in results}) == len(MODELS)
 
 
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+@pytest.mark.parametrize("model", [["model=transformer"], ["model=gpt", "model.positions=rotary"], ["model=conv"]])
+def test_other_precisions_train_generate_and_measure(train, tmp_path, reversal, model, precision):
+    heads = ["model.heads=2"] if model != ["model=conv"] else []
+    train(*reversal, *model, *heads, f"trainer.precision={precision}").succeeded()
+    metrics = result_of(tmp_path / "run")["metrics"]["val"]
+    assert metrics["teacher_forced/perplexity"] == pytest.approx(math.exp(metrics["teacher_forced/loss"]), rel=0.02)
+
+
+def test_one_hot_inputs_train_in_half_precision(train, tmp_path, reversal):
+    train(*reversal, "model=gru", "model.embedding=null", "trainer.precision=bf16-true").succeeded()
+    assert math.isfinite(result_of(tmp_path / "run")["metrics"]["val"]["teacher_forced/loss"])
+
+
 def test_early_stopping_ends_a_run_that_does_not_improve(train, tmp_path, reversal):
     stopping = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1")
     train(*reversal, "model=gru", *stopping, "optimizer.lr=0.0", "trainer.max_epochs=9").succeeded()

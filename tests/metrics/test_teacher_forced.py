@@ -120,3 +120,10 @@ def test_the_loss_of_half_precision_logits_is_summed_in_single_precision(dtype):
     rounded = logits.to(dtype)
     assert token_loss(rounded, target).dtype == torch.float32
     assert float(token_loss(rounded, target)) == float(token_loss(rounded.float(), target))
+
+
+def test_perplexity_is_the_exponential_of_the_loss_in_half_precision_too():
+    logits, target = random_batch(7, 5, seed=6)
+    metrics = teacher_forced(V, "")
+    metrics.update(logits.bfloat16(), target)
+    assert values(metrics) == pytest.approx(by_hand(logits.bfloat16().float(), target), rel=1e-5)

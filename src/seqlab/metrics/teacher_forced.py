@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
-from torchmetrics.text import Perplexity
 
 from seqlab.symbols import PAD
 
@@ -43,6 +42,14 @@ def token_loss(logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> Fl
     return F.cross_entropy(logits, target.flatten(), ignore_index=PAD, reduction="sum")
 
 
+class TokenPerplexity(TokenLoss):
+    """The exponential of `TokenLoss`, in whatever precision the logits are."""
+
+    def compute(self) -> Float[Tensor, ""]:
+        """The perplexity."""
+        return super().compute().exp()
+
+
 def at_least_single(values: Tensor) -> Tensor:
     """`values` in single precision, if they are of less: sums over a vocabulary need it."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
@@ -52,17 +59,10 @@ def teacher_forced(size: int, prefix: str) -> MetricCollection:
     """Loss, perplexity and token accuracy without padding, for a vocabulary of `size`; updated with logits, targets."""
     metrics: dict[str, Metric] = {
         "loss": TokenLoss(),
-        "perplexity": _Perplexity(ignore_index=PAD),
+        "perplexity": TokenPerplexity(),
         "token_accuracy": _Accuracy(size, average="micro", ignore_index=PAD),
     }
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
-
-
-class _Perplexity(Perplexity):
-    """Perplexity by torchmetrics, which takes the softmax in the precision that it is given."""
-
-    def update(self, preds: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> None:
-        super().update(at_least_single(preds), target)
 
 
 class _Accuracy(MulticlassAccuracy):
