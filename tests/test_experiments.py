@@ -1,0 +1,47 @@
+"""Every experiment composes, is named like its file, and names a model that can be built and data that there is."""
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_object
+from support import ROOT
+
+from seqlab.training.build import build
+
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
+MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
+
+
+def settings(experiment):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose("train", overrides=[f"experiment={experiment}"])
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_composes_and_its_parts_can_be_built(experiment):
+    config = settings(experiment)
+    assert config.name == experiment
+    with torch.device("meta"):
+        model = build(config.model, "model", source_size=23, target_size=23)
+    assert callable(build(config.optimizer, "optimizer"))
+    assert get_object(config.data._target_)
+    assert sum(p.numel() for p in model.parameters()) > 0
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("kind", ["multi30k", "multi30k_pieces"])
+def test_every_architecture_has_its_experiments_on_multi30k_under_the_same_conditions(kind, model):
+    config, other = settings(f"{kind}_{model}"), settings(f"{kind}_gru")
+    assert config.model._target_ == settings(f"multi30k_{model}").model._target_
+    assert config.data == other.data
+    assert config.tokenizer == other.tokenizer
+    assert config.trainer == other.trainer
+    assert (config.trainer.max_epochs, config.data.batch_size, config.tokenizer.lower) == (10, 128, True)
+
+
+def test_claim_c_changes_only_the_decoder():
+    fixed, carried = settings("multi30k_gru"), settings("multi30k_context_gru")
+    for name in ("cell", "width", "embedding", "dropout"):
+        assert fixed.model[name] == carried.model[name]
+    assert fixed.model.layers == 1
+    assert (fixed.optimizer, fixed.scheduler) == (carried.optimizer, carried.scheduler)
