@@ -75,7 +75,9 @@ def test_a_conf_folder_where_it_is_called_does_not_matter(command, tmp_path):
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_every_option_composes(command, option):
     group, name = option.parts
-    arguments = [f"{group}={name}", *(["data=anki"] if group == "tokenizer" else [])]
+    beside = {"tokenizer": ["data=anki"], "sizes": ["model=" + name.partition("_")[2]]}  # where an option belongs
+    where = "sizes@model" if group == "sizes" else group
+    arguments = [f"{where}={name}", *beside.get(group, [])]
     config = OmegaConf.create(command("train", *arguments, "--cfg", "job").succeeded().out)
     assert {"data", "model", "optimizer", "trainer", "callbacks", "logger", "decoding", "seed"} <= set(config)
     assert "_target_" in config.data

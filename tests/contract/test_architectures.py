@@ -39,10 +39,10 @@ def test_one_step_lowers_the_loss_on_a_repeated_batch(model, batch):
     before = token_loss(logits_of(model, batch), batch.target[:, 1:])
     before.backward()
     norm = torch.nn.utils.get_total_norm([p.grad for p in model.parameters()])
-    torch.optim.SGD(model.parameters(), lr=float(1e-6 / norm)).step()  # short enough for the slope to be what counts
+    torch.optim.SGD(model.parameters(), lr=1e-6 / norm.item()).step()  # short enough for the slope to be what counts
     after = token_loss(logits_of(model, batch), batch.target[:, 1:])
     assert after < before
-    assert float(before - after) == pytest.approx(1e-6 * float(norm), rel=0.05)
+    assert (before - after).item() == pytest.approx(1e-6 * norm.item(), rel=0.05)
 
 
 def test_gradients_reach_every_parameter(model, batch):
