@@ -207,7 +207,7 @@ class Seq2Seq(LightningModule):
         return total / tokens
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
-        """The loss, which is also logged."""
+        """What is minimised; the plain cross-entropy is logged."""
         loss = self.loss(batch)
         self._train_loss = self._train_loss.to(loss.device) + self._batch_loss
         if log_due(self.trainer):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.errors import InputError
+from seqlab.files import write_atomically
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 
@@ -69,7 +70,7 @@ def with_results(readme: str, table: str) -> str:
 def main() -> None:
     """The command line."""
     readme, folder = map(Path, sys.argv[1:3])
-    readme.write_text(with_results(readme.read_text(encoding="utf-8"), results(folder)), encoding="utf-8")
+    write_atomically(readme, with_results(readme.read_text(encoding="utf-8"), results(folder)))
     print(f"results of {folder} written into {readme}")
 
 

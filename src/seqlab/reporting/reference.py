@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.errors import InputError
+from seqlab.files import write_atomically
 
 
 def collect(multirun: Path) -> dict[str, Any]:
@@ -73,8 +74,7 @@ def main() -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_atomically(output, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     print(f"{len(content['seeds'])} runs of {content['name']} kept in {output}")
 
 
