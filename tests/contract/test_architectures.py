@@ -143,9 +143,8 @@ def test_an_empty_source_works_and_its_padding_does_not_matter(model, batch):
 @pytest.mark.parametrize(("source", "target"), [([9], [8]), ([9], [8, 7, 6]), ([9, 4, 5], [8])])
 def test_batch_1_and_length_1_work(model, source, target):
     framed = torch.tensor([[BOS, *target, EOS]])
-    batch = Batch(
-        torch.tensor([source]), torch.tensor([len(source)]), framed, torch.tensor([framed.size(1)]), torch.tensor([0])
-    )
+    lengths = torch.tensor([len(source)]), torch.tensor([framed.size(1)])
+    batch = Batch(torch.tensor([source]), lengths[0], framed, lengths[1], torch.tensor([1]), torch.tensor([0]))
     logits = logits_of(model, batch)
     assert logits.shape == (1, len(target) + 1, model.target_size)
     assert logits.isfinite().all()
@@ -187,6 +186,14 @@ def test_a_beam_of_one_and_a_choice_of_one_are_greedy(model, batch):
     )
     for found in others:
         assert all(torch.equal(*values) for values in zip(found, greedy, strict=True))
+
+
+def test_a_prompt_is_gone_on_from(model, batch):
+    search = Greedy(max_length=6, min_length=5)
+    whole = model.generate(batch.source, batch.source_lengths, search).tokens[:, 0]
+    prompt = torch.cat([torch.full((len(whole), 1), BOS), whole[:, :2]], dim=1)
+    rest = model.generate(batch.source, batch.source_lengths, Greedy(max_length=4, min_length=3), prompt)
+    assert torch.equal(rest.tokens[:, 0], whole[:, 2:])
 
 
 @torch.no_grad()

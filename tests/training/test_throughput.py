@@ -20,7 +20,7 @@ from seqlab.models.conv import Conv
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.transformer import Transformer
 from seqlab.training import throughput
-from seqlab.training.probing import count_flops, leaving_no_trace, target_tokens, typical_batch
+from seqlab.training.probing import count_flops, leaving_no_trace, typical_batch
 from seqlab.training.throughput import Throughput
 
 # Sources of 3 and 1 tokens; targets of 2 and 4, or with EOS 3 and 5.
@@ -49,13 +49,13 @@ def product(positions, inputs, outputs):
 
 
 def test_eos_is_taught_and_counts_but_bos_and_padding_do_not():
-    assert int(target_tokens(batch(0))) == 3
-    assert int(target_tokens(batch(0, 1))) == 3 + 5
+    assert int(batch(0).tokens.sum()) == 3
+    assert int(batch(0, 1).tokens.sum()) == 3 + 5
 
 
 def test_a_filler_row_has_no_tokens():
-    assert int(target_tokens(batch(1, -1))) == 5
-    assert int(target_tokens(batch(-1))) == 0
+    assert int(batch(1, -1).tokens.sum()) == 5
+    assert int(batch(-1).tokens.sum()) == 0
 
 
 def test_the_typical_batch_is_of_middle_length():

@@ -16,21 +16,42 @@ from torch import Tensor
 
 from seqlab.symbols import BOS, EOS, PAD
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "val_other", "test")
+"""In the order of reports. `val` is what training is steered by, `val_other` a second text beside it."""
 
 
 class Batch(NamedTuple):
-    """What a model trains on. Sources are unframed; targets run BOS … EOS; both are filled with PAD on the right.
+    """What a model trains on. Sources are unframed; targets run BOS … EOS, or are blocks of a stream; both are filled
+    with PAD on the right.
 
-    `rows` tells which examples of the split these are; −1 marks a filler row, there only so that every process
-    has a row to work on, with a target of no tokens.
+    `given` tells how many tokens at the beginning of each target the model is told without being asked for them: 1, or
+    more where a block of a stream begins with what another block has asked for. `rows` tells which examples of the
+    split these are; −1 marks a filler row, there only so that every process has a row to work on, with a target of no
+    tokens.
     """
 
     source: Int[Tensor, "B S"]
     source_lengths: Int[Tensor, " B"]
     target: Int[Tensor, "B T"]
     target_lengths: Int[Tensor, " B"]
+    given: Int[Tensor, " B"]
     rows: Int[Tensor, " B"]
+
+    @property
+    def told(self) -> Int[Tensor, "B L"]:
+        """What the decoder is told, one token after another: targets but for their last place, L = T − 1."""
+        return self.target[:, :-1]
+
+    @property
+    def asked(self) -> Int[Tensor, "B L"]:
+        """What it should say after each of them; PAD where it is not asked."""
+        places = torch.arange(1, self.target.size(1), device=self.target.device)
+        return self.target[:, 1:].masked_fill(places < self.given[:, None], PAD)
+
+    @property
+    def tokens(self) -> Int[Tensor, " B"]:
+        """Tokens that each row asks for."""
+        return (self.target_lengths - self.given).clamp(min=0)
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
@@ -105,4 +126,5 @@ class Examples:
         filler = torch.from_numpy(rows < 0)
         target[filler] = PAD
         target_lengths[filler] = 0
-        return Batch(source, source_lengths, target, target_lengths, torch.from_numpy(rows.astype(np.int64)))
+        given = torch.ones_like(target_lengths)
+        return Batch(source, source_lengths, target, target_lengths, given, torch.from_numpy(rows.astype(np.int64)))

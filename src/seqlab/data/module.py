@@ -24,6 +24,9 @@ def data_of(trainer: Any) -> SequenceData:
 class SequenceData(LightningDataModule):
     """Base of every dataset. A subclass fills `examples` and the two tokenizers in `load`.
 
+    Where it is `framed`, targets run from BOS to EOS: outputs that can be generated from a source, and compared. Where
+    it is not, they are blocks of a stream: of those a model can only be asked to continue a beginning.
+
     Args:
         batch_size: examples a training batch, at most.
         batch_tokens: padded positions of the longer side a training batch, at most; None for no such limit.
@@ -36,6 +39,8 @@ class SequenceData(LightningDataModule):
     Raises:
         ValueError: a size below 1, or pools together with a limit of tokens.
     """
+
+    framed = True
 
     def __init__(
         self,
@@ -61,7 +66,7 @@ class SequenceData(LightningDataModule):
 
     @abstractmethod
     def load(self) -> None:
-        """Sets `examples` (by split; val and test may be missing), `source_tokenizer` and `target_tokenizer`."""
+        """Sets `examples` (by split; all but train may be missing), `source_tokenizer` and `target_tokenizer`."""
 
     def setup(self, stage: str) -> None:
         """Loads the splits, once, whatever the stage."""
@@ -95,8 +100,16 @@ class SequenceData(LightningDataModule):
 
     @property
     def splits(self) -> list[str]:
-        """The splits that there are, in the order train, val, test."""
+        """The splits that there are, in the order of `SPLITS`."""
         return [split for split in SPLITS if split in self.examples]
+
+    def tokens_per_byte(self, split: str) -> float | None:
+        """Target tokens that the measured rows ask for, a UTF-8 byte of their text.
+
+        Losses a token become bits a byte by it, which compare across vocabularies. None where tokens do not stand for
+        all of the text.
+        """
+        return None
 
     def describe(self) -> str:
         """One line on where the examples come from."""
@@ -151,8 +164,8 @@ class SequenceData(LightningDataModule):
         self._resumed_at = state_dict["position"]
 
     def val_dataloader(self) -> list[BatchLoader]:
-        """The whole validation split (an empty list if there is none)."""
-        return [self._loader("val", self.eval_batch_size)] if "val" in self.examples else []
+        """The whole validation splits (an empty list if there is none)."""
+        return [self._loader(split, self.eval_batch_size) for split in ("val", "val_other") if split in self.examples]
 
     def evaluation_loader(self, split: str) -> BatchLoader:
         """The measured rows of any split."""

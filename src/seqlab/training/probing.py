@@ -48,8 +48,3 @@ def count_flops(pl_module: Any, batch: Batch) -> int:
         counter = stack.enter_context(FlopCounterMode(display=False))
         pl_module.loss(batch).backward()
     return counter.get_total_flops()
-
-
-def target_tokens(batch: Batch) -> torch.Tensor:
-    """Tokens that a model is taught by `batch`: those of the targets but for BOS; padding and filler have none."""
-    return (batch.target_lengths - 1).clamp(min=0).sum()

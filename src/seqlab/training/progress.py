@@ -58,6 +58,9 @@ class Progress(TQDMProgressBar):
         ]
         shown = {
             "val/teacher_forced/loss": "val loss {:.4f}",
+            "val/teacher_forced/bits_per_byte": "bits/byte {:.4f}",
+            "val_other/teacher_forced/loss": "other loss {:.4f}",
+            "val_other/teacher_forced/bits_per_byte": "bits/byte {:.4f}",
             "val/free_running/token_accuracy": "token accuracy {:.2%}",
             "val/free_running/exact_match": "exact match {:.2%}",
             "val/free_running/chrf": "chrF {:.1f}",

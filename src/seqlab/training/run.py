@@ -62,6 +62,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
 
     data = build_data(config.data)
     model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
+    model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
     start(model, data, config, resumed=checkpoint is not None)
     optimizer = build(config.optimizer, "optimizer")
     scheduled = config.scheduler and not config.find_lr  # the test sets rates itself, one_cycle changes Adam's β₁ too
