@@ -208,6 +208,28 @@ def test_other_precisions_train_generate_and_measure(train, tmp_path, reversal, 
     assert metrics["teacher_forced/perplexity"] == pytest.approx(math.exp(metrics["teacher_forced/loss"]), rel=0.02)
 
 
+@pytest.mark.slow
+def test_a_compiled_model_trains_and_measures_as_it_is(process, tmp_path, tiny, reversal):
+    for name, compiling in (("compiled", "true"), ("eager", "false")):
+        settings = (
+            *tiny,
+            *reversal,
+            "model=gpt",
+            "model.heads=2",
+            "model.layers=1",
+            "model.dropout=0",
+            f"compile={compiling}",
+        )
+        process("-m", "seqlab.train", *settings, f"hydra.run.dir={name}").succeeded()
+    results = [result_of(tmp_path / name) for name in ("compiled", "eager")]
+    compiled, eager = (result["metrics"]["val"] for result in results)
+    assert compiled == pytest.approx(eager, rel=1e-3, abs=1e-2)
+    assert results[0]["training"]["flops"] == results[1]["training"]["flops"]
+    assert list(load_file(tmp_path / "compiled/bundle/weights.safetensors")) == list(
+        load_file(tmp_path / "eager/bundle/weights.safetensors")
+    )
+
+
 def test_one_hot_inputs_train_in_half_precision(train, tmp_path, reversal):
     train(*reversal, "model=gru", "model.embedding=null", "trainer.precision=bf16-true").succeeded()
     assert math.isfinite(result_of(tmp_path / "run")["metrics"]["val"]["teacher_forced/loss"])

@@ -27,6 +27,7 @@ from seqlab.training import bundle
 from seqlab.training.averaging import Averager
 from seqlab.training.build import build, build_each, build_settings, check_arguments
 from seqlab.training.checkpoints import Saver, read_checkpoint
+from seqlab.training.compiling import compile_model
 from seqlab.training.environment import commit, environment
 from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
@@ -64,6 +65,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
     model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
     start(model, data, config, resumed=checkpoint is not None)
+    if config.compile:
+        compile_model(model)
     optimizer = build(config.optimizer, "optimizer")
     scheduled = config.scheduler and not config.find_lr  # the test sets rates itself, one_cycle changes Adam's β₁ too
     scheduler = build(config.scheduler, "scheduler") if scheduled else None
@@ -136,8 +139,9 @@ def check_settings(config: DictConfig) -> None:
         raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
     if config.weights not in ("best", "last", "average"):
         raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
-    if not isinstance(config.find_lr, bool):
-        raise InputError(f"find_lr must be true or false, but is {config.find_lr!r}")
+    for name in ("find_lr", "compile"):
+        if not isinstance(config[name], bool):
+            raise InputError(f"{name} must be true or false, but is {config[name]!r}")
     if config.find_lr and config.resume is not None:
         raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
     check_arguments(FreeRunning, plain(config.free_running), "free_running")
