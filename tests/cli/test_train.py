@@ -241,6 +241,13 @@ def test_early_stopping_ends_a_run_that_does_not_improve(train, tmp_path, revers
     assert result_of(tmp_path / "run")["epochs"] == 2
 
 
+def test_validations_counted_in_steps_have_a_line_each(train, reversal):
+    counted = ("trainer.max_steps=6", "+trainer.val_check_interval=2", "trainer.check_val_every_n_epoch=null")
+    out = train(*reversal, "model=gru", *counted).succeeded().out
+    lines = [line for line in out.splitlines() if "val loss" in line]
+    assert [re.match(r"step +(\d+)/6  train loss", line)[1] for line in lines] == ["2", "4", "6"]
+
+
 def test_one_cycle_raises_and_lowers_the_learning_rate(train, tmp_path, reversal):
     train(*reversal, "model=gru", "scheduler=one_cycle", "optimizer.lr=0.01", "data.batch_size=6").succeeded()
     (rates,) = (values for name, values in columns_of(tmp_path / "run").items() if name.startswith("lr"))
