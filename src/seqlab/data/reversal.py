@@ -40,7 +40,7 @@ class Reversal(SequenceData):
         max_length: int = 10,
         val_max_length: int | None = None,
         test_max_length: int | None = None,
-        samples: int = 32_000,
+        samples: int = 10_000,
         split: Sequence[float] = (0.5, 0.25, 0.25),
         fill: bool = False,
         seed: int = 0,
