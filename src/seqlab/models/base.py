@@ -135,7 +135,7 @@ class Seq2Seq(LightningModule):
         scheduler: Callable[..., Any] | None = None,
         objective: Objective | None = None,
     ) -> None:
-        """Says how to train: `optimizer(parameters)` and `scheduler(optimizer)`, stepped after every batch.
+        """Says how to train: `optimizer(named parameters)` and `scheduler(optimizer)`, stepped after every batch.
 
         A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. One that has a
         `monitor` is stepped with that metric after each validation instead. Without an objective the teacher-forced
@@ -151,7 +151,7 @@ class Seq2Seq(LightningModule):
             InputError: the optimizer or the scheduler refuses its settings.
         """
         try:
-            optimizer = self._optimizer([p for p in self.parameters() if p.requires_grad])
+            optimizer = self._optimizer([(name, p) for name, p in self.named_parameters() if p.requires_grad])
         except (TypeError, ValueError) as error:
             raise InputError(f"optimizer: {error}") from error
         if self._scheduler is None:
