@@ -44,7 +44,8 @@ def html_text(data: bytes) -> str:
         warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML, as EPUB has it, reads well as HTML
         soup = BeautifulSoup(data, "lxml")
     blocks = ((kind, "".join(parts)) for kind, parts in groupby(_flow(soup), key=type))
-    return "".join(block if kind is _Code else _even(block) for kind, block in blocks).lstrip("\n")
+    even = (block if kind is _Code else _even(block) for kind, block in blocks)
+    return "\n\n".join(stripped for block in even if (stripped := block.strip("\n"))) + "\n"
 
 
 class _Code(str):
@@ -53,7 +54,7 @@ class _Code(str):
 
 def _even(text: str) -> str:
     # Spaces around line breaks show nowhere, and two blank lines part no better than one.
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]*\n *", "\n", text))
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]*\n *", "\n", text)).strip(" ")
 
 
 def _flow(tag: Tag) -> Iterator[str]:
@@ -68,8 +69,7 @@ def _flow(tag: Tag) -> Iterator[str]:
 
 def _element(tag: Tag) -> Iterator[str]:
     if tag.name == "pre":
-        yield "\n\n"
-        yield _Code(fenced(tag.get_text()) + "\n")
+        yield _Code(fenced(tag.get_text()))
         return
     end = "\n\n" if tag.name in PARAGRAPHS else "\n" if tag.name in LINES else ""
     if end:

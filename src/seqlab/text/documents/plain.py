@@ -62,9 +62,12 @@ def _is_utf8(path: Path) -> bool:
 def _guess(start: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(start).best()
+    candidates = from_bytes(start)
+    best = candidates.best()
     if best is None:
         raise UnreadableError("binary, or text in no known encoding")
     if b"\0" in start and not best.encoding.startswith(("utf_16", "utf_32")):
         raise UnreadableError("binary (holds NUL bytes)")
-    return best.encoding
+    # Where nothing decides, charset-normalizer takes Central for Western Europe: è becomes č.
+    western = any(match.encoding == "cp1252" and match.chaos <= best.chaos for match in candidates)
+    return "cp1252" if western else best.encoding

@@ -38,45 +38,49 @@ def in_processes(
 
     What `work` raises is raised here. A process that takes longer than `seconds` for a task dies of it.
     """
-    waiting = iter(tasks)
-    busy: dict[Connection, _Worker[Task, Answer]] = {}
+    waiting = iter(range(len(tasks)))
+    busy: dict[Connection, _Worker[Answer]] = {}
+
+    def start(i: int) -> None:
+        worker = _Worker(lambda i: work(tasks[i]), seconds)
+        busy[worker.connection] = worker
+        worker.give(i)
+
     try:
-        for task in islice(waiting, processes):
-            worker = _Worker(work, seconds)
-            busy[worker.connection] = worker
-            worker.give(task)
+        for i in islice(waiting, processes):
+            start(i)
         while busy:
             for connection in wait(list(busy)):
                 worker = busy[connection]  # type: ignore[index]
-                task, answer = worker.take()
-                following = list(islice(waiting, 1))
-                if isinstance(answer, Died) or not following:
+                done, answer = worker.take()
+                following = next(waiting, None)
+                if following is not None and not isinstance(answer, Died):
+                    worker.give(following)
+                else:
                     busy.pop(worker.connection).stop()
-                    worker = _Worker(work, seconds) if following else worker
-                for new in following:
-                    busy[worker.connection] = worker
-                    worker.give(new)
-                yield task, answer
+                    if following is not None:
+                        start(following)
+                yield tasks[done], answer
     finally:
         for worker in busy.values():
             worker.stop()
 
 
-class _Worker(Generic[Task, Answer]):
-    """A process that does one task after another."""
+class _Worker(Generic[Answer]):
+    """A process that does one task after another, each named by its number."""
 
-    def __init__(self, work: Callable[[Task], Answer], seconds: int) -> None:
+    def __init__(self, work: Callable[[int], Answer], seconds: int) -> None:
         self.connection, theirs = _CONTEXT.Pipe()
         self._seconds = seconds
         self._process = _CONTEXT.Process(target=_serve, args=(work, theirs, self.connection, seconds), daemon=True)
         self._process.start()
         theirs.close()
 
-    def give(self, task: Task) -> None:
+    def give(self, task: int) -> None:
         self._task = task
         self.connection.send(task)
 
-    def take(self) -> tuple[Task, Answer | Died]:
+    def take(self) -> tuple[int, Answer | Died]:
         try:
             answer = self.connection.recv()
         except (EOFError, OSError):
@@ -99,7 +103,7 @@ class _Worker(Generic[Task, Answer]):
         self.connection.close()
 
 
-def _serve(work: Callable[[Any], Any], connection: Connection, parents: Connection, seconds: int) -> None:
+def _serve(work: Callable[[int], Any], connection: Connection, parents: Connection, seconds: int) -> None:
     parents.close()  # else this process would keep its own line open when the parent dies
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

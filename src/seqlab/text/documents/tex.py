@@ -38,17 +38,14 @@ def _shown() -> Any:
     shown.add_context_category(
         "seqlab",
         macros=[
-            *(MacroTextSpec(name, simplify_repl=_last_argument) for name in (*HEADINGS, "title", "author")),
+            *(MacroTextSpec(name, simplify_repl="\n\n%(3)s\n\n") for name in HEADINGS),  # after a star and [short]
+            *(MacroTextSpec(name, simplify_repl="\n\n%(1)s\n\n") for name in ("title", "author")),
             *(MacroTextSpec(name, discard=True) for name in SILENT),
         ],
         environments=[EnvironmentTextSpec("verbatim", simplify_repl=_code)],
         prepend=True,
     )
     return shown
-
-
-def _last_argument(node: Any, l2tobj: Any) -> str:
-    return f"\n\n{l2tobj.nodelist_to_text([node.nodeargd.argnlist[-1]])}\n\n"
 
 
 def _code(node: Any) -> str:
