@@ -5,6 +5,7 @@ Shapes: B batch, S longest source of the batch, T longest target of the batch (f
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -58,6 +59,39 @@ class Batch(NamedTuple):
         return Batch(*(field.to(device) for field in self))
 
 
+class Rows(ABC):
+    """The examples of a split, each known by its row: what loaders, measuring and reports ask of them."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def longest_source(self) -> int:
+        """Tokens of the longest source."""
+
+    @property
+    @abstractmethod
+    def longest_target(self) -> int:
+        """Tokens of the longest target without its first: what a decoder may have to say."""
+
+    @abstractmethod
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        """Tokens of the longer side of each of these rows, by which batches are formed."""
+
+    @abstractmethod
+    def source_ids(self, row: int) -> np.ndarray:
+        """The source of a row."""
+
+    @abstractmethod
+    def target_ids(self, row: int) -> np.ndarray:
+        """The target of a row, as the batch holds it."""
+
+    @abstractmethod
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The batch of these rows. Negative rows become filler: a source to work on with an empty target."""
+
+
 @dataclass(frozen=True)
 class Ragged:
     """Sequences of different lengths in one flat array: sequence i is `values[offsets[i]:offsets[i + 1]]`."""
@@ -95,8 +129,8 @@ class Ragged:
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Pairs of a source and a framed target, row by row."""
+class Examples(Rows):
+    """Pairs of a source and a framed target in memory."""
 
     source: Ragged
     target: Ragged
@@ -114,12 +148,23 @@ class Examples:
         return len(self.source)
 
     @property
+    def longest_source(self) -> int:
+        return int(self.source.lengths.max(initial=0))
+
+    @property
     def longest_target(self) -> int:
-        """Tokens of the longest target without its BOS: what a decoder may have to say."""
         return int(self.target.lengths.max(initial=1)) - 1
 
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        return np.maximum(*(side.offsets[rows + 1] - side.offsets[rows] for side in (self.source, self.target)))
+
+    def source_ids(self, row: int) -> np.ndarray:
+        return self.source[row]
+
+    def target_ids(self, row: int) -> np.ndarray:
+        return self.target[row]
+
     def batch(self, rows: np.ndarray) -> Batch:
-        """The batch of these rows. Negative rows become filler: the first example with an empty target."""
         real = np.maximum(rows, 0)
         source, source_lengths = self.source.padded(real)
         target, target_lengths = self.target.padded(real)

@@ -11,8 +11,8 @@ import numpy as np
 from lightning.pytorch import LightningDataModule
 
 from seqlab.checks import check_sizes
-from seqlab.data.batch import SPLITS, Examples
-from seqlab.data.loader import BatchLoader, BucketSampler
+from seqlab.data.batch import SPLITS, Rows
+from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
 from seqlab.text.tokenizers import Tokenizer
 
 
@@ -58,7 +58,7 @@ class SequenceData(LightningDataModule):
         self.batch_size, self.batch_tokens, self.pool = batch_size, batch_tokens, pool
         self.eval_batch_size = eval_batch_size
         self.order_seed, self.cache = order_seed, Path(cache)
-        self.examples: dict[str, Examples] = {}
+        self.examples: dict[str, Rows] = {}
         self._training: BatchLoader | None = None
         self._resumed_at = 0
         self.source_tokenizer: Tokenizer
@@ -91,7 +91,7 @@ class SequenceData(LightningDataModule):
     @property
     def longest_source(self) -> int:
         """The longest source of all splits."""
-        return max(int(examples.source.lengths.max(initial=0)) for examples in self.examples.values())
+        return max(examples.longest_source for examples in self.examples.values())
 
     @property
     def filler(self) -> int | None:
@@ -117,11 +117,11 @@ class SequenceData(LightningDataModule):
 
     def source_text(self, split: str, row: int) -> str:
         """The source of an example, as text."""
-        return self.source_tokenizer.decode(self.examples[split].source[row].tolist())
+        return self.source_tokenizer.decode(self.examples[split].source_ids(row).tolist())
 
     def references(self, split: str, row: int) -> Sequence[str]:
         """The acceptable targets of an example, its own first."""
-        return [self.target_tokenizer.decode(self.examples[split].target[row].tolist())]
+        return [self.target_tokenizer.decode(self.examples[split].target_ids(row).tolist())]
 
     def distinct(self, split: str) -> np.ndarray:
         """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""
@@ -181,7 +181,10 @@ class SequenceData(LightningDataModule):
         pool: int | None = None,
     ) -> BatchLoader:
         examples = self.examples[split]
-        lengths = np.maximum(examples.source.lengths, examples.target.lengths)
-        sampler = BucketSampler(lengths, batch_size, batch_tokens, seed, among, pool)
+        lengths = examples.lengths(np.arange(len(examples)))
+        return self._batches(split, examples, BucketSampler(lengths, batch_size, batch_tokens, seed, among, pool))
+
+    def _batches(self, split: str, examples: Rows, sampler: Sampler) -> BatchLoader:
+        """This process's share of the batches."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return BatchLoader(split, examples, sampler, rank, world_size)

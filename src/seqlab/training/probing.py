@@ -17,11 +17,7 @@ from seqlab.data.module import SequenceData
 
 def typical_batch(data: SequenceData, device: torch.device) -> Batch:
     """A training batch from the middle of the training split's lengths."""
-    batches = data.training_batches()
-    rows = batches.rows(0)
-    lengths = data.examples["train"].target.lengths
-    rows.sort(key=lambda one: float(lengths[one].mean()))
-    return data.examples["train"].batch(rows[len(rows) // 2]).to(device)
+    return data.training_batches().middle().to(device)
 
 
 @contextmanager
