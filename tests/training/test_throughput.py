@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 from seqlab.data.batch import Examples
+from seqlab.data.loader import BatchLoader, BucketSampler
 from seqlab.data.module import SequenceData
 from seqlab.models.conv import Conv
 from seqlab.models.fixed_vector import FixedVector
@@ -60,9 +61,8 @@ def test_a_filler_row_has_no_tokens():
 
 def test_the_typical_batch_is_of_middle_length():
     examples = Examples.of([([4], [4] * length) for length in (9, 1, 4)])
-    rows = [np.array([0]), np.array([1]), np.array([2])]
-    batches = SimpleNamespace(rows=lambda epoch: list(rows))
-    data = mock.Mock(spec=SequenceData, examples={"train": examples}, training_batches=lambda: batches)
+    loader = BatchLoader("train", examples, BucketSampler(examples.lengths(np.arange(3)), 1, seed=1))
+    data = mock.Mock(spec=SequenceData, training_batches=lambda: loader)
     assert typical_batch(data, CPU).rows.tolist() == [2]
 
 
