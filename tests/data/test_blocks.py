@@ -86,14 +86,14 @@ def test_blocks_computed_by_hand(ids):
 def test_chunks_computed_by_hand(ids):
     chunks = Blocks(ids.first(9), 3, 5, 3)
     [batch] = all_batches(chunks)
-    assert batch.source.tolist() == [[10, *[PAD] * 4], [10, 11, 12, 13, PAD], [12, 13, 14, 15, 16]]
-    assert batch.source_lengths.tolist() == [1, 4, 5]
+    assert batch.source.tolist() == [[PAD] * 5, [11, 12, 13, PAD, PAD], [12, 13, 14, 15, 16]]
+    assert batch.source_lengths.tolist() == [0, 3, 5]
     assert batch.target.tolist() == [[BOS, 11, 12, 13, EOS], [BOS, 14, 15, 16, EOS], [BOS, 17, 18, EOS, PAD]]
     assert batch.asked.tolist() == [[11, 12, 13, EOS], [14, 15, 16, EOS], [17, 18, EOS, PAD]]
     assert chunks.tokens == sum(batch.tokens) == 8 + 3
     assert chunks.lengths(np.arange(3)).tolist() == [5, 5, 5]
     assert (chunks.longest_source, chunks.longest_target) == (5, 4)
-    assert chunks.source_ids(1).tolist() == [10, 11, 12, 13]
+    assert chunks.source_ids(1).tolist() == [11, 12, 13]
     assert chunks.target_ids(2).tolist() == [BOS, 17, 18, EOS]
 
 
@@ -107,7 +107,7 @@ def test_chunks_follow_one_another_and_their_sources_stand_before_them(ids, toke
             source = batch.source[row, : batch.source_lengths[row]].tolist()
             begin, *target, end = batch.target[row, : batch.target_lengths[row]].tolist()
             assert (begin, end) == (BOS, EOS)
-            assert source == list(range(FIRST, target[0]))[-context:]
+            assert source == list(range(FIRST + 1, target[0]))[-context:]
             said += target
     assert said == list(range(FIRST + 1, FIRST + tokens))
 

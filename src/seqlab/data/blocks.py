@@ -26,7 +26,8 @@ class Windows(Rows):
     """Examples anywhere in a stream: that of row i asks for the `length` tokens after token i.
 
     Without context its target is a block of the stream, from token i on, and its source is empty. With it the source
-    is the `context` tokens up to token i, as far as there are so many, and the target what follows, framed BOS … EOS.
+    is the `context` tokens up to token i, as far as there are so many after the stream's own BOS, and the target what
+    follows, framed BOS … EOS.
     """
 
     stream: Stream
@@ -38,7 +39,7 @@ class Windows(Rows):
 
     @property
     def longest_source(self) -> int:
-        return min(self.context, len(self.stream))
+        return min(self.context, len(self.stream) - 1)
 
     @property
     def longest_target(self) -> int:
@@ -47,7 +48,7 @@ class Windows(Rows):
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         starts = self._starts(rows)
         targets = np.minimum(self.length, len(self.stream) - 1 - starts) + (2 if self.context else 1)
-        return np.maximum(targets, np.minimum(self.context, starts + 1))
+        return np.maximum(targets, np.minimum(self.context, starts))
 
     def source_ids(self, row: int) -> np.ndarray:
         return self._source(*self._starts(np.array([row])).tolist())
@@ -56,7 +57,7 @@ class Windows(Rows):
         return self._target(*self._starts(np.array([row])).tolist())
 
     def batch(self, rows: np.ndarray) -> Batch:
-        real = np.maximum(rows, 0)
+        real = np.where(rows < 0, len(self) - 1, rows)  # of filler, too: a source that is not empty
         starts = self._starts(real).tolist()
         source, source_lengths = _padded([self._source(start) for start in starts])
         target, target_lengths = _padded([self._target(start) for start in starts])
@@ -74,7 +75,7 @@ class Windows(Rows):
         return np.ones(len(rows), np.int64)
 
     def _source(self, start: int) -> np.ndarray:
-        return self.stream[max(0, start + 1 - self.context) : start + 1]
+        return self.stream[max(1, start + 1 - self.context) : start + 1] if self.context else self.stream[0:0]
 
     def _target(self, start: int) -> np.ndarray:
         if not self.context:

@@ -104,7 +104,7 @@ class Seq2Seq(LightningModule):
         """
         if prompt is None:
             prompt = source_lengths.new_full((len(source), 1), BOS)
-        self.check_lengths(source.size(1), prompt.size(1) - 1 + search.max_length)
+        self.check_lengths(int(source_lengths.max()), prompt.size(1) - 1 + search.max_length)
         state = self.encode(source, source_lengths)
         if prompt.size(1) > 1:
             _, state = self.decode(prompt[:, :-1], state)
