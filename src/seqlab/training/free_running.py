@@ -52,10 +52,16 @@ class FreeRunning(Callback):
         self._begin(trainer, pl_module, ["val"])
 
     def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *args: Any
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
-        """Generates, in the epochs that call for it."""
-        if self.due(trainer):
+        """Generates from `val`, the first of the validation splits, in the epochs that call for it."""
+        if self.due(trainer) and dataloader_idx == 0:
             self._generate(trainer, pl_module, "val", batch)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
