@@ -120,7 +120,8 @@ class Notes(SequenceData):
         self._counts: dict[str, Counts] = {}
 
     def describe(self) -> str:
-        found = f"{len(self.texts.corpus.documents):,} documents in {self.path.name}"
+        count = len(self.texts.corpus.documents)
+        found = f"{count:,} document{'s' * (count != 1)} in {self.path.name}" if self.path.is_dir() else self.path.name
         if not self._streams:
             return found
         tokens = {split: len(stream) for split, stream in self._streams.items()} | {"train": len(self._training_text)}
