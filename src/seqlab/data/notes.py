@@ -102,18 +102,18 @@ class Notes(SequenceData):
         self.length, self.stride, self.context, self.fraction = length, stride or length, context, fraction
         self.boundaries: Boundaries = boundaries or ("none" if context else "sentence")
         self.texts = Texts(
-            self.path,
-            None if validation_path is None else Path(validation_path),
-            self.cache,
-            self.boundaries == "sentence",
-            split,
-            val_share,
-            block,
-            include,
-            planted,
-            language,
-            cleaning or UNTOUCHED,
-            seed,
+            path=self.path,
+            validation_path=None if validation_path is None else Path(validation_path),
+            cache=self.cache,
+            by_sentence=self.boundaries == "sentence",
+            split=split,
+            val_share=val_share,
+            block=block,
+            include=include,
+            planted=planted,
+            language=language,
+            cleaning=cleaning or UNTOUCHED,
+            seed=seed,
         )
         self._fit = tokenizer
         self._streams: dict[str, Stream] = {}

@@ -22,7 +22,7 @@ Runs = Iterator[Iterator[str]]
 Split = Literal["block", "document", "folder", "tail"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Texts:
     """The text of each split, to be gone through as often as needed; `Notes` says what the settings mean.
 
