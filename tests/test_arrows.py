@@ -10,7 +10,7 @@ MAY_IMPORT = {
     "data": {"text"},
     "layers": set(),
     "decoding": set(),
-    "metrics": {"text"},
+    "metrics": {"text", "data.passages"},
     "models": {"layers", "decoding", "metrics", "data.batch"},
     # A run knows the bases of models and datasets; which of them it works with, Hydra says.
     "training": {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy as np
 from lightning.pytorch import LightningDataModule
 
 from seqlab.checks import check_sizes
-from seqlab.data.batch import SPLITS, Rows
+from seqlab.data.batch import SPLITS, Examples, Rows
 from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
+from seqlab.data.passages import Passages, passages_of
+from seqlab.symbols import BOS, EOS, PAD
 from seqlab.text.tokenizers import Tokenizer
 
 
@@ -122,6 +125,34 @@ class SequenceData(LightningDataModule):
     def references(self, split: str, row: int) -> Sequence[str]:
         """The acceptable targets of an example, its own first."""
         return [self.target_tokenizer.decode(self.examples[split].target_ids(row).tolist())]
+
+    def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
+        """A split as text that streams past: by side, a part that fits in memory at a time.
+
+        Sides are named in the plural. Where there are several, sentence n of one belongs to sentence n of the others.
+        """
+        examples = self.examples[split]
+        sides = {}
+        if examples.source.values.size:  # else a plain language model's
+            sides["sources"] = passages_of(examples.source, lambda row: self.source_text(split, row), self.unsaid)
+        sides["targets"] = passages_of(examples.target, lambda row: self.references(split, row)[0], self.unsaid)
+        for parts in zip(*sides.values(), strict=True):
+            yield dict(zip(sides, parts, strict=True))
+
+    @property
+    def unsaid(self) -> set[int]:
+        """The ids of target and source that only frame or fill them."""
+        return {PAD, BOS, EOS} | ({self.filler} if self.filler is not None else set())
+
+    def content_key(self) -> str:
+        """A hash of what `passages` gives, for files computed from it; by default of all ids."""
+        digest = hashlib.sha256()
+        for split in self.splits:
+            for side in (self.examples[split].source, self.examples[split].target):
+                digest.update(f"{split} {side.values.dtype} {len(side.values)} ".encode())
+                digest.update(side.values.tobytes())
+                digest.update(side.offsets.tobytes())
+        return digest.hexdigest()[:16]
 
     def distinct(self, split: str) -> np.ndarray:
         """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""

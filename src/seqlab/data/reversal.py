@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqlab.data.batch import Examples
 from seqlab.data.module import SequenceData
+from seqlab.data.passages import Passages, passages_of
 from seqlab.errors import InputError
 from seqlab.text.tokenizers import IntegerTokenizer
 
@@ -73,6 +75,12 @@ class Reversal(SequenceData):
 
     def describe(self) -> str:
         return f"reversal of {self.min_length} to {max(self.longest.values())} integers {self.smallest}..{self.largest}"
+
+    def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
+        """The sources: the targets say the same."""
+        text = functools.partial(self.source_text, split)
+        for part in passages_of(self.examples[split].source, text, self.unsaid):
+            yield {"sequences": part}
 
     def load(self) -> None:
         """Draws every length's sequences for all splits at once, then deals them out."""

@@ -72,6 +72,9 @@ class TextPairs(SequenceData):
                 for split in self._texts
             }
 
+    def content_key(self) -> str:
+        return self._folder.name
+
     @functools.cached_property
     def _folder(self) -> Path:
         """The cache's folder, filled; found once, since its key may take reading a large file."""
