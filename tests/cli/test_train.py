@@ -145,6 +145,23 @@ def test_what_lies_ahead_is_shown_before_training(training):
     assert "val loss" in after
 
 
+def test_what_leaks_from_training_is_shown_and_kept(training):
+    folder, outcome = training
+    before, _, _ = outcome.out.partition("epoch   1")
+    (line,) = re.findall(r"^leakage +val sequences: (.*)$", before, re.M)
+    leakage = result_of(folder)["leakage"]
+    assert list(leakage) == ["val", "test"]
+    assert leakage["val"]["sequences"]["copies"] == 0
+    nearly = leakage["val"]["sequences"]["nearest"]["near_copies"]
+    assert line == f"0% stand in training, {100 * nearly:.3g}% nearly; no 5-grams, no 10-grams, no 15-grams"
+
+
+def test_without_a_held_out_split_there_is_no_leakage(train, tmp_path, reversal):
+    outcome = train(*reversal, "model=gru", "data.split=[1,0,0]").succeeded()
+    assert "leakage" not in outcome.out
+    assert result_of(tmp_path / "run")["leakage"] == {}
+
+
 def test_the_end_shows_metrics_and_what_to_type_next(training):
     _, outcome = training
     assert "free_running/exact_match" in outcome.out

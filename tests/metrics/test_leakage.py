@@ -130,8 +130,13 @@ def test_json_gives_back_what_it_was_made_of():
 
 
 def test_a_summary_has_a_line_a_side():
-    found = leakage(parts([[1] * 12], 1), {"val": parts([[1] * 12, [2] * 5], 1)})["val"]
-    assert found.summary() == ["sentences 50% copies, 50% near copies, 5-grams 88.9%, 10-grams 100%, 15-grams none"]
+    def sides(*sentences):
+        return [{"sources": part(sentences), "targets": part([[3]] * len(sentences))}]
+
+    assert leakage(sides([1] * 12), {"val": sides([1] * 12, [2] * 5)})["val"].summary() == [
+        "sources: 50% stand in training, 50% nearly; 5-grams 88.9%, 10-grams 100%, no 15-grams",
+        "targets: 100% stand in training, 100% nearly; no 5-grams, no 10-grams, no 15-grams",
+    ]
 
 
 @pytest.mark.parametrize(

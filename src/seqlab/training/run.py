@@ -31,6 +31,7 @@ from seqlab.training.compiling import compile_model
 from seqlab.training.environment import commit, environment
 from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
+from seqlab.training.leakage import leakage_of
 from seqlab.training.loggers import MetricsFile
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
@@ -84,6 +85,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
 
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
+        leakage_of(data)  # may take a while: before other processes are started and wait
     resume_loggers(loggers, checkpoint)
     trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     fitted = time.perf_counter()
@@ -320,6 +322,7 @@ def keep(
         "data": data.describe(),
         "examples": {split: len(data.examples[split]) for split in data.splits},
         "measured": {split: len(data.measured(split)) for split in data.splits},
+        "leakage": {split: leakage.to_json() for split, leakage in leakage_of(data).items()},
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         **facts,
