@@ -15,7 +15,7 @@ MAY_IMPORT = {
     # A run knows the bases of models and datasets; which of them it works with, Hydra says.
     "training": {
         *("text", "decoding", "metrics", "models.base", "models.objective"),
-        *("data.batch", "data.cache", "data.module", "data.text_pairs"),
+        *("data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
     "reporting": set(),
 }

@@ -118,6 +118,10 @@ class SequenceData(LightningDataModule):
         """One line on where the examples come from."""
         return type(self).__name__
 
+    def remarks(self) -> list[str]:
+        """Lines of a dataset's own for `seqlab-describe`: what was read and what was left out, say."""
+        return []
+
     def source_text(self, split: str, row: int) -> str:
         """The source of an example, as text."""
         return self.source_tokenizer.decode(self.examples[split].source_ids(row).tolist())
