@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from seqlab.data import notes
 from seqlab.data.notes import Notes
 from seqlab.errors import InputError
 from seqlab.symbols import BOS, EOS
@@ -288,6 +289,37 @@ def test_the_description_tells_how_much_there_is(load):
     assert "7 documents" in data.texts.found()
 
 
+# What is told about it ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("boundaries", ["sentence", "document"])
+@pytest.mark.parametrize("fraction", [1.0, 0.3])
+@pytest.mark.parametrize("chunk", [5, 4096])
+def test_passages_are_the_text_of_a_split_as_far_as_it_is_trained_on(load, monkeypatch, boundaries, fraction, chunk):
+    monkeypatch.setattr(notes, "CHUNK", chunk)
+    data = load(boundaries=boundaries, fraction=fraction)
+    for split in data.splits:
+        parts = [sides["sentences"] for sides in data.passages(split)]
+        ids = [i for part in parts for i in part.tokens.values.tolist()]
+        streamed = [i for i in stream(data, split) if i not in data.unsaid]
+        assert ids[: len(streamed)] == streamed
+        assert len(ids) - len(streamed) < (100 if split == "train" and fraction < 1 else 1), "a unit at the end"
+        said = [text for part in parts for text in part.sentences]
+        whole = list(data.texts.sentences(split))
+        assert said == whole[: len(said)]
+        assert split == "train" or len(said) == len(whole)
+
+
+def test_what_passages_give_has_its_key(load):
+    keys = [load(**settings).content_key() for settings in ({}, {"length": 7}, {"fraction": 0.5}, {"seed": 1})]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
+def test_what_was_found_is_remarked_on(load):
+    assert "7 documents" in load().remarks()[0]
+
+
 # What goes wrong -----------------------------------------------------------------------------------------------
 
 
@@ -344,6 +376,7 @@ def test_a_second_time_nothing_is_learnt_or_encoded(load, tmp_path):
 
 KILLED = """
 import sys, time
+from seqlab.data import notes
 from seqlab.data.notes import Notes
 from seqlab.text.tokenizers import CharacterTokenizer
 

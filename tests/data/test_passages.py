@@ -1,5 +1,4 @@
 import pytest
-from small_text import TEXTS, SmallText
 
 from seqlab.data import passages as module
 from seqlab.data.batch import Examples, Ragged
@@ -56,12 +55,6 @@ def test_reversals_have_one_side_without_what_fills_them_up():
     part = sides["sequences"]
     assert part.sentences == [" ".join(str(i - 3) for i in tokens) for tokens in lists(part.tokens)]
     assert {len(tokens) for tokens in lists(part.tokens)} == {1, 2, 3, 4}
-
-
-def test_a_language_model_has_targets_alone():
-    (sides,) = loaded(SmallText(length=12)).passages("val")
-    assert list(sides) == ["targets"]
-    assert sides["targets"].sentences[0] == TEXTS["val"][:13]
 
 
 def test_other_examples_have_another_key(tmp_path):

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 from rich.console import Console
-from small_text import TEXTS, SmallText
 
+from seqlab.data.notes import Notes
 from seqlab.data.text_pairs import TextPairs
 from seqlab.data.toy import IntegerPairs
 from seqlab.text.pairs import Pair
-from seqlab.text.tokenizers import WordTokenizer
+from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
 from seqlab.training import description
 from seqlab.training.description import description_of, print_description
 
@@ -101,11 +101,15 @@ def test_it_is_ready_for_json(found):
 
 
 def test_a_language_model_has_one_side(tmp_path):
-    data = SmallText(cache=tmp_path)
+    (tmp_path / "notes.txt").write_text("A cat. A dog. A bird, and a fish.", encoding="utf-8")
+    data = Notes(CharacterTokenizer.fit, tmp_path / "notes.txt", split="tail", val_share=0.6, length=5, cache=tmp_path / "c")
     data.setup("fit")
     found = description_of(data)
-    assert list(found["splits"]["val"]["sides"]) == ["targets"]
-    assert found["vocabularies"]["targets"]["used"] == len(set(TEXTS["train"]))
+    assert {split: side["sides"]["sentences"]["sentences"] for split, side in found["splits"].items()} == {
+        "train": 2,
+        "val": 1,
+    }
+    assert found["vocabularies"]["sentences"]["used"] == len(set("A cat. A dog."))
 
 
 def test_what_is_printed_holds_every_number(found, monkeypatch):

@@ -3,10 +3,10 @@
 import functools
 
 import pytest
-from small_text import SmallText
 
 from seqlab.data.anki import Anki
 from seqlab.data.module import SequenceData
+from seqlab.data.notes import Notes
 from seqlab.data.parallel import Parallel
 from seqlab.data.reversal import Reversal
 from seqlab.data.toy import IntegerPairs
@@ -36,8 +36,13 @@ def test_no_reversal_stands_in_training(tmp_path):
     assert shares(data) == {"val": {"sequences": 0}, "test": {"sequences": 0}}
 
 
-def test_text_of_a_language_model_is_measured(tmp_path):
-    assert shares(loaded(SmallText(cache=tmp_path))) == {"val": {"targets": 0}, "test": {"targets": 0}}
+@pytest.mark.parametrize("planted", [0, 0.1, 0.5])
+def test_the_planted_share_of_notes_is_found_again(tmp_path, planted):
+    text = " ".join(f"Sentence {i} is unlike number {i * i}." for i in range(1000))
+    (tmp_path / "notes.txt").write_text(text, encoding="utf-8")
+    data = loaded(Notes(WordTokenizer.fit, tmp_path / "notes.txt", planted=planted, cache=tmp_path / "cache"))
+    found = leakage_of(data)["val"].sides["sentences"]
+    assert found.copies == pytest.approx(planted, abs=1 / found.sentences)
 
 
 def test_sources_are_dealt_out_whole_and_their_translations_are_not(tmp_path):

@@ -135,11 +135,11 @@ class SequenceData(LightningDataModule):
 
         Sides are named in the plural. Where there are several, sentence n of one belongs to sentence n of the others.
         """
-        examples = self.examples[split]
-        sides = {}
-        if examples.source.values.size:  # else a plain language model's
-            sides["sources"] = passages_of(examples.source, lambda row: self.source_text(split, row), self.unsaid)
-        sides["targets"] = passages_of(examples.target, lambda row: self.references(split, row)[0], self.unsaid)
+        examples = self._in_memory(split)
+        sides = {
+            "sources": passages_of(examples.source, lambda row: self.source_text(split, row), self.unsaid),
+            "targets": passages_of(examples.target, lambda row: self.references(split, row)[0], self.unsaid),
+        }
         for parts in zip(*sides.values(), strict=True):
             yield dict(zip(sides, parts, strict=True))
 
@@ -152,11 +152,17 @@ class SequenceData(LightningDataModule):
         """A hash of what `passages` gives, for files computed from it; by default of all ids."""
         digest = hashlib.sha256()
         for split in self.splits:
-            for side in (self.examples[split].source, self.examples[split].target):
+            examples = self._in_memory(split)
+            for side in (examples.source, examples.target):
                 digest.update(f"{split} {side.values.dtype} {len(side.values)} ".encode())
                 digest.update(side.values.tobytes())
                 digest.update(side.offsets.tobytes())
         return digest.hexdigest()[:16]
+
+    def _in_memory(self, split: str) -> Examples:
+        examples = self.examples[split]
+        assert isinstance(examples, Examples), "a dataset of other rows says itself what its passages are"
+        return examples
 
     def distinct(self, split: str) -> np.ndarray:
         """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""

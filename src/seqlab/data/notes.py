@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ from tqdm import tqdm
 
 from seqlab import __version__
 from seqlab.checks import check_sizes
+from seqlab.data.batch import Ragged
 from seqlab.data.blocks import Blocks, RandomBlocks, Windows
 from seqlab.data.cache import cached, key_of
 from seqlab.data.encoding import Boundaries, Counts, write_stream
 from seqlab.data.loader import BatchLoader
 from seqlab.data.module import SequenceData
+from seqlab.data.passages import CHUNK, Passages
 from seqlab.data.shards import Stream
-from seqlab.data.texts import Split, Texts
+from seqlab.data.texts import Runs, Split, Texts
 from seqlab.errors import InputError
 from seqlab.text.documents import Cleaning
 from seqlab.text.tokenizers import Fit, fit_settings, from_json, to_json
@@ -184,6 +186,31 @@ class Notes(SequenceData):
         tokens = Blocks(self._streams[split], self.length, self.context, self.length).tokens
         return tokens / self._counts[split].bytes
 
+    def remarks(self) -> list[str]:
+        return self.texts.found().splitlines()
+
+    def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
+        """Runs of text, several in a part; one that is longer than a part goes on in the next."""
+        tokens: list[list[int]] = []
+        said: list[str] = []
+        left = len(self._training_text if split == "train" else self._streams[split])
+        for units in _pieces(self.texts.runs(split)):
+            ids = [self.target_tokenizer.encode(unit) for unit in units]
+            ends = np.cumsum([len(one) + 2 * self.texts.by_sentence for one in ids])  # with BOS and EOS
+            count = int(np.searchsorted(ends, left)) + 1  # up to where the stream ends
+            left -= int(ends[-1])
+            tokens.append(list(chain.from_iterable(ids[:count])))
+            said += self.texts.sentences_of(units[:count])
+            if len(said) >= CHUNK or left <= 0:
+                yield {"sentences": Passages(Ragged.of(tokens), said)}
+                tokens, said = [], []
+            if left <= 0:
+                return
+        yield {"sentences": Passages(Ragged.of(tokens), said)}
+
+    def content_key(self) -> str:
+        return key_of(streams=self._folder.name, fraction=self.fraction)
+
     def distinct(self, split: str) -> np.ndarray:
         """Of blocks a few that are whole, evenly spread; of chunks all."""
         if self.framed:
@@ -208,3 +235,10 @@ def _watched(units: Iterable[str], bar: tqdm) -> Iterator[str]:
     for unit in units:
         bar.update(len(unit))
         yield unit
+
+
+def _pieces(runs: Runs) -> Iterator[list[str]]:
+    """The runs, those cut that have more units than `CHUNK`."""
+    for run in runs:
+        while piece := list(islice(run, CHUNK)):
+            yield piece

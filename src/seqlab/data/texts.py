@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -90,7 +90,11 @@ class Texts:
     def sentences(self, split: str) -> Iterator[str]:
         """The sentences of a split."""
         for run in self.runs(split):
-            yield from run if self.by_sentence else (text for _, text in sentences(run, self.language))
+            yield from self.sentences_of(run)
+
+    def sentences_of(self, units: Iterable[str]) -> Iterable[str]:
+        """The sentences of units that follow one another."""
+        return units if self.by_sentence else (text for _, text in sentences(units, self.language))
 
     @functools.cached_property
     def _runs(self) -> dict[str, Callable[[], Runs]]:
