@@ -196,6 +196,39 @@ def test_a_prompt_is_gone_on_from(model, batch):
     assert torch.equal(rest.tokens[:, 0], whole[:, 2:])
 
 
+def test_a_window_that_is_never_full_changes_nothing(model, batch):
+    prompt = batch.target[:, :2]
+    search = Sample(max_length=5, min_length=5, n_best=2)
+    free, within = (model.generate(batch.source, batch.source_lengths, search, prompt, window) for window in (None, 6))
+    assert all(torch.equal(*values) for values in zip(within, free, strict=True))
+
+
+def reread(model, batch, row, text, given, window):
+    """The log-probability of what follows the first `given` tokens of a text, all that is in the window read each time.
+
+    Where it is full, half of it is kept; a model that does not count positions needs none.
+    """
+    source, lengths = batch.source[row : row + 1], batch.source_lengths[row : row + 1]
+    start, score = max(0, given - window) if model.positional else 0, 0.0
+    for end in range(given, len(text)):
+        if model.positional and end - start > window:
+            start = end - window // 2
+        score += model(source, lengths, text[None, start:end])[0, -1].log_softmax(-1)[text[end]].item()
+    return score
+
+
+@pytest.mark.parametrize("given", [1, 7])
+@torch.no_grad()
+def test_text_longer_than_the_window_is_that_of_reading_all_anew(model, examples, given):
+    batch = examples.batch(np.arange(2))
+    prompt = torch.tensor([[BOS, 5, 9, 8, 7, 6, 11], [BOS, 12, 6, 8, 4, 7, 7]])[:, :given]
+    search = Sample(max_length=11, min_length=11)
+    found = model.generate(batch.source, batch.source_lengths, search, prompt, window=5)
+    texts = torch.cat([prompt, found.tokens[:, 0]], dim=1)
+    slowly = [reread(model, batch, row, text, given, window=5) for row, text in enumerate(texts)]
+    assert found.scores[:, 0].tolist() == pytest.approx(slowly, abs=1e-5)  # searches sum in single precision
+
+
 @torch.no_grad()
 def test_a_beam_of_full_width_finds_the_best_of_all_outputs(model_config, batch):
     torch.manual_seed(6)

@@ -20,7 +20,9 @@ from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
 from seqlab.data.batch import SPLITS, Batch
-from seqlab.decoding import Hypotheses, Search, Step
+from seqlab.decoding import Hypotheses, Search, Step, Window
+from seqlab.decoding.hypotheses import Selectable
+from seqlab.decoding.window import Decode
 from seqlab.errors import InputError
 from seqlab.layers.attention import captured_attention
 from seqlab.layers.state import State
@@ -45,6 +47,7 @@ class Seq2Seq(LightningModule):
     """
 
     max_positions: int | None = None  # of a model that learns a vector for each position
+    positional = False  # whether it tells tokens by their positions, so that it knows no texts longer than it was shown
 
     def __init__(self, source_size: int, target_size: int) -> None:
         super().__init__()
@@ -96,19 +99,41 @@ class Seq2Seq(LightningModule):
         source_lengths: Int[Tensor, " B"],
         search: Search,
         prompt: Int[Tensor, "B P"] | None = None,
+        window: int | None = None,
     ) -> Hypotheses:
         """What the model says on its own, found by `search`, after the tokens `prompt` (BOS). Call `eval()` first.
+
+        With a `window` it may say more than it has positions for: see `begin`.
 
         Raises:
             InputError: outputs may grow longer than the model has positions for.
         """
+        said = window or (0 if prompt is None else prompt.size(1) - 1) + search.max_length
+        self.check_lengths(int(source_lengths.max()), said)
+        return search(*self.begin(source, source_lengths, prompt, window))
+
+    def begin(
+        self,
+        source: Int[Tensor, "B S"],
+        source_lengths: Int[Tensor, " B"],
+        prompt: Int[Tensor, "B P"] | None = None,
+        window: int | None = None,
+    ) -> tuple[Step, Selectable, Int[Tensor, " B"]]:
+        """All that a search takes: the step, the state before the last token of `prompt` (BOS), and that token.
+
+        A model that tells tokens by their positions sees no more than `window` tokens at once, if there is one; of a
+        longer prompt the last that fit.
+        """
         if prompt is None:
             prompt = source_lengths.new_full((len(source), 1), BOS)
-        self.check_lengths(int(source_lengths.max()), prompt.size(1) - 1 + search.max_length)
         state = self.encode(source, source_lengths)
+        if window is not None and self.positional:
+            prompt = prompt[:, -window:]
+            within = Window(cast(Decode, self.decode), window)
+            return within, within.begin(prompt[:, :-1], state), prompt[:, -1]
         if prompt.size(1) > 1:
             _, state = self.decode(prompt[:, :-1], state)
-        return search(cast(Step, self._step), state, prompt[:, -1])
+        return cast(Step, self._step), state, prompt[:, -1]
 
     def _step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         logits, state = self.decode(tokens[:, None], state)

@@ -75,6 +75,8 @@ class GPT(Seq2Seq):
             different sizes to share.
     """
 
+    positional = True
+
     def __init__(
         self,
         source_size: int,

@@ -61,6 +61,8 @@ class Transformer(Seq2Seq):
             different sizes to share.
     """
 
+    positional = True
+
     def __init__(
         self,
         source_size: int,
