@@ -1,11 +1,12 @@
-"""Free-running metrics of a model that answers by a table: what is counted, and for whom."""
+"""What is generated and counted, and for whom: of a model that answers by a table, and of one that continues."""
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from small_text import TEXTS, SmallText
 
 from seqlab.data.text_pairs import TextPairs
-from seqlab.decoding import Greedy, Hypotheses
+from seqlab.decoding import Greedy, Hypotheses, Sample
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.symbols import PAD
 from seqlab.text.pairs import Pair
@@ -13,6 +14,10 @@ from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training.free_running import FreeRunning
 
 PAIRS = [Pair("a", "xy"), Pair("a", "yx"), Pair("b", "y"), Pair("cc", "xx")]
+QUIET = {
+    **{"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False},
+    "accelerator": "cpu",
+}
 ANSWERS = {"a": "yx", "b": "x", "cc": "xx"}
 
 
@@ -40,8 +45,7 @@ def measured(tmp_path):
     data = Few(CharacterTokenizer.fit, cache=tmp_path, eval_batch_size=3)
     data.setup("validate")
     callback = FreeRunning(Greedy(max_length=3))
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
-    trainer = Trainer(callbacks=[callback], enable_model_summary=False, **quiet)
+    trainer = Trainer(callbacks=[callback], **QUIET)
     (logged,) = trainer.validate(Table(data.source_size, data.target_size, width=5), datamodule=data, verbose=False)
     return callback, logged
 
@@ -62,3 +66,43 @@ def test_token_accuracy_is_against_the_examples_own_target(measured):
 
 def test_texts_get_bleu_and_chrf(measured):
     assert {"val/free_running/bleu", "val/free_running/chrf"} <= measured[1].keys()
+
+
+@pytest.fixture
+def stream():
+    """Blocks of 8 symbols of a stream: of the first, the fourth, … the second half is generated."""
+    data = SmallText(length=7, eval_batch_size=4)
+    data.setup("validate")
+    return data
+
+
+@pytest.fixture
+def writer(stream):
+    """A model that writes whatever its random weights say."""
+    torch.manual_seed(3)
+    return FixedVector(stream.source_size, stream.target_size, width=5)
+
+
+def test_second_halves_of_a_stream_are_continued_and_not_measured(stream, writer):
+    callback = FreeRunning(Sample(max_length=99, temperature=3.0))
+    trainer = Trainer(callbacks=[callback], **QUIET)
+    trainer.datamodule = stream
+    (logged,) = trainer.test(writer, [stream.evaluation_loader("test")], verbose=False)
+    assert not any("free_running" in name for name in logged)
+    said = callback.predictions["test"]
+    rows = range(0, len(stream.examples["test"]), 3)
+    text = stream.target_tokenizer.decode(stream.target_tokenizer.encode(TEXTS["test"]))
+    assert [one.row for one in said] == list(rows)
+    assert [one.source + one.reference for one in said] == [text[7 * row :][:8] for row in rows]
+    whole = said[:-1] if len(stream.examples["test"].target[rows[-1]]) < 8 else said
+    assert {(len(one.source), len(one.prediction), len(one.reference)) for one in whole} == {(4, 4, 4)}
+    assert all(one.match is None and one.score < 0 for one in said)
+
+
+@pytest.mark.parametrize(("samples", "shown"), [(0, 0), (2, 2)])
+def test_while_training_a_stream_is_continued_for_samples_alone(stream, writer, capsys, samples, shown):
+    callback = FreeRunning(Greedy(max_length=3), samples=samples)
+    Trainer(callbacks=[callback], **QUIET).validate(writer, datamodule=stream, verbose=False)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "→" in line]
+    assert len(lines) == shown
+    assert all(line.startswith(f"    {TEXTS['val'][21 * row :][:4]}  →  ") for row, line in enumerate(lines))

@@ -6,7 +6,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
@@ -18,6 +18,9 @@ from seqlab.data.passages import Passages, passages_of
 from seqlab.symbols import BOS, EOS, PAD
 from seqlab.text.tokenizers import Tokenizer
 
+Boundaries = Literal["sentence", "document", "none"]
+"""Around which parts of the text of a stream BOS and EOS stand."""
+
 
 def data_of(trainer: Any) -> SequenceData:
     """The dataset that a trainer works on."""
@@ -28,7 +31,8 @@ class SequenceData(LightningDataModule):
     """Base of every dataset. A subclass fills `examples` and the two tokenizers in `load`.
 
     Where it is `framed`, targets run from BOS to EOS: outputs that can be generated from a source, and compared. Where
-    it is not, they are blocks of a stream: of those a model can only be asked to continue a beginning.
+    it is not, they are blocks of a stream: of those a model can only be asked to continue a beginning. In a stream BOS
+    and EOS may stand around every part of the text: `boundaries` says around which ("sentence", "document", "none").
 
     Args:
         batch_size: examples a training batch, at most.
@@ -44,6 +48,7 @@ class SequenceData(LightningDataModule):
     """
 
     framed = True
+    boundaries: Boundaries = "none"
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ from seqlab.training.loggers import MetricsFile
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
 from seqlab.training.starting import start
+from seqlab.training.streams import stream_of
 from seqlab.training.throughput import Throughput
 
 
@@ -122,11 +123,14 @@ def build_data(config: DictConfig) -> SequenceData:
 def check_lengths(model: Seq2Seq, data: SequenceData, search: Search) -> None:
     """Holds the longest example and the longest output against what the model can count to, before it meets them.
 
+    (Of a text that it continues a model sees no more than it was trained on, however long the text grows.)
+
     Raises:
         InputError: they are too long.
     """
+    said = search.max_length if data.framed else 0
     try:
-        model.check_lengths(data.longest_source, max(data.longest_target, search.max_length))
+        model.check_lengths(data.longest_source, max(data.longest_target, said))
     except InputError as error:
         raise InputError(f"{data.describe()}: {error}") from None
 
@@ -311,7 +315,7 @@ def keep(
     }
     search_config = plain(config.decoding, resolve=True) | search_limit(config, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
-    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config)
+    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config, stream_of(data))
 
     free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
     shown = data.splits[-1]
@@ -333,7 +337,7 @@ def keep(
         "settings": plain(config),
     }
     write_json(folder / "result.json", result)
-    print_summary(result, [asdict(one) for one in free_running.predictions[shown][:5]], _shown(folder))
+    print_summary(result, free_running.predictions[shown][:5], _shown(folder))
 
 
 def quiet() -> None:

@@ -1,0 +1,52 @@
+"""Models that continue a text, having been trained on blocks of a stream of tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from seqlab.checks import check_sizes
+from seqlab.data.module import Boundaries, SequenceData
+from seqlab.decoding import Search
+from seqlab.symbols import BOS
+from seqlab.text.tokenizers import UNKNOWN, Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """What a model has to know of the stream that it was trained on, to continue it.
+
+    Args:
+        boundaries: around which parts of the text BOS and EOS stand.
+        length: tokens that the model was told at once, at most: its window.
+
+    Raises:
+        ValueError: `length` below 1.
+    """
+
+    boundaries: Boundaries
+    length: int
+
+    def __post_init__(self) -> None:
+        check_sizes(length=self.length)
+
+    def prompt(self, ids: Sequence[int]) -> list[int]:
+        """The tokens to go on from: BOS before `ids` where the stream has it, and where there is nothing else."""
+        return [*ids] if len(ids) and self.boundaries == "none" else [BOS, *ids]
+
+    def search(self, search: Search) -> Search:
+        """`search` for continuations: where the stream has no EOS, the model is not asked to tell it from others."""
+        return replace(search, min_length=search.max_length) if self.boundaries == "none" else search
+
+
+def stream_of(data: SequenceData) -> Stream | None:
+    """The stream that a dataset is cut from, if it is."""
+    return None if data.framed else Stream(boundaries=data.boundaries, length=data.longest_target)
+
+
+def text_after(tokenizer: Tokenizer, before: Sequence[int], ids: Sequence[int]) -> str:
+    """The text of `ids` where they stand after others: with the space in between, if there is one."""
+    known, text = tokenizer.decode(before), tokenizer.decode([*before, *ids])
+    if not text.startswith(known):
+        known = known.rstrip(UNKNOWN)  # what was half a character is a whole one now
+    return text[len(known) :]
