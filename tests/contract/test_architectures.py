@@ -105,6 +105,22 @@ def test_decoding_goes_on_from_the_state_of_a_prefix(model, batch):
     torch.testing.assert_close(rest, together[:, 2:], **TOLERANCE)
 
 
+@torch.inference_mode()
+def test_several_texts_go_on_from_one_state(model, batch):
+    state = model.encode(batch.source, batch.source_lengths)
+    tokens = batch.target[:, :5]
+    _, trunk = model.decode(tokens[:, :1], state)
+    _, trunk = model.decode(tokens[:, 1:2], trunk)
+    for other in (7, 9):  # the second finds the state as the first did
+        _, branch = model.decode(torch.full_like(tokens[:, :1], other), trunk)
+        found, _ = model.decode(tokens[:, 3:4], branch)
+        whole = torch.cat([tokens[:, :2], torch.full_like(tokens[:, :1], other), tokens[:, 3:4]], dim=1)
+        expected = model(batch.source, batch.source_lengths, whole)[:, -1:]
+        torch.testing.assert_close(found, expected, **TOLERANCE)
+    kept, _ = model.decode(tokens[:, 2:], trunk)
+    torch.testing.assert_close(kept, model(batch.source, batch.source_lengths, tokens)[:, 2:], **TOLERANCE)
+
+
 def test_select_reorders_and_repeats_rows(model, batch):
     rows = torch.tensor([7, 2, 2, 0])
     _, state = model.decode(batch.target[:, :2], model.encode(batch.source, batch.source_lengths))
