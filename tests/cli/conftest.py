@@ -16,6 +16,7 @@ from unittest import mock
 
 import pytest
 import torch
+from support import ROOT
 
 TINY = (
     "trainer=cpu",
@@ -24,6 +25,7 @@ TINY = (
     "model.width=8",
     "optimizer.lr=0.03",
 )
+GPT = ("model=gpt", "model.heads=2", "model.layers=1", "model.feed_forward=8", "model.max_positions=12")
 REVERSAL = (
     "data=reversal",
     "data.largest=5",
@@ -165,6 +167,17 @@ def training(tmp_path_factory):
 def trained(training):
     """The folder of the shared run; don't touch."""
     return training[0]
+
+
+@pytest.fixture(scope="session")
+def writer(tmp_path_factory):
+    """The folder of a tiny run on blocks of 12 characters of a stream; don't touch."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("writer")
+    data = (f"hydra.searchpath=['file://{ROOT}/tests/contract/conf']", "data=small_text", "data.batch_size=4")
+    arguments = (*TINY, *data, *GPT, "hydra.run.dir=run")
+    in_process("train", *arguments, folder=folder, environment={}).succeeded()
+    return folder / "run"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Continuing texts: what the model is given, what it is asked, and which text comes of it."""
+"""Continuing texts: what the model is given, and what it is asked."""
 
 import pytest
 import torch
@@ -7,9 +7,9 @@ from seqlab.decoding import Greedy, Sample
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.gpt import GPT
 from seqlab.symbols import BOS, EOS
-from seqlab.text.tokenizers import CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
+from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training import bundle
-from seqlab.training.streams import Stream, text_after
+from seqlab.training.streams import StreamFormat
 
 LETTERS = CharacterTokenizer("abcdefghi ")
 SIZES = {"source_size": LETTERS.size, "target_size": LETTERS.size}
@@ -18,32 +18,16 @@ SMALL = {"width": 12, "heads": 3, "layers": 2, "max_positions": 7}
 
 @pytest.mark.parametrize("boundaries", ["sentence", "document"])
 def test_bos_stands_before_a_prompt_where_the_stream_has_it(boundaries):
-    stream = Stream(boundaries=boundaries, length=5)
+    stream = StreamFormat(boundaries=boundaries, length=5)
     assert stream.prompt([7, 8]) == [BOS, 7, 8]
     assert stream.search(Greedy(max_length=9)) == Greedy(max_length=9)
 
 
 def test_where_the_stream_has_none_it_stands_for_an_empty_prompt_and_eos_is_not_said():
-    stream = Stream(boundaries="none", length=5)
+    stream = StreamFormat(boundaries="none", length=5)
     assert stream.prompt([7, 8]) == [7, 8]
     assert stream.prompt([]) == [BOS]
     assert stream.search(Sample(max_length=9, top_k=3)) == Sample(max_length=9, min_length=9, top_k=3)
-
-
-def test_text_after_another_has_the_space_in_between():
-    words = WordTokenizer(["the", "dog", "ran"])
-    assert text_after(words, words.encode("the dog"), words.encode("ran")) == " ran"
-    assert text_after(words, [BOS], words.encode("ran")) == "ran"
-    pieces = SentencePieceTokenizer.fit(["the dog ran to the dog"] * 9, vocabulary_size=300)
-    assert text_after(pieces, [BOS, *pieces.encode("the dog")], pieces.encode("ran")) == " ran"
-
-
-def test_a_character_whose_first_half_is_known_belongs_to_what_follows():
-    pieces = SentencePieceTokenizer.fit(["some words"] * 9, vocabulary_size=280)
-    euro = pieces.encode("a €")
-    assert len(euro) > 4  # its three bytes are tokens
-    assert text_after(pieces, euro[:-1], euro[-1:]) == "€"
-    assert text_after(LETTERS, LETTERS.encode("a€"), LETTERS.encode("b")) == "b"
 
 
 def predictor(model, boundaries="none"):
@@ -52,7 +36,7 @@ def predictor(model, boundaries="none"):
     with torch.no_grad():
         for parameter in own.parameters():
             parameter.uniform_(-0.7, 0.7)
-    stream = Stream(boundaries=boundaries, length=7)
+    stream = StreamFormat(boundaries=boundaries, length=7)
     return bundle.Predictor(own, LETTERS, LETTERS, Sample(max_length=11, top_k=5), stream)
 
 
@@ -78,7 +62,7 @@ def test_a_sentence_ends_where_the_stream_has_an_end():
     with torch.no_grad():
         own.model.output.bias[EOS] = 40.0
     assert own.predict(["a bad"]) == [""]
-    own.stream = Stream(boundaries="none", length=7)
+    own.stream = StreamFormat(boundaries="none", length=7)
     assert len(own.predict(["a bad"])[0]) == 11
 
 

@@ -26,14 +26,16 @@ from torch import Tensor
 
 from seqlab import __version__, decoding
 from seqlab.data.batch import Ragged
-from seqlab.decoding import Hypotheses, Search
+from seqlab.decoding import Hypotheses, Search, Step
+from seqlab.decoding.hypotheses import Selectable
 from seqlab.errors import InputError
 from seqlab.models.base import Seq2Seq
 from seqlab.symbols import PAD
+from seqlab.text.growing import text_after
 from seqlab.text.lines import read_bytes
 from seqlab.text.tokenizers import Tokenizer, from_json, to_json
 from seqlab.training.build import check_arguments
-from seqlab.training.streams import Stream, text_after
+from seqlab.training.streams import StreamFormat
 
 FORMAT = 3
 
@@ -53,7 +55,7 @@ class Predictor:
     """
 
     def __init__(
-        self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search, stream: Stream | None = None
+        self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search, stream: StreamFormat | None = None
     ) -> None:
         self.model, self.source_tokenizer, self.target_tokenizer = model.eval(), source, target
         self.search, self.stream = search, stream
@@ -94,6 +96,13 @@ class Predictor:
                 ]
         return results
 
+    def begin(self, given: Sequence[int]) -> tuple[Step, Selectable, Int[Tensor, " 1"]]:
+        """Where the search for what comes of one encoded text begins: see `Seq2Seq.begin`."""
+        tokens, lengths = (tensor.to(self.model.device) for tensor in Ragged.of([given]).padded(np.array([0])))
+        if self.stream is None:
+            return self.model.begin(tokens, lengths)
+        return self.model.begin(*_nothing(tokens), tokens, self.stream.length)
+
     def _batches(self, lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
         """Rows that go together: prompts only with others of their length, for nothing may stand after them."""
         order = np.argsort(lengths, kind="stable")
@@ -104,7 +113,7 @@ class Predictor:
         if self.stream is None:
             return self.model.generate(tokens, lengths, self.search)
         search = self.stream.search(self.search)
-        return self.model.generate(*nothing(tokens), search, tokens, self.stream.length)
+        return self.model.generate(*_nothing(tokens), search, tokens, self.stream.length)
 
     def _text(self, given: Sequence[int], ids: list[int]) -> str:
         if self.stream is None:
@@ -112,8 +121,8 @@ class Predictor:
         return text_after(self.target_tokenizer, given, ids)
 
 
-def nothing(prompts: Int[Tensor, "B P"]) -> tuple[Int[Tensor, "B 1"], Int[Tensor, " B"]]:
-    """The sources of texts that are only continued: empty ones."""
+def _nothing(prompts: Int[Tensor, "B P"]) -> tuple[Int[Tensor, "B 1"], Int[Tensor, " B"]]:
+    """Empty sources: those of texts that are continued."""
     return torch.full_like(prompts[:, :1], PAD), prompts.new_zeros(len(prompts))
 
 
@@ -123,7 +132,7 @@ def save(
     model_config: dict[str, Any],
     tokenizers: tuple[Tokenizer, Tokenizer],
     search_config: dict[str, Any],
-    stream: Stream | None = None,
+    stream: StreamFormat | None = None,
 ) -> None:
     """Writes a bundle; an existing one is replaced as a whole.
 
@@ -234,14 +243,14 @@ def _search(config: dict[str, Any], folder: Path) -> Search:
         raise InputError(f"{folder / 'bundle.json'}: search: {error}") from None
 
 
-def _stream(content: dict[str, Any], folder: Path) -> Stream | None:
+def _stream(content: dict[str, Any], folder: Path) -> StreamFormat | None:
     """What a bundle tells of the stream, if its model was trained on one."""
     if "stream" not in content:
         raise InputError(f"{folder / 'bundle.json'}: no 'stream' in it")
     if content["stream"] is None:
         return None
     try:
-        return Stream(**check_arguments(Stream, content["stream"], f"{folder}: stream"))
+        return StreamFormat(**check_arguments(StreamFormat, content["stream"], f"{folder}: stream"))
     except (AttributeError, TypeError, ValueError) as error:
         raise InputError(f"{folder / 'bundle.json'}: stream: {error}") from None
 

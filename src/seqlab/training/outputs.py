@@ -12,8 +12,9 @@ from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Search
 from seqlab.metrics.free_running import IdMetrics, TextMetrics
 from seqlab.models.base import Seq2Seq
+from seqlab.text.growing import text_after
 from seqlab.text.tokenizers import matches_one
-from seqlab.training.streams import Stream, stream_of, text_after
+from seqlab.training.streams import StreamFormat, stream_format
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Continuations:
     To be read: nothing is measured, since a good continuation need not be that of the text.
     """
 
-    def __init__(self, data: SequenceData, stream: Stream) -> None:
+    def __init__(self, data: SequenceData, stream: StreamFormat) -> None:
         self.predictions: list[Prediction] = []
         self._tokenizer, self._stream = data.target_tokenizer, stream
 
@@ -116,5 +117,5 @@ Outputs = Answers | Continuations
 
 def outputs_of(data: SequenceData, split: str, device: torch.device) -> Outputs:
     """Where to gather what a model says of a split: by what the dataset's targets are."""
-    stream = stream_of(data)
+    stream = stream_format(data)
     return Answers(data, split, device) if stream is None else Continuations(data, stream)

@@ -83,7 +83,10 @@ def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path) 
         f"{training['tokens']:,} target tokens, {training['tokens_per_second']:,.0f} a second of training;"
         f" about {training['flops'] / 1e12:.3g} TFLOP"
     )
-    console.print(f"predict with    seqlab-predict run={folder} input=FILE", markup=False)
+    if any(one.match is None for one in samples):
+        console.print(f'continue with   seqlab-generate run={folder} prompt="TEXT"', markup=False)
+    else:
+        console.print(f"predict with    seqlab-predict run={folder} input=FILE", markup=False)
 
 
 def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:

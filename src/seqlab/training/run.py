@@ -36,7 +36,7 @@ from seqlab.training.loggers import MetricsFile
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
 from seqlab.training.starting import start
-from seqlab.training.streams import stream_of
+from seqlab.training.streams import stream_format
 from seqlab.training.throughput import Throughput
 
 
@@ -315,7 +315,7 @@ def keep(
     }
     search_config = plain(config.decoding, resolve=True) | search_limit(config, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
-    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config, stream_of(data))
+    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config, stream_format(data))
 
     free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
     shown = data.splits[-1]

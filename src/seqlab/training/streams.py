@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from seqlab.checks import check_sizes
 from seqlab.data.module import Boundaries, SequenceData
 from seqlab.decoding import Search
 from seqlab.symbols import BOS
-from seqlab.text.tokenizers import UNKNOWN, Tokenizer
+
+AnySearch = TypeVar("AnySearch", bound=Search)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stream:
+class StreamFormat:
     """What a model has to know of the stream that it was trained on, to continue it.
 
     Args:
@@ -34,19 +36,11 @@ class Stream:
         """The tokens to go on from: BOS before `ids` where the stream has it, and where there is nothing else."""
         return [*ids] if len(ids) and self.boundaries == "none" else [BOS, *ids]
 
-    def search(self, search: Search) -> Search:
+    def search(self, search: AnySearch) -> AnySearch:
         """`search` for continuations: where the stream has no EOS, the model is not asked to tell it from others."""
         return replace(search, min_length=search.max_length) if self.boundaries == "none" else search
 
 
-def stream_of(data: SequenceData) -> Stream | None:
+def stream_format(data: SequenceData) -> StreamFormat | None:
     """The stream that a dataset is cut from, if it is."""
-    return None if data.framed else Stream(boundaries=data.boundaries, length=data.longest_target)
-
-
-def text_after(tokenizer: Tokenizer, before: Sequence[int], ids: Sequence[int]) -> str:
-    """The text of `ids` where they stand after others: with the space in between, if there is one."""
-    known, text = tokenizer.decode(before), tokenizer.decode([*before, *ids])
-    if not text.startswith(known):
-        known = known.rstrip(UNKNOWN)  # what was half a character is a whole one now
-    return text[len(known) :]
+    return None if data.framed else StreamFormat(boundaries=data.boundaries, length=data.longest_target)
