@@ -16,7 +16,6 @@ from unittest import mock
 
 import pytest
 import torch
-from support import ROOT
 
 TINY = (
     "trainer=cpu",
@@ -33,6 +32,13 @@ REVERSAL = (
     "data.max_length=4",
     "data.samples=200",
     "data.batch_size=4",
+)
+
+
+TEXT = (
+    "The ferry leaves at seven. It is late today, for there is fog on the river, and the captain waits. Anna has put"
+    " her bicycle against the rail and counts the gulls. When she has come to forty, the bell rings. A boy with a dog"
+    " runs down the hill and is the last on board. Then the ropes are thrown, and the town grows small."
 )
 
 
@@ -174,8 +180,9 @@ def writer(tmp_path_factory):
     """The folder of a tiny run on blocks of 12 characters of a stream; don't touch."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("writer")
-    data = (f"hydra.searchpath=['file://{ROOT}/tests/contract/conf']", "data=small_text", "data.batch_size=4")
-    arguments = (*TINY, *data, *GPT, "hydra.run.dir=run")
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
+    data = ("data=notes", "data.path=text.txt", "data.split=tail", "data.boundaries=none", "tokenizer=character")
+    arguments = (*TINY, *data, "data.length=12", "data.batch_size=4", *GPT, "hydra.run.dir=run")
     in_process("train", *arguments, folder=folder, environment={}).succeeded()
     return folder / "run"
 

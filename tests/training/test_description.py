@@ -102,7 +102,9 @@ def test_it_is_ready_for_json(found):
 
 def test_a_language_model_has_one_side(tmp_path):
     (tmp_path / "notes.txt").write_text("A cat. A dog. A bird, and a fish.", encoding="utf-8")
-    data = Notes(CharacterTokenizer.fit, tmp_path / "notes.txt", split="tail", val_share=0.6, length=5, cache=tmp_path / "c")
+    data = Notes(
+        CharacterTokenizer.fit, tmp_path / "notes.txt", split="tail", val_share=0.6, length=5, cache=tmp_path / "c"
+    )
     data.setup("fit")
     found = description_of(data)
     assert {split: side["sides"]["sentences"]["sentences"] for split, side in found["splits"].items()} == {

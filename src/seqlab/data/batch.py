@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from seqlab.symbols import BOS, EOS, PAD
 
 SPLITS = ("train", "val", "val_other", "test")
 """In the order of reports. `val` is what training is steered by, `val_other` a second text beside it."""
+
+Boundaries = Literal["sentence", "document", "none"]
+"""Around which parts of the text of a stream BOS and EOS stand."""
 
 
 class Batch(NamedTuple):

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from seqlab.data.batch import Boundaries
 from seqlab.data.shards import ShardWriter
 from seqlab.symbols import BOS, EOS, UNK
 from seqlab.text.tokenizers import Tokenizer
-
-Boundaries = Literal["sentence", "document", "none"]
 
 
 @dataclass

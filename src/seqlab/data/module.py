@@ -6,20 +6,17 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
 
 from seqlab.checks import check_sizes
-from seqlab.data.batch import SPLITS, Examples, Rows
+from seqlab.data.batch import SPLITS, Boundaries, Examples, Rows
 from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
 from seqlab.data.passages import Passages, passages_of
 from seqlab.symbols import BOS, EOS, PAD
 from seqlab.text.tokenizers import Tokenizer
-
-Boundaries = Literal["sentence", "document", "none"]
-"""Around which parts of the text of a stream BOS and EOS stand."""
 
 
 def data_of(trainer: Any) -> SequenceData:

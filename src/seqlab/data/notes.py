@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from seqlab import __version__
 from seqlab.checks import check_sizes
-from seqlab.data.batch import Ragged
+from seqlab.data.batch import Boundaries, Ragged
 from seqlab.data.blocks import Blocks, RandomBlocks, Windows
 from seqlab.data.cache import cached, key_of
-from seqlab.data.encoding import Boundaries, Counts, write_stream
+from seqlab.data.encoding import Counts, write_stream
 from seqlab.data.loader import BatchLoader
 from seqlab.data.module import SequenceData
 from seqlab.data.passages import CHUNK, Passages

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from seqlab.checks import check_sizes
-from seqlab.data.module import Boundaries, SequenceData
+from seqlab.data.batch import Boundaries
+from seqlab.data.module import SequenceData
 from seqlab.decoding import Search
 from seqlab.symbols import BOS
 
