@@ -54,7 +54,7 @@ def test_a_trial_that_dies_goes_on_as_the_same_trial(sweep, tmp_path, shared):
     assert died
     assert len([note for note in one.show.notes if "SIGKILL" in note]) == len(died)
     for number in died:
-        assert len(Events(tmp_path / str(number)).read().starts) == 2
+        assert len(Events(tmp_path / str(number)).read().spans) == 2
     controller(tmp_path / "calm", trials=6, executor=lambda: shared).run()
     assert results(tmp_path / "calm") == results(tmp_path)
 

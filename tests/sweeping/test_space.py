@@ -49,7 +49,7 @@ def test_words_come_through_the_command_line_as_they_are(word):
     except InputError:
         return  # Hydra's own grammar refuses it
     chosen = one.distribution.choices[1]
-    (override,) = OverridesParser.create().parse_overrides([one.argument(chosen)])
+    (override,) = OverridesParser.create().parse_overrides(Space([one]).arguments({"key": chosen}))
     assert override.value() == chosen
 
 
@@ -78,6 +78,20 @@ def test_a_parameter_whose_condition_does_not_hold_is_not_chosen():
     assert make().chosen(lambda one, _: one.distribution.choices[0]) == {"model.layers": 1, "model.heads": 3}
     values = make().chosen(lambda one, _: 0.25 if one.name == "model.dropout" else one.distribution.choices[1])
     assert values == {"model.layers": 2, "model.dropout": 0.25, "model.heads": 4}
+
+
+def test_settings_may_follow_from_a_parameter():
+    widths, factor = (
+        parameter("model.width", "choice(30,40)"),
+        parameter("factor", "choice(2,4)", None, {"ff": "factor * model.width"}),
+    )
+    space = Space([widths, factor], (), {**BASE, "ff": 120}.get)
+    assert space.arguments({"model.width": 40, "factor": 2}) == ["model.width=40", "ff=80"]
+    assert space.baseline() == {"model.width": 30, "factor": 4}
+    with pytest.raises(InputError, match=r"factor is None"):
+        Space([widths, factor], (), BASE.get).baseline()
+    with pytest.raises(InputError, match=r"factor: its condition names model.width"):
+        Space([factor, widths])
 
 
 def test_constraints_know_parameters_and_the_rest_of_the_configuration():

@@ -227,7 +227,7 @@ class Controller:
 
     def _measure(self, asked: float, progress: Progress) -> None:
         """Notes what the trial took besides training."""
-        if len(progress.starts) == 1 and progress.first_steps and progress.last_steps:
+        if len(progress.spans) == 1 and progress.first_steps and progress.last_steps:
             self.use.overheads.append((progress.first_steps[0] - asked, time.time() - progress.last_steps[-1]))
 
     def _reason(self, number: int, code: int) -> str:

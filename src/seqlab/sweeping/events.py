@@ -53,6 +53,16 @@ class Decision:
 
 
 @dataclass
+class Span:
+    """When a slot had a trial: from a start to its end, or to the last thing that is known of it."""
+
+    owner: str
+    slot: int
+    start: float
+    end: float
+
+
+@dataclass
 class Progress:
     """Where a trial stands.
 
@@ -61,7 +71,8 @@ class Progress:
         decisions: step → whether to stop there.
         diverged: a value was no finite number.
         ended: it came to its end; `value` is what it came to (None if it gave none).
-        starts, first_steps, last_steps: times of each attempt.
+        spans: the slots and times of each attempt.
+        first_steps, last_steps: their times.
     """
 
     reported: dict[int, float] = field(default_factory=dict)
@@ -69,7 +80,7 @@ class Progress:
     diverged: bool = False
     ended: bool = False
     value: float | None = None
-    starts: list[float] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     first_steps: list[float] = field(default_factory=list)
     last_steps: list[float] = field(default_factory=list)
 
@@ -80,9 +91,11 @@ class Progress:
 
     def take(self, line: dict[str, Any]) -> None:
         """Adds a line."""
+        if self.spans:
+            self.spans[-1].end = line["time"] if line["event"] != "started" else self.spans[-1].end
         match line["event"]:
             case "started":
-                self.starts.append(line["time"])
+                self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))
             case "first_step":
                 self.first_steps.append(line["time"])
             case "last_step":

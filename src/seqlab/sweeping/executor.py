@@ -77,9 +77,10 @@ class Executor(abc.ABC):
 
 
 def slot_threads(slots: int) -> int:
-    """The cores that this process may use, divided among the slots."""
+    """The cores that this process may use, divided among the slots, and no more than OMP_NUM_THREADS says."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // slots)
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores // slots, int(said) if said.isdecimal() else cores))
 
 
 def visible_gpus() -> list[str]:

@@ -27,7 +27,7 @@ from seqlab.sweeping.space import Parameter, Space
 from seqlab.sweeping.storage import Store
 
 COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
-RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"
+RETRY_OF, RETRY, ERROR, BASELINE, ARGUMENTS = "retry_of", "retry", "error", "baseline", "arguments"
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,7 @@ class Ledger:
         values = self.space.chosen(lambda one, _: _suggested(trial, one))
         if trial.number == 0 and self.baseline is not None:
             trial.set_user_attr(BASELINE, True)
+        trial.set_user_attr(ARGUMENTS, self.space.arguments(values))
         return values
 
     def _try_again(self, failed: FrozenTrial) -> Taken:
@@ -180,7 +181,7 @@ class Ledger:
             state=TrialState.RUNNING,
             params=failed.params,
             distributions=failed.distributions,
-            user_attrs={RETRY_OF: failed.number},
+            user_attrs={RETRY_OF: failed.number, ARGUMENTS: failed.user_attrs.get(ARGUMENTS)},
         )
         trial_id = self.storage.create_new_trial(self._study_id, template_trial=again)
         number = self.storage.get_trial_number_from_id(trial_id)

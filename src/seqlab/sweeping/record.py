@@ -30,7 +30,6 @@ class Record:
         program: the command that was typed.
         config_name, flags: which configuration, and where else configurations are.
         fixed: overrides that all trials share.
-        keys: parameter → how it is typed (with its `+`).
         choices: group → option, of the configuration without a trial's own.
     """
 
@@ -43,7 +42,6 @@ class Record:
     config_name: str = ""
     flags: list[str] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
-    keys: dict[str, str] = field(default_factory=dict)
     choices: dict[str, str | None] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:

@@ -14,7 +14,8 @@ class Settings:
     # The study's name is part of the experiment: brackets of Hyperband are drawn from it.
     study: str = "sweep"
     direction: Any = "minimize"
-    # Setting → sweep, or → {sweep: …, when: condition}. Sweeps on the command line come on top and win.
+    # Setting → sweep, or → {sweep: …, when: condition, sets: {setting: expression}}. What the command line fixes, or
+    # sweeps, wins.
     space: dict[str, Any] = field(default_factory=dict)
     # Expressions over settings that all trials keep to: model.width % model.heads == 0
     constraints: list[str] = field(default_factory=list)

@@ -38,21 +38,25 @@ class Parameter:
         distribution: what it may be.
         when: holds where the setting is searched; elsewhere it stays as the configuration has it.
         written: how a choice is typed, where that is not simply its text.
+        sets: settings that follow from its value, if it is none itself.
     """
 
     key: str
     distribution: BaseDistribution
     when: Expression | None = None
     written: Mapping[Any, str] = field(default_factory=dict)
+    sets: Mapping[str, Expression] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The setting's name."""
         return self.key.lstrip("+")
 
-    def argument(self, value: Any) -> str:
-        """The override that sets it to `value`."""
-        return f"{self.key}={self.written.get(value, value)}"
+    @property
+    def needs(self) -> frozenset[str]:
+        """The settings that its conditions name."""
+        named = [one.names for one in (self.when, *self.sets.values()) if one is not None]
+        return frozenset().union(*named) - {self.name}
 
     def holds(self, value: Any) -> bool:
         """Whether `value` is among what it may be."""
@@ -62,8 +66,13 @@ class Parameter:
             return False
 
 
-def parameter(key: str, sweep: str, when: str | None = None) -> Parameter:
+def parameter(key: str, sweep: str, when: str | None = None, sets: Mapping[str, str] = {}) -> Parameter:
     """A parameter from Hydra's sweep syntax: `interval`, `choice`, `range`, `int(interval(…))`, `tag(log, …)`.
+
+    Args:
+        key: the setting, or with `sets` any word.
+        when: the condition for it to be searched.
+        sets: settings that are computed from it: `model.feed_forward: factor * model.width`.
 
     Raises:
         InputError: it is something else, or an interval that is empty.
@@ -78,7 +87,8 @@ def parameter(key: str, sweep: str, when: str | None = None) -> Parameter:
         distribution, written = _distribution(override)
     except ValueError as error:
         raise InputError(f"{key}={sweep}: {error}") from None
-    return Parameter(key, distribution, Expression(when) if when else None, written)
+    computed = {name: Expression(text) for name, text in sets.items()}
+    return Parameter(key, distribution, Expression(when) if when else None, written, computed)
 
 
 def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, str]]:
@@ -139,9 +149,9 @@ class Space:
         self.base = base
         later = {one.name for one in self.parameters}
         for one in self.parameters:
-            if one.when and (named := sorted(one.when.names & later)):
-                raise InputError(f"{one.name}: its condition names {named[0]}, which must stand before it")
             later.discard(one.name)
+            if named := sorted(one.needs & later):
+                raise InputError(f"{one.name}: its condition names {named[0]}, which must stand before it")
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -166,7 +176,7 @@ class Space:
         Raises:
             InputError: one is outside of the space, or they break a constraint.
         """
-        values = self.chosen(lambda one, _: self.base(one.name))
+        values = self.chosen(self._own)
         for one in self.parameters:
             if one.name in values and not one.holds(values[one.name]):
                 raise InputError(f"{one.name} is {values[one.name]}, which the space does not hold")
@@ -175,9 +185,27 @@ class Space:
                 raise InputError(f"{rule.text} does not hold")
         return values
 
+    def _own(self, one: Parameter, values: dict[str, Any]) -> Any:
+        """The configuration's value; of what is no setting itself, the choice from which its settings follow."""
+        if not one.sets:
+            return self.base(one.name)
+        for choice in getattr(one.distribution, "choices", ()):
+            value_of = self._value_of({**values, one.name: choice})
+            if all(rule(value_of) == self.base(name.lstrip("+")) for name, rule in one.sets.items()):
+                return choice
+        return None
+
     def arguments(self, values: Mapping[str, Any]) -> list[str]:
         """The overrides that set `values`."""
-        return [one.argument(values[one.name]) for one in self.parameters if one.name in values]
+        found = []
+        for one in self.parameters:
+            if one.name in values and not one.sets:
+                value = values[one.name]
+                found.append(f"{one.key}={one.written.get(value, value)}")
+            elif one.name in values:
+                value_of = self._value_of(values)
+                found += [f"{name}={typed(rule(value_of))}" for name, rule in one.sets.items()]
+        return found
 
     def _value_of(self, values: Mapping[str, Any]) -> Callable[[str], Any]:
         return lambda name: values[name] if name in values else self.base(name)

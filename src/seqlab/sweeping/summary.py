@@ -16,9 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from seqlab.files import write_atomically
 from seqlab.sweeping.events import LOG
-from seqlab.sweeping.ledger import ERROR, RETRY_OF
+from seqlab.sweeping.ledger import ARGUMENTS, ERROR, RETRY_OF
 from seqlab.sweeping.record import Record, Sweep, number, plural
-from seqlab.sweeping.space import typed
 
 BEST = "best.yaml"
 
@@ -38,11 +37,11 @@ def write_summary(sweep: Sweep, notes: Sequence[str] = ()) -> str | None:
 def best_config(sweep: Sweep, best: FrozenTrial) -> tuple[str, str]:
     """A primary configuration that is the best trial's, and the line that runs it."""
     record = sweep.record
-    typed = [*record.fixed, *(f"{record.keys[name]}={typed(value)}" for name, value in best.params.items())]
+    overrides = [*record.fixed, *best.user_attrs[ARGUMENTS]]
     defaults: list[Any] = [record.config_name]
     values = OmegaConf.create({})
     left: list[str] = []
-    for override in OverridesParser.create().parse_overrides(typed):
+    for override in OverridesParser.create().parse_overrides(overrides):
         key = override.key_or_group if override.package is None else f"{override.key_or_group}@{override.package}"
         if override.is_delete():
             left.append(str(override.input_line))

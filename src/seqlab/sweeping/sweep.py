@@ -29,6 +29,7 @@ from seqlab.sweeping.space import Parameter, Space, parameter
 from seqlab.sweeping.storage import Store, store_url
 from seqlab.sweeping.summary import write_summary
 
+WARM = "seqlab.sweeping.warm"
 HOOK = "++hydra.callbacks.seqlab_sweeper._target_=seqlab.sweeping.hook.TellResult"
 OF_THE_SWEEP = (
     "hydra.sweeper",
@@ -110,7 +111,6 @@ class Sweep:
             config_name=str(self.config.hydra.job.config_name),
             flags=flags,
             fixed=self.fixed,
-            keys={one.name: one.key for one in self.space.parameters},
             choices=dict(self.config.hydra.runtime.choices),
         )
 
@@ -121,7 +121,7 @@ class Sweep:
             return LauncherExecutor(self.config, self.context, self.task)
         entry = self.settings.entry or _typed_entry()
         threads = self._threads()
-        return ForkExecutor(entry, sys.argv[0], self.settings.preload, slot_environment(0, threads, ()))
+        return ForkExecutor(entry, sys.argv[0], [WARM, *self.settings.preload], slot_environment(0, threads, ()))
 
     def _threads(self) -> int:
         return self.settings.threads or slot_threads(self.settings.slots)
@@ -221,9 +221,9 @@ def space_of(settings: Settings, fixed: list[str], typed: list[str], base: Calla
         if key.lstrip("+") in named:
             continue
         how = sweep if isinstance(sweep, Mapping) else {"sweep": sweep}
-        if not {"sweep"} <= set(how) <= {"sweep", "when"}:
-            raise InputError(f"hydra.sweeper.space.{key} must be a sweep, or have the keys sweep and when")
-        parameters.append(parameter(key, str(how["sweep"]), how.get("when")))
+        if not {"sweep"} <= set(how) <= {"sweep", "when", "sets"}:
+            raise InputError(f"hydra.sweeper.space.{key} must be a sweep, or have the keys sweep, when and sets")
+        parameters.append(parameter(key, str(how["sweep"]), how.get("when"), how.get("sets", {})))
     for text in typed:
         key, _, sweep = text.partition("=")
         parameters.append(parameter(key, sweep))
