@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 from support import ROOT
 
-COMMANDS = ("train", "evaluate", "predict")
+COMMANDS = ("train", "evaluate", "predict", "sweep")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys
@@ -15,7 +15,7 @@ from seqlab.{command} import main
 try:
     main()
 finally:
-    heavy = {{"torch", "lightning", "pytorch_lightning", "torchmetrics", "sentencepiece", "tensorboard"}}
+    heavy = {{"torch", "lightning", "pytorch_lightning", "torchmetrics", "sentencepiece", "tensorboard", "optuna"}}
     print("imported:", *sorted(heavy & set(sys.modules)))
 """
 CONF = ROOT / "conf"
@@ -58,6 +58,7 @@ def test_help_lists_groups_and_settings(command):
         ("seqlab-train data=", {"data=anki", "data=parallel", "data=reversal", "data=toy"}),
         ("seqlab-train experiment=toy", {"experiment=toy_gru"}),
         ("seqlab-train trainer.max_ep", {"trainer.max_epochs="}),
+        ("seqlab-train -m +sweeps=rev", {"+sweeps=reversal_bahdanau"}),
     ],
 )
 def test_the_shell_completes(command, line, expected):

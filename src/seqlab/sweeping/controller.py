@@ -127,6 +127,7 @@ class Controller:
             RunError: too many trials have failed.
         """
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.use.begun = time.time()
         try:
             while self._interrupts < 2:
                 filled = self._fill()

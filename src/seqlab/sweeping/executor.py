@@ -108,6 +108,9 @@ class ForkExecutor(Executor):
         program: the first word of the command line.
         preload: modules to import beforehand.
         environment: changes to that of the server, from which its children have theirs.
+
+    Raises:
+        RunError: a module cannot be imported.
     """
 
     def __init__(
@@ -115,18 +118,15 @@ class ForkExecutor(Executor):
     ) -> None:
         self.entry, self.program, self.preload = entry, program, list(preload)
         self.environment = {**os.environ, **(environment or {})}
-        self._ended: queue.Queue[Ended | RunError] = queue.Queue()
-        self._server = self._new_server()
-
-    def _new_server(self) -> _Server:
-        server = _Server(self.environment, self._ended)
-        server.order({"preload": self.preload})
-        return server
+        self._ended: queue.Queue[Ended] = queue.Queue()
+        self._server = _Server(self.environment, self._ended, self.preload)
+        for name, error in self._server.failed().items():
+            raise RunError(f"hydra.sweeper.preload: {name} cannot be imported ({error})")
 
     def start(self, job: Job) -> int | None:
         """Forks a process for the job; None if the server died over it, which `wait` then tells."""
         if self._server.has_ended():
-            self._server = self._new_server()
+            self._server = _Server(self.environment, self._ended, self.preload)
         return self._server.start(
             job.number,
             {
@@ -139,20 +139,13 @@ class ForkExecutor(Executor):
         )
 
     def wait(self, seconds: float) -> list[Ended]:
-        """The jobs that have ended.
-
-        Raises:
-            RunError: a module could not be imported beforehand.
-        """
-        ended = []
+        """The jobs that have ended."""
+        ended: list[Ended] = []
         with contextlib.suppress(queue.Empty):
             ended.append(self._ended.get(timeout=seconds))
             while True:
                 ended.append(self._ended.get_nowait())
-        for one in ended:
-            if isinstance(one, RunError):
-                raise one
-        return [one for one in ended if isinstance(one, Ended)]
+        return ended
 
     def signal(self, number: int, sign: signal.Signals) -> None:
         """Sends a signal to the job's process group."""
@@ -166,7 +159,7 @@ class ForkExecutor(Executor):
 class _Server:
     """A server's process, and a thread that hears what it says."""
 
-    def __init__(self, environment: Mapping[str, str], ended: queue.Queue[Ended | RunError]) -> None:
+    def __init__(self, environment: Mapping[str, str], ended: queue.Queue[Ended], preload: Sequence[str]) -> None:
         # `-c` and not `-m`: a child's __main__ must not be that module, which libraries would then run again.
         command = [sys.executable, "-c", "from seqlab.sweeping.server import serve; serve()"]
         pipe = subprocess.PIPE
@@ -176,7 +169,15 @@ class _Server:
         self._over = False
         self._started: dict[int, int] = {}  # trial → process, of all that were started
         self._running: dict[int, int] = {}
+        self._failed: dict[str, str] | None = None
         threading.Thread(target=self._listen, daemon=True).start()
+        self.order({"preload": list(preload)})
+
+    def failed(self) -> dict[str, str]:
+        """What could not be imported; waits until the rest is."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or self._failed is not None)
+            return self._failed or {}
 
     def has_ended(self) -> bool:
         """Whether it takes no orders any more."""
@@ -224,8 +225,9 @@ class _Server:
                 elif "ended" in said:
                     self._running.pop(said["ended"], None)
                     self._ended.put(Ended(said["ended"], said["code"]))
-                for name, error in said.get("failed", {}).items():
-                    self._ended.put(RunError(f"hydra.sweeper.preload: {name} cannot be imported ({error})"))
+                else:
+                    self._failed = said["failed"]
+                    self._changed.notify_all()
         self._process.wait()
         with self._changed:  # its children die with it
             self._over = True
