@@ -10,10 +10,10 @@ import pytest
 from sweeping.simulation import SPACE, controller, executor, logged, results
 
 from seqlab.errors import RunError
-from seqlab.sweeping.controller import Use, settled, utilisation
 from seqlab.sweeping.events import Events, Progress
 from seqlab.sweeping.executor import ForkExecutor
 from seqlab.sweeping.ledger import failed_for_good
+from seqlab.sweeping.outcome import Use, settled, utilisation
 from seqlab.sweeping.space import Space
 
 

@@ -92,10 +92,10 @@ def retry(sweep: Sweep) -> None:
         raise InputError(f"{sweep.folder}: no trial has failed for good")
     storage = sweep.store.storage
     study = storage.get_study_id_from_name(sweep.record.study)
-    for one in failed:
-        storage.set_trial_user_attr(storage.get_trial_id_from_study_id_trial_number(study, one.number), RETRY, True)
-    numbers = ", ".join(str(one.number) for one in failed)
-    print(f"{plural(len(failed), 'trial')} ({numbers}) will be tried again when the sweep is started again")
+    numbers = [one.number for one in failed]
+    storage.set_study_user_attr(study, RETRY, [*storage.get_study_user_attrs(study).get(RETRY, ()), *numbers])
+    shown = ", ".join(map(str, numbers))
+    print(f"{plural(len(failed), 'trial')} ({shown}) will be tried again when the sweep is started again")
 
 
 def repair(folder: Path, storage: str | None) -> None:

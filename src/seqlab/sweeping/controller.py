@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -19,18 +17,7 @@ from seqlab.sweeping.executor import Ended, Executor, Job
 from seqlab.sweeping.handover import VARIABLE, Handover
 from seqlab.sweeping.lease import end_group
 from seqlab.sweeping.ledger import Ledger, Taken
-
-STOPS = {130, 137, 143} | {-number for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
-"""Exit codes of a trial that was stopped from outside: it goes on from where it was."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a trial ended: its state, what it came to, or why it failed."""
-
-    state: TrialState
-    value: float | None = None
-    error: str | None = None
+from seqlab.sweeping.outcome import Outcome, Use, death, has_died, settled
 
 
 @dataclass
@@ -81,22 +68,6 @@ class Plan:
     beat: float = 30.0
     silence: float | None = None
     grace: float = 10.0
-
-
-@dataclass
-class Use:
-    """How the time was used, in seconds.
-
-    Args:
-        begun, last_begun: when the sweep, and its last trial, were begun.
-        spans: from when to when a slot had a trial.
-        overheads: of each trial, from asking to its first step and from its last step to telling.
-    """
-
-    begun: float = field(default_factory=time.time)
-    last_begun: float | None = None
-    spans: list[tuple[float, float]] = field(default_factory=list)
-    overheads: list[tuple[float, float]] = field(default_factory=list)
 
 
 class Controller:
@@ -181,7 +152,7 @@ class Controller:
         if taken.lease.idle > self.ledger.rules.deaths:
             return self._finish(slot, Outcome(TrialState.FAIL, error=f"died {taken.lease.idle} times in a row"))
         handover = replace(self.plan.handover, number=taken.number, folder=str(folder.resolve()))
-        environment = {**self.plan.environment(slot.number), VARIABLE: handover.as_variable()}
+        environment = {**self.plan.environment(slot.number), VARIABLE: str(handover.write())}
         Events(folder).add("started", attempt=taken.lease.attempt, slot=slot.number, owner=self.ledger.owner)
         job = Job(taken.number, self.plan.arguments(taken, folder), folder, environment, slot.number)
         self.show.started(taken, slot.number)
@@ -204,9 +175,9 @@ class Controller:
     def _conclude(self, slot: Slot, taken: Taken, ended: Ended) -> None:
         progress = Events(self.folder(taken.number)).read()
         outcome = settled(progress)
-        if outcome is None and (ended.code is None or ended.code in STOPS or ended.code < 0):
+        if outcome is None and has_died(ended):
             self.ledger.release(taken.number, died=True)  # it goes on as the same trial
-            self.show.note(f"trial {taken.number} died ({_death(ended)}): it goes on from where it was")
+            self.show.note(f"trial {taken.number} died ({death(ended)}): it goes on from where it was")
             self._free(slot)
             return
         if outcome is None:
@@ -283,32 +254,3 @@ class Controller:
             f"{len(failed)} trials failed, which is more than hydra.sweeper.max_failure_rate allows;"
             f" trial {last.number}: {last.user_attrs.get('error')} ({self.folder(last.number) / LOG})"
         )
-
-
-def settled(progress: Progress) -> Outcome | None:
-    """What became of a trial by its own account; None while that is open."""
-    if progress.diverged or progress.pruned:
-        return Outcome(TrialState.PRUNED)
-    if progress.ended and progress.value is not None:
-        if not math.isfinite(progress.value):
-            return Outcome(TrialState.PRUNED)
-        return Outcome(TrialState.COMPLETE, progress.value)
-    return None
-
-
-def _death(ended: Ended) -> str:
-    if ended.error is not None:
-        return ended.error
-    code = ended.code or 0
-    number = -code if code < 0 else code - 128
-    with suppress(ValueError):
-        return signal.Signals(number).name
-    return f"exit code {code}"
-
-
-def utilisation(use: Use, slots: int) -> float | None:
-    """The share of the slots' time that trials had, until the last one was begun: after that there are none to give."""
-    if use.last_begun is None or use.last_begun == use.begun:
-        return None
-    busy = sum(max(0.0, min(end, use.last_begun) - start) for start, end in use.spans)
-    return busy / (slots * (use.last_begun - use.begun))

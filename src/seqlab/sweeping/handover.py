@@ -12,12 +12,13 @@ from typing import Any, Literal
 
 from seqlab.sweeping.events import Decision, Events
 
-VARIABLE = "SEQLAB_TRIAL"
+VARIABLE = "SEQLAB_TRIAL"  # names the file
+HANDOVER = "trial.json"
 
 
 @dataclass(frozen=True)
 class Handover:
-    """What a trial's process is given, in its environment.
+    """What a trial's process is given: a file in the trial's folder, which its environment names.
 
     Args:
         study, storage: which study, and where it is kept.
@@ -34,15 +35,19 @@ class Handover:
     pruner: dict[str, Any] | None = None
     direction: Literal["minimize", "maximize"] = "minimize"
 
-    def as_variable(self) -> str:
-        """As text."""
-        return json.dumps(asdict(self))
+    def write(self) -> Path:
+        """Writes the file; only its owner can read it, as a storage may be named with a password."""
+        path = Path(self.folder) / HANDOVER
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        return path
 
 
 def handed_over(environment: Mapping[str, str] = os.environ) -> Handover | None:
     """The trial that this process is; None outside of a sweep."""
-    text = environment.get(VARIABLE)
-    return Handover(**json.loads(text)) if text else None
+    path = environment.get(VARIABLE)
+    return Handover(**json.loads(Path(path).read_text(encoding="utf-8"))) if path else None
 
 
 def tell_end(value: Any) -> None:

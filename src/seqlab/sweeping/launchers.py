@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import queue
 import signal
@@ -13,7 +14,7 @@ from typing import Any
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.executor import Ended, Executor, Job
@@ -31,8 +32,10 @@ class LauncherExecutor(Executor):
         RunError: the launcher is not installed.
     """
 
-    def __init__(self, config: DictConfig, context: HydraContext, task: TaskFunction) -> None:
-        self.config, self.context, self.task = config, context, task
+    def __init__(self, config: DictConfig, context: HydraContext, task: TaskFunction, slots: int) -> None:
+        self.config, self.context, self.task = copy.deepcopy(config), context, task
+        if "n_jobs" in config.hydra.launcher:  # joblib's: one alone it would run in this process, between its threads
+            OmegaConf.update(self.config, "hydra.launcher.n_jobs", max(2, slots))
         self._ended: queue.Queue[Ended] = queue.Queue()
 
     def start(self, job: Job) -> int | None:

@@ -159,7 +159,8 @@ class Ledger:
             before = trial.user_attrs.get(RETRY_OF)
             return 0 if before is None else 1 + tries(by_number[before])
 
-        return [one for one in failed_for_good(trials) if one.user_attrs.get(RETRY) or tries(one) < self.rules.retries]
+        asked = self.storage.get_study_user_attrs(self._study_id).get(RETRY, ())
+        return [one for one in failed_for_good(trials) if one.number in asked or tries(one) < self.rules.retries]
 
     def _begin(self, trials: list[FrozenTrial]) -> Taken:
         known = [one.params for one in trials if one.state in COUNTED]

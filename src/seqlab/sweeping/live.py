@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from seqlab.sweeping.controller import Outcome, Show, Slot
+from seqlab.sweeping.controller import Show, Slot
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.ledger import Taken
+from seqlab.sweeping.outcome import Outcome
 from seqlab.sweeping.record import Sweep, number
 
 EVERY = 1.0  # seconds between two looks at the trials

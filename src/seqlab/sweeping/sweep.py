@@ -15,11 +15,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.errors import InputError
-from seqlab.sweeping.controller import Controller, Plan, Use, utilisation
+from seqlab.sweeping.controller import Controller, Plan
 from seqlab.sweeping.executor import Executor, ForkExecutor, slot_environment, slot_threads, visible_gpus
 from seqlab.sweeping.handover import Handover
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
 from seqlab.sweeping.live import Screen
+from seqlab.sweeping.outcome import Use, utilisation
 from seqlab.sweeping.proposals import sampler_factory
 from seqlab.sweeping.pruning import rungs
 from seqlab.sweeping.record import Record
@@ -118,7 +119,7 @@ class Sweep:
         if "BasicLauncher" not in str(self.config.hydra.launcher.get("_target_")):
             from seqlab.sweeping.launchers import LauncherExecutor
 
-            return LauncherExecutor(self.config, self.context, self.task)
+            return LauncherExecutor(self.config, self.context, self.task, self.settings.slots)
         entry = self.settings.entry or _typed_entry()
         threads = self._threads()
         return ForkExecutor(entry, sys.argv[0], [WARM, *self.settings.preload], slot_environment(0, threads, ()))
