@@ -29,7 +29,7 @@ OPTIONS = sorted(p.relative_to(CONF).with_suffix("") for p in CONF.glob("*/*.yam
 def test_commands_that_do_not_compute_import_no_torch(process, command, arguments, code):
     outcome = process("-c", PROBE.format(command=command), *arguments)
     assert outcome.code == code, outcome.err
-    assert ("foo" if code else "run") in outcome.out + outcome.err
+    assert ("foo" if code else "study" if command == "sweep" else "run") in outcome.out + outcome.err
     assert outcome.out.splitlines()[-1].split() == ["imported:"]
 
 
