@@ -22,6 +22,9 @@ if what == "exit": sys.exit(int(sys.argv[2]))
 if what == "words": sys.exit("in words")
 if what == "raise": raise KeyError("gone")
 if what == "sleep": time.sleep(60)
+if what == "leave":
+    import subprocess
+    print("child", subprocess.Popen(["sleep", "60"]).pid, flush=True)
 if what == "child":
     import subprocess
     print("child", subprocess.Popen(["sleep", "60"]).pid, flush=True)
@@ -81,6 +84,13 @@ def test_a_killed_job_ends_with_its_signal_and_its_own_children(executor, tmp_pa
     time.sleep(0.2)
     assert not is_running(child, None)
     assert not is_running(grandchild, None)
+
+
+def test_what_a_job_leaves_behind_ends_with_it(executor, tmp_path):
+    _, log = run(executor, tmp_path, 1, "leave")
+    assert ended(executor) == [Ended(1, 0)]
+    time.sleep(0.2)
+    assert not is_running(int(log.read_text().split()[-1]), None)
 
 
 def test_when_the_server_dies_its_jobs_die_and_the_next_one_gets_another(executor, tmp_path):

@@ -229,9 +229,11 @@ class _Server:
                     self._failed = said["failed"]
                     self._changed.notify_all()
         self._process.wait()
-        with self._changed:  # its children die with it
+        with self._changed:  # its children die with it, but not what those have started
             self._over = True
-            for number in self._running:
+            for number, child in self._running.items():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child, signal.SIGKILL)
                 self._ended.put(Ended(number, None, "the server that had forked it ended"))
             self._running.clear()
             self._changed.notify_all()

@@ -91,6 +91,7 @@ class Server:
         for child in list(self._children):
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
+                _end_group(child)  # what it may have left behind: the other processes of a distributed run
                 self._answer(ended=self._children.pop(child), code=os.waitstatus_to_exitcode(status))
 
     def _answer(self, **facts: Any) -> None:
@@ -99,8 +100,12 @@ class Server:
 
     def _end(self) -> None:
         for child in self._children:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(child, signal.SIGKILL)
+            _end_group(child)
+
+
+def _end_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def become(
