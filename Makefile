@@ -25,7 +25,7 @@ train: $(READY) ## train, test and keep an experiment (EXPERIMENT=reversal_bahda
 
 sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
 	$(BIN)/seqlab-train -m +sweeps=reversal_bahdanau hydra.sweeper.study=make_sweep hydra.sweeper.slots=2 \
-	  hydra.sweeper.n_trials=16 trainer.max_epochs=9 data.samples=8000
+	  hydra.sweeper.n_trials=12 trainer.max_epochs=9 data.samples=6000
 	$(BIN)/seqlab-sweep plot study=make_sweep
 
 test: $(READY) ## run the tests but for the slow ones

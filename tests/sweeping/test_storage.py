@@ -22,7 +22,7 @@ def url(request, tmp_path):
     return request.param.format(tmp_path) if "://" in request.param else str(tmp_path / request.param)
 
 
-def ledger(url, trials=20, **rules):
+def ledger(url, trials=11, **rules):
     return Ledger(Store(url), "s", "minimize", Space(SPACE), Rules(trials, **rules))
 
 
@@ -39,7 +39,7 @@ def test_controllers_that_take_at_once_take_each_trial_once(url):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(taken) == list(range(20))
+    assert sorted(taken) == list(range(11))
     assert {t.state for t in controllers[0].trials()} == {TrialState.COMPLETE}
 
 
