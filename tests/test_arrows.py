@@ -10,12 +10,12 @@ MAY_IMPORT = {
     "data": {"text"},
     "layers": set(),
     "decoding": set(),
-    "metrics": {"text"},
+    "metrics": {"text", "data.passages"},
     "models": {"layers", "decoding", "metrics", "data.batch"},
     # A run knows the bases of models and datasets; which of them it works with, Hydra says.
     "training": {
         *("text", "decoding", "metrics", "models.base", "models.objective"),
-        *("data.batch", "data.module", "data.text_pairs"),
+        *("data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
     "sweeping": set(),
     "reporting": set(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -41,6 +42,19 @@ def added(arguments: list[str], group: str) -> list[str]:
     return [f"++{argument}" if argument.startswith(f"{group}.") else argument for argument in arguments]
 
 
+def verbatim(arguments: list[str], key: str) -> list[str]:
+    """The command line with whatever stands after `key=` quoted for Hydra: commas, quotes, brackets, all is text."""
+    start = f"{key}="
+    return [start + _quoted(own.removeprefix(start)) if own.startswith(start) else own for own in arguments]
+
+
+def _quoted(text: str) -> str:
+    """Hydra's single quotes around `text`; backslashes count only before a quote or what looks like a reference."""
+    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+    text = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    return f"'{text}'"
+
+
 def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
@@ -69,7 +83,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
             foreseen = _exit_code(error) is not None and not full
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
             if isinstance(error, BrokenPipeError):  # nobody is there to read on
-                raise
+                raise _Stopped(error) from error
             if multirun and not isinstance(error, StoppedError):
                 failures.append(error)
                 _note_failure(error, foreseen)
@@ -82,11 +96,11 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
 
     try:
         hydra.main(version_base="1.3", config_path=str(paths.config_dir()), config_name=config_name)(quietly)()
-    except BrokenPipeError:  # whoever read the output (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     except (_Stopped, Exception) as stop:
         error = stop.error if isinstance(stop, _Stopped) else stop
+        if isinstance(error, BrokenPipeError):  # whoever read the output (head, less) has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
         code = _exit_code(error)
         if code is None and not started and isinstance(error, ValueError):  # Hydra's word on its own flags
             code = InputError.exit_code

@@ -3,7 +3,10 @@
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -21,11 +24,18 @@ def write_atomically(path: Path, text: str) -> None:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from None
         return
+    with written_atomically(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextmanager
+def written_atomically(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to that becomes `path` when the block ends; if the block fails nothing has happened."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            yield file
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     finally:

@@ -24,6 +24,7 @@ TINY = (
     "model.width=8",
     "optimizer.lr=0.03",
 )
+GPT = ("model=gpt", "model.heads=2", "model.layers=1", "model.feed_forward=8", "model.max_positions=12")
 REVERSAL = (
     "data=reversal",
     "data.largest=5",
@@ -31,6 +32,13 @@ REVERSAL = (
     "data.max_length=4",
     "data.samples=200",
     "data.batch_size=4",
+)
+
+
+TEXT = (
+    "The ferry leaves at seven. It is late today, for there is fog on the river, and the captain waits. Anna has put"
+    " her bicycle against the rail and counts the gulls. When she has come to forty, the bell rings. A boy with a dog"
+    " runs down the hill and is the last on board. Then the ropes are thrown, and the town grows small."
 )
 
 
@@ -165,6 +173,18 @@ def training(tmp_path_factory):
 def trained(training):
     """The folder of the shared run; don't touch."""
     return training[0]
+
+
+@pytest.fixture(scope="session")
+def writer(tmp_path_factory):
+    """The folder of a tiny run on blocks of 12 characters of a stream; don't touch."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("writer")
+    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
+    data = ("data=notes", "data.path=text.txt", "data.split=tail", "data.boundaries=none", "tokenizer=character")
+    arguments = (*TINY, *data, "data.length=12", "data.batch_size=4", *GPT, "hydra.run.dir=run")
+    in_process("train", *arguments, folder=folder, environment={}).succeeded()
+    return folder / "run"
 
 
 @pytest.fixture

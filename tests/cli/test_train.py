@@ -145,6 +145,23 @@ def test_what_lies_ahead_is_shown_before_training(training):
     assert "val loss" in after
 
 
+def test_what_leaks_from_training_is_shown_and_kept(training):
+    folder, outcome = training
+    before, _, _ = outcome.out.partition("epoch   1")
+    (line,) = re.findall(r"^leakage +val sequences: (.*)$", before, re.M)
+    leakage = result_of(folder)["leakage"]
+    assert list(leakage) == ["val", "test"]
+    assert leakage["val"]["sequences"]["copies"] == 0
+    nearly = leakage["val"]["sequences"]["nearest"]["near_copies"]
+    assert line == f"0% stand in training, {100 * nearly:.3g}% nearly; no 5-grams, no 10-grams, no 15-grams"
+
+
+def test_without_a_held_out_split_there_is_no_leakage(train, tmp_path, reversal):
+    outcome = train(*reversal, "model=gru", "data.split=[1,0,0]").succeeded()
+    assert "leakage" not in outcome.out
+    assert result_of(tmp_path / "run")["leakage"] == {}
+
+
 def test_the_end_shows_metrics_and_what_to_type_next(training):
     _, outcome = training
     assert "free_running/exact_match" in outcome.out
@@ -208,6 +225,28 @@ def test_other_precisions_train_generate_and_measure(train, tmp_path, reversal, 
     assert metrics["teacher_forced/perplexity"] == pytest.approx(math.exp(metrics["teacher_forced/loss"]), rel=0.02)
 
 
+@pytest.mark.slow
+def test_a_compiled_model_trains_and_measures_as_it_is(process, tmp_path, tiny, reversal):
+    for name, compiling in (("compiled", "true"), ("eager", "false")):
+        settings = (
+            *tiny,
+            *reversal,
+            "model=gpt",
+            "model.heads=2",
+            "model.layers=1",
+            "model.dropout=0",
+            f"compile={compiling}",
+        )
+        process("-m", "seqlab.train", *settings, f"hydra.run.dir={name}").succeeded()
+    results = [result_of(tmp_path / name) for name in ("compiled", "eager")]
+    compiled, eager = (result["metrics"]["val"] for result in results)
+    assert compiled == pytest.approx(eager, rel=1e-3, abs=1e-2)
+    assert results[0]["training"]["flops"] == results[1]["training"]["flops"]
+    assert list(load_file(tmp_path / "compiled/bundle/weights.safetensors")) == list(
+        load_file(tmp_path / "eager/bundle/weights.safetensors")
+    )
+
+
 def test_one_hot_inputs_train_in_half_precision(train, tmp_path, reversal):
     train(*reversal, "model=gru", "model.embedding=null", "trainer.precision=bf16-true").succeeded()
     assert math.isfinite(result_of(tmp_path / "run")["metrics"]["val"]["teacher_forced/loss"])
@@ -217,6 +256,13 @@ def test_early_stopping_ends_a_run_that_does_not_improve(train, tmp_path, revers
     stopping = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1")
     train(*reversal, "model=gru", *stopping, "optimizer.lr=0.0", "trainer.max_epochs=9").succeeded()
     assert result_of(tmp_path / "run")["epochs"] == 2
+
+
+def test_validations_counted_in_steps_have_a_line_each(train, reversal):
+    counted = ("trainer.max_steps=6", "+trainer.val_check_interval=2", "trainer.check_val_every_n_epoch=null")
+    out = train(*reversal, "model=gru", *counted).succeeded().out
+    lines = [line for line in out.splitlines() if "val loss" in line]
+    assert [re.match(r"step +(\d+)/6  train loss", line)[1] for line in lines] == ["2", "4", "6"]
 
 
 def test_one_cycle_raises_and_lowers_the_learning_rate(train, tmp_path, reversal):

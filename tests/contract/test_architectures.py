@@ -105,6 +105,22 @@ def test_decoding_goes_on_from_the_state_of_a_prefix(model, batch):
     torch.testing.assert_close(rest, together[:, 2:], **TOLERANCE)
 
 
+@torch.inference_mode()
+def test_several_texts_go_on_from_one_state(model, batch):
+    state = model.encode(batch.source, batch.source_lengths)
+    tokens = batch.target[:, :5]
+    _, trunk = model.decode(tokens[:, :1], state)
+    _, trunk = model.decode(tokens[:, 1:2], trunk)
+    for other in (7, 9):  # the second finds the state as the first did
+        _, branch = model.decode(torch.full_like(tokens[:, :1], other), trunk)
+        found, _ = model.decode(tokens[:, 3:4], branch)
+        whole = torch.cat([tokens[:, :2], torch.full_like(tokens[:, :1], other), tokens[:, 3:4]], dim=1)
+        expected = model(batch.source, batch.source_lengths, whole)[:, -1:]
+        torch.testing.assert_close(found, expected, **TOLERANCE)
+    kept, _ = model.decode(tokens[:, 2:], trunk)
+    torch.testing.assert_close(kept, model(batch.source, batch.source_lengths, tokens)[:, 2:], **TOLERANCE)
+
+
 def test_select_reorders_and_repeats_rows(model, batch):
     rows = torch.tensor([7, 2, 2, 0])
     _, state = model.decode(batch.target[:, :2], model.encode(batch.source, batch.source_lengths))
@@ -143,9 +159,8 @@ def test_an_empty_source_works_and_its_padding_does_not_matter(model, batch):
 @pytest.mark.parametrize(("source", "target"), [([9], [8]), ([9], [8, 7, 6]), ([9, 4, 5], [8])])
 def test_batch_1_and_length_1_work(model, source, target):
     framed = torch.tensor([[BOS, *target, EOS]])
-    batch = Batch(
-        torch.tensor([source]), torch.tensor([len(source)]), framed, torch.tensor([framed.size(1)]), torch.tensor([0])
-    )
+    lengths = torch.tensor([len(source)]), torch.tensor([framed.size(1)])
+    batch = Batch(torch.tensor([source]), lengths[0], framed, lengths[1], torch.tensor([1]), torch.tensor([0]))
     logits = logits_of(model, batch)
     assert logits.shape == (1, len(target) + 1, model.target_size)
     assert logits.isfinite().all()
@@ -187,6 +202,47 @@ def test_a_beam_of_one_and_a_choice_of_one_are_greedy(model, batch):
     )
     for found in others:
         assert all(torch.equal(*values) for values in zip(found, greedy, strict=True))
+
+
+def test_a_prompt_is_gone_on_from(model, batch):
+    search = Greedy(max_length=6, min_length=5)
+    whole = model.generate(batch.source, batch.source_lengths, search).tokens[:, 0]
+    prompt = torch.cat([torch.full((len(whole), 1), BOS), whole[:, :2]], dim=1)
+    rest = model.generate(batch.source, batch.source_lengths, Greedy(max_length=4, min_length=3), prompt)
+    assert torch.equal(rest.tokens[:, 0], whole[:, 2:])
+
+
+def test_a_window_that_is_never_full_changes_nothing(model, batch):
+    prompt = batch.target[:, :2]
+    search = Sample(max_length=5, min_length=5, n_best=2)
+    free, within = (model.generate(batch.source, batch.source_lengths, search, prompt, window) for window in (None, 6))
+    assert all(torch.equal(*values) for values in zip(within, free, strict=True))
+
+
+def reread(model, batch, row, text, given, window):
+    """The log-probability of what follows the first `given` tokens of a text, all that is in the window read each time.
+
+    Where it is full, half of it is kept; a model that does not count positions needs none.
+    """
+    source, lengths = batch.source[row : row + 1], batch.source_lengths[row : row + 1]
+    start, score = max(0, given - window) if model.positional else 0, 0.0
+    for end in range(given, len(text)):
+        if model.positional and end - start > window:
+            start = end - window // 2
+        score += model(source, lengths, text[None, start:end])[0, -1].log_softmax(-1)[text[end]].item()
+    return score
+
+
+@pytest.mark.parametrize("given", [1, 7])
+@torch.no_grad()
+def test_text_longer_than_the_window_is_that_of_reading_all_anew(model, examples, given):
+    batch = examples.batch(np.arange(2))
+    prompt = torch.tensor([[BOS, 5, 9, 8, 7, 6, 11], [BOS, 12, 6, 8, 4, 7, 7]])[:, :given]
+    search = Sample(max_length=11, min_length=11)
+    found = model.generate(batch.source, batch.source_lengths, search, prompt, window=5)
+    texts = torch.cat([prompt, found.tokens[:, 0]], dim=1)
+    slowly = [reread(model, batch, row, text, given, window=5) for row, text in enumerate(texts)]
+    assert found.scores[:, 0].tolist() == pytest.approx(slowly, abs=1e-5)  # searches sum in single precision
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,17 @@ from seqlab.training.run import train
 
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 TINY = {"width": 8, "embedding": 8, "heads": 2, "layers": 1, "feed_forward": 8}
+NOTES = [
+    *("data.path=notes", "data.split=tail", "data.val_share=0.25", "data.validation_path=story.md"),
+    *("tokenizer=character", "data.length=12"),
+]
 DATASETS = {
     "reversal": ["data=reversal", "data.samples=60", "data.largest=5", "data.max_length=4"],
     "toy": ["data=toy"],
     "anki": ["data=anki", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
     "parallel": ["data=parallel", "data.path=parallel"],
-    "chunks of text": ["data=small_text", "data.context=5"],
-    "stream of text": ["data=small_text", "data.context=0"],
+    "notes in blocks": ["data=notes", *NOTES, "data.boundaries=none"],
+    "notes in chunks": ["data=notes", *NOTES, "data.context=5"],
 }
 SENTENCES = [
     ("Der Hund schläft.", "The dog sleeps."),
@@ -40,6 +45,18 @@ SENTENCES = [
     ("Der Hund schläft nicht.", "The dog does not sleep."),
 ]
 PARTS = {"train": SENTENCES[:6], "val": SENTENCES[6:8], "test": SENTENCES[8:]}
+TEXTS = {
+    "notes/ferry.md": (
+        "The ferry leaves at seven. It is late today, for there is fog on the river, and the captain waits. Anna has"
+        " put her bicycle against the rail and counts the gulls. When she has come to forty, the bell rings.\n"
+    ),
+    "notes/boy.txt": (
+        "A boy with a dog runs down the hill and is the last on board. Then the ropes are thrown, and the town"
+        " grows small. The dog counts no gulls. It sleeps on the ropes until the bell rings, and then it is the first"
+        " on land."
+    ),
+    "story.md": "On the way back there is no fog, Anna stands at the rail, and the captain leaves the bell to the boy.",
+}
 SEARCHES = ["beam", "sample"]  # beside greedy, with which runs are measured
 
 
@@ -50,9 +67,8 @@ def _double():
 
 def call(name, task, *overrides):
     """Composes conf/<name>.yaml with `overrides` and calls `task`, as its command line does."""
-    own = f"hydra.searchpath=['file://{ROOT}/tests/contract/conf']"
     with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
-        job = GlobalHydra.instance().hydra.run(name, task, [own, *overrides], with_log_configuration=False)
+        job = GlobalHydra.instance().hydra.run(name, task, list(overrides), with_log_configuration=False)
     return job.return_value
 
 
@@ -63,7 +79,7 @@ def tiny(model):
 
 
 def write_files(folder):
-    """The sentences as a deck, and as line-aligned files."""
+    """The sentences as a deck and as line-aligned files, and the texts."""
     (folder / "deck.txt").write_text(
         "".join(f"{german}\t{english}\n" for german, english in SENTENCES), encoding="utf-8"
     )
@@ -72,6 +88,9 @@ def write_files(folder):
         for language, lines in zip(("de", "en"), zip(*pairs, strict=True), strict=True):
             text = "".join(f"{line}\n" for line in lines)
             (folder / f"parallel/{part}.{language}").write_text(text, encoding="utf-8")
+    (folder / "notes").mkdir()
+    for name, text in TEXTS.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def trained(model, dataset):
@@ -103,7 +122,7 @@ def all_finite(metrics):
 
 def test_every_dataset_is_tried():
     configs = {path.stem for path in (ROOT / "conf/data").glob("[!_]*.yaml")}
-    assert configs == {settings[0].removeprefix("data=") for settings in DATASETS.values()} - {"small_text"}
+    assert configs == {settings[0].removeprefix("data=") for settings in DATASETS.values()}
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -113,17 +132,26 @@ def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model,
     best = trained(model, dataset)
     result = content("run/result.json")
     metrics = result["metrics"]
-    assert list(metrics) == ["train", "val", "test"]
+    last = "val_other" if dataset.startswith("notes") else "test"
+    assert list(metrics) == ["train", "val", last]
     assert all_finite(metrics)
     assert metrics["train"]["teacher_forced/loss"] < logged("train/step_loss")[0]
     assert best == logged("val/teacher_forced/loss")[0]
     assert metrics["val"]["teacher_forced/loss"] == pytest.approx(best, rel=1e-5)  # of the checkpoint
 
-    said = table("run/predictions.tsv")[1:]
-    assert len(said) == result["examples"]["test"]
-    outputs = [own for (own,) in bundle.load("run").predict_n_best([source for source, *_ in said])]
-    assert [output.text for output in outputs] == [text for _, text, *_ in said]
-    assert [output.score for output in outputs] == pytest.approx([float(score) for *_, score, _ in said], abs=1e-4)
+    header, *said = table("run/predictions.tsv")
+    predictor = bundle.load("run")
+    if dataset == "notes in blocks":
+        assert header[0] == "prompt"
+        assert len(said) == min(8, result["examples"][last])
+        assert not any("free_running" in name for name in metrics[last])
+        predictor.search = replace(predictor.search, max_length=7)  # the second half of 13
+        said = [row for row in said if len(row[0]) + len(row[2]) == 13]  # but where BOS begins the stream
+    else:
+        assert len(said) == result["examples"][last]
+    outputs = [own for (own,) in predictor.predict_n_best([source for source, *_ in said])]
+    assert [output.text for output in outputs] == [row[1] for row in said]
+    assert [output.score for output in outputs] == pytest.approx([float(row[3]) for row in said], abs=1e-4)
 
 
 @pytest.mark.parametrize("model", MODELS)

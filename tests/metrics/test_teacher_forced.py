@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from seqlab.metrics.teacher_forced import TokenLoss, teacher_forced, token_loss
+from seqlab.metrics.teacher_forced import BitsPerByte, TokenLoss, teacher_forced, token_loss
 from seqlab.symbols import PAD
 
 V = 11
@@ -46,6 +46,14 @@ def test_three_tokens_computed_by_hand():
     assert values(metrics) == pytest.approx(
         {"val/loss": 2 * math.log(2), "val/perplexity": 4.0, "val/token_accuracy": 1 / 3}, rel=1e-5
     )
+
+
+def test_bits_per_byte_are_the_bits_of_all_tokens_over_the_bytes_of_their_text():
+    # Three tokens that stand for 5 bytes: log₂ 2 + log₂ 4 + log₂ 8 = 6 bits.
+    probabilities = [[[0.1, 0.5, 0.4], [0.05, 0.7, 0.25]], [[0.375, 0.125, 0.5], [0.8, 0.1, 0.1]]]
+    metric = BitsPerByte(tokens_per_byte=3 / 5)
+    metric.update(logits_of(probabilities), torch.tensor([[1, 2], [1, PAD]]))
+    assert float(metric.compute()) == pytest.approx(6 / 5)
 
 
 def test_the_metrics_equal_a_plain_loop():

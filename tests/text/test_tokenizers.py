@@ -12,6 +12,7 @@ from seqlab.symbols import BOS, EOS, PAD, SPECIALS, UNK
 from seqlab.text.pairs import read_pairs
 from seqlab.text.tokenizers import (
     UNKNOWN,
+    ByteTokenizer,
     CharacterTokenizer,
     IntegerTokenizer,
     SentencePieceTokenizer,
@@ -20,6 +21,7 @@ from seqlab.text.tokenizers import (
     matches_one,
     to_json,
 )
+from seqlab.text.tokenizers.subwords import sampled
 
 TEXTS = [pair.target for pair in read_pairs(paths.phrasebook())]
 SENTENCEPIECE = {algorithm: SentencePieceTokenizer.fit(TEXTS, 400, algorithm) for algorithm in ("bpe", "unigram")}
@@ -28,9 +30,12 @@ TOKENIZERS = {
     "word": WordTokenizer.fit(TEXTS, lower=True, min_frequency=2),
     "integer": IntegerTokenizer(-3, 13, 7),
     "filled": IntegerTokenizer(1, 13, 7, fill=True),
+    "byte": ByteTokenizer(),
     **SENTENCEPIECE,
 }
 SAMPLES = {"integer": "-3 13 0", "filled": "13 1 7"}
+
+LOSSLESS = [name for name, tokenizer in TOKENIZERS.items() if tokenizer.lossless]
 
 every = pytest.mark.parametrize("name", TOKENIZERS)
 sentencepiece = pytest.mark.parametrize("algorithm", SENTENCEPIECE)
@@ -138,6 +143,23 @@ def test_a_reference_that_the_tokenizer_cannot_express_matches_only_itself():
     assert matches_one(tokenizer, "1 2", ["nineteen", "1,  2"])
 
 
+@pytest.mark.parametrize("name", LOSSLESS)
+@examples
+@given(parts=st.lists(st.text(st.sampled_from(" \n\ta.eé"), min_size=1), min_size=1, max_size=5))
+def test_text_that_goes_on_joins_what_was_before_it(name, parts):
+    tokenizer = TOKENIZERS[name]
+    if name == "character":
+        tokenizer = CharacterTokenizer.fit(parts)
+    ids = tokenizer.encode(parts[0])
+    for part in parts[1:]:
+        ids += tokenizer.continued(part)
+    assert tokenizer.decode(ids) == "".join(parts)
+
+
+def test_what_loses_nothing_says_so():
+    assert LOSSLESS == ["character", "byte", "bpe", "unigram"]
+
+
 # Characters
 
 
@@ -229,6 +251,27 @@ def test_an_unknown_word_is_unk():
     tokenizer = WordTokenizer.fit(["to be or not"])
     assert tokenizer.encode("to eat")[1] == UNK
     assert tokenizer.decode(tokenizer.encode("to eat or drink")) == f"to {UNKNOWN} or {UNKNOWN}"
+
+
+# Bytes
+
+
+@examples
+@given(text=st.text(st.characters(exclude_categories=["Cs"])))
+def test_bytes_round_trip_any_text(text):
+    ids = ByteTokenizer.fit([]).encode(text)
+    assert [i - SPECIALS for i in ids] == list(text.encode())
+    assert ByteTokenizer().decode(ids) == text
+
+
+def test_a_part_of_a_character_shows_as_the_replacement_character():
+    tokenizer = ByteTokenizer()
+    assert tokenizer.decode(tokenizer.encode("né")[:-1]) == f"n{UNKNOWN}"
+
+
+def test_half_a_surrogate_pair_has_no_bytes():
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        ByteTokenizer().encode("\ud800")
 
 
 # Integers
@@ -387,3 +430,19 @@ def test_subwords_of_no_text_are_refused(algorithm, texts):
 
 def test_subwords_learn_from_long_texts_too():
     assert SentencePieceTokenizer.fit([" ".join(TEXTS)], 400).size == 400
+
+
+def test_subwords_are_learnt_from_a_sample_that_is_no_larger_than_asked_for():
+    texts = [f"text number {i} of many" for i in range(2000)]
+    sample = sampled(iter(texts), 5000)
+    assert 2000 < sum(map(len, sample)) <= 5000
+    assert sample == sorted(sample, key=texts.index)
+    assert sample == sampled(texts, 5000)
+    places = np.array([texts.index(text) for text in sample])
+    assert 0.4 < (places < 1000).mean() < 0.6
+    assert sampled(texts, 10**9) == texts
+    assert sampled(["one text that is too long"], 5) == ["one text that is too long"]
+
+
+def test_a_small_sample_gives_other_subwords():
+    assert SentencePieceTokenizer.fit(TEXTS, 400, sample=3000).state() != SENTENCEPIECE["bpe"].state()

@@ -47,7 +47,7 @@ def test_a_text_that_cannot_be_expressed_is_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda b: b.update(format=1), "bundle format 1; this seqlab reads format 2"),
+        (lambda b: b.update(format=2), "bundle format 2; this seqlab reads format 3"),
         (lambda b: b["model"].update(_target_="os.system"), r"os\.system is not an architecture"),
         (lambda b: b["model"].update(_target_="no.such.Model"), r"no\.such\.Model, which cannot be imported"),
         (lambda b: b["model"].update(surprise=1), r"model\.surprise: unknown key"),
@@ -58,6 +58,11 @@ def test_a_text_that_cannot_be_expressed_is_refused():
         (lambda b: b["search"].update(_target_="seqlab.decoding.Search"), "search: .* abstract"),
         (lambda b: b["search"].update(max_length=0), "search: max_length must be at least 1, but is 0"),
         (lambda b: b.pop("search"), "no 'search'"),
+        (lambda b: b.pop("stream"), "no 'stream'"),
+        (lambda b: b.update(stream=64), "stream: "),
+        (lambda b: b.update(stream={"boundaries": "none"}), "stream: .* 'length'"),
+        (lambda b: b.update(stream={"boundaries": "page", "length": 5}), r"stream\.boundaries must be .* none"),
+        (lambda b: b.update(stream={"boundaries": "none", "length": 0}), "length must be at least 1, but is 0"),
     ],
 )
 def test_a_bundle_that_does_not_fit_is_refused_by_what_is_wrong(bundle, change, message):

@@ -15,12 +15,13 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 
 from seqlab.data.batch import Examples
+from seqlab.data.loader import BatchLoader, BucketSampler
 from seqlab.data.module import SequenceData
 from seqlab.models.conv import Conv
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.transformer import Transformer
 from seqlab.training import throughput
-from seqlab.training.probing import count_flops, leaving_no_trace, target_tokens, typical_batch
+from seqlab.training.probing import count_flops, leaving_no_trace, typical_batch
 from seqlab.training.throughput import Throughput
 
 # Sources of 3 and 1 tokens; targets of 2 and 4, or with EOS 3 and 5.
@@ -49,20 +50,19 @@ def product(positions, inputs, outputs):
 
 
 def test_eos_is_taught_and_counts_but_bos_and_padding_do_not():
-    assert int(target_tokens(batch(0))) == 3
-    assert int(target_tokens(batch(0, 1))) == 3 + 5
+    assert int(batch(0).tokens.sum()) == 3
+    assert int(batch(0, 1).tokens.sum()) == 3 + 5
 
 
 def test_a_filler_row_has_no_tokens():
-    assert int(target_tokens(batch(1, -1))) == 5
-    assert int(target_tokens(batch(-1))) == 0
+    assert int(batch(1, -1).tokens.sum()) == 5
+    assert int(batch(-1).tokens.sum()) == 0
 
 
 def test_the_typical_batch_is_of_middle_length():
     examples = Examples.of([([4], [4] * length) for length in (9, 1, 4)])
-    rows = [np.array([0]), np.array([1]), np.array([2])]
-    batches = SimpleNamespace(rows=lambda epoch: list(rows))
-    data = mock.Mock(spec=SequenceData, examples={"train": examples}, training_batches=lambda: batches)
+    loader = BatchLoader("train", examples, BucketSampler(examples.lengths(np.arange(3)), 1, seed=1))
+    data = mock.Mock(spec=SequenceData, training_batches=lambda: loader)
     assert typical_batch(data, CPU).rows.tolist() == [2]
 
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from seqlab import paths
 from seqlab.checks import check_sizes
-from seqlab.data.text_pairs import Fit, TextPairs
+from seqlab.data.text_pairs import TextPairs
 from seqlab.text.lines import read_bytes
 from seqlab.text.pairs import Pair, read_pairs
+from seqlab.text.tokenizers import Fit
 
 DOWNLOADED = Path("outputs/data/fra-eng.zip")
 

@@ -5,9 +5,10 @@ Shapes: B batch, S longest source of the batch, T longest target of the batch (f
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,25 +17,82 @@ from torch import Tensor
 
 from seqlab.symbols import BOS, EOS, PAD
 
-SPLITS = ("train", "val", "test")
+SPLITS = ("train", "val", "val_other", "test")
+"""In the order of reports. `val` is what training is steered by, `val_other` a second text beside it."""
+
+Boundaries = Literal["sentence", "document", "none"]
+"""Around which parts of the text of a stream BOS and EOS stand."""
 
 
 class Batch(NamedTuple):
-    """What a model trains on. Sources are unframed; targets run BOS … EOS; both are filled with PAD on the right.
+    """What a model trains on. Sources are unframed; targets run BOS … EOS, or are blocks of a stream; both are filled
+    with PAD on the right.
 
-    `rows` tells which examples of the split these are; −1 marks a filler row, there only so that every process
-    has a row to work on, with a target of no tokens.
+    `given` tells how many tokens at the beginning of each target the model is told without being asked for them: 1, or
+    more where a block of a stream begins with what another block has asked for. `rows` tells which examples of the
+    split these are; −1 marks a filler row, there only so that every process has a row to work on, with a target of no
+    tokens.
     """
 
     source: Int[Tensor, "B S"]
     source_lengths: Int[Tensor, " B"]
     target: Int[Tensor, "B T"]
     target_lengths: Int[Tensor, " B"]
+    given: Int[Tensor, " B"]
     rows: Int[Tensor, " B"]
+
+    @property
+    def told(self) -> Int[Tensor, "B L"]:
+        """What the decoder is told, one token after another: targets but for their last place, L = T − 1."""
+        return self.target[:, :-1]
+
+    @property
+    def asked(self) -> Int[Tensor, "B L"]:
+        """What it should say after each of them; PAD where it is not asked."""
+        places = torch.arange(1, self.target.size(1), device=self.target.device)
+        return self.target[:, 1:].masked_fill(places < self.given[:, None], PAD)
+
+    @property
+    def tokens(self) -> Int[Tensor, " B"]:
+        """Tokens that each row asks for."""
+        return (self.target_lengths - self.given).clamp(min=0)
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
         return Batch(*(field.to(device) for field in self))
+
+
+class Rows(ABC):
+    """The examples of a split, each known by its row: what loaders, measuring and reports ask of them."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def longest_source(self) -> int:
+        """Tokens of the longest source."""
+
+    @property
+    @abstractmethod
+    def longest_target(self) -> int:
+        """Tokens of the longest target without its first: what a decoder may have to say."""
+
+    @abstractmethod
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        """Tokens of the longer side of each of these rows, by which batches are formed."""
+
+    @abstractmethod
+    def source_ids(self, row: int) -> np.ndarray:
+        """The source of a row."""
+
+    @abstractmethod
+    def target_ids(self, row: int) -> np.ndarray:
+        """The target of a row, as the batch holds it."""
+
+    @abstractmethod
+    def batch(self, rows: np.ndarray) -> Batch:
+        """The batch of these rows. Negative rows become filler: a source to work on with an empty target."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +132,8 @@ class Ragged:
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Pairs of a source and a framed target, row by row."""
+class Examples(Rows):
+    """Pairs of a source and a framed target in memory."""
 
     source: Ragged
     target: Ragged
@@ -93,16 +151,28 @@ class Examples:
         return len(self.source)
 
     @property
+    def longest_source(self) -> int:
+        return int(self.source.lengths.max(initial=0))
+
+    @property
     def longest_target(self) -> int:
-        """Tokens of the longest target without its BOS: what a decoder may have to say."""
         return int(self.target.lengths.max(initial=1)) - 1
 
+    def lengths(self, rows: np.ndarray) -> np.ndarray:
+        return np.maximum(*(side.offsets[rows + 1] - side.offsets[rows] for side in (self.source, self.target)))
+
+    def source_ids(self, row: int) -> np.ndarray:
+        return self.source[row]
+
+    def target_ids(self, row: int) -> np.ndarray:
+        return self.target[row]
+
     def batch(self, rows: np.ndarray) -> Batch:
-        """The batch of these rows. Negative rows become filler: the first example with an empty target."""
         real = np.maximum(rows, 0)
         source, source_lengths = self.source.padded(real)
         target, target_lengths = self.target.padded(real)
         filler = torch.from_numpy(rows < 0)
         target[filler] = PAD
         target_lengths[filler] = 0
-        return Batch(source, source_lengths, target, target_lengths, torch.from_numpy(rows.astype(np.int64)))
+        given = torch.ones_like(target_lengths)
+        return Batch(source, source_lengths, target, target_lengths, given, torch.from_numpy(rows.astype(np.int64)))

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 import numpy as np
 
-from seqlab.data.batch import Batch, Examples
+from seqlab.data.batch import Batch, Rows
 
 
-class BucketSampler:
+class Sampler(ABC):
+    """Which rows form a batch, in which order: as many batches in every epoch."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def epoch(self, epoch: int) -> list[np.ndarray]:
+        """The rows of each batch of an epoch; the same for the same epoch."""
+
+
+class BucketSampler(Sampler):
     """Batches of examples of similar length, so that little is padded.
 
     Each epoch deals the examples into pools at random, sorts each pool by the longer side, cuts it into batches and
@@ -73,7 +85,7 @@ def _cuts(lengths: np.ndarray, batch_size: int, batch_tokens: int | None) -> lis
 
 
 class BatchLoader:
-    """Iterates over the batches of a split, in memory, without worker processes; resumable within an epoch.
+    """Iterates over the batches of a split, without worker processes; resumable within an epoch.
 
     Lightning calls `sampler.set_epoch` before an epoch. With several processes each takes every `world_size`-th row
     of every batch, so that together they see the batches of one.
@@ -81,9 +93,7 @@ class BatchLoader:
 
     batch_sampler = None  # Lightning asks for it where there is a `sampler`
 
-    def __init__(
-        self, split: str, examples: Examples, sampler: BucketSampler, rank: int = 0, world_size: int = 1
-    ) -> None:
+    def __init__(self, split: str, examples: Rows, sampler: Sampler, rank: int = 0, world_size: int = 1) -> None:
         self.split = split
         self._examples, self._batches = examples, sampler
         self._rank, self._world_size = rank, world_size
@@ -111,6 +121,11 @@ class BatchLoader:
     def rows(self, epoch: int) -> list[np.ndarray]:
         """This process's rows of every batch of an epoch."""
         return [self._share(rows) for rows in self._batches.epoch(epoch)]
+
+    def middle(self) -> Batch:
+        """A batch from the middle of an epoch's lengths."""
+        rows = sorted(self.rows(0), key=lambda one: float(self._examples.lengths(one).mean()))
+        return self._examples.batch(rows[len(rows) // 2])
 
     def _share(self, rows: np.ndarray) -> np.ndarray:
         if self._world_size == 1:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy as np
 from lightning.pytorch import LightningDataModule
 
 from seqlab.checks import check_sizes
-from seqlab.data.batch import SPLITS, Examples
-from seqlab.data.loader import BatchLoader, BucketSampler
+from seqlab.data.batch import SPLITS, Boundaries, Examples, Rows
+from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
+from seqlab.data.passages import Passages, passages_of
+from seqlab.symbols import BOS, EOS, PAD
 from seqlab.text.tokenizers import Tokenizer
 
 
@@ -23,6 +26,10 @@ def data_of(trainer: Any) -> SequenceData:
 
 class SequenceData(LightningDataModule):
     """Base of every dataset. A subclass fills `examples` and the two tokenizers in `load`.
+
+    Where it is `framed`, targets run from BOS to EOS: outputs that can be generated from a source, and compared. Where
+    it is not, they are blocks of a stream: of those a model can only be asked to continue a beginning. In a stream BOS
+    and EOS may stand around every part of the text: `boundaries` says around which ("sentence", "document", "none").
 
     Args:
         batch_size: examples a training batch, at most.
@@ -36,6 +43,9 @@ class SequenceData(LightningDataModule):
     Raises:
         ValueError: a size below 1, or pools together with a limit of tokens.
     """
+
+    framed = True
+    boundaries: Boundaries = "none"
 
     def __init__(
         self,
@@ -53,7 +63,7 @@ class SequenceData(LightningDataModule):
         self.batch_size, self.batch_tokens, self.pool = batch_size, batch_tokens, pool
         self.eval_batch_size = eval_batch_size
         self.order_seed, self.cache = order_seed, Path(cache)
-        self.examples: dict[str, Examples] = {}
+        self.examples: dict[str, Rows] = {}
         self._training: BatchLoader | None = None
         self._resumed_at = 0
         self.source_tokenizer: Tokenizer
@@ -61,7 +71,7 @@ class SequenceData(LightningDataModule):
 
     @abstractmethod
     def load(self) -> None:
-        """Sets `examples` (by split; val and test may be missing), `source_tokenizer` and `target_tokenizer`."""
+        """Sets `examples` (by split; all but train may be missing), `source_tokenizer` and `target_tokenizer`."""
 
     def setup(self, stage: str) -> None:
         """Loads the splits, once, whatever the stage."""
@@ -86,7 +96,7 @@ class SequenceData(LightningDataModule):
     @property
     def longest_source(self) -> int:
         """The longest source of all splits."""
-        return max(int(examples.source.lengths.max(initial=0)) for examples in self.examples.values())
+        return max(examples.longest_source for examples in self.examples.values())
 
     @property
     def filler(self) -> int | None:
@@ -95,20 +105,66 @@ class SequenceData(LightningDataModule):
 
     @property
     def splits(self) -> list[str]:
-        """The splits that there are, in the order train, val, test."""
+        """The splits that there are, in the order of `SPLITS`."""
         return [split for split in SPLITS if split in self.examples]
+
+    def tokens_per_byte(self, split: str) -> float | None:
+        """Target tokens that the measured rows ask for, a UTF-8 byte of their text.
+
+        Losses a token become bits a byte by it, which compare across vocabularies. None where tokens do not stand for
+        all of the text.
+        """
+        return None
 
     def describe(self) -> str:
         """One line on where the examples come from."""
         return type(self).__name__
 
+    def remarks(self) -> list[str]:
+        """Lines of a dataset's own for `seqlab-describe`: what was read and what was left out, say."""
+        return []
+
     def source_text(self, split: str, row: int) -> str:
         """The source of an example, as text."""
-        return self.source_tokenizer.decode(self.examples[split].source[row].tolist())
+        return self.source_tokenizer.decode(self.examples[split].source_ids(row).tolist())
 
     def references(self, split: str, row: int) -> Sequence[str]:
         """The acceptable targets of an example, its own first."""
-        return [self.target_tokenizer.decode(self.examples[split].target[row].tolist())]
+        return [self.target_tokenizer.decode(self.examples[split].target_ids(row).tolist())]
+
+    def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
+        """A split as text that streams past: by side, a part that fits in memory at a time.
+
+        Sides are named in the plural. Where there are several, sentence n of one belongs to sentence n of the others.
+        """
+        examples = self._in_memory(split)
+        sides = {
+            "sources": passages_of(examples.source, lambda row: self.source_text(split, row), self.unsaid),
+            "targets": passages_of(examples.target, lambda row: self.references(split, row)[0], self.unsaid),
+        }
+        for parts in zip(*sides.values(), strict=True):
+            yield dict(zip(sides, parts, strict=True))
+
+    @property
+    def unsaid(self) -> set[int]:
+        """The ids of target and source that only frame or fill them."""
+        return {PAD, BOS, EOS} | ({self.filler} if self.filler is not None else set())
+
+    def content_key(self) -> str:
+        """A hash of what `passages` gives, for files computed from it; by default of all ids."""
+        digest = hashlib.sha256()
+        for split in self.splits:
+            examples = self._in_memory(split)
+            for side in (examples.source, examples.target):
+                digest.update(f"{split} {side.values.dtype} {len(side.values)} ".encode())
+                digest.update(side.values.tobytes())
+                digest.update(side.offsets.tobytes())
+        return digest.hexdigest()[:16]
+
+    def _in_memory(self, split: str) -> Examples:
+        examples = self.examples[split]
+        assert isinstance(examples, Examples), "a dataset of other rows says itself what its passages are"
+        return examples
 
     def distinct(self, split: str) -> np.ndarray:
         """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""
@@ -151,8 +207,8 @@ class SequenceData(LightningDataModule):
         self._resumed_at = state_dict["position"]
 
     def val_dataloader(self) -> list[BatchLoader]:
-        """The whole validation split (an empty list if there is none)."""
-        return [self._loader("val", self.eval_batch_size)] if "val" in self.examples else []
+        """The whole validation splits (an empty list if there is none)."""
+        return [self._loader(split, self.eval_batch_size) for split in ("val", "val_other") if split in self.examples]
 
     def evaluation_loader(self, split: str) -> BatchLoader:
         """The measured rows of any split."""
@@ -168,7 +224,10 @@ class SequenceData(LightningDataModule):
         pool: int | None = None,
     ) -> BatchLoader:
         examples = self.examples[split]
-        lengths = np.maximum(examples.source.lengths, examples.target.lengths)
-        sampler = BucketSampler(lengths, batch_size, batch_tokens, seed, among, pool)
+        lengths = examples.lengths(np.arange(len(examples)))
+        return self._batches(split, examples, BucketSampler(lengths, batch_size, batch_tokens, seed, among, pool))
+
+    def _batches(self, split: str, examples: Rows, sampler: Sampler) -> BatchLoader:
+        """This process's share of the batches."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return BatchLoader(split, examples, sampler, rank, world_size)

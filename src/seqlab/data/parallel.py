@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.checks import check_sizes
-from seqlab.data.text_pairs import Fit, TextPairs
+from seqlab.data.text_pairs import TextPairs
 from seqlab.errors import InputError
 from seqlab.text.lines import read_bytes, read_text_lines
 from seqlab.text.pairs import Pair
+from seqlab.text.tokenizers import Fit
 
 log = logging.getLogger(__name__)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from seqlab.data.batch import SPLITS, Examples
+from seqlab.data.batch import Examples
 from seqlab.data.module import SequenceData
+from seqlab.data.passages import Passages, passages_of
 from seqlab.errors import InputError
 from seqlab.text.tokenizers import IntegerTokenizer
 
@@ -40,7 +42,7 @@ class Reversal(SequenceData):
         max_length: int = 10,
         val_max_length: int | None = None,
         test_max_length: int | None = None,
-        samples: int = 32_000,
+        samples: int = 10_000,
         split: Sequence[float] = (0.5, 0.25, 0.25),
         fill: bool = False,
         seed: int = 0,
@@ -59,7 +61,7 @@ class Reversal(SequenceData):
         if len(split) != 3 or min(split) < 0 or split[0] <= 0 or abs(sum(split) - 1) > 1e-6:
             raise ValueError(f"split must be three shares (train, val, test) that add up to 1, but is {list(split)}")
         cuts = np.rint(np.cumsum(split) * samples).astype(int)
-        self._sizes = dict(zip(SPLITS, np.diff(cuts, prepend=0).tolist(), strict=True))
+        self._sizes = dict(zip(self.longest, np.diff(cuts, prepend=0).tolist(), strict=True))
         if self._sizes["train"] < 1:
             raise ValueError(f"samples must be enough to train on one, but is {samples} (split {list(split)})")
         self.smallest, self.largest, self.min_length, self.fill, self.seed = smallest, largest, min_length, fill, seed
@@ -74,25 +76,31 @@ class Reversal(SequenceData):
     def describe(self) -> str:
         return f"reversal of {self.min_length} to {max(self.longest.values())} integers {self.smallest}..{self.largest}"
 
+    def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
+        """The sources: the targets say the same."""
+        text = functools.partial(self.source_text, split)
+        for part in passages_of(self._in_memory(split).source, text, self.unsaid):
+            yield {"sequences": part}
+
     def load(self) -> None:
         """Draws every length's sequences for all splits at once, then deals them out."""
         generator = np.random.default_rng(self.seed)
         symbols = self.largest - self.smallest + 1
         wanted = self._counts(symbols)
-        dealt: dict[str, list[np.ndarray]] = {split: [] for split in SPLITS}
+        dealt: dict[str, list[np.ndarray]] = {split: [] for split in self.longest}
         for length in range(self.min_length, max(self.longest.values()) + 1):
-            counts = [wanted[split].get(length, 0) for split in SPLITS]
+            counts = [wanted[split].get(length, 0) for split in self.longest]
             drawn = distinct_sequences(generator, sum(counts), length, symbols) + self.smallest
-            for split, part in zip(SPLITS, np.split(drawn, np.cumsum(counts)[:-1]), strict=True):
+            for split, part in zip(self.longest, np.split(drawn, np.cumsum(counts)[:-1]), strict=True):
                 dealt[split].extend(part)
-        self.examples = {split: self._examples(dealt[split]) for split in SPLITS if dealt[split]}
+        self.examples = {split: self._examples(dealt[split]) for split in self.longest if dealt[split]}
 
     def _counts(self, symbols: int) -> dict[str, dict[int, int]]:
         """For each split, how many sequences of each length: as even as the space of each length allows."""
         left = {n: symbols**n for n in range(self.min_length, max(self.longest.values()) + 1)}
         counts: dict[str, dict[int, int]] = {}
         # A split of short sequences has the least choice, so it chooses first.
-        for split in sorted(SPLITS, key=lambda split: self.longest[split]):
+        for split in sorted(self.longest, key=lambda split: self.longest[split]):
             lengths = range(self.min_length, self.longest[split] + 1)
             if self._sizes[split] > sum(left[length] for length in lengths):
                 raise InputError(

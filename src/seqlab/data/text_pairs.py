@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,7 @@ from seqlab.data.cache import cached, key_of
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
 from seqlab.text.pairs import Pair
-from seqlab.text.tokenizers import Tokenizer, from_json, to_json
-
-Fit = Callable[[Iterable[str]], Tokenizer]
+from seqlab.text.tokenizers import Fit, Tokenizer, fit_settings, from_json, to_json
 
 
 class TextPairs(SequenceData):
@@ -74,10 +72,13 @@ class TextPairs(SequenceData):
                 for split in self._texts
             }
 
+    def content_key(self) -> str:
+        return self._folder.name
+
     @functools.cached_property
     def _folder(self) -> Path:
         """The cache's folder, filled; found once, since its key may take reading a large file."""
-        tokenizer = {**_settings(self._fit), "shared": self._shared_vocabulary}
+        tokenizer = {**fit_settings(self._fit), "shared": self._shared_vocabulary}
         key = key_of(version=__version__, data=self.fingerprint(), tokenizer=tokenizer, together=self.together)
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
@@ -134,16 +135,3 @@ def _with_references(pairs: list[Pair], known: dict[str, list[str]], together: b
         (pair.source, list(dict.fromkeys([pair.target, *others[pair.source], *known.get(pair.source, [])])))
         for pair in pairs
     ]
-
-
-def _settings(fit: Fit) -> dict[str, Any]:
-    """What identifies a way of learning a tokenizer: the function's name and its bound arguments."""
-    if isinstance(fit, functools.partial):
-        return {**_settings(fit.func), "arguments": {"args": list(fit.args), **fit.keywords}}
-    owner = getattr(fit, "__self__", None)  # of a class method: `fit` may be inherited
-    name = (
-        f"{owner.__qualname__}.{fit.__name__}" if isinstance(owner, type) else getattr(fit, "__qualname__", "<lambda>")
-    )
-    if "<lambda>" in name:
-        raise ValueError(f"tokenizer must be a named function or a partial of one, but is {fit!r}")
-    return {"function": f"{owner.__module__ if owner else fit.__module__}.{name}"}

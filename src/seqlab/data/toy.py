@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqlab.data.batch import SPLITS, Examples
+from seqlab.data.batch import Examples
 from seqlab.data.module import SequenceData
 from seqlab.text.tokenizers import IntegerTokenizer
 
@@ -35,4 +35,4 @@ class IntegerPairs(SequenceData):
 
     def load(self) -> None:
         """Every split holds every pair."""
-        self.examples = dict.fromkeys(SPLITS, Examples.of(self._encoded))
+        self.examples = dict.fromkeys(("train", "val", "test"), Examples.of(self._encoded))

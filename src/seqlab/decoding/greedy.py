@@ -11,16 +11,19 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
-from seqlab.decoding.search import Search
+from seqlab.decoding.search import Choose, Stepwise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Greedy(Search):
+class Greedy(Stepwise):
     """Takes the most probable token until each row says EOS or has `max_length` tokens; one output a row.
 
     Of equally probable tokens it takes the one with the lowest id.
     """
 
+    def chooser(self, start: Int[Tensor, " B"]) -> Choose:
+        """The most probable, whatever the row and the position."""
+        return lambda log_probabilities, *_: log_probabilities.argmax(dim=1)
+
     def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
-        found = self.follow(step, state, start, lambda log_probabilities, *_: log_probabilities.argmax(dim=1))
-        return Hypotheses(*(value[:, None] for value in found))
+        return Hypotheses(*(value[:, None] for value in self.follow(step, state, start)))

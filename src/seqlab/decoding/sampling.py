@@ -13,11 +13,11 @@ from torch import Tensor
 
 from seqlab.checks import check_sizes
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
-from seqlab.decoding.search import Search, top
+from seqlab.decoding.search import Choose, Stepwise, top
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample(Search):
+class Sample(Stepwise):
     """Ancestral sampling: each token is drawn from p(y_t | y_{<t}, x), sharpened and cut off as asked.
 
     p is raised to the power 1/temperature and normalised; of it the `top_k` most probable tokens are kept (Fan et al.
@@ -57,11 +57,8 @@ class Sample(Search):
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be an integer of 0 to 2³² − 1, but is {self.seed}")
 
-    def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
-        count = len(start)
-        if self.n_best > 1:
-            rows = torch.arange(count, device=start.device).repeat_interleave(self.n_best)
-            state, start = state.select(rows), start[rows]
+    def chooser(self, start: Int[Tensor, " B"]) -> Choose:
+        """The tokens on which this seed's draws fall."""
         # Drawn for all rows and positions beforehand, and on the CPU: no row's draws depend on when others finish.
         generator = torch.Generator().manual_seed(self.seed)
         draws = torch.rand(len(start), self.max_length, generator=generator).to(start.device)
@@ -69,7 +66,14 @@ class Sample(Search):
         def choose(log_probabilities: Tensor, rows: Tensor, position: int) -> Tensor:
             return self.drawn(log_probabilities, draws[rows, position])
 
-        found = self.follow(step, state, start, choose)
+        return choose
+
+    def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
+        count = len(start)
+        if self.n_best > 1:
+            rows = torch.arange(count, device=start.device).repeat_interleave(self.n_best)
+            state, start = state.select(rows), start[rows]
+        found = self.follow(step, state, start)
         tokens, lengths, scores = (value.unflatten(0, (count, self.n_best)) for value in found)
         scores, order = scores.sort(dim=1, descending=True, stable=True)
         return Hypotheses(tokens.gather(1, order[..., None].expand_as(tokens)), lengths.gather(1, order), scores)

@@ -6,7 +6,7 @@ B rows, R rows still under way, C candidates, K kept of them, V vocabulary, L lo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -73,14 +73,27 @@ class Search(ABC):
             log_probabilities[:, EOS] = -torch.inf
         return log_probabilities
 
-    def follow(
-        self, step: Step, state: Selectable, start: Int[Tensor, " B"], choose: Choose
-    ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
-        """One output a row, the next token always the one that `choose` says: tokens, lengths and scores.
 
-        Rows that have finished leave the batch.
-        """
-        count = len(start)
+class Stepwise(Search):
+    """A search that settles every token before it asks for the next: outputs can be told as they come."""
+
+    @abstractmethod
+    def chooser(self, start: Int[Tensor, " B"]) -> Choose:
+        """How the tokens of a batch are chosen."""
+
+    def stream(self, step: Step, state: Selectable, start: Int[Tensor, " 1"]) -> Iterator[int]:
+        """One output, token by token: `max_length` of them, for EOS is one among others and it may go on after it."""
+        choose, row, last = self.chooser(start), torch.zeros_like(start), start
+        for position in range(self.max_length):
+            logits, state = step(last, state)
+            last = choose(self.log_probabilities(logits, position), row, position)
+            yield int(last)
+
+    def follow(
+        self, step: Step, state: Selectable, start: Int[Tensor, " B"]
+    ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
+        """One output a row: tokens, lengths and scores. Rows that have finished leave the batch."""
+        choose, count = self.chooser(start), len(start)
         tokens = start.new_full((count, self.max_length), PAD)
         lengths = torch.zeros_like(start)
         scores = torch.zeros(count, device=start.device)

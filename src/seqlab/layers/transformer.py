@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
 from seqlab.layers.attention import Attention
+from seqlab.layers.past import Past
 from seqlab.layers.positions import rotated
 
 KeysValues = tuple[Tensor, Tensor]
@@ -97,12 +98,12 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"heads must divide width ({width}), but is {heads}")
         if rotary and (width // heads) % 2:
             raise ValueError(f"rotary positions need an even width a head, but {width} / {heads} is {width // heads}")
-        self.heads, self.rotary = heads, rotary
+        self.head_width, self.rotary = width // heads, rotary
         self.inputs = nn.Linear(width, 3 * width)  # queries, keys and values in one product
         self.output = nn.Linear(width, width)
         self.core = ScaledDotProduct(causal)
-        self.query_norm = nn.RMSNorm(width // heads) if normalised else nn.Identity()
-        self.key_norm = nn.RMSNorm(width // heads) if normalised else nn.Identity()
+        self.query_norm = nn.RMSNorm(self.head_width) if normalised else nn.Identity()
+        self.key_norm = nn.RMSNorm(self.head_width) if normalised else nn.Identity()
         for weight in self.inputs.weight.chunk(3):
             nn.init.xavier_uniform_(weight)
         nn.init.xavier_uniform_(self.output.weight)
@@ -114,22 +115,21 @@ class MultiHeadAttention(nn.Module):
         inputs: Float[Tensor, "B T D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: KeysValues | None = None,
-    ) -> tuple[Float[Tensor, "B T D"], KeysValues]:
+        earlier: Past | None = None,
+    ) -> tuple[Float[Tensor, "B T D"], Past]:
         """Attention of `inputs` to themselves and to what stood `earlier`, and the keys and values of all of it."""
-        query, keys, values = (self._split(part) for part in self.inputs(inputs).chunk(3, dim=-1))
+        query, keys, values = self._split(self.inputs(inputs)).chunk(3, dim=1)
         query, keys = self.query_norm(query), self.key_norm(keys)
         if self.rotary:
             query, keys = rotated(query, positions), rotated(keys, positions)
-        if earlier is not None:
-            keys, values = torch.cat([earlier[0], keys], dim=2), torch.cat([earlier[1], values], dim=2)
-        return self._joined(self.core(query, keys, values, mask)), (keys, values)
+        known = Past.of(keys, values) if earlier is None else earlier.then(keys, values)
+        return self._joined(self.core(query, known.keys, known.values, mask)), known
 
     def memory(self, outputs: Float[Tensor, "B S D"]) -> KeysValues:
         """Keys and values of an encoder's outputs: once a sequence."""
         width = outputs.size(-1)
         both = F.linear(outputs, self.inputs.weight[width:], self.inputs.bias[width:])
-        keys, values = (self._split(part) for part in both.chunk(2, dim=-1))
+        keys, values = self._split(both).chunk(2, dim=1)
         return self.key_norm(keys), values
 
     def to_memory(
@@ -140,8 +140,8 @@ class MultiHeadAttention(nn.Module):
         query = self._split(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]))
         return self._joined(self.core(self.query_norm(query), *memory, mask))
 
-    def _split(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B H T K"]:
-        return inputs.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+    def _split(self, inputs: Float[Tensor, "B T _"]) -> Float[Tensor, "B _ T K"]:
+        return inputs.unflatten(-1, (-1, self.head_width)).transpose(1, 2)
 
     def _joined(self, heads: Float[Tensor, "B H T K"]) -> Float[Tensor, "B T D"]:
         return self.output(heads.transpose(1, 2).flatten(2))
@@ -243,10 +243,10 @@ class Block(nn.Module):
         inputs: Float[Tensor, "B T D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: KeysValues | None = None,
+        earlier: Past | None = None,
         memory: KeysValues | None = None,
         memory_mask: Bool[Tensor, "B S"] | None = None,
-    ) -> tuple[Float[Tensor, "B T D"], KeysValues]:
+    ) -> tuple[Float[Tensor, "B T D"], Past]:
         """The outputs, and the keys and values of the self-attention, those of `earlier` included."""
         attended, known = self.self_attention.to_itself(self.self_residual.before(inputs), positions, mask, earlier)
         outputs = self.self_residual.after(inputs, attended)
@@ -283,10 +283,10 @@ class Stack(nn.Module):
         inputs: Float[Tensor, "B T D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: tuple[KeysValues, ...] | None = None,
+        earlier: tuple[Past, ...] | None = None,
         memory: tuple[KeysValues, ...] | None = None,
         memory_mask: Bool[Tensor, "B S"] | None = None,
-    ) -> tuple[Float[Tensor, "B T D"], tuple[KeysValues, ...]]:
+    ) -> tuple[Float[Tensor, "B T D"], tuple[Past, ...]]:
         """The outputs of the last block, and what each block knows by now (`earlier` of the next call)."""
         known = []
         for layer, block in enumerate(self.blocks):

@@ -5,6 +5,8 @@ B batch, T steps, V vocabulary.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -48,6 +50,21 @@ class TokenPerplexity(TokenLoss):
     def compute(self) -> Float[Tensor, ""]:
         """The perplexity."""
         return super().compute().exp()
+
+
+class BitsPerByte(TokenLoss):
+    """Mean cross-entropy a UTF-8 byte of the text, in bits: log₂ e · tokens per byte · `TokenLoss`.
+
+    Unlike the loss a token it compares between vocabularies.
+    """
+
+    def __init__(self, tokens_per_byte: float) -> None:
+        super().__init__()
+        self.tokens_per_byte = tokens_per_byte
+
+    def compute(self) -> Float[Tensor, ""]:
+        """The bits."""
+        return super().compute() * (self.tokens_per_byte / math.log(2))
 
 
 def at_least_single(values: Tensor) -> Tensor:

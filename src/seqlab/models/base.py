@@ -9,7 +9,7 @@ import inspect
 import math
 import sys
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import torch
@@ -20,11 +20,13 @@ from torch.optim import Optimizer
 from torchmetrics import MetricCollection
 
 from seqlab.data.batch import SPLITS, Batch
-from seqlab.decoding import Hypotheses, Search, Step
+from seqlab.decoding import Hypotheses, Search, Step, Window
+from seqlab.decoding.hypotheses import Selectable
+from seqlab.decoding.window import Decode
 from seqlab.errors import InputError
 from seqlab.layers.attention import captured_attention
 from seqlab.layers.state import State
-from seqlab.metrics.teacher_forced import teacher_forced
+from seqlab.metrics.teacher_forced import BitsPerByte, teacher_forced
 from seqlab.models.objective import Objective, sampled_logits, token_losses
 from seqlab.symbols import BOS, PAD
 
@@ -45,6 +47,7 @@ class Seq2Seq(LightningModule):
     """
 
     max_positions: int | None = None  # of a model that learns a vector for each position
+    positional = False  # whether it tells tokens by their positions, so that it knows no texts longer than it was shown
 
     def __init__(self, source_size: int, target_size: int) -> None:
         super().__init__()
@@ -90,15 +93,47 @@ class Seq2Seq(LightningModule):
             )
 
     @torch.inference_mode()
-    def generate(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], search: Search) -> Hypotheses:
-        """What the model says on its own, found by `search`. Call `eval()` first.
+    def generate(
+        self,
+        source: Int[Tensor, "B S"],
+        source_lengths: Int[Tensor, " B"],
+        search: Search,
+        prompt: Int[Tensor, "B P"] | None = None,
+        window: int | None = None,
+    ) -> Hypotheses:
+        """What the model says on its own, found by `search`, after the tokens `prompt` (BOS). Call `eval()` first.
+
+        With a `window` it may say more than it has positions for: see `begin`.
 
         Raises:
             InputError: outputs may grow longer than the model has positions for.
         """
-        self.check_lengths(source.size(1), search.max_length)
-        start = source_lengths.new_full((len(source),), BOS)
-        return search(cast(Step, self._step), self.encode(source, source_lengths), start)
+        said = window or (0 if prompt is None else prompt.size(1) - 1) + search.max_length
+        self.check_lengths(int(source_lengths.max()), said)
+        return search(*self.begin(source, source_lengths, prompt, window))
+
+    def begin(
+        self,
+        source: Int[Tensor, "B S"],
+        source_lengths: Int[Tensor, " B"],
+        prompt: Int[Tensor, "B P"] | None = None,
+        window: int | None = None,
+    ) -> tuple[Step, Selectable, Int[Tensor, " B"]]:
+        """All that a search takes: the step, the state before the last token of `prompt` (BOS), and that token.
+
+        A model that tells tokens by their positions sees no more than `window` tokens at once, if there is one; of a
+        longer prompt the last that fit.
+        """
+        if prompt is None:
+            prompt = source_lengths.new_full((len(source), 1), BOS)
+        state = self.encode(source, source_lengths)
+        if window is not None and self.positional:
+            prompt = prompt[:, -window:]
+            within = Window(cast(Decode, self.decode), window)
+            return within, within.begin(prompt[:, :-1], state), prompt[:, -1]
+        if prompt.size(1) > 1:
+            _, state = self.decode(prompt[:, :-1], state)
+        return cast(Step, self._step), state, prompt[:, -1]
 
     def _step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         logits, state = self.decode(tokens[:, None], state)
@@ -125,7 +160,7 @@ class Seq2Seq(LightningModule):
         scheduler: Callable[..., Any] | None = None,
         objective: Objective | None = None,
     ) -> None:
-        """Says how to train: `optimizer(parameters)` and `scheduler(optimizer)`, stepped after every batch.
+        """Says how to train: `optimizer(named parameters)` and `scheduler(optimizer)`, stepped after every batch.
 
         A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. One that has a
         `monitor` is stepped with that metric after each validation instead. Without an objective the teacher-forced
@@ -141,7 +176,7 @@ class Seq2Seq(LightningModule):
             InputError: the optimizer or the scheduler refuses its settings.
         """
         try:
-            optimizer = self._optimizer([p for p in self.parameters() if p.requires_grad])
+            optimizer = self._optimizer([(name, p) for name, p in self.named_parameters() if p.requires_grad])
         except (TypeError, ValueError) as error:
             raise InputError(f"optimizer: {error}") from error
         if self._scheduler is None:
@@ -191,14 +226,14 @@ class Seq2Seq(LightningModule):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """What is minimised: the mean a target token of this batch, over all processes that share it."""
-        told, target = batch.target[:, :-1], batch.target[:, 1:]
+        told, asked = batch.told, batch.asked
         if self._objective.teacher_forcing == 1:
             logits = self(batch.source, batch.source_lengths, told)
         else:
             state = self.encode(batch.source, batch.source_lengths)
             logits = sampled_logits(self.decode, state, told, self._objective.teacher_forcing)
-        total, plain = token_losses(logits, target, self._objective.label_smoothing)
-        tokens = (target != PAD).sum()
+        total, plain = token_losses(logits, asked, self._objective.label_smoothing)
+        tokens = (asked != PAD).sum()
         self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
         if self.trainer.world_size > 1:
             # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
@@ -240,18 +275,25 @@ class Seq2Seq(LightningModule):
 
     # Measuring ----------------------------------------------------------------------------------------------
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Teacher-forced metrics of the validation split."""
-        self._measure("val", batch)
+    def measure_bytes(self, tokens_per_byte: Mapping[str, float | None]) -> None:
+        """Has bits per byte measured, too, of those splits whose tokens a byte are known."""
+        for split, ratio in tokens_per_byte.items():
+            if ratio is not None:
+                collection = cast(MetricCollection, self.measures[f"{split}_split"])
+                collection.add_metrics({"bits_per_byte": BitsPerByte(ratio).to(self.device)})
+
+    def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
+        """Teacher-forced metrics of a validation split."""
+        self._measure(cast(Any, self.trainer.val_dataloaders)[dataloader_idx].split, batch)
 
     def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
         """Teacher-forced metrics of each split that is measured after training."""
         self._measure(cast(Any, self.trainer.test_dataloaders)[dataloader_idx].split, batch)
 
     def _measure(self, split: str, batch: Batch) -> None:
-        logits = self(batch.source, batch.source_lengths, batch.target[:, :-1])
+        logits = self(batch.source, batch.source_lengths, batch.told)
         metrics = cast(MetricCollection, self.measures[f"{split}_split"])
-        metrics.update(logits, batch.target[:, 1:])
+        metrics.update(logits, batch.asked)
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(logits), add_dataloader_idx=False)
 
 

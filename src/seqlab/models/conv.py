@@ -64,6 +64,8 @@ class Conv(Seq2Seq):
         ValueError: an even kernel, or a size below 1.
     """
 
+    positional = True
+
     def __init__(
         self,
         source_size: int,

@@ -14,26 +14,27 @@ from torch import Tensor, nn
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
+from seqlab.layers.past import Past
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
-from seqlab.layers.transformer import Block, KeysValues, Stack
+from seqlab.layers.transformer import Block, Stack
 from seqlab.models.base import Seq2Seq
 
 
 @dataclass(frozen=True)
 class GPTState(State):
-    """Per layer the keys and values of all that was read, (B, H, S + t, K), padding of the sources in between.
+    """Per layer all that was read, S + t tokens, padding of the sources in between.
 
     `known` is None before anything was read; `mask` tells where the source is real, and is None without a source.
     """
 
-    known: tuple[KeysValues, ...] | None
+    known: tuple[Past, ...] | None
     mask: Bool[Tensor, "B S"] | None
 
     @property
     def length(self) -> int:
         """Columns read so far, padding included."""
-        return 0 if self.known is None else self.known[0][0].size(2)
+        return 0 if self.known is None else self.known[0].length
 
     def columns(self, new: int) -> Bool[Tensor, "B M"] | None:
         """Where the columns are real once `new` tokens follow (None: everywhere)."""
@@ -44,7 +45,7 @@ class GPTState(State):
 
     def positions(self, new: int, device: torch.device) -> Int[Tensor, "*B T"]:
         """Positions of the next `new` tokens: of all rows alike without sources, else after the source of each row."""
-        steps = self.length + torch.arange(new, device=device)
+        steps = torch.arange(self.length, self.length + new, device=device)
         return steps if self.mask is None else steps - (~self.mask).sum(dim=1, keepdim=True)
 
 
@@ -74,6 +75,8 @@ class GPT(Seq2Seq):
         ValueError: an unknown choice, a size below 1, heads that do not divide the width, or vocabularies of
             different sizes to share.
     """
+
+    positional = True
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
+from seqlab.layers.past import Past
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
 from seqlab.layers.transformer import KeysValues, Stack
@@ -21,16 +22,16 @@ from seqlab.models.base import Seq2Seq
 
 @dataclass(frozen=True)
 class TransformerState(State):
-    """Per layer the source's keys and values and those of the tokens so far, (B, H, ·, K); where the source is real."""
+    """Per layer the source's keys and values, (B, H, S, K), and the tokens so far; where the source is real."""
 
     memory: tuple[KeysValues, ...]
-    known: tuple[KeysValues, ...] | None
+    known: tuple[Past, ...] | None
     mask: Bool[Tensor, "B S"]
 
     @property
     def length(self) -> int:
         """Tokens decoded so far."""
-        return 0 if self.known is None else self.known[0][0].size(2)
+        return 0 if self.known is None else self.known[0].length
 
 
 class Transformer(Seq2Seq):
@@ -60,6 +61,8 @@ class Transformer(Seq2Seq):
         ValueError: an unknown choice, a size below 1, heads that do not divide the width, or vocabularies of
             different sizes to share.
     """
+
+    positional = True
 
     def __init__(
         self,
@@ -108,7 +111,7 @@ class Transformer(Seq2Seq):
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: TransformerState
     ) -> tuple[Float[Tensor, "B T V"], TransformerState]:
-        positions = state.length + torch.arange(tokens.size(1), device=tokens.device)
+        positions = torch.arange(state.length, state.length + tokens.size(1), device=tokens.device)
         outputs, known = self.decoder(
             self.target_input(tokens, positions),
             positions,

@@ -1,8 +1,8 @@
 """A trained model as a folder: all that predicting needs, and no pickle.
 
-`bundle.json` (format version, class and arguments of the model, how to search), `tokenizers.json`,
-`weights.safetensors`. It may be copied to another machine; a model of somebody's own package needs that package
-there.
+`bundle.json` (format version, class and arguments of the model, how to search, of a model that continues text what it
+has to know of the stream it was trained on), `tokenizers.json`, `weights.safetensors`. It may be copied to another
+machine; a model of somebody's own package needs that package there. Format 3 is the first to tell of streams.
 """
 
 from __future__ import annotations
@@ -12,24 +12,32 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
+from jaxtyping import Int
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from seqlab import __version__, decoding
 from seqlab.data.batch import Ragged
-from seqlab.decoding import Search
+from seqlab.decoding import Hypotheses, Search, Step
+from seqlab.decoding.hypotheses import Selectable
 from seqlab.errors import InputError
 from seqlab.models.base import Seq2Seq
+from seqlab.symbols import PAD
+from seqlab.text.growing import text_after
 from seqlab.text.lines import read_bytes
 from seqlab.text.tokenizers import Tokenizer, from_json, to_json
 from seqlab.training.build import check_arguments
+from seqlab.training.streams import StreamFormat
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Output(NamedTuple):
@@ -40,11 +48,17 @@ class Output(NamedTuple):
 
 
 class Predictor:
-    """A trained model with its tokenizers: text in, text out, by `search`, which may be set to another."""
+    """A trained model with its tokenizers: text in, text out, by `search`, which may be set to another.
 
-    def __init__(self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search) -> None:
+    One that was trained on a `stream` continues the texts it is given; of a text longer than what it was trained on it
+    sees the end.
+    """
+
+    def __init__(
+        self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search, stream: StreamFormat | None = None
+    ) -> None:
         self.model, self.source_tokenizer, self.target_tokenizer = model.eval(), source, target
-        self.search = search
+        self.search, self.stream = search, stream
 
     def predict(self, texts: Iterable[str], batch_size: int = 256) -> list[str]:
         """The best output for each text.
@@ -56,23 +70,60 @@ class Predictor:
 
     def predict_n_best(self, texts: Iterable[str], batch_size: int = 256) -> list[list[Output]]:
         """For each text all that the search gives, best first: one output at least."""
-        return self.generate([self.source_tokenizer.encode(text) for text in texts], batch_size)
+        return self.generate([self.encode(text) for text in texts], batch_size)
 
-    def generate(self, sources: Sequence[Sequence[int]], batch_size: int = 256) -> list[list[Output]]:
-        """The same for sources that are encoded already; those of similar length share a batch."""
-        packed = Ragged.of(sources)
-        order = np.argsort(packed.lengths, kind="stable")
-        results: list[list[Output]] = [[]] * len(sources)
-        for rows in np.split(order, range(batch_size, len(order), batch_size)) if len(order) else []:
-            tokens, lengths = (tensor.to(self.model.device) for tensor in packed.padded(rows))
-            found = self.model.generate(tokens, lengths, self.search)
+    def encode(self, text: str) -> list[int]:
+        """What the model is given for a text: the ids of a source, or of a prompt to go on from.
+
+        Raises:
+            ValueError: the tokenizer cannot express it.
+        """
+        if self.stream is None:
+            return self.source_tokenizer.encode(text)
+        return self.stream.prompt(self.target_tokenizer.encode(text))
+
+    def generate(self, inputs: Sequence[Sequence[int]], batch_size: int = 256) -> list[list[Output]]:
+        """The same for texts that are encoded already; those of similar length share a batch."""
+        packed = Ragged.of(inputs)
+        results: list[list[Output]] = [[]] * len(inputs)
+        for rows in self._batches(packed.lengths, batch_size):
+            found = self._search(*(tensor.to(self.model.device) for tensor in packed.padded(rows)))
             for row, n_best, scores in zip(rows.tolist(), found.tokens.tolist(), found.scores.tolist(), strict=True):
                 results[row] = [
-                    Output(self.target_tokenizer.decode(ids), score)
+                    Output(self._text(inputs[row], ids), score)
                     for rank, (ids, score) in enumerate(zip(n_best, scores, strict=True))
                     if rank == 0 or score > -math.inf  # there may be fewer than were asked for
                 ]
         return results
+
+    def begin(self, given: Sequence[int]) -> tuple[Step, Selectable, Int[Tensor, " 1"]]:
+        """Where the search for what comes of one encoded text begins: see `Seq2Seq.begin`."""
+        tokens, lengths = (tensor.to(self.model.device) for tensor in Ragged.of([given]).padded(np.array([0])))
+        if self.stream is None:
+            return self.model.begin(tokens, lengths)
+        return self.model.begin(*_nothing(tokens), tokens, self.stream.length)
+
+    def _batches(self, lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+        """Rows that go together: prompts only with others of their length, for nothing may stand after them."""
+        order = np.argsort(lengths, kind="stable")
+        for part in [order] if self.stream is None else np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+            yield from (part[start : start + batch_size] for start in range(0, len(part), batch_size))
+
+    def _search(self, tokens: Int[Tensor, "B L"], lengths: Int[Tensor, " B"]) -> Hypotheses:
+        if self.stream is None:
+            return self.model.generate(tokens, lengths, self.search)
+        search = self.stream.search(self.search)
+        return self.model.generate(*_nothing(tokens), search, tokens, self.stream.length)
+
+    def _text(self, given: Sequence[int], ids: list[int]) -> str:
+        if self.stream is None:
+            return self.target_tokenizer.decode(ids)
+        return text_after(self.target_tokenizer, given, ids)
+
+
+def _nothing(prompts: Int[Tensor, "B P"]) -> tuple[Int[Tensor, "B 1"], Int[Tensor, " B"]]:
+    """Empty sources: those of texts that are continued."""
+    return torch.full_like(prompts[:, :1], PAD), prompts.new_zeros(len(prompts))
 
 
 def save(
@@ -81,12 +132,14 @@ def save(
     model_config: dict[str, Any],
     tokenizers: tuple[Tokenizer, Tokenizer],
     search_config: dict[str, Any],
+    stream: StreamFormat | None = None,
 ) -> None:
     """Writes a bundle; an existing one is replaced as a whole.
 
     Args:
         model_config: `_target_` and arguments of the model, its sizes among them.
         search_config: `_target_` and arguments of the search.
+        stream: of a model that continues text.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -99,7 +152,10 @@ def save(
             raise InputError(f"{folder}: the weights cannot be written ({error})") from None
         (temporary / "weights.safetensors").chmod(0o644)  # safetensors writes for the user alone
         _write_json(temporary / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
-        content = {"format": FORMAT, "seqlab": __version__, "model": model_config, "search": search_config}
+        content = {
+            **{"format": FORMAT, "seqlab": __version__, "model": model_config, "search": search_config},
+            "stream": stream and asdict(stream),
+        }
         _write_json(temporary / "bundle.json", content)
         if folder.is_dir():  # moved aside first: a kill in between loses neither
             folder.replace(temporary.with_suffix(".old"))
@@ -139,7 +195,7 @@ def load(path: str | Path) -> Predictor:
                 " the files are of different runs"
             )
     _load_weights(model, folder / "weights.safetensors")
-    return Predictor(model, source, target, _search(content["search"], folder))
+    return Predictor(model, source, target, _search(content["search"], folder), _stream(content, folder))
 
 
 def bundle_folder(path: Path) -> Path:
@@ -185,6 +241,18 @@ def _search(config: dict[str, Any], folder: Path) -> Search:
         return cls(**arguments)
     except (TypeError, ValueError) as error:
         raise InputError(f"{folder / 'bundle.json'}: search: {error}") from None
+
+
+def _stream(content: dict[str, Any], folder: Path) -> StreamFormat | None:
+    """What a bundle tells of the stream, if its model was trained on one."""
+    if "stream" not in content:
+        raise InputError(f"{folder / 'bundle.json'}: no 'stream' in it")
+    if content["stream"] is None:
+        return None
+    try:
+        return StreamFormat(**check_arguments(StreamFormat, content["stream"], f"{folder}: stream"))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"{folder / 'bundle.json'}: stream: {error}") from None
 
 
 def _load_weights(model: Seq2Seq, path: Path) -> None:

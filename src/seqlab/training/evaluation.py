@@ -44,6 +44,7 @@ def evaluate(config: DictConfig) -> None:
                 " trained on?"
             )
     model = predictor.model
+    model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
     free_running = FreeRunning(search_again(config, predictor.search, data.longest_target))
     trainer: Trainer = build(config.trainer, "trainer", callbacks=[free_running], logger=False)
     metrics = measure(trainer, model, data, splits)

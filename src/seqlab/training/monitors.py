@@ -15,6 +15,7 @@ from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.errors import RunError
 from seqlab.models.base import log_due
+from seqlab.training.leakage import leakage_of
 from seqlab.training.probing import leaving_no_trace, typical_batch
 
 
@@ -74,6 +75,9 @@ class Outlook(Callback):
         print(f"data        {data.describe()}")
         print(f"model       {type(pl_module).__name__}, {parameters:,} parameters{part}, on {pl_module.device}")
         print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")
+        for split, leakage in list(leakage_of(data).items())[:1]:  # what training is judged by
+            for line in leakage.summary():
+                print(f"leakage     {split} {line}")
         if math.isinf(steps):
             print(f"steps       no end set; {1 / seconds:.0f} a second", flush=True)
             return

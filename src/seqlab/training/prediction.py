@@ -46,7 +46,7 @@ def predict(config: DictConfig) -> None:
         raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
     predictor = bundle.load(config.run)
     predictor.search = search_again(config, predictor.search, predictor.search.max_length)
-    lines = list(read_lines(str(config.input)))
+    lines = list(read_lines(str(config.input), prompts=predictor.stream is not None))
     sources = [_encoded(line, predictor) for line in lines]
     outputs = predictor.generate(sources, config.batch_size)
     form = _json if config.format == "jsonl" else _table
@@ -59,14 +59,17 @@ def predict(config: DictConfig) -> None:
         print(f"{len(lines)} predictions written to {config.output}", file=sys.stderr)
 
 
-def read_lines(location: str) -> Iterator[Line]:
+def read_lines(location: str, prompts: bool = False) -> Iterator[Line]:
     """The lines of a file, of every file of a folder (by name, hidden ones left out), or of standard input ("-").
+
+    Args:
+        prompts: a line is a text to go on from, as it stands, and has no columns.
 
     Raises:
         InputError: nothing to read there, a file that is empty, binary or not UTF-8, or a line that is empty.
     """
     if location == "-":
-        yield from _parsed(sys.stdin.buffer.read(), "standard input")
+        yield from _parsed(sys.stdin.buffer.read(), "standard input", prompts)
         return
     path = Path(location)
     files = [path]
@@ -75,17 +78,22 @@ def read_lines(location: str) -> Iterator[Line]:
         if not files:
             raise InputError(f"{path}: no files in this folder; expected lines of source[<TAB>target]")
     for file in files:
-        yield from _parsed(read_bytes(file), str(file))
+        yield from _parsed(read_bytes(file), str(file), prompts)
 
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _parsed(data: bytes, name: str) -> Iterator[Line]:
-    for number, text in enumerate(decode_lines(data, name), 1):
-        columns = [column.strip() for column in unicodedata.normalize("NFC", text).split("\t")]
-        where = f"{name}:{number}"
+def _parsed(data: bytes, name: str, prompts: bool) -> Iterator[Line]:
+    for number, line in enumerate(decode_lines(data, name), 1):
+        where, text = f"{name}:{number}", unicodedata.normalize("NFC", line)
+        if prompts:
+            if not text:
+                raise InputError(f"{where}: the line is empty; expected a text to go on from")
+            yield Line(where, text, None)
+            continue
+        columns = [column.strip() for column in text.split("\t")]
         if not columns[0]:
             raise InputError(f"{where}: the line has no source; expected source[<TAB>target]")
         if len(columns) > 3:
@@ -95,8 +103,9 @@ def _parsed(data: bytes, name: str) -> Iterator[Line]:
 
 def _encoded(line: Line, predictor: bundle.Predictor) -> list[int]:
     try:
-        ids = predictor.source_tokenizer.encode(line.source)
-        predictor.model.check_lengths(len(ids), predictor.search.max_length)
+        ids = predictor.encode(line.source)
+        if predictor.stream is None:
+            predictor.model.check_lengths(len(ids), predictor.search.max_length)
         if line.target is not None:
             predictor.target_tokenizer.encode(line.target)
     except ValueError as error:

@@ -13,6 +13,9 @@ from rich.table import Table
 
 from seqlab.files import write_atomically
 
+SHOWN = 80
+"""Characters of a continued text that a sample shows: of its prompt, its continuation and its reference each."""
+
 PERCENT = {"token_accuracy", "token_accuracy_with_filler", "exact_match"}
 
 
@@ -41,12 +44,23 @@ def _finite(content: Any) -> Any:
 
 
 def predictions_table(predictions: Sequence[Any]) -> str:
-    """Predictions as TSV with a header, in the order of the split."""
-    lines = ["source\tprediction\treference\tscore\tmatch"]
+    """Predictions as TSV with a header, in the order of the split; those that could match say whether they do."""
+    continued = any(one.match is None for one in predictions)
+    columns = ("prompt", "continuation") if continued else ("source", "prediction")
+    rows = [(*columns, "reference", "score", *(() if continued else ("match",)))]
     for one in predictions:
-        texts = (one.source, one.prediction, one.reference, f"{one.score:.4f}", str(one.match).lower())
-        lines.append("\t".join(escaped(text) for text in texts))
-    return "\n".join(lines) + "\n"
+        match = () if one.match is None else (str(one.match).lower(),)
+        rows.append((one.source, one.prediction, one.reference, f"{one.score:.4f}", *match))
+    return "".join("\t".join(map(escaped, row)) + "\n" for row in rows)
+
+
+def sample(one: Any) -> str:
+    """A prediction as a line to look at; of a long continuation what stands around its beginning."""
+    if one.match is not None:
+        return f"{one.source}  →  {one.prediction}  " + ("=" if one.match else f"≠  {one.reference}")
+    prompt, *others = (escaped(text) for text in (one.source, one.prediction, one.reference))
+    shown = [text if len(text) <= SHOWN else f"{text[:SHOWN]}…" for text in others]
+    return f"{prompt if len(prompt) <= SHOWN else f'…{prompt[-SHOWN:]}'}  →  {shown[0]}  |  {shown[1]}"
 
 
 def escaped(text: str) -> str:
@@ -54,14 +68,13 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def print_summary(result: dict[str, Any], samples: list[dict[str, Any]], folder: Path) -> None:
+def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path) -> None:
     """What came out: a table of metrics by split, some predictions, where things are and what to type next."""
     console = Console(highlight=False, soft_wrap=True)
     console.print()
     console.print(metrics_table(result["metrics"]))
     for one in samples:
-        sign = "=" if one["match"] else f"≠  {one['reference']}"
-        console.print(f"  {one['source']}  →  {one['prediction']}  {sign}", markup=False)
+        console.print(f"  {sample(one)}", markup=False)
     epochs, steps = result["epochs"], result["steps"]
     console.print(f"\n{epochs} epochs, {steps:,} steps in {result['seconds']['fit']:.1f} s; measured the", end=" ")
     console.print(f"{result['weights']} weights in {result['seconds']['measure']:.1f} s; kept in {folder}")
@@ -70,7 +83,10 @@ def print_summary(result: dict[str, Any], samples: list[dict[str, Any]], folder:
         f"{training['tokens']:,} target tokens, {training['tokens_per_second']:,.0f} a second of training;"
         f" about {training['flops'] / 1e12:.3g} TFLOP"
     )
-    console.print(f"predict with    seqlab-predict run={folder} input=FILE", markup=False)
+    if any(one.match is None for one in samples):
+        console.print(f'continue with   seqlab-generate run={folder} prompt="TEXT"', markup=False)
+    else:
+        console.print(f"predict with    seqlab-predict run={folder} input=FILE", markup=False)
 
 
 def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:

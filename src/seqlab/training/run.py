@@ -27,13 +27,16 @@ from seqlab.training import bundle
 from seqlab.training.averaging import Averager
 from seqlab.training.build import build, build_each, build_settings, check_arguments
 from seqlab.training.checkpoints import Saver, read_checkpoint
+from seqlab.training.compiling import compile_model
 from seqlab.training.environment import commit, environment
 from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
+from seqlab.training.leakage import leakage_of
 from seqlab.training.loggers import MetricsFile
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
 from seqlab.training.starting import start
+from seqlab.training.streams import stream_format
 from seqlab.training.throughput import Throughput
 
 
@@ -62,7 +65,10 @@ def _train(config: DictConfig, folder: Path) -> float | None:
 
     data = build_data(config.data)
     model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
+    model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
     start(model, data, config, resumed=checkpoint is not None)
+    if config.compile:
+        compile_model(model)
     optimizer = build(config.optimizer, "optimizer")
     scheduled = config.scheduler and not config.find_lr  # the test sets rates itself, one_cycle changes Adam's β₁ too
     scheduler = build(config.scheduler, "scheduler") if scheduled else None
@@ -80,6 +86,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
 
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
+        leakage_of(data)  # may take a while: before other processes are started and wait
     resume_loggers(loggers, checkpoint)
     trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     fitted = time.perf_counter()
@@ -120,11 +127,14 @@ def build_data(config: DictConfig) -> SequenceData:
 def check_lengths(model: Seq2Seq, data: SequenceData, search: Search) -> None:
     """Holds the longest example and the longest output against what the model can count to, before it meets them.
 
+    (Of a text that it continues a model sees no more than it was trained on, however long the text grows.)
+
     Raises:
         InputError: they are too long.
     """
+    said = search.max_length if data.framed else 0
     try:
-        model.check_lengths(data.longest_source, max(data.longest_target, search.max_length))
+        model.check_lengths(data.longest_source, max(data.longest_target, said))
     except InputError as error:
         raise InputError(f"{data.describe()}: {error}") from None
 
@@ -139,7 +149,7 @@ def check_settings(config: DictConfig) -> None:
         raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
     if config.weights not in ("best", "last", "average"):
         raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
-    for name in ("find_lr", "measure"):
+    for name in ("find_lr", "compile", "measure"):
         if not isinstance(config[name], bool):
             raise InputError(f"{name} must be true or false, but is {config[name]!r}")
     if config.find_lr and config.resume is not None:
@@ -309,7 +319,7 @@ def keep(
     }
     search_config = plain(config.decoding, resolve=True) | search_limit(config, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
-    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config)
+    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config, stream_format(data))
 
     free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
     shown = data.splits[-1]
@@ -320,6 +330,7 @@ def keep(
         "data": data.describe(),
         "examples": {split: len(data.examples[split]) for split in data.splits},
         "measured": {split: len(data.measured(split)) for split in data.splits},
+        "leakage": {split: leakage.to_json() for split, leakage in leakage_of(data).items()},
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         **facts,
@@ -330,7 +341,7 @@ def keep(
         "settings": plain(config),
     }
     write_json(folder / "result.json", result)
-    print_summary(result, [asdict(one) for one in free_running.predictions[shown][:5]], _shown(folder))
+    print_summary(result, free_running.predictions[shown][:5], _shown(folder))
 
 
 def quiet() -> None:

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
-from seqlab.training.probing import count_flops, leaving_no_trace, target_tokens, typical_batch
+from seqlab.training.probing import count_flops, leaving_no_trace, typical_batch
 
 
 class Throughput(Callback):
@@ -35,7 +35,7 @@ class Throughput(Callback):
         """Counts the operations of a batch."""
         batch = typical_batch(data_of(trainer), pl_module.device)
         with leaving_no_trace(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
-            self._flops_a_token = count_flops(pl_module, batch) / max(1, int(target_tokens(batch)))
+            self._flops_a_token = count_flops(pl_module, batch) / max(1, int(batch.tokens.sum()))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock."""
@@ -49,7 +49,7 @@ class Throughput(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
     ) -> None:
         """Counts the batch; on its device, which is not waited for."""
-        self._tokens = self._tokens + target_tokens(batch)
+        self._tokens = self._tokens + batch.tokens.sum()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock."""

@@ -1,0 +1,85 @@
+"""Documents read and cleaned, their texts kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tqdm import tqdm
+
+from seqlab import __version__
+from seqlab.data.cache import cached, key_of
+from seqlab.errors import InputError
+from seqlab.text.documents import Cleaned, Cleaning, Collection, Document, read_documents
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What was found in a folder, the cleaned texts of it, and how cleaning went; they lie in the cache at `folder`."""
+
+    folder: Path
+    collection: Collection
+    documents: tuple[Document, ...]
+    cleaning: str
+
+    @property
+    def characters(self) -> int:
+        """Length of all cleaned texts together."""
+        return sum(document.characters for document in self.documents)
+
+
+def read_corpus(path: Path, cleaning: Cleaning, include: Sequence[str], cache: Path) -> Corpus:
+    """The documents at `path` whose names match one of the patterns `include` (all, if there are none), cleaned.
+
+    Raises:
+        InputError: nothing that can be read, a pattern that no name matches, or nothing left after cleaning.
+    """
+    collection = read_documents(path, cache)
+    if include:
+        collection = _included(collection, include)
+    key = key_of(version=__version__, collection=collection.fingerprint(), cleaning=asdict(cleaning))
+    folder = cached(cache / f"texts-{key}", lambda temporary: _clean(collection, cleaning, temporary))
+    index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+    documents = (
+        Document(name, folder / f"{i:06}.txt", characters, digest)
+        for i, (name, characters, digest) in enumerate(index["documents"])
+    )
+    return Corpus(folder, collection, tuple(documents), index["cleaning"])
+
+
+def _included(collection: Collection, patterns: Sequence[str]) -> Collection:
+    names = [document.name for document in collection.documents]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise InputError(
+                f"data.include: no document in {collection.path} is named {pattern!r}; one is {names[0]!r}"
+            )
+    kept = (one for one in collection.documents if any(fnmatchcase(one.name, pattern) for pattern in patterns))
+    return replace(collection, documents=tuple(kept))
+
+
+def _clean(collection: Collection, cleaning: Cleaning, folder: Path) -> None:
+    if collection.skipped:
+        log.warning("%s: %s", collection.path, collection.summary())
+    cleaned = Cleaned(collection, cleaning)
+    documents: list[tuple[str, int, str]] = []
+    for name, paragraphs in tqdm(cleaned, "cleaning", len(collection.documents), unit="file", delay=2, leave=False):
+        characters, digest = 0, hashlib.sha256()
+        with (folder / f"{len(documents):06}.txt").open("wb") as file:
+            for paragraph in paragraphs:
+                characters += len(paragraph)
+                digest.update(data := paragraph.encode())
+                file.write(data)
+        if characters:
+            documents.append((name, characters, digest.hexdigest()))
+    if not documents:
+        raise InputError(f"{collection.path}: cleaning leaves nothing of {len(collection.documents):,} documents")
+    index = {"documents": documents, "cleaning": cleaned.report()}
+    (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")

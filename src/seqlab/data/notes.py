@@ -1,0 +1,244 @@
+"""Running text: from a folder of documents to blocks of a stream of tokens."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from seqlab import __version__
+from seqlab.checks import check_sizes
+from seqlab.data.batch import Boundaries, Ragged
+from seqlab.data.blocks import Blocks, RandomBlocks, Windows
+from seqlab.data.cache import cached, key_of
+from seqlab.data.encoding import Counts, write_stream
+from seqlab.data.loader import BatchLoader
+from seqlab.data.module import SequenceData
+from seqlab.data.passages import CHUNK, Passages
+from seqlab.data.shards import Stream
+from seqlab.data.texts import Runs, Split, Texts
+from seqlab.errors import InputError
+from seqlab.text.documents import Cleaning
+from seqlab.text.tokenizers import Fit, fit_settings, from_json, to_json
+
+CONTINUED = 8
+"""Blocks of a split that a model is asked to continue when measuring."""
+UNTOUCHED = Cleaning(normalise=False, front_matter=False, code_fences=False, markup=False, duplicates=False)
+
+
+class Notes(SequenceData):
+    """The documents of a folder, or a single file, as a stream of tokens.
+
+    Training documents stand in random order, and each epoch cuts them into other blocks. Validation is read in order,
+    so that every token of it is asked for exactly once. Without `context` targets are blocks of the stream, for
+    language models; with it, sources are what stands before each chunk of the stream, and targets the chunks.
+
+    Args:
+        path: the folder or file.
+        split: what of its text is held out: random blocks of consecutive sentences, random documents, or its last part
+            (tail), which is `val`. Or folder: then `val` is the text at `validation_path`, and random blocks that are
+            held out are `val_other`.
+        validation_path: another text; `val_other`, but where the split is folder.
+        val_share: how much of the text at `path` is held out.
+        block: characters of a held-out block.
+        length: tokens that an example asks for.
+        stride: tokens from one block of validation to the next; None is `length`. A shorter one tells the model more
+            before each token, and takes longer.
+        context: tokens of a source; 0 for blocks without one.
+        boundaries: BOS and EOS around each sentence, or around each document, with its text as it stands, or none. None
+            takes sentence, but none where there is context: there EOS is the end of a chunk.
+        fraction: train on this share of the training text, of which a smaller one is the beginning of a larger one;
+            the tokenizer is learnt from all of it.
+        include: patterns of the names of documents below `path`; no pattern takes all.
+        planted: share of the sentences of `val` that is put into training, to see what leakage does.
+        language: of the text, in two letters, to find its sentences.
+        cleaning: what is dropped before all else; None drops nothing.
+        seed: of what is held out and of the order of training documents.
+
+    Raises:
+        ValueError: settings out of range, or that contradict each other.
+        InputError: nothing to read, or too little text.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Fit,
+        path: str | Path | None = None,
+        split: Split = "block",
+        validation_path: str | Path | None = None,
+        val_share: float = 0.1,
+        block: int = 5000,
+        length: int = 256,
+        stride: int | None = None,
+        context: int = 0,
+        boundaries: Boundaries | None = None,
+        fraction: float = 1.0,
+        include: tuple[str, ...] = (),
+        planted: float = 0.0,
+        language: str = "en",
+        cleaning: Cleaning | None = None,
+        seed: int = 0,
+        **loading: Any,
+    ) -> None:
+        super().__init__(**loading)
+        check_sizes(length=length, stride=stride)
+        if path is None:
+            raise ValueError("path must name a folder of documents or a file, but is null")
+        if context < 0:
+            raise ValueError(f"context must be at least 0, but is {context}")
+        if context and boundaries not in (None, "none"):
+            raise ValueError(f"boundaries must be none where there is context ({context}), but is {boundaries}")
+        if stride and (stride > length or (context and stride < length)):
+            limit = "length, where there is context," if context else "at most length"
+            raise ValueError(f"stride must be {limit} ({length}), but is {stride}")
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fraction must be above 0 and at most 1, but is {fraction}")
+        self.path, self.framed = Path(path), context > 0
+        self.length, self.stride, self.context, self.fraction = length, stride or length, context, fraction
+        self.boundaries: Boundaries = boundaries or ("none" if context else "sentence")
+        self.texts = Texts(
+            path=self.path,
+            validation_path=None if validation_path is None else Path(validation_path),
+            cache=self.cache,
+            by_sentence=self.boundaries == "sentence",
+            split=split,
+            val_share=val_share,
+            block=block,
+            include=include,
+            planted=planted,
+            language=language,
+            cleaning=cleaning or UNTOUCHED,
+            seed=seed,
+        )
+        self._fit = tokenizer
+        self._streams: dict[str, Stream] = {}
+        self._counts: dict[str, Counts] = {}
+
+    def describe(self) -> str:
+        count = len(self.texts.corpus.documents)
+        found = f"{count:,} document{'s' * (count != 1)} in {self.path.name}" if self.path.is_dir() else self.path.name
+        if not self._streams:
+            return found
+        tokens = {split: len(stream) for split, stream in self._streams.items()} | {"train": len(self._training_text)}
+        return f"{found}; tokens {', '.join(f'{count:,} {split}' for split, count in tokens.items())}"
+
+    def prepare_data(self) -> None:
+        """Reads and cleans the documents, learns the tokenizer and encodes the text, unless the cache has it."""
+        _ = self._folder
+
+    def load(self) -> None:
+        """Opens the streams; what they hold stays on disk.
+
+        Raises:
+            InputError: a block is longer than the training text.
+        """
+        index = json.loads((self._folder / "index.json").read_text(encoding="utf-8"))
+        self.source_tokenizer = self.target_tokenizer = from_json(index["tokenizer"])
+        self._counts = {split: Counts(**counts) for split, counts in index["splits"].items()}
+        self._streams = {split: Stream(self._folder / split) for split in self._counts}
+        train = self._training_text
+        if len(train) <= self.length:
+            raise InputError(f"data.length must be below the {len(train):,} training tokens, but is {self.length:,}")
+        blocks = {
+            split: Blocks(stream, self.length, self.context, self.stride) for split, stream in self._streams.items()
+        }
+        self.examples = {**blocks, "train": Blocks(train, self.length, self.context, self.length)}
+
+    @property
+    def _training_text(self) -> Stream:
+        """The share of training text that is trained on."""
+        whole = self._streams["train"]
+        return whole.first(round(self.fraction * len(whole)))
+
+    @functools.cached_property
+    def _folder(self) -> Path:
+        """The cache's folder, filled."""
+        settings = {"tokenizer": fit_settings(self._fit), "boundaries": self.boundaries, **self.texts.key()}
+        return cached(self.cache / f"notes-{key_of(version=__version__, **settings)}", self._build)
+
+    def _build(self, folder: Path) -> None:
+        with self._progress("learning the tokenizer") as bar:
+            tokenizer = self._fit(_watched(chain.from_iterable(self.texts.runs("train")), bar))
+        counts = {}
+        for split in self.texts.splits:
+            with self._progress(f"encoding {split}") as bar:
+                runs = (_watched(run, bar) for run in self.texts.runs(split))
+                counts[split] = write_stream(folder / split, runs, tokenizer, self.boundaries)
+            if not counts[split].units:
+                raise InputError(f"{self.describe()}: no text is left for {split}")
+        index = {"tokenizer": to_json(tokenizer), "splits": {split: asdict(one) for split, one in counts.items()}}
+        (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
+
+    def _progress(self, what: str) -> tqdm:
+        return tqdm(desc=what, total=self.texts.corpus.characters, unit="B", unit_scale=True, delay=2, leave=False)
+
+    def tokens_per_byte(self, split: str) -> float | None:
+        """Target tokens a UTF-8 byte of the text; for training that of all of it, not of a sample."""
+        if not (self.target_tokenizer.lossless and self._counts[split].bytes):
+            return None
+        tokens = Blocks(self._streams[split], self.length, self.context, self.length).tokens
+        return tokens / self._counts[split].bytes
+
+    def remarks(self) -> list[str]:
+        return self.texts.found().splitlines()
+
+    def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
+        """Runs of text, several in a part; one that is longer than a part goes on in the next."""
+        tokens: list[list[int]] = []
+        said: list[str] = []
+        left = len(self._training_text if split == "train" else self._streams[split])
+        for units in _pieces(self.texts.runs(split)):
+            ids = [self.target_tokenizer.encode(unit) for unit in units]
+            ends = np.cumsum([len(one) + 2 * self.texts.by_sentence for one in ids])  # with BOS and EOS
+            count = int(np.searchsorted(ends, left)) + 1  # up to where the stream ends
+            left -= int(ends[-1])
+            tokens.append(list(chain.from_iterable(ids[:count])))
+            said += self.texts.sentences_of(units[:count])
+            if len(said) >= CHUNK or left <= 0:
+                yield {"sentences": Passages(Ragged.of(tokens), said)}
+                tokens, said = [], []
+            if left <= 0:
+                return
+        yield {"sentences": Passages(Ragged.of(tokens), said)}
+
+    def content_key(self) -> str:
+        return key_of(streams=self._folder.name, fraction=self.fraction)
+
+    def distinct(self, split: str) -> np.ndarray:
+        """Of blocks a few that are whole, evenly spread; of chunks all."""
+        if self.framed:
+            return super().distinct(split)
+        rows = self.measured(split)
+        lengths = self.examples[split].lengths(rows)
+        whole = rows[lengths == lengths.max()]
+        chosen = np.zeros(len(self.examples[split]), dtype=bool)
+        chosen[whole[np.linspace(0, len(whole) - 1, min(CONTINUED, len(whole)), dtype=int)]] = True
+        return chosen
+
+    def training_batches(self) -> BatchLoader:
+        """Blocks anywhere in the training text, of which `batch_tokens` may allow fewer than `batch_size`."""
+        windows = Windows(self._training_text, self.length, self.context)
+        size = self.batch_size
+        if self.batch_tokens is not None:
+            size = min(size, max(1, self.batch_tokens // max(windows.longest_source, windows.longest_target + 1)))
+        return self._batches("train", windows, RandomBlocks(len(windows.stream), self.length, size, self.order_seed))
+
+
+def _watched(units: Iterable[str], bar: tqdm) -> Iterator[str]:
+    for unit in units:
+        bar.update(len(unit))
+        yield unit
+
+
+def _pieces(runs: Runs) -> Iterator[list[str]]:
+    """The runs, those cut that have more units than `CHUNK`."""
+    for run in runs:
+        while piece := list(islice(run, CHUNK)):
+            yield piece

@@ -1,0 +1,110 @@
+"""Token ids in memory-mapped files: written in one pass, read in any place, however many there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+
+from seqlab.errors import InputError
+
+SHARD = 1 << 26
+"""Ids a file."""
+INDEX = "index.json"
+
+
+class ShardWriter:
+    """Writes ids below `size` into a folder, in files of `shard` ids each but for the last.
+
+    They are kept in the smallest unsigned integer type that holds them all. The index is written when the `with` block
+    ends, so a folder of its own is to be built through `cached`.
+    """
+
+    def __init__(self, folder: Path, size: int, shard: int = SHARD) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._shard = folder, shard
+        self._type = np.min_scalar_type(size - 1).newbyteorder("<")
+        self._file: BinaryIO | None = None
+        self.length = 0
+
+    def add(self, ids: Sequence[int] | np.ndarray) -> None:
+        """Appends ids.
+
+        Raises:
+            OverflowError: one is too large for the type.
+        """
+        values = np.asarray(ids, dtype=self._type)
+        while len(values):
+            number, inside = divmod(self.length, self._shard)
+            if not inside:
+                self._close()
+                self._file = (self._folder / _name(number)).open("wb")
+            assert self._file is not None
+            part, values = values[: self._shard - inside], values[self._shard - inside :]
+            self._file.write(part.tobytes())
+            self.length += len(part)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close()
+        if error is None:
+            index = {"type": self._type.str, "length": self.length, "shard": self._shard}
+            (self._folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+class Stream:
+    """The ids that a `ShardWriter` wrote: `len(stream)`, and `stream[start:stop]` as an array.
+
+    Files are mapped into memory: what is read takes it, for as long as there is room.
+
+    Raises:
+        InputError: a file is shorter than the index says.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        self._length, self._shard = int(index["length"]), int(index["shard"])
+        self._type = np.dtype(index["type"])
+        self._shards = []
+        for number, start in enumerate(range(0, self._length, self._shard)):
+            file, size = folder / _name(number), min(self._shard, self._length - start)
+            if file.stat().st_size != size * self._type.itemsize:
+                raise InputError(f"{file}: not as long as {INDEX} beside it says; remove the folder to make it anew")
+            self._shards.append(np.memmap(file, self._type, mode="r", shape=(size,)))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def first(self, length: int) -> Stream:
+        """The same stream as far as `length` ids."""
+        part = object.__new__(Stream)
+        part.__dict__ = {**self.__dict__, "_length": min(length, self._length)}
+        return part
+
+    def __getitem__(self, places: slice) -> np.ndarray:
+        start, stop, step = places.indices(self._length)
+        if step != 1:
+            raise ValueError(f"the step of a slice must be 1, but is {step}")
+        parts = [np.empty(0, self._type)]
+        while start < stop:
+            number, inside = divmod(start, self._shard)
+            part = self._shards[number][inside : inside + stop - start]
+            parts.append(part)
+            start += len(part)
+        return np.concatenate(parts)
+
+
+def _name(number: int) -> str:
+    return f"{number:05}.bin"

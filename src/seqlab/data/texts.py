@@ -1,0 +1,132 @@
+"""Which text is in which split, and what it is made of."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from seqlab.checks import check_sizes
+from seqlab.data.corpus import Corpus, read_corpus
+from seqlab.data.held_out import Parts, at_the_end, by_block, by_document, lines
+from seqlab.text.documents import Cleaning, Document
+from seqlab.text.sentences import sentences
+
+Runs = Iterator[Iterator[str]]
+"""Units that follow one another without a gap; each run of them is to be used up before the next is asked for."""
+Split = Literal["block", "document", "folder", "tail"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """The text of each split, to be gone through as often as needed; `Notes` says what the settings mean.
+
+    A unit is a sentence, or a line as it stands where not `by_sentence`.
+
+    Raises:
+        ValueError: settings out of range, or that contradict each other.
+    """
+
+    path: Path
+    validation_path: Path | None
+    cache: Path
+    by_sentence: bool
+    split: Split
+    val_share: float
+    block: int
+    include: tuple[str, ...]
+    planted: float
+    language: str
+    cleaning: Cleaning
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_sizes(block=self.block)
+        if self.split == "folder" and self.validation_path is None:
+            raise ValueError("validation_path must name a folder or a file where split is folder, but is null")
+        smallest = "at least 0" if self.split == "folder" else "above 0"
+        if not 0 <= self.val_share < 1 or (self.split != "folder" and not self.val_share):
+            raise ValueError(f"val_share must be {smallest} and below 1, but is {self.val_share}")
+        if not 0 <= self.planted <= 1:
+            raise ValueError(f"planted must be a share of 0 to 1, but is {self.planted}")
+
+    def key(self) -> dict[str, Any]:
+        """What decides about the texts, ready for JSON."""
+        settings = ("by_sentence", "split", "val_share", "block", "planted", "language", "seed")
+        corpora = [corpus.folder.name if corpus else None for corpus in (self.corpus, self.other_corpus)]
+        return {"texts": corpora, **{name: getattr(self, name) for name in settings}}
+
+    @functools.cached_property
+    def corpus(self) -> Corpus:
+        """The documents at `path`."""
+        return read_corpus(self.path, self.cleaning, self.include, self.cache)
+
+    @functools.cached_property
+    def other_corpus(self) -> Corpus | None:
+        """The documents at `validation_path`, if there is one."""
+        return read_corpus(self.validation_path, self.cleaning, (), self.cache) if self.validation_path else None
+
+    def found(self) -> str:
+        """What was read, what could not be and why, and what cleaning dropped."""
+        corpora = [self.corpus, *([self.other_corpus] if self.other_corpus else [])]
+        return "\n".join(
+            f"{corpus.collection.path}: {corpus.collection.summary()}\n{corpus.cleaning}" for corpus in corpora
+        )
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that there are."""
+        return list(self._runs)
+
+    def runs(self, split: str) -> Runs:
+        """The units of a split."""
+        return self._runs[split]()
+
+    def sentences(self, split: str) -> Iterator[str]:
+        """The sentences of a split."""
+        for run in self.runs(split):
+            yield from self.sentences_of(run)
+
+    def sentences_of(self, units: Iterable[str]) -> Iterable[str]:
+        """The sentences of units that follow one another."""
+        return units if self.by_sentence else (text for _, text in sentences(units, self.language))
+
+    @functools.cached_property
+    def _runs(self) -> dict[str, Callable[[], Runs]]:
+        documents = self.corpus.documents
+        units = self._sentences if self.by_sentence else lines
+        parts = Parts(documents, self._edges(), units, exact=self.split == "tail" and not self.by_sentence)
+        order = np.random.default_rng(self.seed).permutation(len(documents)).tolist()
+        runs: dict[str, Callable[[], Runs]] = {"train": lambda: chain(self._planted(), parts.runs(False, order))}
+        held_out, other = ("val_other", "val") if self.split == "folder" else ("val", "val_other")
+        if self.val_share:
+            runs[held_out] = lambda: parts.runs(True, range(len(documents)))
+        if self.other_corpus:
+            others = self.other_corpus.documents
+            runs[other] = lambda: Parts(others, [], units).runs(False, range(len(others)))
+        return runs
+
+    def _sentences(self, document: Document) -> Iterator[tuple[int, str]]:
+        return sentences(document.lines(), self.language)
+
+    def _edges(self) -> list[int]:
+        documents, share = self.corpus.documents, self.val_share
+        if not share:
+            return []
+        if self.split == "tail":
+            return at_the_end(documents, share)
+        if self.split == "document":
+            return by_document(documents, share, self.seed)
+        return by_block(documents, share, self.block, self.seed)
+
+    def _planted(self) -> Runs:
+        """The units of `val` that training is given: evenly spread, exactly as many as asked for."""
+        if self.planted:
+            for number, unit in enumerate(chain.from_iterable(self.runs("val"))):
+                if int((number + 1) * self.planted) > int(number * self.planted):
+                    yield iter([unit])

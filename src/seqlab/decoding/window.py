@@ -1,0 +1,59 @@
+"""Text that grows longer than a decoder has positions: when they are used up, its last part is read anew.
+
+B rows, T tokens in the window, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.decoding.hypotheses import Selectable
+
+Decode = Callable[[Tensor, Selectable], tuple[Tensor, Selectable]]
+"""A decoder: tokens (B, T) and the state before them give logits (B, T, V) and the state after them."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a decoder sees: the tokens in its window, and its states before the first and after the last of them."""
+
+    tokens: Int[Tensor, "B T"]
+    before: Selectable
+    after: Selectable
+
+    def select(self, rows: Int[Tensor, " R"]) -> Seen:
+        """The same of these rows, in this order."""
+        return Seen(self.tokens[rows], self.before.select(rows), self.after.select(rows))
+
+
+@dataclass(frozen=True)
+class Window:
+    """A step for any search, by a decoder that must not see more than `size` tokens.
+
+    Keys and values are of one position each, so a full window cannot be moved on by a token: what stays in it has to be
+    read again, at positions of its own. Half of it stays. The next reading is then half a window away: a token is
+    read once when it comes and once more among others, at most, and is never told less than half a window.
+    """
+
+    decode: Decode
+    size: int
+
+    def begin(self, tokens: Int[Tensor, "B T"], state: Selectable) -> Seen:
+        """After these tokens, fewer than `size`, from a state that has seen none."""
+        after = self.decode(tokens, state)[1] if tokens.size(1) else state
+        return Seen(tokens, state, after)
+
+    def __call__(self, tokens: Int[Tensor, " B"], state: Selectable) -> tuple[Float[Tensor, "B V"], Seen]:
+        assert isinstance(state, Seen)
+        seen = torch.cat([state.tokens, tokens[:, None]], dim=1)
+        if seen.size(1) > self.size:
+            seen = seen[:, -max(1, self.size // 2) :]
+            logits, after = self.decode(seen, state.before)
+        else:
+            logits, after = self.decode(tokens[:, None], state.after)
+        return logits[:, -1], Seen(seen, state.before, after)

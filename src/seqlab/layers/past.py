@@ -1,0 +1,64 @@
+"""What attention keeps of the tokens that it has read.
+
+B batch, H heads, M tokens read, T new ones, R rows, K head width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.layers.state import State
+
+
+@dataclass(frozen=True)
+class Past(State):
+    """Keys and values of earlier tokens. No past changes: reading on gives another.
+
+    Copying them all for every token would cost more than attending to them. So they stand in buffers with room behind
+    them, which are shared with the pasts that come of this one; the first to go on takes the room. Whoever goes on from
+    here later finds it `taken`, and gets buffers of its own.
+    """
+
+    buffers: tuple[Float[Tensor, "B H _ K"], Float[Tensor, "B H _ K"]]
+    length: int
+    taken: list[int]  # of one number, the places in use, which all who share the buffers see
+
+    @classmethod
+    def of(cls, keys: Float[Tensor, "B H M K"], values: Float[Tensor, "B H M K"]) -> Past:
+        """Keys and values as they are, with no room behind them."""
+        return cls((keys, values), keys.size(2), [keys.size(2)])
+
+    @property
+    def keys(self) -> Float[Tensor, "B H M K"]:
+        """The keys."""
+        return self.buffers[0][:, :, : self.length]
+
+    @property
+    def values(self) -> Float[Tensor, "B H M K"]:
+        """The values."""
+        return self.buffers[1][:, :, : self.length]
+
+    def then(self, keys: Float[Tensor, "B H T K"], values: Float[Tensor, "B H T K"]) -> Past:
+        """The past after further tokens."""
+        if not torch.is_inference_mode_enabled():  # gradients need tensors that nobody writes into
+            return Past.of(torch.cat([self.keys, keys], dim=2), torch.cat([self.values, values], dim=2))
+        end = self.length + keys.size(2)
+        past = self if self.taken[0] == self.length and end <= self.buffers[0].size(2) else self._with_room(2 * end)
+        for buffer, new in zip(past.buffers, (keys, values), strict=True):
+            buffer[:, :, self.length : end] = new
+        past.taken[0] = end
+        return Past(past.buffers, end, past.taken)
+
+    def _with_room(self, size: int) -> Past:
+        keys, values = (old.new_empty(*old.shape[:2], size, old.size(3)) for old in self.buffers)
+        keys[:, :, : self.length], values[:, :, : self.length] = self.keys, self.values
+        return Past((keys, values), self.length, [self.length])
+
+    def select(self, rows: Int[Tensor, " R"]) -> Past:
+        """The past of these rows, in this order, with as much room."""
+        keys, values = (buffer.index_select(0, rows) for buffer in self.buffers)
+        return Past((keys, values), self.length, [self.length])

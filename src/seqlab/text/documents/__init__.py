@@ -1,0 +1,8 @@
+"""Documents: finding files, reading them in parallel, keeping their texts, cleaning them."""
+
+from seqlab.text.documents.cleaning import Cleaned, Cleaning
+from seqlab.text.documents.collection import Collection, Document
+from seqlab.text.documents.finding import Skipped
+from seqlab.text.documents.reading import read_documents
+
+__all__ = ["Cleaned", "Cleaning", "Collection", "Document", "Skipped", "read_documents"]

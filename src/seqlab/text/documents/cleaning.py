@@ -1,0 +1,195 @@
+"""Cleaning: what of the documents a model is to learn from, and how much was left out for which reason."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from seqlab.text.documents.collection import Collection, Document
+from seqlab.text.documents.steps import (
+    Tally,
+    normalised,
+    paragraphs,
+    tidied,
+    without_fences,
+    without_front_matter,
+    without_markup,
+)
+
+SHORTEST_LINE = 4  # words; shorter lines repeat (headings, formulas) without being boilerplate
+SHORTEST_PARAGRAPH = 80  # characters; shorter ones repeat in any prose
+SHINGLE = 5  # words
+PERMUTATIONS = 128
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What is cleaned. All off leaves every text as it was read, to the character.
+
+    Args:
+        normalise: composed characters, plain spaces and line ends, one blank line at most, no hyphenation.
+        front_matter: drop YAML and TOML blocks at the beginning, and what Project Gutenberg sets around a book.
+        code_fences: drop fenced code (also that of notebooks, web pages and Word).
+        markup: drop comments, targets of links and images, and cross-references such as :numref:`sec_x`.
+        boilerplate: drop lines of four words or more that stand in at least so many documents.
+        duplicates: drop documents and paragraphs (of 80 characters or more) that were there before.
+        near_duplicates: drop documents whose 5-grams of words resemble those of an earlier one as much as this
+            (Jaccard similarity, estimated by MinHash, Broder 1997).
+    """
+
+    normalise: bool = True
+    front_matter: bool = True
+    code_fences: bool = True
+    markup: bool = True
+    boilerplate: int | None = None
+    duplicates: bool = True
+    near_duplicates: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.boilerplate is not None and self.boilerplate < 2:
+            raise ValueError(f"boilerplate must be at least 2 documents, but is {self.boilerplate}")
+        if self.near_duplicates is not None and not 0 < self.near_duplicates <= 1:
+            raise ValueError(f"near_duplicates must be above 0 and at most 1, but is {self.near_duplicates}")
+
+
+class Cleaned:
+    """The cleaned documents of a collection, to be gone through as often as needed.
+
+    Going through gives each document's name and its paragraphs, an iterator that is to be used up before the next
+    document is asked for. A paragraph holds its line ends and the blank lines after it: joined they are the text.
+    A document that is a duplicate is left out; one of which nothing is left has no paragraphs. `tally` counts what
+    was dropped the last time.
+    """
+
+    def __init__(self, collection: Collection, cleaning: Cleaning) -> None:
+        self.collection, self.cleaning = collection, cleaning
+        self.tally = Tally()
+        self.documents = self.characters = 0
+        self._boilerplate: frozenset[int] | None = None
+        self._resembling: frozenset[str] | None = None
+
+    def __iter__(self) -> Iterator[tuple[str, Iterator[str]]]:
+        resembling = self._find_resembling()
+        self.tally = Tally()
+        self.documents = self.characters = 0
+        texts: set[str] = set()
+        seen: set[int] = set()
+        for document in self.collection.documents:
+            if self.cleaning.duplicates and document.sha256 in texts:
+                self.tally.add("duplicate documents", document.characters)
+            elif document.name in resembling:
+                self.tally.add("near-duplicate documents", document.characters)
+            else:
+                texts.add(document.sha256)
+                self.documents += 1
+                yield document.name, self._counted(self._without_duplicates(document, seen))
+
+    def report(self) -> str:
+        """What was kept and what was dropped, the last time that all was gone through."""
+        found, tally = self.collection, self.tally
+        lines = [
+            f"{self.documents:,} of {len(found.documents):,} documents,"
+            f" {self.characters:,} of {found.characters:,} characters"
+        ]
+        for step in sorted(tally.times, key=lambda step: -tally.characters[step]):
+            lines.append(f"dropped {tally.times[step]:,} {step} ({tally.characters[step]:,} characters)")
+        return "\n".join(lines)
+
+    def _counted(self, paragraphs: Iterable[str]) -> Iterator[str]:
+        for paragraph in paragraphs:
+            self.characters += len(paragraph)
+            yield paragraph
+
+    def _without_duplicates(self, document: Document, seen: set[int]) -> Iterator[str]:
+        for paragraph in self._paragraphs(document, self.tally):
+            if self.cleaning.duplicates and len(paragraph.strip()) >= SHORTEST_PARAGRAPH:
+                key = _hash(" ".join(paragraph.split()))
+                if key in seen:
+                    self.tally.add("duplicate paragraphs", len(paragraph))
+                    continue
+                seen.add(key)
+            yield paragraph
+
+    def _paragraphs(self, document: Document, tally: Tally) -> Iterator[str]:
+        lines = self._lines(document, tally)
+        if self.cleaning.boilerplate is not None:
+            lines = _without(lines, self._find_boilerplate(), tally)
+        if self.cleaning.normalise:
+            lines = tidied(lines)
+        parts = paragraphs(lines)
+        return without_markup(parts, tally) if self.cleaning.markup else parts
+
+    def _lines(self, document: Document, tally: Tally) -> Iterator[str]:
+        lines = document.lines()
+        if self.cleaning.normalise:
+            lines = normalised(lines)
+        if self.cleaning.front_matter:
+            lines = without_front_matter(lines, tally)
+        return without_fences(lines, tally) if self.cleaning.code_fences else lines
+
+    def _find_boilerplate(self) -> frozenset[int]:
+        """Hashes of the lines that stand in many documents: eight bytes a line are held for it."""
+        if self._boilerplate is None:
+            found = array("Q")
+            for document in self._progress("looking for boilerplate"):
+                lines = (_line_hash(line) for line in self._lines(document, Tally()))
+                own = np.fromiter((key for key in lines if key is not None), np.uint64)
+                found.frombytes(np.unique(own).tobytes())
+            keys, counts = np.unique(np.frombuffer(found, np.uint64), return_counts=True)
+            self._boilerplate = frozenset(keys[counts >= (self.cleaning.boilerplate or 0)].tolist())
+        return self._boilerplate
+
+    def _find_resembling(self) -> frozenset[str]:
+        """Names of the documents that resemble an earlier one: a signature a document is held for it."""
+        if self.cleaning.near_duplicates is None:
+            return frozenset()
+        if self._resembling is None:
+            from datasketch import MinHash, MinHashLSH
+
+            index = MinHashLSH(self.cleaning.near_duplicates, PERMUTATIONS)
+            signatures: dict[str, MinHash] = {}
+            resembling: set[str] = set()
+            for document in self._progress("looking for near duplicates"):
+                own = MinHash(PERMUTATIONS)
+                for paragraph in self._paragraphs(document, Tally()):
+                    own.update_batch(_shingles(paragraph))
+                # The index may name others, too, and has no word for a document without any shingle.
+                near = (signatures[name].jaccard(own) for name in ([] if own.is_empty() else index.query(own)))
+                if any(similarity >= self.cleaning.near_duplicates for similarity in near):
+                    resembling.add(document.name)
+                elif not own.is_empty():
+                    signatures[document.name] = own
+                    index.insert(document.name, own)
+            self._resembling = frozenset(resembling)
+        return self._resembling
+
+    def _progress(self, what: str) -> Iterable[Document]:
+        return tqdm(self.collection.documents, what, unit="file", delay=2, leave=False)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def _line_hash(line: str) -> int | None:
+    words = line.split()
+    return _hash(" ".join(words)) if len(re.findall(r"\w+", line)) >= SHORTEST_LINE else None
+
+
+def _without(lines: Iterable[str], boilerplate: frozenset[int], tally: Tally) -> Iterator[str]:
+    for line in lines:
+        if _line_hash(line) in boilerplate:
+            tally.add("boilerplate lines", len(line))
+        else:
+            yield line
+
+
+def _shingles(paragraph: str) -> list[bytes]:
+    words = paragraph.lower().split()
+    return [" ".join(words[i : i + SHINGLE]).encode() for i in range(len(words) - SHINGLE + 1)]

@@ -1,0 +1,45 @@
+"""Which reader reads what: by a file's suffix."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqlab.text.documents.epub import read_epub
+from seqlab.text.documents.html import read_html
+from seqlab.text.documents.notebook import read_notebook
+from seqlab.text.documents.pdf import read_pdf
+from seqlab.text.documents.plain import read_plain
+from seqlab.text.documents.slides import read_slides
+from seqlab.text.documents.tex import read_tex
+from seqlab.text.documents.word import read_word
+
+
+@dataclass(frozen=True)
+class Format:
+    """A reader and its version: a reader that comes to read differently gets a new one, and its files are read again.
+
+    The reader gives a file's text in pieces, and raises `UnreadableError` or whatever its library does.
+    """
+
+    name: str
+    read: Callable[[Path], Iterator[str]]
+    version: int = 1
+
+
+PLAIN = Format("plain", read_plain)
+HTML = Format("html", read_html)
+FORMATS = {
+    ".txt": PLAIN,
+    ".text": PLAIN,
+    ".md": PLAIN,
+    ".markdown": PLAIN,
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
+    ".pdf": Format("pdf", read_pdf),
+    ".docx": Format("word", read_word),
+    ".pptx": Format("slides", read_slides),
+    ".epub": Format("epub", read_epub),
+    ".ipynb": Format("notebook", read_notebook),
+    ".tex": Format("tex", read_tex),
+}

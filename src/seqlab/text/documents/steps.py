@@ -1,0 +1,167 @@
+"""The steps of cleaning, each a filter over lines or paragraphs that notes what it drops.
+
+Lines and paragraphs carry their line ends: joined they are the text. A filter holds a bounded part of a document.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+
+LONGEST_HEAD = 300  # lines in which front matter ends, if there is any
+LONGEST_FENCE = 10_000  # lines of code between two fences; what is longer is text after a stray fence
+LONGEST_PARAGRAPH = 1 << 16  # characters; a text without blank lines is cut at the end of a line
+
+
+@dataclass
+class Tally:
+    """How often each step dropped something, and how many characters."""
+
+    times: dict[str, int] = field(default_factory=dict)
+    characters: dict[str, int] = field(default_factory=dict)
+
+    def add(self, step: str, characters: int, times: int = 1) -> None:
+        """Notes what a step dropped."""
+        self.times[step] = self.times.get(step, 0) + times
+        self.characters[step] = self.characters.get(step, 0) + characters
+
+
+def _translation() -> dict[int, str]:
+    table = dict.fromkeys(set(range(32)) - set(map(ord, "\t\n")) | set(range(127, 160)), "")  # control characters
+    table |= dict.fromkeys(map(ord, "\v\f\x85\u2028\u2029"), "\n")
+    table |= dict.fromkeys(map(ord, "\u200b\u2060\ufeff"), "")  # of no width
+    table |= dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
+    return table | {i: unicodedata.normalize("NFKC", chr(i)) for i in range(0xFB00, 0xFB07)}  # ligatures such as fi
+
+
+_TRANSLATION = _translation()
+SOFT_HYPHEN = "\N{SOFT HYPHEN}"
+
+
+def normalised(lines: Iterable[str]) -> Iterator[str]:
+    """Composed characters (NFC), plain spaces, LF as line end, nothing invisible, words joined at soft hyphens."""
+    begun = ""
+    for line in lines:
+        text = begun + line.replace("\r\n", "\n").replace("\r", "\n").translate(_TRANSLATION)
+        begun = ""
+        if text.rstrip().endswith(SOFT_HYPHEN):
+            begun = text.rstrip().removesuffix(SOFT_HYPHEN)
+            continue
+        text = unicodedata.normalize("NFC", text.replace(SOFT_HYPHEN, ""))
+        for part in text.splitlines(keepends=True):
+            yield part.rstrip(" \t\n") + "\n" * part.endswith("\n")
+    if begun:
+        yield begun
+
+
+_KEY = re.compile(r"""["'\w][^:=]*[:=]""")
+_BOOK_BEGINS = re.compile(r"\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK", re.IGNORECASE)
+_BOOK_ENDS = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK", re.IGNORECASE)
+
+
+def without_front_matter(lines: Iterable[str], tally: Tally) -> Iterator[str]:
+    """Drops a YAML or TOML block at the very beginning, and what Project Gutenberg sets around a book."""
+    lines = iter(lines)
+    head = list(islice(lines, LONGEST_HEAD))
+    start = _front_matter(head)
+    if start:
+        tally.add("pieces of front matter", sum(map(len, head[:start])))
+    is_book = any(_BOOK_BEGINS.search(line) for line in head[:start])
+    dropped = 0
+    for line in chain(head[start:], lines):
+        if dropped or (is_book and _BOOK_ENDS.search(line)):
+            dropped += len(line)
+        else:
+            yield line
+    if dropped:
+        tally.add("pieces of front matter", dropped)
+
+
+def _front_matter(head: list[str]) -> int:
+    """How many of the first lines are front matter."""
+    fence = head[0].strip() if head else ""
+    if fence in ("---", "+++") and len(head) > 1 and _KEY.match(head[1]):
+        ends = (fence, "...") if fence == "---" else (fence,)
+        return next((i for i, line in enumerate(head[1:], 2) if line.strip() in ends), 0)
+    return next((i for i, line in enumerate(head, 1) if _BOOK_BEGINS.search(line)), 0)
+
+
+_FENCE = re.compile(r"[\s>]*(`{3,}(?=[^`]*$)|~{3,})")
+
+
+def without_fences(lines: Iterable[str], tally: Tally) -> Iterator[str]:
+    """Drops fenced code (CommonMark 0.31, section 4.5); a fence that is never closed is none."""
+    block: list[str] = []
+    fence = ""
+    for line in lines:
+        match = _FENCE.match(line)
+        if not block:
+            if match:
+                block, fence = [line], match[1]
+            else:
+                yield line
+            continue
+        block.append(line)
+        if match and match[1].startswith(fence) and line.strip(" \t\r\n>").strip(fence[0]) == "":
+            tally.add("code fences", sum(map(len, block)))
+            block = []
+        elif len(block) > LONGEST_FENCE:
+            yield from block
+            block = []
+    yield from block
+
+
+def paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    """Lines up to and with the blank ones that part them from what follows."""
+    held: list[str] = []
+    size, ended = 0, False
+    for line in lines:
+        blank = not line.strip()
+        if held and ((ended and not blank) or size + len(line) > LONGEST_PARAGRAPH):
+            yield "".join(held)
+            held, size = [], 0
+        held.append(line)
+        size += len(line)
+        ended = blank
+    if held:
+        yield "".join(held)
+
+
+def tidied(lines: Iterable[str]) -> Iterator[str]:
+    """At most one blank line in a row, and none at the beginning."""
+    blank = True
+    for line in lines:
+        if line.strip() or not blank:
+            yield line
+        blank = not line.strip()
+
+
+_ROLE = r":[a-z_]+:(?:`[^`]*`|[\w.-]+(?<![.-]))?"
+_MARKUP = (
+    (re.compile(r"<!--.*?-->", re.DOTALL), ""),
+    (re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)?(?:\s+\"[^\"]*\")?\)"), r"\1"),
+    # A role goes with the space before it, and with brackets around it that would be empty.
+    (re.compile(rf"\s?(?<![\w:])\((?:{_ROLE}[\s,;]*)+\)"), ""),
+    (re.compile(rf"\s?(?<![\w:]){_ROLE}(?![\w:])"), ""),
+)
+
+
+def without_markup(paragraphs: Iterable[str], tally: Tally) -> Iterator[str]:
+    """Drops HTML comments, the targets of links and images, and roles of reStructuredText (:numref:`sec_x`)."""
+    for paragraph in paragraphs:
+        text = paragraph
+        times = 0
+        for pattern, replacement in _MARKUP:
+            text, count = pattern.subn(replacement, text)
+            times += count
+        if not times:
+            yield paragraph
+            continue
+        text = "".join(line for line in text.splitlines(keepends=True) if line.strip())
+        text += paragraph[len(paragraph.rstrip()) :].partition("\n")[2] if text else ""
+        tally.add("pieces of markup", len(paragraph) - len(text), times)
+        if text:
+            yield text

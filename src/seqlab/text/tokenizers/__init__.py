@@ -1,0 +1,25 @@
+"""Tokenizers: text to ids and back. PAD, BOS, EOS and UNK are 0 to 3 in all of them; own symbols follow.
+
+`encode` never adds BOS or EOS (the data does); `decode` leaves the four specials out, except that an UNK shows
+as U+FFFD, the replacement character. `fit` learns a vocabulary from training texts alone.
+"""
+
+from seqlab.text.tokenizers.base import UNKNOWN, Fit, Tokenizer, fit_settings, from_json, matches_one, to_json
+from seqlab.text.tokenizers.integers import IntegerTokenizer
+from seqlab.text.tokenizers.subwords import SentencePieceTokenizer
+from seqlab.text.tokenizers.vocabularies import ByteTokenizer, CharacterTokenizer, WordTokenizer
+
+__all__ = [
+    "UNKNOWN",
+    "ByteTokenizer",
+    "CharacterTokenizer",
+    "Fit",
+    "IntegerTokenizer",
+    "SentencePieceTokenizer",
+    "Tokenizer",
+    "WordTokenizer",
+    "fit_settings",
+    "from_json",
+    "matches_one",
+    "to_json",
+]

@@ -1,0 +1,90 @@
+"""Integers as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import regex
+
+from seqlab.checks import check_sizes
+from seqlab.symbols import SPECIALS, UNK
+from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer, to_json
+
+
+class IntegerTokenizer(Tokenizer):
+    """Integers `smallest` to `largest`, written with spaces or commas between: "3 1 2".
+
+    The integer n is id n − smallest + 4. With `fill`, every sequence is an array of exactly `max_length` numbers
+    whose end is filled with zeros; that zero is a symbol of its own (the last id), not PAD, and is dropped from the
+    end of decoded text.
+
+    Raises:
+        ValueError: `largest` below `smallest`, or `fill` where zero is already one of the integers.
+    """
+
+    def __init__(self, smallest: int, largest: int, max_length: int, fill: bool = False) -> None:
+        if largest < smallest:
+            raise ValueError(f"largest must be at least smallest ({smallest}), but is {largest}")
+        check_sizes(max_length=max_length)
+        if fill and smallest <= 0 <= largest:
+            raise ValueError(f"fill needs zero outside smallest..largest, but they are {smallest}..{largest}")
+        self.smallest, self.largest, self.max_length, self.fill = smallest, largest, max_length, fill
+
+    @property
+    def size(self) -> int:
+        return SPECIALS + self.largest - self.smallest + 1 + self.fill
+
+    @property
+    def filler(self) -> int | None:
+        """The id of the zero that fills up arrays, if they are filled."""
+        return self.size - 1 if self.fill else None
+
+    @staticmethod
+    def words(text: str) -> list[str]:
+        """The parts of `text` between spaces and commas."""
+        return text.replace(",", " ").split()
+
+    def ids(self, integers: np.ndarray) -> np.ndarray:
+        """Ids of an array of integers, any shape."""
+        return integers - self.smallest + SPECIALS
+
+    def encode(self, text: str) -> list[int]:
+        words = self.words(text)
+        if not words:
+            raise ValueError(f"no integers; expected 1 to {self.max_length} of {self.smallest}..{self.largest}")
+        if len(words) > self.max_length:
+            raise ValueError(f"{len(words)} integers; expected at most {self.max_length}")
+        ids = [self._id(word) for word in words]
+        return ids + [self.size - 1] * (self.max_length - len(ids)) if self.fill else ids
+
+    def _id(self, word: str) -> int:
+        if not regex.fullmatch(r"[+-]?[0-9]+", word):
+            raise ValueError(f"{word!r} is not an integer; expected {self.smallest}..{self.largest}")
+        number = int(word)
+        if not self.smallest <= number <= self.largest:
+            raise ValueError(f"{number} is out of range; expected {self.smallest}..{self.largest}")
+        return number - self.smallest + SPECIALS
+
+    def decode(self, ids: Iterable[int]) -> str:
+        own = [i for i in ids if i >= UNK]
+        while self.fill and own and own[-1] == self.filler:
+            own.pop()
+        return " ".join(self._word(i) for i in own)
+
+    def _word(self, i: int) -> str:
+        if i == UNK:
+            return UNKNOWN
+        return "0" if i == self.filler else str(i - SPECIALS + self.smallest)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "smallest": self.smallest,
+            "largest": self.largest,
+            "max_length": self.max_length,
+            "fill": self.fill,
+        }
+
+    def vocabulary(self) -> dict[str, Any]:
+        return {name: value for name, value in to_json(self).items() if name != "max_length"}

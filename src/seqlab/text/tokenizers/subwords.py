@@ -1,0 +1,131 @@
+"""Subwords by sentencepiece."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import random
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import regex
+
+from seqlab.checks import check_sizes
+from seqlab.errors import InputError
+from seqlab.symbols import BOS, EOS, PAD, UNK
+from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
+
+log = logging.getLogger(__name__)
+MARK = "\0"  # a character that is in no piece, so that nothing is joined with it
+
+
+class SentencePieceTokenizer(Tokenizer):
+    """Subwords by sentencepiece: byte-pair encoding (arXiv 1508.07909) or a unigram model (arXiv 1804.10959).
+
+    Text is taken as it is (no normalisation, but for case where `lower` is set) and characters never seen fall back
+    to their bytes, so that nothing becomes UNK and decoding gives the text back (U+2581, which sentencepiece uses for
+    the space, excepted).
+    """
+
+    lossless = True
+
+    def __init__(self, model: str, lower: bool = False) -> None:
+        from sentencepiece import SentencePieceProcessor
+
+        self._model, self.lower = model, lower
+        self._processor = SentencePieceProcessor(model_proto=base64.b64decode(model))
+        self._mark = self.encode(MARK)
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Iterable[str],
+        vocabulary_size: int = 4000,
+        algorithm: Literal["bpe", "unigram"] = "bpe",
+        lower: bool = False,
+        sample: int = 10_000_000,
+    ) -> SentencePieceTokenizer:
+        """Trains on `texts`, or on a random sample of them of at most so many characters.
+
+        A vocabulary larger than they can fill is lowered, with a warning.
+
+        Raises:
+            InputError: the vocabulary is too small even for the characters of the texts.
+        """
+        check_sizes(vocabulary_size=vocabulary_size, sample=sample)
+        texts = [text.lower() if lower else text for text in sampled(texts, sample)]
+        try:
+            return cls(_train(texts, vocabulary_size, algorithm), lower)
+        except RuntimeError as error:
+            if limit := regex.search(r"value <= (\d+)", str(error)):
+                log.warning("vocabulary size lowered from %d to %s: the texts are few", vocabulary_size, limit[1])
+                return cls(_train(texts, int(limit[1]), algorithm), lower)
+            reason = str(error).strip().splitlines()[-1]
+            raise InputError(f"sentencepiece cannot train a vocabulary of {vocabulary_size}: {reason}") from None
+
+    @property
+    def size(self) -> int:
+        return self._processor.vocab_size()
+
+    def encode(self, text: str) -> list[int]:
+        try:
+            return self._processor.encode(text.lower() if self.lower else text)
+        except RuntimeError:
+            raise ValueError(f"{text!r} is not valid Unicode text") from None
+
+    def continued(self, text: str) -> list[int]:
+        # sentencepiece puts a space before every text; here it comes before the mark.
+        return self.encode(MARK + text)[len(self._mark) :]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return self._processor.decode([int(i) for i in ids if i > EOS])
+
+    def state(self) -> dict[str, Any]:
+        return {"model": self._model, "lower": self.lower}
+
+
+def _train(texts: list[str], vocabulary_size: int, algorithm: str) -> str:
+    from sentencepiece import SentencePieceTrainer
+
+    model = io.BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=model,
+        model_type=algorithm,
+        vocab_size=vocabulary_size,
+        pad_id=PAD,
+        bos_id=BOS,
+        eos_id=EOS,
+        unk_id=UNK,
+        unk_surface=UNKNOWN,
+        byte_fallback=True,
+        character_coverage=1.0,
+        normalization_rule_name="identity",
+        max_sentence_length=1 << 24,  # bytes; sentencepiece passes over longer texts without a word
+        remove_extra_whitespaces=False,
+        num_threads=1,  # several threads would make the model depend on the machine
+        minloglevel=2,
+    )
+    return base64.b64encode(model.getvalue()).decode()
+
+
+def sampled(texts: Iterable[str], characters: int, seed: int = 0) -> list[str]:
+    """A random sample of texts of at most so many characters together, in their order; all of them if there is room.
+
+    The texts stream past: those that do not fit are not held.
+    """
+    generator = random.Random(seed)
+    kept: list[tuple[float, str]] = []
+    share, held = 1.0, 0
+    for text in texts:
+        draw = generator.random()
+        if draw >= share:
+            continue
+        kept.append((draw, text))
+        held += len(text)
+        while held > characters and len(kept) > 1:
+            share /= 2
+            kept = [one for one in kept if one[0] < share]
+            held = sum(len(one[1]) for one in kept)
+    return [text for _, text in kept]

@@ -1,0 +1,126 @@
+"""`seqlab-generate`: a text that goes on as it comes; and `seqlab-predict` with a model that continues texts."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+import seqlab
+from seqlab.cli import verbatim
+from seqlab.decoding import Sample
+
+
+@pytest.fixture
+def generate(command, writer):
+    """Generates with the shared run; gives its Outcome."""
+    return lambda *arguments, **options: command("generate", f"run={writer}", *arguments, **options)
+
+
+def test_a_text_goes_on_where_the_prompt_ends(generate):
+    prompt = "It's (a) ${fog}, [the] = town"
+    outcome = generate(f"prompt={prompt}", "length=37").succeeded()
+    assert outcome.out.startswith(prompt)
+    assert len(outcome.out) == len(prompt) + 37 + len("\n")
+    assert re.fullmatch(r"37 tokens in \d+\.\d s, [\d,]+ a second\n", outcome.err)
+
+
+def test_a_prompt_may_come_from_standard_input(generate):
+    typed = generate("prompt=The bell", "length=9").succeeded().out
+    assert generate("prompt=-", "length=9", stdin="The bell\n").succeeded().out == typed
+
+
+def test_the_same_seed_says_the_same_and_settings_may_be_typed_either_way(generate):
+    short, long, other = (
+        generate("prompt=The", "length=60", *settings).succeeded().out
+        for settings in (("top_k=5", "seed=3"), ("decoding=sample", "decoding.top_k=5", "decoding.seed=3"), ("seed=4",))
+    )
+    assert short == long != other
+
+
+def test_no_temperature_is_greedy(generate):
+    cold = generate("prompt=The", "length=20", "temperature=0").succeeded().out
+    assert cold == generate("prompt=The", "length=20", "decoding=greedy").succeeded().out
+
+
+def test_it_may_stop_at_the_end_of_a_sentence(generate):
+    out = generate("prompt=The", "length=5000", "stop=sentence", "temperature=3").succeeded().out
+    assert len(out) < 5000
+    assert out.endswith((".\n", "!\n", "?\n"))
+
+
+def test_a_source_is_answered_as_by_predict(command, trained):
+    out = command("generate", f"run={trained}", "prompt=1 2 3").succeeded().out
+    assert out == seqlab.load(trained).predict(["1 2 3"])[0] + "\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["prompt=a", "stop=never"], ["stop must be", "'never'"]),
+        (["prompt=a", "length=0"], ["length must be", "0"]),
+        (["prompt=a", "decoding=beam"], ["decoding", "Beam"]),
+        (["prompt=a", "decoding=greedy", "top_k=3"], ["decoding.top_k", "Greedy"]),
+        (["prompt=-"], ["standard input", "empty"]),
+        ([], ["prompt"]),
+    ],
+)
+def test_what_cannot_be_generated_is_said(generate, arguments, named):
+    generate(*arguments).stopped(2, *named)
+
+
+def test_a_source_that_cannot_be_expressed_is_said(command, trained):
+    command("generate", f"run={trained}", "prompt=1 99").stopped(2, "prompt: 99 is out of range")
+
+
+@pytest.mark.parametrize(("end", "code"), [("Ctrl-C", 130), ("nobody reads on", 1)])
+def test_it_can_be_stopped(writer, end, code):
+    command = [sys.executable, "-m", "seqlab.generate", f"run={writer}", "prompt=The\n", "length=1000000"]
+    environment = {**os.environ, "HYDRA_FULL_ERROR": "0", "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "The\n"
+        said = process.stdout.read(20)
+        if end == "Ctrl-C":
+            process.send_signal(signal.SIGINT)
+            said += process.stdout.read()
+        process.stdout.close()
+        err = process.stderr.read() if process.stderr else ""
+    assert process.returncode == code, err
+    if end == "Ctrl-C":
+        assert said.endswith("\n")
+        count = re.match(r"([\d,]+) tokens in ", err)
+        assert count is not None, err
+        assert abs(int(count[1].replace(",", "")) - len(said)) < 9  # some may wait for what follows them
+    else:
+        assert err == ""
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(alphabet="ab'\"\\${}=,()[] :\n\té~?*#%-|.0", max_size=12), st.text(max_size=8)))
+@example("null")
+@example("$x$, ${y} and \\${z}")
+@example("'quoted' \\")
+def test_a_prompt_is_taken_as_it_stands(prompt):
+    arguments = verbatim(["run=a", f"prompt={prompt}"], "prompt")
+    override = OverridesParser.create().parse_overrides(arguments)[1]
+    assert OmegaConf.create({"prompt": override.value()}).prompt == prompt
+
+
+def test_predict_continues_every_line(command, writer):
+    lines = ["The ", "Anna has put her bicycle", "a\tb"]
+    outcome = command("predict", f"run={writer}", "input=-", "decoding=sample", stdin="\n".join(lines)).succeeded()
+    rows = [line.split("\t") for line in outcome.out.splitlines()]
+    assert [row[0] for row in rows] == ["The ", "Anna has put her bicycle", "a\\tb"]
+    assert [len(row[1]) for row in rows] == [12, 12, 12]
+    model = seqlab.load(writer)
+    model.search = Sample(max_length=12)
+    assert [row[1] for row in rows] == model.predict(lines)

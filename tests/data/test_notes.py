@@ -1,0 +1,416 @@
+import functools
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seqlab.data import notes
+from seqlab.data.notes import Notes
+from seqlab.errors import InputError
+from seqlab.symbols import BOS, EOS
+from seqlab.text.tokenizers import ByteTokenizer, CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
+
+SUBWORDS = functools.partial(SentencePieceTokenizer.fit, vocabulary_size=320)
+DOCUMENTS, SENTENCES = 7, 23
+STORY = ["Once there was a cat.", "It slept all day.", "At night it went out.", "Then it rained."]
+ODD = "  An odd\r\nfile. Later\n\n\n\tWith é, İ and “marks”; no end" + " of it" * 90 + "\n \nLast"
+
+
+def sentence(document, number):
+    return f"Note {number} of document {document} says {'so ' * (number % 5)}much."
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Documents of which every sentence is another one, and a story."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for document in range(DOCUMENTS):
+        lines = [sentence(document, number) + ("\n\n" if number % 4 == 3 else " ") for number in range(SENTENCES)]
+        (folder / f"{document}.md").write_text("".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "story.txt").write_text("\n".join(STORY), encoding="utf-8")
+    (tmp_path / "odd.txt").write_text(ODD, encoding="utf-8", newline="")
+    return folder
+
+
+@pytest.fixture
+def load(folder, tmp_path):
+    def load(tokenizer=CharacterTokenizer.fit, path=folder, **settings) -> Notes:
+        data = Notes(tokenizer, path, cache=tmp_path / "cache", **{"block": 300, "length": 16, **settings})
+        data.prepare_data()
+        data.setup("fit")
+        return data
+
+    return load
+
+
+def stream(data, split):
+    return data.examples[split].stream[:].tolist()
+
+
+def pieces(ids):
+    """What stands between BOS and EOS."""
+    while ids:
+        end = ids.index(EOS)
+        assert ids[0] == BOS
+        yield ids[1:end]
+        ids = ids[end + 1 :]
+
+
+ALL = {sentence(document, number) for document in range(DOCUMENTS) for number in range(SENTENCES)}
+
+
+# Splitting -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("split", ["block", "document", "tail"])
+def test_every_sentence_is_in_one_split(load, split):
+    data = load(split=split, val_share=0.25)
+    train, val = (list(data.texts.sentences(name)) for name in ("train", "val"))
+    assert len(train) + len(val) == len(ALL)
+    assert {*train, *val} == ALL
+    assert 0.1 < len(val) / len(ALL) < 0.4
+    assert data.splits == ["train", "val"]
+
+
+def test_documents_are_held_out_whole_and_the_tail_is_the_end(load):
+    val = list(load(split="document", val_share=0.25).texts.sentences("val"))
+    held_out = {text.split()[4] for text in val}
+    assert len(val) == SENTENCES * len(held_out)
+    tail = list(load(split="tail", val_share=0.2).texts.sentences("val"))
+    assert tail == [sentence(d, n) for d in range(DOCUMENTS) for n in range(SENTENCES)][-len(tail) :]
+
+
+def test_blocks_are_of_consecutive_sentences(load):
+    data = load(val_share=0.25, seed=1)
+    runs = [list(run) for run in data.texts.runs("val")]
+    assert 3 < len(runs) < 15
+    for run in runs:
+        numbers = [int(text.split()[1]) for text in run]
+        assert numbers == list(range(numbers[0], numbers[0] + len(run)))
+    assert runs != [list(run) for run in load(val_share=0.25, seed=2).texts.runs("val")]
+
+
+def test_a_folder_of_its_own_is_validation_and_what_is_held_out_comes_beside_it(load, tmp_path):
+    story = tmp_path / "story.txt"
+    block, both = load(), load(validation_path=story)
+    folder = load(split="folder", validation_path=story)
+    assert both.splits == folder.splits == ["train", "val", "val_other"]
+    assert list(both.texts.sentences("val_other")) == list(folder.texts.sentences("val")) == STORY
+    assert list(both.texts.sentences("val")) == list(folder.texts.sentences("val_other"))
+    assert stream(block, "train") == stream(both, "train") == stream(folder, "train")
+    alone = load(split="folder", validation_path=story, val_share=0)
+    assert alone.splits == ["train", "val"]
+    assert {*alone.texts.sentences("train")} == ALL
+
+
+def test_training_documents_stand_in_random_order_and_validation_in_its_own(load):
+    data = load(split="document", val_share=0.4)
+    order = {split: list(dict.fromkeys(text.split()[4] for text in data.texts.sentences(split)))
+             for split in data.splits}  # fmt: skip
+    assert order["train"] != sorted(order["train"])
+    assert order["val"] == sorted(order["val"])
+
+
+@pytest.mark.parametrize("planted", [0.1, 0.5, 1.0])
+def test_so_many_sentences_of_validation_are_planted_in_training(load, planted):
+    clean, data = load(val_share=0.3), load(val_share=0.3, planted=planted)
+    train, val = list(data.texts.sentences("train")), list(data.texts.sentences("val"))
+    assert val == list(clean.texts.sentences("val"))
+    copies = [text for text in val if text in train]
+    assert len(copies) == int(planted * len(val))
+    assert sorted(train) == sorted([*clean.texts.sentences("train"), *copies])
+    assert np.ptp(np.diff([val.index(text) for text in copies])) <= 1, "evenly spread"
+
+
+def test_a_fraction_is_the_beginning_of_a_larger_one_and_all_else_is_the_same(load, tmp_path):
+    parts = [load(SUBWORDS, fraction=fraction) for fraction in (0.1, 0.33, 1.0)]
+    streams = [stream(data, "train") for data in parts]
+    for data, part in zip(parts, streams, strict=True):
+        assert part == streams[-1][: len(part)]
+        assert len(part) == pytest.approx(data.fraction * len(streams[-1]), abs=1)
+        assert stream(data, "val") == stream(parts[-1], "val")
+        assert data.tokens_per_byte("train") == parts[-1].tokens_per_byte("train")
+        assert max(batch.rows.max() for batch in data.train_dataloader()) + 16 < len(part)
+    assert len(list((tmp_path / "cache").glob("notes-*"))) == 1
+
+
+def test_documents_can_be_chosen(load):
+    data = load(include=("[12].md",))
+    assert {text.split()[4] for split in data.splits for text in data.texts.sentences(split)} == {"1", "2"}
+
+
+# Tokens --------------------------------------------------------------------------------------------------------
+
+tokenizers = pytest.mark.parametrize("tokenizer", [CharacterTokenizer.fit, ByteTokenizer.fit, SUBWORDS])
+
+
+@tokenizers
+def test_without_boundaries_a_file_comes_back_to_the_byte(load, tmp_path, tokenizer):
+    data = load(tokenizer, tmp_path / "odd.txt", split="tail", boundaries="none")
+    train, val = (data.target_tokenizer.decode(stream(data, split)) for split in ("train", "val"))
+    assert train == ODD[: int(0.9 * len(ODD))]
+    assert val == ODD[int(0.9 * len(ODD)) :]
+
+
+@tokenizers
+def test_documents_come_back_from_between_their_boundaries(load, folder, tokenizer):
+    data = load(tokenizer, split="document", boundaries="document")
+    texts = [data.target_tokenizer.decode(ids) for split in data.splits for ids in pieces(stream(data, split))]
+    assert sorted(texts) == sorted(path.read_text() for path in folder.iterdir())
+
+
+@tokenizers
+def test_sentences_come_back_from_between_their_boundaries(load, tokenizer):
+    data = load(tokenizer)
+    for split in data.splits:
+        texts = [data.target_tokenizer.decode(ids) for ids in pieces(stream(data, split))]
+        assert texts == list(data.texts.sentences(split))
+
+
+@pytest.mark.parametrize("boundaries", ["sentence", "document", "none"])
+def test_a_stream_begins_with_bos(load, boundaries):
+    data = load(boundaries=boundaries, split="document")
+    for split in data.splits:
+        assert data.examples[split].stream[0:1].tolist() == [BOS]
+
+
+def test_the_tokenizer_is_learnt_from_training_alone(load, tmp_path):
+    data = load(CharacterTokenizer.fit, tmp_path / "odd.txt", split="tail", boundaries="none", val_share=0.95)
+    assert set(data.target_tokenizer.symbols) == set(ODD[: int((1 - 0.95) * len(ODD))])
+
+
+def test_case_may_be_lost(load):
+    data = load(functools.partial(SUBWORDS, lower=True))
+    assert data.target_tokenizer.decode(stream(data, "val")).islower()
+
+
+def test_bits_a_byte_count_every_byte(load, tmp_path):
+    odd = tmp_path / "odd.txt"
+    settings = {"split": "tail", "boundaries": "none"}
+    assert load(ByteTokenizer.fit, odd, **settings).tokens_per_byte("val") == 1
+    data = load(ByteTokenizer.fit, odd, context=5, **settings)  # an EOS a chunk besides
+    size = len(ODD[int(0.9 * len(ODD)) :].encode())
+    assert data.tokens_per_byte("val") == (size + len(data.examples["val"])) / size
+    for tokenizer in (ByteTokenizer.fit, CharacterTokenizer.fit, SUBWORDS):
+        data = load(tokenizer)
+        for split in data.splits:
+            size = sum(len(text.encode()) + 1 for text in data.texts.sentences(split))
+            assert data.tokens_per_byte(split) == (len(stream(data, split)) - 1) / size
+    assert load(WordTokenizer.fit).tokens_per_byte("val") is None
+
+
+def test_evaluation_asks_for_every_token_once_whatever_the_stride(load):
+    for stride in (None, 16, 7, 1):
+        data = load(stride=stride, eval_batch_size=11)
+        [loader] = data.val_dataloader()
+        found = sorted(
+            (place, int(token))
+            for batch in loader
+            for row, tokens in zip(batch.rows.tolist(), batch.asked, strict=True)
+            for place, token in enumerate(tokens, row * data.stride + 1)
+            if token
+        )
+        assert found == list(enumerate(stream(data, "val")))[1:]
+
+
+def test_context_gives_every_model_pairs(load):
+    data = load(context=9)
+    assert data.framed
+    assert data.boundaries == "none"
+    val = data.examples["val"]
+    for row in range(1, len(val)):
+        before, after = data.source_text("val", row), data.references("val", row)[0]
+        text = data.target_tokenizer.decode(stream(data, "val"))
+        assert text[row * 16 - 9 : row * 16] == before
+        assert text[row * 16 : row * 16 + 16] == after
+    assert data.distinct("val").all()
+
+
+# Batches -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context", [0, 5])
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_processes_part_every_batch_among_them(load, context, world_size):
+    ranks = []
+    for rank in range(world_size):
+        ranks.append(load(context=context))
+        ranks[-1].trainer = SimpleNamespace(global_rank=rank, world_size=world_size)
+    whole = load(context=context)
+    for loader in ("train_dataloader", "val_dataloader"):
+        loaders = [getattr(data, loader)() for data in (whole, *ranks)]
+        if loader == "val_dataloader":
+            loaders = [own[0] for own in loaders]
+        for batch, *shares in zip(*loaders, strict=True):
+            own = [target[:length].tolist() for share in shares
+                   for target, length in zip(share.target, share.target_lengths, strict=True) if length]  # fmt: skip
+            assert sorted(own) == sorted(
+                target[:length].tolist() for target, length in zip(batch.target, batch.target_lengths, strict=True)
+            )
+
+
+@pytest.mark.parametrize("done", [0, 1, 5])
+def test_training_goes_on_exactly_where_its_state_was_taken(load, done):
+    first, again = load(batch_size=7), load(batch_size=7)
+    whole = [batch.target.tolist() for batch in load(batch_size=7).train_dataloader()]
+    handed_out = [batch.target.tolist() for batch in itertools.islice(first.train_dataloader(), done)]
+    again.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert handed_out + [batch.target.tolist() for batch in again.train_dataloader()] == whole
+
+
+def test_a_limit_of_tokens_limits_the_blocks(load):
+    assert {len(batch.rows) for batch in load(batch_tokens=5 * 17 + 3).train_dataloader()} <= {1, 2, 3, 4, 5}
+    longest = max(len(batch.rows) for batch in load(batch_tokens=5 * 40 + 3, context=40).train_dataloader())
+    assert longest == 5
+
+
+def test_a_few_whole_blocks_are_continued(load):
+    data = load(length=31)
+    for split in data.splits:
+        rows = data.distinct(split).nonzero()[0]
+        assert len(rows) == 8
+        assert set(rows) <= set(data.measured(split))
+        assert (data.examples[split].lengths(rows) == 32).all()
+    assert load(length=1500).distinct("val").sum() == 1
+
+
+def test_the_description_tells_how_much_there_is(load):
+    data = load(fraction=0.5)
+    train, val = (len(stream(data, split)) for split in data.splits)
+    assert data.describe() == f"7 documents in notes; tokens {train:,} train, {val:,} val"
+    assert "7 documents" in data.texts.found()
+
+
+# What is told about it ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("boundaries", ["sentence", "document"])
+@pytest.mark.parametrize("fraction", [1.0, 0.3])
+@pytest.mark.parametrize("chunk", [5, 4096])
+def test_passages_are_the_text_of_a_split_as_far_as_it_is_trained_on(load, monkeypatch, boundaries, fraction, chunk):
+    monkeypatch.setattr(notes, "CHUNK", chunk)
+    data = load(boundaries=boundaries, fraction=fraction)
+    for split in data.splits:
+        parts = [sides["sentences"] for sides in data.passages(split)]
+        ids = [i for part in parts for i in part.tokens.values.tolist()]
+        streamed = [i for i in stream(data, split) if i not in data.unsaid]
+        assert ids[: len(streamed)] == streamed
+        assert len(ids) - len(streamed) < (100 if split == "train" and fraction < 1 else 1), "a unit at the end"
+        said = [text for part in parts for text in part.sentences]
+        whole = list(data.texts.sentences(split))
+        assert said == whole[: len(said)]
+        assert split == "train" or len(said) == len(whole)
+
+
+def test_what_passages_give_has_its_key(load):
+    keys = [load(**settings).content_key() for settings in ({}, {"length": 7}, {"fraction": 0.5}, {"seed": 1})]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
+def test_what_was_found_is_remarked_on(load):
+    assert "7 documents" in load().remarks()[0]
+
+
+# What goes wrong -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"path": None}, "path must name a folder of documents or a file, but is null"),
+        ({"split": "folder"}, "validation_path must name .* where split is folder, but is null"),
+        ({"val_share": 0.0}, "val_share must be above 0 and below 1, but is 0.0"),
+        ({"val_share": 1.0}, "val_share must be above 0 and below 1, but is 1.0"),
+        ({"fraction": 0.0}, "fraction must be above 0 and at most 1, but is 0.0"),
+        ({"planted": 1.5}, "planted must be a share of 0 to 1, but is 1.5"),
+        ({"length": 0}, "length must be at least 1, but is 0"),
+        ({"context": -1}, "context must be at least 0, but is -1"),
+        ({"stride": 17}, r"stride must be at most length \(16\), but is 17"),
+        ({"stride": 7, "context": 3}, r"stride must be length, where there is context, \(16\), but is 7"),
+        ({"context": 3, "boundaries": "sentence"}, r"boundaries must be none where there is context \(3\)"),
+        ({"length": 10**6}, r"data\.length must be below the [\d,]+ training tokens, but is 1,000,000"),
+        ({"block": 10**6}, r"data\.block must be below the [\d,]+ characters"),
+        ({"tokenizer": functools.partial(SUBWORDS.func, vocabulary_size=100)}, "cannot train a vocabulary of 100"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(load, settings, message):
+    with pytest.raises(ValueError, match=message):
+        load(**settings)
+
+
+def test_validation_without_text_is_refused_and_leaves_no_folder(load, tmp_path):
+    with pytest.raises(InputError, match="7 documents in notes: no text is left for val"):
+        load(block=2, val_share=0.001)
+    assert not list((tmp_path / "cache").glob("*notes-*"))
+
+
+def test_a_vocabulary_that_is_too_large_is_lowered(load, caplog):
+    data = load(functools.partial(SUBWORDS.func, vocabulary_size=5000))
+    assert f"vocabulary size lowered from 5000 to {data.target_size}" in caplog.text
+
+
+def test_a_second_time_nothing_is_learnt_or_encoded(load, tmp_path):
+    class Counting(CharacterTokenizer):
+        fitted = 0
+
+        @classmethod
+        def fit(cls, texts: Iterable[str]):
+            cls.fitted += 1
+            return CharacterTokenizer.fit(texts)
+
+    first, again = load(Counting.fit), load(Counting.fit, length=7, stride=5, fraction=0.5)
+    assert Counting.fitted == 1
+    assert stream(first, "val") == stream(again, "val")
+    load(Counting.fit, seed=1)
+    assert Counting.fitted == 2
+
+
+KILLED = """
+import sys, time
+from seqlab.data import notes
+from seqlab.data.notes import Notes
+from seqlab.text.tokenizers import CharacterTokenizer
+
+class Stuck(CharacterTokenizer):
+    encoded = 0
+
+    def encode(self, text):
+        Stuck.encoded += 1
+        if Stuck.encoded == 50:
+            print("encoding", flush=True)
+            time.sleep(600)
+        return super().encode(text)
+
+Notes(Stuck.fit, sys.argv[1], cache=sys.argv[2], block=300, length=16).prepare_data()
+"""
+
+
+def test_a_kill_in_the_middle_of_encoding_leaves_no_folder_that_is_taken_for_whole(folder, tmp_path, load):
+    cache = tmp_path / "cache"
+    command = [sys.executable, "-c", KILLED, str(folder), str(cache)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "encoding\n"
+        os.kill(child.pid, signal.SIGKILL)
+    assert not list(cache.glob("notes-*"))
+    assert len(list(cache.glob(".notes-*/train/*.bin"))) == 1, "it was in the middle of it"
+    data = load()
+    assert sorted(text for split in data.splits for text in data.texts.sentences(split)) == sorted(ALL)
+
+
+def test_shakespeare_is_read_to_the_byte(real_data, load):
+    path = real_data / "tinyshakespeare/input.txt"
+    data = load(path=path, split="tail", boundaries="none")
+    assert data.target_size == 4 + 65
+    assert [len(data.examples[split].stream) - 1 for split in data.splits] == [1_003_854, 111_540]
+    text = path.read_text(encoding="utf-8")
+    assert data.target_tokenizer.decode(stream(data, "val")) == text[1_003_854:]

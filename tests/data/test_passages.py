@@ -1,0 +1,90 @@
+import pytest
+
+from seqlab.data import passages as module
+from seqlab.data.batch import Examples, Ragged
+from seqlab.data.module import SequenceData
+from seqlab.data.passages import passages_of
+from seqlab.data.reversal import Reversal
+from seqlab.data.text_pairs import TextPairs
+from seqlab.data.toy import IntegerPairs
+from seqlab.text.pairs import Pair
+from seqlab.text.tokenizers import CharacterTokenizer, IntegerTokenizer, WordTokenizer
+
+
+def lists(ragged):
+    return [ragged[row].tolist() for row in range(len(ragged))]
+
+
+class Pairs(TextPairs):
+    def pairs(self):
+        return {"train": [Pair("Go there.", "Va là."), Pair("Oh!", "Oh !")], "val": [Pair("Go  now.", "Va.")]}
+
+
+def loaded(data: SequenceData) -> SequenceData:
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5, 7])
+def test_chunks_hold_every_row_once_and_in_order(monkeypatch, chunk):
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    rows = [[1, 7, 2], [], [1, 2], [8, 9, 7], [0]]
+    parts = list(passages_of(Ragged.of(rows), str, {0, 1, 2}))
+    assert [tokens for part in parts for tokens in lists(part.tokens)] == [[7], [], [], [8, 9, 7], []]
+    assert [text for part in parts for text in part.sentences] == ["0", "1", "2", "3", "4"]
+    assert all(part.tokens.offsets[0] == 0 and len(part.sentences) <= chunk for part in parts)
+
+
+def test_no_rows_are_no_chunks():
+    assert list(passages_of(Ragged.of([]), str, {0})) == []
+
+
+def test_pairs_have_two_sides_as_they_were_written(tmp_path):
+    (sides,) = loaded(Pairs(WordTokenizer.fit, cache=tmp_path)).passages("train")
+    assert {name: part.sentences for name, part in sides.items()} == {
+        "sources": ["Go there.", "Oh!"],
+        "targets": ["Va là.", "Oh !"],
+    }
+    assert [len(tokens) for tokens in lists(sides["targets"].tokens)] == [3, 2]  # without a frame
+
+
+def test_reversals_have_one_side_without_what_fills_them_up():
+    data = loaded(Reversal(samples=20, max_length=4, fill=True))
+    (sides,) = data.passages("val")
+    part = sides["sequences"]
+    assert part.sentences == [" ".join(str(i - 3) for i in tokens) for tokens in lists(part.tokens)]
+    assert {len(tokens) for tokens in lists(part.tokens)} == {1, 2, 3, 4}
+
+
+def test_other_examples_have_another_key(tmp_path):
+    def toy(*pairs):
+        return loaded(IntegerPairs(pairs))
+
+    keys = {
+        toy(["1 2", "2 1"]).content_key(),
+        toy(["1 2", "2 1"], ["3", "3"]).content_key(),
+        toy(["1", "2 2 1"]).content_key(),
+        toy(["1 2 2", "1"]).content_key(),
+        loaded(Pairs(WordTokenizer.fit, cache=tmp_path)).content_key(),
+        loaded(Pairs(CharacterTokenizer.fit, cache=tmp_path)).content_key(),
+    }
+    assert len(keys) == 6
+    assert toy(["1 2", "2 1"]).content_key() in keys
+
+
+def test_the_same_ids_in_other_splits_have_another_key():
+    class Splits(SequenceData):
+        def __init__(self, **examples):
+            super().__init__()
+            self.examples = examples
+            self.source_tokenizer = self.target_tokenizer = IntegerTokenizer(0, 9, 3)
+
+        def load(self):
+            raise AssertionError("there is nothing to load")
+
+    one, other = Examples.of([([4], [4])]), Examples.of([([5], [5])])
+    keys = [Splits(train=a, val=b).content_key() for a, b in ((one, other), (other, one))]
+    assert keys[0] != keys[1]
+    assert keys[0] == Splits(train=one, val=other).content_key()
+    assert Splits(train=one, test=other).content_key() not in keys
