@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 EXPERIMENT ?= reversal_bahdanau
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all check format data reproduce-R results wheel clean
+.PHONY: help setup train sweep test test-all check format data reproduce-R results wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ $(READY): pyproject.toml constraints.txt
 
 train: $(READY) ## train, test and keep an experiment (EXPERIMENT=reversal_bahdanau)
 	$(BIN)/seqlab-train experiment=$(EXPERIMENT)
+
+sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
+	$(BIN)/seqlab-train -m +sweeps=reversal_bahdanau hydra.sweeper.study=make_sweep hydra.sweeper.slots=2 \
+	  hydra.sweeper.n_trials=12 trainer.max_epochs=9 data.samples=6000
+	$(BIN)/seqlab-sweep plot study=make_sweep
 
 test: $(READY) ## run the tests but for the slow ones
 	$(BIN)/python -m pytest -m "not slow"

@@ -14,3 +14,9 @@ def config_dir() -> Path:
 def phrasebook() -> Path:
     """The small English–French phrasebook that ships with the package."""
     return PACKAGE / "data" / "phrasebook.txt"
+
+
+def searches_dir() -> Path:
+    """The folder of searches, for the same reason in either of two places."""
+    packaged = PACKAGE / "sweeps"
+    return packaged if packaged.is_dir() else PACKAGE.parents[1] / "sweeps"

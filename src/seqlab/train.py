@@ -26,7 +26,8 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     Raises:
         InputError: there is no run in the folder.
     """
-    folders = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
+    typed = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
+    folders = [one.strip("'\"") for one in typed]  # Hydra's quotes, around a path with spaces
     if not folders or folders[-1] in ("", "null"):
         return arguments
     folder = Path(folders[-1]).resolve()

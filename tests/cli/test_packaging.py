@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-CONFIGS = [path.relative_to(ROOT).as_posix() for path in (ROOT / "conf").rglob("*.yaml")]
+CONFIGS = [path.relative_to(ROOT).as_posix() for part in ("conf", "sweeps") for path in (ROOT / part).rglob("*.yaml")]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,8 @@ def test_the_wheel_holds_what_is_read_at_run_time(wheel, name):
 
 def test_the_wheel_holds_nothing_but_the_package(wheel):
     tops = {Path(name).parts[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"seqlab"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"seqlab", "hydra_plugins"}
+    assert "hydra_plugins/__init__.py" not in zipfile.ZipFile(wheel).namelist()  # others have plugins there
 
 
 def test_the_wheel_is_used_and_not_the_checkout(installed, site):
@@ -57,6 +58,12 @@ def test_the_wheel_composes_its_experiments(installed, tmp_path):
     out = installed("-m", "seqlab.train", "--cfg", "job", "experiment=toy_gru").succeeded().out
     assert "name: toy_gru" in out
     assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+def test_the_wheel_finds_its_sweeper_and_its_searches(installed):
+    out = installed("-m", "seqlab.train", "--cfg", "all", "+sweeps=reversal_bahdanau").succeeded().out
+    assert "_target_: hydra_plugins.seqlab_sweeper.sweeper.SeqlabSweeper" in out
+    assert "n_trials: 20" in out
 
 
 def test_the_wheel_trains_on_its_phrasebook(installed, tmp_path):

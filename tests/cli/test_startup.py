@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 from support import ROOT
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe")
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys
@@ -15,7 +15,7 @@ from seqlab.{command} import main
 try:
     main()
 finally:
-    heavy = {{"torch", "lightning", "pytorch_lightning", "torchmetrics", "sentencepiece", "tensorboard"}}
+    heavy = {{"torch", "lightning", "pytorch_lightning", "torchmetrics", "sentencepiece", "tensorboard", "optuna"}}
     print("imported:", *sorted(heavy & set(sys.modules)))
 """
 CONF = ROOT / "conf"
@@ -29,7 +29,8 @@ OPTIONS = sorted(p.relative_to(CONF).with_suffix("") for p in CONF.glob("*/*.yam
 def test_commands_that_do_not_compute_import_no_torch(process, command, arguments, code):
     outcome = process("-c", PROBE.format(command=command), *arguments)
     assert outcome.code == code, outcome.err
-    assert ("foo" if code else "data" if command == "describe" else "run") in outcome.out + outcome.err
+    named = {"describe": "data", "sweep": "study"}.get(command, "run")
+    assert ("foo" if code else named) in outcome.out + outcome.err
     assert outcome.out.splitlines()[-1].split() == ["imported:"]
 
 
@@ -58,6 +59,7 @@ def test_help_lists_groups_and_settings(command):
         ("seqlab-train data=", {"data=anki", "data=parallel", "data=reversal", "data=toy"}),
         ("seqlab-train experiment=toy", {"experiment=toy_gru"}),
         ("seqlab-train trainer.max_ep", {"trainer.max_epochs="}),
+        ("seqlab-train -m +sweeps=rev", {"+sweeps=reversal_bahdanau"}),
     ],
 )
 def test_the_shell_completes(command, line, expected):

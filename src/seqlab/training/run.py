@@ -90,6 +90,10 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     resume_loggers(loggers, checkpoint)
     trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     fitted = time.perf_counter()
+    if not config.measure:
+        if trainer.is_global_zero:
+            print(f"best        {callbacks.saver.monitor} {callbacks.saver.best}; not measured", flush=True)
+        return callbacks.saver.best
 
     weights = final_weights(config, model, callbacks.saver, callbacks.averager)
     training = callbacks.throughput.result()
@@ -145,7 +149,7 @@ def check_settings(config: DictConfig) -> None:
         raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
     if config.weights not in ("best", "last", "average"):
         raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
-    for name in ("find_lr", "compile"):
+    for name in ("find_lr", "compile", "measure"):
         if not isinstance(config[name], bool):
             raise InputError(f"{name} must be true or false, but is {config[name]!r}")
     if config.find_lr and config.resume is not None:

@@ -1,0 +1,1 @@
+"""Where seqlab's own searches are."""

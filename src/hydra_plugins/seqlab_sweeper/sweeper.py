@@ -1,0 +1,37 @@
+"""`hydra/sweeper=seqlab`: Optuna trials, pruned while they train, on every core, none lost. A thin face of
+`seqlab.sweeping`, which is imported when a sweep begins: Hydra imports this file at every start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from seqlab.sweeping.settings import Settings
+
+
+class SeqlabSweeper(Sweeper):
+    """Runs a study; see `Settings`."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keeps what Hydra gives."""
+        self.config, self.hydra_context, self.task_function = config, hydra_context, task_function
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Runs the trials that the study lacks, and writes its summary."""
+        from seqlab.sweeping.sweep import Sweep
+
+        assert self.config is not None
+        assert self.hydra_context is not None
+        assert self.task_function is not None
+        return Sweep(self.config, arguments, self.hydra_context, self.task_function).run()
+
+
+ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=Settings, provider="seqlab_sweeper")

@@ -1,0 +1,94 @@
+"""The Lightning side of a trial: after each validation it reports, and hears whether to stop."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from seqlab.errors import InputError
+from seqlab.sweeping.handover import Reporter, handed_over, reporter
+
+
+class TrialReport(Callback):
+    """Reports the monitored metric to the trial that this run is, and ends training when the trial is pruned.
+
+    Outside of a sweep it does nothing, so it may stand in any configuration. A step is a validation, counted from 1. It
+    raises nothing: training ends as it does after its last epoch, and what comes after `fit` is left to the run.
+
+    Args:
+        monitor: a validation metric.
+        mode: whether the best is its smallest ("min") or largest ("max") value.
+    """
+
+    def __init__(self, monitor: str, mode: Literal["min", "max"] = "min") -> None:
+        self.monitor, self.mode = monitor, mode
+        self.steps = 0
+        self.stopped = False
+        self._reporter: Reporter | None = None
+        self._loss: Tensor | None = None
+        self._has_begun = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many validations there were, and whether the trial was stopped after the last."""
+        return {"steps": self.steps, "stopped": self.stopped}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes them up."""
+        self.steps, self.stopped = state_dict["steps"], state_dict["stopped"]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Finds the trial, on the first process; stays stopped if it was."""
+        self._reporter = reporter() if trainer.is_global_zero else None
+        if self.stopped and handed_over() is not None:
+            trainer.should_stop = True
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Notes when training begins."""
+        if self._reporter is not None and not self._has_begun:
+            self._has_begun = True
+            self._reporter.events.add("first_step")
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Keeps the loss, to be looked at if training fails."""
+        self._loss = loss.detach()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Reports.
+
+        Raises:
+            InputError: there is no such metric.
+        """
+        if trainer.sanity_checking or trainer.state.fn != "fit" or handed_over() is None:
+            return
+        self.steps += 1
+        stop = self._reporter is not None and self._reporter.report(
+            self.steps, self._value(trainer), last=is_last_validation(trainer)
+        )
+        if trainer.strategy.broadcast(stop):
+            self.stopped = trainer.should_stop = True
+
+    def _value(self, trainer: Trainer) -> float:
+        if self.monitor not in trainer.callback_metrics:
+            raise InputError(f"no metric {self.monitor!r} to report after this validation")
+        return float(trainer.callback_metrics[self.monitor])
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes when training is over."""
+        if self._reporter is not None:
+            self._reporter.events.add("last_step")
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Tells a training that has diverged from one that failed."""
+        if self._reporter is not None and self._loss is not None and not torch.isfinite(self._loss).all():
+            self._reporter.events.add("diverged", step=self.steps)
+
+
+def is_last_validation(trainer: Trainer) -> bool:
+    """Whether training is over after this validation, pruned or not."""
+    if trainer.should_stop or 0 <= trainer.max_steps <= trainer.global_step:
+        return True
+    ends = trainer.max_epochs is not None and trainer.max_epochs != -1
+    return ends and trainer.current_epoch + 1 >= (trainer.max_epochs or 0) and trainer.is_last_batch

@@ -1,0 +1,115 @@
+"""What `seqlab-sweep` does with a study: status, best, plot, retry, repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from optuna.trial import TrialState
+from rich.console import Console
+from rich.table import Table
+
+from seqlab.errors import InputError
+from seqlab.sweeping.journal import repair as repair_journal
+from seqlab.sweeping.lease import Watch, lease_of
+from seqlab.sweeping.ledger import ERROR, RETRY, failed_for_good
+from seqlab.sweeping.plots import write_plots
+from seqlab.sweeping.record import Sweep, number, open_sweep, plural, read_record
+from seqlab.sweeping.summary import BEST, write_summary
+
+ACTIONS = ("status", "best", "plot", "retry", "repair")
+
+
+def run(action: str, folder: Path, storage: str | None = None) -> None:
+    """Does `action` to the sweep in `folder`.
+
+    Raises:
+        InputError: no such action, no sweep there, or nothing to be done.
+    """
+    if action not in ACTIONS:
+        raise InputError(
+            f"seqlab-sweep must be told {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is told {action!r}"
+        )
+    if action == "repair":
+        return repair(folder, storage)
+    sweep = open_sweep(folder, storage)
+    {"status": status, "best": best, "plot": plot, "retry": retry}[action](sweep)
+    return None
+
+
+def status(sweep: Sweep) -> None:
+    """Shows where every trial stands."""
+    trials, best_trial = sweep.trials(), sweep.best()
+    console = Console(highlight=False, soft_wrap=True)
+    names = sweep.parameters()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("trial", "state", "step", "value", *names):
+        table.add_column(name, justify="right")
+    watch = Watch(60.0)
+    for one in trials:
+        state = one.state.name.lower()
+        if one.state == TrialState.RUNNING and watch.has_expired(one.number, lease_of(one.user_attrs)):
+            state = "waiting"  # nobody runs it; the next controller does
+        at = one.intermediate_values.get(one.last_step) if one.last_step is not None else None
+        value = one.value if one.value is not None else at
+        shown = [number(one.params.get(name, "")) for name in names]
+        mark = " *" if best_trial is not None and one.number == best_trial.number else ""
+        cells = (f"{one.number}{mark}", state, str(one.last_step or 0), "" if value is None else number(value))
+        table.add_row(*cells, *shown, style="dim" if state == "fail" else None)
+    console.print(table)
+    finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
+    console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed_for_good(trials))} failed")
+    for one in failed_for_good(trials):
+        console.print(f"trial {one.number} failed: {one.user_attrs.get(ERROR)}", markup=False)
+
+
+def best(sweep: Sweep) -> None:
+    """Writes the summary anew, and shows the best configuration and the line that runs it.
+
+    Raises:
+        InputError: no trial is complete.
+    """
+    line = write_summary(sweep)
+    if line is None:
+        raise InputError(f"{sweep.folder}: no trial is complete yet")
+    print((sweep.folder / BEST).read_text(encoding="utf-8"), end="")
+    print(f"\nrun it with {line}")
+
+
+def plot(sweep: Sweep) -> None:
+    """Writes the plots."""
+    for path in write_plots(sweep):
+        print(path)
+
+
+def retry(sweep: Sweep) -> None:
+    """Marks trials that failed, to be tried once more when the sweep is started again.
+
+    Raises:
+        InputError: none failed.
+    """
+    failed = failed_for_good(sweep.trials())
+    if not failed:
+        raise InputError(f"{sweep.folder}: no trial has failed for good")
+    storage = sweep.store.storage
+    study = storage.get_study_id_from_name(sweep.record.study)
+    numbers = [one.number for one in failed]
+    storage.set_study_user_attr(study, RETRY, [*storage.get_study_user_attrs(study).get(RETRY, ()), *numbers])
+    shown = ", ".join(map(str, numbers))
+    print(f"{plural(len(failed), 'trial')} ({shown}) will be tried again when the sweep is started again")
+
+
+def repair(folder: Path, storage: str | None) -> None:
+    """Takes unreadable lines out of the study's journal.
+
+    Raises:
+        InputError: it is not kept in a journal.
+    """
+    kept = storage or read_record(folder).storage
+    if kept is None or "://" in kept:
+        raise InputError(f"{folder}: kept in a database, which repairs itself; only journals are repaired")
+    if not Path(kept).is_file():
+        raise InputError(f"{kept}: no such journal")
+    damaged = repair_journal(Path(kept))
+    print(
+        f"{plural(damaged, 'damaged line')} taken out; a copy is in {kept}.damaged" if damaged else "nothing is damaged"
+    )

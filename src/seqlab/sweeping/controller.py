@@ -1,0 +1,256 @@
+"""The loop of a sweep: as soon as a slot is free, the next trial; until there are enough and none is running."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+from optuna.trial import TrialState
+
+from seqlab.errors import RunError
+from seqlab.sweeping.events import LOG, Events, Progress
+from seqlab.sweeping.executor import Ended, Executor, Job
+from seqlab.sweeping.handover import VARIABLE, Handover
+from seqlab.sweeping.lease import end_group
+from seqlab.sweeping.ledger import Ledger, Taken
+from seqlab.sweeping.outcome import Outcome, Use, death, has_died, settled
+
+
+@dataclass
+class Slot:
+    """A place where trials run, one after another."""
+
+    number: int
+    taken: Taken | None = None
+    asked: float = 0.0
+
+
+class Show:
+    """Is told about a sweep as it goes; this one keeps it to itself."""
+
+    def started(self, taken: Taken, slot: int) -> None:
+        """A trial was begun, or gone on with."""
+
+    def ended(self, number: int, outcome: Outcome) -> None:
+        """A trial ended."""
+
+    def note(self, text: str) -> None:
+        """Something else."""
+
+    def refresh(self, slots: Sequence[Slot]) -> None:
+        """Time goes on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the controller needs to know besides the study.
+
+    Args:
+        folder: of the sweep; each trial has one in it, named by its number.
+        slots: trials at a time.
+        arguments: gives the command line of a trial.
+        environment: gives the variables of a slot.
+        handover: what every trial is told, its number and folder aside.
+        beat: seconds between signs of life.
+        silence: seconds without one after which a trial counts as hanging; None: it may take as long as it likes.
+        grace: seconds that a trial has to save itself when the sweep is stopped.
+    """
+
+    folder: Path
+    slots: int
+    arguments: Callable[[Taken, Path], list[str]]
+    handover: Handover
+    environment: Callable[[int], Mapping[str, str]] = lambda _: {}
+    beat: float = 30.0
+    silence: float | None = None
+    grace: float = 10.0
+
+
+class Controller:
+    """Runs a study's trials. Any number of controllers may share one study.
+
+    Args:
+        ledger: the study.
+        executor: runs the trials.
+        plan: how.
+        show: is told what happens.
+    """
+
+    def __init__(self, ledger: Ledger, executor: Executor, plan: Plan, show: Show) -> None:
+        self.ledger, self.executor, self.plan, self.show = ledger, executor, plan, show
+        self.slots = [Slot(number) for number in range(plan.slots)]
+        self.use = Use()
+        self._interrupts = 0
+        self._beaten = time.monotonic()
+
+    def run(self) -> None:
+        """Runs until there are enough trials and none is running, here or elsewhere.
+
+        The first Ctrl-C lets the running trials finish, the second stops them (as SIGTERM does at once); whatever has
+        not ended goes on when the sweep is started again.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted.
+            RunError: too many trials have failed.
+        """
+        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.use.begun = time.time()
+        try:
+            while self._interrupts < 2:
+                filled = self._fill()
+                if not filled and all(slot.taken is None for slot in self.slots) and self._is_over():
+                    break
+                self._hear(0.2)
+                self._look_after()
+            if self._interrupts >= 2:
+                self._stop()
+        finally:
+            self.executor.close()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if self._interrupts:
+            raise KeyboardInterrupt
+        if self.ledger.has_failed():
+            raise RunError(self._failure())
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._interrupts += 1 if number == signal.SIGINT else 2
+        running = sum(slot.taken is not None for slot in self.slots)
+        if self._interrupts == 1:
+            self.show.note(f"finishing {running} running trials; Ctrl-C once more stops them, to be gone on with later")
+
+    def _fill(self) -> bool:
+        """Gives every free slot a trial, if there are any; whether there were."""
+        found = False
+        for slot in self.slots:
+            if slot.taken is None:
+                asked = time.time()
+                taken = self.ledger.take(may_start=not self._interrupts)
+                if taken is None:
+                    return found
+                slot.taken, slot.asked, found = taken, asked, True
+                self.use.last_begun = asked
+                self._start(slot, taken)
+        return found
+
+    def _is_over(self) -> bool:
+        """Whether nobody runs a trial any more; those of other controllers are waited for, as they may die."""
+        if self._interrupts:
+            return True
+        return self.ledger.is_full() and not any(one.state == TrialState.RUNNING for one in self.ledger.trials())
+
+    def _start(self, slot: Slot, taken: Taken) -> None:
+        folder = self.folder(taken.number)
+        if taken.orphan is not None:  # children die with their controller, but it may be dying still
+            end_group(*taken.orphan)
+        if (outcome := settled(Events(folder).read())) is not None:  # its end was not told any more
+            return self._finish(slot, outcome)
+        if taken.lease.idle > self.ledger.rules.deaths:
+            return self._finish(slot, Outcome(TrialState.FAIL, error=f"died {taken.lease.idle} times in a row"))
+        handover = replace(self.plan.handover, number=taken.number, folder=str(folder.resolve()))
+        environment = {**self.plan.environment(slot.number), VARIABLE: str(handover.write())}
+        Events(folder).add("started", attempt=taken.lease.attempt, slot=slot.number, owner=self.ledger.owner)
+        job = Job(taken.number, self.plan.arguments(taken, folder), folder, environment, slot.number)
+        self.show.started(taken, slot.number)
+        child = self.executor.start(job)
+        if child is not None:
+            self.ledger.note_child(taken.number, child)
+        return None
+
+    def folder(self, number: int) -> Path:
+        """The trial's own."""
+        return self.plan.folder / str(number)
+
+    def _hear(self, seconds: float) -> None:
+        """Takes note of trials that have ended."""
+        for ended in self.executor.wait(seconds):
+            for slot in self.slots:
+                if slot.taken is not None and slot.taken.number == ended.number:
+                    self._conclude(slot, slot.taken, ended)
+
+    def _conclude(self, slot: Slot, taken: Taken, ended: Ended) -> None:
+        progress = Events(self.folder(taken.number)).read()
+        outcome = settled(progress)
+        if outcome is None and has_died(ended):
+            self.ledger.release(taken.number, died=True)  # it goes on as the same trial
+            self.show.note(f"trial {taken.number} died ({death(ended)}): it goes on from where it was")
+            self._free(slot)
+            return
+        if outcome is None:
+            outcome = Outcome(TrialState.FAIL, error=ended.error or self._reason(taken.number, ended.code or 0))
+        self._finish(slot, outcome)
+        self._measure(slot.asked, progress)
+
+    def _finish(self, slot: Slot, outcome: Outcome) -> None:
+        assert slot.taken is not None
+        number = slot.taken.number
+        if self.ledger.tell(number, outcome.state, outcome.value, outcome.error):
+            Events(self.folder(number)).add("told", state=outcome.state.name)
+            self.show.ended(number, outcome)
+        self._free(slot)
+
+    def _free(self, slot: Slot) -> None:
+        slot.taken = None
+        self.use.spans.append((slot.asked, time.time()))
+
+    def _measure(self, asked: float, progress: Progress) -> None:
+        """Notes what the trial took besides training."""
+        if len(progress.spans) == 1 and progress.first_steps and progress.last_steps:
+            self.use.overheads.append((progress.first_steps[0] - asked, time.time() - progress.last_steps[-1]))
+
+    def _reason(self, number: int, code: int) -> str:
+        """Why a trial failed, from the end of its log."""
+        if code == 0:
+            return "it ended without a value"
+        path = self.folder(number) / LOG
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+        said = [line for line in lines[-50:] if line.strip() and not line.startswith(" ")]
+        return said[-1].removeprefix("error: ") if said else f"exit code {code}"
+
+    def _look_after(self) -> None:
+        """Signs of life: gives this controller's, misses those of trials."""
+        self.show.refresh(self.slots)
+        if time.monotonic() - self._beaten > self.plan.beat:
+            self._beaten = time.monotonic()
+            for number in self.ledger.beat():
+                self.show.note(f"trial {number} was taken over by another controller")
+                self.executor.signal(number, signal.SIGKILL)
+        if self.plan.silence is not None:
+            for slot in self.slots:
+                if slot.taken is not None and self._silent(slot) > self.plan.silence:
+                    self._end_hanging(slot, slot.taken.number)
+
+    def _silent(self, slot: Slot) -> float:
+        assert slot.taken is not None
+        paths = [self.folder(slot.taken.number) / name for name in (LOG, Events(Path()).path.name)]
+        return time.time() - max(slot.asked, *(path.stat().st_mtime for path in paths if path.is_file()))
+
+    def _end_hanging(self, slot: Slot, number: int) -> None:
+        self.executor.signal(number, signal.SIGKILL)
+        self._finish(slot, Outcome(TrialState.FAIL, error=f"no sign of life for {self.plan.silence:g} s"))
+
+    def _stop(self) -> None:
+        """Stops the running trials, which save themselves if they can, and gives them back."""
+        for sign, patience in ((signal.SIGTERM, self.plan.grace), (signal.SIGKILL, 5.0)):
+            running = [slot for slot in self.slots if slot.taken is not None]
+            for slot in running:
+                assert slot.taken is not None
+                self.executor.signal(slot.taken.number, sign)
+            end = time.monotonic() + patience
+            while any(slot.taken is not None for slot in running) and time.monotonic() < end:
+                self._hear(0.1)
+        for slot in self.slots:
+            if slot.taken is not None:
+                self.ledger.release(slot.taken.number)
+
+    def _failure(self) -> str:
+        failed = [one for one in self.ledger.trials() if one.state == TrialState.FAIL]
+        last = failed[-1]
+        return (
+            f"{len(failed)} trials failed, which is more than hydra.sweeper.max_failure_rate allows;"
+            f" trial {last.number}: {last.user_attrs.get('error')} ({self.folder(last.number) / LOG})"
+        )

@@ -1,0 +1,89 @@
+"""Running trials with one of Hydra's launchers (joblib, submitit, Ray): one job a call, from one thread a slot."""
+
+from __future__ import annotations
+
+import copy
+import json
+import queue
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from seqlab.sweeping.events import Events
+from seqlab.sweeping.executor import Ended, Executor, Job
+
+OWN = ("hydra.run.dir=", "++hydra.callbacks.", "--")  # of a command line; here Hydra itself says where a job runs
+
+
+class LauncherExecutor(Executor):
+    """Hands each job to the launcher that `config` names.
+
+    What a job is told goes in overrides, since its process may be anywhere. The launcher cannot be told to end a job:
+    a sweep that is stopped leaves those that it has begun.
+
+    Raises:
+        RunError: the launcher is not installed.
+    """
+
+    def __init__(self, config: DictConfig, context: HydraContext, task: TaskFunction, slots: int) -> None:
+        self.config, self.context, self.task = copy.deepcopy(config), context, task
+        if "n_jobs" in config.hydra.launcher:  # joblib's: one alone it would run in this process, between its threads
+            OmegaConf.update(self.config, "hydra.launcher.n_jobs", max(2, slots))
+        self._ended: queue.Queue[Ended] = queue.Queue()
+
+    def start(self, job: Job) -> int | None:
+        """Starts a thread that waits for the job."""
+        threading.Thread(target=self._launch, args=(job,), daemon=True).start()
+        return None
+
+    def _launch(self, job: Job) -> None:
+        try:
+            launcher = Plugins.instance().instantiate_launcher(self.context, self.task, self.config)
+            overrides = [one for one in job.arguments if not one.startswith(OWN)]
+            overrides += [f"++hydra.job.env_set.{name}={quoted(value)}" for name, value in job.environment.items()]
+            overrides += [
+                f"hydra.sweep.dir={quoted(str(job.folder.resolve().parent))}",
+                "hydra.sweep.subdir=${hydra:job.num}",
+            ]
+            (done,) = launcher.launch([overrides], initial_job_idx=job.number)
+            if done.status == JobStatus.COMPLETED:
+                Events(Path(job.folder)).add("ended", value=_number(done.return_value))
+                self._ended.put(Ended(job.number, 0))
+            else:
+                error = done._return_value
+                self._ended.put(Ended(job.number, 1, f"{type(error).__name__}: {error}"))
+        except BaseException as error:  # whatever becomes of a launcher, the slot is free again
+            self._ended.put(Ended(job.number, 1, f"{type(error).__name__}: {error}"))
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """The jobs that have ended."""
+        end = time.monotonic() + seconds
+        ended: list[Ended] = []
+        while not ended or not self._ended.empty():
+            try:
+                ended.append(self._ended.get(timeout=max(0.0, end - time.monotonic())))
+            except queue.Empty:
+                break
+        return ended
+
+    def signal(self, number: int, sign: signal.Signals) -> None:
+        """Nothing: where the job runs is the launcher's affair."""
+
+    def close(self) -> None:
+        """Nothing: threads end with the process."""
+
+
+def quoted(text: str) -> str:
+    """A word for Hydra's grammar, whatever stands in it; `$` included, which would begin an interpolation."""
+    return json.dumps(text).replace("${", "\\\\${")
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

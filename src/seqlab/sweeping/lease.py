@@ -1,0 +1,123 @@
+"""Who runs a trial, and whether they are still there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import signal
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+ATTRIBUTE = "lease"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A trial's runner, kept with the trial.
+
+    Args:
+        owner: the controller, by a name of its own.
+        host: the machine it runs on.
+        pid: its process there.
+        started: when that process started, in the machine's own count: process numbers are given anew.
+        attempt: how often the trial has been started.
+        idle: how often in a row its process died without a step forward.
+        step: the trial's last reported step when it was started.
+        child: the trial's own process, and when it started.
+        beat: counts as long as the controller lives.
+        held: whether somebody runs it; given back when a controller stops.
+    """
+
+    owner: str
+    host: str
+    pid: int
+    started: int | None
+    attempt: int = 1
+    idle: int = 0
+    step: int = 0
+    child: tuple[int, int | None] | None = None
+    beat: int = 0
+    held: bool = True
+
+    def as_attribute(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+    def beating(self) -> Lease:
+        """The same, a moment later."""
+        return replace(self, beat=self.beat + 1)
+
+
+def lease_of(attributes: dict[str, Any]) -> Lease | None:
+    """The lease among a trial's attributes; None if nobody ever had it."""
+    if ATTRIBUTE not in attributes:
+        return None
+    facts = attributes[ATTRIBUTE]
+    return Lease(**{**facts, "child": tuple(facts["child"]) if facts["child"] else None})
+
+
+def machine() -> str:
+    """This machine, as it was started: no process outlives that."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{platform.node()}/{boot.read_text().strip()[:8]}" if boot.is_file() else platform.node()
+
+
+def start_of(pid: int) -> int | None:
+    """When a process started, in clock ticks; None if it is not there (or the system does not tell)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def end_group(process: int, started: int | None) -> None:
+    """Ends a process that leads its group, with the group; nothing is done where the number may be another's by now."""
+    for _ in range(100):
+        if started is None or not is_running(process, started):
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def is_running(pid: int, started: int | None) -> bool:
+    """Whether the process that had this number then still runs."""
+    if Path("/proc/self/stat").is_file():
+        return (found := start_of(pid)) is not None and started in (None, found)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class Watch:
+    """Tells which leases have expired.
+
+    On this machine a controller is seen to be there or not; one on another machine counts as dead when its lease has
+    not changed for `patience` seconds of this machine's clock, so that clocks need not agree.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self._host = machine()
+        self._seen: dict[int, tuple[Lease, float]] = {}
+
+    def has_expired(self, number: int, lease: Lease | None) -> bool:
+        """Whether nobody runs trial `number` any more."""
+        if lease is None or not lease.held:
+            return True
+        if lease.host == self._host and not is_running(lease.pid, lease.started):
+            return True
+        now = time.monotonic()
+        before, since = self._seen.get(number, (None, now))
+        if before != lease:
+            self._seen[number] = (lease, now)
+            return False
+        return now - since > self.patience

@@ -1,0 +1,113 @@
+"""A sweep as it goes: a line for each thing that happens, and on a terminal a table below them."""
+
+from __future__ import annotations
+
+import bisect
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from optuna.trial import TrialState
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from seqlab.sweeping.controller import Show, Slot
+from seqlab.sweeping.events import Events
+from seqlab.sweeping.ledger import Taken
+from seqlab.sweeping.outcome import Outcome
+from seqlab.sweeping.record import Sweep, number
+
+EVERY = 1.0  # seconds between two looks at the trials
+
+
+class Screen(Show):
+    """Shows a sweep.
+
+    Args:
+        sweep: what is shown.
+        terminal: whether there is one, for the table.
+    """
+
+    def __init__(self, sweep: Sweep, terminal: bool | None = None) -> None:
+        self.sweep = sweep
+        self.console = Console(highlight=False, soft_wrap=True)
+        self._live: Live | None = None
+        if sys.stdout.isatty() if terminal is None else terminal:
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._looked = 0.0
+        self._begun = time.time()
+        self._done_before: int | None = None
+
+    def started(self, taken: Taken, slot: int) -> None:
+        """A line for what a trial is."""
+        verb = "goes on: " if taken.adopted else ""
+        self._line(f"trial {taken.number:>3}  {verb}{settings(taken)}")
+
+    def ended(self, number_: int, outcome: Outcome) -> None:
+        """A line for what it came to."""
+        trials = self.sweep.trials()
+        trial, best = trials[number_], self.sweep.best()
+        word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[outcome.state]
+        came = f": {number(trial.value)}" if trial.value is not None else ""
+        text = f"trial {number_:>3}  {word} after {trial.last_step or 0}{came}"
+        if outcome.error:
+            text += f": {outcome.error}"
+        done = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
+        shown = f"best {number(best.value)} (trial {best.number})" if best is not None else "none complete yet"
+        self._line(f"{text}   {shown}, {done}/{self.sweep.record.trials}{self._left(done)}")
+
+    def note(self, text: str) -> None:
+        """A line."""
+        self._line(text)
+
+    def refresh(self, slots: Sequence[Slot]) -> None:
+        """Draws the table anew, once a second."""
+        if self._live is not None and time.monotonic() - self._looked > EVERY:
+            self._looked = time.monotonic()
+            self._live.update(self._table(slots), refresh=True)
+
+    def close(self) -> None:
+        """Takes the table away."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    def _left(self, done: int) -> str:
+        if self._done_before is None:
+            self._done_before = done - 1
+        seconds = (time.time() - self._begun) / (done - self._done_before or 1) * (self.sweep.record.trials - done)
+        return f", about {duration(seconds)} left" if done < self.sweep.record.trials else ""
+
+    def _table(self, slots: Sequence[Slot]) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("slot", "trial", "step", "best", "next look", "settings"):
+            table.add_column(name, justify="left" if name == "settings" else "right", no_wrap=True)
+        for slot in slots:
+            if slot.taken is None:
+                table.add_row(str(slot.number), "", "", "", "", "")
+                continue
+            reported = Events(Path(self.sweep.folder) / str(slot.taken.number)).read().reported
+            step = max(reported, default=0)
+            rungs = self.sweep.record.rungs
+            ahead = rungs[bisect.bisect_right(rungs, step) :]
+            best = number(reported[step]) if step else ""
+            row = (slot.number, slot.taken.number, step, best, ahead[0] if ahead else "")
+            table.add_row(*map(str, row), settings(slot.taken))
+        return table
+
+
+def settings(taken: Taken) -> str:
+    """A trial's values, short."""
+    return " ".join(f"{name}={number(value)}" for name, value in taken.values.items())
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

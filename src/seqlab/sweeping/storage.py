@@ -1,0 +1,124 @@
+"""Where a study is kept: a journal in its folder, a database, or a gRPC proxy; and whose turn it is to change it."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, RDBStorage
+
+from seqlab.errors import InputError
+from seqlab.sweeping.journal import journal_storage, locked
+
+JOURNAL = "journal.log"
+
+
+class Store:
+    """An Optuna storage named by one line that any process or machine can open.
+
+    Args:
+        url: `postgresql://…`, `mysql://…`, `sqlite:///FILE`, `grpc://HOST:PORT`, or the path of a journal.
+
+    Raises:
+        InputError: it cannot be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.storage: BaseStorage = _open(url)
+
+    @contextmanager
+    def turn(self, study: str) -> Iterator[None]:
+        """One controller at a time counts trials, takes one, tells its end. It ends with the process that has it."""
+        if isinstance(self.storage, RDBStorage):
+            manager = _database_turn(self.storage, study)
+        elif self.url.startswith("grpc://"):
+            manager = _attribute_turn(self.storage, study)
+        else:
+            path = Path(self.url)
+            manager = locked(path.with_name(f"{path.name}.turn"))
+        with manager:
+            yield
+
+    @property
+    def shown(self) -> str:
+        """The name without a password."""
+        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", self.url)
+
+
+def store_url(setting: str | None, folder: Path) -> str:
+    """The line that names the storage: the setting, or the journal in the sweep's folder."""
+    if setting is None:
+        return str(folder.resolve() / JOURNAL)
+    return setting if "://" in setting else str(Path(setting).resolve())
+
+
+def _open(url: str) -> BaseStorage:
+    try:
+        if url.startswith("grpc://"):
+            host, _, port = url.removeprefix("grpc://").partition(":")
+            return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
+        if "://" in url:
+            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        return journal_storage(Path(url))
+    except Exception as error:  # each engine has exceptions of its own
+        reason = " ".join(str(error).split())
+        raise InputError(f"hydra.sweeper.storage: {url.split('@')[-1]} cannot be opened ({reason})") from None
+
+
+@contextmanager
+def _database_turn(storage: RDBStorage, study: str) -> Iterator[None]:
+    """A lock of the database itself, which it lets go of when the connection is gone."""
+    import sqlalchemy
+
+    kind, number = storage.engine.dialect.name, zlib.crc32(study.encode())
+    if kind == "sqlite":
+        path = Path(storage.engine.url.database or "study")
+        with locked(path.with_name(f"{path.name}.turn")):
+            yield
+        return
+    take, give = {
+        "postgresql": (f"SELECT pg_advisory_lock({number})", f"SELECT pg_advisory_unlock({number})"),
+        "mysql": (f"SELECT GET_LOCK('{number}', -1)", f"SELECT RELEASE_LOCK('{number}')"),
+    }[kind]
+    with storage.engine.connect() as connection:
+        connection.execute(sqlalchemy.text(take))
+        try:
+            yield
+        finally:
+            connection.execute(sqlalchemy.text(give))
+
+
+PATIENCE = 60.0  # seconds after which a turn that nobody ends is taken for that of a dead controller
+
+
+@contextmanager
+def _attribute_turn(storage: BaseStorage, study: str) -> Iterator[None]:
+    """Where there is no lock to be had: an attribute a contender. Alone to hold one up is to have the turn.
+
+    Each writes before it reads, so of two at least one sees the other; it steps back and tries again.
+    """
+    number, own = storage.get_study_id_from_name(study), f"turn:{uuid.uuid4().hex}"
+    seen: dict[str, float] = {}
+    wait = 0.02
+    while True:
+        storage.set_study_user_attr(number, own, True)
+        attributes = storage.get_study_user_attrs(number)
+        others = {name for name, up in attributes.items() if name.startswith("turn:") and up and name != own}
+        now = time.monotonic()
+        seen = {name: seen.get(name, now) for name in others}
+        if not any(now - since < PATIENCE for since in seen.values()):
+            break
+        storage.set_study_user_attr(number, own, False)
+        time.sleep(wait * (1 + int(own[-2:], 16) / 255))
+        wait = min(2 * wait, 1.0)
+    try:
+        yield
+    finally:
+        storage.set_study_user_attr(number, own, False)

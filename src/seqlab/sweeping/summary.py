@@ -1,0 +1,123 @@
+"""What a sweep leaves to be read, and to be run: best.yaml, trials.csv, summary.md."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+from optuna.trial import FrozenTrial, TrialState
+
+from seqlab.files import write_atomically
+from seqlab.sweeping.events import LOG
+from seqlab.sweeping.ledger import ARGUMENTS, ERROR, RETRY_OF
+from seqlab.sweeping.record import Record, Sweep, number, plural
+
+BEST = "best.yaml"
+
+
+def write_summary(sweep: Sweep, notes: Sequence[str] = ()) -> str | None:
+    """Writes the three files; gives the line that runs the best configuration, if a trial is complete."""
+    best = sweep.best()
+    line = None
+    if best is not None:
+        text, line = best_config(sweep, best)
+        write_atomically(sweep.folder / BEST, text)
+    write_atomically(sweep.folder / "trials.csv", trials_csv(sweep))
+    write_atomically(sweep.folder / "summary.md", summary(sweep, line, notes))
+    return line
+
+
+def best_config(sweep: Sweep, best: FrozenTrial) -> tuple[str, str]:
+    """A primary configuration that is the best trial's, and the line that runs it."""
+    record = sweep.record
+    overrides = [*record.fixed, *best.user_attrs[ARGUMENTS]]
+    defaults: list[Any] = [record.config_name]
+    values = OmegaConf.create({})
+    left: list[str] = []
+    for override in OverridesParser.create().parse_overrides(overrides):
+        key = override.key_or_group if override.package is None else f"{override.key_or_group}@{override.package}"
+        if override.is_delete():
+            left.append(str(override.input_line))
+        elif key in record.choices:
+            defaults.append({key if override.is_add() else f"override {key}": override.value()})
+        else:
+            OmegaConf.update(values, key, override.value(), force_add=True)
+    content = OmegaConf.to_yaml(OmegaConf.create({"defaults": [*defaults, "_self_"]})) + OmegaConf.to_yaml(values)
+    line = shlex.join([*_program(record), f"--config-dir={sweep.folder}", "--config-name=best", *_flags(record), *left])
+    head = f"# Trial {best.number} of study {record.study}, which came to {best.value}. As it is:\n# {line}\n"
+    return head + content.replace("{}\n", ""), line
+
+
+def _program(record: Record) -> list[str]:
+    path = Path(record.program)
+    if path.suffix != ".py":
+        return [path.name]
+    return [Path(sys.executable).name, record.program]
+
+
+def _flags(record: Record) -> list[str]:
+    """Where else configurations are; `best` takes the place of the one folder that Hydra's flag can name."""
+    places = [flag.partition("=")[2] for flag in record.flags if flag.startswith("--config-dir=")]
+    return [f"hydra.searchpath=[{','.join(f'file://{Path(place).resolve()}' for place in places)}]"] if places else []
+
+
+def trials_csv(sweep: Sweep) -> str:
+    """A row a trial."""
+    names = sweep.parameters()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", "value", "steps", "seconds", *names, "retry of", "error"])
+    for one in sweep.trials():
+        seconds = one.duration.total_seconds() if one.duration else ""
+        more = [one.user_attrs.get(RETRY_OF, ""), one.user_attrs.get(ERROR, "")]
+        values = [one.params.get(name, "") for name in names]
+        value = "" if one.value is None else one.value
+        writer.writerow([one.number, one.state.name.lower(), value, one.last_step or 0, seconds, *values, *more])
+    return text.getvalue()
+
+
+def summary(sweep: Sweep, line: str | None, notes: Sequence[str]) -> str:
+    """The sweep on a page."""
+    trials, record = sweep.trials(), sweep.record
+    count = {state: sum(one.state == state for one in trials) for state in TrialState}
+    steps = sum(len(one.intermediate_values) for one in trials)
+    parts = [
+        f"# {record.study}",
+        f"{plural(count[TrialState.COMPLETE], 'trial')} complete, {count[TrialState.PRUNED]} pruned,"
+        f" {count[TrialState.FAIL]} failed, {count[TrialState.RUNNING]} running, of {record.trials};"
+        f" {plural(steps, 'validation')} in all.",
+    ]
+    if record.rungs:
+        parts[-1] += f" Pruned after {', '.join(map(str, record.rungs))}."
+    parts += [" ".join(notes)] if notes else []
+    if line is not None:
+        parts.append(f"The best, as it is:\n\n    {line}")
+    parts.append(_table(sweep))
+    failed = [one for one in trials if one.state == TrialState.FAIL]
+    if failed:
+        lines = [f"- trial {one.number}: {one.user_attrs.get(ERROR)} (`{one.number}/{LOG}`)" for one in failed]
+        parts.append("Failed:\n\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(sweep: Sweep, most: int = 10) -> str:
+    """The best trials, complete ones first."""
+    sign = 1 if sweep.record.direction == "minimize" else -1
+    done = [one for one in sweep.trials() if one.value is not None and one.state.is_finished()]
+    done.sort(key=lambda one: (one.state != TrialState.COMPLETE, sign * (one.value or 0.0)))
+    names = sweep.parameters()
+    rows = [["trial", "value", "steps", *names]]
+    for one in done[:most]:
+        label = f"{one.number}" + ("" if one.state == TrialState.COMPLETE else " (pruned)")
+        rows.append(
+            [label, number(one.value), str(one.last_step), *(number(one.params.get(name, "")) for name in names)]
+        )
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

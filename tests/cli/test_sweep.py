@@ -1,0 +1,90 @@
+"""A sweep from the command line: real trainings, pruned, killed and gone on with; the best one run as it is."""
+
+import csv
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+SPACE = (
+    "optimizer.lr=tag(log,interval(1e-3,1e-1))",
+    "model.width=choice(5,7,11)",
+)
+SWEEP = (
+    *("-m", "+sweeps=free", "hydra.sweeper.study=study", "hydra.sweeper.seed=1"),
+    *("model=gru", "model.embedding=5", "trainer=cpu", "trainer.max_epochs=9", "trainer.log_every_n_steps=1"),
+    *("data=reversal", "data.largest=5", "data.max_length=4", "data.samples=200", "data.batch_size=20"),
+    "callbacks.saver.every_n_steps=2",
+)
+
+
+def trials(folder):
+    with (folder / "trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+PATHS = os.pathsep.join(filter(None, (str(Path(__file__).parents[1] / "training"), os.environ.get("PYTHONPATH"))))
+
+
+KILLED = (
+    "+callbacks.signal._target_=signals.SendSignal",
+    "+callbacks.signal.name=SIGKILL",
+    "+callbacks.signal.step=13",
+    "+callbacks.signal.marker=${hydra:runtime.output_dir}/killed",
+)
+
+
+@pytest.fixture
+def sweep(process, tmp_path):
+    """Runs a sweep into the folder `name` and gives its Outcome and folder."""
+
+    def run(name, count, *more):
+        (tmp_path / name).mkdir()
+        arguments = (*SWEEP, *SPACE, f"hydra.sweeper.n_trials={count}", "hydra.sweep.dir=study", *more)
+        outcome = process("-m", "seqlab.train", *arguments, folder=tmp_path / name, PYTHONPATH=PATHS)
+        return outcome.succeeded(), tmp_path / name / "study"
+
+    return run
+
+
+def last_line(outcome):
+    """The arguments of the line that runs the best configuration."""
+    (line,) = (line for line in outcome.out.splitlines() if line.startswith("run it with"))
+    program, *typed = shlex.split(line.removeprefix("run it with"))
+    assert program == "python"
+    return typed
+
+
+def test_a_sweep_survives_kills_and_leaves_what_can_be_run(sweep, process):
+    outcome, folder = sweep("killed", 3, *KILLED)
+    assert "died (SIGKILL)" in outcome.out
+    assert "no baseline: model.width is 256" in outcome.out
+    assert outcome.err == ""
+    rows = trials(folder)
+    assert len(rows) == 3
+    assert {row["state"] for row in rows} <= {"complete", "pruned"}
+    assert {row["steps"] for row in rows if row["state"] == "pruned"} <= {"1", "3"}
+    for number in range(3):
+        for kept in ("log.txt", ".hydra/config.yaml", "metrics.csv", "checkpoints/last.ckpt", "tensorboard"):
+            assert (folder / str(number) / kept).exists()
+        assert not (folder / str(number) / "result.json").exists()  # the test split is for the best alone
+
+    shown = process(*last_line(outcome), "--cfg", "job", folder=folder.parent, PYTHONPATH=PATHS).succeeded().out
+    best = min((row for row in rows if row["state"] == "complete"), key=lambda row: float(row["value"]))
+    config = OmegaConf.create(shown)
+    assert config.optimizer.lr == float(best["optimizer.lr"])
+    assert config.model.width == int(best["model.width"])
+    assert (config.data.samples, config.measure, config.model._target_.split(".")[-1]) == (200, True, "FixedVector")
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_equals_one_that_was_not_and_the_best_runs_as_it_is(sweep, process):
+    (outcome, calm), (_, killed) = sweep("calm", 6), sweep("killed", 6, *KILLED)
+    assert trials(killed) == trials(calm)
+    assert {row["state"] for row in trials(calm)} == {"complete", "pruned"}
+    typed = (*last_line(outcome), "hydra.run.dir=again")
+    assert process(*typed, folder=calm.parent, PYTHONPATH=PATHS).succeeded().err == ""
+    assert (calm.parent / "again/result.json").is_file()

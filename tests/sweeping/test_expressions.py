@@ -1,0 +1,44 @@
+"""Conditions over settings."""
+
+import pytest
+
+from seqlab.errors import InputError
+from seqlab.sweeping.expressions import Expression
+
+VALUES = {"model.width": 48, "model.heads": 4, "model": "gpt", "lr": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("model.width % model.heads == 0", True),
+        ("model.width % 7 == 0", False),
+        ("model == 'gpt' and not lr > 1", True),
+        ("model in ['gru', 'lstm'] or model.heads not in (1, 2)", True),
+        ("1 < model.heads <= 4 < 5", True),
+        ("1 < model.heads < 4 or model.heads < 2", False),
+        ("-model.heads + 2 * 3 // 4 - 1", -4),
+        ("model.width / model.heads", 12.0),
+    ],
+)
+def test_it_says_what_python_says(text, value):
+    assert Expression(text)(VALUES.__getitem__) == value
+
+
+def test_it_names_the_settings_that_it_needs():
+    assert Expression("model.width % model.heads == 0 and lr < 'x'").names == {"model.width", "model.heads", "lr"}
+
+
+@pytest.mark.parametrize(
+    "text", ["print(1)", "a.b[0]", "(lambda: 1)()", "a = 1", "a +", "f'{a}'", "a ** 9", "(a or b).c"]
+)
+def test_it_refuses_what_could_run_code(text):
+    with pytest.raises(InputError, match=r"expression|may hold|named by"):
+        Expression(text)
+
+
+def test_values_that_do_not_go_together_are_named():
+    with pytest.raises(InputError, match=r"model < 3"):
+        Expression("model < 3")(VALUES.__getitem__)
+    with pytest.raises(InputError, match=r"zero"):
+        Expression("lr / 0 == 1")(VALUES.__getitem__)

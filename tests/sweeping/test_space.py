@@ -1,0 +1,116 @@
+"""Hydra's sweep syntax as a space; conditions; constraints; the baseline."""
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from seqlab.errors import InputError
+from seqlab.sweeping.space import Space, parameter
+
+
+@pytest.mark.parametrize(
+    ("sweep", "distribution"),
+    [
+        ("interval(0, 2)", FloatDistribution(0, 2)),
+        ("tag(log, interval(1e-4, 1e-2))", FloatDistribution(1e-4, 1e-2, log=True)),
+        ("int(interval(1, 6))", IntDistribution(1, 6)),
+        ("tag(log, int(interval(1, 64)))", IntDistribution(1, 64, log=True)),
+        ("range(2, 11, 3)", IntDistribution(2, 8, step=3)),
+        ("range(5)", IntDistribution(0, 4)),
+        ("range(0.0, 1.0, 0.25)", FloatDistribution(0, 0.75, step=0.25)),
+        ("choice(relu, 'two words', 3, 0.5, true)", CategoricalDistribution(["relu", "two words", 3, 0.5, True])),
+        ("choice([1,2],[3])", CategoricalDistribution(["[1,2]", "[3]"])),
+        ("gru, lstm", CategoricalDistribution(["gru", "lstm"])),
+    ],
+)
+def test_a_sweep_becomes_a_distribution(sweep, distribution):
+    assert parameter("model.width", sweep).distribution == distribution
+
+
+@pytest.mark.parametrize(
+    "sweep", ["3", "interval(2, 1)", "range(3, 3)", "choice(1, 1)", "interval(", "choice()", "tag(log, interval(0, 1))"]
+)
+def test_what_is_no_sweep_is_refused_with_its_name(sweep):
+    with pytest.raises(InputError, match=r"model\.width"):
+        parameter("model.width", sweep)
+
+
+@given(
+    st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1).filter(
+        lambda word: word[0] not in "[{"
+    )
+)
+def test_words_come_through_the_command_line_as_they_are(word):
+    quoted = "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    try:
+        one = parameter("key", f"choice(x1,{quoted})")
+    except InputError:
+        return  # Hydra's own grammar refuses it
+    chosen = one.distribution.choices[1]
+    (override,) = OverridesParser.create().parse_overrides(Space([one]).arguments({"key": chosen}))
+    assert override.value() == chosen
+
+
+def test_arguments_are_what_a_user_would_type():
+    space = Space([parameter("+a.b", "interval(0,1)"), parameter("c", "choice('x y',[1,2])"), parameter("d", "1,2")])
+    assert space.arguments({"a.b": 1e-05, "c": "x y"}) == ["+a.b=1e-05", "c='x y'"]
+    assert space.arguments({"c": "[1,2]", "d": 2}) == ["c=[1,2]", "d=2"]
+
+
+BASE = {"model.width": 30, "model.heads": 3, "model.layers": 1, "model.dropout": 0.0}
+
+
+def make(constraints=()):
+    return Space(
+        [
+            parameter("model.layers", "choice(1,2)"),
+            parameter("model.dropout", "interval(0,0.5)", when="model.layers > 1"),
+            parameter("model.heads", "choice(3,4)"),
+        ],
+        constraints,
+        BASE.get,
+    )
+
+
+def test_a_parameter_whose_condition_does_not_hold_is_not_chosen():
+    assert make().chosen(lambda one, _: one.distribution.choices[0]) == {"model.layers": 1, "model.heads": 3}
+    values = make().chosen(lambda one, _: 0.25 if one.name == "model.dropout" else one.distribution.choices[1])
+    assert values == {"model.layers": 2, "model.dropout": 0.25, "model.heads": 4}
+
+
+def test_settings_may_follow_from_a_parameter():
+    widths, factor = (
+        parameter("model.width", "choice(30,40)"),
+        parameter("factor", "choice(2,4)", None, {"ff": "factor * model.width"}),
+    )
+    space = Space([widths, factor], (), {**BASE, "ff": 120}.get)
+    assert space.arguments({"model.width": 40, "factor": 2}) == ["model.width=40", "ff=80"]
+    assert space.baseline() == {"model.width": 30, "factor": 4}
+    with pytest.raises(InputError, match=r"factor is None"):
+        Space([widths, factor], (), BASE.get).baseline()
+    with pytest.raises(InputError, match=r"factor: its condition names model.width"):
+        Space([factor, widths])
+
+
+def test_constraints_know_parameters_and_the_rest_of_the_configuration():
+    space = make(["model.width % model.heads == 0"])
+    assert space.allows({"model.heads": 3})
+    assert not space.allows({"model.heads": 4})
+    assert space.allows({})
+
+
+def test_a_condition_may_name_only_what_stands_before_it():
+    with pytest.raises(InputError, match=r"a: its condition names b"):
+        Space([parameter("a", "1,2", when="b > 1"), parameter("b", "1,2")])
+
+
+def test_the_baseline_is_the_configuration_if_the_space_holds_it():
+    assert make(["model.width % model.heads == 0"]).baseline() == {"model.layers": 1, "model.heads": 3}
+    with pytest.raises(InputError, match=r"model.heads is 3, which"):
+        Space([parameter("model.heads", "choice(4,5)")], (), BASE.get).baseline()
+    with pytest.raises(InputError, match=r"model.width > 30 does not hold"):
+        make(["model.width > 30"]).baseline()
+    with pytest.raises(InputError, match=r"new is None"):
+        Space([parameter("+new", "interval(0,1)")], (), BASE.get).baseline()

@@ -1,0 +1,122 @@
+"""Wherever a study is kept, one controller at a time changes it, and several share it."""
+
+import threading
+import time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from sweeping.simulation import SPACE
+
+from seqlab.errors import InputError
+from seqlab.sweeping import storage as module
+from seqlab.sweeping.lease import lease_of
+from seqlab.sweeping.ledger import Ledger, Rules
+from seqlab.sweeping.space import Space
+from seqlab.sweeping.storage import Store, _attribute_turn, store_url
+
+
+@pytest.fixture(params=["journal.log", "sqlite:///{}/study.db"])
+def url(request, tmp_path):
+    """A journal, and a database."""
+    return request.param.format(tmp_path) if "://" in request.param else str(tmp_path / request.param)
+
+
+def ledger(url, trials=11, **rules):
+    return Ledger(Store(url), "s", "minimize", Space(SPACE), Rules(trials, **rules))
+
+
+def test_controllers_that_take_at_once_take_each_trial_once(url):
+    taken, controllers = [], [ledger(url) for _ in range(3)]
+
+    def work(one):
+        while (trial := one.take()) is not None:
+            taken.append(trial.number)
+            one.tell(trial.number, TrialState.COMPLETE, 1.0)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in controllers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(11))
+    assert {t.state for t in controllers[0].trials()} == {TrialState.COMPLETE}
+
+
+def test_a_trial_is_taken_over_when_its_controller_is_silent_and_cannot_be_told_twice(url, monkeypatch):
+    elsewhere, here = ledger(url, 1, patience=0.2), ledger(url, 1, patience=0.2)
+    monkeypatch.setattr("seqlab.sweeping.ledger.machine", lambda: "elsewhere")
+    first = elsewhere.take()
+    monkeypatch.undo()
+    assert here.take() is None
+    time.sleep(0.15)
+    assert elsewhere.beat() == []
+    assert here.take() is None  # it gave a sign
+    time.sleep(0.3)
+    second = here.take()
+    assert (second.number, second.values, second.adopted) == (first.number, first.values, True)
+    assert second.lease.attempt == 2
+    assert elsewhere.beat() == [0]  # it has lost it
+    assert not elsewhere.tell(0, TrialState.COMPLETE, 5.0)
+    assert here.tell(0, TrialState.COMPLETE, 7.0)
+    assert here.trials()[0].value == 7.0
+
+
+def test_a_trial_that_was_given_back_goes_on_at_once(url):
+    one = ledger(url, 2)
+    first = one.take()
+    one.release(first.number, died=True)
+    again = ledger(url, 2).take()
+    assert (again.number, again.values, again.lease.idle) == (first.number, first.values, 1)
+
+
+def test_a_controller_that_died_between_asking_and_leasing_leaves_a_trial_for_the_next(url):
+    one = ledger(url)
+    number = one.study.ask().number  # no values yet
+    taken = one.take()
+    assert (taken.number, sorted(taken.values)) == (number, ["width", "x"])
+    assert lease_of(one.trials()[number].user_attrs).owner == one.owner
+
+
+def test_a_study_of_the_other_direction_is_refused(url):
+    ledger(url)
+    with pytest.raises(InputError, match=r"direction minimize"):
+        Ledger(Store(url), "s", "maximize", Space(SPACE), Rules(1))
+
+
+def test_an_attribute_gives_turns_where_there_is_no_lock(monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 1.0)
+    storage = optuna.storages.InMemoryStorage()
+    study = storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "s")
+    inside, most = [], []
+
+    def work():
+        for _ in range(5):
+            with _attribute_turn(storage, "s"):
+                inside.append(1)
+                most.append(len(inside))
+                time.sleep(0.001)
+                inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(most), max(most)) == (20, 1)
+    storage.set_study_user_attr(study, "turn:of one that died", True)
+    with _attribute_turn(storage, "s"):
+        pass
+
+
+def test_where_a_study_is_kept(tmp_path):
+    assert store_url(None, tmp_path) == str(tmp_path / "journal.log")
+    assert store_url("postgresql://h/d", tmp_path) == "postgresql://h/d"
+    with pytest.raises(InputError, match=r"hydra.sweeper.storage: h/d cannot be opened"):
+        Store("nosuch://user:secret@h/d")
+
+
+def test_passwords_are_not_shown(tmp_path):
+    one = Store(str(tmp_path / "j.log"))
+    one.url = "postgresql://me:secret@host/db"
+    assert one.shown == "postgresql://me:…@host/db"

@@ -1,0 +1,155 @@
+"""What a sweep leaves to be read, to be run, and to be mended."""
+
+import csv
+import io
+
+import pytest
+from omegaconf import OmegaConf
+from optuna.trial import TrialState
+from sweeping.simulation import SPACE
+
+from seqlab.errors import InputError
+from seqlab.sweeping import command
+from seqlab.sweeping.controller import Slot
+from seqlab.sweeping.lease import Lease
+from seqlab.sweeping.ledger import Ledger, Rules, Taken
+from seqlab.sweeping.live import Screen, duration
+from seqlab.sweeping.outcome import Outcome
+from seqlab.sweeping.plots import importances, write_plots
+from seqlab.sweeping.record import Record, open_sweep
+from seqlab.sweeping.space import Space, parameter
+from seqlab.sweeping.storage import Store
+
+FIXED = [
+    "+sweeps=mine",
+    "data=anki",
+    "tokenizer@_global_.tokenizer=word",
+    "trainer.max_epochs=7",
+    "name='x y'",
+    "~callbacks.outlook",
+]
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A sweep of eight trials: complete, pruned, failed, running."""
+    store = Store(str(tmp_path / "journal.log"))
+    space = Space([*SPACE, parameter("+deep.down", "choice(a, 'b c')")])
+    ledger = Ledger(store, "mine", "minimize", space, Rules(9, retries=0, failures=1.0))
+    for number in range(9):
+        taken = ledger.take()
+        if number < 8:
+            ledger.storage.set_trial_intermediate_value(ledger._id(number), 1, 5.0 - number)
+        if number < 6:
+            ledger.tell(number, TrialState.COMPLETE, 4.0 - number)
+        elif number == 6:
+            ledger.tell(number, TrialState.PRUNED)
+        elif number == 7:
+            ledger.tell(number, TrialState.FAIL, error='no, "really" not')
+        assert taken.number == number
+    choices = {"sweeps": "mine", "data": "anki", "tokenizer@_global_.tokenizer": "word", "model": "gru"}
+    record = Record(
+        "mine", store.url, "minimize", 9, [1, 3], "/bin/some-train", "train", ["--config-dir=conf"], FIXED, choices
+    )
+    record.write(tmp_path)
+    return open_sweep(tmp_path)
+
+
+def test_the_best_is_exported_as_a_configuration(sweep, capsys):
+    command.run("best", sweep.folder)
+    text = (sweep.folder / "best.yaml").read_text()
+    best = sweep.trials()[5]
+    content = OmegaConf.to_container(OmegaConf.create(text))
+    assert content.pop("defaults") == [
+        *("train", {"sweeps": "mine"}, {"override data": "anki"}, {"override tokenizer@_global_.tokenizer": "word"}),
+        "_self_",
+    ]
+    assert content == {
+        "trainer": {"max_epochs": 7},
+        "name": "x y",
+        "x": best.params["x"],
+        "width": best.params["width"],
+        "deep": {"down": best.params["deep.down"]},
+    }
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith(
+        f"run it with some-train --config-dir={sweep.folder} --config-name=best 'hydra.searchpath=[file://"
+    )
+    assert line.endswith("/conf]' ~callbacks.outlook") or line.endswith("/conf]' '~callbacks.outlook'")
+
+
+def test_the_table_of_trials(sweep):
+    command.run("best", sweep.folder)
+    rows = list(csv.DictReader(io.StringIO((sweep.folder / "trials.csv").read_text())))
+    assert [row["state"] for row in rows] == ["complete"] * 6 + ["pruned", "fail", "running"]
+    assert rows[7]["error"] == 'no, "really" not'
+    assert [row["value"] for row in rows[:7]] == ["4.0", "3.0", "2.0", "1.0", "0.0", "-1.0", "-1.0"]
+    summary = (sweep.folder / "summary.md").read_text()
+    assert "6 trials complete, 1 pruned, 1 failed, 1 running, of 9; 8 validations in all. Pruned after 1, 3." in summary
+    assert summary.index("| 5 |") < summary.index("| 0 |") < summary.index("| 6 (pruned) |")
+
+
+def test_status_shows_where_each_trial_stands(sweep, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "150")
+    command.run("status", sweep.folder)
+    out = capsys.readouterr().out
+    assert "5 *" in out
+    assert "7 of 9 trials finished, 1 failed" in out
+    assert [word for word in ("complete", "pruned", "fail", "running") if word not in out] == []
+
+
+def test_a_failed_trial_is_marked_to_be_tried_again(sweep, capsys):
+    command.run("retry", sweep.folder)
+    assert "1 trial (7) will be tried again" in capsys.readouterr().out
+    ledger = Ledger(sweep.store, "mine", "minimize", Space(SPACE), Rules(9, retries=0, failures=1.0))
+    taken = ledger.take()
+    assert ledger.trials()[taken.number].user_attrs["retry_of"] == 7
+    assert taken.values == ledger.trials()[7].params
+    with pytest.raises(InputError, match=r"no trial has failed"):
+        command.run("retry", sweep.folder)
+
+
+def test_repair_says_what_it_did(sweep, capsys):
+    command.run("repair", sweep.folder)
+    with (sweep.folder / "journal.log").open("ab") as file:
+        file.write(b"torn")
+    command.run("repair", sweep.folder)
+    assert capsys.readouterr().out.splitlines()[0] == "nothing is damaged"
+
+
+def test_plots_are_written_where_there_is_enough(sweep):
+    assert {path.stem for path in write_plots(sweep)} == {"history", "curves", "importance", "coordinates"}
+    assert set(importances(sweep)) == {"x", "width", "deep.down"}
+
+
+@pytest.mark.parametrize(
+    ("action", "folder", "match"),
+    [
+        ("status", "nowhere", "no sweep here"),
+        ("dance", "nowhere", "but is told 'dance'"),
+        ("repair", "nowhere", "no sweep"),
+    ],
+)
+def test_what_cannot_be_done_is_said(tmp_path, action, folder, match):
+    with pytest.raises(InputError, match=match):
+        command.run(action, tmp_path / folder)
+
+
+def test_a_storage_with_a_password_must_be_named_again(sweep):
+    Record("mine", None, "minimize", 9).write(sweep.folder)
+    with pytest.raises(InputError, match=r"add storage="):
+        open_sweep(sweep.folder)
+    assert open_sweep(sweep.folder, sweep.store.url).best().number == 5
+
+
+def test_a_terminal_gets_a_table(sweep):
+    screen = Screen(sweep, terminal=True)
+    taken = Taken(8, {"x": 0.123456}, Lease("me", "here", 1, None))
+    screen.started(taken, 0)
+    screen.refresh([Slot(0, taken), Slot(1)])
+    screen.ended(6, Outcome(TrialState.PRUNED))
+    screen.close()
+
+
+def test_times_as_a_person_says_them():
+    assert [duration(seconds) for seconds in (5, 100, 9000)] == ["5 s", "2 min", "2.5 h"]
