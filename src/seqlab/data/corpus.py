@@ -70,7 +70,8 @@ def _clean(collection: Collection, cleaning: Cleaning, folder: Path) -> None:
         log.warning("%s: %s", collection.path, collection.summary())
     cleaned = Cleaned(collection, cleaning)
     documents: list[tuple[str, int, str]] = []
-    for name, paragraphs in tqdm(cleaned, "cleaning", len(collection.documents), unit="file", delay=2, leave=False):
+    total = len(collection.documents)
+    for name, paragraphs in tqdm(cleaned, "cleaning", total, unit="file", delay=2, leave=False, disable=None):
         characters, digest = 0, hashlib.sha256()
         with (folder / f"{len(documents):06}.txt").open("wb") as file:
             for paragraph in paragraphs:

@@ -177,7 +177,8 @@ class Notes(SequenceData):
         (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
 
     def _progress(self, what: str) -> tqdm:
-        return tqdm(desc=what, total=self.texts.corpus.characters, unit="B", unit_scale=True, delay=2, leave=False)
+        characters = self.texts.corpus.characters
+        return tqdm(desc=what, total=characters, unit="char", unit_scale=True, delay=2, leave=False, disable=None)
 
     def tokens_per_byte(self, split: str) -> float | None:
         """Target tokens a UTF-8 byte of the text; for training that of all of it, not of a sample."""
