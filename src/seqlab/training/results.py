@@ -58,7 +58,7 @@ def sample(one: Any) -> str:
     """A prediction as a line to look at; of a long continuation what stands around its beginning."""
     if one.match is not None:
         return f"{one.source}  →  {one.prediction}  " + ("=" if one.match else f"≠  {one.reference}")
-    prompt, *others = (escaped(text) for text in (one.source, one.prediction, one.reference))
+    prompt, *others = (text.replace("\n", "\\n") for text in (one.source, one.prediction, one.reference))
     shown = [text if len(text) <= SHOWN else f"{text[:SHOWN]}…" for text in others]
     return f"{prompt if len(prompt) <= SHOWN else f'…{prompt[-SHOWN:]}'}  →  {shown[0]}  |  {shown[1]}"
 
