@@ -149,6 +149,7 @@ def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model,
         said = [row for row in said if len(row[0]) + len(row[2]) == 13]  # but where BOS begins the stream
     else:
         assert len(said) == result["examples"][last]
+    assert said
     outputs = [own for (own,) in predictor.predict_n_best([source for source, *_ in said])]
     assert [output.text for output in outputs] == [row[1] for row in said]
     assert [output.score for output in outputs] == pytest.approx([float(row[3]) for row in said], abs=1e-4)

@@ -6,10 +6,17 @@ from hypothesis import strategies as st
 
 from seqlab.symbols import BOS, EOS, UNK
 from seqlab.text.growing import GrowingText, text_after
-from seqlab.text.tokenizers import CharacterTokenizer, IntegerTokenizer, SentencePieceTokenizer, WordTokenizer
+from seqlab.text.tokenizers import (
+    ByteTokenizer,
+    CharacterTokenizer,
+    IntegerTokenizer,
+    SentencePieceTokenizer,
+    WordTokenizer,
+)
 
 TEXT = "the dog ran to the dog, and  the cat slept"
 TOKENIZERS = {
+    "bytes": ByteTokenizer(),
     "characters": CharacterTokenizer.fit([TEXT]),
     "words": WordTokenizer.fit([TEXT]),
     "pieces": SentencePieceTokenizer.fit([TEXT] * 9, vocabulary_size=300),
