@@ -56,7 +56,7 @@ def test_help_lists_groups_and_settings(command):
     [
         ("seqlab-train model=l", {"model=lstm", "model=luong"}),
         ("seqlab-train data=an", {"data=anki"}),
-        ("seqlab-train data=", {"data=anki", "data=parallel", "data=reversal", "data=toy"}),
+        ("seqlab-train data=", {"data=anki", "data=notes", "data=parallel", "data=reversal", "data=toy"}),
         ("seqlab-train experiment=toy", {"experiment=toy_gru"}),
         ("seqlab-train trainer.max_ep", {"trainer.max_epochs="}),
         ("seqlab-train -m +sweeps=rev", {"+sweeps=reversal_bahdanau"}),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,11 +14,11 @@ import numpy as np
 from lightning.pytorch import LightningDataModule
 
 from seqlab.checks import check_sizes
-from seqlab.data.batch import SPLITS, Boundaries, Examples, Rows
+from seqlab.data.batch import SPLITS, Boundaries, Rows
 from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
 from seqlab.data.passages import Passages, passages_of
 from seqlab.symbols import BOS, EOS, PAD
-from seqlab.text.tokenizers import Tokenizer
+from seqlab.text.tokenizers import Tokenizer, to_json
 
 
 def data_of(trainer: Any) -> SequenceData:
@@ -137,13 +139,18 @@ class SequenceData(LightningDataModule):
 
         Sides are named in the plural. Where there are several, sentence n of one belongs to sentence n of the others.
         """
-        examples = self._in_memory(split)
-        sides = {
-            "sources": passages_of(examples.source, lambda row: self.source_text(split, row), self.unsaid),
-            "targets": passages_of(examples.target, lambda row: self.references(split, row)[0], self.unsaid),
-        }
+        examples, marks = self.examples[split], self.unsaid
+        sides = {}
+        if examples.longest_source:
+            source = functools.partial(self.source_text, split)
+            sides["sources"] = passages_of(examples.source_ids, len(examples), source, marks)
+        target = functools.partial(self._target_text, split)
+        sides["targets"] = passages_of(examples.target_ids, len(examples), target, marks)
         for parts in zip(*sides.values(), strict=True):
             yield dict(zip(sides, parts, strict=True))
+
+    def _target_text(self, split: str, row: int) -> str:
+        return self.references(split, row)[0]
 
     @property
     def unsaid(self) -> set[int]:
@@ -151,20 +158,16 @@ class SequenceData(LightningDataModule):
         return {PAD, BOS, EOS} | ({self.filler} if self.filler is not None else set())
 
     def content_key(self) -> str:
-        """A hash of what `passages` gives, for files computed from it; by default of all ids."""
-        digest = hashlib.sha256()
+        """A hash of what `passages` gives, for files computed from it; by default of all ids and what they mean."""
+        meaning = [type(self).__qualname__, to_json(self.source_tokenizer), to_json(self.target_tokenizer)]
+        digest = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode())
         for split in self.splits:
-            examples = self._in_memory(split)
-            for side in (examples.source, examples.target):
-                digest.update(f"{split} {side.values.dtype} {len(side.values)} ".encode())
-                digest.update(side.values.tobytes())
-                digest.update(side.offsets.tobytes())
+            examples = self.examples[split]
+            digest.update(f"{split} {len(examples)}".encode())
+            for row in range(len(examples)):
+                for ids in (examples.source_ids(row), examples.target_ids(row)):
+                    digest.update(len(ids).to_bytes(8) + ids.tobytes())
         return digest.hexdigest()[:16]
-
-    def _in_memory(self, split: str) -> Examples:
-        examples = self.examples[split]
-        assert isinstance(examples, Examples), "a dataset of other rows says itself what its passages are"
-        return examples
 
     def distinct(self, split: str) -> np.ndarray:
         """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""

@@ -23,15 +23,19 @@ class Passages(NamedTuple):
     sentences: Sequence[str]
 
 
-def passages_of(side: Ragged, text: Callable[[int], str], left_out: Collection[int]) -> Iterator[Passages]:
-    """One side of examples, a chunk at a time: every row is a passage of one sentence, `text(row)`.
+def passages_of(
+    ids: Callable[[int], np.ndarray], count: int, text: Callable[[int], str], left_out: Collection[int]
+) -> Iterator[Passages]:
+    """One side of `count` examples, a chunk at a time: every row is a passage of one sentence, `text(row)`.
 
     The ids `left_out` stand in no passage.
     """
-    for start in range(0, len(side), CHUNK):
-        end = min(start + CHUNK, len(side))
-        offsets = side.offsets[start : end + 1]
-        values = side.values[offsets[0] : offsets[-1]]
-        kept = ~np.isin(values, list(left_out))
+    marks = list(left_out)
+    for start in range(0, count, CHUNK):
+        rows = range(start, min(start + CHUNK, count))
+        sequences = [ids(row) for row in rows]
+        values = np.concatenate(sequences)
+        kept = ~np.isin(values, marks)
         before = np.concatenate([[0], np.cumsum(kept)])  # ids that are kept before each
-        yield Passages(Ragged(values[kept], before[offsets - offsets[0]]), [text(row) for row in range(start, end)])
+        ends = np.cumsum([0, *map(len, sequences)])
+        yield Passages(Ragged(values[kept], before[ends]), [text(row) for row in rows])

@@ -78,8 +78,8 @@ class Reversal(SequenceData):
 
     def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
         """The sources: the targets say the same."""
-        text = functools.partial(self.source_text, split)
-        for part in passages_of(self._in_memory(split).source, text, self.unsaid):
+        examples, text = self.examples[split], functools.partial(self.source_text, split)
+        for part in passages_of(examples.source_ids, len(examples), text, self.unsaid):
             yield {"sequences": part}
 
     def load(self) -> None:

@@ -75,9 +75,10 @@ class Outlook(Callback):
         print(f"data        {data.describe()}")
         print(f"model       {type(pl_module).__name__}, {parameters:,} parameters{part}, on {pl_module.device}")
         print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")
-        for split, leakage in list(leakage_of(data).items())[:1]:  # what training is judged by
-            for line in leakage.summary():
-                print(f"leakage     {split} {line}")
+        for split, leakage in leakage_of(data).items():
+            if split != "test" or data.splits == ["train", "test"]:  # what training is judged by
+                for line in leakage.summary():
+                    print(f"leakage     {split} {line}")
         if math.isinf(steps):
             print(f"steps       no end set; {1 / seconds:.0f} a second", flush=True)
             return
