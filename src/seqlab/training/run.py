@@ -322,7 +322,7 @@ def keep(
     bundle.save(folder / "bundle", model, model_config, tokenizers, search_config, stream_format(data))
 
     free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
-    shown = data.splits[-1]
+    shown = next(split for split in ("test", "val", "train") if split in data.splits)
     write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
     result = {
         "name": config.name,
