@@ -150,6 +150,14 @@ def test_mean_and_sample_standard_deviation_are_those_by_hand(tmp_path):
     assert float(cells["training/flops sd"]) == 0
 
 
+def test_what_leaks_stands_beside_the_loss(tmp_path):
+    sides = {"sources": {"copies": 0.25}, "targets": {"copies": 0.5}, "pairs": {"copies": None}}
+    make_run(tmp_path, 0, ["data=a"], leakage={"val": sides, "test": {"targets": {"copies": 1.0}}})
+    make_run(tmp_path, 1, ["data=b"], leakage={"val": {"sentences": {"copies": 0.0}}})
+    make_run(tmp_path, 2, ["data=c"])
+    assert [row["val leaks"] for row in rows_of(tmp_path)] == ["50.0%", "0.0%", "–"]
+
+
 def test_a_single_run_has_no_deviation(tmp_path):
     make_run(tmp_path, 0, ["model=gru"], 2.0)
     (row,) = rows_of(tmp_path)

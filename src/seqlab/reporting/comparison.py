@@ -28,8 +28,13 @@ from seqlab.reporting.reference import spread
 
 RESULT = "result.json"
 ERROR = "error.txt"  # what a run that failed leaves instead of a result
-SHOWN = ("free_running/exact_match", "free_running/token_accuracy", "free_running/bleu", "free_running/token_bleu")
-PERCENT = ("exact_match", "token_accuracy")
+SHOWN = {  # metrics, and how they are written
+    "teacher_forced/bits_per_byte": ".4f",
+    "free_running/exact_match": ".2%",
+    "free_running/token_accuracy": ".2%",
+    "free_running/bleu": ".2f",
+    "free_running/token_bleu": ".2f",
+}
 UNCOMPARED = ("seed", "resume")  # overrides that make no other setting
 
 
@@ -70,6 +75,17 @@ class Setting:
             if value is not None:
                 found.append(value)
         return found
+
+    def leaks(self) -> list[float]:
+        """Of every finished run that says so, the share of validation sentences that stand in training, word for word:
+        of pairs that of the side of which there are more.
+        """
+        shares = []
+        for result in self.results:
+            sides = result.get("leakage", {}).get("val", {}).values()
+            if copies := [side["copies"] for side in sides if side["copies"] is not None]:
+                shares.append(max(copies))
+        return shares
 
 
 class Comparison(Callback):
@@ -156,7 +172,8 @@ def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows: a row a setting, mean ± sample standard deviation over its runs."""
     split = measured_split(settings)
     shown = [name for name in SHOWN if any(setting.values("metrics", split, name) for setting in settings)]
-    heads = [*settings[0].label, "runs", "parameters", "val loss"]
+    leaking = any(setting.leaks() for setting in settings)
+    heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
     heads += [f"{split} {name.partition('/')[2].replace('_', ' ')}" for name in shown]
     heads += ["tokens/s", "training s", "TFLOP"]
     rows = []
@@ -164,17 +181,13 @@ def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
         finished = len(setting.results)
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
         cells = [_cell(setting.values("parameters"), ",.0f"), _cell(setting.values(*VAL_LOSS), ".4f")]
-        cells += [_metric(name, setting.values("metrics", split, name)) for name in shown]
+        cells += [_cell(setting.leaks(), ".1%")] if leaking else []
+        cells += [_cell(setting.values("metrics", split, name), SHOWN[name]) for name in shown]
         cells += [_cell(setting.values("training", "tokens_per_second"), ",.0f")]
         cells += [_significant(setting.values("training", "seconds"))]
         cells += [_significant([flops / 1e12 for flops in setting.values("training", "flops")])]
         rows.append([*setting.label.values(), runs, *cells])
     return heads, rows
-
-
-def _metric(name: str, values: list[float]) -> str:
-    percent = name.rpartition("/")[2] in PERCENT
-    return _cell(values, ".2%" if percent else ".2f")
 
 
 def _significant(values: list[float]) -> str:
@@ -207,6 +220,7 @@ def markdown(settings: Sequence[Setting]) -> str:
         lines += [
             "",
             f"Mean ± sample standard deviation over runs; seeds {', '.join(seeds)}; on {' and '.join(machines)}."
+            " val leaks: validation sentences that stand in training, word for word."
             " Tokens are target tokens without padding, seconds those of training without validation;"
             " TFLOP: floating-point operations of training in matrix products, about, in 10¹²."
             " All metrics: comparison.csv.",
