@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from seqlab.errors import InputError
+from seqlab.training.bundle import FORMAT
 
 NO_PAIRS = {
     "a line without a tab": ("pairs.txt", b"Go.\tVa !\nHello\n", ["pairs.txt:2", "expected source<TAB>target"]),
@@ -324,10 +325,10 @@ def test_a_missing_file_of_a_bundle_is_named(predict_with, copy, name):
     predict_with().stopped(2, name)
 
 
-@pytest.mark.parametrize("number", [1, 99, "2", None])
+@pytest.mark.parametrize("number", [FORMAT - 1, 99, str(FORMAT), None])
 def test_another_format_is_refused(predict_with, copy, number):
     edit(copy / "bundle/bundle.json", lambda content: content.update(format=number))
-    predict_with().stopped(2, "bundle", str(number), "format 2")
+    predict_with().stopped(2, "bundle", str(number), f"format {FORMAT}")
 
 
 def test_an_unknown_setting_of_a_bundle_is_named(predict_with, copy):
