@@ -1,5 +1,6 @@
 """`seqlab-generate`: a text that goes on as it comes; and `seqlab-predict` with a model that continues texts."""
 
+import functools
 import os
 import re
 import signal
@@ -83,9 +84,9 @@ def test_a_source_that_cannot_be_expressed_is_said(command, trained):
 def test_it_can_be_stopped(writer, end, code):
     command = [sys.executable, "-m", "seqlab.generate", f"run={writer}", "prompt=The\n", "length=1000000"]
     environment = {**os.environ, "HYDRA_FULL_ERROR": "0", "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests in the background ignore it
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True, env=environment, preexec_fn=heeding) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "The\n"
         said = process.stdout.read(20)
