@@ -12,9 +12,9 @@ EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.ya
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 
 
-def settings(experiment):
+def settings(experiment, *overrides):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose("train", overrides=[f"experiment={experiment}"])
+        return compose("train", overrides=[f"experiment={experiment}", *overrides])
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -45,3 +45,11 @@ def test_claim_c_changes_only_the_decoder():
         assert fixed.model[name] == carried.model[name]
     assert fixed.model.layers == 1
     assert (fixed.optimizer, fixed.scheduler) == (carried.optimizer, carried.scheduler)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "conf/larger").glob("*.yaml")))
+def test_an_experiment_is_larger_on_another_trainer(name):
+    trainer, _, experiment = name.partition("_")
+    small, large = settings(experiment), settings(experiment, f"trainer={trainer}")
+    assert large.model.width > small.model.width
+    assert (large.name, large.data._target_) == (experiment, small.data._target_)

@@ -79,7 +79,9 @@ def test_every_option_composes(command, option):
     group, name = option.parts
     beside = {"tokenizer": ["data=anki"], "sizes": ["model=" + name.partition("_")[2]]}  # where an option belongs
     where = "sizes@model" if group == "sizes" else group
-    arguments = [f"{where}={name}", *beside.get(group, [])]
+    trainer, _, experiment = name.partition("_")
+    larger = [f"trainer={trainer}", f"experiment={experiment}"]  # which choose it themselves
+    arguments = larger if group == "larger" else [f"{where}={name}", *beside.get(group, [])]
     config = OmegaConf.create(command("train", *arguments, "--cfg", "job").succeeded().out)
     assert {"data", "model", "optimizer", "trainer", "callbacks", "logger", "decoding", "seed"} <= set(config)
     assert "_target_" in config.data
