@@ -217,10 +217,12 @@ def markdown(settings: Sequence[Setting]) -> str:
     if seeds:
         environments = [result["environment"] for setting in settings for result in setting.results]
         machines = sorted({f"{one['device']}, threads: {one['threads']}" for one in environments})
+        leaks = (
+            " val leaks: validation sentences that stand in training, word for word." if "val leaks" in heads else ""
+        )
         lines += [
             "",
-            f"Mean ± sample standard deviation over runs; seeds {', '.join(seeds)}; on {' and '.join(machines)}."
-            " val leaks: validation sentences that stand in training, word for word."
+            f"Mean ± sample standard deviation over runs; seeds {', '.join(seeds)}; on {' and '.join(machines)}.{leaks}"
             " Tokens are target tokens without padding, seconds those of training without validation;"
             " TFLOP: floating-point operations of training in matrix products, about, in 10¹²."
             " All metrics: comparison.csv.",
