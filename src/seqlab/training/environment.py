@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import platform
 import subprocess
 from importlib.metadata import version
@@ -15,12 +16,13 @@ from seqlab import __version__, paths
 
 
 def environment(trainer: Trainer) -> dict[str, Any]:
-    """Versions, git commit, device, processes and threads."""
+    """Versions, git commit, hash of the code, device, processes and threads."""
     device = trainer.strategy.root_device
     packages = ("torch", "lightning", "hydra-core", "torchmetrics", "numpy", "sentencepiece", "sacrebleu")
     return {
         "seqlab": __version__,
         "commit": commit(),
+        "code": code(),
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
@@ -46,3 +48,19 @@ def commit() -> str | None:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", *watched) else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+@functools.cache
+def code() -> str:
+    """A hash of the source that decides a result: all of seqlab but what reads results (`sweeping`, `reporting`).
+
+    Equal over commits that change nothing of it, and outside a checkout: two results of one setting and one code are
+    the same result.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(paths.PACKAGE.rglob("*.py")):
+        name = path.relative_to(paths.PACKAGE)
+        if name.parts[0] not in ("sweeping", "reporting"):
+            content = path.read_bytes()
+            digest.update(f"{name.as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()

@@ -28,7 +28,7 @@ from seqlab.training.averaging import Averager
 from seqlab.training.build import build, build_each, build_settings, check_arguments
 from seqlab.training.checkpoints import Saver, read_checkpoint
 from seqlab.training.compiling import compile_model
-from seqlab.training.environment import commit, environment
+from seqlab.training.environment import code, commit, environment
 from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.leakage import leakage_of
@@ -58,7 +58,7 @@ def train(config: DictConfig) -> float | None:
 
 def _train(config: DictConfig, folder: Path) -> float | None:
     started = time.perf_counter()
-    commit()  # of the code that is about to run
+    commit(), code()  # of what is about to run, whatever happens to the files meanwhile
     check_settings(config)
     checkpoint = resumed_checkpoint(config, folder)
     seed_everything(config.seed, workers=True, verbose=False)
