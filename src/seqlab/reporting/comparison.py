@@ -144,7 +144,7 @@ def _run(multirun: Path, name: Path) -> Run | None:
     try:
         # Unresolved: an override may hold an interpolation, which means nothing here.
         lines = OmegaConf.to_container(OmegaConf.load(overrides_file), resolve=False)
-        overrides = dict(_name_and_value(str(line)) for line in lines or [])
+        overrides = dict(name_and_value(str(line)) for line in lines or [])
         if not result.is_file():
             return Run(str(name), overrides, None, error.read_text(encoding="utf-8").strip())
         return Run(str(name), overrides, json.loads(result.read_text(encoding="utf-8")), None)
@@ -153,7 +153,7 @@ def _run(multirun: Path, name: Path) -> Run | None:
         raise InputError(f"{multirun / name}: not the folder of a run ({reason})") from None
 
 
-def _name_and_value(override: str) -> tuple[str, str]:
+def name_and_value(override: str) -> tuple[str, str]:
     """`+model.width=8` as ("model.width", "8"); what was taken out (`~model.width`) is "removed"."""
     name, _, value = override.lstrip("+~").partition("=")
     return name, "removed" if override.startswith("~") else value

@@ -1,0 +1,133 @@
+"""A finished run's folder as one small dict, kept beside the run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqlab.files import write_atomically
+from seqlab.reporting.comparison import name_and_value
+from seqlab.reporting.digests import lengths, samples
+from seqlab.reporting.digests.curve import curve
+from seqlab.reporting.digests.places import resolved, shown, without_machine
+from seqlab.reporting.digests.run_folder import (
+    Said,
+    command,
+    read_metrics,
+    read_overrides,
+    read_predictions,
+    read_result,
+    read_tokenizers,
+    tokens_by,
+)
+from seqlab.text.lines import read_bytes
+from seqlab.text.tokenizers import IntegerTokenizer
+
+FORMAT = 1
+"""Of what a digest holds. A digest of another is made anew."""
+
+KEPT = "digest.json"
+
+_FACTS = (
+    *("name", "seed", "environment", "data", "examples", "measured", "parameters", "trained_parameters"),
+    *("epochs", "steps", "weights", "precision", "seconds", "training", "metrics", "signatures", "leakage"),
+)
+
+
+def digest(folder: str | Path) -> dict[str, Any]:
+    """What a finished run found, how it went, what it said, and how to run it again; no folder of this machine in it.
+
+    Kept in the run's folder as `digest.json`, so that it is made once; anew where the run or this code has changed.
+    Keys are absent where they make no sense:
+
+    - `folder`, `command`, `overrides`, `settings` (what they refer to in its place), and the facts of `result.json`;
+    - `curve`: an entry a validation;
+    - `by_length`: `split`, `unit` (what lengths count), and `rows`: see `lengths.by_length`;
+    - `failures`: the `rule` and the `counts` of its classes;
+    - `test_set`: a hash of the examples that were predicted: equal where two runs can be compared one by one;
+    - `references`: "all", or "first" where sources have several references, of which `predictions.tsv` holds the first;
+    - `correct`: 1 or 0 an example; `bleu_statistics`: of texts, a row a sentence (see `scores.bleu_statistics`);
+    - `samples`: some dozens of examples, the same ones in every run of a test set, with attention where there is some.
+
+    Raises:
+        InputError: `folder` is not that of a finished run, or a file in it is broken.
+    """
+    folder = Path(folder)
+    result = read_result(folder)
+    of = {"format": FORMAT, "of": hashlib.sha256(read_bytes(folder / "result.json")).hexdigest()[:16]}
+    content = _kept(folder, of)
+    if content is None:
+        content = {**of, **_digest(folder, result)}
+        with contextlib.suppress(OSError):  # a run that may be read but not written to
+            write_atomically(folder / KEPT, json.dumps(content, ensure_ascii=False))
+    own = {key: value for key, value in content.items() if key not in of}
+    return {"folder": shown(folder), **own}
+
+
+def _kept(folder: Path, of: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        content = json.loads(read_bytes(folder / KEPT))
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) and all(content.get(key) == of[key] for key in of) else None
+
+
+def _digest(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+    settings = resolved(result.get("settings") or {})
+    if "name" in result:
+        settings["name"] = result["name"]
+    content = {
+        **{name: result[name] for name in _FACTS if name in result},
+        "command": command(folder),
+        "overrides": dict(name_and_value(line) for line in read_overrides(folder)),
+        "settings": settings,
+        "curve": curve(read_metrics(folder), result),
+    }
+    content = without_machine(content)
+    if said := read_predictions(folder):
+        split = next(split for split in ("test", "val", "train") if split in result["metrics"])
+        content |= _predicted(folder, said, split, result["metrics"][split])
+    return content
+
+
+def _predicted(folder: Path, said: list[Said], split: str, metrics: dict[str, float]) -> dict[str, Any]:
+    """What the outputs tell."""
+    texts = [(one.source, one.reference) for one in said]
+    content: dict[str, Any] = {"test_set": hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]}
+    if any(one.match is None for one in said):
+        return content | {"samples": samples.continued(said)}
+    tokenizers = read_tokenizers(folder)
+    source, target = tokenizers or (None, None)
+    counts = [len(tokens_by(source)(one.source)) for one in said]
+    statistics = None
+    if "free_running/token_bleu" in metrics and not isinstance(target, IntegerTokenizer):
+        from seqlab.reporting.digests.scores import bleu_of, bleu_statistics
+
+        statistics = bleu_statistics(said)
+        same = abs(bleu_of(statistics.sum(0)) - metrics["free_running/token_bleu"]) < 1e-6
+        content |= {"references": "all" if same else "first", "bleu_statistics": statistics.tolist()}
+    rows = lengths.by_length(said, counts, tokens_by(target), statistics, bool(target and target.lower))
+    content["by_length"] = {"split": split, "unit": "tokens" if tokenizers else "words", "rows": rows}
+    content["correct"] = [int(bool(one.match)) for one in said]
+    return content | {"samples": _samples(folder, said, counts)}
+
+
+def _samples(folder: Path, said: Sequence[Said], counts: Sequence[int]) -> list[dict[str, Any]]:
+    rows = samples.chosen(said)
+    shown = [
+        {
+            "row": row,
+            "source": said[row].source,
+            "prediction": said[row].prediction,
+            "reference": said[row].reference,
+            "match": bool(said[row].match),
+            "length": counts[row],
+        }
+        for row in rows
+    ]
+    looks = samples.attention(folder, [said[row].source for row in rows]) or [{} for _ in rows]
+    return [{**one, **look} for one, look in zip(shown, looks, strict=True)]

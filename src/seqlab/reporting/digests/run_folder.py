@@ -1,0 +1,163 @@
+"""What a run has left in its folder, read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import regex
+from omegaconf import OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from seqlab.errors import InputError
+from seqlab.reporting.digests.places import without_machine
+from seqlab.text.lines import read_bytes
+from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer, from_json
+
+Tokens = Callable[[str], Sequence[Hashable]]
+"""The tokens of a text, to count and to compare."""
+
+_ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line of `predictions.tsv`. `match` is None of a text that was continued: it can go on in many ways."""
+
+    source: str
+    prediction: str
+    reference: str
+    match: bool | None
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """`result.json` of a finished run.
+
+    Raises:
+        InputError: there is none, or it is no result.
+    """
+    path = folder / "result.json"
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected that of a run")
+    if not path.is_file():
+        raise InputError(f"{folder}: no result.json here; expected the folder of a run that has finished")
+    try:
+        result = json.loads(read_bytes(path))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from None
+    if not isinstance(result, dict) or not isinstance(result.get("metrics"), dict) or not result["metrics"]:
+        raise InputError(f"{path}: not the result of a run (no 'metrics' in it)")
+    return result
+
+
+def read_predictions(folder: Path) -> list[Said]:
+    """The lines of `predictions.tsv`, in the order of the split; none if the run has left none.
+
+    Raises:
+        InputError: not such a file; names the line.
+    """
+    path = folder / "predictions.tsv"
+    if not path.is_file():
+        return []
+    try:
+        first, *lines = read_bytes(path).decode("utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason})") from None
+    heads = first.split("\t")
+    continued = heads[:2] == ["prompt", "continuation"]
+    if not continued and (heads[:3] != ["source", "prediction", "reference"] or "match" not in heads):
+        raise InputError(f"{path}:1: expected the columns source, prediction, reference, score and match")
+    said = []
+    for number, line in enumerate(lines, 2):
+        cells = line.split("\t")
+        if len(cells) != len(heads):
+            raise InputError(f"{path}:{number}: {len(cells)} columns; expected {len(heads)}")
+        match = None if continued else cells[heads.index("match")] == "true"
+        source, prediction, reference = map(_unescaped, cells[:3])
+        said.append(Said(source, prediction, reference, match))
+    return said
+
+
+def _unescaped(cell: str) -> str:
+    return regex.sub(r"\\[tnr\\]", lambda found: _ESCAPES[found[0]], cell)
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The rows of `metrics.csv`, each with what was logged in it; none if there is no such file.
+
+    Raises:
+        InputError: a cell that is no number; names the line.
+    """
+    path = folder / "metrics.csv"
+    if not path.is_file():
+        return []
+    rows = []
+    for number, row in enumerate(csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8", "replace"))), 2):
+        try:
+            rows.append({name: float(value) for name, value in row.items() if value})
+        except (TypeError, ValueError):
+            raise InputError(f"{path}:{number}: expected numbers under the names of metrics") from None
+    return rows
+
+
+def read_overrides(folder: Path) -> list[str]:
+    """What was typed after the command, as it was typed; nothing if the run has not kept it.
+
+    Raises:
+        InputError: a file of Hydra's that is not one.
+    """
+    path = folder / ".hydra" / "overrides.yaml"
+    if not path.is_file():
+        return []
+    try:
+        # Unresolved: an override may hold an interpolation, which means something in the whole configuration only.
+        lines = OmegaConf.to_container(OmegaConf.load(path), resolve=False) or []
+        return [str(line) for line in lines if not str(line).startswith("resume=")]
+    except (OSError, ValueError, YAMLError) as error:
+        raise InputError(f"{path}: not a list of overrides ({' '.join(str(error).split())})") from None
+
+
+def command(folder: Path) -> str:
+    """The line that runs it again, without the folders of the machine that it ran on."""
+    arguments = [f"--config-dir={path}" for path in _own_configurations(folder)] + read_overrides(folder)
+    return shlex.join(["seqlab-train", *(without_machine(argument) for argument in arguments)])
+
+
+def _own_configurations(folder: Path) -> list[str]:
+    """Folders of configurations that were named on the command line, from where it was typed."""
+    path = folder / ".hydra" / "hydra.yaml"
+    if not path.is_file():
+        return []
+    try:
+        runtime = OmegaConf.load(path).hydra.runtime
+        named = [Path(source.path) for source in runtime.config_sources if source.provider == "command-line"]
+        return [str(one.relative_to(runtime.cwd) if one.is_relative_to(runtime.cwd) else one) for one in named]
+    except (OSError, ValueError, AttributeError, YAMLError) as error:
+        raise InputError(f"{path}: not a configuration of Hydra's ({' '.join(str(error).split())})") from None
+
+
+def read_tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer] | None:
+    """Source and target tokenizer of the run's bundle; None if it has no bundle, or they cannot be made here."""
+    path = folder / "bundle" / "tokenizers.json"
+    if not path.is_file():
+        return None
+    try:
+        source, target = (from_json(entry) for entry in json.loads(read_bytes(path)))
+    except (TypeError, ValueError, AttributeError, RuntimeError):
+        return None  # of a package that is not here, or of another version: words must do
+    return source, target
+
+
+def tokens_by(tokenizer: Tokenizer | None) -> Tokens:
+    """How to take a text to pieces: as the tokenizer does, fillers left out; by white space where there is none."""
+    if tokenizer is None:
+        return str.split
+    if isinstance(tokenizer, IntegerTokenizer):  # an output may be longer than any array, or hold an unknown symbol
+        return tokenizer.words
+    return tokenizer.encode
