@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 from seqlab.files import write_atomically
 from seqlab.reporting.comparison import name_and_value
-from seqlab.reporting.digests import lengths, samples
+from seqlab.reporting.digests import failures, lengths, samples
 from seqlab.reporting.digests.curve import curve
 from seqlab.reporting.digests.places import resolved, shown, without_machine
 from seqlab.reporting.digests.run_folder import (
@@ -25,10 +26,7 @@ from seqlab.reporting.digests.run_folder import (
     tokens_by,
 )
 from seqlab.text.lines import read_bytes
-from seqlab.text.tokenizers import IntegerTokenizer
-
-FORMAT = 1
-"""Of what a digest holds. A digest of another is made anew."""
+from seqlab.text.tokenizers import WordTokenizer
 
 KEPT = "digest.json"
 
@@ -47,7 +45,7 @@ def digest(folder: str | Path) -> dict[str, Any]:
     - `folder`, `command`, `overrides`, `settings` (what they refer to in its place), and the facts of `result.json`;
     - `curve`: an entry a validation;
     - `by_length`: `split`, `unit` (what lengths count), and `rows`: see `lengths.by_length`;
-    - `failures`: the `rule` and the `counts` of its classes;
+    - `failures`: the number of the `rule`, and the `counts` of its classes (see `failures.classify`);
     - `test_set`: a hash of the examples that were predicted: equal where two runs can be compared one by one;
     - `references`: "all", or "first" where sources have several references, of which `predictions.tsv` holds the first;
     - `correct`: 1 or 0 an example; `bleu_statistics`: of texts, a row a sentence (see `scores.bleu_statistics`);
@@ -58,7 +56,7 @@ def digest(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     result = read_result(folder)
-    of = {"format": FORMAT, "of": hashlib.sha256(read_bytes(folder / "result.json")).hexdigest()[:16]}
+    of = {"by": _code(), "of": hashlib.sha256(read_bytes(folder / "result.json")).hexdigest()[:16]}
     content = _kept(folder, of)
     if content is None:
         content = {**of, **_digest(folder, result)}
@@ -66,6 +64,13 @@ def digest(folder: str | Path) -> dict[str, Any]:
             write_atomically(folder / KEPT, json.dumps(content, ensure_ascii=False))
     own = {key: value for key, value in content.items() if key not in of}
     return {"folder": shown(folder), **own}
+
+
+@functools.cache
+def _code() -> str:
+    """A hash of the code that makes digests."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def _kept(folder: Path, of: dict[str, Any]) -> dict[str, Any] | None:
@@ -96,15 +101,15 @@ def _digest(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
 
 def _predicted(folder: Path, said: list[Said], split: str, metrics: dict[str, float]) -> dict[str, Any]:
     """What the outputs tell."""
-    texts = [(one.source, one.reference) for one in said]
-    content: dict[str, Any] = {"test_set": hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]}
+    examples = json.dumps([(one.source, one.reference) for one in said])
+    content: dict[str, Any] = {"test_set": hashlib.sha256(examples.encode()).hexdigest()[:16]}
     if any(one.match is None for one in said):
         return content | {"samples": samples.continued(said)}
     tokenizers = read_tokenizers(folder)
     source, target = tokenizers or (None, None)
     counts = [len(tokens_by(source)(one.source)) for one in said]
     statistics = None
-    if "free_running/token_bleu" in metrics and not isinstance(target, IntegerTokenizer):
+    if "free_running/token_bleu" in metrics:
         from seqlab.reporting.digests.scores import bleu_of, bleu_statistics
 
         statistics = bleu_statistics(said)
@@ -113,21 +118,26 @@ def _predicted(folder: Path, said: list[Said], split: str, metrics: dict[str, fl
     rows = lengths.by_length(said, counts, tokens_by(target), statistics, bool(target and target.lower))
     content["by_length"] = {"split": split, "unit": "tokens" if tokenizers else "words", "rows": rows}
     content["correct"] = [int(bool(one.match)) for one in said]
-    return content | {"samples": _samples(folder, said, counts)}
+    classes = failures.classes(
+        said, tokens_by(target) if statistics is None else WordTokenizer([], lower=True).split, statistics is None
+    )
+    content["failures"] = {"rule": failures.RULE, "counts": failures.counts(classes)}
+    return content | {"samples": _samples(folder, said, counts, classes)}
 
 
-def _samples(folder: Path, said: Sequence[Said], counts: Sequence[int]) -> list[dict[str, Any]]:
+def _samples(folder: Path, said: Sequence[Said], counts: Sequence[int], classes: Sequence[str]) -> list[dict[str, Any]]:
     rows = samples.chosen(said)
-    shown = [
+    looks = samples.attention(folder, [said[row].source for row in rows]) or [{} for _ in rows]
+    return [
         {
             "row": row,
             "source": said[row].source,
             "prediction": said[row].prediction,
             "reference": said[row].reference,
             "match": bool(said[row].match),
+            "class": classes[row],
             "length": counts[row],
+            **look,
         }
-        for row in rows
+        for row, look in zip(rows, looks, strict=True)
     ]
-    looks = samples.attention(folder, [said[row].source for row in rows]) or [{} for _ in rows]
-    return [{**one, **look} for one, look in zip(shown, looks, strict=True)]
