@@ -24,7 +24,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
-from seqlab.reporting.reference import spread
+from seqlab.reporting.spread import spread
 
 RESULT = "result.json"
 ERROR = "error.txt"  # what a run that failed leaves instead of a result

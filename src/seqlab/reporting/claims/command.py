@@ -1,0 +1,187 @@
+"""Runs claims, judges what came out, and keeps it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.reporting.claims.asking import ask
+from seqlab.reporting.claims.criteria import Results
+from seqlab.reporting.claims.ledger import FOLDER, PROFILES, Claim, read_claims
+from seqlab.reporting.claims.plan import FINISHED, GOES_ON, OTHER, Run, begin, check, runs_of, set_aside, state_of
+from seqlab.reporting.claims.progress import Screen, expected_seconds, reference_path
+from seqlab.reporting.claims.reference import reference
+from seqlab.reporting.claims.running import TRAIN, Ended, Pool, locked
+from seqlab.reporting.digests import digest
+from seqlab.sweeping.executor import available_cores, slot_threads, visible_gpus
+from seqlab.training.environment import code
+from seqlab.training.monitors import duration
+from seqlab.training.results import write_json
+
+BY_ITSELF = PROFILES[0]
+"""The profile whose runs lie in the folder itself; those of another have one beside it."""
+
+
+def reproduce(config: DictConfig, train: Sequence[str] = TRAIN) -> None:
+    """Runs the claims that `config` names, as far as they are not run yet, and writes what each came to.
+
+    Args:
+        train: the program that trains.
+
+    Raises:
+        InputError: no such claim, settings that cannot be, or no data for any.
+        RunError: a run failed; the others have had their turn.
+        StoppedError: somebody said stop; the same command goes on.
+    """
+    names = [config.claims] if isinstance(config.claims, str) else config.claims
+    ledger = FOLDER if config.ledger is None else Path(config.ledger)
+    claims = read_claims(names, config.profile, ledger)
+    if config.jobs is not None and (not isinstance(config.jobs, int) or config.jobs < 1):
+        raise InputError(f"jobs must be an integer of at least 1, or null, but is {config.jobs!r}")
+    folder = Path(config.folder)
+    if config.profile != BY_ITSELF:
+        folder = folder.with_name(f"{folder.name}_{config.profile}")
+    with locked(folder) as lock:
+        Reproduction(claims, folder, Path(config.references), config.jobs, bool(config.any_code), train).go(lock)
+
+
+class Reproduction:
+    """One call of `seqlab-reproduce`."""
+
+    def __init__(
+        self, claims: Sequence[Claim], folder: Path, references: Path, jobs: int | None, any_code: bool, train: Sequence[str]
+    ) -> None:
+        self.claims, self.folder, self.references, self.any_code, self.train = claims, folder, references, any_code, train
+        self.runs = runs_of(claims, folder)
+        self.gpus = visible_gpus()
+        self.slots = jobs or len(self.gpus) or available_cores()
+        self.failed: dict[str, str] = {}  # run → why
+        self.left_out: dict[str, str] = {}  # claim → what of it is not there
+        self.finished: set[str] = set()
+        self.content: dict[str, dict[str, Any]] = {}  # claim → its reference
+        self.errors: list[str] = []
+        for run in self.runs:
+            check(run)
+
+    def go(self, lock: int) -> None:
+        """Runs, judges, keeps and shows."""
+        own = code()
+        states = {run.name: state_of(run, own, self.any_code) for run in self.runs}
+        self.finished = {name for name, state in states.items() if state == FINISHED}
+        todo = self._possible([run for run in self.runs if run.name not in self.finished])
+        expected = expected_seconds(self.claims, self.runs, self.references)
+        todo.sort(key=lambda run: -expected.get(run.name, 0.0))  # the longest first: no core is idle in the end
+        self._announce(todo, states, expected)
+        for run in todo:
+            if states[run.name] == OTHER:
+                moved = set_aside(run, self.folder.with_name(f"{self.folder.name}_aside"))
+                print(f"{run.name}: a run of other settings or code was there; it is now {moved}", flush=True)
+            elif states[run.name] != GOES_ON:
+                set_aside(run, self.folder)  # nothing worth keeping
+            begin(run, own)
+        screen = Screen([run.name for run in todo], len(self.finished), self.slots, expected)
+        pool = Pool(self.slots, 1 if not self.gpus else slot_threads(self.slots), self.gpus, lock, self.train)
+        waiting = [(run, states[run.name] == GOES_ON) for run in todo]
+
+        def ended(end: Ended) -> None:
+            if pool.stopping and end.error is not None:
+                return  # it was told to stop
+            screen.ended(end)
+            if end.error is None:
+                self.finished.add(end.run.name)
+            else:
+                self.failed[end.run.name] = f"{end.error} ({end.run.log})"
+            self._conclude(end.run.claim, screen)
+
+        for claim in self.claims:
+            self._conclude(claim, screen)
+        try:
+            complete = pool.run(waiting, ended, lambda: screen.look(pool.running, pool.stopping))
+        finally:
+            screen.close()
+        if not complete:
+            raise StoppedError("stopped; what ran is saved, and the same command goes on")
+        self._show()
+        show_page(self.references.parent)
+        self._complain()
+
+    def _possible(self, runs: Sequence[Run]) -> list[Run]:
+        """Those whose data are there."""
+        for claim in self.claims:
+            mine = any(run.claim.name == claim.name for run in runs)
+            if mine and (missing := claim.missing()):
+                self.left_out[claim.name] = "; ".join(f"{one.resolved()} is not there: {one.get}" for one in missing)
+                print(f"claim {claim.name} is left out: {self.left_out[claim.name]}", flush=True)
+        return [run for run in runs if run.claim.name not in self.left_out]
+
+    def _announce(self, todo: Sequence[Run], states: dict[str, str], expected: dict[str, float]) -> None:
+        going_on = sum(states[run.name] == GOES_ON for run in todo)
+        parts = [f"{len(self.runs)} runs", f"{len(self.finished)} finished before"]
+        parts += [f"{going_on} to go on"] if going_on else []
+        parts += [f"{len(todo) - going_on} to begin"]
+        if expected and todo:
+            seconds = [expected[run.name] for run in todo]
+            parts.append(f"about {duration(max(max(seconds), sum(seconds) / self.slots))}")
+        where = f"{len(self.gpus)} GPU" if self.gpus else "one thread each"
+        print(f"{', '.join(parts)}; {self.slots} at a time, {where}", flush=True)
+
+    def _conclude(self, claim: Claim, screen: Screen) -> None:
+        """Judges a claim when the last of its runs has ended; nothing where none of them finished."""
+        mine = [run for run in self.runs if run.claim.name == claim.name]
+        finished = [run for run in mine if run.name in self.finished]
+        ended = len(finished) == len(mine) or claim.name in self.left_out
+        if not finished or not (ended or all(run.name in self.finished | self.failed.keys() for run in mine)):
+            return
+        try:
+            groups = {}
+            for group in claim.groups:
+                own = [run.folder for run in finished if run.group.label == group.label]
+                said = [ask(one, claim.say) for one in own] if claim.say else []
+                groups[group.label] = Results([digest(one) for one in own], len(group.seeds), said)
+            lacking = len(mine) - len(finished)
+            why = f"{lacking} of {len(mine)} runs are not there" if lacking else None
+            content = reference(claim, groups, why)
+        except (InputError, OSError) as error:
+            self.errors.append(f"claim {claim.name}: {error}")
+            screen.line(f"claim {claim.name} cannot be judged: {error}")
+            return
+        path = reference_path(self.references, claim)
+        write_json(path, content)
+        self.content[claim.name] = content
+        why = f" ({content['why']})" if "why" in content else ""
+        screen.line(f"claim {claim.name}: {content['verdict']}{why}; {path}")
+
+    def _show(self) -> None:
+        """A table of verdicts."""
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for head in ("claim", "criterion", "expected", "measured", "holds"):
+            table.add_column(head)
+        words = {True: "yes", False: "no", None: "–"}
+        for claim in self.claims:
+            for criterion in self.content.get(claim.name, {}).get("criteria", ()):
+                cells = (criterion["text"], criterion["expected"], criterion["measured"], words[criterion["holds"]])
+                table.add_row(claim.name, *cells)
+        if table.row_count:
+            Console(highlight=False, markup=False).print(table)
+
+    def _complain(self) -> None:
+        for name, why in self.failed.items():
+            print(f"failed: {name}: {why}", file=sys.stderr)
+        if self.failed or self.errors:
+            count = f"{len(self.failed)} of {len(self.runs)} runs failed" if self.failed else self.errors[0]
+            raise RunError(f"{count}; the same command tries again")
+        if self.left_out and not self.content:
+            raise InputError("; ".join(f"claim {name}: {why}" for name, why in self.left_out.items()))
+
+
+def show_page(outputs: Path) -> None:
+    """Writes the page of all that lies in `outputs`."""
+    subprocess.run([sys.executable, "-m", "seqlab.report", f"outputs={outputs}"], check=False)

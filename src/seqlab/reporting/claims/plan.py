@@ -1,0 +1,173 @@
+"""What is to be run: which runs of the claims are finished, which go on, and which begin."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra import compose
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from seqlab.errors import InputError
+from seqlab.files import write_atomically
+from seqlab.reporting.claims.ledger import Claim, Group
+
+RESULT = "result.json"
+LOG = "log.txt"
+CODE = "code.txt"
+"""The hash of the code that began a run, in its folder: only the same goes on with it."""
+
+FINISHED, GOES_ON, NEW, OTHER = "finished", "goes on", "new", "other"
+PATHS = ("path", "validation_path")  # settings of data that name the same file in more than one way
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a claim.
+
+    Args:
+        name: claim/label/seed.
+        folder: where it is kept.
+        arguments: what is typed after `seqlab-train`.
+    """
+
+    name: str
+    claim: Claim
+    group: Group
+    seed: int
+    folder: Path
+    arguments: Sequence[str]
+
+    @property
+    def log(self) -> Path:
+        """What it prints."""
+        return self.folder / LOG
+
+
+def runs_of(claims: Sequence[Claim], folder: Path) -> list[Run]:
+    """All runs of claims."""
+    return [
+        Run(f"{claim.name}/{group.label}/{seed}", claim, group, seed, place, group.arguments(seed))
+        for claim in claims
+        for group in claim.groups
+        for seed in group.seeds
+        for place in [folder / claim.name / group.label / str(seed)]
+    ]
+
+
+def state_of(run: Run, code: str, any_code: bool = False) -> str:
+    """What is to be done with what lies in a run's folder.
+
+    Finished is a run with a result of the same settings and code, going on one with a checkpoint of these; other is
+    whatever else has a result or a checkpoint.
+
+    Args:
+        code: of what would run now.
+        any_code: other code is as good, if today's settings of the overrides then typed are those of the run.
+    """
+    result = _read(run.folder / RESULT)
+    begun = (run.folder / "checkpoints" / "last.ckpt").is_file()
+    if result is None and not begun:
+        return NEW
+    if any_code:
+        same = _same(_composed(_overrides(run.folder)), _composed(run.arguments))
+    else:
+        settings = result["settings"] if result else _loaded(run.folder / ".hydra" / "config.yaml")
+        by = result["environment"].get("code") if result else _begun_by(run.folder)
+        same = by == code and _same(settings, _composed(run.arguments))
+    if not same:
+        return OTHER
+    return FINISHED if result else GOES_ON
+
+
+def set_aside(run: Run, folder: Path) -> Path | None:
+    """Makes room in a run's folder; what has a result or a checkpoint there is moved below `folder`.
+
+    Returns:
+        Where to, if there was something to keep.
+    """
+    if not run.folder.exists():
+        return None
+    if _read(run.folder / RESULT) is None and not (run.folder / "checkpoints" / "last.ckpt").is_file():
+        shutil.rmtree(run.folder)
+        return None
+    number = 1
+    while (target := folder / run.name / str(number)).exists():
+        number += 1
+    target.parent.mkdir(parents=True, exist_ok=True)
+    run.folder.rename(target)
+    return target
+
+
+def begin(run: Run, code: str) -> None:
+    """Makes a run's folder, and notes the code that begins it."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(run.folder / CODE, code + "\n")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A result; None where there is none, or half of one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and {"settings", "environment"} <= set(content) else None
+
+
+def _begun_by(folder: Path) -> str | None:
+    try:
+        return (folder / CODE).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except (OSError, YAMLError, OmegaConfBaseException):
+        return None
+
+
+def _overrides(folder: Path) -> list[str]:
+    return [str(one) for one in _loaded(folder / ".hydra" / "overrides.yaml") or [] if not str(one).startswith("resume=")]
+
+
+def _composed(arguments: Sequence[str]) -> dict[str, Any] | None:
+    """The settings of a command line of `seqlab-train`, today; None where it is none any more."""
+    try:
+        return OmegaConf.to_container(compose("train", list(arguments)), resolve=False)  # type: ignore[return-value]
+    except Exception:  # of Hydra, which raises many kinds
+        return None
+
+
+def check(run: Run) -> None:
+    """Holds what would be typed against the configuration.
+
+    Raises:
+        InputError: it cannot be.
+    """
+    try:
+        compose("train", list(run.arguments))
+    except Exception as error:
+        raise InputError(f"{run.name}: {' '.join(str(error).split())}") from None
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is not None and b is not None and _plain(a) == _plain(b)
+
+
+def _plain(settings: dict[str, Any]) -> Any:
+    """Settings as JSON keeps them, without what makes no other run: where it goes on from, and how a path is said."""
+    config = OmegaConf.create(settings)
+    plain = json.loads(json.dumps(settings))
+    plain.pop("resume", None)
+    for name in PATHS:
+        if plain.get("data", {}).get(name) is not None:
+            plain["data"][name] = str(Path(OmegaConf.select(config, f"data.{name}")).resolve())
+    return plain

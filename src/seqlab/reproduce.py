@@ -1,0 +1,23 @@
+"""`seqlab-reproduce`: runs the claims of the ledger and judges them. `python -m seqlab.reproduce` is the same."""
+
+from typing import Any
+
+from omegaconf import DictConfig
+
+from seqlab.cli import run_command
+
+
+def task(config: DictConfig) -> Any:
+    """Reproduces as `config` says; torch is imported only here."""
+    from seqlab.reporting.claims.command import reproduce
+
+    return reproduce(config)
+
+
+def main() -> None:
+    """The command line."""
+    run_command("reproduce", task)
+
+
+if __name__ == "__main__":
+    main()
