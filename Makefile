@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXPERIMENT ?= reversal_bahdanau
+PROFILE ?= cpu
+RESULTS = $(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep test test-all check format data reproduce-R results wheel clean
+.PHONY: help setup train sweep test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G results wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,13 +48,14 @@ format: $(READY) ## format the code
 data: $(READY) ## download the English–French deck of sentence pairs into outputs/data
 	$(BIN)/python -m seqlab.data.download
 
-reproduce-R: $(READY) ## claim R over five seeds (ten minutes), into outputs/reference and README
-	$(BIN)/seqlab-train -m experiment=reversal_bahdanau seed=1,2,3,4,5 hydra.sweep.dir=outputs/multiruns/claim_R
-	$(BIN)/python -m seqlab.reporting.reference outputs/multiruns/claim_R outputs/reference/claim_R.json
-	$(MAKE) results
+reproduce: $(READY) ## run every claim and judge it, in 90 minutes at most on 2 cores (or PROFILE=full); one: reproduce-R, -T, -C, -K, -G
+	@$(BIN)/seqlab-reproduce profile=$(PROFILE); code=$$?; $(RESULTS) && exit $$code
 
-results: $(READY) ## write README's results table from outputs/reference
-	$(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
+reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G: $(READY)
+	@$(BIN)/seqlab-reproduce profile=$(PROFILE) claims=$(@:reproduce-%=%); code=$$?; $(RESULTS) && exit $$code
+
+results: $(READY) ## write README's results from outputs/reference
+	$(RESULTS)
 
 wheel: $(READY) ## build the wheel into dist
 	$(BIN)/python -m build --wheel

@@ -19,7 +19,11 @@ MAY_IMPORT = {
     },
     "sweeping": set(),
     # A digest reads what a run said with its tokenizers, and looks into its model: `load` is the package's own.
-    "reporting": {"text", "load"},
+    # Claims are run as trials are, and their results are known by the code that made them.
+    "reporting": {
+        *("text", "load", "sweeping.executor", "sweeping.server"),
+        *("training.environment", "training.monitors", "training.results"),
+    },
 }
 LEAVES = {"errors", "checks", "files", "symbols", "paths", "__version__", ""}  # known to all rooms
 

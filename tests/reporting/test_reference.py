@@ -3,11 +3,11 @@
 import json
 
 import pytest
+from seqlab.reporting.reference import collect, spread
 from support import ROOT
 
 from seqlab.errors import InputError
 from seqlab.reporting.readme import results, with_results
-from seqlab.reporting.reference import collect, spread
 
 
 def write_runs(folder, values, **changes):

@@ -4,54 +4,111 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.reporting.claims.figures import written
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
-
-ROWS = {
-    "free_running/token_accuracy_with_filler": "accuracy over all ten positions, free-running",
-    "free_running/token_accuracy": "accuracy without the zeros that fill up, free-running",
-    "free_running/exact_match": "exact match, free-running",
-    "teacher_forced/token_accuracy": "accuracy, teacher-forced",
-}
+ORDER = "RTCKG"
+WORDS = {True: "yes", False: "no", None: "–"}
 
 
 def results(folder: Path) -> str:
-    """The results of every reference file, as Markdown."""
-    files = sorted(folder.glob("*.json"))
-    return "\n".join(_table(json.loads(path.read_text(encoding="utf-8")), path.name) for path in files)
+    """The results of every reference file, as Markdown: all claims, then the criteria and figures of each.
+
+    Raises:
+        InputError: a file that holds no claim.
+    """
+    found = [(path.name, _read(path)) for path in folder.glob("*.json")]
+    found.sort(key=lambda one: (ORDER.find(one[0][0]), one[0]))
+    rows = [_row(content) for _, content in found]
+    parts = [_table(["claim", "verdict", "runs", "time", "command"], rows)] if rows else []
+    return "\n".join([*parts, *(_claim(content, file) for file, content in found)])
 
 
-def _table(reference: dict[str, Any], file: str) -> str:
-    metrics = reference["metrics"]
-    lines = [
-        f"**{reference['name']}**, mean ± standard deviation over seeds {', '.join(map(str, reference['seeds']))}:",
-        "",
-        "| metric | " + " | ".join(metrics) + " |",
-        "|---|" + "---|" * len(metrics),
+def _read(path: Path) -> dict[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not {"claim", "criteria", "groups"} <= set(content):
+        raise InputError(f"{path}: not what a claim came to; `make reproduce` writes these files")
+    return dict(content)
+
+
+def _row(content: Mapping[str, Any]) -> list[str]:
+    """One of the table of all claims."""
+    runs = sum(len(group["seeds"]) for group in content["groups"])
+    asked = sum(group["expected_runs"] for group in content["groups"])
+    why = f": {content['why']}" if "why" in content else ""
+    return [
+        f"**{_name(content)}** {content['title']}",
+        f"{content['verdict']}{why}",
+        str(runs) if runs == asked else f"{runs} of {asked}",
+        _time(content["seconds"]),
+        f"`{_command(content)}`",
     ]
-    for name, title in ROWS.items():
-        cells = [_cell(values[name]) for values in metrics.values() if name in values]
-        if cells:
-            lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    environment, seconds = reference["environment"], reference["seconds"]
-    lines += [
-        "",
-        f"{reference['epochs']} epochs on {reference['examples']['train']:,} training examples,"
-        f" {reference['parameters']:,} parameters, {seconds['mean']:.0f} ± {seconds['sd']:.0f} s a run on"
-        f" {environment['threads']} threads with torch {environment['torch']}, commit {environment['commit']}."
-        f" Command: `{reference['command']}`; file: `outputs/reference/{file}`.",
-        "",
+
+
+def _name(content: Mapping[str, Any]) -> str:
+    return str(content["claim"]) + (f" ({content['profile']})" if content["profile"] != "cpu" else "")
+
+
+def _command(content: Mapping[str, Any]) -> str:
+    own = content.get("part_of", content["claim"])
+    return f"make reproduce-{own}" + (f" PROFILE={content['profile']}" if content["profile"] != "cpu" else "")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _claim(content: Mapping[str, Any], file: str) -> str:
+    """The criteria of one claim, and its figures by group."""
+    environment, profile = content["environment"], content["profile"]
+    criteria = [[o["text"], o["expected"], o["measured"], WORDS[o["holds"]]] for o in content["criteria"]]
+    columns = {
+        name: title for name, title in content["columns"].items() if any(name in g["figures"] for g in content["groups"])
+    }
+    rows = [
+        [f"`{group['label']}`: {group['title']}", _seeds(group["seeds"])]
+        + [written(name, group["figures"][name]) if name in group["figures"] else "–" for name in columns]
+        + [_took(group)]
+        for group in content["groups"]
     ]
-    return "\n".join(lines)
+    partial = f" {content['partial'][0].upper()}{content['partial'][1:]}." if "partial" in content else ""
+    return "\n".join(
+        [
+            f"### {_name(content)} · {content['title']}",
+            "",
+            f"{content['text']} ({content['source']})",
+            "",
+            _table(["criterion", "expected", "measured", "holds"], criteria),
+            _table(["runs", "seeds", *columns.values(), "seconds a run"], rows),
+            f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {environment['device']}, threads:"
+            f" {environment['threads']}, torch {environment['torch']}, commit {environment['commit']}."
+            f" File: `outputs/reference/{file}`, with the command of each line.",
+            "",
+        ]
+    )
 
 
-def _cell(value: dict[str, Any]) -> str:
-    return f"{value['mean']:.2%} ± {value['sd']:.2%}"
+def _seeds(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds)) or "none"
+
+
+def _took(group: Mapping[str, Any]) -> str:
+    seconds = group["seconds"]
+    if seconds is None:
+        return "–"
+    return f"{seconds['mean']:.0f}" + (f" ± {seconds['sd']:.0f}" if len(seconds["values"]) > 1 else "")
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+    lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *escaped)]
+    return "\n".join(lines) + "\n"
 
 
 def with_results(readme: str, table: str) -> str:
@@ -70,7 +127,12 @@ def with_results(readme: str, table: str) -> str:
 def main() -> None:
     """The command line."""
     readme, folder = map(Path, sys.argv[1:3])
-    write_atomically(readme, with_results(readme.read_text(encoding="utf-8"), results(folder)))
+    try:
+        content = with_results(readme.read_text(encoding="utf-8"), results(folder))
+    except (InputError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(InputError.exit_code)
+    write_atomically(readme, content)
     print(f"results of {folder} written into {readme}")
 
 

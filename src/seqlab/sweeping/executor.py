@@ -76,9 +76,14 @@ class Executor(abc.ABC):
         """Ends all jobs."""
 
 
+def available_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def slot_threads(slots: int) -> int:
     """The cores that this process may use, divided among the slots, and no more than OMP_NUM_THREADS says."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = available_cores()
     said = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(cores // slots, int(said) if said.isdecimal() else cores))
 

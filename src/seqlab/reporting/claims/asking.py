@@ -7,10 +7,10 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from seqlab import load
 from seqlab.reporting.claims.criteria import Said
 from seqlab.text.pairs import read_pairs
 from seqlab.text.tokenizers import matches_one
-from seqlab.training.bundle import load
 
 
 def ask(folder: Path, sources: Sequence[str]) -> list[Said]:

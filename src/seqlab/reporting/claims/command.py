@@ -57,9 +57,21 @@ class Reproduction:
     """One call of `seqlab-reproduce`."""
 
     def __init__(
-        self, claims: Sequence[Claim], folder: Path, references: Path, jobs: int | None, any_code: bool, train: Sequence[str]
+        self,
+        claims: Sequence[Claim],
+        folder: Path,
+        references: Path,
+        jobs: int | None,
+        any_code: bool,
+        train: Sequence[str],
     ) -> None:
-        self.claims, self.folder, self.references, self.any_code, self.train = claims, folder, references, any_code, train
+        self.claims, self.folder, self.references, self.any_code, self.train = (
+            claims,
+            folder,
+            references,
+            any_code,
+            train,
+        )
         self.runs = runs_of(claims, folder)
         self.gpus = visible_gpus()
         self.slots = jobs or len(self.gpus) or available_cores()

@@ -1,11 +1,12 @@
 """The rules by which criteria are decided, each a function of the claim's groups.
 
 A rule gives what was measured in words, and whether the criterion holds. Where a group lacks runs or figures nothing
-can be said: `Incomparable`.
+can be said: `IncomparableError`.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from seqlab.reporting.claims.ledger import Criterion
 from seqlab.reporting.spread import spread
 
 
-class Incomparable(Exception):
+class IncomparableError(Exception):
     """A criterion cannot be decided; says why."""
 
 
@@ -62,7 +63,7 @@ def judge(criterion: Criterion, groups: Groups) -> Finding:
         raise InputError(f"{criterion.text}: rule must be one of {', '.join(RULES)}, but is {criterion.rule!r}")
     try:
         measured, holds = RULES[criterion.rule](groups, **criterion.arguments)
-    except Incomparable as reason:
+    except IncomparableError as reason:
         return Finding("–", None, str(reason))
     except TypeError as error:
         raise InputError(f"{criterion.text}: {error}") from None
@@ -86,16 +87,16 @@ def values_of(groups: Groups, label: str, name: str) -> dict[str, Any]:
     """The spread of a figure over the runs of a group.
 
     Raises:
-        Incomparable: there are no runs, or one has no such figure.
+        IncomparableError: there are no runs, or one has no such figure.
     """
     if label not in groups:
-        raise Incomparable(f"there is no group {label}")
+        raise IncomparableError(f"there is no group {label}")
     digests = groups[label].digests
     if not digests:
-        raise Incomparable(f"no finished run of {label}")
+        raise IncomparableError(f"no finished run of {label}")
     values = [value for digest in digests if (value := figure(digest, name)) is not None]
     if len(values) < len(digests):
-        raise Incomparable(f"{name} was not measured in every run of {label}")
+        raise IncomparableError(f"{name} was not measured in every run of {label}")
     return spread(values)
 
 
@@ -135,12 +136,10 @@ def falling(groups: Groups, of: Sequence[str], figure: str) -> tuple[str, bool]:
     """The mean falls from each group to the next."""
     found = [values_of(groups, label, figure) for label in of]
     means = [one["mean"] for one in found]
-    return ", ".join(written(figure, one) for one in found), all(a > b for a, b in zip(means, means[1:], strict=False))
+    return ", ".join(written(figure, one) for one in found), all(a > b for a, b in itertools.pairwise(means))
 
 
-def recovers(
-    groups: Groups, base: str, shares: Mapping[str, float], figure: str, tolerance: float
-) -> tuple[str, bool]:
+def recovers(groups: Groups, base: str, shares: Mapping[str, float], figure: str, tolerance: float) -> tuple[str, bool]:
     """What a meter finds above what `base` has by itself is, of each group, the share that was put there.
 
     Of a share p of what is not found in `base`, a meter must find base + p · (1 − base).
@@ -168,10 +167,10 @@ def classes(groups: Groups, of: Sequence[str]) -> tuple[str, bool]:
     for label in of:
         counts: Counter[str] = Counter()
         if not groups[label].digests:
-            raise Incomparable(f"no finished run of {label}")
+            raise IncomparableError(f"no finished run of {label}")
         for digest in groups[label].digests:
             if "failures" not in digest:
-                raise Incomparable(f"failures of {label} were not counted")
+                raise IncomparableError(f"failures of {label} were not counted")
             counts.update(digest["failures"]["counts"])
         total = sum(counts.values())
         parts.append(f"{label}: " + ", ".join(f"{name} {count / total:.1%}" for name, count in counts.items()))
@@ -182,7 +181,7 @@ def said(groups: Groups, of: str) -> tuple[str, bool]:
     """Of every source that is asked for, the model gives a known translation, in the mean of the runs: in most."""
     runs = groups[of].said
     if not runs:
-        raise Incomparable(f"no run of {of} was asked")
+        raise IncomparableError(f"no run of {of} was asked")
     asked = [one.source for one in runs[0]]
     right = {source: sum(one.match for run in runs for one in run if one.source == source) for source in asked}
     known = {one.source: one.references for one in runs[0]}

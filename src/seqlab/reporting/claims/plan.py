@@ -135,7 +135,9 @@ def _loaded(path: Path) -> Any:
 
 
 def _overrides(folder: Path) -> list[str]:
-    return [str(one) for one in _loaded(folder / ".hydra" / "overrides.yaml") or [] if not str(one).startswith("resume=")]
+    return [
+        str(one) for one in _loaded(folder / ".hydra" / "overrides.yaml") or [] if not str(one).startswith("resume=")
+    ]
 
 
 def _composed(arguments: Sequence[str]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqlab.reporting.claims.criteria import Finding, Groups, Incomparable, Results, judge, values_of
+from seqlab.reporting.claims.criteria import Finding, Groups, IncomparableError, Results, judge, values_of
 from seqlab.reporting.claims.figures import Digest
 from seqlab.reporting.claims.ledger import Claim, Group
 from seqlab.reporting.spread import spread
@@ -79,7 +79,7 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
     for name in claim.columns:
         try:
             figures[name] = values_of({group.label: results}, group.label, name)
-        except Incomparable:  # an architecture or a split without it
+        except IncomparableError:  # an architecture or a split without it
             continue
     return {
         "label": group.label,

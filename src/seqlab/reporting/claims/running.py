@@ -69,9 +69,7 @@ class Pool:
         train: the program that trains.
     """
 
-    def __init__(
-        self, slots: int, threads: int, gpus: Sequence[str], lock: int, train: Sequence[str] = TRAIN
-    ) -> None:
+    def __init__(self, slots: int, threads: int, gpus: Sequence[str], lock: int, train: Sequence[str] = TRAIN) -> None:
         self.threads, self.gpus, self.lock, self.train = threads, list(gpus), lock, list(train)
         self._slots: list[_Slot | None] = [None] * slots
         self._asked = 0  # to stop, so many times
@@ -127,7 +125,7 @@ class Pool:
             stderr=subprocess.STDOUT,
             pass_fds=[self.lock],
             process_group=0,  # Ctrl-C is ours to pass on
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # no other thread is there that could hold a lock
+            preexec_fn=_die_with_parent,  # no other thread is there that could hold a lock
         )
         return _Slot(run, process, log, time.monotonic())
 
@@ -175,5 +173,7 @@ def locked(folder: Path) -> Iterator[int]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"{folder}: another seqlab-reproduce, or a run that one left behind, still works here") from None
+            raise InputError(
+                f"{folder}: another seqlab-reproduce, or a run that one left behind, still works here"
+            ) from None
         yield file.fileno()
