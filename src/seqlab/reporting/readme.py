@@ -69,7 +69,9 @@ def _claim(content: Mapping[str, Any], file: str) -> str:
     environment, profile = content["environment"], content["profile"]
     criteria = [[o["text"], o["expected"], o["measured"], WORDS[o["holds"]]] for o in content["criteria"]]
     columns = {
-        name: title for name, title in content["columns"].items() if any(name in g["figures"] for g in content["groups"])
+        name: title
+        for name, title in content["columns"].items()
+        if any(name in g["figures"] for g in content["groups"])
     }
     rows = [
         [f"`{group['label']}`: {group['title']}", _seeds(group["seeds"])]
@@ -86,8 +88,8 @@ def _claim(content: Mapping[str, Any], file: str) -> str:
             "",
             _table(["criterion", "expected", "measured", "holds"], criteria),
             _table(["runs", "seeds", *columns.values(), "seconds a run"], rows),
-            f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {environment['device']}, threads:"
-            f" {environment['threads']}, torch {environment['torch']}, commit {environment['commit']}."
+            f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {environment['device']},"
+            f" threads: {environment['threads']}, torch {environment['torch']}, commit {environment['commit']}."
             f" File: `outputs/reference/{file}`, with the command of each line.",
             "",
         ]

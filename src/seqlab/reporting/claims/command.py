@@ -16,10 +16,10 @@ from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.reporting.claims.asking import ask
 from seqlab.reporting.claims.criteria import Results
 from seqlab.reporting.claims.ledger import FOLDER, PROFILES, Claim, read_claims
-from seqlab.reporting.claims.plan import FINISHED, GOES_ON, OTHER, Run, begin, check, runs_of, set_aside, state_of
+from seqlab.reporting.claims.plan import FINISHED, GOES_ON, OTHER, Run, check, make_room, runs_of, state_of
 from seqlab.reporting.claims.progress import Screen, expected_seconds, reference_path
 from seqlab.reporting.claims.reference import reference
-from seqlab.reporting.claims.running import TRAIN, Ended, Pool, locked
+from seqlab.reporting.claims.running import Ended, Pool, locked
 from seqlab.reporting.digests import digest
 from seqlab.sweeping.executor import available_cores, slot_threads, visible_gpus
 from seqlab.training.environment import code
@@ -30,11 +30,8 @@ BY_ITSELF = PROFILES[0]
 """The profile whose runs lie in the folder itself; those of another have one beside it."""
 
 
-def reproduce(config: DictConfig, train: Sequence[str] = TRAIN) -> None:
+def reproduce(config: DictConfig) -> None:
     """Runs the claims that `config` names, as far as they are not run yet, and writes what each came to.
-
-    Args:
-        train: the program that trains.
 
     Raises:
         InputError: no such claim, settings that cannot be, or no data for any.
@@ -44,34 +41,24 @@ def reproduce(config: DictConfig, train: Sequence[str] = TRAIN) -> None:
     names = [config.claims] if isinstance(config.claims, str) else config.claims
     ledger = FOLDER if config.ledger is None else Path(config.ledger)
     claims = read_claims(names, config.profile, ledger)
+    if not isinstance(config.any_code, bool):
+        raise InputError(f"any_code must be true or false, but is {config.any_code!r}")
     if config.jobs is not None and (not isinstance(config.jobs, int) or config.jobs < 1):
         raise InputError(f"jobs must be an integer of at least 1, or null, but is {config.jobs!r}")
     folder = Path(config.folder)
     if config.profile != BY_ITSELF:
         folder = folder.with_name(f"{folder.name}_{config.profile}")
     with locked(folder) as lock:
-        Reproduction(claims, folder, Path(config.references), config.jobs, bool(config.any_code), train).go(lock)
+        Reproduction(claims, folder, Path(config.references), config.jobs, config.any_code).go(lock)
 
 
 class Reproduction:
     """One call of `seqlab-reproduce`."""
 
     def __init__(
-        self,
-        claims: Sequence[Claim],
-        folder: Path,
-        references: Path,
-        jobs: int | None,
-        any_code: bool,
-        train: Sequence[str],
+        self, claims: Sequence[Claim], folder: Path, references: Path, jobs: int | None, any_code: bool
     ) -> None:
-        self.claims, self.folder, self.references, self.any_code, self.train = (
-            claims,
-            folder,
-            references,
-            any_code,
-            train,
-        )
+        self.claims, self.folder, self.references, self.any_code = claims, folder, references, any_code
         self.runs = runs_of(claims, folder)
         self.gpus = visible_gpus()
         self.slots = jobs or len(self.gpus) or available_cores()
@@ -79,29 +66,28 @@ class Reproduction:
         self.left_out: dict[str, str] = {}  # claim → what of it is not there
         self.finished: set[str] = set()
         self.content: dict[str, dict[str, Any]] = {}  # claim → its reference
-        self.errors: list[str] = []
-        for run in self.runs:
-            check(run)
+        self.errors: list[str] = []  # of claims that could not be judged
 
     def go(self, lock: int) -> None:
         """Runs, judges, keeps and shows."""
         own = code()
+        for run in self.runs:
+            check(run)
         states = {run.name: state_of(run, own, self.any_code) for run in self.runs}
         self.finished = {name for name, state in states.items() if state == FINISHED}
         todo = self._possible([run for run in self.runs if run.name not in self.finished])
         expected = expected_seconds(self.claims, self.runs, self.references)
         todo.sort(key=lambda run: -expected.get(run.name, 0.0))  # the longest first: no core is idle in the end
         self._announce(todo, states, expected)
-        for run in todo:
-            if states[run.name] == OTHER:
-                moved = set_aside(run, self.folder.with_name(f"{self.folder.name}_aside"))
-                print(f"{run.name}: a run of other settings or code was there; it is now {moved}", flush=True)
-            elif states[run.name] != GOES_ON:
-                set_aside(run, self.folder)  # nothing worth keeping
-            begin(run, own)
         screen = Screen([run.name for run in todo], len(self.finished), self.slots, expected)
-        pool = Pool(self.slots, 1 if not self.gpus else slot_threads(self.slots), self.gpus, lock, self.train)
-        waiting = [(run, states[run.name] == GOES_ON) for run in todo]
+        pool = Pool(self.slots, 1 if not self.gpus else slot_threads(self.slots), self.gpus, lock)
+
+        def begin(run: Run) -> bool:
+            if states[run.name] == GOES_ON:
+                return True
+            if moved := make_room(run, self.folder.with_name(f"{self.folder.name}_aside"), own):
+                screen.line(f"{run.name:<20} a run of other settings or code was there; it is now {moved}")
+            return False
 
         def ended(end: Ended) -> None:
             if pool.stopping and end.error is not None:
@@ -116,7 +102,7 @@ class Reproduction:
         for claim in self.claims:
             self._conclude(claim, screen)
         try:
-            complete = pool.run(waiting, ended, lambda: screen.look(pool.running, pool.stopping))
+            complete = pool.run(todo, begin, ended, lambda: screen.look(pool.running, pool.stopping))
         finally:
             screen.close()
         if not complete:
@@ -136,9 +122,11 @@ class Reproduction:
 
     def _announce(self, todo: Sequence[Run], states: dict[str, str], expected: dict[str, float]) -> None:
         going_on = sum(states[run.name] == GOES_ON for run in todo)
-        parts = [f"{len(self.runs)} runs", f"{len(self.finished)} finished before"]
+        parts = [f"runs: {len(self.finished)} finished before"] if self.finished else ["runs: none finished before"]
         parts += [f"{going_on} to go on"] if going_on else []
         parts += [f"{len(todo) - going_on} to begin"]
+        if other := sum(states[run.name] == OTHER for run in todo):
+            parts[-1] += f" ({other} were run with other settings or code)"
         if expected and todo:
             seconds = [expected[run.name] for run in todo]
             parts.append(f"about {duration(max(max(seconds), sum(seconds) / self.slots))}")

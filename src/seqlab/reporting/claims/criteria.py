@@ -6,10 +6,11 @@ can be said: `IncomparableError`.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from seqlab.errors import InputError
@@ -50,7 +51,6 @@ class Finding:
     measured: str
     holds: bool | None
     why: str | None = None
-    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 def judge(criterion: Criterion, groups: Groups) -> Finding:
@@ -61,12 +61,15 @@ def judge(criterion: Criterion, groups: Groups) -> Finding:
     """
     if criterion.rule not in RULES:
         raise InputError(f"{criterion.text}: rule must be one of {', '.join(RULES)}, but is {criterion.rule!r}")
+    rule = RULES[criterion.rule]
     try:
-        measured, holds = RULES[criterion.rule](groups, **criterion.arguments)
+        inspect.signature(rule).bind(groups, **criterion.arguments)
+    except TypeError as error:
+        raise InputError(f"{criterion.text}: {criterion.rule}: {error}") from None
+    try:
+        measured, holds = rule(groups, **criterion.arguments)
     except IncomparableError as reason:
         return Finding("–", None, str(reason))
-    except TypeError as error:
-        raise InputError(f"{criterion.text}: {error}") from None
     lacking = [
         f"{len(groups[label].digests)} of {groups[label].expected} runs of {label}"
         for label in _labels(criterion)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import itertools
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import compose
 from omegaconf import OmegaConf
@@ -76,39 +79,34 @@ def state_of(run: Run, code: str, any_code: bool = False) -> str:
     if result is None and not begun:
         return NEW
     if any_code:
-        same = _same(_composed(_overrides(run.folder)), _composed(run.arguments))
+        same = _same(_as_if_today(run.folder), _wanted(run))
     else:
         settings = result["settings"] if result else _loaded(run.folder / ".hydra" / "config.yaml")
         by = result["environment"].get("code") if result else _begun_by(run.folder)
-        same = by == code and _same(settings, _composed(run.arguments))
+        same = by == code and _same(settings, _wanted(run))
     if not same:
         return OTHER
     return FINISHED if result else GOES_ON
 
 
-def set_aside(run: Run, folder: Path) -> Path | None:
-    """Makes room in a run's folder; what has a result or a checkpoint there is moved below `folder`.
+def make_room(run: Run, aside: Path, code: str) -> Path | None:
+    """An empty folder for a run, with a note of the code that begins it. What has a result or a checkpoint there is
+    moved below `aside`.
 
     Returns:
         Where to, if there was something to keep.
     """
-    if not run.folder.exists():
-        return None
-    if _read(run.folder / RESULT) is None and not (run.folder / "checkpoints" / "last.ckpt").is_file():
+    target: Path | None = None
+    if _read(run.folder / RESULT) is not None or (run.folder / "checkpoints" / "last.ckpt").is_file():
+        names = (aside / run.name / str(number) for number in itertools.count(1))
+        target = next(name for name in names if not name.exists())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        run.folder.rename(target)
+    elif run.folder.exists():
         shutil.rmtree(run.folder)
-        return None
-    number = 1
-    while (target := folder / run.name / str(number)).exists():
-        number += 1
-    target.parent.mkdir(parents=True, exist_ok=True)
-    run.folder.rename(target)
-    return target
-
-
-def begin(run: Run, code: str) -> None:
-    """Makes a run's folder, and notes the code that begins it."""
-    run.folder.mkdir(parents=True, exist_ok=True)
+    run.folder.mkdir(parents=True)
     write_atomically(run.folder / CODE, code + "\n")
+    return target
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -134,20 +132,6 @@ def _loaded(path: Path) -> Any:
         return None
 
 
-def _overrides(folder: Path) -> list[str]:
-    return [
-        str(one) for one in _loaded(folder / ".hydra" / "overrides.yaml") or [] if not str(one).startswith("resume=")
-    ]
-
-
-def _composed(arguments: Sequence[str]) -> dict[str, Any] | None:
-    """The settings of a command line of `seqlab-train`, today; None where it is none any more."""
-    try:
-        return OmegaConf.to_container(compose("train", list(arguments)), resolve=False)  # type: ignore[return-value]
-    except Exception:  # of Hydra, which raises many kinds
-        return None
-
-
 def check(run: Run) -> None:
     """Holds what would be typed against the configuration.
 
@@ -155,13 +139,31 @@ def check(run: Run) -> None:
         InputError: it cannot be.
     """
     try:
-        compose("train", list(run.arguments))
-    except Exception as error:
+        _composed(run.group.words)
+    except Exception as error:  # of Hydra, which raises many kinds
         raise InputError(f"{run.name}: {' '.join(str(error).split())}") from None
 
 
-def _same(a: Any, b: Any) -> bool:
-    return a is not None and b is not None and _plain(a) == _plain(b)
+@functools.cache
+def _composed(words: tuple[str, ...]) -> dict[str, Any]:
+    """The settings of a command line of `seqlab-train`, today."""
+    return cast(dict[str, Any], OmegaConf.to_container(compose("train", list(words)), resolve=False))
+
+
+def _wanted(run: Run) -> dict[str, Any]:
+    return {**_composed(run.group.words), "seed": run.seed}
+
+
+def _as_if_today(folder: Path) -> dict[str, Any] | None:
+    """The settings that what was typed for a run would have now; None if it can be typed no more."""
+    typed = [str(one) for one in _loaded(folder / ".hydra" / "overrides.yaml") or []]
+    with contextlib.suppress(Exception):
+        return _composed(tuple(one for one in typed if not one.startswith("resume=")))
+    return None
+
+
+def _same(found: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
+    return found is not None and _plain(found) == _plain(wanted)
 
 
 def _plain(settings: dict[str, Any]) -> Any:

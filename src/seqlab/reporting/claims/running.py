@@ -66,19 +66,25 @@ class Pool:
         threads: of each.
         gpus: the graphics cards, which are dealt out to the slots.
         lock: of `locked`, which a run keeps as long as it lives, should this process be killed.
-        train: the program that trains.
     """
 
-    def __init__(self, slots: int, threads: int, gpus: Sequence[str], lock: int, train: Sequence[str] = TRAIN) -> None:
-        self.threads, self.gpus, self.lock, self.train = threads, list(gpus), lock, list(train)
+    def __init__(self, slots: int, threads: int, gpus: Sequence[str], lock: int) -> None:
+        self.threads, self.gpus, self.lock = threads, list(gpus), lock
         self._slots: list[_Slot | None] = [None] * slots
         self._asked = 0  # to stop, so many times
 
-    def run(self, waiting: list[tuple[Run, bool]], ended: Callable[[Ended], None], look: Callable[[], None]) -> bool:
+    def run(
+        self,
+        waiting: list[Run],
+        begin: Callable[[Run], bool],
+        ended: Callable[[Ended], None],
+        look: Callable[[], None],
+    ) -> bool:
         """Runs all; on Ctrl-C or SIGTERM those that run are told to save what they have, and no other begins.
 
         Args:
-            waiting: each with whether it goes on from a checkpoint; emptied as they begin.
+            waiting: emptied as they begin.
+            begin: makes a run's folder; says whether it goes on from the checkpoint there.
             ended: is told of each.
             look: is called now and then.
 
@@ -90,7 +96,8 @@ class Pool:
                 while True:
                     for number, slot in enumerate(self._slots):
                         if slot is None and waiting and not self._asked:
-                            self._slots[number] = self._start(number, *waiting.pop(0))
+                            run = waiting.pop(0)
+                            self._slots[number] = self._start(number, run, begin(run))
                     if not any(self._slots):
                         return not self._asked
                     look()
@@ -118,7 +125,7 @@ class Pool:
         environment = slot_environment(number, self.threads, self.gpus)
         log = run.log.open("ab" if goes_on else "wb")
         process = subprocess.Popen(
-            [*self.train, *words],
+            [*TRAIN, *words],
             env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=log,

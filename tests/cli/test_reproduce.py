@@ -1,0 +1,209 @@
+"""`seqlab-reproduce`: what is run, what is not run again, and what is left behind. Training is a stand-in."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from support import ROOT
+
+from seqlab.errors import InputError
+from seqlab.reporting.claims import command as reproduction
+from seqlab.reporting.claims import running
+
+FAKE = (sys.executable, str(Path(__file__).with_name("fake_train.py")))
+NAMES = ("fine", "fails", "stops", "slow")
+SEEDS = (1, 2)
+
+
+def claim(*names, seeds=(1, 2), bound=0.5, **more):
+    groups = {
+        name: {"title": name, "settings": f"experiment=toy_gru name={name}", "seeds": {"cpu": list(seeds), "full": [1]}}
+        for name in names
+    }
+    criterion = {"text": "a low loss", "rule": "below", "of": names[0], "figure": "metrics.val.teacher_forced/loss"}
+    said = {"title": "a title", "text": "a text", "source": "a source", "groups": groups}
+    return json.dumps({**said, "criteria": [{**criterion, "bound": bound}], **more})
+
+
+@pytest.fixture(scope="module")
+def settings():
+    """Those of every command line of these tests, by the line."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("train", ["experiment=toy_gru"]), resolve=False)
+    return {
+        f"experiment=toy_gru name={name} seed={seed}": {**plain, "name": name, "seed": seed}
+        for name in NAMES
+        for seed in SEEDS
+    }
+
+
+@pytest.fixture
+def reproduce(command, tmp_path, monkeypatch, settings):
+    """Calls `seqlab-reproduce` on the claims of the folder `ledger`; gives its Outcome."""
+    monkeypatch.setattr(running, "TRAIN", FAKE)
+    monkeypatch.setattr(running, "LOOK", 0.01)
+    monkeypatch.setattr(reproduction, "show_page", lambda outputs: None)
+    monkeypatch.setattr(reproduction, "code", lambda: "own")
+    monkeypatch.setattr(
+        reproduction, "digest", lambda folder: json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    )
+    monkeypatch.setenv("FAKE_SETTINGS", json.dumps(settings))
+    (tmp_path / "ledger").mkdir()
+
+    def call(*arguments, code="own", **claims):
+        monkeypatch.setenv("FAKE_CODE", code)
+        for name, content in claims.items():
+            (tmp_path / f"ledger/{name}.yaml").write_text(content)
+        return command("reproduce", "ledger=ledger", *arguments)
+
+    return call
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """The calls of the trainer since the last time one asked: begin or resume, and claim/label/seed."""
+    file = tmp_path / "calls.txt"
+
+    def since():
+        lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+        file.unlink(missing_ok=True)
+        assert {threads for _, _, threads in lines} <= {"1"}
+        return sorted(f"{kind} {'/'.join(Path(folder).parts[-3:])}" for kind, folder, _ in lines)
+
+    return since
+
+
+def kept(tmp_path, name):
+    return json.loads((tmp_path / f"outputs/reference/{name}.json").read_text(encoding="utf-8"))
+
+
+def test_what_is_finished_is_not_run_again_unless_settings_or_code_are_others(reproduce, calls, tmp_path):
+    out = reproduce(A=claim("fine")).succeeded().out
+    assert calls() == ["begin A/fine/1", "begin A/fine/2"]
+    assert "2 of 2" in out
+    reference = kept(tmp_path, "A")
+    assert (reference["verdict"], reference["criteria"][0]["measured"]) == ("holds", "0.3750 ± 0.1768")
+    assert reference["groups"][0]["metrics"]["val"]["teacher_forced/loss"]["values"] == [0.25, 0.5]
+
+    assert "2 finished before" in reproduce().succeeded().out
+    assert calls() == []
+
+    result = tmp_path / "outputs/reproduce/A/fine/1/result.json"
+    for change in ({"settings": {"name": "other"}}, {"environment": {"code": "other"}}):
+        result.write_text(json.dumps({**json.loads(result.read_text()), **change}))
+        out = reproduce().succeeded().out
+        assert calls() == ["begin A/fine/1"]
+        assert "outputs/reproduce_aside/A/fine/1/" in out
+    aside = sorted((tmp_path / "outputs/reproduce_aside/A/fine/1").iterdir())
+    assert [path.name for path in aside] == ["1", "2"]
+    assert json.loads((aside[1] / "result.json").read_text())["environment"] == {"code": "other"}
+
+
+def test_other_code_counts_if_asked_for_and_other_settings_do_not(reproduce, calls, tmp_path):
+    reproduce(A=claim("fine"), code="older").succeeded()
+    overrides = tmp_path / "outputs/reproduce/A/fine/2/.hydra/overrides.yaml"
+    overrides.write_text(json.dumps(["experiment=toy_gru", "name=fine", "seed=2", "model.width=8"]))
+    calls()
+    reproduce("any_code=true").succeeded()
+    assert calls() == ["begin A/fine/2"]
+
+
+def test_a_failed_run_is_named_with_its_log_and_the_others_go_on(reproduce, calls, tmp_path):
+    outcome = reproduce(A=claim("fine", "fails", seeds=[1]), B=claim("fine", seeds=[1], bound=0.1))
+    assert outcome.code == 1
+    assert calls() == ["begin A/fails/1", "begin A/fine/1", "begin B/fine/1"]
+    assert "A/fails/1: it broke (outputs/reproduce/A/fails/1/log.txt)" in outcome.err
+    assert outcome.err.splitlines()[-1].startswith("error: 1 of 3 runs failed")
+    assert "it broke" in (tmp_path / "outputs/reproduce/A/fails/1/log.txt").read_text()
+    assert kept(tmp_path, "A")["partial"] == "1 of 2 runs are not there"
+    assert kept(tmp_path, "B")["verdict"] == "does not hold"
+    assert reproduce().code == 1
+    assert calls() == ["begin A/fails/1"]
+
+
+def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(reproduce, calls, tmp_path):
+    outcome = reproduce("jobs=1", A=claim("fine", seeds=[1]), B=claim("stops", "fine", seeds=[1]))
+    assert outcome.code == 130
+    assert outcome.err == "error: stopped; what ran is saved, and the same command goes on\n"
+    assert (tmp_path / "outputs/reproduce/B/stops/1/told.txt").read_text() == "SIGTERM"
+    assert not (tmp_path / "outputs/reference/B.json").exists()
+    assert kept(tmp_path, "A")["verdict"] == "holds"
+    assert calls() == ["begin A/fine/1", "begin B/stops/1"]
+    out = reproduce().succeeded().out
+    assert "1 finished before, 1 to go on, 1 to begin" in out
+    assert calls() == ["begin B/fine/1", "resume B/stops/1"]
+    assert kept(tmp_path, "B")["verdict"] == "holds"
+    assert "partial" not in kept(tmp_path, "B")
+
+
+def test_missing_data_are_named_with_the_way_to_get_them_and_the_other_claims_run(reproduce, calls, tmp_path):
+    needs = [{"path": "nowhere/train.de*", "get": "ask for them"}]
+    outcome = reproduce(A=claim("fine", seeds=[1], needs=needs), B=claim("fine", seeds=[1])).succeeded()
+    assert "claim A is left out: nowhere/train.de* is not there: ask for them" in outcome.out
+    assert calls() == ["begin B/fine/1"]
+    assert not (tmp_path / "outputs/reference/A.json").exists()
+    reproduce("claims=A").stopped(2, "nowhere/train.de*", "ask for them")
+
+
+def test_another_profile_has_folders_and_results_of_its_own(reproduce, calls, tmp_path):
+    reproduce("profile=full", A=claim("fine")).succeeded()
+    assert calls() == ["begin A/fine/1"]
+    assert (tmp_path / "outputs/reproduce_full/A/fine/1/result.json").is_file()
+    assert kept(tmp_path, "A_full")["profile"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("claims=Z", "claims must be among A"),
+        ("profile=gpu", "profile must be one of cpu, full"),
+        ("jobs=0", "jobs must be an integer of at least 1"),
+        ("any_code=maybe", "any_code must be true or false"),
+    ],
+)
+def test_settings_that_cannot_be(reproduce, arguments, named):
+    reproduce(arguments, A=claim("fine")).stopped(2, named)
+
+
+def test_a_command_that_does_not_compose_is_named_before_anything_runs(reproduce, calls):
+    broken = claim("fine").replace("name=fine", "nothing=fine")
+    reproduce(A=broken, B=claim("fine")).stopped(2, "A/fine/1", "nothing")
+    assert calls() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
+def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_before(tmp_path, settings):
+    """The runner is killed where it can do nothing any more."""
+    script = f"""
+import os, sys
+from pathlib import Path
+from seqlab.reporting.claims import running
+from seqlab.reporting.claims.ledger import Claim, Group
+from seqlab.reporting.claims.plan import Run, make_room
+running.TRAIN = {FAKE!r}
+group = Group("slow", "slow", ("experiment=toy_gru", "name=slow"), (1,))
+run = Run("A/slow/1", Claim("A", "cpu", "", "", "", (group,), ()), group, 1, Path("runs/slow"), group.arguments(1))
+with running.locked(Path("runs")) as lock:
+    pool = running.Pool(1, 1, [], lock)
+    pool.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda: None)
+"""
+    environment = {**os.environ, "FAKE_SETTINGS": json.dumps(settings), "FAKE_CODE": "own"}
+    with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) as runner:
+        wait_for(tmp_path / "runs/slow/checkpoints/last.ckpt")
+        with pytest.raises(InputError, match="another seqlab-reproduce"), running.locked(tmp_path / "runs"):
+            pass
+        runner.send_signal(signal.SIGKILL)
+    wait_for(tmp_path / "runs/slow/told.txt")
+    assert (tmp_path / "runs/slow/told.txt").read_text() == "SIGTERM"
+
+
+def wait_for(path):
+    while not (path.is_file() and (path.name == "last.ckpt" or path.read_text())):
+        time.sleep(0.02)
