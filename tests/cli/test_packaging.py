@@ -38,7 +38,10 @@ def installed(process, site):
     return lambda *arguments: process(*arguments, PYTHONPATH=str(site))
 
 
-@pytest.mark.parametrize("name", ["seqlab/data/phrasebook.txt", *(f"seqlab/{config}" for config in CONFIGS)])
+CLAIMS = [path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("claims/*.yaml")]
+
+
+@pytest.mark.parametrize("name", ["seqlab/data/phrasebook.txt", *CLAIMS, *(f"seqlab/{config}" for config in CONFIGS)])
 def test_the_wheel_holds_what_is_read_at_run_time(wheel, name):
     assert name in zipfile.ZipFile(wheel).namelist()
 

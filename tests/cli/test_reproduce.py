@@ -16,6 +16,7 @@ from support import ROOT
 from seqlab.errors import InputError
 from seqlab.reporting.claims import command as reproduction
 from seqlab.reporting.claims import running
+from seqlab.reporting.claims.ledger import FOLDER
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_train.py")))
 NAMES = ("fine", "fails", "stops", "slow")
@@ -178,6 +179,23 @@ def test_a_command_that_does_not_compose_is_named_before_anything_runs(reproduce
     assert calls() == []
 
 
+@pytest.mark.parametrize(
+    ("epochs", "verdict"), [("20", "does not hold"), pytest.param("300", "holds", marks=pytest.mark.slow)]
+)
+def test_claim_t_is_trained_and_judged(command, tmp_path, monkeypatch, epochs, verdict):
+    """The real thing; after a few iterations the pair is not learnt yet."""
+    monkeypatch.setattr(reproduction, "show_page", lambda outputs: None)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    (tmp_path / "ledger").mkdir()
+    content = (FOLDER / "T.yaml").read_text(encoding="utf-8")
+    (tmp_path / "ledger/T.yaml").write_text(content.replace("=toy_gru", f"=toy_gru trainer.max_epochs={epochs}"))
+    command("reproduce", "ledger=ledger").succeeded()
+    reference = kept(tmp_path, "T")
+    assert reference["verdict"] == verdict
+    assert reference["groups"][0]["runs"][0]["samples"][0]["source"] == "1 2 3"
+    assert reference["environment"]["threads"] == 1
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
 def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_before(tmp_path, settings):
     """The runner is killed where it can do nothing any more."""
@@ -185,6 +203,7 @@ def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_be
 import os, sys
 from pathlib import Path
 from seqlab.reporting.claims import running
+from seqlab.reporting.claims.ledger import FOLDER
 from seqlab.reporting.claims.ledger import Claim, Group
 from seqlab.reporting.claims.plan import Run, make_room
 running.TRAIN = {FAKE!r}

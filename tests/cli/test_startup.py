@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 from support import ROOT
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep")
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys
@@ -29,7 +29,7 @@ OPTIONS = sorted(p.relative_to(CONF).with_suffix("") for p in CONF.glob("*/*.yam
 def test_commands_that_do_not_compute_import_no_torch(process, command, arguments, code):
     outcome = process("-c", PROBE.format(command=command), *arguments)
     assert outcome.code == code, outcome.err
-    named = {"describe": "data", "sweep": "study"}.get(command, "run")
+    named = {"describe": "data", "sweep": "study", "reproduce": "claims"}.get(command, "run")
     assert ("foo" if code else named) in outcome.out + outcome.err
     assert outcome.out.splitlines()[-1].split() == ["imported:"]
 
