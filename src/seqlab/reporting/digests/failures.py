@@ -26,9 +26,9 @@ def classify(one: Said, words: Tokens, exact: bool) -> str:
     """The class of an output, the first that fits:
 
     - *good*: it matches;
-    - *degenerate*: it repeats itself (1 to 4 words twice in a row, or 4 words that stand in it twice, more often than in
-      the reference; or up to 12 characters four times in a row), or it runs on (by more than half of the reference and
-      two words);
+    - *degenerate*: it repeats itself (1 to 4 words twice in a row, or 4 words that stand in it twice, more often than
+      in the reference; or up to 12 characters four times in a row), or it runs on (by more than half of the reference
+      and two words);
     - *missing words*: at most 3/4 as long as the reference, while 2/3 of its words stand there;
     - *good*: 3/4 of the words are the reference's (F₁ of their counts, whatever the order), unless outputs must be
       `exact`;

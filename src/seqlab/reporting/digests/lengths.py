@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 
 from seqlab.reporting.digests.run_folder import Said, Tokens
 
-BINS = 8
-"""Bins that the lengths of most sources (99 %) fall into, where there are more lengths than `SINGLE`."""
+BINS = 10
+"""Bins that the lengths of most sources (99 %) fall into, where not each length can be a bin of its own."""
 
-SINGLE = 24
-"""Different lengths up to which each is a bin of its own."""
+SINGLE = 20
+"""Different lengths up to which each is a bin of its own, if most have enough sources for one."""
 
 FEWEST = 20
 """Sources that a bin holds, at least, or a tenth of all if that is less: with fewer it goes to its neighbour."""
@@ -29,7 +30,7 @@ def bins(lengths: Sequence[int]) -> list[tuple[int, int]]:
     counts = Counter(lengths)
     shortest, longest = min(counts), max(counts)
     fewest, width = min(FEWEST, len(lengths) / 10), 1
-    if len(counts) > SINGLE:
+    if len(counts) > SINGLE or statistics.median(counts.values()) < fewest:
         most = float(np.quantile(np.asarray(lengths), 0.99))
         width = max(1, math.ceil(most / BINS))
     edges = list(range((shortest - 1) // width * width + 1, longest + 1, width))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.reporting.digests.run_folder import Said
+from seqlab.symbols import BOS, PAD
 
 SAMPLES = 30
 """Examples that are shown, at most."""
@@ -56,43 +57,36 @@ def attention(folder: Path, sources: Sequence[str]) -> list[dict[str, Any]]:
 
     try:
         predictor = load(folder)
-        ids = [predictor.encode(source) for source in sources]
+        return _looks(predictor, [predictor.encode(source) for source in sources])
     except ValueError:
         return []  # of an earlier format, or of a package that is not here: there is the rest to show
-    return _looks(predictor, ids)
 
 
 def _looks(predictor: Any, ids: list[list[int]]) -> list[dict[str, Any]]:
     import torch
     from torch.nn.functional import pad
 
-    from seqlab.symbols import BOS, PAD
-
     longest = max(map(len, ids))
     source = torch.tensor([[*own, *[PAD] * (longest - len(own))] for own in ids])
     lengths = torch.tensor([len(own) for own in ids])
     said = predictor.model.generate(source, lengths, predictor.search).tokens[:, 0]
     told = pad(said, (1, 0), value=BOS)
-    # Wider than the outputs are long: the shape of a map then says what it looks at.
-    source = pad(source, (0, max(0, told.size(1) + 1 - longest)), value=PAD)
+    if told.size(1) == longest:  # its shape could not tell what a map looks at
+        told = told[:, :-1]
     maps = predictor.model.attention_maps(source, lengths, told)
-    back = {name: weights for name, weights in maps.items() if _looks_back(weights, source, told)}
+    steps = told.size(1)
+    back = {name: own for name, own in maps.items() if own.shape[-2:] in ((steps, longest), (steps, longest + steps))}
     if not back:
         return []
     looks = []
     for row, own in enumerate(ids):
         output = [i for i in said[row].tolist() if i != PAD]
         names = [predictor.target_tokenizer.decode([i]) for i in output]
-        ended = [BOUNDARY] if len(output) < predictor.search.max_length else []
-        look = {"source_tokens": [predictor.source_tokenizer.decode([i]) for i in own], "output_tokens": names + ended}
-        size = len(look["output_tokens"]), len(own)
-        looks.append({**look, "attention": _named({name: weights[row] for name, weights in back.items()}, *size)})
+        names = [*names, *([BOUNDARY] if len(output) < predictor.search.max_length else [])][:steps]
+        attention = _named({name: weights[row] for name, weights in back.items()}, len(names), len(own))
+        sources = [predictor.source_tokenizer.decode([i]) for i in own]
+        looks.append({"source_tokens": sources, "output_tokens": names, "attention": attention})
     return looks
-
-
-def _looks_back(weights: Any, source: Any, told: Any) -> bool:
-    """Whether a map (B, H, queries, memory) is of the decoder and looks at the source."""
-    return weights.size(-2) == told.size(1) and weights.size(-1) in (source.size(1), source.size(1) + told.size(1))
 
 
 def _named(maps: dict[str, Any], rows: int, columns: int) -> dict[str, list[list[float]]]:

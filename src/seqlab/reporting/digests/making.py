@@ -6,7 +6,7 @@ import contextlib
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,17 @@ def digest(folder: str | Path) -> dict[str, Any]:
             write_atomically(folder / KEPT, json.dumps(content, ensure_ascii=False))
     own = {key: value for key, value in content.items() if key not in of}
     return {"folder": shown(folder), **own}
+
+
+def digests(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """The digest of each folder; where somebody watches with a bar, since a new one takes seconds.
+
+    Raises:
+        InputError: as `digest`.
+    """
+    from tqdm import tqdm
+
+    return [digest(folder) for folder in tqdm(list(folders), desc="digests", unit="run", disable=None, leave=False)]
 
 
 @functools.cache

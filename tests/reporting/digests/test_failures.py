@@ -1,0 +1,86 @@
+"""Classes of outputs: the rule by cases, and beside labels given by hand.
+
+`labelled.tsv` holds outputs of small models trained on the phrasebook that ships with seqlab (single sentences, or two
+or three in a row), drawn at random and labelled from reading before the rule was written.
+"""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from seqlab.reporting.digests.failures import CLASSES, classes, classify, counts, kappa
+from seqlab.reporting.digests.run_folder import Said
+from seqlab.text.tokenizers import WordTokenizer
+
+LABELLED = Path(__file__).parent / "labelled.tsv"
+WORDS = WordTokenizer([], lower=True).split
+
+CASES = [
+    ("a man rides a horse .", "a man rides a horse .", "good"),
+    ("a man is riding a horse .", "a man rides a horse .", "good"),  # 5 words of 7 and 6
+    ("a horse rides a man .", "a man rides a horse .", "good"),  # order is not looked at
+    ("a man rides .", "a man rides a horse .", "missing words"),
+    ("", "a man .", "missing words"),
+    ("the cat sleeps .", "a man rides a horse today .", "wrong words"),  # short, but of other words
+    ("a dog rides a big car .", "a man rides a horse .", "wrong words"),
+    ("a man rides a a horse .", "a man rides a horse .", "degenerate"),
+    ("a man in a man in a hat .", "a man in a big red hat .", "degenerate"),
+    ("a very , very old man .", "a very , very old man !", "good"),  # the reference says it twice as well
+    ("in a red hat a man in a red hat .", "a man in a red hat .", "degenerate"),
+    ("a man rides a horse and then a dog comes along .", "a man rides a horse .", "degenerate"),  # runs on
+    ("talktalktalktalk", "a man rides a horse .", "degenerate"),
+    ("a man … ha ha ha ha !", "a man laughs : ha ha ha ha !", "good"),
+]
+
+
+def said(prediction, reference, match=False):
+    return Said("", prediction, reference, match)
+
+
+@pytest.mark.parametrize(("prediction", "reference", "label"), CASES)
+def test_the_rule_by_cases(prediction, reference, label):
+    assert classify(said(prediction, reference), WORDS, exact=False) == label
+
+
+def test_what_matches_is_good_whatever_the_reference_is():
+    assert classify(said("très bien , très bien , très bien", "oui", match=True), WORDS, exact=False) == "good"
+
+
+def test_where_outputs_must_be_exact_near_ones_are_wrong():
+    assert classify(said("1 2 3 4 5 6 8", "1 2 3 4 5 6 7"), str.split, exact=True) == "wrong words"
+    assert classify(said("1 2 3 4 5 6 8", "1 2 3 4 5 6 7"), str.split, exact=False) == "good"
+    assert classify(said("1 2 3", "1 2 3 4 5 6 7"), str.split, exact=True) == "missing words"
+    assert classify(said("1 2 3 3 3", "1 2 3 4 5"), str.split, exact=True) == "degenerate"
+
+
+def test_every_class_is_counted():
+    found = classes([said("a b", "a b", True), said("a a a", "a b c")], WORDS, exact=False)
+    assert counts(found) == {"good": 1, "missing words": 0, "degenerate": 1, "wrong words": 0}
+
+
+def test_kappa_by_hand():
+    """Cohen (1960): (0.7 − 0.5) / (1 − 0.5)."""
+    one, other = ["a"] * 25 + ["b"] * 25, ["a"] * 20 + ["b"] * 5 + ["a"] * 10 + ["b"] * 15
+    assert kappa(one, other) == pytest.approx(0.4)
+    assert kappa(["a", "b", "c"], ["a", "b", "c"]) == 1.0
+
+
+def test_the_rule_agrees_with_a_hand():
+    with LABELLED.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    labels = [row["label"] for row in rows]
+    assert len(rows) == 100
+    assert set(labels) == set(CLASSES)
+    found = [
+        classify(
+            said(row["prediction"], row["reference"], WORDS(row["prediction"]) == WORDS(row["reference"])),
+            WORDS,
+            exact=False,
+        )
+        for row in rows
+    ]
+    agreed = Counter(label for label, own in zip(labels, found, strict=True) if label == own)
+    assert agreed.total() == 90
+    assert kappa(labels, found) == pytest.approx(0.844, abs=5e-4)
