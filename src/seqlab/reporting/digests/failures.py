@@ -11,8 +11,22 @@ import regex
 from seqlab.reporting.digests.run_folder import Said, Tokens
 from seqlab.text.tokenizers import UNKNOWN
 
-RULE = 1
+RULE = 2
 """Which rule classes are by: another number, other classes."""
+
+KAPPA = 0.86
+"""Cohen's κ of the rule with a hand's labels of 100 outputs (tests/reporting/digests)."""
+
+IN_WORDS = (
+    "Each output is sorted into the first class that fits. Good: it is one of the known targets. Degenerate: it repeats"
+    " itself (1 to 3 words twice in a row, or 3 words that stand in it twice, more often than in the reference, or up"
+    " to 12 characters four times in a row), or it runs on (by more than half of the reference and two words). Missing"
+    " words: at most 3/4 as long as the reference, while 55 % of its words stand there. Good, again: 2/3 of the words"
+    " are the reference's, in any order, where outputs may differ from it. Wrong words: the rest. Shares are by weight:"
+    f" words weigh more the rarer they are in the references. The rule agrees with 100 outputs labelled by hand before"
+    f" there was a rule with Cohen's κ = {KAPPA}."
+)
+"""The rule for readers of a report."""
 
 CLASSES = ("good", "missing words", "degenerate", "wrong words")
 
@@ -81,14 +95,6 @@ def _ngrams(words: Sequence[Hashable]) -> Counter[tuple[Hashable, ...]]:
 
 def _stutters(one: Said) -> bool:
     return bool(_STUTTER.search(one.prediction.lower())) and not _STUTTER.search(one.reference.lower())
-
-
-def kappa(one: Sequence[str], other: Sequence[str]) -> float:
-    """Cohen's κ (1960) of two lists of labels: agreement beyond that of chance, over that of all beyond chance."""
-    agreed = sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
-    counts, others = Counter(one), Counter(other)
-    chance = sum(counts[label] * others[label] for label in counts) / len(one) ** 2
-    return (agreed - chance) / (1 - chance)
 
 
 def classes(said: Sequence[Said], words: Tokens, exact: bool) -> list[str]:
