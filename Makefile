@@ -48,7 +48,7 @@ format: $(READY) ## format the code
 data: $(READY) ## download the English–French deck of sentence pairs into outputs/data
 	$(BIN)/python -m seqlab.data.download
 
-reproduce: $(READY) ## run every claim and judge it, in 90 minutes at most on 2 cores (or PROFILE=full); one: reproduce-R, -T, -C, -K, -G
+reproduce: $(READY) ## run and judge every claim (PROFILE=full: as published); one of them: reproduce-R, -T, -C, -K, -G
 	@$(BIN)/seqlab-reproduce profile=$(PROFILE); code=$$?; $(RESULTS) && exit $$code
 
 reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G: $(READY)

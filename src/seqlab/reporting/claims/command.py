@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Table
 
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.reporting.claims.asking import ask
@@ -159,21 +157,19 @@ class Reproduction:
         path = reference_path(self.references, claim)
         write_json(path, content)
         self.content[claim.name] = content
-        why = f" ({content['why']})" if "why" in content else ""
-        screen.line(f"claim {claim.name}: {content['verdict']}{why}; {path}")
+        screen.line(f"claim {claim.name}: {content['verdict']}; {path}")
 
     def _show(self) -> None:
-        """A table of verdicts."""
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for head in ("claim", "criterion", "expected", "measured", "holds"):
-            table.add_column(head)
-        words = {True: "yes", False: "no", None: "–"}
+        """Claims, and below each what its criteria came to."""
+        words = {True: "yes", False: "NO", None: "–"}
         for claim in self.claims:
-            for criterion in self.content.get(claim.name, {}).get("criteria", ()):
-                cells = (criterion["text"], criterion["expected"], criterion["measured"], words[criterion["holds"]])
-                table.add_row(claim.name, *cells)
-        if table.row_count:
-            Console(highlight=False, markup=False).print(table)
+            if (content := self.content.get(claim.name)) is None:
+                continue
+            print(f"\n{claim.name} · {claim.title}: {content['verdict']}")
+            for one in content["criteria"]:
+                expected = f" (expected: {one['expected']})" if one["expected"] else ""
+                why = f": {one['why']}" if "why" in one else ""
+                print(f"  {words[one['holds']]:<4} {one['text']}: {one['measured']}{expected}{why}")
 
     def _complain(self) -> None:
         for name, why in self.failed.items():
