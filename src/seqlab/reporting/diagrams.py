@@ -2,7 +2,7 @@
 
 What encodes stands on the left, what decodes on the right, the state that goes from one to the other between them.
 Boxes are modules, in the order in which they come to work, inside the modules that they are parts of; arrows say which
-made what another took. An arrow that goes back, dashed, is what one step gives to the next.
+made what another took. One that goes back, to what has been at work before, is dashed: from one step to the next, say.
 """
 
 from __future__ import annotations
@@ -267,7 +267,9 @@ def _labels(box: _Box, name: str, below: str, right: str) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, size: int = 12, weight: int = 400, faint: bool = False, anchor: str = "") -> str:
+def _text(
+    x: float, y: float, text: str, size: int = 12, weight: int = 400, faint: bool = False, anchor: str = ""
+) -> str:
     extra = f' text-anchor="{anchor}"' if anchor else ""
     extra += f' font-size="{size}"' if size != 12 else ""
     extra += f' font-weight="{weight}"' if weight != 400 else ""
@@ -305,15 +307,13 @@ def _arrows(box: _Box, prefix: str) -> str:
 
 def _crossing(one: _Box, other: _Box, prefix: str) -> str:
     """An arrow from one column to the next."""
-    x, end = one.x + one.width, other.x
+    x, y, end, level = one.x + one.width, one.middle, other.x, other.middle
     bend = (x + end) / 2
-    route = f"M{x:.1f} {one.middle:.1f}C{bend:.1f} {one.middle:.1f} {bend:.1f} {other.middle:.1f} {end:.1f} {other.middle:.1f}"
+    route = f"M{x:.1f} {y:.1f}C{bend:.1f} {y:.1f} {bend:.1f} {level:.1f} {end:.1f} {level:.1f}"
     return _path(route, prefix, accent=True)
 
 
 def _path(route: str, prefix: str, dashed: bool = False, accent: bool = False) -> str:
     extra = ' stroke-dasharray="4 3"' if dashed else ""
-    colour = "var(--accent)" if accent else "currentColor"
-    return (
-        f'<path d="{route}" fill="none" stroke="{colour}" stroke-opacity=".7" marker-end="url(#{prefix}-arrow)"{extra}/>'
-    )
+    extra += f' stroke="{"var(--accent)" if accent else "currentColor"}" marker-end="url(#{prefix}-arrow)"'
+    return f'<path d="{route}" fill="none" stroke-opacity=".7"{extra}/>'

@@ -172,6 +172,7 @@ class _Tree:
         for node in nodes:
             own.setdefault(start + node.removeprefix(start).partition(".")[0], []).append(node)
         children: list[dict[str, Any]] = []
+        last = ""
         for name, inner in own.items():
             child = self._node(name, [node for node in inner if node != name])
             if children and name.rpartition(".")[2].isdigit() and _same(children[-1], child):
