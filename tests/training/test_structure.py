@@ -5,12 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from hydra import initialize_config_dir
+from support import ROOT
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.data.batch import Examples
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
+from seqlab.training.architecture import architectures
 from seqlab.training.structure import structure_of
 
 
@@ -111,3 +114,10 @@ def test_a_source_as_long_as_its_target_is_told_from_it():
     examples = Examples.of([([4, 5, 6], [7, 8]), ([8], [9])])
     axes = structure_of(Small(13, 17, width=7), examples.batch(np.arange(2)), {})["axes"]
     assert len({axes[letter] for letter in "BST"}) == 3
+
+
+def test_all_architectures_are_described_at_one_size(tmp_path):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        found = architectures("model_size=small", "data.samples=40", f"data.cache={tmp_path}")
+    assert set(found) == {path.stem for path in (ROOT / "conf/model").glob("*.yaml")}
+    assert all(240_000 < one["parameters"] < 265_000 for one in found.values())
