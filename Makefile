@@ -29,10 +29,10 @@ sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
 	$(BIN)/seqlab-sweep plot study=make_sweep
 
 test: $(READY) ## run the tests but for the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 test-all: $(READY) ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(READY) ## check format, lint and types
 	$(BIN)/ruff format --check .

@@ -1,11 +1,9 @@
 """Two processes on the CPU follow the loss curve of one."""
 
 import csv
-import os
-import subprocess
-import sys
 
 import pytest
+from processes import forked, fresh
 
 SETTINGS = [
     "data=reversal",
@@ -21,9 +19,8 @@ SETTINGS = [
 
 
 def curve(folder, *arguments):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqlab.train", *SETTINGS, *arguments, f"hydra.run.dir={folder}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, cwd=folder.parent)
+    run = fresh if "trainer=ddp" in arguments else forked
+    done = run(folder.parent, *SETTINGS, *arguments, f"hydra.run.dir={folder}")
     assert done.returncode == 0, done.stderr
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

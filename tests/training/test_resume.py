@@ -2,13 +2,10 @@
 
 import csv
 import functools
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
+from processes import forked
 
 SETTINGS = [
     "data=reversal",
@@ -24,14 +21,6 @@ SETTINGS = [
     "trainer.log_every_n_steps=1",
     "callbacks.saver.every_n_steps=3",
 ]
-
-
-def train(folder, *arguments):
-    """Runs seqlab-train in a process of its own, so that it can be killed."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqlab.train", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
-
 
 # Four optimizer steps an epoch, of two batches each; the loader has two batches more than are asked for.
 ACCUMULATED = ("trainer.accumulate_grad_batches=2", "+trainer.limit_train_batches=8")
@@ -51,7 +40,7 @@ def uninterrupted(tmp_path_factory):
     @functools.cache
     def run(*more):
         folder = tmp_path_factory.mktemp("whole")
-        done = train(folder, *SETTINGS, *more, f"hydra.run.dir={folder}/run")
+        done = forked(folder, *SETTINGS, *more, f"hydra.run.dir={folder}/run")
         assert done.returncode == 0, done.stderr
         return folder / "run"
 
@@ -103,7 +92,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
         f"+callbacks.signal.step={step}",
         f"+callbacks.signal.marker={tmp_path}/sent",
     ]
-    stopped = train(tmp_path, *SETTINGS, *more, *signals, f"hydra.run.dir={run}")
+    stopped = forked(tmp_path, *SETTINGS, *more, *signals, f"hydra.run.dir={run}")
     assert stopped.returncode == code, stopped.stderr
     assert not (run / "result.json").exists()
     assert not list(run.rglob("*.tmp"))
@@ -111,7 +100,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
         assert f"resume={run}" in stopped.stderr or "resume=run" in stopped.stderr
         assert checkpoint(run)["global_step"] == step + 1
 
-    resumed = train(tmp_path, f"resume={run}")
+    resumed = forked(tmp_path, f"resume={run}")
     assert resumed.returncode == 0, resumed.stderr
     mine, whole = checkpoint(run), checkpoint(whole_run)
     for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "train_loss"):

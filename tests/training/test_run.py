@@ -1,21 +1,17 @@
 """How a run ends when the machine is too small for it."""
 
 import csv
-import os
+import functools
 import resource
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from processes import forked
 
 SETTINGS = ["data=reversal", "data.samples=40", "model.width=64", "model.embedding=8", "trainer=cpu"]
 
 
 def train(folder, *arguments, **options):
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqlab.train", *SETTINGS, "trainer.max_epochs=1", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, **options)
+    return forked(folder, *SETTINGS, "trainer.max_epochs=1", *arguments, **options)
 
 
 def error_of(done, code):
@@ -27,9 +23,8 @@ def error_of(done, code):
 
 def test_a_full_disk_ends_with_one_line_and_nothing_half_written(tmp_path):
     limit = 60_000  # bytes a file: enough for logs, too little for a checkpoint
-    done = train(
-        tmp_path, "hydra.run.dir=run", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    )
+    small = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+    done = train(tmp_path, "hydra.run.dir=run", before=small)
     assert "file too large" in error_of(done, 2).lower()
     assert list((tmp_path / "run").rglob("*.ckpt")) == []
     assert not (tmp_path / "run/result.json").exists()

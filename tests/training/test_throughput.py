@@ -1,11 +1,7 @@
 """Tokens, seconds and operations of training against counts by hand."""
 
 import json
-import os
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
@@ -13,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from processes import forked, fresh
 
 from seqlab.data.batch import Examples
 from seqlab.data.loader import BatchLoader, BucketSampler
@@ -241,12 +238,8 @@ def counts(run):
     return json.loads((run / "result.json").read_text())["training"]
 
 
-def train(folder, *arguments, code=0):
-    """Runs seqlab-train in a process of its own."""
-    paths = os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "seqlab.train", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, cwd=folder)
+def train(folder, *arguments, code=0, run=forked):
+    done = run(folder, *arguments)
     assert (done.returncode, done.stderr) == (code, "")
 
 
@@ -263,12 +256,12 @@ def whole(tmp_path_factory):
 
 def test_two_processes_count_the_tokens_of_one_and_one_goes_on_from_them(whole, tmp_path):
     run = tmp_path / "run"
-    train(tmp_path, *RUN, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "hydra.run.dir=run")
+    train(tmp_path, *RUN, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "hydra.run.dir=run", run=fresh)
     two = counts(run)
     assert two["tokens"] == counts(whole)["tokens"] == kept(run)["tokens"]
     assert two["flops"] == pytest.approx(counts(whole)["flops"], rel=0.2)  # scaled up from another batch
 
-    train(tmp_path, "resume=run", "trainer.max_epochs=3")
+    train(tmp_path, "resume=run", "trainer.max_epochs=3", run=fresh)
     three = counts(run)
     assert three["tokens"] == two["tokens"] * 3 // 2
     assert three["flops"] == pytest.approx(two["flops"] * 3 / 2)
