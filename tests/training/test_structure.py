@@ -10,9 +10,11 @@ from support import ROOT
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqlab.data.batch import Examples
+from seqlab.data.batch import Examples, Ragged
 from seqlab.layers.state import State
 from seqlab.models.base import Seq2Seq
+from seqlab.models.gpt import GPT
+from seqlab.reporting.diagrams import diagram
 from seqlab.training.architecture import architectures
 from seqlab.training.structure import structure_of
 
@@ -114,6 +116,16 @@ def test_a_source_as_long_as_its_target_is_told_from_it():
     examples = Examples.of([([4, 5, 6], [7, 8]), ([8], [9])])
     axes = structure_of(Small(13, 17, width=7), examples.batch(np.arange(2)), {})["axes"]
     assert len({axes[letter] for letter in "BST"}) == 3
+
+
+def test_without_sources_there_is_nothing_but_a_decoder():
+    targets = Ragged.of([[4, 5, 6, 7, 8], [9, 4, 5, 6, 7]])
+    examples = Examples(Ragged.of([[], []]), targets)
+    model = GPT(17, 17, width=8, heads=2, layers=2)
+    structure = structure_of(model, examples.batch(np.arange(2)), {"width": 8})
+    assert (structure["state"], structure["encode"]["parts"]) == ([], [])
+    assert structure["decode"]["edges"][-1] == ["output", "logits"]
+    assert ">decode<" in (svg := diagram(structure)) and ">encode<" not in svg
 
 
 def test_all_architectures_are_described_at_one_size(tmp_path):

@@ -14,6 +14,8 @@ from typing import Any
 
 COLUMN, STATE, BETWEEN, MARGIN = 330.0, 170.0, 64.0, 14.0
 BOX, JOINT, GAP, PAD, LANE, TOP = 40.0, 20.0, 20.0, 11.0, 9.0, 64.0
+HEAD = 460.0
+"""At least as wide as what stands above."""
 OUTSIDE = -1
 """The index of what lies before all parts of a box; that of what lies behind them is their number."""
 
@@ -53,31 +55,33 @@ def diagram(structure: dict[str, Any], prefix: str = "diagram") -> str:
         structure: what `structure_of` gives.
         prefix: of all ids; several drawings on one page need different ones.
     """
-    columns = {phase: _column(structure, phase) for phase in ("encode", "decode")}
+    phases = [phase for phase in ("encode", "decode") if structure[phase]["parts"]]  # of plain text nothing encodes
+    columns = {phase: _column(structure, phase) for phase in phases}
     state = _Box({"path": "state"}, [_leaf(f"state.{one['name']}", one) for one in structure["state"]])
     crossings = [crossing for phase, column in columns.items() for crossing in _connect(column, structure[phase])]
-    left, right = MARGIN, MARGIN + COLUMN + STATE + 2 * BETWEEN
-    for column, x in zip(columns.values(), (left, right), strict=True):
-        _place(column, x, TOP, COLUMN)
+    left, headings = MARGIN, ""
+    for phase, column in columns.items():
+        _place(column, left, TOP, COLUMN)
+        headings += _text(left, 56, phase, weight=600)
+        left += COLUMN + STATE + 2 * BETWEEN
     height = max(column.y + column.height for column in columns.values())
     fields = {one.node["path"]: one for one in state.inside}
-    _place_state(state, left + COLUMN + BETWEEN, height, [own for _, own, _ in crossings])
-    shapes = [_drawn(column) for column in columns.values()] + [_drawn_state(state)]
+    _place_state(state, MARGIN + COLUMN + BETWEEN, height, [own for _, own, _ in crossings])
+    shapes = [headings] + [_drawn(column) for column in columns.values()] + [_drawn_state(state)]
     for name, box, given in crossings:
         if name in fields:
             shapes.append(_crossing(box, fields[name], prefix) if given else _crossing(fields[name], box, prefix))
     arrows = "".join(_arrows(column, prefix) for column in columns.values())
-    return _svg(structure, prefix, right + COLUMN + MARGIN, height + MARGIN, "".join(shapes) + arrows)
+    return _svg(
+        structure, prefix, max(left - STATE - 2 * BETWEEN + MARGIN, HEAD), height + MARGIN, "".join(shapes) + arrows
+    )
 
 
 def _svg(structure: dict[str, Any], prefix: str, width: float, height: float, content: str) -> str:
     axes = "   ".join(f"{letter} = {size:,}" for letter, size in structure["axes"].items())
     head = f"{structure['name']}, {structure['parameters']:,} parameters"
-    headings = (
-        _text(MARGIN, 20, head, size=16, weight=600)
-        + _text(MARGIN, 38, f"{axes}   ↻ n: at work n times", faint=True)
-        + _text(MARGIN, 56, "encode", weight=600)
-        + _text(width - MARGIN - COLUMN, 56, "decode", weight=600)
+    headings = _text(MARGIN, 20, head, size=16, weight=600) + _text(
+        MARGIN, 38, f"{axes}   ↻ n: at work n times", faint=True
     )
     marker = (
         f'<defs><marker id="{prefix}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"'

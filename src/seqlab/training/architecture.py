@@ -74,7 +74,7 @@ def print_structure(structure: dict[str, Any]) -> None:
             table.add_row(*row)
         if phase == "encode":
             table.add_row("[bold]state[/bold]")
-            for one in structure["state"]:
+            for one in structure["state"] or [{"name": "nothing", "shapes": []}]:
                 table.add_row(f"  {one['name']}", "", ", ".join(map(_axes, one["shapes"])))
     table.add_row(f"  {structure['output'][0]}", "", _axes(structure["output"][1]))
     console.print(table)
