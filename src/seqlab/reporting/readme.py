@@ -26,7 +26,7 @@ def results(folder: Path) -> str:
     found = [(path.name, _read(path)) for path in folder.glob("*.json")]
     found.sort(key=lambda one: (ORDER.find(one[0][0]), one[0]))
     rows = [_row(content) for _, content in found]
-    parts = [_table(["claim", "verdict", "runs", "time", "command"], rows)] if rows else []
+    parts = [_table(["claim", "verdict", "runs", "time of all runs", "command"], rows)] if rows else []
     return "\n".join([*parts, *(_claim(content, file) for file, content in found)])
 
 

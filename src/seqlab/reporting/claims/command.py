@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Table
 
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.reporting.claims.asking import ask
@@ -41,15 +39,16 @@ def reproduce(config: DictConfig) -> None:
     names = [config.claims] if isinstance(config.claims, str) else config.claims
     ledger = FOLDER if config.ledger is None else Path(config.ledger)
     claims = read_claims(names, config.profile, ledger)
-    if not isinstance(config.any_code, bool):
-        raise InputError(f"any_code must be true or false, but is {config.any_code!r}")
+    for name in ("run", "any_code"):
+        if not isinstance(config[name], bool):
+            raise InputError(f"{name} must be true or false, but is {config[name]!r}")
     if config.jobs is not None and (not isinstance(config.jobs, int) or config.jobs < 1):
         raise InputError(f"jobs must be an integer of at least 1, or null, but is {config.jobs!r}")
     folder = Path(config.folder)
     if config.profile != BY_ITSELF:
         folder = folder.with_name(f"{folder.name}_{config.profile}")
     with locked(folder) as lock:
-        Reproduction(claims, folder, Path(config.references), config.jobs, config.any_code).go(lock)
+        Reproduction(claims, folder, Path(config.references), config.jobs, config.any_code).go(lock, config.run)
 
 
 class Reproduction:
@@ -65,17 +64,19 @@ class Reproduction:
         self.failed: dict[str, str] = {}  # run → why
         self.left_out: dict[str, str] = {}  # claim → what of it is not there
         self.finished: set[str] = set()
+        self.todo: list[Run] = []
         self.content: dict[str, dict[str, Any]] = {}  # claim → its reference
         self.errors: list[str] = []  # of claims that could not be judged
 
-    def go(self, lock: int) -> None:
-        """Runs, judges, keeps and shows."""
+    def go(self, lock: int, train: bool) -> None:
+        """Runs (unless `train` is false), judges, keeps and shows."""
         own = code()
         for run in self.runs:
             check(run)
         states = {run.name: state_of(run, own, self.any_code) for run in self.runs}
         self.finished = {name for name, state in states.items() if state == FINISHED}
-        todo = self._possible([run for run in self.runs if run.name not in self.finished])
+        self.todo = self._possible([run for run in self.runs if train and run.name not in self.finished])
+        todo = list(self.todo)
         expected = expected_seconds(self.claims, self.runs, self.references)
         todo.sort(key=lambda run: -expected.get(run.name, 0.0))  # the longest first: no core is idle in the end
         self._announce(todo, states, expected)
@@ -137,8 +138,8 @@ class Reproduction:
         """Judges a claim when the last of its runs has ended; nothing where none of them finished."""
         mine = [run for run in self.runs if run.claim.name == claim.name]
         finished = [run for run in mine if run.name in self.finished]
-        ended = len(finished) == len(mine) or claim.name in self.left_out
-        if not finished or not (ended or all(run.name in self.finished | self.failed.keys() for run in mine)):
+        ahead = {run.name for run in self.todo if run.claim.name == claim.name} - self.finished - self.failed.keys()
+        if ahead or not finished:
             return
         try:
             groups = {}
@@ -149,28 +150,27 @@ class Reproduction:
             lacking = len(mine) - len(finished)
             why = f"{lacking} of {len(mine)} runs are not there" if lacking else None
             content = reference(claim, groups, why)
-        except (InputError, OSError) as error:
-            self.errors.append(f"claim {claim.name}: {error}")
-            screen.line(f"claim {claim.name} cannot be judged: {error}")
+        except Exception as error:  # a file of a run may hold anything; the runs of other claims go on
+            reason = f"{type(error).__name__}: {error}"
+            self.errors.append(f"claim {claim.name} cannot be judged ({reason})")
+            screen.line(self.errors[-1])
             return
         path = reference_path(self.references, claim)
         write_json(path, content)
         self.content[claim.name] = content
-        why = f" ({content['why']})" if "why" in content else ""
-        screen.line(f"claim {claim.name}: {content['verdict']}{why}; {path}")
+        screen.line(f"claim {claim.name}: {content['verdict']}; {path}")
 
     def _show(self) -> None:
-        """A table of verdicts."""
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for head in ("claim", "criterion", "expected", "measured", "holds"):
-            table.add_column(head)
-        words = {True: "yes", False: "no", None: "–"}
+        """Claims, and below each what its criteria came to."""
+        words = {True: "yes", False: "NO", None: "–"}
         for claim in self.claims:
-            for criterion in self.content.get(claim.name, {}).get("criteria", ()):
-                cells = (criterion["text"], criterion["expected"], criterion["measured"], words[criterion["holds"]])
-                table.add_row(claim.name, *cells)
-        if table.row_count:
-            Console(highlight=False, markup=False).print(table)
+            if (content := self.content.get(claim.name)) is None:
+                continue
+            print(f"\n{claim.name} · {claim.title}: {content['verdict']}")
+            for one in content["criteria"]:
+                expected = f" (expected: {one['expected']})" if one["expected"] else ""
+                why = f": {one['why']}" if "why" in one else ""
+                print(f"  {words[one['holds']]:<4} {one['text']}: {one['measured']}{expected}{why}")
 
     def _complain(self) -> None:
         for name, why in self.failed.items():
