@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
+import statistics
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from seqlab.data.module import data_of
 from seqlab.errors import RunError
 from seqlab.models.base import log_due
 from seqlab.training.leakage import leakage_of
-from seqlab.training.probing import leaving_no_trace, typical_batch
+from seqlab.training.probing import leaving_no_trace, timed_step, typical_batch
 
 
 class GradientWatch(Callback):
@@ -89,15 +89,8 @@ class Outlook(Callback):
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:
         """Median seconds of forward and backward on a batch of middle length."""
         batch = typical_batch(data_of(trainer), pl_module.device)
-        times = []
         with leaving_no_trace(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
-            for _ in range(self.PROBES):
-                start = time.perf_counter()
-                loss = pl_module.loss(batch)
-                loss.backward()
-                loss.item()  # waits for the device
-                times.append(time.perf_counter() - start)
-        return sorted(times)[self.PROBES // 2]
+            return statistics.median(timed_step(pl_module, batch) for _ in range(self.PROBES))
 
 
 def duration(seconds: float) -> str:
