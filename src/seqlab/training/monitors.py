@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqlab.data.batch import Batch
@@ -24,7 +24,12 @@ class GradientWatch(Callback):
 
     def __init__(self) -> None:
         self._norm: Tensor | None = None
+        self._parameters: list[nn.Parameter] = []
         self._batch: Batch | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remembers the parameters: to look for them costs more than the norm of a small model's gradient."""
+        self._parameters = [p for p in pl_module.parameters() if p.requires_grad]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         """Remembers the batch."""
@@ -50,7 +55,7 @@ class GradientWatch(Callback):
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Measures the norm before clipping."""
-        gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
         self._norm = torch.nn.utils.get_total_norm(gradients)
         if log_due(trainer):
             pl_module.log("train/gradient_norm", self._norm)
