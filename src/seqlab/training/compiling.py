@@ -26,7 +26,8 @@ def why_not() -> str | None:
     """The first line of what stands in the way of compiling on the device of this machine, found out by trying."""
     small = torch.ones(2, device="cuda" if torch.cuda.is_available() else "cpu")
     try:
-        with torch.compiler.config.patch(force_disable_caches=True):  # which may be of another day
+        # What was compiled before, perhaps with a compiler that is gone, says nothing.
+        with torch.compiler.config.patch(force_disable_caches=True):  # type: ignore[attr-defined]
             torch.compile(torch.sin)(small)
     except Exception as error:  # of a compiler, of its subprocess, of what loads the result
         return str(error).strip().splitlines()[0]

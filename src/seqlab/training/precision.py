@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
-from omegaconf import DictConfig
 
 from seqlab.data.module import data_of
-from seqlab.training.build import build
 from seqlab.training.probing import leaving_no_trace, timed_step, typical_batch
 
 SINGLE: Final = "32-true"
 HALF: Final = "bf16-mixed"
 GAIN = 1.1
 """How much faster half precision must be to be taken: a smaller gain is not worth its digits, and may be chance."""
-
-
-def build_trainer(config: DictConfig, callbacks: Sequence[Callback], **settings: Any) -> Trainer:
-    """The trainer of `config`; with `precision: auto` one that chooses it when training starts.
-
-    Raises:
-        InputError: settings that it does not take.
-    """
-    if config.trainer.get("precision") == "auto":
-        callbacks = [FasterPrecision(), *callbacks]  # the others measure and tell how long a step takes
-        settings["precision"] = SINGLE
-    trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks), **settings)
-    return trainer
 
 
 def precision_facts(trainer: Trainer) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
 from seqlab.files import write_atomically
 from seqlab.models.base import Seq2Seq
-from seqlab.training.precision import build_trainer
+from seqlab.training.trainer import build_trainer
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
 RATES = np.geomspace(LOWEST, HIGHEST, STEPS)

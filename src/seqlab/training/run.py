@@ -34,12 +34,13 @@ from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.leakage import leakage_of
 from seqlab.training.loggers import MetricsFile
-from seqlab.training.precision import build_trainer, precision_facts
+from seqlab.training.precision import precision_facts
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
 from seqlab.training.starting import start
 from seqlab.training.streams import stream_format
 from seqlab.training.throughput import Throughput
+from seqlab.training.trainer import build_trainer
 
 
 def train(config: DictConfig) -> float | None:
