@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, RecurrentCells, reversed_rows
@@ -44,6 +45,25 @@ def test_lengths_stop_each_row_at_its_end(cell):
         torch.testing.assert_close(outputs[row, :length], alone[0], rtol=0, atol=1e-10)
         for one, other in zip(hidden, end, strict=True):
             torch.testing.assert_close(one[row], other[0], rtol=0, atol=1e-10)
+
+
+def test_an_lstm_passes_through_padding_as_if_it_were_packed():
+    torch.manual_seed(4)
+    layer = Recurrent("lstm", E, D, layers=2, bidirectional=True).double()
+    inputs = torch.randn(B, T, E, dtype=torch.double, requires_grad=True)
+    start = tuple(torch.randn(B, 4, D, dtype=torch.double) for _ in range(2))
+    packed = pack_padded_sequence(inputs, LENGTHS, batch_first=True, enforce_sorted=False)
+    packed_outputs, end = layer.rnn(packed, tuple(h.transpose(0, 1).contiguous() for h in start))
+    expected = [pad_packed_sequence(packed_outputs, batch_first=True)[0], *(h.transpose(0, 1) for h in end)]
+    outputs, hidden = layer(inputs, start, LENGTHS)
+    for one, other in zip([outputs, *hidden], expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
+    learnt = [inputs, *layer.parameters()]
+    mine, theirs = (
+        torch.autograd.grad(sum((part**3).sum() for part in parts), learnt) for parts in ([outputs, *hidden], expected)
+    )
+    for one, other in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
