@@ -47,13 +47,15 @@ def test_lengths_stop_each_row_at_its_end(cell):
             torch.testing.assert_close(one[row], other[0], rtol=0, atol=1e-10)
 
 
-def test_an_lstm_passes_through_padding_as_if_it_were_packed():
+@pytest.mark.parametrize(("bidirectional", "started"), [(False, False), (False, True), (True, False), (True, True)])
+def test_an_lstm_passes_through_padding_as_if_it_were_packed(bidirectional, started):
     torch.manual_seed(4)
-    layer = Recurrent("lstm", E, D, layers=2, bidirectional=True).double()
+    layer = Recurrent("lstm", E, D, layers=2, bidirectional=bidirectional).double()
     inputs = torch.randn(B, T, E, dtype=torch.double, requires_grad=True)
-    start = tuple(torch.randn(B, 4, D, dtype=torch.double) for _ in range(2))
+    states = 4 if bidirectional else 2
+    start = tuple(torch.randn(B, states, D, dtype=torch.double) for _ in range(2)) if started else None
     packed = pack_padded_sequence(inputs, LENGTHS, batch_first=True, enforce_sorted=False)
-    packed_outputs, end = layer.rnn(packed, tuple(h.transpose(0, 1).contiguous() for h in start))
+    packed_outputs, end = layer.rnn(packed, start and tuple(h.transpose(0, 1).contiguous() for h in start))
     expected = [pad_packed_sequence(packed_outputs, batch_first=True)[0], *(h.transpose(0, 1) for h in end)]
     outputs, hidden = layer(inputs, start, LENGTHS)
     for one, other in zip([outputs, *hidden], expected, strict=True):

@@ -149,7 +149,7 @@ class Recurrent(nn.Module):
         steps = inputs.size(1)
         lengths = None if lengths is None else lengths.cpu().clamp(min=1)  # an empty row: one symbol of padding
         if lengths is not None and bool((lengths < steps).any()):
-            if isinstance(self.rnn, nn.LSTM) and inputs.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+            if self._passes_through(inputs, start):
                 outputs, end = self._through_padding(inputs, start, lengths)
             else:
                 packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
@@ -159,6 +159,11 @@ class Recurrent(nn.Module):
             outputs, end = self.rnn(inputs, self._own(start))
         end = end if isinstance(end, tuple) else (end,)
         return outputs, tuple(h.transpose(0, 1) for h in end)
+
+    def _passes_through(self, inputs: Tensor, start: Hidden | None) -> bool:
+        single = inputs.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        # A backward direction would begin in padding, where a start's h does not stay what it is.
+        return isinstance(self.rnn, nn.LSTM) and single and (start is None or not self.rnn.bidirectional)
 
     def _own(self, start: Any) -> Any:
         return start if start is None or isinstance(self.rnn, nn.LSTM) else start[0]
