@@ -1,0 +1,184 @@
+"""What the page compares: runs of one setting that differ in their seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqlab.reporting.reference import spread
+
+Digest = dict[str, Any]
+
+ARCHITECTURES = ("gru", "lstm", "context_gru", "bahdanau", "luong", "conv", "transformer", "gpt")
+QUALITY = {  # what a split is judged by, the first that was measured; and whether more is better
+    "free_running/token_bleu": True,
+    "free_running/bleu": True,
+    "free_running/exact_match": True,
+    "teacher_forced/bits_per_byte": False,
+    "teacher_forced/loss": False,
+}
+NAMES = {
+    "free_running/token_bleu": "token BLEU",
+    "free_running/bleu": "BLEU",
+    "free_running/chrf": "chrF",
+    "free_running/exact_match": "exact match",
+    "free_running/token_accuracy": "token accuracy",
+    "teacher_forced/bits_per_byte": "bits per byte",
+    "teacher_forced/loss": "loss",
+    "teacher_forced/perplexity": "perplexity",
+}
+FORMS = {"exact match": ".2%", "token accuracy": ".2%", "token BLEU": ".2f", "BLEU": ".2f", "chrF": ".2f"}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over seeds."""
+
+    mean: float
+    sd: float
+    count: int
+
+    def __format__(self, form: str) -> str:
+        mean = format(self.mean, form)
+        return mean if self.count < 2 or not self.sd else f"{mean} ± {format(self.sd, form)}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one setting.
+
+    Args:
+        id: unique on the page.
+        claim, label: which claim they belong to, and as what; "" of runs that somebody made otherwise.
+        title: what they are, in words.
+        live: their folders are at hand, and hold sentences and attention.
+        own: made here, with another result than the reference; else the reference, or no part of a claim.
+        command: the line that makes them.
+        runs: a digest each.
+        folders: theirs, where they are at hand.
+    """
+
+    id: str
+    claim: str
+    label: str
+    title: str
+    live: bool
+    own: bool
+    command: str
+    runs: list[Digest]
+    folders: tuple[Path, ...] = ()
+
+    @property
+    def architecture(self) -> str:
+        """By its module's name, or, of what is not seqlab's own, by its class."""
+        model = self.runs[0].get("settings", {}).get("model", {})
+        module, _, kind = str(model.get("_target_", self.label)).rpartition(".")
+        if kind == "FixedVector":
+            return str(model["cell"])
+        return module.rpartition(".")[2] if module.startswith("seqlab.") else kind
+
+    @property
+    def dataset(self) -> str:
+        """What the runs were trained on, without what differs between the runs of one claim (counts of tokens)."""
+        data = str(self.runs[0].get("data", "?")).partition(";")[0]
+        notes = re.fullmatch(r"[\d,]+ documents? in (.*)", data)
+        return f"notes: {notes[1]}" if notes else data
+
+    @property
+    def seeds(self) -> list[int]:
+        """One a run."""
+        return [run["seed"] for run in self.runs]
+
+    @property
+    def split(self) -> str:
+        """The one whose figures are compared: test, or validation where nothing else was held out."""
+        return "test" if all("test" in run.get("metrics", {}) for run in self.runs) else "val"
+
+    @property
+    def devices(self) -> set[tuple[Any, Any]]:
+        """What they ran on: seconds compare on one machine only."""
+        return {(run["environment"].get("device"), run["environment"].get("threads")) for run in self.runs}
+
+    def figure(self, *path: str) -> Spread | None:
+        """Mean and deviation of what stands there in each run's digest; None where it stands in none."""
+        return spread_of(list(self._values(path)))
+
+    def metric(self, name: str, split: str | None = None) -> Spread | None:
+        """Of a metric: of the compared split, if none is named."""
+        return self.figure("metrics", split or self.split, name)
+
+    def seconds_a_step(self) -> Spread | None:
+        """Training without validation."""
+        runs = [run for run in self.runs if run.get("training", {}).get("seconds") and run.get("steps")]
+        return spread_of([run["training"]["seconds"] / run["steps"] for run in runs])
+
+    def leaks(self) -> Spread | None:
+        """The share of validation sentences that stand in training, word for word: of the side that has more."""
+        found = []
+        for run in self.runs:
+            sides = run.get("leakage", {}).get("val", {}).values()
+            if copies := [side["copies"] for side in sides if side.get("copies") is not None]:
+                found.append(max(copies))
+        return spread_of(found)
+
+    def _values(self, path: Sequence[str]) -> Iterator[float]:
+        for run in self.runs:
+            value: Any = run
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is not None:
+                yield float(value)
+
+
+def spread_of(values: list[float]) -> Spread | None:
+    """Of some values; None of none."""
+    if not values:
+        return None
+    figures = spread(values)
+    return Spread(figures["mean"], figures["sd"], len(values))
+
+
+def named(groups: Sequence[Group]) -> dict[str, str]:
+    """Group's id → what it is called among `groups`: its architecture where that says all, else its label too."""
+    several = {one.architecture for one in groups if sum(o.architecture == one.architecture for o in groups) > 1}
+    names = {}
+    for one in groups:
+        name = one.architecture
+        if one.architecture in several and one.label not in ("", name):
+            name = one.label if one.label.startswith(name) else f"{name}, {one.label}"
+        names[one.id] = f"{name} (yours)" if one.own else name
+    taken: dict[str, int] = {}
+    for key, name in names.items():
+        taken[name] = taken.get(name, 0) + 1
+        if taken[name] > 1:
+            names[key] = f"{name} #{taken[name]}"
+    return names
+
+
+def colours(groups: Sequence[Group]) -> dict[str, int]:
+    """Group's id → number of its colour: an architecture has one of its own wherever it stands alone."""
+    known = [ARCHITECTURES.index(one.architecture) if one.architecture in ARCHITECTURES else -1 for one in groups]
+    if -1 in known or len(set(known)) < len(known):
+        known = list(range(len(groups)))
+    return {one.id: number % 8 for one, number in zip(groups, known, strict=True)}
+
+
+def quality(groups: Sequence[Group]) -> str | None:
+    """The metric by which all of `groups` can be judged."""
+    return next((name for name in QUALITY if groups and all(one.metric(name) for one in groups)), None)
+
+
+def form(metric: str) -> str:
+    """How a metric is written."""
+    return FORMS.get(NAMES.get(metric, metric), ".4f")
+
+
+def by_dataset(groups: Sequence[Group]) -> dict[str, list[Group]]:
+    """Those that compare with each other, together."""
+    found: dict[str, list[Group]] = {}
+    for one in groups:
+        found.setdefault(one.dataset, []).append(one)
+    return found

@@ -1,0 +1,27 @@
+"""Reads what there is, writes the page, says where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqlab.files import write_atomically
+from seqlab.reporting.digests import digest
+from seqlab.reporting.page.render import render
+from seqlab.reporting.page.sources import gather
+from seqlab.reporting.page.sweeps import digest_sweep
+
+
+def write_report(outputs: Path, runs: Sequence[Path] | None, output: Path) -> None:
+    """Writes the page of `outputs`, or of `runs` and the references in `outputs`, to `output`.
+
+    Raises:
+        InputError: there is nothing to report.
+    """
+    material = gather(outputs, runs, digest, digest_sweep)
+    write_atomically(output, render(material, output))
+    count = sum(len(one.runs) for one in material.groups)
+    print(f"{count} runs in {len(material.groups)} settings, {len(material.claims)} claims, {len(material.sweeps)} sweeps")
+    for line in material.unread:
+        print(f"not read: {line}")
+    print(f"open {output} in a browser ({output.stat().st_size / 1e6:.1f} MB, needs nothing else)")

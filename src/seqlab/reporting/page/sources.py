@@ -1,0 +1,216 @@
+"""Where the page's material comes from: committed references, and what lies under `outputs/`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from seqlab.errors import InputError
+from seqlab.reporting.comparison import UNCOMPARED
+from seqlab.reporting.page.groups import Digest, Group
+
+RESULT = "result.json"
+RUNS = ("reproduce", "runs", "multiruns")  # folders of `outputs/` that hold runs
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that the page shows.
+
+    Args:
+        claims: a reference each.
+        groups: runs of one setting together, of the claims first.
+        sweeps: a digest each.
+        unread: folders whose runs could not be read, and why.
+    """
+
+    claims: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    sweeps: list[dict[str, Any]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    def group(self, claim: str, label: str) -> Group | None:
+        """The one of a claim, the reference's if there are two."""
+        found = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
+        return min(found, key=lambda one: one.own, default=None)
+
+    def significance(self, a: Group, b: Group, metric: str) -> dict[str, Any] | None:
+        """What a paired test of two groups came to, b's figure minus a's: as the reference of their claim has it, or
+        tested now, of runs that are here; None where it cannot be tested.
+        """
+        for test in self._of_references(a, b):
+            if test["metric"] == metric:
+                if test["a"] == a.label:
+                    return dict(test)
+                return {**test, "a": a.label, "b": b.label, "difference": -test["difference"]}
+        if not (a.live and b.live) or len({run.get("test_set") for run in [*a.runs, *b.runs]}) > 1:
+            return None
+        from seqlab.reporting.digests.significance import METRICS, significance
+
+        return significance(a.runs, b.runs, metric) if metric in METRICS else None
+
+    def _of_references(self, a: Group, b: Group) -> Iterator[dict[str, Any]]:
+        for claim in self.claims:
+            if not (a.own or b.own) and a.claim == b.claim == claim["claim"]:
+                yield from (one for one in claim.get("significance", []) if {one["a"], one["b"]} == {a.label, b.label})
+
+
+def gather(
+    outputs: Path,
+    runs: Sequence[Path] | None,
+    digest: Callable[[Path], Digest],
+    digest_sweep: Callable[[Path], dict[str, Any]],
+) -> Material:
+    """Reads everything.
+
+    Args:
+        outputs: the folder with `reference/` and runs.
+        runs: folders that hold runs; None: those of `outputs`.
+        digest, digest_sweep: what to know of a run's folder, of a sweep's.
+
+    Raises:
+        InputError: nothing is there, or a folder that was named holds no run.
+    """
+    references = [_read(path) for path in sorted((outputs / "reference").glob("*.json"))]
+    claims = sorted((one for one in references if "claim" in one), key=lambda one: "RTCKG".find(one["claim"][:1]))
+    sweeps = {one["study"]: one for one in references if "study" in one}
+    folders, unread = list(_folders(outputs, runs)), []
+    digests: list[tuple[Path, Digest]] = []
+    for folder in tqdm(folders, "reading runs", unit="run", delay=2, leave=False):
+        try:
+            digests.append((folder, digest(folder)))
+        except (InputError, OSError, ValueError, KeyError) as problem:
+            unread.append(f"{folder}: {' '.join(str(problem).split()) or type(problem).__name__}")
+    for path in sorted(outputs.glob("sweeps/*/sweep.json")):
+        try:
+            own = digest_sweep(path.parent)
+        except (InputError, OSError, ValueError, KeyError) as problem:
+            unread.append(f"{path.parent}: {' '.join(str(problem).split())}")
+        else:
+            sweeps[own["study"]] = own
+    if not (claims or digests or sweeps):
+        raise InputError(
+            f"{outputs}: nothing to report yet; run `make reproduce` (all claims), `make reproduce-T` (seconds)"
+            " or `make train` first"
+        )
+    groups = _joined(list(_of_claims(claims)), list(_of_runs(digests, outputs)))
+    return Material(claims, groups, [one for one in sweeps.values() if one["trials"]], unread)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise InputError(f"{path}: no reference result ({problem})") from None
+    return dict(content)
+
+
+def _folders(outputs: Path, runs: Sequence[Path] | None) -> Iterator[Path]:
+    """Folders of finished runs, in a natural order."""
+    for place in [outputs / name for name in RUNS] if runs is None else runs:
+        found = [path.parent for path in place.rglob(RESULT)]
+        if runs is not None and not found:
+            raise InputError(f"runs: {place} holds no finished run ({RESULT})")
+        yield from sorted(found, key=lambda path: [_natural(part) for part in path.parts])
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[Group]:
+    for claim in claims:
+        for group in claim["groups"]:
+            if group["runs"]:
+                name, label = claim["claim"], group["label"]
+                yield Group(
+                    id=_slug("run", name, label),
+                    claim=name,
+                    label=label,
+                    title=group.get("title") or label,
+                    live=False,
+                    own=False,
+                    command=group["command"],
+                    runs=group["runs"],
+                )
+
+
+def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[Group]:
+    """Runs of one claim's label, or of one setting, together."""
+    found: dict[tuple[str, ...], list[tuple[Path, Digest]]] = {}
+    for folder, digest in digests:
+        found.setdefault(_key(folder, digest, outputs), []).append((folder, digest))
+    for number, (key, some) in enumerate(found.items()):
+        some.sort(key=lambda one: one[1]["seed"])
+        runs = [run for _, run in some]
+        claim, label = key if len(key) == 2 else ("", key[0])
+        yield Group(
+            id=_slug("own", claim, label) if claim else _slug("own", label, str(number)),
+            claim=claim,
+            label=label,
+            title=label,
+            live=True,
+            own=bool(claim),
+            command=_of_all_seeds(runs),
+            runs=runs,
+            folders=tuple(folder for folder, _ in some),
+        )
+
+
+def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
+    """Claim and label where the folder says so; else the run's name, its code and what was typed but the seed."""
+    parts = folder.parts
+    if folder.is_relative_to(outputs / "reproduce"):
+        parts = folder.relative_to(outputs / "reproduce").parts
+        if len(parts) == 3:
+            return parts[0], parts[1]
+    typed = {name: value for name, value in digest.get("overrides", {}).items() if name not in UNCOMPARED}
+    return digest["name"], json.dumps(typed, sort_keys=True), digest["environment"].get("commit") or ""
+
+
+def _of_all_seeds(runs: Sequence[Digest]) -> str:
+    """The command of one run, or of a multirun over all seeds."""
+    command = str(runs[0]["command"])
+    seeds = ",".join(sorted({str(run["seed"]) for run in runs}, key=int))
+    if len(runs) == 1 or not re.search(r"\bseed=\d+", command):
+        return command
+    several = re.sub(r"\bseed=\d+", f"seed={seeds}", command)
+    return several if " -m " in several else several.replace("seqlab-train", "seqlab-train -m", 1)
+
+
+def _joined(references: list[Group], found: list[Group]) -> list[Group]:
+    """A reference and the runs that it was made from are one group: with the reference's title, and their samples."""
+    own = {(one.claim, one.label): one for one in found if one.claim}
+    groups = []
+    for one in references:
+        made = own.pop((one.claim, one.label), None)
+        if made is None:
+            groups.append(one)
+        elif _same(one, made):
+            groups.append(replace(one, live=True, runs=made.runs, folders=made.folders))
+        else:
+            groups += [one, replace(made, title=one.title)]
+    return [*groups, *own.values(), *(one for one in found if not one.claim)]
+
+
+def _same(reference: Group, made: Group) -> bool:
+    """Whether the reference was made from these runs: the same figures (it may round) for the same seeds."""
+    found = {run["seed"]: run.get("metrics", {}) for run in made.runs}
+    return reference.seeds == list(found) and all(
+        math.isclose(value, found[run["seed"]].get(split, {}).get(name, math.nan), rel_tol=1e-3, abs_tol=1e-9)
+        for run in reference.runs
+        for split, values in run.get("metrics", {}).items()
+        for name, value in values.items()
+        if value is not None
+    )
+
+
+def _slug(*parts: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(part for part in parts if part)).strip("-")
