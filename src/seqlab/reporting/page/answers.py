@@ -71,9 +71,9 @@ def fastest(material: Material) -> Answer:
     """Target tokens a second of training, on the dataset that most architectures saw."""
     question = "Which is fastest?"
     speed = ("training", "tokens_per_second")
-    datasets = by_dataset([one for one in material.groups if one.figure(*speed)])
-    groups = max([translation(material), *datasets.values()], key=lambda some: len({one.architecture for one in some}))
-    groups = [one for one in groups if one.figure(*speed)]
+    trained = [one for one in material.groups if _mean(one.figure(*speed)) > 0]
+    datasets = [[one for one in translation(material) if one in trained], *by_dataset(trained).values()]
+    groups = max(datasets, key=lambda some: len({one.architecture for one in some}))
     if len({one.architecture for one in groups}) < 2:
         return Answer(question, run="make reproduce-C")
     names = named(groups)
@@ -81,7 +81,7 @@ def fastest(material: Material) -> Answer:
     first, second, last = ranked[0], ranked[1], ranked[-1]
     top = _mean(first.figure(*speed))
     sentences = [
-        f"{names[first.id]} trains fastest on {first.dataset}: {first.figure(*speed):,.0f} target tokens a second,"
+        f"{names[first.id]} trains fastest ({first.dataset}): {first.figure(*speed):,.0f} target tokens a second,"
         f" {top / _mean(second.figure(*speed)):.2g} times {names[second.id]}"
         + (f" and {top / _mean(last.figure(*speed)):.2g} times {names[last.id]}, the slowest." if len(ranked) > 2 else ".")
     ]
@@ -194,8 +194,8 @@ def phase_1(material: Material) -> Answer:
     if len(planted) > 1:
         falls = all(a[1] > b[1] for a, b in zip(planted, planted[1:], strict=False))
         sentences.append(
-            f"Planting {', '.join(f'{share} %' for share, _ in planted)} of validation in training"
-            f" {'lowers' if falls else 'gives'} it to {', '.join(f'{value:.2f}' for _, value in planted)}"
+            f"With {', '.join(f'{share} %' for share, _ in planted)} of validation planted in training it is"
+            f" {', '.join(f'{value:.2f}' for _, value in planted)}"
             + (": such a loss falls with what is repeated, whatever the model understands." if falls else ".")
         )
     if outside and outside.mean > inside.mean:

@@ -183,7 +183,7 @@ def line_plot(
 
 def bars(id: str, title: str, x: str, values: Sequence[tuple[str, float]], note: str = "") -> Figure:
     """A level bar a value, from 0, the names above them."""
-    height = TOP + 40 * len(values) + BOTTOM - 10
+    height = TOP + 40 * len(values)
     along = axis([value for _, value in values], LEFT / 2, WIDTH - 70, zero=True)
     parts = []
     for row, (label, value) in enumerate(values):
@@ -262,7 +262,7 @@ def _drawn(
         if one.steps:
             corners = [places[0], *(corner for a, b in pairwise(places) for corner in ((b[0], a[1]), b))]
         parts.append(Markup('<path class="line" d="M{}"/>').format("L".join(f"{x} {y}" for x, y in corners)))
-    seen = "point" if not one.joined or len(places) <= MARKED else "point unseen"
+    seen = "point" if not one.joined or len(places) <= MARKED and not one.steps else "point unseen"
     for (x, y), text in zip(places, texts, strict=True):
         parts.append(
             Markup('<path class="{}" transform="translate({} {})" d="{}"><title>{}</title></path>').format(

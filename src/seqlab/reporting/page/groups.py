@@ -84,8 +84,11 @@ class Group:
     def dataset(self) -> str:
         """What the runs were trained on, without what differs between the runs of one claim (counts of tokens)."""
         data = str(self.runs[0].get("data", "?")).partition(";")[0]
-        notes = re.fullmatch(r"[\d,]+ documents? in (.*)", data)
-        return f"notes: {notes[1]}" if notes else data
+        if notes := re.fullmatch(r"[\d,]+ documents? in (.*)", data):
+            return f"Notes: {notes[1]}"
+        if pairs := re.fullmatch(r"(\S+→\S+) of (.)(.*)", data):
+            return f"{pairs[2].upper()}{pairs[3]} {pairs[1]}"
+        return data[:1].upper() + data[1:]
 
     @property
     def seeds(self) -> list[int]:

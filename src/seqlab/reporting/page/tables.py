@@ -54,9 +54,14 @@ class Claim:
     title: str
     verdict: str
     why: str
+    text: str = ""
+    source: str = ""
+    published: list[str] = field(default_factory=list)
+    partial: str = ""
+    target: str = ""
     criteria: list[dict[str, Any]] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
-    seconds: float | None = None
+    time: str = ""
     machine: str = ""
 
 
@@ -66,16 +71,25 @@ def ledger(material: Material) -> list[Claim]:
         Claim(
             id=f"claim-{claim['claim']}",
             name=claim["claim"],
-            title=claim.get("title") or claim.get("text") or "",
-            verdict=claim.get("verdict", "not comparable"),
-            why=claim.get("why") or "",
-            criteria=claim.get("criteria", []),
+            title=claim.get("title", ""),
+            text=claim.get("text", ""),
+            source=claim.get("source", ""),
+            published=claim.get("published", []),
+            partial=claim.get("partial", ""),
+            target=f"make reproduce-{claim.get('part_of') or claim['claim']}",
+            verdict=claim["verdict"],
+            why=claim.get("why", ""),
+            criteria=[{"why": "", **one} for one in claim["criteria"]],
             groups=[one for one in material.groups if one.claim == claim["claim"] and not one.own],
-            seconds=claim.get("seconds"),
+            time=_time(claim["seconds"]) if "seconds" in claim else "",
             machine=", ".join(f"{value} {name}" for name, value in (claim.get("machine") or {}).items()),
         )
         for claim in material.claims
     ]
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
 def comparisons(material: Material) -> list[Table]:

@@ -1,0 +1,41 @@
+"""The command, from the files of `outputs/` to the page."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from reporting.page.made_up import claim_c, sweep, write_references
+
+from seqlab.errors import InputError
+from seqlab.reporting.page import sweeps
+from seqlab.reporting.page.report import write_report
+
+
+def test_references_alone_make_a_page(tmp_path, capsys):
+    write_references(tmp_path, claim_c(), sweep())
+    write_report(tmp_path, None, tmp_path / "report.html")
+    assert "12 runs in 4 settings, 1 claims, 1 sweeps" in capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.lstrip().startswith("<!doctype html>") and page.rstrip().endswith("</html>")
+
+
+def test_nothing_is_written_of_nothing(tmp_path):
+    with pytest.raises(InputError):
+        write_report(tmp_path, None, tmp_path / "report.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_says_in_one_line_what_to_run_first(tmp_path):
+    command = [sys.executable, "-m", "seqlab.report", f"outputs={tmp_path}", f"output={tmp_path}/report.html"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "make reproduce" in done.stderr and done.stderr.startswith("error: ")
+
+
+def test_a_sweep_is_kept_as_a_reference(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sweeps, "digest_sweep", lambda folder: {**sweep(), "folder": str(folder)})
+    monkeypatch.setattr(sys, "argv", ["sweeps", "outputs/sweeps/made_up", str(tmp_path / "made_up.json")])
+    sweeps.main()
+    assert "5 trials of made_up kept" in capsys.readouterr().out
+    assert json.loads((tmp_path / "made_up.json").read_text(encoding="utf-8"))["best"] == 2
