@@ -10,9 +10,15 @@ TARGETS = {
     "transformer": "seqlab.models.transformer.Transformer",
     "gpt": "seqlab.models.gpt.GPT",
 }
-ENVIRONMENT = {"seqlab": "0.1.0", "commit": "0123456789abcdef", "torch": "2.13.0", "device": "cpu (x86_64)", "threads": 1}
-WORDS = "ein hund springt über den kleinen zaun".split()
-SAID = "a dog jumps over the little fence".split()
+ENVIRONMENT = {
+    "seqlab": "0.1.0",
+    "commit": "0123456789abcdef",
+    "torch": "2.13.0",
+    "device": "cpu (x86_64)",
+    "threads": 1,
+}
+WORDS = ["ein", "hund", "springt", "über", "den", "kleinen", "zaun"]
+SAID = ["a", "dog", "jumps", "over", "the", "little", "fence"]
 
 
 def digest(model="gru", seed=1, data="de→en of multi30k", bleu=20.0, speed=1000.0, lengths=(22.0, 20.0, 18.0), **more):
@@ -52,9 +58,15 @@ def digest(model="gru", seed=1, data="de→en of multi30k", bleu=20.0, speed=100
         "training": {"tokens": 7000, "seconds": 7000 / speed, "flops": 5e12, "tokens_per_second": speed},
         "metrics": {
             "val": {"teacher_forced/loss": 3.0},
-            "test": {"teacher_forced/loss": 3.1, "free_running/token_bleu": bleu, "free_running/exact_match": bleu / 100},
+            "test": {
+                "teacher_forced/loss": 3.1,
+                "free_running/token_bleu": bleu,
+                "free_running/exact_match": bleu / 100,
+            },
         },
-        "leakage": {"val": {"source": {"copies": 0.011, "ngrams": {"5": 0.1, "10": 0.02, "15": None}, "nearest": None}}},
+        "leakage": {
+            "val": {"source": {"copies": 0.011, "ngrams": {"5": 0.1, "10": 0.02, "15": None}, "nearest": None}}
+        },
         "curve": curve,
         "by_length": {"split": "test", "unit": "tokens", "rows": rows},
         "failures": {"rule": 1, "counts": {"good": 53, "missing words": 29, "degenerate": 21}},
@@ -129,7 +141,9 @@ def claim_g(planted=(4.6, 4.4, 3.1), outside=6.1):
         if other:
             metrics["val_other"] = {"teacher_forced/loss": other}
         found = digest("gpt", data="84 documents in ml; tokens 7", metrics=metrics)
-        found["leakage"]["val"] = {"sentences": {"copies": copies, "ngrams": {"5": 0.11}, "nearest": {"near_copies": 0.06}}}
+        found["leakage"]["val"] = {
+            "sentences": {"copies": copies, "ngrams": {"5": 0.11}, "nearest": {"near_copies": 0.06}}
+        }
         return [{key: value for key, value in found.items() if key not in ("by_length", "failures", "samples")}]
 
     groups = {"phase1": phase(4.65, outside), "phase2": phase(outside, copies=0.0)}

@@ -55,7 +55,9 @@ def test_figures_of_two_machines_are_marked(material):
     assert "Not all ran on the same machine" in said(answers.fastest(material(content)))
 
 
-@pytest.mark.parametrize(("gru", "word"), [(14.0, "It raised token BLEU by 7.00"), (25.0, "It lowered token BLEU by 4.00")])
+@pytest.mark.parametrize(
+    ("gru", "word"), [(14.0, "It raised token BLEU by 7.00"), (25.0, "It lowered token BLEU by 4.00")]
+)
 def test_carrying_the_context_raises_or_lowers(material, gru, word):
     content = claim_c()
     for run in content["groups"][0]["runs"]:
@@ -91,13 +93,19 @@ def test_beyond_training_the_comparison_begins_where_training_ended(material):
 
     groups = {"lstm": run("lstm", (0.9, 0.8, 0.1, 0.0)), "bahdanau": run("bahdanau", (1.0, 0.9, 0.8, 0.3))}
     text = said(answers.fixed_vector(material(reference("C_lengths", groups))))
-    assert "from sources of 10 to 20 tokens (training ended at 10), exact match: lstm 80% → 0%, bahdanau 90% → 30%" in text
+    assert (
+        "from sources of 10 to 20 tokens (training ended at 10), exact match: lstm 80% → 0%, bahdanau 90% → 30%" in text
+    )
 
 
 def test_a_loss_that_falls_with_what_is_planted_means_little(material):
     text = said(answers.phase_1(material(claim_g(planted=(4.6, 4.4, 3.1)))))
     assert "loss 4.65, with 5.8% of its sentences standing in training" in text
-    assert "it is 6.10" in text and "planted in training it is 4.60, 4.40, 3.10: such a loss falls" in text and "So not by itself" in text
+    assert (
+        "it is 6.10" in text
+        and "planted in training it is 4.60, 4.40, 3.10: such a loss falls" in text
+        and "So not by itself" in text
+    )
 
 
 def test_a_loss_that_does_not_is_not_called_memory(material):

@@ -39,7 +39,9 @@ def place(tmp_path_factory):
     outputs = tmp_path_factory.mktemp("outputs")
     write_references(outputs, claim_c(), claim_g(), sweep())
     runs = {
-        write_run(outputs, "runs", model, "1"): digest(model, data="reversal of 1 to 10 integers", overrides={"m": model})
+        write_run(outputs, "runs", model, "1"): digest(
+            model, data="reversal of 1 to 10 integers", overrides={"m": model}
+        )
         for model in ("gru", "bahdanau", "transformer", "lstm")
     }
     material = gather(outputs, None, runs.__getitem__, {}.__getitem__)
@@ -55,9 +57,13 @@ class Page:
     def __init__(self, driver, path, width, scheme):
         self.driver = driver
         driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
         )
-        features = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         driver.get(path.as_uri())
 

@@ -36,7 +36,8 @@ def test_an_axis_of_one_value_has_room(values):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(12000, "12k"), (1234, "1234"), (2.5e6, "2.5M"), (3.2e9, "3.2G"), (0.000123, "0.000123"), (0, "0")]
+    ("value", "text"),
+    [(12000, "12k"), (1234, "1234"), (2.5e6, "2.5M"), (3.2e9, "3.2G"), (0.000123, "0.000123"), (0, "0")],
 )
 def test_figures_are_written_short(value, text):
     assert short(value) == text
@@ -78,5 +79,10 @@ def test_trials_of_one_kind_share_a_line_in_the_legend():
 
 
 def test_bars_are_as_long_as_their_values():
-    widths = [float(width) for width in re.findall(r'class="c3 bar".*?width="(\S+)"', str(bars("b", "t", "x", [("p", 0.8), ("q", 0.2)]).svg))]
+    widths = [
+        float(width)
+        for width in re.findall(
+            r'class="c3 bar".*?width="(\S+)"', str(bars("b", "t", "x", [("p", 0.8), ("q", 0.2)]).svg)
+        )
+    ]
     assert widths[0] == pytest.approx(4 * widths[1], rel=0.01)

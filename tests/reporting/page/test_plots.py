@@ -34,7 +34,9 @@ def test_runs_without_a_curve_have_no_plot():
 
 
 def test_quality_by_length_has_a_line_an_architecture():
-    (figure,) = by_length([group("gru", digest("gru")), group("bahdanau", digest("bahdanau", lengths=(30.0, 29.0, 28.0)))])
+    (figure,) = by_length(
+        [group("gru", digest("gru")), group("bahdanau", digest("bahdanau", lengths=(30.0, 29.0, 28.0)))]
+    )
     assert figure.heads == ["source tokens", "gru", "bahdanau"]
     assert figure.rows == [["1–7", "22", "30"], ["8–14", "20", "29"], ["15–21", "18", "28"]]
     assert "1–7: 101" in figure.note

@@ -36,7 +36,9 @@ def test_nothing_comes_from_elsewhere(page, tree):
     for name in ("src", "srcset", "poster", "data", "background"):
         assert not tree.xpath(f"//@{name}")
     assert not tree.xpath("//link | //iframe | //object | //embed | //img | //base")
-    assert not re.search(r"url\(|@import|https?://|//[a-z]+\.[a-z]", "".join(tree.xpath("//style/text() | //script/text()")))
+    assert not re.search(
+        r"url\(|@import|https?://|//[a-z]+\.[a-z]", "".join(tree.xpath("//style/text() | //script/text()"))
+    )
     assert "default-src 'none'" in page
 
 
@@ -58,7 +60,9 @@ def test_ids_are_unique_and_links_and_labels_find_them(tree):
     ids = tree.xpath("//@id")
     assert len(ids) == len(set(ids))
     links = {href[1:] for href in tree.xpath("//a/@href") if href.startswith("#")}
-    labels = {id for name in ("aria-labelledby", "aria-controls", "for") for v in tree.xpath(f"//@{name}") for id in v.split()}
+    labels = {
+        id for name in ("aria-labelledby", "aria-controls", "for") for v in tree.xpath(f"//@{name}") for id in v.split()
+    }
     assert links | labels <= {*ids}
 
 
@@ -105,7 +109,11 @@ def test_sections_without_material_are_left_out(tmp_path):
 
 
 def test_what_is_no_sentence_of_seqlabs_own_may_be_missing(tmp_path):
-    bare = {key: value for key, value in digest().items() if key not in ("samples", "failures", "by_length", "curve", "leakage")}
+    bare = {
+        key: value
+        for key, value in digest().items()
+        if key not in ("samples", "failures", "by_length", "curve", "leakage")
+    }
     write_references(tmp_path, reference(groups={"gru": [bare]}))
     page = render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html")
     assert "make reproduce-C" in page and 'id="explorer"' not in page

@@ -24,7 +24,9 @@ def test_a_folder_that_was_named_must_hold_runs(tmp_path):
 
 
 def test_runs_that_a_reference_was_made_from_are_one_group_with_it(tmp_path):
-    runs = {write_run(tmp_path, "reproduce", "C", "gru", str(seed)): digest(seed=seed, bleu=20.0 + seed) for seed in (1, 2)}
+    runs = {
+        write_run(tmp_path, "reproduce", "C", "gru", str(seed)): digest(seed=seed, bleu=20.0 + seed) for seed in (1, 2)
+    }
     thinned = [{key: value for key, value in run.items() if key != "samples"} for run in runs.values()]
     write_references(tmp_path, reference("C", {"gru": thinned}))
     (group,) = read(tmp_path, runs).groups
@@ -38,6 +40,16 @@ def test_other_runs_of_a_claim_stand_beside_its_reference(tmp_path, change):
     write_references(tmp_path, reference("C", {"gru": [digest()]}))
     first, second = read(tmp_path, runs).groups
     assert (first.own, second.own) == (False, True) and first.id != second.id
+
+
+def test_runs_of_a_claim_are_those_of_its_references_profile(tmp_path):
+    runs = {
+        write_run(tmp_path, place, "C", "gru", "1"): digest()
+        for place in ("reproduce", "reproduce_full", "reproduce_aside")
+    }
+    assert [one.folders for one in read(tmp_path, runs).groups] == [(tmp_path / "reproduce/C/gru/1",)]
+    write_references(tmp_path, reference("C", {"gru": [digest()]}, profile="full"))
+    assert [one.folders for one in read(tmp_path, runs).groups] == [(tmp_path / "reproduce_full/C/gru/1",)]
 
 
 def test_runs_group_by_what_was_typed_but_the_seed(tmp_path):
@@ -81,7 +93,7 @@ def test_a_sweep_that_is_here_takes_the_place_of_its_reference(tmp_path):
 def test_a_file_that_is_no_reference_is_named(tmp_path):
     (tmp_path / "reference").mkdir()
     (tmp_path / "reference" / "C.json").write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match="C.json: no reference result"):
+    with pytest.raises(InputError, match=r"C\.json: no reference result"):
         read(tmp_path, {})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from seqlab.reporting.page.groups import FORMS, NAMES, QUALITY, Group, Spread, by_dataset, form, named, quality
 from seqlab.reporting.page.plots import BY_LENGTH, buckets, length_metric, lengths, lengths_of, trained_to
@@ -83,7 +84,11 @@ def fastest(material: Material) -> Answer:
     sentences = [
         f"{names[first.id]} trains fastest ({first.dataset}): {first.figure(*speed):,.0f} target tokens a second,"
         f" {top / _mean(second.figure(*speed)):.2g} times {names[second.id]}"
-        + (f" and {top / _mean(last.figure(*speed)):.2g} times {names[last.id]}, the slowest." if len(ranked) > 2 else ".")
+        + (
+            f" and {top / _mean(last.figure(*speed)):.2g} times {names[last.id]}, the slowest."
+            if len(ranked) > 2
+            else "."
+        )
     ]
     if len({device for one in groups for device in one.devices}) > 1:
         sentences.append("Not all ran on the same machine, so take this with care.")
@@ -161,11 +166,17 @@ def _falls(groups: Sequence[Group]) -> list[str]:
         kept = {key: b / a if a else 0.0 for key, (a, b) in falls.items()}
         worse = [names[key] for key in kept if key != attention and kept[key] < kept[attention]]
         if len(worse) == len(kept) - 1:
-            sentences.append("Every model with a fixed vector loses a larger share of its quality than the one with attention.")
+            sentences.append(
+                "Every model with a fixed vector loses a larger share of its quality than the one with attention."
+            )
         elif worse:
-            sentences.append(f"Of those with a fixed vector only {' and '.join(worse)} lost a larger share than attention.")
+            sentences.append(
+                f"Of those with a fixed vector only {' and '.join(worse)} lost a larger share than attention."
+            )
         else:
-            sentences.append("None with a fixed vector lost a larger share than the one with attention: no effect here.")
+            sentences.append(
+                "None with a fixed vector lost a larger share than the one with attention: no effect here."
+            )
     return sentences
 
 
@@ -192,7 +203,7 @@ def phase_1(material: Material) -> Answer:
         if (one := material.group("G", f"planted_{share}")) and (found := one.metric(loss, "val"))
     ]
     if len(planted) > 1:
-        falls = all(a[1] > b[1] for a, b in zip(planted, planted[1:], strict=False))
+        falls = all(a[1] > b[1] for a, b in pairwise(planted))
         sentences.append(
             f"With {', '.join(f'{share} %' for share, _ in planted)} of validation planted in training it is"
             f" {', '.join(f'{value:.2f}' for _, value in planted)}"
@@ -214,7 +225,9 @@ def swept(material: Material) -> Answer:
         states = [one["state"] for one in sweep["trials"]]
         pruned = states.count("PRUNED")
         text = f"{sweep['study']}: {states.count('COMPLETE')} trials complete, {pruned} pruned; {done:,} validations"
-        text += f" instead of {full:,}: {1 - done / full:.0%} saved." if full and pruned else ", nothing saved by pruning."
+        text += (
+            f" instead of {full:,}: {1 - done / full:.0%} saved." if full and pruned else ", nothing saved by pruning."
+        )
         best, start = trial(sweep, sweep["best"]), baseline(sweep)
         if best:
             text += f" The best, trial {best['number']}, came to {best['value']:.4g}"

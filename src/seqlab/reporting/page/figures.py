@@ -215,9 +215,7 @@ def _svg(id: str, title: str, text: str, parts: Sequence[Markup], height: float 
     ).format(width=WIDTH, height=height, id=id, title=title, text=text, parts=Markup("").join(parts))
 
 
-def _frame(
-    across: Axis, up: Axis, x: str, y: str, shown: Callable[[float], str], labels: Sequence[str]
-) -> Markup:
+def _frame(across: Axis, up: Axis, x: str, y: str, shown: Callable[[float], str], labels: Sequence[str]) -> Markup:
     parts = []
     for value in up.ticks():
         place = up(value)
@@ -248,9 +246,7 @@ def _frame(
     return Markup("").join(parts)
 
 
-def _drawn(
-    one: Series, places: list[tuple[float, float]], texts: list[str], band: list[tuple[float, float]]
-) -> Markup:
+def _drawn(one: Series, places: list[tuple[float, float]], texts: list[str], band: list[tuple[float, float]]) -> Markup:
     """A series: its band, its line, a marker a point (unseen of many points, but there for the pointer)."""
     parts = []
     if band:
@@ -262,7 +258,7 @@ def _drawn(
         if one.steps:
             corners = [places[0], *(corner for a, b in pairwise(places) for corner in ((b[0], a[1]), b))]
         parts.append(Markup('<path class="line" d="M{}"/>').format("L".join(f"{x} {y}" for x, y in corners)))
-    seen = "point" if not one.joined or len(places) <= MARKED and not one.steps else "point unseen"
+    seen = "point" if not one.joined or (len(places) <= MARKED and not one.steps) else "point unseen"
     for (x, y), text in zip(places, texts, strict=True):
         parts.append(
             Markup('<path class="{}" transform="translate({} {})" d="{}"><title>{}</title></path>').format(
@@ -273,9 +269,7 @@ def _drawn(
     return Markup('<g class="series c{}" data-series="{}">{}</g>').format(one.colour, one.shown, body)
 
 
-def _rows(
-    series: Sequence[Series], name: Callable[[float], str], shown: Callable[[float], str]
-) -> list[list[str]]:
+def _rows(series: Sequence[Series], name: Callable[[float], str], shown: Callable[[float], str]) -> list[list[str]]:
     """The numbers of all series, a row an x."""
     known = [dict(one.points) for one in series]
     return [
@@ -290,5 +284,3 @@ def marker(colour: int) -> Markup:
         '<svg viewBox="-12 -7 24 14" width="24" height="14" aria-hidden="true" class="c{}">'
         '<path class="line" d="M-12 0H12"/><path class="point" d="{}"/></svg>'
     ).format(colour, MARKERS[colour % len(MARKERS)])
-
-

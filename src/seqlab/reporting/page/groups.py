@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seqlab.reporting.reference import spread
+from seqlab.reporting.spread import spread
 
 Digest = dict[str, Any]
 
@@ -59,6 +60,7 @@ class Group:
         command: the line that makes them.
         runs: a digest each.
         folders: theirs, where they are at hand.
+        apart: settings that set its data apart from others of one name.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Group:
     command: str
     runs: list[Digest]
     folders: tuple[Path, ...] = ()
+    apart: str = ""
 
     @property
     def architecture(self) -> str:
@@ -82,13 +85,24 @@ class Group:
 
     @property
     def dataset(self) -> str:
-        """What the runs were trained on, without what differs between the runs of one claim (counts of tokens)."""
+        """What the runs were trained on and measured by."""
+        return f"{self._data} ({self.apart})" if self.apart else self._data
+
+    @property
+    def _data(self) -> str:
+        """Without what differs between the runs of one claim (counts of tokens)."""
         data = str(self.runs[0].get("data", "?")).partition(";")[0]
         if notes := re.fullmatch(r"[\d,]+ documents? in (.*)", data):
             return f"Notes: {notes[1]}"
         if pairs := re.fullmatch(r"(\S+→\S+) of (.)(.*)", data):
             return f"{pairs[2].upper()}{pairs[3]} {pairs[1]}"
         return data[:1].upper() + data[1:]
+
+    @property
+    def examined(self) -> str | None:
+        """Which examples were predicted; None of a language model, for which they depend on its tokens."""
+        run = self.runs[0]
+        return run.get("test_set") if "by_length" in run else None
 
     @property
     def seeds(self) -> list[int]:
@@ -177,6 +191,38 @@ def quality(groups: Sequence[Group]) -> str | None:
 def form(metric: str) -> str:
     """How a metric is written."""
     return FORMS.get(NAMES.get(metric, metric), ".4f")
+
+
+def told_apart(groups: Sequence[Group]) -> list[Group]:
+    """Those whose data has one name but other examples to predict, with the settings that make the difference."""
+    told = []
+    for one in groups:
+        others = [other for other in groups if other.dataset == one.dataset and other.examined and one.examined]
+        settings = [_flat(other.runs[0].get("settings", {}).get("data", {})) for other in others]
+        if len({other.examined for other in others}) < 2:
+            told.append(one)
+            continue
+        own = _flat(one.runs[0].get("settings", {}).get("data", {}))
+        differing = [name for name in own if any(other.get(name) != own[name] for other in settings)]
+        shown = [f"{name}={own[name].rpartition('.')[2]}" for name in differing if own[name] and name not in LOADING]
+        told.append(replace(one, apart=", ".join(shown[:3]) or one.label))
+    return told
+
+
+LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
+
+
+def _flat(settings: Any, name: str = "") -> dict[str, str]:
+    """Leaves by their last name."""
+    if isinstance(settings, dict):
+        return {key: value for part, own in settings.items() for key, value in _flat(own, part).items()}
+    return {name: json.dumps(settings).strip('"')}
+
+
+def comparable(groups: Sequence[Group]) -> bool:
+    """Whether all were measured on the same examples, as far as they say."""
+    sets = {frozenset(run["test_set"] for run in one.runs if "test_set" in run) for one in groups}
+    return len(sets - {frozenset()}) < 2
 
 
 def by_dataset(groups: Sequence[Group]) -> dict[str, list[Group]]:

@@ -30,7 +30,12 @@ def learning(groups: Sequence[Group]) -> list[Figure]:
 
 
 def _loss(
-    kind: str, title: str, x: str, key: str, place: Callable[[Digest, dict[str, Any]], float | None], some: Sequence[Group]
+    kind: str,
+    title: str,
+    x: str,
+    key: str,
+    place: Callable[[Digest, dict[str, Any]], float | None],
+    some: Sequence[Group],
 ) -> Figure | None:
     names, paints = named(some), colours(some)
     series = []

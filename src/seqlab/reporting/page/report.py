@@ -21,7 +21,9 @@ def write_report(outputs: Path, runs: Sequence[Path] | None, output: Path) -> No
     material = gather(outputs, runs, digest, digest_sweep)
     write_atomically(output, render(material, output))
     count = sum(len(one.runs) for one in material.groups)
-    print(f"{count} runs in {len(material.groups)} settings, {len(material.claims)} claims, {len(material.sweeps)} sweeps")
+    print(
+        f"{count} runs in {len(material.groups)} settings, {len(material.claims)} claims, {len(material.sweeps)} sweeps"
+    )
     for line in material.unread:
         print(f"not read: {line}")
     print(f"open {output} in a browser ({output.stat().st_size / 1e6:.1f} MB, needs nothing else)")

@@ -9,11 +9,11 @@ from seqlab.reporting.page.groups import Group, by_dataset, colours, named
 
 
 def sentences(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """A dataset each: its `groups` (id, name, colour) and `sentences`, in the order of the first group's samples.
+    """A dataset each: its `groups` (id, name, colour) and `sentences`; the one that shows most comes first.
 
-    A sentence has `source`, `reference` and `outputs`; an output the number of its group, what it `said`, its `class`
-    and, of a model that looks, the tokens of both sides and `maps`: of each name whole percents, a row an output token.
-    Of several seeds the first speaks.
+    A sentence has `source`, `reference` and `outputs`. An output has the number of its group, what it `said`, its
+    `class`, whether it is the reference (`match`) and, of a model that looks, the tokens of both sides and `maps`: of
+    each name whole percents, a row an output token. Of several seeds the first speaks.
     """
     found = []
     for dataset, some in by_dataset([one for one in groups if one.runs[0].get("samples")]).items():
@@ -33,11 +33,19 @@ def sentences(groups: Sequence[Group]) -> list[dict[str, Any]]:
                 ],
             }
         )
-    return found
+    return sorted(found, key=_shows, reverse=True)
+
+
+def _shows(data: dict[str, Any]) -> tuple[int, int]:
+    """How much there is to see: architectures, those with attention first."""
+    looking = {output["group"] for one in data["sentences"] for output in one["outputs"] if "maps" in output}
+    return len(looking), len(data["groups"])
 
 
 def _output(group: int, sample: dict[str, Any]) -> dict[str, Any]:
     output: dict[str, Any] = {"group": group, "said": sample["prediction"], "class": sample.get("class", "")}
+    if "match" in sample:
+        output["match"] = sample["match"]
     maps = sample.get("attention")
     if maps and sample.get("source_tokens") and sample.get("output_tokens"):
         output["sources"], output["tokens"] = sample["source_tokens"], sample["output_tokens"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from tqdm import tqdm
 
 from seqlab.errors import InputError
 from seqlab.reporting.comparison import UNCOMPARED
-from seqlab.reporting.page.groups import Digest, Group
+from seqlab.reporting.page.groups import Digest, Group, told_apart
 
 RESULT = "result.json"
-RUNS = ("reproduce", "runs", "multiruns")  # folders of `outputs/` that hold runs
+RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold runs, beside those of claims
+CLAIMS = "reproduce"
+USUAL = "cpu"  # the profile whose runs lie there; those of another lie in a folder beside it
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def gather(
     references = [_read(path) for path in sorted((outputs / "reference").glob("*.json"))]
     claims = sorted((one for one in references if "claim" in one), key=lambda one: "RTCKG".find(one["claim"][:1]))
     sweeps = {one["study"]: one for one in references if "study" in one}
-    folders, unread = list(_folders(outputs, runs)), []
+    profiles = {one["claim"]: one["profile"] for one in claims}
+    folders, unread = [*_claimed(outputs, profiles), *_folders(outputs)] if runs is None else list(_named(runs)), []
     digests: list[tuple[Path, Digest]] = []
     for folder in tqdm(folders, "reading runs", unit="run", delay=2, leave=False):
         try:
@@ -100,7 +103,7 @@ def gather(
             f"{outputs}: nothing to report yet; run `make reproduce` (all claims), `make reproduce-T` (seconds)"
             " or `make train` first"
         )
-    groups = _joined(list(_of_claims(claims)), list(_of_runs(digests, outputs)))
+    groups = told_apart(_joined(list(_of_claims(claims)), list(_of_runs(digests, outputs))))
     return Material(claims, groups, [one for one in sweeps.values() if one["trials"]], unread)
 
 
@@ -112,13 +115,31 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _folders(outputs: Path, runs: Sequence[Path] | None) -> Iterator[Path]:
-    """Folders of finished runs, in a natural order."""
-    for place in [outputs / name for name in RUNS] if runs is None else runs:
-        found = [path.parent for path in place.rglob(RESULT)]
-        if runs is not None and not found:
+def _claimed(outputs: Path, profiles: Mapping[str, str]) -> Iterator[Path]:
+    """Runs of claims: claim/label/seed, of the profile that the claim's reference was made under."""
+    for place in sorted(outputs.glob(f"{CLAIMS}*")):
+        for folder in _finished(place):
+            profile = profiles.get(folder.relative_to(place).parts[0], USUAL)
+            if place.name == (CLAIMS if profile == USUAL else f"{CLAIMS}_{profile}"):
+                yield folder
+
+
+def _folders(outputs: Path) -> Iterator[Path]:
+    for name in RUNS:
+        yield from _finished(outputs / name)
+
+
+def _named(places: Sequence[Path]) -> Iterator[Path]:
+    for place in places:
+        if not (found := _finished(place)):
             raise InputError(f"runs: {place} holds no finished run ({RESULT})")
-        yield from sorted(found, key=lambda path: [_natural(part) for part in path.parts])
+        yield from found
+
+
+def _finished(place: Path) -> list[Path]:
+    """Folders of finished runs, in a natural order."""
+    found = [path.parent for path in place.rglob(RESULT)]
+    return sorted(found, key=lambda path: [_natural(part) for part in path.parts])
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
@@ -166,11 +187,9 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
 
 def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
     """Claim and label where the folder says so; else the run's name, its code and what was typed but the seed."""
-    parts = folder.parts
-    if folder.is_relative_to(outputs / "reproduce"):
-        parts = folder.relative_to(outputs / "reproduce").parts
-        if len(parts) == 3:
-            return parts[0], parts[1]
+    place, *parts = folder.relative_to(outputs).parts if folder.is_relative_to(outputs) else folder.parts
+    if place.startswith(CLAIMS) and len(parts) == 3:
+        return parts[0], parts[1]
     typed = {name: value for name, value in digest.get("overrides", {}).items() if name not in UNCOMPARED}
     return digest["name"], json.dumps(typed, sort_keys=True), digest["environment"].get("commit") or ""
 

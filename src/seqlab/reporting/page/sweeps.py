@@ -87,13 +87,17 @@ def figures(sweep: Sweep) -> list[Figure]:
     found = []
     if finished:
         found.append(
-            line_plot(f"history-{study}", "History", "trial", "value", _history(sweep, finished), note="A point a trial.")
+            line_plot(
+                f"history-{study}", "History", "trial", "value", _history(sweep, finished), note="A point a trial."
+            )
         )
     curves = [one for one in sweep["trials"] if one["reported"]]
     if any(len(one["reported"]) > 1 for one in curves):
         rungs = sweep["rungs"]
         note = "A line a trial: its best value so far."
-        note += f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where pruning looks." if rungs else ""
+        note += (
+            f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where pruning looks." if rungs else ""
+        )
         found.append(
             line_plot(
                 f"curves-{study}",

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqlab.reporting.page.groups import NAMES, QUALITY, Group, Spread, by_dataset, form, named, quality
+from seqlab.reporting.page.groups import NAMES, QUALITY, Group, Spread, by_dataset, comparable, form, named, quality
 from seqlab.reporting.page.sources import Material
 
+BEST = "best"
 COMPARED = (
     *("free_running/token_bleu", "free_running/bleu", "free_running/chrf"),
     *("free_running/exact_match", "free_running/token_accuracy"),
@@ -99,8 +100,12 @@ def comparisons(material: Material) -> list[Table]:
         names = named(groups)
         metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
         main = quality(groups)
-        top = _best(groups, main) if main else None
-        heads = [("runs of", "architecture, and what else sets it apart"), ("seeds", "runs that differ in nothing else")]
+        same = comparable(groups)
+        top = _best(groups, main) if main and same else None
+        heads = [
+            ("runs of", "architecture, and what else sets it apart"),
+            ("seeds", "runs that differ in nothing else"),
+        ]
         heads += [(NAMES[name], _meaning(name)) for name in metrics]
         if top:
             heads.append(("p against best", f"paired bootstrap of {NAMES[main or '']} over the test examples"))
@@ -115,7 +120,7 @@ def comparisons(material: Material) -> list[Table]:
         for one in groups:
             cells = [Cell(names[one.id], group=one), Cell(str(len(one.runs)), len(one.runs), one)]
             cells += [
-                _cell(one, one.metric(name), form(name), best=one is _best(groups, name)) for name in metrics
+                _cell(one, one.metric(name), form(name), best=same and one is _best(groups, name)) for name in metrics
             ]
             if top and main:
                 cells.append(_against(material, one, top, main))
@@ -133,12 +138,16 @@ def _split_note(groups: Sequence[Group]) -> str:
     splits = sorted({one.split for one in groups})
     devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
     note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
-    return note + (" Seconds compare only on one machine." if len(devices) > 1 else "")
+    note += " Seconds compare only on one machine." if len(devices) > 1 else ""
+    return note if comparable(groups) else f"{note} Rows were measured on different texts, so that none is called best."
 
 
 def _meaning(metric: str) -> str:
     kind, _, _ = metric.partition("/")
-    words = {"free_running": "the model goes on from its own outputs", "teacher_forced": "given the right tokens so far"}
+    words = {
+        "free_running": "the model goes on from its own outputs",
+        "teacher_forced": "given the right tokens so far",
+    }
     return f"{words.get(kind, kind)}; {'more' if QUALITY.get(metric, True) else 'less'} is better"
 
 
@@ -159,14 +168,14 @@ def _cell(group: Group, figure: Spread | None, written: str, best: bool = False)
 
 def _against(material: Material, one: Group, top: Group, metric: str) -> Cell:
     if one is top:
-        return Cell("best", 2.0, one)
+        return Cell(BEST, 2.0, one)
     test = material.significance(one, top, NAMES[metric])
     return Cell("", None, one) if test is None or test.get("p") is None else Cell(f"{test['p']:.2g}", test["p"], one)
 
 
 def _without_empty(table: Table) -> Table:
     """Without columns in which no row has anything."""
-    kept = [i for i in range(len(table.heads)) if any(row[i].text for row in table.rows)]
+    kept = [i for i in range(len(table.heads)) if any(row[i].text not in ("", BEST) for row in table.rows)]
     rows = [[row[i] for i in kept] for row in table.rows]
     return Table(table.id, table.title, [table.heads[i] for i in kept], rows, table.note)
 

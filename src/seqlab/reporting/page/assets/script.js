@@ -110,7 +110,7 @@ function legend(figure) {
 // Sentences side by side
 
 function badge(name) {
-  return element("span", { class: `class ${name === "good" ? "good" : "bad"}` }, name);
+  return element("span", { class: `class ${["good", "exact"].includes(name) ? "good" : "bad"}` }, name);
 }
 
 function heatmap(output, name, step, go) {
@@ -144,10 +144,12 @@ function explorer() {
     const group = here().groups[output.group];
     const title = element("h3", {}, element("a", { href: `#${group.id}` }, group.name));
     if (output.class) title.append(badge(output.class));
+    else if (output.match !== undefined) title.append(badge(output.match ? "exact" : "differs"));
     const made = element("article", { class: `card c${group.colour}` }, title, element("p", { class: "said" }, output.said || "(nothing)"));
     if (!output.maps) return made;
     const names = Object.keys(output.maps);
-    const name = names.includes(chosenMap[group.id]) ? chosenMap[group.id] : names[0];
+    const last = names.findLast((one) => !/ head \d+$/.test(one)) ?? names[0];
+    const name = names.includes(chosenMap[group.id]) ? chosenMap[group.id] : last;
     if (names.length > 1) {
       const select = element("select", {}, ...names.map((one) => element("option", { value: one }, one)));
       select.value = name;
