@@ -8,7 +8,7 @@ PROFILE ?= cpu
 RESULTS = $(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G results wheel clean
+.PHONY: help setup train sweep test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G results report wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ reproduce: $(READY) ## run and judge every claim (PROFILE=full: as published); o
 
 reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G: $(READY)
 	@$(BIN)/seqlab-reproduce profile=$(PROFILE) claims=$(@:reproduce-%=%); code=$$?; $(RESULTS) && exit $$code
+
+report: $(READY) ## one page of all results, to be opened in a browser: outputs/report.html
+	@$(BIN)/seqlab-report
 
 results: $(READY) ## write README's results from outputs/reference
 	$(RESULTS)

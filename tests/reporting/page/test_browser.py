@@ -47,7 +47,7 @@ def place(tmp_path_factory):
     material = gather(outputs, None, runs.__getitem__, {}.__getitem__)
     path = outputs / "report.html"
     diagram = '<svg role="img" viewBox="0 0 9 9" width="900"><title>a</title></svg>'
-    path.write_text(render(material, path, {"gru": diagram, "lstm": diagram}, "A rule."), encoding="utf-8")
+    path.write_text(render(material, path, {"gru": diagram, "lstm": diagram}), encoding="utf-8")
     return path
 
 

@@ -24,7 +24,7 @@ def page(tmp_path_factory):
     evil["samples"][0]["prediction"] = EVIL
     runs = {write_run(outputs, "runs", "gru", "a"): evil}
     material = gather(outputs, None, runs.__getitem__, {}.__getitem__)
-    return render(material, outputs / "report.html", {"gru": DIAGRAM}, "Good is what says what was meant.")
+    return render(material, outputs / "report.html", {"gru": DIAGRAM})
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,11 @@ def test_the_best_of_a_column_stands_out_and_p_stands_beside(tree):
     assert best.xpath("../th//a/text()") == ["bahdanau"]
     rows = {row.xpath("string(th)").strip(): row for row in tree.xpath("//table[@id='compare-0-table']/tbody/tr")}
     assert "0.002" in rows["context_gru"].text_content() and "best" in rows["bahdanau"].text_content()
+
+
+def test_the_rule_that_sorts_outputs_is_stated(tree):
+    (section,) = tree.xpath("//section[@id='failures']")
+    assert "Cohen's κ = 0.84" in section.text_content() and "51.5% (159)" in section.text_content()
 
 
 def test_sections_without_material_are_left_out(tmp_path):

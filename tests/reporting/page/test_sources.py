@@ -42,14 +42,16 @@ def test_other_runs_of_a_claim_stand_beside_its_reference(tmp_path, change):
     assert (first.own, second.own) == (False, True) and first.id != second.id
 
 
-def test_runs_of_a_claim_are_those_of_its_references_profile(tmp_path):
-    runs = {
-        write_run(tmp_path, place, "C", "gru", "1"): digest()
-        for place in ("reproduce", "reproduce_full", "reproduce_aside")
-    }
-    assert [one.folders for one in read(tmp_path, runs).groups] == [(tmp_path / "reproduce/C/gru/1",)]
+def test_profiles_of_a_claim_stand_apart_and_what_was_set_aside_is_left_out(tmp_path):
+    places = ("reproduce", "reproduce_full", "reproduce_aside")
+    runs = {write_run(tmp_path, place, "C", "gru", "1"): digest() for place in places}
     write_references(tmp_path, reference("C", {"gru": [digest()]}, profile="full"))
-    assert [one.folders for one in read(tmp_path, runs).groups] == [(tmp_path / "reproduce_full/C/gru/1",)]
+    material = read(tmp_path, runs)
+    assert [(one.profile, one.own, one.folders[0].parts[-4]) for one in material.groups] == [
+        ("full", False, "reproduce_full"),
+        ("cpu", True, "reproduce"),
+    ]
+    assert material.group("C", "gru").profile == "full"
 
 
 def test_runs_group_by_what_was_typed_but_the_seed(tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from seqlab.reporting.page.groups import FORMS, NAMES, QUALITY, Group, Spread, by_dataset, form, named, quality
+from seqlab.reporting.page.groups import FORMS, NAMES, QUALITY, USUAL, Group, Spread, by_dataset, form, named, quality
 from seqlab.reporting.page.plots import BY_LENGTH, buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.sweeps import baseline, saved, trial
@@ -43,7 +43,8 @@ def answers(material: Material) -> list[Answer]:
 def translation(material: Material) -> list[Group]:
     """The runs on Multi30k that compare: of the reference, or of whoever made the page where there is none."""
     some = [one for one in material.groups if "multi30k" in one.dataset.lower()]
-    return [one for one in some if not one.own] or some
+    some = [one for one in some if not one.own] or some
+    return [one for one in some if one.profile != USUAL] or some
 
 
 def best(material: Material) -> Answer:

@@ -34,6 +34,9 @@ NAMES = {
 FORMS = {"exact match": ".2%", "token accuracy": ".2%", "token BLEU": ".2f", "BLEU": ".2f", "chrF": ".2f"}
 
 
+USUAL = "cpu"  # the profile of claims that nothing is said of
+
+
 @dataclass(frozen=True)
 class Spread:
     """A figure over seeds."""
@@ -59,6 +62,7 @@ class Group:
         own: made here, with another result than the reference; else the reference, or no part of a claim.
         command: the line that makes them.
         runs: a digest each.
+        profile: of a claim: how much it was run with.
         folders: theirs, where they are at hand.
         apart: settings that set its data apart from others of one name.
     """
@@ -71,6 +75,7 @@ class Group:
     own: bool
     command: str
     runs: list[Digest]
+    profile: str = USUAL
     folders: tuple[Path, ...] = ()
     apart: str = ""
 
@@ -119,6 +124,10 @@ class Group:
         """What they ran on: seconds compare on one machine only."""
         return {(run["environment"].get("device"), run["environment"].get("threads")) for run in self.runs}
 
+    def is_of(self, claim: dict[str, Any]) -> bool:
+        """Whether it is run for a claim, as that was run."""
+        return (self.claim, self.profile) == (claim["claim"], claim["profile"])
+
     def figure(self, *path: str) -> Spread | None:
         """Mean and deviation of what stands there in each run's digest; None where it stands in none."""
         return spread_of(list(self._values(path)))
@@ -166,6 +175,7 @@ def named(groups: Sequence[Group]) -> dict[str, str]:
         name = one.architecture
         if one.architecture in several and one.label not in ("", name):
             name = one.label if one.label.startswith(name) else f"{name}, {one.label}"
+        name += f", {one.profile}" if one.profile != USUAL else ""
         names[one.id] = f"{name} (yours)" if one.own else name
     taken: dict[str, int] = {}
     for key, name in names.items():

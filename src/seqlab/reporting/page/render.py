@@ -15,20 +15,19 @@ from seqlab import __version__
 from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.figures import marker
-from seqlab.reporting.page.groups import Group, by_dataset, named
+from seqlab.reporting.page.groups import USUAL, Group, by_dataset, named
 from seqlab.reporting.page.sentences import classes, sentences
 from seqlab.reporting.page.sources import Material
 
 HERE = Path(__file__).parent
 
 
-def render(material: Material, place: Path, diagrams: Mapping[str, str] | None = None, rule: str = "") -> str:
+def render(material: Material, place: Path, diagrams: Mapping[str, str] | None = None) -> str:
     """The page.
 
     Args:
         place: where it will be; links to run folders start there.
         diagrams: architecture → SVG.
-        rule: how outputs are sorted into classes, in words.
     """
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -52,7 +51,7 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
         learning={dataset: figures for dataset, some in groups.items() if (figures := plots.learning(some))},
         lengths=plots.by_length(material.groups),
         failures={dataset: table for dataset, some in groups.items() if (table := tables.failures(some))},
-        rule=rule,
+        rules=tables.rules(material.groups),
         sentences=said,
         classes=classes(said),
         sweeps=[(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps],
@@ -75,7 +74,10 @@ def _asset(name: str) -> str:
 
 def _name(one: Group) -> str:
     name = named([one])[one.id]
-    return f"{one.claim}: {one.label}{' (yours)' if one.own else ''}" if one.claim else name
+    if not one.claim:
+        return name
+    more = [*([one.profile] if one.profile != USUAL else []), *(["yours"] if one.own else [])]
+    return f"{one.claim}: {one.label}" + (f" ({', '.join(more)})" if more else "")
 
 
 def _folders(one: Group, place: Path) -> list[tuple[str, str]]:

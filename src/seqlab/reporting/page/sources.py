@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,11 @@ from tqdm import tqdm
 
 from seqlab.errors import InputError
 from seqlab.reporting.comparison import UNCOMPARED
-from seqlab.reporting.page.groups import Digest, Group, told_apart
+from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
 
 RESULT = "result.json"
 RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold runs, beside those of claims
-CLAIMS = "reproduce"
-USUAL = "cpu"  # the profile whose runs lie there; those of another lie in a folder beside it
+CLAIMS, ASIDE = "reproduce", "reproduce_aside"  # where those are, and what was there before with other settings
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class Material:
     unread: list[str] = field(default_factory=list)
 
     def group(self, claim: str, label: str) -> Group | None:
-        """The one of a claim, the reference's if there are two."""
+        """The one of a claim: the reference's if there are two, and that which took most if there are several."""
         found = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
-        return min(found, key=lambda one: one.own, default=None)
+        return min(found, key=lambda one: (one.own, one.profile == USUAL), default=None)
 
     def significance(self, a: Group, b: Group, metric: str) -> dict[str, Any] | None:
         """What a paired test of two groups came to, b's figure minus a's: as the reference of their claim has it, or
@@ -60,7 +59,7 @@ class Material:
 
     def _of_references(self, a: Group, b: Group) -> Iterator[dict[str, Any]]:
         for claim in self.claims:
-            if not (a.own or b.own) and a.claim == b.claim == claim["claim"]:
+            if not (a.own or b.own) and a.is_of(claim) and b.is_of(claim):
                 yield from (one for one in claim.get("significance", []) if {one["a"], one["b"]} == {a.label, b.label})
 
 
@@ -83,8 +82,7 @@ def gather(
     references = [_read(path) for path in sorted((outputs / "reference").glob("*.json"))]
     claims = sorted((one for one in references if "claim" in one), key=lambda one: "RTCKG".find(one["claim"][:1]))
     sweeps = {one["study"]: one for one in references if "study" in one}
-    profiles = {one["claim"]: one["profile"] for one in claims}
-    folders, unread = [*_claimed(outputs, profiles), *_folders(outputs)] if runs is None else list(_named(runs)), []
+    folders, unread = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs)), []
     digests: list[tuple[Path, Digest]] = []
     for folder in tqdm(folders, "reading runs", unit="run", delay=2, leave=False):
         try:
@@ -115,13 +113,11 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _claimed(outputs: Path, profiles: Mapping[str, str]) -> Iterator[Path]:
-    """Runs of claims: claim/label/seed, of the profile that the claim's reference was made under."""
+def _claimed(outputs: Path) -> Iterator[Path]:
+    """Runs of claims: claim/label/seed, of the usual profile in one folder, of any other in one beside it."""
     for place in sorted(outputs.glob(f"{CLAIMS}*")):
-        for folder in _finished(place):
-            profile = profiles.get(folder.relative_to(place).parts[0], USUAL)
-            if place.name == (CLAIMS if profile == USUAL else f"{CLAIMS}_{profile}"):
-                yield folder
+        if place.name != ASIDE:
+            yield from _finished(place)
 
 
 def _folders(outputs: Path) -> Iterator[Path]:
@@ -150,9 +146,9 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[Group]:
     for claim in claims:
         for group in claim["groups"]:
             if group["runs"]:
-                name, label = claim["claim"], group["label"]
+                name, label, profile = claim["claim"], group["label"], claim["profile"]
                 yield Group(
-                    id=_slug("run", name, label),
+                    id=_slug("run", name, label, "" if profile == USUAL else profile),
                     claim=name,
                     label=label,
                     title=group.get("title") or label,
@@ -160,6 +156,7 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[Group]:
                     own=False,
                     command=group["command"],
                     runs=group["runs"],
+                    profile=profile,
                 )
 
 
@@ -171,9 +168,10 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
     for number, (key, some) in enumerate(found.items()):
         some.sort(key=lambda one: one[1]["seed"])
         runs = [run for _, run in some]
-        claim, label = key if len(key) == 2 else ("", key[0])
+        claim, label, profile = key if len(key) == 3 else ("", key[0], USUAL)
+        parts = (claim, label, "" if profile == USUAL else profile) if claim else (label, str(number))
         yield Group(
-            id=_slug("own", claim, label) if claim else _slug("own", label, str(number)),
+            id=_slug("own", *parts),
             claim=claim,
             label=label,
             title=label,
@@ -181,6 +179,7 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
             own=bool(claim),
             command=_of_all_seeds(runs),
             runs=runs,
+            profile=profile,
             folders=tuple(folder for folder, _ in some),
         )
 
@@ -189,9 +188,9 @@ def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
     """Claim and label where the folder says so; else the run's name, its code and what was typed but the seed."""
     place, *parts = folder.relative_to(outputs).parts if folder.is_relative_to(outputs) else folder.parts
     if place.startswith(CLAIMS) and len(parts) == 3:
-        return parts[0], parts[1]
+        return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL
     typed = {name: value for name, value in digest.get("overrides", {}).items() if name not in UNCOMPARED}
-    return digest["name"], json.dumps(typed, sort_keys=True), digest["environment"].get("commit") or ""
+    return digest["name"], json.dumps(typed, sort_keys=True), digest["environment"].get("commit") or "", ""
 
 
 def _of_all_seeds(runs: Sequence[Digest]) -> str:
@@ -206,10 +205,10 @@ def _of_all_seeds(runs: Sequence[Digest]) -> str:
 
 def _joined(references: list[Group], found: list[Group]) -> list[Group]:
     """A reference and the runs that it was made from are one group: with the reference's title, and their samples."""
-    own = {(one.claim, one.label): one for one in found if one.claim}
+    own = {(one.claim, one.label, one.profile): one for one in found if one.claim}
     groups = []
     for one in references:
-        made = own.pop((one.claim, one.label), None)
+        made = own.pop((one.claim, one.label, one.profile), None)
         if made is None:
             groups.append(one)
         elif _same(one, made):
