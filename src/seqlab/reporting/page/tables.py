@@ -227,8 +227,8 @@ def _share(value: float | None, group: Group) -> Cell:
 
 
 RULES = {  # a digest's number of the rule → what it says
-    1: "Each output is sorted into the first class that fits. Good: it is the reference. Degenerate: it repeats itself (1"
-    " to 4 words twice in a row, or 4 words that stand in it twice, more often than in the reference, or up to 12"
+    1: "Each output is sorted into the first class that fits. Good: it is the reference. Degenerate: it repeats itself"
+    " (1 to 4 words twice in a row, or 4 words that stand in it twice, more often than in the reference, or up to 12"
     " characters four times in a row) or runs on (by more than half of the reference and two words). Missing words: at"
     " most 3/4 as long as the reference, while 2/3 of its words stand there. Good, again: 3/4 of the words are the"
     " reference's, in any order, where words may differ. Wrong words: the rest. The rule agrees with 100 outputs"
