@@ -140,6 +140,7 @@ def line_plot(
     marks: Sequence[tuple[float, str]] = (),
     labels: Sequence[str] = (),
     percent: bool = False,
+    whole: bool = False,
 ) -> Figure:
     """Lines or points of two figures.
 
@@ -149,6 +150,7 @@ def line_plot(
         marks: upright dotted lines, with a word each.
         labels: names of x = 0, 1, …, in place of figures.
         percent: whether the upright figures are shares.
+        whole: whether x counts something.
     """
     shown: Callable[[float], str] = (lambda value: f"{value:.3g}%") if percent else short
     scale = 100 if percent else 1
@@ -158,7 +160,7 @@ def line_plot(
     ys += [scale * bound for one in series for bounds in one.band for bound in bounds]
     across = Axis(-0.3, len(labels) - 0.7, LEFT, WIDTH - RIGHT) if labels else axis(xs, LEFT, WIDTH - RIGHT, log_x)
     up = axis(ys, HEIGHT - BOTTOM, TOP, log_y, zero)
-    parts = [_frame(across, up, x, y, shown, labels)]
+    parts = [_frame(across, up, x, y, shown, labels, whole)]
     for at, word in marks:
         place = across(at)
         parts.append(Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(place, TOP, up.start))
@@ -215,7 +217,9 @@ def _svg(id: str, title: str, text: str, parts: Sequence[Markup], height: float 
     ).format(width=WIDTH, height=height, id=id, title=title, text=text, parts=Markup("").join(parts))
 
 
-def _frame(across: Axis, up: Axis, x: str, y: str, shown: Callable[[float], str], labels: Sequence[str]) -> Markup:
+def _frame(
+    across: Axis, up: Axis, x: str, y: str, shown: Callable[[float], str], labels: Sequence[str], whole: bool
+) -> Markup:
     parts = []
     for value in up.ticks():
         place = up(value)
@@ -229,7 +233,7 @@ def _frame(across: Axis, up: Axis, x: str, y: str, shown: Callable[[float], str]
         every = math.ceil(len(labels) / 8)
         ticks = [(float(i), label) for i, label in enumerate(labels) if i % every == 0]
     else:
-        ticks = [(value, short(value)) for value in across.ticks()]
+        ticks = [(value, short(value)) for value in across.ticks() if not whole or value == round(value)]
     for value, text in ticks:
         parts.append(
             Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(

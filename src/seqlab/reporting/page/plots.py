@@ -37,22 +37,12 @@ def _loss(
     place: Callable[[Digest, dict[str, Any]], float | None],
     some: Sequence[Group],
 ) -> Figure | None:
-    names, paints = named(some), colours(some)
-    series = []
-    for one in some:
-        lines = [
-            [
-                (at, entry[key])
-                for entry in run.get("curve", [])
-                if entry.get(key) is not None and (at := place(run, entry)) is not None and at > 0
-            ]
-            for run in one.runs
-        ]
-        points, band = over_seeds([line for line in lines if line])
-        series.append(Series(names[one.id], paints[one.id], points, band))
-    series = [one for one in series if one.points]
-    if not series:
+    lines = {one.id: [line for run in one.runs if (line := _line(run, key, place))] for one in some}
+    some = [one for one in some if lines[one.id]]
+    if not some:
         return None
+    names, paints = named(some), colours(some)
+    series = [Series(names[one.id], paints[one.id], *over_seeds(lines[one.id])) for one in some]
     losses = [y for one in series for _, y in one.points if y > 0]
     note = "" if all(not one.band for one in series) else "Line: mean over seeds; shade: lowest to highest seed."
     if kind in ("compute", "time"):
@@ -65,8 +55,17 @@ def _loss(
         series,
         note=note.strip(),
         log_x=kind in ("compute", "time"),
+        whole=kind in ("train", "val"),
         log_y=len(losses) > 1 and min(losses) * LOG_FROM < max(losses),
     )
+
+
+def _line(run: Digest, key: str, place: Callable[[Digest, dict[str, Any]], float | None]) -> list[tuple[float, float]]:
+    return [
+        (at, entry[key])
+        for entry in run.get("curve", [])
+        if entry.get(key) is not None and (at := place(run, entry)) is not None and at > 0
+    ]
 
 
 def _epoch(run: Digest, entry: dict[str, Any]) -> float | None:

@@ -40,23 +40,27 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
     environment.globals["marker"] = marker
     groups = by_dataset(material.groups)
     said = sentences(material.groups)
+    sections: dict[str, Any] = {
+        "claims": tables.ledger(material),
+        "compare": tables.comparisons(material),
+        "learning": {dataset: figures for dataset, some in groups.items() if (figures := plots.learning(some))},
+        "length": plots.by_length(material.groups),
+        "sentences": said,
+        "failures": {dataset: table for dataset, some in groups.items() if (table := tables.failures(some))},
+        "sweeps": [(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps],
+        "leakage": tables.leakage(material),
+        "diagrams": {name: Markup(svg) for name, svg in (diagrams or {}).items()},
+    }
     return environment.get_template("page.html").render(
         version=__version__,
         style=Markup(_asset("style.css")),
         script=Markup(_asset("script.js")),
         material=material,
         answers=answers(material),
-        ledger=tables.ledger(material),
-        comparisons=tables.comparisons(material),
-        learning={dataset: figures for dataset, some in groups.items() if (figures := plots.learning(some))},
-        lengths=plots.by_length(material.groups),
-        failures={dataset: table for dataset, some in groups.items() if (table := tables.failures(some))},
+        sections=sections,
+        places={*(name for name, content in sections.items() if content), *(one.id for one in sections["claims"])},
         rules=tables.rules(material.groups),
-        sentences=said,
         classes=classes(said),
-        sweeps=[(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps],
-        leakage=tables.leakage(material),
-        diagrams={name: Markup(svg) for name, svg in (diagrams or {}).items()},
         commands=[(one, _name(one), _folders(one, place), _settings(one)) for one in material.groups],
         versions=tables.versions(material),
     )

@@ -84,43 +84,38 @@ def figures(sweep: Sweep) -> list[Figure]:
     """History, curves with rungs, importance: those for which there is enough."""
     study = sweep["study"]
     finished = [one for one in sweep["trials"] if one["value"] is not None and math.isfinite(one["value"])]
+    reported = [one for one in sweep["trials"] if one["reported"]]
     found = []
     if finished:
+        series = _history(sweep, finished)
         found.append(
-            line_plot(
-                f"history-{study}", "History", "trial", "value", _history(sweep, finished), note="A point a trial."
-            )
+            line_plot(f"history-{study}", "History", "trial", "value", series, note="A point a trial.", whole=True)
         )
-    curves = [one for one in sweep["trials"] if one["reported"]]
-    if any(len(one["reported"]) > 1 for one in curves):
-        rungs = sweep["rungs"]
-        note = "A line a trial: its best value so far."
-        note += (
-            f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where pruning looks." if rungs else ""
-        )
-        found.append(
-            line_plot(
-                f"curves-{study}",
-                "Curves",
-                "validation",
-                "best so far",
-                [
-                    Series(
-                        f"trial {one['number']}",
-                        COLOURS[one["state"]],
-                        [(float(step), value) for step, value in one["reported"].items()],
-                        kind=one["state"].lower(),
-                    )
-                    for one in curves
-                ],
-                note=note,
-                marks=[(float(rung), "") for rung in rungs],
-            )
-        )
+    if any(len(one["reported"]) > 1 for one in reported):
+        found.append(_curves(sweep, reported))
     if sweep["importance"]:
         note = "Among complete trials only (PED-ANOVA): what pruning took out early is not in it, so it is biased."
         found.append(bars(f"importance-{study}", "Importance", "importance", list(sweep["importance"].items()), note))
     return found
+
+
+def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
+    rungs = sweep["rungs"]
+    note = "A line a trial: its best value so far."
+    note += f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where pruning looks." if rungs else ""
+    series = [
+        Series(
+            f"trial {one['number']}",
+            COLOURS[one["state"]],
+            [(float(step), value) for step, value in one["reported"].items()],
+            kind=one["state"].lower(),
+        )
+        for one in reported
+    ]
+    marks = [(float(rung), "") for rung in rungs]
+    return line_plot(
+        f"curves-{sweep['study']}", "Curves", "validation", "best so far", series, note=note, marks=marks, whole=True
+    )
 
 
 def _history(sweep: Sweep, finished: list[dict[str, Any]]) -> list[Series]:
