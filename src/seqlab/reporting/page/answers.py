@@ -207,7 +207,7 @@ def phase_1(material: Material) -> Answer:
     if len(planted) > 1:
         falls = all(a[1] > b[1] for a, b in pairwise(planted))
         sentences.append(
-            f"With {', '.join(f'{share} %' for share, _ in planted)} of validation planted in training it is"
+            f"With {', '.join(f'{share}%' for share, _ in planted)} of validation planted in training it is"
             f" {', '.join(f'{value:.2f}' for _, value in planted)}"
             + (": such a loss falls with what is repeated, whatever the model understands." if falls else ".")
         )

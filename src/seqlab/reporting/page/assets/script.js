@@ -113,11 +113,21 @@ function badge(name) {
   return element("span", { class: `class ${["good", "exact"].includes(name) ? "good" : "bad"}` }, name);
 }
 
+// An output whose words that the reference does not have (or not so often) are marked
+function marked(said, reference) {
+  const left = reference.toLowerCase().split(/\s+/);
+  return said.split(/(\s+)/).map((word) => {
+    const at = left.indexOf(word.toLowerCase());
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0 || !word.trim() ? word : element("u", {}, word);
+  });
+}
+
 function heatmap(output, name, step, go) {
   const head = element("tr", {}, element("td"), ...output.sources.map((token) => element("th", { scope: "col" }, token)));
   const rows = output.maps[name].map((shares, row) => {
     const cells = shares.map((share, column) =>
-      element("td", { style: `--share:${share}`, title: `${output.tokens[row]} → ${output.sources[column]}: ${share} %` }, `${share} %`),
+      element("td", { style: `--share:${share}`, title: `${output.tokens[row]} → ${output.sources[column]}: ${share}%` }, `${share}%`),
     );
     const line = element("tr", row === step ? { class: "now" } : {}, element("th", { scope: "row" }, output.tokens[row]), ...cells);
     line.addEventListener("click", () => go(row));
@@ -131,7 +141,7 @@ function looked(output, name, step) {
   if (step >= output.tokens.length) return "has ended";
   const shares = output.maps[name][step];
   const top = shares.map((share, i) => [share, output.sources[i]]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share]) => share > 0);
-  return `writes “${output.tokens[step]}”, looks at ${top.map(([share, token]) => `“${token}” ${share} %`).join(", ") || "nothing of the source"}`;
+  return `writes “${output.tokens[step]}”, looks at ${top.map(([share, token]) => `“${token}” ${share}%`).join(", ") || "nothing of the source"}`;
 }
 
 function explorer() {
@@ -145,7 +155,9 @@ function explorer() {
     const title = element("h3", {}, element("a", { href: `#${group.id}` }, group.name));
     if (output.class) title.append(badge(output.class));
     else if (output.match !== undefined) title.append(badge(output.match ? "exact" : "differs"));
-    const made = element("article", { class: `card c${group.colour}` }, title, element("p", { class: "said" }, output.said || "(nothing)"));
+    const words = here().continued || !output.said ? [output.said || "(nothing)"] : marked(output.said, sentence().reference);
+    const said = element("p", { class: "said" }, ...words);
+    const made = element("article", { class: `card c${group.colour}` }, title, said);
     if (!output.maps) return made;
     const names = Object.keys(output.maps);
     const last = names.findLast((one) => !/ head \d+$/.test(one)) ?? names[0];
