@@ -1,7 +1,6 @@
-"""The command, from the files of `outputs/` to the page."""
+"""From the files of `outputs/` to the page."""
 
 import json
-import subprocess
 import sys
 
 import pytest
@@ -24,13 +23,6 @@ def test_nothing_is_written_of_nothing(tmp_path):
     with pytest.raises(InputError):
         write_report(tmp_path, None, tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
-
-
-def test_the_command_says_in_one_line_what_to_run_first(tmp_path):
-    command = [sys.executable, "-m", "seqlab.report", f"outputs={tmp_path}", f"output={tmp_path}/report.html"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
-    assert "make reproduce" in done.stderr and done.stderr.startswith("error: ")
 
 
 def test_a_sweep_is_kept_as_a_reference(tmp_path, monkeypatch, capsys):
