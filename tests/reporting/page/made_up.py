@@ -182,9 +182,10 @@ def sweep():
 
 def write_references(outputs, *contents):
     """As files of `outputs/reference`."""
-    (outputs / "reference").mkdir(parents=True, exist_ok=True)
     for content in contents:
-        path = outputs / "reference" / f"{content.get('claim') or content['study']}.json"
+        name = content["claim"] if "claim" in content else f"sweeps/{content['study']}"
+        path = outputs / "reference" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content), encoding="utf-8")
 
 

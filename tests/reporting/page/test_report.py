@@ -30,4 +30,5 @@ def test_a_sweep_is_kept_as_a_reference(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["sweeps", "outputs/sweeps/made_up", str(tmp_path / "made_up.json")])
     sweeps.main()
     assert "5 trials of made_up kept" in capsys.readouterr().out
-    assert json.loads((tmp_path / "made_up.json").read_text(encoding="utf-8"))["best"] == 2
+    kept = json.loads((tmp_path / "made_up.json").read_text(encoding="utf-8"))
+    assert kept["best"] == 2 and {"seqlab", "commit", "code"} <= set(kept)

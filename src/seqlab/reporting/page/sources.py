@@ -17,6 +17,7 @@ from seqlab.reporting.comparison import UNCOMPARED
 from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
 
 RESULT = "result.json"
+REFERENCE = "reference"  # what is committed: a file a claim, and in sweeps/ one a search
 RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold runs, beside those of claims
 CLAIMS, ASIDE = "reproduce", "reproduce_aside"  # where those are, and what was there before with other settings
 
@@ -79,9 +80,9 @@ def gather(
     Raises:
         InputError: nothing is there, or a folder that was named holds no run.
     """
-    references = [_read(path) for path in sorted((outputs / "reference").glob("*.json"))]
-    claims = sorted((one for one in references if "claim" in one), key=lambda one: "RTCKG".find(one["claim"][:1]))
-    sweeps = {one["study"]: one for one in references if "study" in one}
+    claims = [_read(path) for path in sorted((outputs / REFERENCE).glob("*.json"))]
+    claims.sort(key=lambda one: "RTCKG".find(one["claim"][:1]))
+    sweeps = {one["study"]: one for one in map(_read, sorted((outputs / REFERENCE / "sweeps").glob("*.json")))}
     folders, unread = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs)), []
     digests: list[tuple[Path, Digest]] = []
     for folder in tqdm(folders, "reading runs", unit="run", delay=2, leave=False):

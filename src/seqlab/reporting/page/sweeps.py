@@ -1,6 +1,6 @@
 """Sweeps: what one left, as a small digest, and its plots.
 
-`python -m seqlab.reporting.page.sweeps FOLDER outputs/reference/NAME.json` keeps a digest as a reference.
+`python -m seqlab.reporting.page.sweeps FOLDER outputs/reference/sweeps/NAME.json` keeps a digest as a reference.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seqlab import __version__
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.reporting.page.figures import Figure, Series, bars, line_plot
@@ -34,6 +35,7 @@ def digest_sweep(folder: Path) -> Sweep:
     record, best = sweep.record, sweep.best()
     program = Path(record.program)
     name = "seqlab-train" if program.name in ("train.py", "seqlab-train") else program.name
+    own = [f"hydra.sweeper.study={record.study}", f"hydra.sweeper.n_trials={record.trials}"]
     trials = [
         {
             "number": one.number,
@@ -50,7 +52,7 @@ def digest_sweep(folder: Path) -> Sweep:
     return {
         "study": record.study,
         "folder": str(folder),
-        "command": shlex.join([name, "-m", *record.flags, *record.fixed]),
+        "command": shlex.join([name, "-m", *record.flags, *record.fixed, *own]),
         "direction": record.direction,
         "rungs": record.rungs,
         "best": best.number if best else None,
@@ -135,10 +137,12 @@ def _history(sweep: Sweep, finished: list[dict[str, Any]]) -> list[Series]:
 
 def main() -> None:
     """The command line."""
+    from seqlab.training.environment import code, commit
+
     try:
         if len(sys.argv) != 3:
             raise InputError("must be given a sweep's folder and a file to write")
-        content = digest_sweep(Path(sys.argv[1]))
+        content = digest_sweep(Path(sys.argv[1])) | {"seqlab": __version__, "commit": commit(), "code": code()}
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

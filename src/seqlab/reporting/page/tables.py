@@ -3,7 +3,7 @@ figure comes from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,43 +111,47 @@ def _time(seconds: float) -> str:
 
 def comparisons(material: Material) -> list[Table]:
     """A table a dataset: architectures in rows, quality first."""
-    tables = []
-    for number, (dataset, groups) in enumerate(by_dataset(material.groups).items()):
-        names = named(groups)
-        metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
-        main = quality(groups)
-        same = comparable(groups)
-        top = _best(groups, main) if main and same else None
-        heads = [
-            ("runs of", "architecture, and what else sets it apart"),
-            ("seeds", "runs that differ in nothing else"),
-        ]
-        heads += [(NAMES[name], _meaning(name)) for name in metrics]
-        if top:
-            heads.append(("p against best", f"paired bootstrap of {NAMES[main or '']} over the test examples"))
-        heads += [
-            ("parameters", "weights of the model"),
-            ("tokens/s", "target tokens without padding a second of training"),
-            ("training s", "seconds of training without validation"),
-            ("TFLOP", "operations of training in matrix products, in 10¹²"),
-            ("val leaks", "validation sentences that stand in training, word for word"),
-        ]
-        rows = []
-        for one in groups:
-            cells = [Cell(names[one.id], group=one), Cell(str(len(one.runs)), len(one.runs), one)]
-            cells += [
-                _cell(one, one.metric(name), form(name), best=same and one is _best(groups, name)) for name in metrics
-            ]
-            if top and main:
-                cells.append(_against(material, one, top, main))
-            speed, size = one.figure("training", "tokens_per_second"), one.figure("parameters")
-            seconds, flops = one.figure("training", "seconds"), one.figure("training", "flops")
-            cells += [_cell(one, size, ",.0f"), _cell(one, speed, ",.0f"), _cell(one, seconds, ",.0f")]
-            work = Spread(flops.mean / 1e12, flops.sd / 1e12, flops.count) if flops else None
-            cells += [_cell(one, work, ",.3g"), _cell(one, one.leaks(), ".1%")]
-            rows.append(cells)
-        tables.append(_without_empty(Table(f"compare-{number}", dataset, heads, rows, _split_note(groups))))
-    return tables
+    return [
+        _without_empty(_comparison(material, f"compare-{number}", dataset, groups))
+        for number, (dataset, groups) in enumerate(by_dataset(material.groups).items())
+    ]
+
+
+def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Group]) -> Table:
+    names, same, main = named(groups), comparable(groups), quality(groups)
+    metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
+    best = {name: _best(groups, name) if same else None for name in metrics}
+    top = best.get(main) if main else None
+    heads = [("runs of", "architecture, and what else sets it apart"), ("seeds", "runs that differ in nothing else")]
+    heads += [(NAMES[name], _meaning(name)) for name in metrics]
+    heads += [("p against best", f"paired bootstrap of {NAMES[main]} over the test examples")] if main and top else []
+    heads += [(head, meaning) for head, meaning, *_ in COSTS]
+    rows = []
+    for one in groups:
+        cells = [Cell(names[one.id], group=one), Cell(str(len(one.runs)), len(one.runs), one)]
+        cells += [_cell(one, one.metric(name), form(name), best=one is best[name]) for name in metrics]
+        cells += [_against(material, one, top, main)] if main and top else []
+        cells += [_cell(one, cost(one), written) for _, _, written, cost in COSTS]
+        rows.append(cells)
+    return Table(id, dataset, heads, rows, _split_note(groups))
+
+
+def _work(group: Group) -> Spread | None:
+    flops = group.figure("training", "flops")
+    return Spread(flops.mean / 1e12, flops.sd / 1e12, flops.count) if flops else None
+
+
+def _speed(group: Group) -> Spread | None:
+    return group.figure("training", "tokens_per_second")
+
+
+COSTS: tuple[tuple[str, str, str, Callable[[Group], Spread | None]], ...] = (
+    ("parameters", "weights of the model", ",.0f", lambda one: one.figure("parameters")),
+    ("tokens/s", "target tokens without padding a second of training", ",.0f", _speed),
+    ("training s", "seconds without validation", ",.0f", lambda one: one.figure("training", "seconds")),
+    ("TFLOP", "operations of training in matrix products, in 10¹²", ",.3g", _work),
+    ("val leaks", "validation sentences that stand in training, word for word", ".1%", Group.leaks),
+)
 
 
 def _split_note(groups: Sequence[Group]) -> str:
