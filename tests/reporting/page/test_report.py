@@ -13,15 +13,17 @@ from seqlab.reporting.page.report import write_report
 
 def test_references_alone_make_a_page(tmp_path, capsys):
     write_references(tmp_path, claim_c(), sweep())
-    write_report(tmp_path, None, tmp_path / "report.html")
+    diagram = '<svg role="img"><title>parts of a gru</title></svg>'
+    write_report(tmp_path, None, tmp_path / "report.html", lambda: {"gru": diagram})
     assert "12 runs in 4 settings, 1 claims, 1 sweeps" in capsys.readouterr().out
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert diagram in page
     assert page.lstrip().startswith("<!doctype html>") and page.rstrip().endswith("</html>")
 
 
 def test_nothing_is_written_of_nothing(tmp_path):
     with pytest.raises(InputError):
-        write_report(tmp_path, None, tmp_path / "report.html")
+        write_report(tmp_path, None, tmp_path / "report.html", draw=lambda: pytest.fail("drawn for nothing"))
     assert not list(tmp_path.iterdir())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from seqlab.files import write_atomically
@@ -13,18 +13,18 @@ from seqlab.reporting.page.sweeps import digest_sweep
 
 
 def write_report(
-    outputs: Path, runs: Sequence[Path] | None, output: Path, diagrams: Mapping[str, str] | None = None
+    outputs: Path, runs: Sequence[Path] | None, output: Path, draw: Callable[[], Mapping[str, str]] = dict
 ) -> None:
     """Writes the page of `outputs`, or of `runs` and the references in `outputs`, to `output`.
 
     Args:
-        diagrams: architecture → SVG.
+        draw: gives a diagram (SVG) an architecture; called when there is something to report.
 
     Raises:
         InputError: there is nothing to report.
     """
     material = gather(outputs, runs, digest, digest_sweep)
-    write_atomically(output, render(material, output, diagrams))
+    write_atomically(output, render(material, output, draw()))
     count = sum(len(one.runs) for one in material.groups)
     print(
         f"{count} runs in {len(material.groups)} settings, {len(material.claims)} claims, {len(material.sweeps)} sweeps"
