@@ -1,19 +1,40 @@
-"""`seqlab-describe`: what a dataset holds. `python -m seqlab.describe` is the same."""
+"""`seqlab-describe`: what a dataset holds, or what a model is made of. `python -m seqlab.describe` is the same."""
 
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from seqlab.cli import run_command
+from seqlab.errors import InputError
+from seqlab.files import write_atomically
+from seqlab.reporting.diagrams import diagram
 
 
 def task(config: DictConfig) -> Any:
-    """Describes the data of `config`; torch is imported only here."""
+    """Describes the model of `config`, if there is one, else its data; torch is imported only here."""
+    from seqlab.training.architecture import architecture, print_structure
     from seqlab.training.description import describe
     from seqlab.training.failures import explained
+    from seqlab.training.results import write_json
 
+    if config.output is not None and not isinstance(config.output, str):
+        raise InputError(f"output must name a file, or be null, but is {config.output!r}")
     with explained(config):
-        return describe(config)
+        if config.model is None:
+            if config.model_size is not None:
+                raise InputError(f"model_size={config.model_size} is of a model: say which, with model=…")
+            return describe(config)
+        structure = architecture(config)
+        print_structure(structure)
+        if config.output is not None:
+            path = Path(config.output)
+            if path.suffix == ".svg":
+                write_atomically(path, diagram(structure))
+            else:
+                write_json(path, structure)
+            print(f"\nwritten to {config.output}")
+    return None
 
 
 def main() -> None:

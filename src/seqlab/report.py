@@ -8,11 +8,19 @@ from seqlab.cli import run_command
 
 
 def task(config: DictConfig) -> None:
-    """Writes the page; what reads runs is imported only here."""
+    """Writes the page; what reads runs and draws models is imported only here."""
     from seqlab.reporting.page.report import write_report
 
     runs = None if config.runs is None else [Path(run) for run in config.runs]
-    write_report(Path(config.outputs), runs, Path(config.output))
+    write_report(Path(config.outputs), runs, Path(config.output), _drawn)
+
+
+def _drawn() -> dict[str, str]:
+    """A diagram an architecture, at a size that compares."""
+    from seqlab.reporting.diagrams import diagram
+    from seqlab.training.architecture import architectures
+
+    return {name: diagram(one, f"diagram-{name}") for name, one in architectures("model_size=small").items()}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`seqlab-describe`: what a dataset holds."""
+"""`seqlab-describe`: what a dataset holds, and what a model is made of."""
 
 import json
 import re
@@ -50,4 +50,26 @@ def test_nothing_but_the_cache_is_left(command, tmp_path):
     ],
 )
 def test_what_cannot_be_used_is_one_line(command, arguments, named):
+    command("describe", *arguments).stopped(2, named)
+
+
+def test_a_model_is_described_and_drawn(command, tmp_path):
+    model = ("model=transformer", "model_size=small", "data.samples=60")
+    out = command("describe", *model, "output=found.svg").succeeded().out
+    assert (tmp_path / "found.svg").read_text(encoding="utf-8").startswith("<svg ")
+    command("describe", *model, "output=found.json").succeeded()
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert f"{found['parameters']:,} parameters" in out
+    assert re.search(r"^ +blocks\.0 × 3 +Block +\(B, T, D\) +[\d,]+$", out, re.M)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["model_size=small"], "say which, with model="),
+        (["model=gpt", "model.width=7"], "heads"),
+        (["model=gpt", "output=[1]"], "output must name a file"),
+    ],
+)
+def test_a_model_that_cannot_be_described_is_one_line(command, arguments, named):
     command("describe", *arguments).stopped(2, named)

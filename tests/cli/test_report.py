@@ -15,6 +15,7 @@ def test_a_fresh_clone_has_its_page(command, tmp_path):
     out = command("report", "output=page.html").succeeded().out
     assert "open page.html in a browser" in out
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count('id="diagram-') >= 8
     assert 'id="claim-R"' in page and "Reversal with Bahdanau attention" in page
 
 

@@ -153,6 +153,19 @@ def test_missing_data_are_named_with_the_way_to_get_them_and_the_other_claims_ru
     reproduce("claims=A").stopped(2, "nowhere/train.de*", "ask for them")
 
 
+def test_a_claim_whose_runs_cannot_be_read_is_named_and_the_others_are_judged(reproduce, tmp_path, monkeypatch):
+    def broken(folder):
+        if "A" in folder.parts:
+            raise KeyError("metrics")
+        return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+    monkeypatch.setattr(reproduction, "digest", broken)
+    outcome = reproduce(A=claim("fine", seeds=[1]), B=claim("fine", seeds=[1]))
+    assert outcome.code == 1
+    assert "claim A cannot be judged (KeyError: 'metrics')" in outcome.err
+    assert kept(tmp_path, "B")["verdict"] == "holds"
+
+
 def test_what_is_finished_is_judged_without_running_the_rest(reproduce, calls, tmp_path):
     reproduce(A=claim("fine", seeds=[1])).succeeded()
     calls()

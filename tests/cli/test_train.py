@@ -86,11 +86,27 @@ def test_a_run_leaves_nothing_half_written(trained):
 
 def test_a_bundle_holds_no_pickle(trained):
     bundle = trained / "bundle"
-    assert {path.name for path in bundle.iterdir()} == {"bundle.json", "tokenizers.json", "weights.safetensors"}
+    weights, texts = {"weights.safetensors"}, {"bundle.json", "tokenizers.json", "README.md"}
+    assert {path.name for path in bundle.iterdir()} == weights | texts
     for name in ("bundle.json", "tokenizers.json"):
         json.loads((bundle / name).read_text(encoding="utf-8"))
     with safe_open(bundle / "weights.safetensors", "pt") as weights:
         assert len(list(weights.keys())) > 0
+
+
+def test_a_bundle_has_a_model_card(trained):
+    result, card = result_of(trained), (trained / "bundle/README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in card.splitlines() if line.startswith("| ")]
+    assert rows[0] == ["metric", "train", "val", "test"]
+    assert [row[0] for row in rows[1:]] == list(result["metrics"]["train"])
+    loss = next(row for row in rows if row[0] == "teacher_forced/loss")
+    assert loss[1:] == [f"{values['teacher_forced/loss']:.4f}" for values in result["metrics"].values()]
+    assert f"    {result['command']}\n" in card
+    assert {"seqlab-train", "model=gru", "data=reversal", "model.width=8"} <= set(result["command"].split())
+    assert f"{result['parameters']:,} parameters" in card
+    assert "100 train, 50 val, 50 test" in card
+    assert result["environment"]["commit"] in card
+    assert "Greedy" in card
 
 
 def test_the_result_is_complete(trained):

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
 from seqlab import load
 from seqlab.errors import InputError
@@ -90,3 +91,10 @@ def test_no_bundle_is_said(tmp_path):
         load(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         load(tmp_path / "nowhere")
+
+
+def test_the_trained_bundle_of_the_repository_reverses():
+    texts = ["3 1 2", "7", "15 14 1 1 5 9 2 7 3 8"]
+    assert load(ROOT / "outputs/reference/reversal").predict(texts) == [
+        " ".join(reversed(text.split())) for text in texts
+    ]

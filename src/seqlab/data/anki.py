@@ -68,6 +68,9 @@ class Anki(TextPairs):
             return "the small phrasebook that ships with seqlab (`make data` fetches a real deck; data.path=FILE)"
         return f"pairs of {self.path.name}"
 
+    def licence(self) -> str:
+        return "MIT, as of seqlab" if self.path == paths.phrasebook() else super().licence()
+
     def fingerprint(self) -> dict[str, Any]:
         settings = ("reverse", "max_pairs", "sample", "max_words", "split", "val_share", "test_share", "seed")
         digest = hashlib.sha256(read_bytes(self.path)).hexdigest()

@@ -36,7 +36,10 @@ def download(source: str = SOURCE, target: Path = DOWNLOADED, timeout: float = 3
         try:
             with urllib.request.urlopen(request, timeout=timeout) as response:
                 size = int(response.headers.get("Content-Length") or 0)
-                with temporary.open("wb") as file, tqdm(total=size or None, unit="B", unit_scale=True) as bar:
+                with (
+                    temporary.open("wb") as file,
+                    tqdm(total=size or None, unit="B", unit_scale=True, disable=None) as bar,
+                ):
                     while chunk := response.read(1 << 16):
                         file.write(chunk)
                         bar.update(len(chunk))

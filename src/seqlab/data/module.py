@@ -122,6 +122,10 @@ class SequenceData(LightningDataModule):
         """One line on where the examples come from."""
         return type(self).__name__
 
+    def licence(self) -> str:
+        """Whose terms a model that learnt from the examples may be bound by, for its card."""
+        return "that of the files it was read from"
+
     def remarks(self) -> list[str]:
         """Lines of a dataset's own for `seqlab-describe`: what was read and what was left out, say."""
         return []

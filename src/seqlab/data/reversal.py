@@ -76,6 +76,9 @@ class Reversal(SequenceData):
     def describe(self) -> str:
         return f"reversal of {self.min_length} to {max(self.longest.values())} integers {self.smallest}..{self.largest}"
 
+    def licence(self) -> str:
+        return "none needed, the examples are computed"
+
     def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
         """The sources: the targets say the same."""
         examples, text = self.examples[split], functools.partial(self.source_text, split)

@@ -33,6 +33,9 @@ class IntegerPairs(SequenceData):
     def describe(self) -> str:
         return f"{len(self._encoded)} integer pair(s) to learn by heart"
 
+    def licence(self) -> str:
+        return "none needed, the examples are computed"
+
     def load(self) -> None:
         """Every split holds every pair."""
         self.examples = dict.fromkeys(("train", "val", "test"), Examples.of(self._encoded))

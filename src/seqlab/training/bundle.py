@@ -1,8 +1,9 @@
 """A trained model as a folder: all that predicting needs, and no pickle.
 
 `bundle.json` (format version, class and arguments of the model, how to search, of a model that continues text what it
-has to know of the stream it was trained on), `tokenizers.json`, `weights.safetensors`. It may be copied to another
-machine; a model of somebody's own package needs that package there. Format 3 is the first to tell of streams.
+has to know of the stream it was trained on), `tokenizers.json`, `weights.safetensors`; for people, `README.md`. It may
+be copied to another machine; a model of somebody's own package needs that package there. Format 3 is the first to tell
+of streams.
 """
 
 from __future__ import annotations
@@ -133,6 +134,7 @@ def save(
     tokenizers: tuple[Tokenizer, Tokenizer],
     search_config: dict[str, Any],
     stream: StreamFormat | None = None,
+    card: str | None = None,
 ) -> None:
     """Writes a bundle; an existing one is replaced as a whole.
 
@@ -140,6 +142,7 @@ def save(
         model_config: `_target_` and arguments of the model, its sizes among them.
         search_config: `_target_` and arguments of the search.
         stream: of a model that continues text.
+        card: what is to be said of the model.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -157,6 +160,8 @@ def save(
             "stream": stream and asdict(stream),
         }
         _write_json(temporary / "bundle.json", content)
+        if card is not None:
+            (temporary / "README.md").write_text(card, encoding="utf-8")
         if folder.is_dir():  # moved aside first: a kill in between loses neither
             folder.replace(temporary.with_suffix(".old"))
         temporary.replace(folder)

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from seqlab.data.module import SequenceData
 from seqlab.data.passages import Passages
-from seqlab.errors import InputError
 from seqlab.metrics.hashes import folded, hashed_texts
 from seqlab.metrics.leakage import COMPARED, NEAR, NGRAMS, percent
 from seqlab.symbols import UNK
@@ -36,8 +35,6 @@ def describe(config: DictConfig) -> None:
         InputError: settings or files that cannot be used.
     """
     quiet()
-    if config.output is not None and not isinstance(config.output, str):
-        raise InputError(f"output must name a file, or be null, but is {config.output!r}")
     data = build_data(config.data)
     found = description_of(data)
     print_description(found)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
+import shlex
 import subprocess
 from importlib.metadata import version
 from typing import Any
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Trainer
 
 from seqlab import __version__, paths
@@ -29,6 +31,12 @@ def environment(trainer: Trainer) -> dict[str, Any]:
         "processes": trainer.world_size,
         "threads": torch.get_num_threads(),
     }
+
+
+def command() -> str:
+    """What to type for the run of this process, from its beginning."""
+    typed = [one for one in HydraConfig.get().overrides.task if not one.startswith("resume=")]
+    return shlex.join(["seqlab-train", *typed])
 
 
 @functools.cache

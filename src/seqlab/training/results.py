@@ -96,11 +96,12 @@ def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
     for split in metrics:
         table.add_column(split, justify="right")
     for name in dict.fromkeys(name for values in metrics.values() for name in values):
-        table.add_row(name, *(_number(name, values.get(name)) for values in metrics.values()))
+        table.add_row(name, *(number(name, values.get(name)) for values in metrics.values()))
     return table
 
 
-def _number(name: str, value: float | None) -> str:
+def number(name: str, value: float | None) -> str:
+    """A metric as a person reads it; "" where there is none."""
     if value is None:
         return ""
     return f"{value:.2%}" if name.rpartition("/")[2] in PERCENT else f"{value:.4f}"

@@ -26,9 +26,10 @@ from seqlab.models.objective import Objective
 from seqlab.training import bundle
 from seqlab.training.averaging import Averager
 from seqlab.training.build import build, build_each, build_settings, check_arguments
+from seqlab.training.card import card
 from seqlab.training.checkpoints import Saver, read_checkpoint
 from seqlab.training.compiling import compile_model
-from seqlab.training.environment import code, commit, environment
+from seqlab.training.environment import code, command, commit, environment
 from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.leakage import leakage_of
@@ -319,13 +320,11 @@ def keep(
     }
     search_config = plain(config.decoding, resolve=True) | search_limit(config, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
-    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config, stream_format(data))
-
     free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
     shown = next(split for split in ("test", "val", "train") if split in data.splits)
-    write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
     result = {
         "name": config.name,
+        "command": command(),
         "seed": config.seed,
         "data": data.describe(),
         "examples": {split: len(data.examples[split]) for split in data.splits},
@@ -340,6 +339,9 @@ def keep(
         "metrics": metrics,
         "settings": plain(config),
     }
+    stream, about = stream_format(data), card(result, data, model)
+    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config, stream, about)
+    write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
     write_json(folder / "result.json", result)
     print_summary(result, free_running.predictions[shown][:5], _shown(folder))
 

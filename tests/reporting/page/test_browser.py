@@ -280,6 +280,16 @@ def test_samples_are_listed_by_class(page):
     assert "ein hund springt über" in sample.text and buttons["degenerate"].get_attribute("aria-pressed") == "true"
 
 
+def test_more_samples_come_when_asked(page):
+    page.driver.execute_script("for (let i = 0; i < 4; i++) data[0].sentences.push(...data[0].sentences.slice(0, 3))")
+    page.choose("#browse-group", "gru")
+    assert len(page.all("#browse-samples li")) < 10 and not page.one("#browse-more").is_enabled()
+    page.choose("#browse-group", "all")
+    assert len(page.all("#browse-samples li")) == 10
+    page.click(page.one("#browse-more"))
+    assert len(page.all("#browse-samples li")) > 10
+
+
 def test_a_figure_leads_to_its_command(page):
     page.click(page.one("#compare-0-table tbody th a"))
     target = page.one(".run:target")

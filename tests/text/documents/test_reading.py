@@ -61,8 +61,11 @@ def test_the_texts_of_a_folder(notes, tmp_path, processes):
     assert collection.summary() == "4 documents, 39 characters (4 read anew)"
 
 
-def test_a_single_file(notes, tmp_path):
-    assert texts(read_documents(notes / "a.txt", tmp_path / "cache")) == {"a.txt": TEXTS["a.txt"]}
+def test_a_single_file(notes, tmp_path, capsys):
+    collection = read_documents(notes / "a.txt", tmp_path / "cache")
+    assert texts(collection) == {"a.txt": TEXTS["a.txt"]}
+    assert collection.summary() == "1 document, 20 characters (1 read anew)"
+    assert capsys.readouterr().err == ""  # no bar where nobody watches
 
 
 def test_what_was_read_is_not_read_again(notes, tmp_path, monkeypatch):

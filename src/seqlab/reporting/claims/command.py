@@ -150,9 +150,10 @@ class Reproduction:
             lacking = len(mine) - len(finished)
             why = f"{lacking} of {len(mine)} runs are not there" if lacking else None
             content = reference(claim, groups, why)
-        except (InputError, OSError) as error:
-            self.errors.append(f"claim {claim.name}: {error}")
-            screen.line(f"claim {claim.name} cannot be judged: {error}")
+        except Exception as error:  # a file of a run may hold anything; the runs of other claims go on
+            reason = f"{type(error).__name__}: {error}"
+            self.errors.append(f"claim {claim.name} cannot be judged ({reason})")
+            screen.line(self.errors[-1])
             return
         path = reference_path(self.references, claim)
         write_json(path, content)

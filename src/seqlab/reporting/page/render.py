@@ -60,7 +60,7 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
         sections=sections,
         places={*(name for name, content in sections.items() if content), *(one.id for one in sections["claims"])},
         rules=tables.rules(material.groups),
-        classes=classes(said),
+        classes=classes(said, material.groups),
         commands=[(one, _name(one), _folders(one, place), _settings(one)) for one in material.groups],
         versions=tables.versions(material),
     )

@@ -53,7 +53,8 @@ def _output(group: int, sample: dict[str, Any]) -> dict[str, Any]:
     return output
 
 
-def classes(found: Sequence[dict[str, Any]]) -> list[str]:
-    """All classes that occur among outputs, in order."""
-    every = (output["class"] for data in found for one in data["sentences"] for output in one["outputs"])
-    return [name for name in dict.fromkeys(every) if name]
+def classes(found: Sequence[dict[str, Any]], groups: Sequence[Group]) -> list[str]:
+    """All classes that occur among outputs, in the order of the rule's."""
+    occurring = {output["class"] for data in found for one in data["sentences"] for output in one["outputs"]}
+    known = [name for one in groups for run in one.runs for name in run.get("failures", {}).get("counts", ())]
+    return [name for name in dict.fromkeys([*known, *sorted(occurring)]) if name and name in occurring]

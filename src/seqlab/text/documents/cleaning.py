@@ -94,7 +94,7 @@ class Cleaned:
         """What was kept and what was dropped, the last time that all was gone through."""
         found, tally = self.collection, self.tally
         lines = [
-            f"{self.documents:,} of {len(found.documents):,} documents,"
+            f"{self.documents:,} of {len(found.documents):,} document{'s' * (len(found.documents) != 1)},"
             f" {self.characters:,} of {found.characters:,} characters"
         ]
         for step in sorted(tally.times, key=lambda step: -tally.characters[step]):
@@ -170,7 +170,7 @@ class Cleaned:
         return self._resembling
 
     def _progress(self, what: str) -> Iterable[Document]:
-        return tqdm(self.collection.documents, what, unit="file", delay=2, leave=False)
+        return tqdm(self.collection.documents, what, unit="file", delay=2, leave=False, disable=None)
 
 
 def _hash(text: str) -> int:

@@ -53,7 +53,8 @@ class Collection:
 
     def summary(self) -> str:
         """How much was found; then a line for each file that could not be read, with its reason."""
-        lines = [f"{len(self.documents):,} documents, {self.characters:,} characters ({self.read:,} read anew)"]
+        count = len(self.documents)
+        lines = [f"{count:,} document{'s' * (count != 1)}, {self.characters:,} characters ({self.read:,} read anew)"]
         unknown = Counter(entry.reason for entry in self.skipped if entry.reason.startswith(NO_READER))
         unreadable = [entry for entry in self.skipped if entry.reason not in unknown]
         lines += [f"skipped {entry.name}: {entry.reason}" for entry in unreadable]

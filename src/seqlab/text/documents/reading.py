@@ -94,7 +94,9 @@ def _digests(files: Sequence[Path], threads: int) -> list[str | OSError]:
     # Threads are enough: hashing leaves Python's lock alone.
     with ThreadPoolExecutor(threads) as pool:
         digests = pool.map(_digest, files)
-        return list(tqdm(digests, "looking for what is new", len(files), unit="file", delay=2, leave=False))
+        return list(
+            tqdm(digests, "looking for what is new", len(files), unit="file", delay=2, leave=False, disable=None)
+        )
 
 
 def _digest(file: Path) -> str | OSError:
@@ -112,7 +114,7 @@ def _read_all(entries: Sequence[_Entry], processes: int, seconds: int) -> dict[P
     failed: dict[Path, str] = {}
     # The largest first, so that none is left to a single process at the end.
     tasks = sorted(entries, key=lambda entry: -entry.file.stat().st_size)
-    with tqdm(total=len(tasks), desc="reading", unit="file") as bar:
+    with tqdm(total=len(tasks), desc="reading", unit="file", disable=None) as bar:
         for entry, reason in in_processes(_keep, tasks, processes, seconds):
             if reason:
                 failed[entry.record] = reason

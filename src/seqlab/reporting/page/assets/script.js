@@ -254,7 +254,8 @@ function explorer() {
 function browser() {
   const pickData = find("#browse-data"), pickGroup = find("#browse-group"), buttons = findAll("#browse-classes button");
   const here = () => data[pickData.value];
-  let chosen = buttons[0].dataset.class;
+  const page = 10;
+  let chosen = buttons[0].dataset.class, shown = page;
 
   function outputs(name) {
     return here().sentences.flatMap((one) =>
@@ -274,20 +275,26 @@ function browser() {
       find("span", button).textContent = `(${outputs(button.dataset.class).length})`;
     }
     const found = outputs(chosen);
-    find("#browse-count").textContent = `${found.length} of the sampled outputs are “${chosen}”${found.length > 40 ? "; the first 40" : ""}`;
+    find("#browse-count").textContent = `${found.length} of the sampled outputs are “${chosen}”${found.length > shown ? `; the first ${shown}` : ""}`;
     find("#browse-samples").replaceChildren(
-      ...found.slice(0, 40).map(([one, output]) => {
+      ...found.slice(0, shown).map(([one, output]) => {
         const group = here().groups[output.group];
         const said = line(group.name, output.said || "(nothing)");
         return element("li", {}, line("source", one.source), said, line("reference", one.reference));
       }),
     );
+    find("#browse-more").disabled = found.length <= shown;
+  }
+
+  function anew() {
+    shown = page;
+    show();
   }
 
   function groups() {
     const options = here().groups.map((group, i) => element("option", { value: i }, group.name));
     pickGroup.replaceChildren(element("option", { value: "" }, "all"), ...options);
-    show();
+    anew();
   }
 
   data.forEach((one, i) => {
@@ -295,12 +302,16 @@ function browser() {
     if (sorted) pickData.append(element("option", { value: i }, one.title));
   });
   pickData.addEventListener("change", groups);
-  pickGroup.addEventListener("change", show);
+  pickGroup.addEventListener("change", anew);
   for (const button of buttons)
     button.addEventListener("click", () => {
       chosen = button.dataset.class;
-      show();
+      anew();
     });
+  find("#browse-more").addEventListener("click", () => {
+    shown += page;
+    show();
+  });
   find("#browser").hidden = false;
   groups();
 }
