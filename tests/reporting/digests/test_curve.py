@@ -35,5 +35,10 @@ def test_a_long_run_keeps_its_end_and_even_distances():
     assert {b - a for a, b in itertools.pairwise(steps)} == {10, 11}
 
 
+def test_what_is_not_finite_is_left_out():
+    (point,) = curve([{"step": 4, "epoch": 0, "val/teacher_forced/loss": 800.0, "val/x": float("inf")}], {})
+    assert point == {"step": 5, "epoch": 1, "val/teacher_forced/loss": 800.0}
+
+
 def test_a_run_that_logged_nothing_has_none():
     assert curve([], RESULT) == []

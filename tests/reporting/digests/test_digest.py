@@ -143,6 +143,14 @@ def test_attention_is_that_of_each_example_alone(tmp_path, name):
             assert all(sum(row) == pytest.approx(1, abs=0.01) for rows in sample["attention"].values() for row in rows)
 
 
+def test_zeros_that_fill_arrays_are_shown_where_the_model_sees_them(tmp_path):
+    run = write_run(tmp_path / "run", [Prediction(0, "3 1", "1 3", "1 3", -0.5, True)])
+    filled = IntegerTokenizer(1, 9, 5, fill=True)
+    add_bundle(run, "bahdanau", (filled, filled))
+    (sample,) = digest(run)["samples"]
+    assert (sample["length"], sample["source_tokens"]) == (2, ["3", "1", "0", "0", "0"])
+
+
 def test_a_language_model_shows_how_it_goes_on(tmp_path):
     said = [Prediction(i, "Once upon\n", "a\ttime", "a \\ time", -1.0, None) for i in range(2)]
     run = write_run(tmp_path / "run", said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 POINTS = 100
@@ -15,11 +16,11 @@ def curve(rows: list[dict[str, float]], result: dict[str, Any]) -> list[dict[str
     """An entry for each step at which a validation or an epoch ended, thinned evenly to at most `POINTS`.
 
     `step` counts optimizer steps, `epoch` those begun. Tokens, seconds and FLOPs of training are those of the whole
-    run in proportion to the steps: a run keeps no clock by step.
+    run in proportion to the steps: a run keeps no clock by step. What is not finite (a run diverges) is left out.
     """
     points: dict[int, dict[str, float]] = {}
     for row in rows:
-        kept = {name: value for name, value in row.items() if name.startswith(_KEPT)}
+        kept = {name: value for name, value in row.items() if name.startswith(_KEPT) and math.isfinite(value)}
         if kept and not any(name in row for name in _MEASURED):
             step = int(row["step"]) + 1
             points.setdefault(step, {"step": step, "epoch": int(row.get("epoch", 0)) + 1}).update(kept)

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqlab.reporting.digests.run_folder import Said
 from seqlab.symbols import BOS, PAD
+from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer
 
 SAMPLES = 30
 """Examples that are shown, at most."""
@@ -81,12 +82,17 @@ def _looks(predictor: Any, ids: list[list[int]]) -> list[dict[str, Any]]:
     looks = []
     for row, own in enumerate(ids):
         output = [i for i in said[row].tolist() if i != PAD]
-        names = [predictor.target_tokenizer.decode([i]) for i in output]
+        names = [_token(predictor.target_tokenizer, i) for i in output]
         names = [*names, *([BOUNDARY] if len(output) < predictor.search.max_length else [])][:steps]
         attention = _named({name: weights[row] for name, weights in back.items()}, len(names), len(own))
-        sources = [predictor.source_tokenizer.decode([i]) for i in own]
+        sources = [_token(predictor.source_tokenizer, i) for i in own]
         looks.append({"source_tokens": sources, "output_tokens": names, "attention": attention})
     return looks
+
+
+def _token(tokenizer: Tokenizer, i: int) -> str:
+    """A token as text; the zero that fills arrays up, which `decode` leaves out, too."""
+    return "0" if isinstance(tokenizer, IntegerTokenizer) and i == tokenizer.filler else tokenizer.decode([i])
 
 
 def _named(maps: dict[str, Any], rows: int, columns: int) -> dict[str, list[list[float]]]:
