@@ -2,6 +2,8 @@
 
 import json
 
+from seqlab.reporting.digests.failures import RULE
+
 TARGETS = {
     "gru": "seqlab.models.fixed_vector.FixedVector",
     "lstm": "seqlab.models.fixed_vector.FixedVector",
@@ -69,7 +71,7 @@ def digest(model="gru", seed=1, data="de→en of multi30k", bleu=20.0, speed=100
         },
         "curve": curve,
         "by_length": {"split": "test", "unit": "tokens", "rows": rows},
-        "failures": {"rule": 1, "counts": {"good": 53, "missing words": 29, "degenerate": 21}},
+        "failures": {"rule": RULE, "counts": {"good": 53, "missing words": 29, "degenerate": 21}},
         "samples": [sample(model, row) for row in range(5)],
         **more,
     }
