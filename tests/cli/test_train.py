@@ -241,6 +241,23 @@ def test_other_precisions_train_generate_and_measure(train, tmp_path, reversal, 
     assert metrics["teacher_forced/perplexity"] == pytest.approx(math.exp(metrics["teacher_forced/loss"]), rel=0.02)
 
 
+def test_the_faster_precision_is_recorded_and_kept_by_a_resumed_run(train, command, tmp_path, reversal, monkeypatch):
+    slower = [False]
+    monkeypatch.setattr(
+        "seqlab.training.precision.timed_step",
+        lambda *_: 2.0 if torch.is_autocast_enabled("cpu") is slower[0] else 1.0,
+    )
+    said = train(*reversal, "model=gru", "trainer.precision=auto").succeeded().out
+    assert "precision   bf16-mixed (2000.0 ms a step in 32-true, 1000.0 ms a step in bf16-mixed)" in said
+    slower[0] = True  # now bf16 would be the slower one
+    for more in ("trainer.max_epochs=1", "trainer.max_epochs=2"):  # nothing is left to train, then something
+        command("train", "resume=run", more).succeeded()
+        result = result_of(tmp_path / "run")
+        assert result["precision"] == "bf16-mixed"
+        assert result["precision_seconds"] == {"32-true": 2.0, "bf16-mixed": 1.0}
+        assert result["settings"]["trainer"]["precision"] == "auto"
+
+
 @pytest.mark.slow
 def test_a_compiled_model_trains_and_measures_as_it_is(process, tmp_path, tiny, reversal):
     for name, compiling in (("compiled", "true"), ("eager", "false")):

@@ -1,5 +1,6 @@
 """Compiling where there is no compiler; tests/cli/test_train.py compiles."""
 
+import importlib
 import logging
 
 import pytest
@@ -16,9 +17,17 @@ def model():
 
 
 def test_without_a_compiler_the_model_stays_as_it_is(model, monkeypatch, caplog):
-    monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with caplog.at_level(logging.WARNING):
+    inductor = importlib.import_module("torch._inductor.config")
+    with caplog.at_level(logging.WARNING), inductor.patch({"cpp.cxx": (None, "no-such-compiler")}):
         compiling.compile_model(model)
-    assert "no C++ compiler" in caplog.text
+    assert "nothing can be compiled here (InvalidCxxCompiler" in caplog.text
+    assert "no-such-compiler" in caplog.text
     assert model._compiled_call_impl is None
+
+
+def test_with_one_it_is_compiled(model, monkeypatch, caplog):
+    monkeypatch.setattr(compiling, "why_not", lambda: None)
+    compiling.compile_model(model)
+    assert caplog.text == ""
+    assert model._compiled_call_impl is not None

@@ -97,18 +97,20 @@ class Stepwise(Search):
         tokens = start.new_full((count, self.max_length), PAD)
         lengths = torch.zeros_like(start)
         scores = torch.zeros(count, device=start.device)
-        rows, last = torch.arange(count, device=start.device), start
+        rows, last, sums = torch.arange(count, device=start.device), start, scores  # of those under way
         for position in range(self.max_length):
             logits, state = step(last, state)
             log_probabilities = self.log_probabilities(logits, position)
             last = choose(log_probabilities, rows, position)
-            scores[rows] += log_probabilities.gather(1, last[:, None]).squeeze(1)
+            sums = sums + log_probabilities.gather(1, last[:, None]).squeeze(1)
             going = last != EOS
-            if not going.all():
+            if position >= self.min_length and not going.all():
+                scores[rows], lengths[rows] = sums, position  # for good, of those that end here
                 keep = going.nonzero().squeeze(1)
-                if not len(keep):
+                rows, last, sums = rows[keep], last[keep], sums[keep]
+                if not len(rows):
                     break
-                rows, last, state = rows[keep], last[keep], state.select(keep)
+                state = state.select(keep)
             tokens[rows, position] = last
-            lengths[rows] = position + 1
+        scores[rows], lengths[rows] = sums, self.max_length
         return tokens[:, : int(lengths.max())], lengths, scores

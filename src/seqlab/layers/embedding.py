@@ -42,7 +42,8 @@ class Embedding(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T D"]:
         """The vectors of `tokens`."""
-        return self.dropout(self.table(tokens))
+        vectors = self.table(tokens)
+        return self.dropout(vectors) if self.training else vectors
 
     def initialise(self, deviation: float) -> None:
         """Draws the table anew: normal with this deviation; PAD's row is zero."""

@@ -35,21 +35,22 @@ class Past(State):
     @property
     def keys(self) -> Float[Tensor, "B H M K"]:
         """The keys."""
-        return self.buffers[0][:, :, : self.length]
+        return self.buffers[0].narrow(2, 0, self.length)
 
     @property
     def values(self) -> Float[Tensor, "B H M K"]:
         """The values."""
-        return self.buffers[1][:, :, : self.length]
+        return self.buffers[1].narrow(2, 0, self.length)
 
     def then(self, keys: Float[Tensor, "B H T K"], values: Float[Tensor, "B H T K"]) -> Past:
         """The past after further tokens."""
         if not torch.is_inference_mode_enabled():  # gradients need tensors that nobody writes into
             return Past.of(torch.cat([self.keys, keys], dim=2), torch.cat([self.values, values], dim=2))
-        end = self.length + keys.size(2)
+        new = keys.size(2)
+        end = self.length + new
         past = self if self.taken[0] == self.length and end <= self.buffers[0].size(2) else self._with_room(2 * end)
-        for buffer, new in zip(past.buffers, (keys, values), strict=True):
-            buffer[:, :, self.length : end] = new
+        past.buffers[0].narrow(2, self.length, new).copy_(keys)
+        past.buffers[1].narrow(2, self.length, new).copy_(values)
         past.taken[0] = end
         return Past(past.buffers, end, past.taken)
 

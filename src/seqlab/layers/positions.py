@@ -67,10 +67,12 @@ class PositionedEmbedding(nn.Module):
 
     def forward(self, tokens: Int[Tensor, "B T"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B T D"]:
         """The vectors that the first layer reads."""
-        vectors = self.tokens(tokens) * self.scale
+        vectors = self.tokens(tokens)
+        if self.scale != 1:
+            vectors = vectors * self.scale
         if self.positions is not None:
             vectors = vectors + self.positions(positions).to(vectors.dtype)
-        return self.dropout(vectors)
+        return self.dropout(vectors) if self.training else vectors
 
 
 def rotated(heads: Float[Tensor, "B H T K"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B H T K"]:

@@ -102,8 +102,8 @@ class MultiHeadAttention(nn.Module):
         self.inputs = nn.Linear(width, 3 * width)  # queries, keys and values in one product
         self.output = nn.Linear(width, width)
         self.core = ScaledDotProduct(causal)
-        self.query_norm = nn.RMSNorm(self.head_width) if normalised else nn.Identity()
-        self.key_norm = nn.RMSNorm(self.head_width) if normalised else nn.Identity()
+        self.query_norm = nn.RMSNorm(self.head_width) if normalised else None
+        self.key_norm = nn.RMSNorm(self.head_width) if normalised else None
         for weight in self.inputs.weight.chunk(3):
             nn.init.xavier_uniform_(weight)
         nn.init.xavier_uniform_(self.output.weight)
@@ -119,7 +119,7 @@ class MultiHeadAttention(nn.Module):
     ) -> tuple[Float[Tensor, "B T D"], Past]:
         """Attention of `inputs` to themselves and to what stood `earlier`, and the keys and values of all of it."""
         query, keys, values = self._split(self.inputs(inputs)).chunk(3, dim=1)
-        query, keys = self.query_norm(query), self.key_norm(keys)
+        query, keys = _normalised(query, self.query_norm), _normalised(keys, self.key_norm)
         if self.rotary:
             query, keys = rotated(query, positions), rotated(keys, positions)
         known = Past.of(keys, values) if earlier is None else earlier.then(keys, values)
@@ -130,7 +130,7 @@ class MultiHeadAttention(nn.Module):
         width = outputs.size(-1)
         both = F.linear(outputs, self.inputs.weight[width:], self.inputs.bias[width:])
         keys, values = self._split(both).chunk(2, dim=1)
-        return self.key_norm(keys), values
+        return _normalised(keys, self.key_norm), values
 
     def to_memory(
         self, inputs: Float[Tensor, "B T D"], memory: KeysValues, mask: Bool[Tensor, "B S"]
@@ -138,13 +138,17 @@ class MultiHeadAttention(nn.Module):
         """Attention of `inputs` to a memory."""
         width = inputs.size(-1)
         query = self._split(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]))
-        return self._joined(self.core(self.query_norm(query), *memory, mask))
+        return self._joined(self.core(_normalised(query, self.query_norm), *memory, mask))
 
     def _split(self, inputs: Float[Tensor, "B T _"]) -> Float[Tensor, "B _ T K"]:
-        return inputs.unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+        return inputs.view(*inputs.shape[:2], -1, self.head_width).transpose(1, 2)
 
     def _joined(self, heads: Float[Tensor, "B H T K"]) -> Float[Tensor, "B T D"]:
         return self.output(heads.transpose(1, 2).flatten(2))
+
+
+def _normalised(heads: Tensor, norm: nn.Module | None) -> Tensor:
+    return heads if norm is None else norm(heads)
 
 
 class FeedForward(nn.Module):
@@ -192,19 +196,22 @@ class Residual(nn.Module):
         if norm not in NORMS:
             raise ValueError(f"norm must be one of {', '.join(NORMS)}, but is {norm!r}")
         self.post = norm == "post"
-        self.inner_norm = nn.Identity() if norm == "post" else nn.LayerNorm(width)
-        self.outer_norm = nn.Identity() if norm == "pre" else nn.LayerNorm(width)
+        self.inner_norm = None if norm == "post" else nn.LayerNorm(width)
+        self.outer_norm = None if norm == "pre" else nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
     def before(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """What f is given."""
-        return self.inner_norm(inputs)
+        return inputs if self.inner_norm is None else self.inner_norm(inputs)
 
     def after(self, inputs: Float[Tensor, "B T D"], outputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """What follows, of f's `outputs`."""
-        if self.post:
-            return self.outer_norm(inputs + self.dropout(outputs))
-        return inputs + self.dropout(self.outer_norm(outputs))
+        if self.outer_norm is not None and not self.post:
+            outputs = self.outer_norm(outputs)
+        if self.training:  # a token at a time, calls that do nothing are a good part of the time
+            outputs = self.dropout(outputs)
+        outputs = inputs + outputs
+        return self.outer_norm(outputs) if self.outer_norm is not None and self.post else outputs
 
 
 class Block(nn.Module):

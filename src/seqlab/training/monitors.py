@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
+import statistics
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqlab.data.batch import Batch
@@ -16,7 +16,7 @@ from seqlab.data.module import data_of
 from seqlab.errors import RunError
 from seqlab.models.base import log_due
 from seqlab.training.leakage import leakage_of
-from seqlab.training.probing import leaving_no_trace, typical_batch
+from seqlab.training.probing import leaving_no_trace, timed_step, typical_batch
 
 
 class GradientWatch(Callback):
@@ -24,7 +24,12 @@ class GradientWatch(Callback):
 
     def __init__(self) -> None:
         self._norm: Tensor | None = None
+        self._parameters: list[nn.Parameter] = []
         self._batch: Batch | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remembers the parameters: to look for them costs more than the norm of a small model's gradient."""
+        self._parameters = [p for p in pl_module.parameters() if p.requires_grad]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         """Remembers the batch."""
@@ -50,7 +55,7 @@ class GradientWatch(Callback):
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Measures the norm before clipping."""
-        gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
         self._norm = torch.nn.utils.get_total_norm(gradients)
         if log_due(trainer):
             pl_module.log("train/gradient_norm", self._norm)
@@ -89,15 +94,8 @@ class Outlook(Callback):
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:
         """Median seconds of forward and backward on a batch of middle length."""
         batch = typical_batch(data_of(trainer), pl_module.device)
-        times = []
         with leaving_no_trace(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
-            for _ in range(self.PROBES):
-                start = time.perf_counter()
-                loss = pl_module.loss(batch)
-                loss.backward()
-                loss.item()  # waits for the device
-                times.append(time.perf_counter() - start)
-        return sorted(times)[self.PROBES // 2]
+            return statistics.median(timed_step(pl_module, batch) for _ in range(self.PROBES))
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,15 @@ def leaving_no_trace(module: torch.nn.Module, device: torch.device) -> Iterator[
     module.zero_grad(set_to_none=True)
     for name, buffer in module.named_buffers():
         buffer.copy_(buffers[name])
+
+
+def timed_step(pl_module: Any, batch: Batch) -> float:
+    """Seconds of forward and backward on `batch`."""
+    start = time.perf_counter()
+    loss = pl_module.loss(batch)
+    loss.backward()
+    loss.item()  # waits for the device
+    return time.perf_counter() - start
 
 
 def count_flops(pl_module: Any, batch: Batch) -> int:

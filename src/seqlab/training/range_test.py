@@ -18,7 +18,7 @@ from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
 from seqlab.files import write_atomically
 from seqlab.models.base import Seq2Seq
-from seqlab.training.build import build
+from seqlab.training.trainer import build_trainer
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
 RATES = np.geomspace(LOWEST, HIGHEST, STEPS)
@@ -33,7 +33,7 @@ def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, t
     """
     test = RangeTest()
     alone = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "limit_val_batches": 0}
-    trainer: Trainer = build(config.trainer, "trainer", callbacks=[test], max_epochs=-1, max_steps=STEPS, **alone)
+    trainer = build_trainer(config, [test], max_epochs=-1, max_steps=STEPS, **alone)
     trainer.fit(model, data)
     if not trainer.is_global_zero:
         return

@@ -34,11 +34,13 @@ from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.leakage import leakage_of
 from seqlab.training.loggers import MetricsFile
+from seqlab.training.precision import precision_facts
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
 from seqlab.training.starting import start
 from seqlab.training.streams import stream_format
 from seqlab.training.throughput import Throughput
+from seqlab.training.trainer import build_trainer
 
 
 def train(config: DictConfig) -> float | None:
@@ -81,7 +83,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     check_lengths(model, data, search)
     callbacks = callbacks_of(config, search)
     loggers = list(build_each(config.logger, "logger").values())
-    trainer: Trainer = build(config.trainer, "trainer", callbacks=callbacks.all, logger=loggers)
+    trainer = build_trainer(config, callbacks.all, logger=loggers)
     if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise InputError(f"-m runs in one process each, but trainer.devices asks for {trainer.world_size}")
 
@@ -333,7 +335,7 @@ def keep(
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         **facts,
-        "precision": str(trainer.precision),
+        **precision_facts(trainer),
         "environment": environment(trainer),
         "signatures": free_running.signatures,
         "metrics": metrics,

@@ -1,0 +1,39 @@
+"""The trainer of a run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.profilers import PassThroughProfiler
+from omegaconf import DictConfig
+
+from seqlab.training.build import build
+from seqlab.training.precision import SINGLE, FasterPrecision
+
+
+def build_trainer(config: DictConfig, callbacks: Sequence[Callback], **settings: Any) -> Trainer:
+    """The trainer of `config`; with `precision: auto` one that chooses it when training starts.
+
+    Raises:
+        InputError: settings that it does not take.
+    """
+    if config.trainer.get("precision") == "auto":
+        callbacks = [FasterPrecision(), *callbacks]  # the others measure and tell how long a step takes
+        settings["precision"] = SINGLE
+    if config.trainer.get("profiler") is None:
+        settings["profiler"] = NoProfiler()
+    trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks), **settings)
+    return trainer
+
+
+class NoProfiler(PassThroughProfiler):
+    """Profiles nothing. Lightning's own does the same, but takes time for it around every hook of every callback."""
+
+    _nothing = contextlib.nullcontext()
+
+    def profile(self, action_name: str) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+        """A context that does nothing."""
+        return self._nothing
