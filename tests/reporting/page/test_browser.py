@@ -257,7 +257,7 @@ def test_words_that_the_reference_has_not_are_marked(page):
     page.choose("#pick-data", "Reversal of 1 to 10 integers")
     page.choose("#pick-sentence", "2. ein hund springt")
     assert [word.text for word in page.driver.find_elements("css selector", ".card u")] == []
-    page.driver.execute_script("data[0].sentences[1].outputs[0].said = 'a dog dog walks'")
+    page.driver.execute_script("data[0].sentences[1].outputs[0].said = 'A dog, dog walks .'")
     page.choose("#pick-data", "Multi30k de→en")
     page.click(page.one("#pick-next"))
     assert [word.text for word in page.all(".card u")] == ["dog", "walks"]

@@ -115,11 +115,11 @@ function badge(name) {
 
 // An output whose words that the reference does not have (or not so often) are marked
 function marked(said, reference) {
-  const left = reference.toLowerCase().split(/\s+/);
-  return said.split(/(\s+)/).map((word) => {
-    const at = left.indexOf(word.toLowerCase());
+  const left = reference.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return said.split(/([\p{L}\p{N}]+)/u).map((part, i) => {
+    const at = left.indexOf(part.toLowerCase());
     if (at >= 0) left.splice(at, 1);
-    return at >= 0 || !word.trim() ? word : element("u", {}, word);
+    return i % 2 && at < 0 ? element("u", {}, part) : part; // words stand at odd places
   });
 }
 
