@@ -8,7 +8,7 @@ PROFILE ?= cpu
 RESULTS = $(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G bundle results wheel clean
+.PHONY: help setup train sweep test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G report bundle results wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,10 +49,13 @@ data: $(READY) ## download the English–French deck of sentence pairs into outp
 	$(BIN)/python -m seqlab.data.download
 
 reproduce: $(READY) ## run and judge every claim (PROFILE=full: as published); one of them: reproduce-R, -T, -C, -K, -G
-	@$(BIN)/seqlab-reproduce profile=$(PROFILE); code=$$?; $(RESULTS) && exit $$code
+	@$(BIN)/seqlab-reproduce profile=$(PROFILE); code=$$?; $(RESULTS) && $(BIN)/seqlab-report && exit $$code
 
 reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G: $(READY)
-	@$(BIN)/seqlab-reproduce profile=$(PROFILE) claims=$(@:reproduce-%=%); code=$$?; $(RESULTS) && exit $$code
+	@$(BIN)/seqlab-reproduce profile=$(PROFILE) claims=$(@:reproduce-%=%); code=$$?; $(RESULTS) && $(BIN)/seqlab-report && exit $$code
+
+report: $(READY) ## one page of all results, to be opened in a browser: outputs/report.html
+	@$(BIN)/seqlab-report
 
 bundle: $(READY) ## train the bundle with its model card that stands in outputs/reference/reversal (two minutes)
 	$(BIN)/seqlab-train experiment=reversal_bahdanau hydra.run.dir=outputs/runs/reference_bundle

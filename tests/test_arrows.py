@@ -21,7 +21,7 @@ MAY_IMPORT = {
     # A digest reads what a run said with its tokenizers, and looks into its model: `load` is the package's own.
     # Claims are run as trials are, and their results are known by the code that made them.
     "reporting": {
-        *("text", "load", "sweeping.executor", "sweeping.server"),
+        *("text", "load", "sweeping"),
         *("training.environment", "training.monitors", "training.results"),
     },
 }

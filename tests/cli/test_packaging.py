@@ -39,9 +39,13 @@ def installed(process, site):
 
 
 CLAIMS = [path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("claims/*.yaml")]
+PAGE = [path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/seqlab/reporting/page").glob("*/*.*ml")]
+PAGE += [f"seqlab/reporting/page/assets/{name}" for name in ("style.css", "script.js")]
 
 
-@pytest.mark.parametrize("name", ["seqlab/data/phrasebook.txt", *CLAIMS, *(f"seqlab/{config}" for config in CONFIGS)])
+@pytest.mark.parametrize(
+    "name", ["seqlab/data/phrasebook.txt", *CLAIMS, *PAGE, *(f"seqlab/{config}" for config in CONFIGS)]
+)
 def test_the_wheel_holds_what_is_read_at_run_time(wheel, name):
     assert name in zipfile.ZipFile(wheel).namelist()
 

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 from support import ROOT
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce")
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys

@@ -1,0 +1,32 @@
+"""`seqlab-report`: one page of all results. `python -m seqlab.report` is the same."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from seqlab.cli import run_command
+
+
+def task(config: DictConfig) -> None:
+    """Writes the page; what reads runs and draws models is imported only here."""
+    from seqlab.reporting.page.report import write_report
+
+    runs = None if config.runs is None else [Path(run) for run in config.runs]
+    write_report(Path(config.outputs), runs, Path(config.output), _drawn)
+
+
+def _drawn() -> dict[str, str]:
+    """A diagram an architecture, at a size that compares."""
+    from seqlab.reporting.diagrams import diagram
+    from seqlab.training.architecture import architectures
+
+    return {name: diagram(one, f"diagram-{name}") for name, one in architectures("model_size=small").items()}
+
+
+def main() -> None:
+    """The command line."""
+    run_command("report", task)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,345 @@
+"use strict";
+// What moves on the page: colours, tabs, tables that sort and filter, lines that hide, sentences to step through.
+
+const find = (selector, inside = document) => inside.querySelector(selector);
+const findAll = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+const data = JSON.parse(find("#data").textContent);
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+// Colours: the system's, or the other ones for as long as the page is open here
+
+function theme() {
+  const button = find("#theme"), root = document.documentElement;
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const name = () => button.setAttribute("aria-label", dark() ? "Light colours" : "Dark colours");
+  button.addEventListener("click", () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    name();
+  });
+  system.addEventListener("change", name);
+  name();
+}
+
+// Tabs: one panel at a time, arrow keys go through them
+
+function tabs(list) {
+  const buttons = findAll("[role=tab]", list);
+  const panel = (button) => document.getElementById(button.getAttribute("aria-controls"));
+  function choose(chosen) {
+    for (const button of buttons) {
+      button.setAttribute("aria-selected", button === chosen);
+      button.tabIndex = button === chosen ? 0 : -1;
+      panel(button).hidden = button !== chosen;
+    }
+  }
+  for (const button of buttons) {
+    panel(button).setAttribute("role", "tabpanel");
+    panel(button).setAttribute("aria-labelledby", button.id);
+    button.addEventListener("click", () => choose(button));
+  }
+  list.addEventListener("keydown", (event) => {
+    const here = buttons.indexOf(document.activeElement), last = buttons.length - 1;
+    const to = { ArrowRight: here === last ? 0 : here + 1, ArrowLeft: here === 0 ? last : here - 1, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    choose(buttons[to]);
+    buttons[to].focus();
+  });
+  choose(buttons[0]);
+}
+
+// Tables
+
+function sortable(box) {
+  const body = find("tbody", box), heads = findAll("thead th", box);
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
+  };
+  const compare = (a, b) => {
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    if (typeof a === "number" || typeof b === "number") return typeof a === "number" ? -1 : 1; // what is missing comes last
+    return a.localeCompare(b, undefined, { numeric: true });
+  };
+  heads.forEach((head, column) =>
+    find("button", head).addEventListener("click", () => {
+      const down = head.getAttribute("aria-sort") === "ascending";
+      for (const other of heads) other.setAttribute("aria-sort", "none");
+      head.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const rows = [...body.rows].sort((a, b) => compare(value(a, column), value(b, column)));
+      if (down) rows.reverse();
+      body.append(...rows);
+    }),
+  );
+  const input = find("input[type=search]", box);
+  if (input) filter(input, find(".count", box), () => [...body.rows]);
+}
+
+function filter(input, count, items) {
+  input.addEventListener("input", () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const item of items()) {
+      const text = item.textContent.toLowerCase();
+      item.hidden = !words.every((word) => text.includes(word));
+      shown += !item.hidden;
+    }
+    count.textContent = words.length ? `${shown} of ${items().length}` : "";
+  });
+}
+
+// Plots: a name in the legend hides its line
+
+function legend(figure) {
+  for (const button of findAll(".legend button", figure))
+    button.addEventListener("click", () => {
+      const on = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", on);
+      for (const line of findAll(".series", figure))
+        if (line.dataset.series === button.dataset.series) line.toggleAttribute("hidden", !on);
+    });
+}
+
+// Sentences side by side
+
+function badge(name) {
+  return element("span", { class: `class ${["good", "exact"].includes(name) ? "good" : "bad"}` }, name);
+}
+
+// An output whose words that the reference does not have (or not so often) are marked
+function marked(said, reference) {
+  const left = reference.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  return said.split(/([\p{L}\p{N}]+)/u).map((part, i) => {
+    const at = left.indexOf(part.toLowerCase());
+    if (at >= 0) left.splice(at, 1);
+    return i % 2 && at < 0 ? element("u", {}, part) : part; // words stand at odd places
+  });
+}
+
+function heatmap(output, name, step, go) {
+  const head = element("tr", {}, element("td"), ...output.sources.map((token) => element("th", { scope: "col" }, token)));
+  const rows = output.maps[name].map((shares, row) => {
+    const cells = shares.map((share, column) =>
+      element("td", { style: `--share:${share}`, title: `${output.tokens[row]} → ${output.sources[column]}: ${share}%` }, `${share}%`),
+    );
+    const line = element("tr", row === step ? { class: "now" } : {}, element("th", { scope: "row" }, output.tokens[row]), ...cells);
+    line.addEventListener("click", () => go(row));
+    return line;
+  });
+  const caption = element("caption", { class: "unseen" }, `Where it looked, in percent: ${name}`);
+  return element("table", { class: "map" }, caption, element("thead", {}, head), element("tbody", {}, ...rows));
+}
+
+function looked(output, name, step) {
+  if (step >= output.tokens.length) return "has ended";
+  const shares = output.maps[name][step];
+  const top = shares.map((share, i) => [share, output.sources[i]]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share]) => share > 0);
+  return `writes “${output.tokens[step]}”, looks at ${top.map(([share, token]) => `“${token}” ${share}%`).join(", ") || "nothing of the source"}`;
+}
+
+function explorer() {
+  const pickData = find("#pick-data"), pickSentence = find("#pick-sentence"), search = find("#pick-filter"), slider = find("#step");
+  const chosenMap = {}; // group's id → name of its map
+  const here = () => data[pickData.value];
+  const sentence = () => here().sentences[pickSentence.value];
+
+  function card(output, step) {
+    const group = here().groups[output.group];
+    const title = element("h3", {}, element("a", { href: `#${group.id}` }, group.name));
+    if (output.class) title.append(badge(output.class));
+    else if (output.match !== undefined) title.append(badge(output.match ? "exact" : "differs"));
+    const words = here().continued || !output.said ? [output.said || "(nothing)"] : marked(output.said, sentence().reference);
+    const said = element("p", { class: "said" }, ...words);
+    const made = element("article", { class: `card c${group.colour}` }, title, said);
+    if (!output.maps) return made;
+    const names = Object.keys(output.maps);
+    const last = names.findLast((one) => !/ head \d+$/.test(one)) ?? names[0];
+    const name = names.includes(chosenMap[group.id]) ? chosenMap[group.id] : last;
+    if (names.length > 1) {
+      const select = element("select", {}, ...names.map((one) => element("option", { value: one }, one)));
+      select.value = name;
+      select.addEventListener("change", () => {
+        chosenMap[group.id] = select.value;
+        show();
+        find(`[data-group="${output.group}"] select`).focus();
+      });
+      made.append(element("label", {}, "Attention ", select));
+    }
+    made.dataset.group = output.group;
+    made.append(element("p", { class: "looked" }, looked(output, name, step)));
+    made.append(element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Attention of ${group.name}` }, heatmap(output, name, step, go)));
+    return made;
+  }
+
+  function show() {
+    const one = sentence();
+    if (!one) return;
+    find("#the-source").textContent = one.source;
+    find("#the-reference").textContent = one.reference;
+    const longest = Math.max(1, ...one.outputs.map((output) => output.tokens?.length ?? 0));
+    find(".stepper").hidden = longest === 1;
+    slider.max = longest;
+    slider.value = Math.min(slider.value, longest);
+    find("#step-text").textContent = `${slider.value} of ${longest}`;
+    const left = findAll("#cards .scroll").map((box) => box.scrollLeft);
+    find("#cards").replaceChildren(...one.outputs.map((output) => card(output, slider.value - 1)));
+    findAll("#cards .scroll").forEach((box, i) => (box.scrollLeft = left[i] ?? 0));
+  }
+
+  function go(step) {
+    slider.value = step + 1;
+    show();
+  }
+
+  function list() {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const options = here().sentences.flatMap((one, i) => {
+      const kept = words.every((word) => one.source.toLowerCase().includes(word));
+      return kept ? [element("option", { value: i }, `${i + 1}. ${one.source.length > 90 ? one.source.slice(0, 90) + "…" : one.source}`)] : [];
+    });
+    pickSentence.replaceChildren(...options);
+    slider.value = 1;
+    show();
+  }
+
+  function another(by) {
+    const to = pickSentence.selectedIndex + by;
+    if (to < 0 || to >= pickSentence.options.length) return;
+    pickSentence.selectedIndex = to;
+    slider.value = 1;
+    show();
+  }
+
+  function changeData() {
+    find("#asked-source").textContent = here().continued ? "Prompt" : "Source";
+    find("#asked-reference").textContent = here().continued ? "Goes on" : "Reference";
+    search.value = "";
+    list();
+  }
+
+  pickData.append(...data.map((one, i) => element("option", { value: i }, one.title)));
+  pickData.addEventListener("change", changeData);
+  pickSentence.addEventListener("change", () => {
+    slider.value = 1;
+    show();
+  });
+  search.addEventListener("input", list);
+  slider.addEventListener("input", show);
+  find("#pick-previous").addEventListener("click", () => another(-1));
+  find("#pick-next").addEventListener("click", () => another(1));
+  find("#step-back").addEventListener("click", () => go(slider.value - 2));
+  find("#step-on").addEventListener("click", () => go(Number(slider.value)));
+  find("#cards").addEventListener("keydown", (event) => {
+    if (event.target.tagName === "SELECT") return;
+    const act = { ArrowLeft: () => go(slider.value - 2), ArrowRight: () => go(Number(slider.value)), ArrowUp: () => another(-1), ArrowDown: () => another(1) }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    const group = event.target.closest("[data-group]")?.dataset.group;
+    act();
+    (find(`[data-group="${group}"] .scroll`) ?? find("#cards")).focus({ preventScroll: true });
+  });
+  find("#explorer").hidden = false;
+  changeData();
+}
+
+// Samples by class
+
+function browser() {
+  const pickData = find("#browse-data"), pickGroup = find("#browse-group"), buttons = findAll("#browse-classes button");
+  const here = () => data[pickData.value];
+  const page = 10;
+  let chosen = buttons[0].dataset.class, shown = page;
+
+  function outputs(name) {
+    return here().sentences.flatMap((one) =>
+      one.outputs
+        .filter((output) => output.class === name && (pickGroup.value === "" || output.group === Number(pickGroup.value)))
+        .map((output) => [one, output]),
+    );
+  }
+
+  function line(name, text) {
+    return element("p", {}, element("span", { class: "note" }, name), text);
+  }
+
+  function show() {
+    for (const button of buttons) {
+      button.setAttribute("aria-pressed", button.dataset.class === chosen);
+      find("span", button).textContent = `(${outputs(button.dataset.class).length})`;
+    }
+    const found = outputs(chosen);
+    find("#browse-count").textContent = `${found.length} of the sampled outputs are “${chosen}”${found.length > shown ? `; the first ${shown}` : ""}`;
+    find("#browse-samples").replaceChildren(
+      ...found.slice(0, shown).map(([one, output]) => {
+        const group = here().groups[output.group];
+        const said = line(group.name, output.said || "(nothing)");
+        return element("li", {}, line("source", one.source), said, line("reference", one.reference));
+      }),
+    );
+    find("#browse-more").disabled = found.length <= shown;
+  }
+
+  function anew() {
+    shown = page;
+    show();
+  }
+
+  function groups() {
+    const options = here().groups.map((group, i) => element("option", { value: i }, group.name));
+    pickGroup.replaceChildren(element("option", { value: "" }, "all"), ...options);
+    anew();
+  }
+
+  data.forEach((one, i) => {
+    const sorted = one.sentences.some((sentence) => sentence.outputs.some((output) => output.class));
+    if (sorted) pickData.append(element("option", { value: i }, one.title));
+  });
+  pickData.addEventListener("change", groups);
+  pickGroup.addEventListener("change", anew);
+  for (const button of buttons)
+    button.addEventListener("click", () => {
+      chosen = button.dataset.class;
+      anew();
+    });
+  find("#browse-more").addEventListener("click", () => {
+    shown += page;
+    show();
+  });
+  find("#browser").hidden = false;
+  groups();
+}
+
+// Where one is
+
+function whereabouts() {
+  const links = findAll("nav a");
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries)
+        if (isIntersecting)
+          for (const link of links) {
+            const here = link.hash === `#${target.id}`;
+            if (here) link.setAttribute("aria-current", "true");
+            else link.removeAttribute("aria-current");
+          }
+    },
+    { rootMargin: "-20% 0px -75% 0px" },
+  );
+  for (const section of findAll("main > section")) seen.observe(section);
+}
+
+theme();
+findAll("[role=tablist]").forEach(tabs);
+findAll(".sortable").forEach(sortable);
+findAll("figure").forEach(legend);
+filter(find("#find-run"), find("#find-count"), () => findAll(".run"));
+if (find("#explorer")) explorer();
+if (find("#browser")) browser();
+whereabouts();

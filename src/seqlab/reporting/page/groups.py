@@ -1,0 +1,243 @@
+"""What the page compares: runs of one setting that differ in their seed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from seqlab.reporting.spread import spread
+
+Digest = dict[str, Any]
+
+ARCHITECTURES = ("gru", "lstm", "context_gru", "bahdanau", "luong", "conv", "transformer", "gpt")
+QUALITY = {  # what a split is judged by, the first that was measured; and whether more is better
+    "free_running/token_bleu": True,
+    "free_running/bleu": True,
+    "free_running/exact_match": True,
+    "teacher_forced/bits_per_byte": False,
+    "teacher_forced/loss": False,
+}
+NAMES = {
+    "free_running/token_bleu": "token BLEU",
+    "free_running/bleu": "BLEU",
+    "free_running/chrf": "chrF",
+    "free_running/exact_match": "exact match",
+    "free_running/token_accuracy": "token accuracy",
+    "teacher_forced/bits_per_byte": "bits per byte",
+    "teacher_forced/loss": "loss",
+    "teacher_forced/perplexity": "perplexity",
+}
+FORMS = {"exact match": ".2%", "token accuracy": ".2%", "token BLEU": ".2f", "BLEU": ".2f", "chrF": ".2f"}
+
+
+USUAL = "cpu"  # the profile of claims that nothing is said of
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A figure over seeds."""
+
+    mean: float
+    sd: float
+    count: int
+
+    def __format__(self, form: str) -> str:
+        mean = format(self.mean, form)
+        return mean if self.count < 2 or not self.sd else f"{mean} ± {format(self.sd, form)}"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one setting.
+
+    Args:
+        id: unique on the page.
+        claim, label: which claim they belong to, and as what; "" of runs that somebody made otherwise.
+        title: what they are, in words.
+        live: their folders are at hand, and hold sentences and attention.
+        own: made here, with another result than the reference; else the reference, or no part of a claim.
+        command: the line that makes them.
+        runs: a digest each.
+        profile: of a claim: how much it was run with.
+        folders: theirs, where they are at hand.
+        apart: settings that set its data apart from others of one name.
+    """
+
+    id: str
+    claim: str
+    label: str
+    title: str
+    live: bool
+    own: bool
+    command: str
+    runs: list[Digest]
+    profile: str = USUAL
+    folders: tuple[Path, ...] = ()
+    apart: str = ""
+
+    @property
+    def architecture(self) -> str:
+        """By its module's name, or, of what is not seqlab's own, by its class."""
+        model = self.runs[0].get("settings", {}).get("model", {})
+        module, _, kind = str(model.get("_target_", self.label)).rpartition(".")
+        if kind == "FixedVector":
+            return str(model["cell"])
+        return module.rpartition(".")[2] if module.startswith("seqlab.") else kind
+
+    @property
+    def dataset(self) -> str:
+        """What the runs were trained on and measured by."""
+        return f"{self._data} ({self.apart})" if self.apart else self._data
+
+    @property
+    def _data(self) -> str:
+        """Without what differs between the runs of one claim (counts of tokens)."""
+        data = str(self.runs[0].get("data", "?")).partition(";")[0]
+        if notes := re.fullmatch(r"[\d,]+ documents? in (.*)", data):
+            return f"Notes: {notes[1]}"
+        if pairs := re.fullmatch(r"(\S+→\S+) of (.)(.*)", data):
+            return f"{pairs[2].upper()}{pairs[3]} {pairs[1]}"
+        return data[:1].upper() + data[1:]
+
+    @property
+    def examined(self) -> str | None:
+        """Which examples were predicted; None of a language model, for which they depend on its tokens."""
+        run = self.runs[0]
+        return run.get("test_set") if "by_length" in run else None
+
+    @property
+    def seeds(self) -> list[int]:
+        """One a run."""
+        return [run["seed"] for run in self.runs]
+
+    @property
+    def split(self) -> str:
+        """The one whose figures are compared: test, or validation where nothing else was held out."""
+        return "test" if all("test" in run.get("metrics", {}) for run in self.runs) else "val"
+
+    @property
+    def devices(self) -> set[tuple[Any, Any]]:
+        """What they ran on: seconds compare on one machine only."""
+        return {(run["environment"].get("device"), run["environment"].get("threads")) for run in self.runs}
+
+    def is_of(self, claim: dict[str, Any]) -> bool:
+        """Whether it is run for a claim, as that was run."""
+        return (self.claim, self.profile) == (claim["claim"], claim["profile"])
+
+    def figure(self, *path: str) -> Spread | None:
+        """Mean and deviation of what stands there in each run's digest; None where it stands in none."""
+        return spread_of(list(self._values(path)))
+
+    def metric(self, name: str, split: str | None = None) -> Spread | None:
+        """Of a metric: of the compared split, if none is named."""
+        return self.figure("metrics", split or self.split, name)
+
+    def seconds_a_step(self) -> Spread | None:
+        """Training without validation."""
+        runs = [run for run in self.runs if run.get("training", {}).get("seconds") and run.get("steps")]
+        return spread_of([run["training"]["seconds"] / run["steps"] for run in runs])
+
+    def leaks(self) -> Spread | None:
+        """The share of validation sentences that stand in training, word for word: of the side that has more."""
+        found = []
+        for run in self.runs:
+            sides = run.get("leakage", {}).get("val", {}).values()
+            if copies := [side["copies"] for side in sides if side.get("copies") is not None]:
+                found.append(max(copies))
+        return spread_of(found)
+
+    def _values(self, path: Sequence[str]) -> Iterator[float]:
+        for run in self.runs:
+            value: Any = run
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
+            if value is not None:
+                yield float(value)
+
+
+def spread_of(values: list[float]) -> Spread | None:
+    """Of some values; None of none."""
+    if not values:
+        return None
+    figures = spread(values)
+    return Spread(figures["mean"], figures["sd"], len(values))
+
+
+def named(groups: Sequence[Group]) -> dict[str, str]:
+    """Group's id → what it is called among `groups`: its architecture where that says all, else its label too."""
+    several = {one.architecture for one in groups if sum(o.architecture == one.architecture for o in groups) > 1}
+    names = {}
+    for one in groups:
+        name = one.architecture
+        if one.architecture in several and one.label not in ("", name):
+            name = one.label if one.label.startswith(name) else f"{name}, {one.label}"
+        name += f", {one.profile}" if one.profile != USUAL else ""
+        names[one.id] = f"{name} (yours)" if one.own else name
+    taken: dict[str, int] = {}
+    for key, name in names.items():
+        taken[name] = taken.get(name, 0) + 1
+        if taken[name] > 1:
+            names[key] = f"{name} #{taken[name]}"
+    return names
+
+
+def colours(groups: Sequence[Group]) -> dict[str, int]:
+    """Group's id → number of its colour: an architecture has one of its own wherever it stands alone."""
+    known = [ARCHITECTURES.index(one.architecture) if one.architecture in ARCHITECTURES else -1 for one in groups]
+    if -1 in known or len(set(known)) < len(known):
+        known = list(range(len(groups)))
+    return {one.id: number % 8 for one, number in zip(groups, known, strict=True)}
+
+
+def quality(groups: Sequence[Group]) -> str | None:
+    """The metric by which all of `groups` can be judged."""
+    return next((name for name in QUALITY if groups and all(one.metric(name) for one in groups)), None)
+
+
+def form(metric: str) -> str:
+    """How a metric is written."""
+    return FORMS.get(NAMES.get(metric, metric), ".4f")
+
+
+def told_apart(groups: Sequence[Group]) -> list[Group]:
+    """Those whose data has one name but other examples to predict, with the settings that make the difference."""
+    told = []
+    for one in groups:
+        others = [other for other in groups if other.dataset == one.dataset and other.examined and one.examined]
+        settings = [_flat(other.runs[0].get("settings", {}).get("data", {})) for other in others]
+        if len({other.examined for other in others}) < 2:
+            told.append(one)
+            continue
+        own = _flat(one.runs[0].get("settings", {}).get("data", {}))
+        differing = [name for name in own if any(other.get(name) != own[name] for other in settings)]
+        shown = [f"{name}={own[name].rpartition('.')[2]}" for name in differing if own[name] and name not in LOADING]
+        told.append(replace(one, apart=", ".join(shown[:3]) or one.label))
+    return told
+
+
+LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
+
+
+def _flat(settings: Any, name: str = "") -> dict[str, str]:
+    """Leaves by their last name."""
+    if isinstance(settings, dict):
+        return {key: value for part, own in settings.items() for key, value in _flat(own, part).items()}
+    return {name: json.dumps(settings).strip('"')}
+
+
+def comparable(groups: Sequence[Group]) -> bool:
+    """Whether all were measured on the same examples, as far as they say."""
+    sets = {frozenset(run["test_set"] for run in one.runs if "test_set" in run) for one in groups}
+    return len(sets - {frozenset()}) < 2
+
+
+def by_dataset(groups: Sequence[Group]) -> dict[str, list[Group]]:
+    """Those that compare with each other, together."""
+    found: dict[str, list[Group]] = {}
+    for one in groups:
+        found.setdefault(one.dataset, []).append(one)
+    return found

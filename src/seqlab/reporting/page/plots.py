@@ -1,0 +1,179 @@
+"""The plots of runs: loss against epochs, compute and time, quality against the source's length."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from seqlab.reporting.page.figures import Figure, Series, line_plot
+from seqlab.reporting.page.groups import Digest, Group, by_dataset, colours, named
+
+VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
+LOG_FROM = 20  # losses that differ by more than this factor stand on a logarithmic axis
+BY_LENGTH = {"bleu": "BLEU", "exact_match": "exact match", "token_accuracy": "token accuracy"}
+
+
+def learning(groups: Sequence[Group]) -> list[Figure]:
+    """Loss while the runs of one dataset trained; those without a curve are left out."""
+    return [
+        figure
+        for kind, title, x, key, place in (
+            ("train", "Training loss", "epoch", TRAIN, _epoch),
+            ("val", "Validation loss", "epoch", VAL, _epoch),
+            ("compute", "Validation loss against compute", "TFLOP of training", VAL, _compute),
+            ("time", "Validation loss against time", "seconds of training", VAL, _seconds),
+        )
+        if (figure := _loss(kind, title, x, key, place, groups))
+    ]
+
+
+def _loss(
+    kind: str,
+    title: str,
+    x: str,
+    key: str,
+    place: Callable[[Digest, dict[str, Any]], float | None],
+    some: Sequence[Group],
+) -> Figure | None:
+    lines = {one.id: [line for run in one.runs if (line := _line(run, key, place))] for one in some}
+    some = [one for one in some if lines[one.id]]
+    if not some:
+        return None
+    names, paints = named(some), colours(some)
+    series = [Series(names[one.id], paints[one.id], *over_seeds(lines[one.id])) for one in some]
+    losses = [y for one in series for _, y in one.points if y > 0]
+    note = "" if all(not one.band for one in series) else "Line: mean over seeds; shade: lowest to highest seed."
+    if kind in ("compute", "time"):
+        note = f"Far left and low is best. {note}"
+    return line_plot(
+        f"{kind}-{slug(some[0].dataset)}",
+        title,
+        x,
+        "loss",
+        series,
+        note=note.strip(),
+        log_x=kind in ("compute", "time"),
+        whole=kind in ("train", "val"),
+        log_y=len(losses) > 1 and min(losses) * LOG_FROM < max(losses),
+    )
+
+
+def _line(run: Digest, key: str, place: Callable[[Digest, dict[str, Any]], float | None]) -> list[tuple[float, float]]:
+    return [
+        (at, entry[key])
+        for entry in run.get("curve", [])
+        if entry.get(key) is not None and (at := place(run, entry)) is not None and at > 0
+    ]
+
+
+def _epoch(run: Digest, entry: dict[str, Any]) -> float | None:
+    """Epochs done, in parts where a run validates within one."""
+    return run["epochs"] * entry["step"] / run["steps"] if run.get("steps") and run.get("epochs") else None
+
+
+def _compute(run: Digest, entry: dict[str, Any]) -> float | None:
+    return entry["flops"] / 1e12 if "flops" in entry else None
+
+
+def _seconds(run: Digest, entry: dict[str, Any]) -> float | None:
+    return entry.get("seconds")
+
+
+def over_seeds(
+    lines: Sequence[list[tuple[float, float]]],
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """The mean line and the band around it, point by point: as far as every seed came."""
+    if len(lines) == 1:
+        return lines[0], []
+    points, band = [], []
+    for at in zip(*lines, strict=False):
+        values = [y for _, y in at]
+        points.append((statistics.fmean(x for x, _ in at), statistics.fmean(values)))
+        band.append((min(values), max(values)))
+    return points, band
+
+
+def by_length(groups: Sequence[Group]) -> list[Figure]:
+    """Quality by the source's length, a plot a dataset that has several lengths: where the fixed vector fails."""
+    figures = []
+    for dataset, some in by_dataset([one for one in groups if lengths(one)]).items():
+        metric = length_metric(some)
+        labels = buckets(some)
+        if metric is None or len(labels) < 2:
+            continue
+        names, paints = named(some), colours(some)
+        series = []
+        for one in some:
+            lines = [
+                [(float(labels.index(bucket)), value) for bucket, value in values.items()]
+                for values in (lengths_of(run, metric) for run in one.runs)
+            ]
+            points, band = over_seeds([line for line in lines if line])
+            series.append(Series(names[one.id], paints[one.id], points, band))
+        trained = trained_to(some[0])
+        beyond = [i for i, label in enumerate(labels) if trained and _first(label) > trained]
+        marks = [(beyond[0] - 0.5, f"longer than in training ({trained})")] if beyond and beyond[0] else []
+        counts = {bucket: row["count"] for row in some[0].runs[0]["by_length"]["rows"] if (bucket := _bucket(row))}
+        figures.append(
+            line_plot(
+                f"length-{slug(dataset)}",
+                dataset,
+                "source tokens",
+                BY_LENGTH[metric],
+                series,
+                note=f"{some[0].runs[0]['by_length']['split']} split; examples a length: "
+                + ", ".join(f"{bucket}: {count:,}" for bucket, count in counts.items()),
+                zero=True,
+                marks=marks,
+                labels=labels,
+                percent=metric != "bleu",
+            )
+        )
+    return figures
+
+
+def lengths(group: Group) -> list[dict[str, Any]]:
+    """The rows of the first run; none where nothing was measured by length."""
+    return list(group.runs[0].get("by_length", {}).get("rows", []))
+
+
+def length_metric(groups: Sequence[Group]) -> str | None:
+    """What all of `groups` were measured by at every length."""
+    rows = [row for one in groups for row in lengths(one)]
+    return next((name for name in BY_LENGTH if rows and all(row.get(name) is not None for row in rows)), None)
+
+
+def buckets(groups: Sequence[Group]) -> list[str]:
+    """All lengths, short ones first."""
+    return sorted({_bucket(row) for one in groups for row in lengths(one)}, key=_first)
+
+
+def lengths_of(run: Digest, metric: str) -> dict[str, float]:
+    """Length → figure."""
+    rows = run.get("by_length", {}).get("rows", [])
+    return {_bucket(row): float(row[metric]) for row in rows if row.get(metric) is not None}
+
+
+def _bucket(row: dict[str, Any]) -> str:
+    low, high = row["from"], row.get("to")
+    if high is None:
+        return f"{low}+"
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _first(bucket: str) -> int:
+    return int(re.split("[–+]", bucket)[0])
+
+
+def trained_to(group: Group) -> int | None:
+    """The longest source in training, where the settings say so and test goes beyond."""
+    data = group.runs[0].get("settings", {}).get("data", {})
+    longest, tested = data.get("max_length"), data.get("test_max_length")
+    return int(longest) if longest and tested and tested > longest else None
+
+
+def slug(text: str) -> str:
+    """For an id."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

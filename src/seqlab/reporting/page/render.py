@@ -1,0 +1,95 @@
+"""From material to the page: one HTML file with style, script and data inside, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from seqlab import __version__
+from seqlab.reporting.page import plots, sweeps, tables
+from seqlab.reporting.page.answers import answers
+from seqlab.reporting.page.figures import marker
+from seqlab.reporting.page.groups import USUAL, Group, by_dataset, named
+from seqlab.reporting.page.sentences import classes, sentences
+from seqlab.reporting.page.sources import Material
+
+HERE = Path(__file__).parent
+
+
+def render(material: Material, place: Path, diagrams: Mapping[str, str] | None = None) -> str:
+    """The page.
+
+    Args:
+        place: where it will be; links to run folders start there.
+        diagrams: architecture → SVG.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["json"] = as_json
+    environment.globals["marker"] = marker
+    groups = by_dataset(material.groups)
+    said = sentences(material.groups)
+    sections: dict[str, Any] = {
+        "claims": tables.ledger(material),
+        "compare": tables.comparisons(material),
+        "learning": {dataset: figures for dataset, some in groups.items() if (figures := plots.learning(some))},
+        "length": plots.by_length(material.groups),
+        "sentences": said,
+        "failures": {dataset: table for dataset, some in groups.items() if (table := tables.failures(some))},
+        "sweeps": [(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps],
+        "leakage": tables.leakage(material),
+        "diagrams": {name: Markup(svg) for name, svg in (diagrams or {}).items()},
+    }
+    return environment.get_template("page.html").render(
+        version=__version__,
+        style=Markup(_asset("style.css")),
+        script=Markup(_asset("script.js")),
+        material=material,
+        answers=answers(material),
+        sections=sections,
+        places={*(name for name, content in sections.items() if content), *(one.id for one in sections["claims"])},
+        rules=tables.rules(material.groups),
+        classes=classes(said, material.groups),
+        commands=[(one, _name(one), _folders(one, place), _settings(one)) for one in material.groups],
+        versions=tables.versions(material),
+    )
+
+
+def as_json(content: Any) -> Markup:
+    """For a `<script type="application/json">`: nothing in it can end the script."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+
+
+def _asset(name: str) -> str:
+    return (HERE / "assets" / name).read_text(encoding="utf-8")
+
+
+def _name(one: Group) -> str:
+    name = named([one])[one.id]
+    if not one.claim:
+        return name
+    more = [*([one.profile] if one.profile != USUAL else []), *(["yours"] if one.own else [])]
+    return f"{one.claim}: {one.label}" + (f" ({', '.join(more)})" if more else "")
+
+
+def _folders(one: Group, place: Path) -> list[tuple[str, str]]:
+    """Names and links of the run folders that are at hand."""
+    links: Sequence[str] = [os.path.relpath(folder.resolve(), place.resolve().parent) for folder in one.folders]
+    names = [str(run.get("folder", "")) for run in one.runs]
+    return [*zip(names, links, strict=True)] if links else [(name, "") for name in names if name]
+
+
+def _settings(one: Group) -> str:
+    return json.dumps(one.runs[0].get("settings", {}), indent=1, ensure_ascii=False)

@@ -1,0 +1,34 @@
+"""Reads what there is, writes the page, says where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from seqlab.files import write_atomically
+from seqlab.reporting.digests import digest
+from seqlab.reporting.page.render import render
+from seqlab.reporting.page.sources import gather
+from seqlab.reporting.page.sweeps import digest_sweep
+
+
+def write_report(
+    outputs: Path, runs: Sequence[Path] | None, output: Path, draw: Callable[[], Mapping[str, str]] = dict
+) -> None:
+    """Writes the page of `outputs`, or of `runs` and the references in `outputs`, to `output`.
+
+    Args:
+        draw: gives a diagram (SVG) an architecture; called when there is something to report.
+
+    Raises:
+        InputError: there is nothing to report.
+    """
+    material = gather(outputs, runs, digest, digest_sweep)
+    write_atomically(output, render(material, output, draw()))
+    count = sum(len(one.runs) for one in material.groups)
+    print(
+        f"{count} runs in {len(material.groups)} settings, {len(material.claims)} claims, {len(material.sweeps)} sweeps"
+    )
+    for line in material.unread:
+        print(f"not read: {line}")
+    print(f"open {output} in a browser ({output.stat().st_size / 1e6:.1f} MB, needs nothing else)")

@@ -1,0 +1,235 @@
+"""Where the page's material comes from: committed references, and what lies under `outputs/`."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from seqlab.errors import InputError
+from seqlab.reporting.comparison import UNCOMPARED
+from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
+
+RESULT = "result.json"
+REFERENCE = "reference"  # what is committed: a file a claim, and in sweeps/ one a search
+RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold runs, beside those of claims
+CLAIMS, ASIDE = "reproduce", "reproduce_aside"  # where those are, and what was there before with other settings
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that the page shows.
+
+    Args:
+        claims: a reference each.
+        groups: runs of one setting together, of the claims first.
+        sweeps: a digest each.
+        unread: folders whose runs could not be read, and why.
+    """
+
+    claims: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    sweeps: list[dict[str, Any]] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    def group(self, claim: str, label: str) -> Group | None:
+        """The one of a claim: the reference's if there are two, and that which took most if there are several."""
+        found = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
+        return min(found, key=lambda one: (one.own, one.profile == USUAL), default=None)
+
+    def significance(self, a: Group, b: Group, metric: str) -> dict[str, Any] | None:
+        """What a paired test of two groups came to, b's figure minus a's: as the reference of their claim has it, or
+        tested now, of runs that are here; None where it cannot be tested.
+        """
+        for test in self._of_references(a, b):
+            if test["metric"] == metric:
+                if test["a"] == a.label:
+                    return dict(test)
+                return {**test, "a": a.label, "b": b.label, "difference": -test["difference"]}
+        if not (a.live and b.live) or len({run.get("test_set") for run in [*a.runs, *b.runs]}) > 1:
+            return None
+        from seqlab.reporting.digests.significance import METRICS, significance
+
+        return significance(a.runs, b.runs, metric) if metric in METRICS else None
+
+    def _of_references(self, a: Group, b: Group) -> Iterator[dict[str, Any]]:
+        for claim in self.claims:
+            if not (a.own or b.own) and a.is_of(claim) and b.is_of(claim):
+                yield from (one for one in claim.get("significance", []) if {one["a"], one["b"]} == {a.label, b.label})
+
+
+def gather(
+    outputs: Path,
+    runs: Sequence[Path] | None,
+    digest: Callable[[Path], Digest],
+    digest_sweep: Callable[[Path], dict[str, Any]],
+) -> Material:
+    """Reads everything.
+
+    Args:
+        outputs: the folder with `reference/` and runs.
+        runs: folders that hold runs; None: those of `outputs`.
+        digest, digest_sweep: what to know of a run's folder, of a sweep's.
+
+    Raises:
+        InputError: nothing is there, or a folder that was named holds no run.
+    """
+    claims = [_read(path) for path in sorted((outputs / REFERENCE).glob("*.json"))]
+    claims.sort(key=lambda one: "RTCKG".find(one["claim"][:1]))
+    sweeps = {one["study"]: one for one in map(_read, sorted((outputs / REFERENCE / "sweeps").glob("*.json")))}
+    folders, unread = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs)), []
+    digests: list[tuple[Path, Digest]] = []
+    for folder in tqdm(folders, "reading runs", unit="run", delay=2, leave=False):
+        try:
+            digests.append((folder, digest(folder)))
+        except (InputError, OSError, ValueError, KeyError) as problem:
+            unread.append(f"{folder}: {' '.join(str(problem).split()) or type(problem).__name__}")
+    for path in sorted(outputs.glob("sweeps/*/sweep.json")):
+        try:
+            own = digest_sweep(path.parent)
+        except (InputError, OSError, ValueError, KeyError) as problem:
+            unread.append(f"{path.parent}: {' '.join(str(problem).split())}")
+        else:
+            sweeps[own["study"]] = own
+    if not (claims or digests or sweeps):
+        raise InputError(
+            f"{outputs}: nothing to report yet; run `make reproduce` (all claims), `make reproduce-T` (seconds)"
+            " or `make train` first"
+        )
+    groups = told_apart(_joined(list(_of_claims(claims)), list(_of_runs(digests, outputs))))
+    return Material(claims, groups, [one for one in sweeps.values() if one["trials"]], unread)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise InputError(f"{path}: no reference result ({problem})") from None
+    return dict(content)
+
+
+def _claimed(outputs: Path) -> Iterator[Path]:
+    """Runs of claims: claim/label/seed, of the usual profile in one folder, of any other in one beside it."""
+    for place in sorted(outputs.glob(f"{CLAIMS}*")):
+        if place.name != ASIDE:
+            yield from _finished(place)
+
+
+def _folders(outputs: Path) -> Iterator[Path]:
+    for name in RUNS:
+        yield from _finished(outputs / name)
+
+
+def _named(places: Sequence[Path]) -> Iterator[Path]:
+    for place in places:
+        if not (found := _finished(place)):
+            raise InputError(f"runs: {place} holds no finished run ({RESULT})")
+        yield from found
+
+
+def _finished(place: Path) -> list[Path]:
+    """Folders of finished runs, in a natural order."""
+    found = [path.parent for path in place.rglob(RESULT)]
+    return sorted(found, key=lambda path: [_natural(part) for part in path.parts])
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[Group]:
+    for claim in claims:
+        for group in claim["groups"]:
+            if group["runs"]:
+                name, label, profile = claim["claim"], group["label"], claim["profile"]
+                yield Group(
+                    id=_slug("run", name, label, "" if profile == USUAL else profile),
+                    claim=name,
+                    label=label,
+                    title=group.get("title") or label,
+                    live=False,
+                    own=False,
+                    command=group["command"],
+                    runs=group["runs"],
+                    profile=profile,
+                )
+
+
+def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[Group]:
+    """Runs of one claim's label, or of one setting, together."""
+    found: dict[tuple[str, ...], list[tuple[Path, Digest]]] = {}
+    for folder, digest in digests:
+        found.setdefault(_key(folder, digest, outputs), []).append((folder, digest))
+    for number, (key, some) in enumerate(found.items()):
+        some.sort(key=lambda one: one[1]["seed"])
+        runs = [run for _, run in some]
+        claim, label, profile = key if len(key) == 3 else ("", key[0], USUAL)
+        parts = (claim, label, "" if profile == USUAL else profile) if claim else (label, str(number))
+        yield Group(
+            id=_slug("own", *parts),
+            claim=claim,
+            label=label,
+            title=label,
+            live=True,
+            own=bool(claim),
+            command=_of_all_seeds(runs),
+            runs=runs,
+            profile=profile,
+            folders=tuple(folder for folder, _ in some),
+        )
+
+
+def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
+    """Claim and label where the folder says so; else the run's name, its code and what was typed but the seed."""
+    place, *parts = folder.relative_to(outputs).parts if folder.is_relative_to(outputs) else folder.parts
+    if place.startswith(CLAIMS) and len(parts) == 3:
+        return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL
+    typed = {name: value for name, value in digest.get("overrides", {}).items() if name not in UNCOMPARED}
+    return digest["name"], json.dumps(typed, sort_keys=True), digest["environment"].get("commit") or "", ""
+
+
+def _of_all_seeds(runs: Sequence[Digest]) -> str:
+    """The command of one run, or of a multirun over all seeds."""
+    command = str(runs[0]["command"])
+    seeds = ",".join(sorted({str(run["seed"]) for run in runs}, key=int))
+    if len(runs) == 1 or not re.search(r"\bseed=\d+", command):
+        return command
+    several = re.sub(r"\bseed=\d+", f"seed={seeds}", command)
+    return several if " -m " in several else several.replace("seqlab-train", "seqlab-train -m", 1)
+
+
+def _joined(references: list[Group], found: list[Group]) -> list[Group]:
+    """A reference and the runs that it was made from are one group: with the reference's title, and their samples."""
+    own = {(one.claim, one.label, one.profile): one for one in found if one.claim}
+    groups = []
+    for one in references:
+        made = own.pop((one.claim, one.label, one.profile), None)
+        if made is None:
+            groups.append(one)
+        elif _same(one, made):
+            groups.append(replace(one, live=True, runs=made.runs, folders=made.folders))
+        else:
+            groups += [one, replace(made, title=one.title)]
+    return [*groups, *own.values(), *(one for one in found if not one.claim)]
+
+
+def _same(reference: Group, made: Group) -> bool:
+    """Whether the reference was made from these runs: the same figures (it may round) for the same seeds."""
+    found = {run["seed"]: run.get("metrics", {}) for run in made.runs}
+    return reference.seeds == list(found) and all(
+        math.isclose(value, found[run["seed"]].get(split, {}).get(name, math.nan), rel_tol=1e-3, abs_tol=1e-9)
+        for run in reference.runs
+        for split, values in run.get("metrics", {}).items()
+        for name, value in values.items()
+        if value is not None
+    )
+
+
+def _slug(*parts: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", "-".join(part for part in parts if part)).strip("-")

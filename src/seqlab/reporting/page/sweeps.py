@@ -1,0 +1,154 @@
+"""Sweeps: what one left, as a small digest, and its plots.
+
+`python -m seqlab.reporting.page.sweeps FOLDER outputs/reference/sweeps/NAME.json` keeps a digest as a reference.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from seqlab import __version__
+from seqlab.errors import InputError
+from seqlab.files import write_atomically
+from seqlab.reporting.page.figures import Figure, Series, bars, line_plot
+
+COLOURS = {"COMPLETE": 3, "PRUNED": 1, "FAIL": 0, "RUNNING": 4, "WAITING": 4}
+Sweep = dict[str, Any]
+
+
+def digest_sweep(folder: Path) -> Sweep:
+    """What to know of a sweep: its trials with what they reported, importance, what pruning saved.
+
+    Raises:
+        InputError: no sweep is there, or its storage cannot be opened.
+    """
+    from seqlab.sweeping.ledger import BASELINE
+    from seqlab.sweeping.plots import importances
+    from seqlab.sweeping.record import open_sweep
+
+    sweep = open_sweep(folder)
+    record, best = sweep.record, sweep.best()
+    program = Path(record.program)
+    name = "seqlab-train" if program.name in ("train.py", "seqlab-train") else program.name
+    own = [f"hydra.sweeper.study={record.study}", f"hydra.sweeper.n_trials={record.trials}"]
+    trials = [
+        {
+            "number": one.number,
+            "state": one.state.name,
+            "value": one.value,
+            "steps": one.last_step or 0,
+            "seconds": one.duration.total_seconds() if one.duration else None,
+            "parameters": dict(one.params),
+            "reported": {str(step): value for step, value in sorted(one.intermediate_values.items())},
+            "baseline": bool(one.user_attrs.get(BASELINE)),
+        }
+        for one in sweep.trials()
+    ]
+    return {
+        "study": record.study,
+        "folder": str(folder),
+        "command": shlex.join([name, "-m", *record.flags, *record.fixed, *own]),
+        "direction": record.direction,
+        "rungs": record.rungs,
+        "best": best.number if best else None,
+        "parameters": sweep.parameters(),
+        "importance": importances(sweep),
+        "trials": trials,
+    }
+
+
+def saved(sweep: Sweep) -> tuple[int, int]:
+    """Validations that were run, and how many it would have been had every trial that was pruned run as long as the
+    longest.
+    """
+    ended = [one for one in sweep["trials"] if one["state"] in ("COMPLETE", "PRUNED")]
+    run = sum(one["steps"] for one in ended)
+    longest = max((one["steps"] for one in ended), default=0)
+    return run, sum(longest if one["state"] == "PRUNED" else one["steps"] for one in ended)
+
+
+def trial(sweep: Sweep, number: int | None) -> dict[str, Any] | None:
+    """The one of a number."""
+    return next((one for one in sweep["trials"] if one["number"] == number), None)
+
+
+def baseline(sweep: Sweep) -> dict[str, Any] | None:
+    """The trial that was the configuration as it stands, if it came to an end."""
+    return next((one for one in sweep["trials"] if one["baseline"] and one["value"] is not None), None)
+
+
+def figures(sweep: Sweep) -> list[Figure]:
+    """History, curves with rungs, importance: those for which there is enough."""
+    study = sweep["study"]
+    finished = [one for one in sweep["trials"] if one["value"] is not None and math.isfinite(one["value"])]
+    reported = [one for one in sweep["trials"] if one["reported"]]
+    found = []
+    if finished:
+        series = _history(sweep, finished)
+        found.append(
+            line_plot(f"history-{study}", "History", "trial", "value", series, note="A point a trial.", whole=True)
+        )
+    if any(len(one["reported"]) > 1 for one in reported):
+        found.append(_curves(sweep, reported))
+    if sweep["importance"]:
+        note = "Among complete trials only (PED-ANOVA): what pruning took out early is not in it, so it is biased."
+        found.append(bars(f"importance-{study}", "Importance", "importance", list(sweep["importance"].items()), note))
+    return found
+
+
+def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
+    rungs = sweep["rungs"]
+    note = "A line a trial: its best value so far."
+    note += f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where pruning looks." if rungs else ""
+    series = [
+        Series(
+            f"trial {one['number']}",
+            COLOURS[one["state"]],
+            [(float(step), value) for step, value in one["reported"].items()],
+            kind=one["state"].lower(),
+        )
+        for one in reported
+    ]
+    marks = [(float(rung), "") for rung in rungs]
+    return line_plot(
+        f"curves-{sweep['study']}", "Curves", "validation", "best so far", series, note=note, marks=marks, whole=True
+    )
+
+
+def _history(sweep: Sweep, finished: list[dict[str, Any]]) -> list[Series]:
+    series = [
+        Series(state.lower(), COLOURS[state], [(one["number"], one["value"]) for one in some], joined=False)
+        for state in ("COMPLETE", "PRUNED")
+        if (some := [one for one in finished if one["state"] == state])
+    ]
+    better = min if sweep["direction"] == "minimize" else max
+    so_far: list[tuple[float, float]] = []
+    for one in finished:
+        if one["state"] == "COMPLETE":
+            before = [so_far[-1][1]] if so_far else []
+            so_far.append((one["number"], better([*before, one["value"]])))
+    return [*series, Series("best so far", 2, so_far, steps=True)]
+
+
+def main() -> None:
+    """The command line."""
+    from seqlab.training.environment import code, commit
+
+    try:
+        if len(sys.argv) != 3:
+            raise InputError("must be given a sweep's folder and a file to write")
+        content = digest_sweep(Path(sys.argv[1])) | {"seqlab": __version__, "commit": commit(), "code": code()}
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    write_atomically(Path(sys.argv[2]), json.dumps(content, indent=1) + "\n")
+    print(f"{len(content['trials'])} trials of {content['study']} kept in {sys.argv[2]}")
+
+
+if __name__ == "__main__":
+    main()

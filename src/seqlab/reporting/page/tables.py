@@ -1,0 +1,267 @@
+"""The page's tables: claims, architectures side by side, leakage, commands. A cell knows how it sorts and where its
+figure comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqlab.reporting.digests.failures import IN_WORDS, RULE
+from seqlab.reporting.page.groups import (
+    NAMES,
+    QUALITY,
+    USUAL,
+    Group,
+    Spread,
+    by_dataset,
+    comparable,
+    form,
+    named,
+    quality,
+)
+from seqlab.reporting.page.sources import Material
+
+BEST = "best"
+COMPARED = (
+    *("free_running/token_bleu", "free_running/bleu", "free_running/chrf"),
+    *("free_running/exact_match", "free_running/token_accuracy"),
+    *("teacher_forced/bits_per_byte", "teacher_forced/loss"),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a table shows.
+
+    Args:
+        text: the figure or word.
+        value: by which it sorts; None: by its text.
+        group: whose runs made it.
+        best: whether no other in its column is better.
+    """
+
+    text: str
+    value: float | None = None
+    group: Group | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Heads with what they mean, and rows."""
+
+    id: str
+    title: str
+    heads: list[tuple[str, str]]
+    rows: list[list[Cell]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A row of the ledger."""
+
+    id: str
+    name: str
+    title: str
+    verdict: str
+    why: str
+    text: str = ""
+    source: str = ""
+    published: list[str] = field(default_factory=list)
+    partial: str = ""
+    target: str = ""
+    criteria: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    time: str = ""
+    machine: str = ""
+
+
+def ledger(material: Material) -> list[Claim]:
+    """Every claim with its criteria, as its reference judges them."""
+    return [
+        Claim(
+            id=f"claim-{_name(claim)}",
+            name=_name(claim),
+            title=claim.get("title", ""),
+            text=claim.get("text", ""),
+            source=claim.get("source", ""),
+            published=claim.get("published", []),
+            partial=claim.get("partial", ""),
+            target=f"make reproduce-{claim.get('part_of') or claim['claim']}"
+            + (f" PROFILE={claim['profile']}" if claim["profile"] != USUAL else ""),
+            verdict=claim["verdict"],
+            why=claim.get("why", ""),
+            criteria=[{"why": "", **one} for one in claim["criteria"]],
+            groups=[one for one in material.groups if one.is_of(claim) and not one.own],
+            time=_time(claim["seconds"]) if "seconds" in claim else "",
+            machine=", ".join(f"{value} {name}" for name, value in (claim.get("machine") or {}).items()),
+        )
+        for claim in material.claims
+    ]
+
+
+def _name(claim: dict[str, Any]) -> str:
+    return claim["claim"] if claim["profile"] == USUAL else f"{claim['claim']}-{claim['profile']}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
+def comparisons(material: Material) -> list[Table]:
+    """A table a dataset: architectures in rows, quality first."""
+    return [
+        _without_empty(_comparison(material, f"compare-{number}", dataset, groups))
+        for number, (dataset, groups) in enumerate(by_dataset(material.groups).items())
+    ]
+
+
+def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Group]) -> Table:
+    names, same, main = named(groups), comparable(groups), quality(groups)
+    metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
+    best = {name: _best(groups, name) if same else None for name in metrics}
+    top = best.get(main) if main else None
+    heads = [("runs of", "architecture, and what else sets it apart"), ("seeds", "runs that differ in nothing else")]
+    heads += [(NAMES[name], _meaning(name)) for name in metrics]
+    heads += [("p against best", f"paired bootstrap of {NAMES[main]} over the test examples")] if main and top else []
+    heads += [(head, meaning) for head, meaning, *_ in COSTS]
+    rows = []
+    for one in groups:
+        cells = [Cell(names[one.id], group=one), Cell(str(len(one.runs)), len(one.runs), one)]
+        cells += [_cell(one, one.metric(name), form(name), best=one is best[name]) for name in metrics]
+        cells += [_against(material, one, top, main)] if main and top else []
+        cells += [_cell(one, cost(one), written) for _, _, written, cost in COSTS]
+        rows.append(cells)
+    return Table(id, dataset, heads, rows, _split_note(groups))
+
+
+def _work(group: Group) -> Spread | None:
+    flops = group.figure("training", "flops")
+    return Spread(flops.mean / 1e12, flops.sd / 1e12, flops.count) if flops else None
+
+
+def _speed(group: Group) -> Spread | None:
+    return group.figure("training", "tokens_per_second")
+
+
+COSTS: tuple[tuple[str, str, str, Callable[[Group], Spread | None]], ...] = (
+    ("parameters", "weights of the model", ",.0f", lambda one: one.figure("parameters")),
+    ("tokens/s", "target tokens without padding a second of training", ",.0f", _speed),
+    ("training s", "seconds without validation", ",.0f", lambda one: one.figure("training", "seconds")),
+    ("TFLOP", "operations of training in matrix products, in 10¹²", ",.3g", _work),
+    ("val leaks", "validation sentences that stand in training, word for word", ".1%", Group.leaks),
+)
+
+
+def _split_note(groups: Sequence[Group]) -> str:
+    splits = sorted({one.split for one in groups})
+    devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
+    note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
+    note += " Seconds compare only on one machine." if len(devices) > 1 else ""
+    return note if comparable(groups) else f"{note} Rows were measured on different texts, so that none is called best."
+
+
+def _meaning(metric: str) -> str:
+    kind, _, _ = metric.partition("/")
+    words = {
+        "free_running": "the model goes on from its own outputs",
+        "teacher_forced": "given the right tokens so far",
+    }
+    return f"{words.get(kind, kind)}; {'more' if QUALITY.get(metric, True) else 'less'} is better"
+
+
+def _best(groups: Sequence[Group], metric: str) -> Group | None:
+    """The one whose mean is best, of several."""
+    measured = [(found.mean, one) for one in groups if (found := one.metric(metric))]
+    if len(measured) < 2:
+        return None
+    sign = 1 if QUALITY.get(metric, True) else -1
+    return max(measured, key=lambda pair: sign * pair[0])[1]
+
+
+def _cell(group: Group, figure: Spread | None, written: str, best: bool = False) -> Cell:
+    if figure is None:
+        return Cell("", None, group)
+    return Cell(format(figure, written), figure.mean, group, best)
+
+
+def _against(material: Material, one: Group, top: Group, metric: str) -> Cell:
+    if one is top:
+        return Cell(BEST, 2.0, one)
+    test = material.significance(one, top, NAMES[metric])
+    return Cell("", None, one) if test is None or test.get("p") is None else Cell(f"{test['p']:.2g}", test["p"], one)
+
+
+def _without_empty(table: Table) -> Table:
+    """Without columns in which no row has anything."""
+    kept = [i for i in range(len(table.heads)) if any(row[i].text not in ("", BEST) for row in table.rows)]
+    rows = [[row[i] for i in kept] for row in table.rows]
+    return Table(table.id, table.title, [table.heads[i] for i in kept], rows, table.note)
+
+
+def leakage(material: Material) -> Table | None:
+    """What of validation and test stands in training: a row a dataset, split and side."""
+    rows, seen = [], set()
+    for one in material.groups:
+        for split, sides in one.runs[0].get("leakage", {}).items():
+            for side, found in sides.items():
+                grams, near = found.get("ngrams") or {}, found.get("nearest") or {}
+                setting = one.label if one.claim else one.architecture
+                figures = [found.get("copies"), near.get("near_copies"), *(grams.get(str(n)) for n in (5, 10, 15))]
+                key = (one.dataset, split, side, *figures)
+                if key not in seen:
+                    seen.add(key)
+                    where = [Cell(one.dataset, group=one), Cell(setting, group=one), Cell(split), Cell(side)]
+                    rows.append([*where, *(_share(value, one) for value in figures)])
+    heads = [
+        ("data", "what was trained on"),
+        ("as in", "a run that was made of it"),
+        ("split", "held out"),
+        ("side", "of a pair"),
+        ("copies", "sentences that stand in training, word for word"),
+        ("near copies", "sentences of which a training sentence says nearly the same"),
+        *((f"{n}-grams", f"runs of {n} tokens that stand in training") for n in (5, 10, 15)),
+    ]
+    return Table("leaks", "What of the held-out text stands in training", heads, rows) if rows else None
+
+
+def _share(value: float | None, group: Group) -> Cell:
+    return Cell("", None, group) if value is None else Cell(f"{value:.2%}", value, group)
+
+
+def rules(groups: Sequence[Group]) -> list[str]:
+    """The rules by which outputs were sorted, in words."""
+    numbers = {run["failures"]["rule"] for one in groups for run in one.runs if run.get("failures")}
+    earlier = "Some runs were sorted by an earlier rule: their counts compare with care."
+    return [IN_WORDS] * (RULE in numbers) + [earlier] * bool(numbers - {RULE})
+
+
+def failures(groups: Sequence[Group]) -> Table | None:
+    """Classes of outputs, a row an architecture; of groups of one dataset."""
+    counted = [one for one in groups if all(run.get("failures") for run in one.runs)]
+    if not counted:
+        return None
+    classes = dict.fromkeys(name for one in counted for run in one.runs for name in run["failures"]["counts"])
+    names = named(counted)
+    rows = []
+    for one in counted:
+        total = sum(sum(run["failures"]["counts"].values()) for run in one.runs)
+        cells = [Cell(names[one.id], group=one)]
+        for name in classes:
+            count = sum(run["failures"]["counts"].get(name, 0) for run in one.runs)
+            cells.append(Cell(f"{count / total:.1%} ({count:,})" if total else "", count / max(1, total), one))
+        rows.append(cells)
+    heads = [("runs of", "all seeds together"), *((name, "share of the outputs, and how many") for name in classes)]
+    return Table("", "", heads, rows)
+
+
+def versions(material: Material) -> list[tuple[str, str]]:
+    """What the runs were made with: each version with all values that occur."""
+    found: dict[str, dict[str, None]] = {}
+    for one in material.groups:
+        for run in one.runs:
+            for name, value in run["environment"].items():
+                found.setdefault(name, {})[str(value)] = None
+    return [(name, ", ".join(values)) for name, values in found.items()]

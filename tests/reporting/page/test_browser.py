@@ -1,0 +1,305 @@
+"""The page in headless Chromium: everything that can be clicked is clicked, at a phone's width and a desk's, by day and
+by night, and nothing runs over the edge or into an error."""
+
+import shutil
+
+import pytest
+from reporting.page.made_up import claim_c, claim_g, digest, sweep, write_references, write_run
+
+from seqlab.reporting.page.render import render
+from seqlab.reporting.page.sources import gather
+
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+LAYOUTS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromedriver = shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        pytest.skip("no chromium with its chromedriver here (Debian: apt-get install chromium chromium-driver)")
+    webdriver = pytest.importorskip("selenium.webdriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A page with all its parts; a second dataset, for tabs."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    write_references(outputs, claim_c(), claim_g(), sweep())
+    runs = {
+        write_run(outputs, "runs", model, "1"): digest(
+            model, data="reversal of 1 to 10 integers", overrides={"m": model}
+        )
+        for model in ("gru", "bahdanau", "transformer", "lstm")
+    }
+    material = gather(outputs, None, runs.__getitem__, {}.__getitem__)
+    path = outputs / "report.html"
+    diagram = '<svg role="img" viewBox="0 0 9 9" width="900"><title>a</title></svg>'
+    path.write_text(render(material, path, {"gru": diagram, "lstm": diagram}), encoding="utf-8")
+    return path
+
+
+class Page:
+    """What a test does with the page."""
+
+    def __init__(self, driver, path, width, scheme):
+        self.driver = driver
+        driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
+        )
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        driver.get(path.as_uri())
+
+    def js(self, script, *arguments):
+        return self.driver.execute_script(f"return {script}", *arguments)
+
+    def all(self, selector):
+        found = self.driver.find_elements("css selector", selector)
+        assert found, selector
+        return found
+
+    def one(self, selector):
+        return self.all(selector)[0]
+
+    def click(self, element):
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'})", element)
+        element.click()
+
+    def press(self, *keys):
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def choose(self, selector, text):
+        from selenium.webdriver.support.ui import Select
+
+        Select(self.one(selector)).select_by_visible_text(text)
+
+    def fits(self):
+        return self.js("document.documentElement.scrollWidth <= innerWidth")
+
+    def errors(self):
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+
+@pytest.fixture
+def page(browser, place):
+    page = Page(browser, place, 1280, "light")
+    yield page
+    assert page.errors() == []
+
+
+EVERYTHING = """
+const wide = [];
+const fits = (what) => document.documentElement.scrollWidth <= innerWidth || wide.push(what);
+const all = (selector) => [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility());
+fits("at first");
+for (const one of all("summary")) one.click();
+fits("with all details open");
+const left = new Set(document.querySelectorAll("button, nav a"));
+const click = (one) => {
+  one.click();
+  left.delete(one);
+  fits(one.outerHTML);
+};
+for (const tab of all("[role=tab]")) {
+  click(tab);
+  all("button, nav a").filter((one) => left.has(one) && one.role !== "tab").forEach(click);
+}
+const change = (one) => one.dispatchEvent(new Event("change", { bubbles: true }));
+for (const selector of ["select[id]", ".card select"])
+  for (const one of all(selector))
+    for (let i = 0; i < one.options.length; i++) {
+      one.selectedIndex = i;
+      change(one);
+      fits(one.outerHTML);
+    }
+for (const one of all("input[type=search], input[type=range]"))
+  for (const value of ["2", "qqq", ""]) {
+    one.value = value;
+    one.dispatchEvent(new Event("input", { bubbles: true }));
+    fits(one.outerHTML);
+  }
+return [wide, [...left].map((one) => one.outerHTML)];
+"""
+
+
+@pytest.mark.parametrize(("width", "scheme"), LAYOUTS)
+def test_everything_is_clicked_and_nothing_breaks(browser, place, width, scheme):
+    page = Page(browser, place, width, scheme)
+    wide, left = page.driver.execute_script(EVERYTHING)
+    assert wide == [] and left == [] and page.errors() == []
+
+
+def contrast(a, b):
+    """WCAG 2, relative luminance, of two colours `rgb(r, g, b)`."""
+
+    def luminance(colour):
+        parts = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted([luminance(a), luminance(b)], reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_and_lines_stand_out(browser, place, scheme):
+    page = Page(browser, place, 1280, scheme)
+
+    def colour(name):
+        script = """(() => { const e = document.createElement('i'); e.style.color = `var(--${arguments[0]})`;
+          document.body.append(e); const c = getComputedStyle(e).color; e.remove(); return c; })()"""
+        return page.js(script, name)
+
+    for ground in ("paper", "panel"):
+        for text in ("ink", "soft", "accent", "good", "bad"):
+            assert contrast(colour(text), colour(ground)) >= 4.5, (text, ground)
+    for line in range(8):
+        assert contrast(colour(f"c{line}"), colour("paper")) >= 3, line
+
+
+def test_the_toggle_turns_day_into_night_and_back(page):
+    def ground():
+        return page.js("getComputedStyle(document.body).backgroundColor")
+
+    day, button = ground(), page.one("#theme")
+    assert button.get_attribute("aria-label") == "Dark colours"
+    page.click(button)
+    assert ground() != day and button.get_attribute("aria-label") == "Light colours"
+    page.click(button)
+    assert ground() == day
+
+
+def test_arrow_keys_go_through_tabs(page):
+    from selenium.webdriver.common.keys import Keys
+
+    first, *others = page.all("#compare [role=tab]")
+    page.click(first)
+    page.press(Keys.ARROW_RIGHT)
+    assert others[0].get_attribute("aria-selected") == "true" and page.one("#compare-panel-2").is_displayed()
+    assert not page.one("#compare-panel-1").is_displayed()
+    page.press(Keys.HOME)
+    assert first.get_attribute("aria-selected") == "true"
+
+
+def test_a_head_sorts_both_ways_by_value(page):
+    def names():
+        return [cell.text for cell in page.all("#compare-0-table tbody th")]
+
+    (head,) = (one for one in page.all("#compare-0-table thead button") if one.text.startswith("tokens/s"))
+    page.click(head)
+    assert names() == ["bahdanau", "transformer", "context_gru", "gru"]
+    page.click(head)
+    assert names() == ["gru", "context_gru", "transformer", "bahdanau"]
+    assert head.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
+
+
+def test_a_filter_keeps_the_rows_with_all_its_words(page):
+    page.one("#compare-0 input").send_keys("gru CONTEXT")
+    shown = [row.text for row in page.all("#compare-0-table tbody tr") if row.is_displayed()]
+    assert len(shown) == 1 and shown[0].startswith("context_gru")
+    assert page.one("#compare-0 .count").text == "1 of 4"
+
+
+def test_a_name_in_a_legend_hides_its_line(page):
+    figure = page.one("#val-multi30k-de-en")
+    button = figure.find_element("css selector", "[data-series=gru][aria-pressed]")
+    line = figure.find_element("css selector", "g[data-series=gru]")
+    display = "getComputedStyle(arguments[0]).display"
+    page.click(button)
+    assert page.js(display, line) == "none" and button.get_attribute("aria-pressed") == "false"
+    page.click(button)
+    assert page.js(display, line) != "none"
+
+
+def test_a_sentence_is_picked_and_stepped_through(page):
+    from selenium.webdriver.common.keys import Keys
+
+    def now():
+        return [row.text.split("\n")[0] for row in page.all("#cards tr.now th")]
+
+    page.choose("#pick-data", "Multi30k de→en")
+    assert page.one("#the-source").text == "ein hund"
+    assert [card.text for card in page.all(".card h3 a")] == ["gru", "context_gru", "bahdanau", "transformer"]
+    page.click(page.one("#pick-next"))
+    assert page.one("#the-source").text == "ein hund springt" and now() == ["a", "a"]
+    page.click(page.one("#step-on"))
+    assert now() == ["dog", "dog"] and page.one("#step-text").text == "2 of 4"
+    page.driver.execute_script("arguments[0].focus()", page.one("#cards"))
+    page.press(Keys.ARROW_RIGHT)
+    assert now() == ["jumps", "jumps"]
+    assert "looks at “ein” 33%" in page.one(".looked").text
+    page.press(Keys.ARROW_DOWN)
+    assert page.one("#the-source").text == "ein hund springt über"
+    page.one("#pick-filter").send_keys("kleinen")
+    assert [option.text for option in page.all("#pick-sentence option")] == ["5. ein hund springt über den kleinen"]
+
+
+def test_words_that_the_reference_has_not_are_marked(page):
+    page.choose("#pick-data", "Reversal of 1 to 10 integers")
+    page.choose("#pick-sentence", "2. ein hund springt")
+    assert [word.text for word in page.driver.find_elements("css selector", ".card u")] == []
+    page.driver.execute_script("data[0].sentences[1].outputs[0].said = 'A dog, dog walks .'")
+    page.choose("#pick-data", "Multi30k de→en")
+    page.click(page.one("#pick-next"))
+    assert [word.text for word in page.all(".card u")] == ["dog", "walks"]
+
+
+def test_another_head_is_shown_and_stays_when_stepping(page):
+    page.choose("#pick-data", "Multi30k de→en")
+    page.choose("#cards select", "attention head 1")
+    page.click(page.one("#step-on"))
+    assert page.js("document.querySelector('#cards select').value") == "attention head 1"
+    assert "attention head 1" in page.js("document.querySelector('[data-group=\"3\"] caption').textContent")
+
+
+def test_samples_are_listed_by_class(page):
+    page.choose("#browse-group", "gru")
+    buttons = {one.get_attribute("data-class"): one for one in page.all("#browse-classes button")}
+    assert [one.text for one in buttons.values()] == ["good (2)", "missing words (2)", "degenerate (1)"]
+    page.click(buttons["degenerate"])
+    (sample,) = page.all("#browse-samples li")
+    assert "ein hund springt über" in sample.text and buttons["degenerate"].get_attribute("aria-pressed") == "true"
+
+
+def test_more_samples_come_when_asked(page):
+    page.driver.execute_script("for (let i = 0; i < 4; i++) data[0].sentences.push(...data[0].sentences.slice(0, 3))")
+    page.choose("#browse-group", "gru")
+    assert len(page.all("#browse-samples li")) < 10 and not page.one("#browse-more").is_enabled()
+    page.choose("#browse-group", "all")
+    assert len(page.all("#browse-samples li")) == 10
+    page.click(page.one("#browse-more"))
+    assert len(page.all("#browse-samples li")) > 10
+
+
+def test_a_figure_leads_to_its_command(page):
+    page.click(page.one("#compare-0-table tbody th a"))
+    target = page.one(".run:target")
+    assert page.js("location.hash") == "#run-C-gru" and "experiment=multi30k_gru" in target.text
+
+
+def test_print_shows_all_panels(page):
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert all(panel.is_displayed() for panel in page.all(".panel"))
+        assert not page.one("header").is_displayed()
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

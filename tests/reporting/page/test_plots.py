@@ -1,0 +1,50 @@
+"""Curves over seeds, against epochs, compute and time; quality by length."""
+
+import pytest
+from reporting.page.made_up import digest
+
+from seqlab.reporting.page.groups import Group
+from seqlab.reporting.page.plots import by_length, learning, over_seeds
+
+
+def group(model, *runs, id=None):
+    return Group(id or model, "C", model, model, False, False, "seqlab-train", list(runs))
+
+
+def test_a_line_over_seeds_is_their_mean_as_far_as_all_came():
+    points, band = over_seeds([[(1, 2.0), (2, 4.0)], [(1, 4.0), (2, 5.0), (3, 9.0)]])
+    assert points == [(1, 3.0), (2, 4.5)] and band == [(2.0, 4.0), (4.0, 5.0)]
+
+
+def test_one_seed_has_no_band():
+    assert over_seeds([[(1, 2.0)]]) == ([(1, 2.0)], [])
+
+
+def test_loss_is_shown_against_epochs_compute_and_time():
+    figures = {one.id.split("-")[0]: one for one in learning([group("gru", digest("gru", 1), digest("gru", 3))])}
+    assert list(figures) == ["train", "val", "compute", "time"]
+    assert [row[0] for row in figures["val"].rows] == ["1", "2", "3", "4", "5"]
+    assert figures["val"].rows[0][1] == "5.52"  # the mean of 5.51 and 5.53
+    assert [row[0] for row in figures["compute"].rows] == ["1", "2", "3", "4", "5"]  # TFLOP
+    assert [row[0] for row in figures["time"].rows] == ["7", "14", "21", "28", "35"]
+
+
+def test_runs_without_a_curve_have_no_plot():
+    assert learning([group("gru", digest(curve=[]))]) == []
+
+
+def test_quality_by_length_has_a_line_an_architecture():
+    (figure,) = by_length(
+        [group("gru", digest("gru")), group("bahdanau", digest("bahdanau", lengths=(30.0, 29.0, 28.0)))]
+    )
+    assert figure.heads == ["source tokens", "gru", "bahdanau"]
+    assert figure.rows == [["1–7", "22", "30"], ["8–14", "20", "29"], ["15–21", "18", "28"]]
+    assert "1–7: 101" in figure.note
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_length": 7, "test_max_length": 21}])
+def test_where_training_ended_is_marked(settings):
+    run = digest()
+    run["settings"]["data"] = settings
+    (figure,) = by_length([group("gru", run)])
+    assert ("longer than in training (7)" in str(figure.svg)) == bool(settings)

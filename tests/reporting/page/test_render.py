@@ -1,0 +1,129 @@
+"""The page is whole: nothing from elsewhere, nothing unescaped, every link and label leads somewhere."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from lxml import html
+from reporting.page.made_up import claim_c, claim_g, digest, reference, sweep, write_references, write_run
+
+from seqlab.reporting.digests.failures import IN_WORDS
+from seqlab.reporting.page.render import HERE, render
+from seqlab.reporting.page.sources import gather
+
+EVIL = "</script><script>alert(1)</script><b>&\"'"
+DIAGRAM = '<svg role="img" viewBox="0 0 1 1"><title>parts of a gru</title></svg>'
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """Of references, of a run of somebody's own, and of words that would like to be markup."""
+    outputs = tmp_path_factory.mktemp("outputs")
+    write_references(outputs, claim_c(), claim_g(), sweep(), reference("T", title=EVIL))
+    evil = digest(data=EVIL, command=f"seqlab-train {EVIL}")
+    evil["samples"][0]["prediction"] = EVIL
+    runs = {write_run(outputs, "runs", "gru", "a"): evil}
+    material = gather(outputs, None, runs.__getitem__, {}.__getitem__)
+    return render(material, outputs / "report.html", {"gru": DIAGRAM})
+
+
+@pytest.fixture(scope="module")
+def tree(page):
+    return html.document_fromstring(page)
+
+
+def test_nothing_comes_from_elsewhere(page, tree):
+    for name in ("src", "srcset", "poster", "data", "background"):
+        assert not tree.xpath(f"//@{name}")
+    assert not tree.xpath("//link | //iframe | //object | //embed | //img | //base")
+    assert not re.search(
+        r"url\(|@import|https?://|//[a-z]+\.[a-z]", "".join(tree.xpath("//style/text() | //script/text()"))
+    )
+    assert "default-src 'none'" in page
+
+
+def test_what_was_written_by_others_stays_text(page, tree):
+    assert "<script>alert" not in page and "<b>" not in page
+    assert len(tree.xpath("//script")) == 2
+    assert EVIL in tree.text_content()
+
+
+def test_data_for_the_script_is_as_it_was(tree):
+    (text,) = tree.xpath("//script[@id='data']/text()")
+    data = json.loads(text)
+    assert EVIL in [output["said"] for one in data for sentence in one["sentences"] for output in sentence["outputs"]]
+    looks = next(o for one in data for s in one["sentences"] for o in s["outputs"] if "maps" in o)
+    assert looks["sources"] == ["ein", "hund"] and looks["maps"]["attention"] == [[50, 50]] * 3
+
+
+def test_ids_are_unique_and_links_and_labels_find_them(tree):
+    ids = tree.xpath("//@id")
+    assert len(ids) == len(set(ids))
+    links = {href[1:] for href in tree.xpath("//a/@href") if href.startswith("#")}
+    labels = {
+        id for name in ("aria-labelledby", "aria-controls", "for") for v in tree.xpath(f"//@{name}") for id in v.split()
+    }
+    assert links | labels <= {*ids}
+
+
+def test_every_drawing_has_a_text_in_its_place(tree):
+    drawings = tree.xpath("//*[local-name()='svg']")
+    assert len(drawings) > 10
+    for one in drawings:
+        assert one.get("aria-hidden") == "true" or (one.get("role") == "img" and one.xpath("./*[local-name()='title']"))
+    figures = tree.xpath("//figure")
+    assert figures and all(one.xpath(".//details//table//td") for one in figures)
+
+
+def test_every_control_has_a_name(tree):
+    for one in tree.xpath("//input | //select"):
+        assert one.get("aria-label") or one.xpath("ancestor::label"), html.tostring(one)
+    for one in tree.xpath("//button"):
+        assert one.get("aria-label") or one.text_content().strip()
+
+
+def test_every_figure_of_a_table_leads_to_its_command(tree):
+    (cell,) = tree.xpath("//table[@id='compare-0-table']//tr[th//a[.='bahdanau']]/td[contains(., '28.20 ±')]")
+    (link,) = cell.xpath("./a")
+    (run,) = tree.xpath(f"//article[@id='{link.get('href')[1:]}']")
+    assert link.get("title") in run.text_content() and "experiment=multi30k_bahdanau" in link.get("title")
+
+
+def test_a_run_that_is_here_is_linked_by_its_folder(tree):
+    assert "runs/gru/a" in tree.xpath("//article[@class='run']//a/@href")
+
+
+def test_the_best_of_a_column_stands_out_and_p_stands_beside(tree):
+    (best,) = tree.xpath("//table[@id='compare-0-table']//td[@class='best'][contains(., '28.20 ±')]")
+    assert best.xpath("../th//a/text()") == ["bahdanau"]
+    rows = {row.xpath("string(th)").strip(): row for row in tree.xpath("//table[@id='compare-0-table']/tbody/tr")}
+    assert "0.002" in rows["context_gru"].text_content() and "best" in rows["bahdanau"].text_content()
+
+
+def test_the_rule_that_sorts_outputs_is_stated(tree):
+    (section,) = tree.xpath("//section[@id='failures']")
+    assert IN_WORDS in section.text_content() and "51.5% (159)" in section.text_content()
+
+
+def test_sections_without_material_are_left_out(tmp_path):
+    write_references(tmp_path, sweep())
+    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
+    sections = page.xpath("//section/@id")
+    assert sections == ["answers", "sweeps", "commands"]
+    assert [href[1:] for href in page.xpath("//nav/a/@href")] == sections
+
+
+def test_what_is_no_sentence_of_seqlabs_own_may_be_missing(tmp_path):
+    bare = {
+        key: value
+        for key, value in digest().items()
+        if key not in ("samples", "failures", "by_length", "curve", "leakage")
+    }
+    write_references(tmp_path, reference(groups={"gru": [bare]}))
+    page = render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html")
+    assert "make reproduce-C" in page and 'id="explorer"' not in page
+
+
+def test_style_and_script_stand_in_files_of_their_own():
+    assert {path.name for path in Path(HERE / "assets").iterdir()} == {"style.css", "script.js"}
