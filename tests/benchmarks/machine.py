@@ -1,0 +1,67 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import time
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.harness import Spread, thread_count
+from seqlab.training.environment import code, commit
+
+PACKAGES = ("seqlab", "torch", "lightning", "transformers", "numpy")
+SIZE = 1024
+
+
+def matmul_peak(dtype: torch.dtype, seconds: float = 2.0) -> Spread:
+    """Floating-point operations a second of a product of two square matrices of 1024."""
+    a, b = (torch.randn(SIZE, SIZE).to(dtype) for _ in range(2))
+    rates, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        a @ b
+        rates.append(2 * SIZE**3 / (time.perf_counter() - start))
+    return Spread.of(rates[len(rates) // 5 :])
+
+
+def describe(peaks: dict[str, Spread]) -> dict[str, Any]:
+    """Processor, versions, commit, threads and peaks."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "processor": _processor(),
+        "instructions": sorted(_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"}),
+        "threads": thread_count(),
+        "matmul_gflops": {name: round(peak.median / 1e9) for name, peak in peaks.items()},
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "commit": commit(),
+        "code": code(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@functools.cache
+def _cpuinfo() -> dict[str, str]:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _processor() -> str:
+    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+
+
+def _flags() -> set[str]:
+    return set(_cpuinfo().get("flags", "").split())

@@ -1,0 +1,1 @@
+"""What installs from the package index."""

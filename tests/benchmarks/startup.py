@@ -1,0 +1,80 @@
+"""Answering at once, and the first step of a run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.harness import Done, Row, Side, alternate, say
+from benchmarks.recipes import places
+from benchmarks.workloads import ROOT
+
+COMMAND = ("-m", "seqlab.train")
+FIRST_RUN = ("experiment=reversal_bahdanau", "trainer.max_steps=1", "measure=false")
+
+
+def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
+    """A benchmark's rows."""
+    sides = {
+        "torch": _process("-c", "import torch"),
+        "--help": _process(*COMMAND, "--help"),
+        "--cfg job": _process(*COMMAND, "--cfg", "job"),
+    }
+    timings = alternate(sides, 0.0 if quick else 12.0, warmup=1, least=1 if quick else 5)
+    rows = []
+    for flag in ("--help", "--cfg job"):
+        seconds = timings.seconds(flag)
+        rows.append(
+            Row(
+                benchmark=name,
+                work=f"`seqlab-train {flag}`",
+                beside="`import torch` alone",
+                unit="s",
+                ours=seconds,
+                theirs=timings.seconds("torch"),
+                ratio=timings.ratio(flag, "torch"),
+                aim="≤ 0.6 s",
+                met=seconds.median <= 0.6,
+                note="`--help` of a Lightning and Hydra template took 3.3 times as long as `import torch`",
+            )
+        )
+    say("    now the first step of a run")
+    steps = alternate({"first": _first_step}, 0.0, warmup=1, least=1 if quick else 5).seconds("first")
+    rows.append(
+        Row(
+            benchmark=name,
+            work="the first step of `reversal_bahdanau`, after torch and lightning are imported",
+            beside="",
+            unit="s",
+            ours=steps,
+            aim="≤ 1.5 s",
+            met=steps.median <= 1.5,
+            note="data made, model built, what leaks measured, loggers opened",
+        )
+    )
+    return rows
+
+
+def _process(*arguments: str) -> Side:
+    def run(turn: int) -> Done:
+        subprocess.run([sys.executable, *arguments], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+        return Done(1.0)
+
+    return run
+
+
+def _first_step(turn: int) -> Done:
+    """Seconds that a process of its own took, by its own word."""
+    script = Path(__file__).parent / "first_step.py"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "tests", ROOT / "src")))}
+    with tempfile.TemporaryDirectory() as place:
+        callback = "+callbacks.first_step._target_=benchmarks.first_step.FirstStep"
+        arguments = [*FIRST_RUN, callback, *places(place), f"hydra.run.dir={place}"]
+        done = subprocess.run(
+            [sys.executable, str(script), *arguments], check=True, env=environment, capture_output=True, text=True
+        )
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("first step after "))
+    return Done(1.0, float(line.split()[3]))

@@ -1,0 +1,91 @@
+"""`python -m benchmarks.table README.md outputs/reference/bench.json`: writes README's table of benchmarks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from seqlab.files import write_atomically
+
+BEGIN, END = "<!-- bench: written by `make bench` -->", "<!-- end of bench -->"
+
+
+def markdown(results: dict[str, Any] | None) -> str:
+    """The table, and what it was measured on."""
+    if results is None:
+        return "Nothing measured yet.\n"
+    lines = [
+        "| work | beside | theirs | ours | ratio | aim |",
+        "|---|---|---|---|---|---|",
+        *(_line(row) for row in results["rows"]),
+        "",
+        _machine(results["machine"]),
+        "",
+    ]
+    shares = [row for row in results["rows"] if row["peak_share"] is not None]
+    if shares:
+        lines += [
+            "| of these | memory beside theirs | share of the matrix-multiply peak |",
+            "|---|---|---|",
+            *(_cost(row) for row in shares),
+            "",
+        ]
+    notes = dict.fromkeys(f"- {row['benchmark']}: {row['note']}" for row in results["rows"] if row["note"])
+    return "\n".join([*lines, *notes, *([""] if notes else [])])
+
+
+def _line(row: dict[str, Any]) -> str:
+    theirs = "" if row["theirs"] is None else _quantity(row["theirs"]["median"], row["unit"])
+    ratio = row["ratio"]
+    shown = "" if ratio is None else f"{ratio['median']:.3g} × ({ratio['low']:.3g}–{ratio['high']:.3g})"
+    aim = row["aim"] + {True: " ✓", False: " ✗", None: ""}[row["met"]]
+    ours = _quantity(row["ours"]["median"], row["unit"])
+    return f"| {row['work']} | {row['beside']} | {theirs} | {ours} | {shown} | {aim} |"
+
+
+def _cost(row: dict[str, Any]) -> str:
+    ours, theirs = row["memory"]
+    return f"| {row['work']} | {ours:,.0f} MiB, {theirs:,.0f} MiB | {row['peak_share']:.0%} |"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    peaks = ", ".join(f"{gflops:,} GFLOP/s {name}" for name, gflops in machine["matmul_gflops"].items())
+    return (
+        f"{machine['processor']}, {machine['threads']} threads; products of matrices of 1024: {peaks};"
+        f" torch {machine['torch']}, {machine['date']}, commit {str(machine['commit'])[:12]}. Medians; in brackets"
+        " quartiles of the ratio, turn by turn. File: `outputs/reference/bench.json`."
+    )
+
+
+def _quantity(value: float, unit: str) -> str:
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f} {unit}"
+
+
+def with_table(readme: str, table: str) -> str:
+    """`readme` with what stands between its two marks replaced.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    before, found, rest = readme.partition(BEGIN)
+    _, closed, after = rest.partition(END)
+    if not (found and closed):
+        raise ValueError(f"README: the lines {BEGIN!r} and {END!r} mark where the table goes, but are not there")
+    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What was measured last, if anything was."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def write(readme: Path, results: Path) -> None:
+    """Writes the table into README."""
+    write_atomically(readme, with_table(readme.read_text(encoding="utf-8"), markdown(read(results))))
+
+
+if __name__ == "__main__":
+    write(*map(Path, sys.argv[1:3]))

@@ -1,0 +1,274 @@
+"""Training steps, beside the same model written step by step and beside what installs from the package index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+
+from benchmarks import workloads
+from benchmarks.harness import Done, Row, Side, Timings, alternate, isolated, peak_memory, say
+from benchmarks.peers.hugging_face import GPT2
+from benchmarks.peers.torch_nn import Translator
+from benchmarks.textbook.bahdanau import Bahdanau
+from benchmarks.textbook.context_gru import ContextGRU
+from benchmarks.textbook.fixed_vector import Seq2SeqLSTM
+from benchmarks.textbook.gpt import GPT
+from benchmarks.textbook.luong import Luong
+from benchmarks.textbook.transformer import Transformer
+from benchmarks.workloads import Pairs
+from seqlab.data.batch import Batch
+from seqlab.models.base import Seq2Seq
+from seqlab.training.build import build
+from seqlab.training.probing import count_flops
+
+SINGLE, HALF = "32-true", "bf16-mixed"
+NAMES = {SINGLE: "float32", HALF: "bf16"}
+COUNT = 40
+"""Batches that turns go round."""
+
+
+def our_model(overrides: tuple[str, ...], pairs: Pairs) -> Seq2Seq:
+    """seqlab's model of a command line, with the trainer that it asks how many processes there are."""
+    model = workloads.model_of(workloads.settings(*overrides), pairs.source_size, pairs.target_size)
+    model.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    return model
+
+
+def our_step(overrides: tuple[str, ...], pairs: Pairs, batches: list[Batch], precision: str) -> Side:
+    """A training step of seqlab's, as its trainer makes it but without the trainer."""
+    model, config = our_model(overrides, pairs), workloads.settings(*overrides)
+    optimizer = build(config.optimizer, "optimizer")(list(model.named_parameters()))
+    return _step(model, optimizer, batches, precision)
+
+
+def their_step(make: Callable[[Pairs], Any], pairs: Pairs, batches: list[Batch], adam: type = torch.optim.Adam) -> Side:
+    """A training step of a module that has a `loss`, with torch's optimizer as it comes."""
+    module = make(pairs)
+    return _step(module, adam(module.parameters(), lr=1e-3), batches, SINGLE)
+
+
+def _step(module: Any, optimizer: torch.optim.Optimizer, batches: list[Batch], precision: str) -> Side:
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    module.train()
+
+    def step(turn: int) -> Done:
+        batch = batches[turn % len(batches)]
+        optimizer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16) if precision == HALF else nullcontext():
+            loss = module.loss(batch)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        return Done(float(batch.tokens.sum()))
+
+    return step
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is trained, and what beside it.
+
+    Attributes:
+        overrides: the command line of ours.
+        pairs: the data.
+        size: examples a batch.
+        textbook: makes the textbook's module.
+        aims: times the textbook's rate, in float32 and in bf16.
+        needed: tokens a second that the textbook must reach within 15 % to count, as published code reached them.
+        peer, peer_name, peer_aim: something else that installs from the package index.
+        adam: the optimizer of the others.
+        sorted: whether our own batches are any different from theirs.
+    """
+
+    title: str
+    overrides: tuple[str, ...]
+    pairs: Callable[[], Pairs]
+    textbook: Callable[[Pairs], Any]
+    aims: dict[str, float] = field(default_factory=dict)
+    size: int = 128
+    needed: float | None = None
+    peer: Callable[[Pairs], Any] | None = None
+    peer_name: str = ""
+    peer_aim: float | None = None
+    adam: type = torch.optim.Adam
+    sorted: bool = True
+    seconds: float = 24.0
+
+
+def _sizes(pairs: Pairs) -> tuple[int, int]:
+    return pairs.source_size, pairs.target_size
+
+
+def _gpt(pairs: Pairs) -> GPT:
+    return GPT(pairs.target_size, width=128, heads=4, layers=4, block=64, dropout=0.0)
+
+
+def _gpt2(pairs: Pairs) -> GPT2:
+    return GPT2(pairs.target_size, width=128, heads=4, layers=4, block=64)
+
+
+WORK = {
+    "bahdanau": Work(
+        "`bahdanau`, bi-GRU 512",
+        ("experiment=multi30k_bahdanau", "model.width=512"),
+        workloads.multi30k,
+        lambda pairs: Bahdanau(*_sizes(pairs), width=512, embedding=256, dropout=0.3),
+        {SINGLE: 3.0, HALF: 6.0},
+        needed=719,
+        seconds=30.0,
+    ),
+    "lstm": Work(
+        "`lstm`, 2 layers of 512",
+        ("experiment=multi30k_lstm",),
+        workloads.multi30k,
+        lambda pairs: Seq2SeqLSTM(*_sizes(pairs), width=512, embedding=256, layers=2, dropout=0.3),
+        {SINGLE: 2.5, HALF: 4.0},
+        needed=1672,
+    ),
+    "context_gru": Work(
+        "`context_gru`, 512",
+        ("experiment=multi30k_context_gru",),
+        workloads.multi30k,
+        lambda pairs: ContextGRU(*_sizes(pairs), width=512, embedding=256, dropout=0.3),
+        {SINGLE: 2.5, HALF: 4.0},
+        needed=1849,
+    ),
+    "luong": Work(
+        "`luong`, LSTM 512",
+        ("experiment=multi30k_luong",),
+        workloads.multi30k,
+        lambda pairs: Luong(*_sizes(pairs), width=512, embedding=256, dropout=0.3),
+        {SINGLE: 2.5, HALF: 4.0},
+    ),
+    "transformer": Work(
+        "`transformer`, 3 + 3 layers of 256",
+        ("experiment=multi30k_transformer",),
+        workloads.multi30k,
+        lambda pairs: Transformer(*_sizes(pairs)),
+        {SINGLE: 1.5, HALF: 3.0},
+        needed=3106,
+        peer=lambda pairs: Translator(*_sizes(pairs)),
+        peer_name="torch.nn.Transformer",
+        peer_aim=1.0,
+    ),
+    "gpt": Work(
+        "`gpt`, 4 layers of 128, block 64, batch 12",
+        ("experiment=shakespeare_char",),
+        workloads.shakespeare,
+        _gpt,
+        size=12,
+        needed=12 * 64 / 0.0306,
+        peer=_gpt2,
+        peer_name="Hugging Face GPT-2",
+        peer_aim=1.6,
+        adam=torch.optim.AdamW,
+        sorted=False,
+        seconds=12.0,
+    ),
+}
+
+
+def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
+    """A benchmark's rows."""
+    work = WORK[name]
+    pairs = work.pairs()
+    timings, flops = isolated(_alternate, name, 0.0 if quick else work.seconds)
+    say(f"    {len(timings)} turns each")
+    sides = _factories(work)
+    memory = {side: isolated(_memory, name, side) for side in sides if "own" not in side and side != "peer"}
+    rows = []
+    for side in (side for side in sides if side not in ("textbook", "peer")):
+        precision, batches = side.split()
+        same = batches == "same"
+        ratio, aim = timings.ratio(side, "textbook"), work.aims.get(precision) if same else None
+        rows.append(
+            Row(
+                benchmark=name,
+                work=f"training {work.title}, {pairs.name}, {NAMES[precision]}, {_batches(work, same)}",
+                beside="textbook",
+                unit="tokens/s",
+                ours=timings.rate(side),
+                theirs=timings.rate("textbook"),
+                ratio=ratio,
+                aim=f"≥ {aim:g} ×" if aim else "",
+                met=ratio.median >= aim if aim else None,
+                memory=(memory[side], memory["textbook"]) if same else None,
+                peak_share=flops / timings.seconds(side).median / peaks[NAMES[precision]] if same else None,
+                note=_counts(work, timings),
+            )
+        )
+    if work.peer is not None and work.peer_aim is not None:
+        side = f"{SINGLE} same"
+        ratio = timings.ratio(side, "peer")
+        rows.append(
+            Row(
+                benchmark=name,
+                work=f"training {work.title}, {pairs.name}, float32, {_batches(work, True)}",
+                beside=work.peer_name,
+                unit="tokens/s",
+                ours=timings.rate(side),
+                theirs=timings.rate("peer"),
+                ratio=ratio,
+                aim=f"≥ {work.peer_aim:g} ×",
+                met=ratio.median >= work.peer_aim,
+                note=f"{_milliseconds(timings, side)} and {_milliseconds(timings, 'peer')} ms a step",
+            )
+        )
+    return rows
+
+
+def _milliseconds(timings: Timings, side: str) -> str:
+    return f"{1000 * timings.seconds(side).median:.1f}"
+
+
+def _batches(work: Work, same: bool) -> str:
+    if not work.sorted:
+        return "same batches"
+    return "same random batches" if same else "each its own batches"
+
+
+def _counts(work: Work, timings: Timings) -> str:
+    """Whether the textbook is worth being compared with."""
+    if work.needed is None:
+        return ""
+    reached = timings.rate("textbook").median
+    verdict = "counts" if reached >= 0.85 * work.needed else "does not count here"
+    return f"textbook reaches {reached:,.0f} of the {work.needed:,.0f} tokens/s of published code: {verdict}"
+
+
+def _factories(work: Work) -> dict[str, Callable[[], Side]]:
+    """What makes each side: the textbook first, ours in both precisions, on the same batches and on its own."""
+    pairs = work.pairs()
+    same = pairs.batches(COUNT, work.size, sorted_by_length=False)
+    own = pairs.batches(COUNT, work.size, sorted_by_length=True) if work.sorted else None
+    sides: dict[str, Callable[[], Side]] = {"textbook": partial(their_step, work.textbook, pairs, same, work.adam)}
+    if work.peer is not None:
+        sides["peer"] = partial(their_step, work.peer, pairs, same, work.adam)
+    for precision in (SINGLE, HALF):
+        sides[f"{precision} same"] = partial(our_step, work.overrides, pairs, same, precision)
+        if own is not None:
+            sides[f"{precision} own"] = partial(our_step, work.overrides, pairs, own, precision)
+    return sides
+
+
+def _alternate(name: str, seconds: float) -> tuple[Timings, float]:
+    """The turns, and the floating-point operations that ours needs for a step of the same batches."""
+    work = WORK[name]
+    pairs = work.pairs()
+    torch.manual_seed(1)
+    batches = pairs.batches(2, work.size, sorted_by_length=False)
+    model = our_model(work.overrides, pairs)
+    flops = [count_flops(model, batch) for batch in batches]
+    sides = {side: make() for side, make in _factories(work).items()}
+    return alternate(sides, seconds, warmup=2 if seconds else 0, least=3 if seconds else 1), sum(flops) / len(flops)
+
+
+def _memory(name: str, side: str) -> float:
+    return peak_memory(_factories(WORK[name])[side])
