@@ -8,7 +8,7 @@ PROFILE ?= cpu
 RESULTS = $(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G report bundle results wheel clean
+.PHONY: help setup train sweep test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G report bundle results bench bench-keras wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,13 @@ bundle: $(READY) ## train the bundle with its model card that stands in outputs/
 
 results: $(READY) ## write README's results from outputs/reference
 	$(RESULTS)
+
+bench: $(READY) ## how fast seqlab is beside textbooks and other libraries (ONLY=NAME: one of it; KERAS_PYTHON=PATH)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
+
+bench-keras: $(READY) ## set up Keras and TensorFlow beside .venv, for `make bench ONLY=characters`
+	$(PYTHON) -m venv $(VENV)/keras
+	$(VENV)/keras/bin/python -m pip install --quiet --disable-pip-version-check "keras>=3.10,<4" "tensorflow-cpu>=2.19,<3"
 
 wheel: $(READY) ## build the wheel into dist
 	$(BIN)/python -m build --wheel

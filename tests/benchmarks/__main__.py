@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from typing import Any
 
 import torch
@@ -56,6 +57,7 @@ def main() -> None:
     torch.set_num_threads(1)  # here; see `isolated`
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     quiet()
+    warnings.filterwarnings("ignore", message="enable_nested_tensor")  # torch.nn.Transformer about norms first
     results = run(arguments.names or list(BENCHMARKS), arguments.quick)
     print(table.markdown(results))
     if results.pop("failed"):
