@@ -19,7 +19,7 @@ from seqlab.training.run import build_data, build_search, callbacks_of
 
 GOAL = 1.88  # nats a character over the whole validation part
 PUBLISHED_STEPS = 2000
-STEPS = 700
+STEPS = 400
 RECIPE = (
     "experiment=shakespeare_char_best",
     f"trainer.max_steps={STEPS}",

@@ -24,12 +24,12 @@ def markdown(results: dict[str, Any] | None) -> str:
         _machine(results["machine"]),
         "",
     ]
-    shares = [row for row in results["rows"] if row["peak_share"] is not None]
-    if shares:
+    costs = [row for row in results["rows"] if row["memory"] is not None]
+    if costs:
         lines += [
-            "| of these | memory beside theirs | share of the matrix-multiply peak |",
-            "|---|---|---|",
-            *(_cost(row) for row in shares),
+            "| of these | beside | memory, ours and theirs | share of the matrix-multiply peak |",
+            "|---|---|---|---|",
+            *(_cost(row) for row in costs),
             "",
         ]
     notes = dict.fromkeys(f"- {row['benchmark']}: {row['note']}" for row in results["rows"] if row["note"])
@@ -47,7 +47,8 @@ def _line(row: dict[str, Any]) -> str:
 
 def _cost(row: dict[str, Any]) -> str:
     ours, theirs = row["memory"]
-    return f"| {row['work']} | {ours:,.0f} MiB, {theirs:,.0f} MiB | {row['peak_share']:.0%} |"
+    share = "" if row["peak_share"] is None else f"{row['peak_share']:.0%}"
+    return f"| {row['work']} | {row['beside']} | {ours:,.0f} and {theirs:,.0f} MiB | {share} |"
 
 
 def _machine(machine: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from benchmarks import decoding, harness
 from benchmarks.harness import Done, Spread, Timings, alternate, isolated, peak_memory
 from benchmarks.peers.torch_nn import Translator
@@ -12,7 +13,6 @@ from benchmarks.textbook.fixed_vector import Seq2SeqLSTM
 from benchmarks.textbook.gpt import GPT
 from benchmarks.textbook.luong import Luong
 from benchmarks.textbook.transformer import Transformer
-
 from seqlab.data.batch import Examples
 from seqlab.decoding import Beam, Greedy
 from seqlab.models import bahdanau, context_gru, fixed_vector, gpt, luong, transformer
