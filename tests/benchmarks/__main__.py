@@ -25,6 +25,7 @@ from benchmarks import (
     startup,
     table,
     training,
+    workloads,
 )
 from benchmarks.harness import Row, isolated, say
 from benchmarks.workloads import ROOT
@@ -58,6 +59,8 @@ def main() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     quiet()
     warnings.filterwarnings("ignore", message="enable_nested_tensor")  # torch.nn.Transformer about norms first
+    if arguments.quick:
+        workloads.few_rows = 8
     results = run(arguments.names or list(BENCHMARKS), arguments.quick)
     print(table.markdown(results))
     if results.pop("failed"):

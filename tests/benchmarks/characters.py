@@ -199,7 +199,7 @@ def _several(step: Side) -> Side:
     def steps(turn: int) -> Done:
         for one in range(BATCHES):
             step(turn * BATCHES + one)
-        return Done(BATCHES * 64)
+        return Done(BATCHES * 64.0)
 
     return steps
 

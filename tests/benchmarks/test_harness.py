@@ -9,13 +9,14 @@ from benchmarks.harness import Done, Spread, Timings, alternate, isolated, peak_
 from benchmarks.peers.torch_nn import Translator
 from benchmarks.textbook.bahdanau import Bahdanau
 from benchmarks.textbook.context_gru import ContextGRU
+from benchmarks.textbook.conv import Conv
 from benchmarks.textbook.fixed_vector import Seq2SeqLSTM
 from benchmarks.textbook.gpt import GPT
 from benchmarks.textbook.luong import Luong
 from benchmarks.textbook.transformer import Transformer
 from seqlab.data.batch import Examples
 from seqlab.decoding import Beam, Greedy
-from seqlab.models import bahdanau, context_gru, fixed_vector, gpt, luong, transformer
+from seqlab.models import bahdanau, context_gru, conv, fixed_vector, gpt, luong, transformer
 
 SIZES = 17, 19
 WIDTHS = {"width": 12, "embedding": 7, "dropout": 0.0}
@@ -101,6 +102,10 @@ PAIRS = {
         lambda: Bahdanau(*SIZES, **WIDTHS, cell="lstm"),
     ),
     "luong": (lambda: luong.Luong(*SIZES, **WIDTHS), lambda: Luong(*SIZES, **WIDTHS)),
+    "conv": (
+        lambda: conv.Conv(*SIZES, **WIDTHS, layers=2, max_positions=11),
+        lambda: Conv(*SIZES, **WIDTHS, layers=2, positions=11),
+    ),
     "transformer": (
         lambda: transformer.Transformer(*SIZES, **BLOCKS, feed_forward=11),
         lambda: Transformer(*SIZES, **BLOCKS, inner=11),

@@ -19,6 +19,7 @@ from benchmarks.peers.hugging_face import GPT2
 from benchmarks.peers.torch_nn import Translator
 from benchmarks.textbook.bahdanau import Bahdanau
 from benchmarks.textbook.context_gru import ContextGRU
+from benchmarks.textbook.conv import Conv
 from benchmarks.textbook.fixed_vector import Seq2SeqLSTM
 from benchmarks.textbook.gpt import GPT
 from benchmarks.textbook.luong import Luong
@@ -149,6 +150,12 @@ WORK = {
         workloads.multi30k,
         lambda pairs: Luong(*_sizes(pairs), width=512, embedding=256, dropout=0.3),
         {SINGLE: 2.5, HALF: 4.0},
+    ),
+    "conv": Work(
+        "`conv`, 4 + 4 layers of 256",
+        ("experiment=multi30k_conv",),
+        workloads.multi30k,
+        lambda pairs: Conv(*_sizes(pairs), width=256, embedding=256, layers=4, dropout=0.2),
     ),
     "transformer": Work(
         "`transformer`, 3 + 3 layers of 256",

@@ -24,6 +24,9 @@ from seqlab.training.build import build
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "outputs/cache/bench"
 
+few_rows: int | None = None
+"""At most so many examples a batch, and two batches: where it is tried whether a benchmark runs."""
+
 
 def folder() -> Path:
     """Of real data: $SEQLAB_DATA, by default ../shared/data beside the checkout."""
@@ -52,13 +55,14 @@ class Pairs:
 
     def batches(self, count: int, size: int, sorted_by_length: bool, split: str = "train") -> list[Batch]:
         """So many batches: random ones, as tutorials draw them, or of examples of similar length, as seqlab does."""
-        return [self._splits[split].batch(rows) for rows in self._order(size, sorted_by_length, split)[:count]]
+        chosen = self._order(size, sorted_by_length, split)[:count]
+        return [self._splits[split].batch(rows[:few_rows]) for rows in chosen]
 
     def in_order(self, split: str, size: int) -> list[Batch]:
         """A whole split as it is measured: sorted by length."""
         examples = self._splits[split]
         sampler = BucketSampler(examples.lengths(np.arange(len(examples))), size)
-        return [examples.batch(rows) for rows in sampler.epoch(0)]
+        return [examples.batch(rows[:few_rows]) for rows in sampler.epoch(0)[: None if few_rows is None else 2]]
 
     def some(self, split: str, count: int) -> Batch:
         """So many examples, evenly from a whole split."""
