@@ -188,18 +188,20 @@ def _train(keras: Keras, seconds: float) -> Timings:
     batches = {"same": [_padded(batch, *pairs.longest()) for batch in random], "random": random, "sorted": by_length}
     sides: dict[str, Side] = {"keras": keras.side("train", batches=BATCHES)}
     for precision, kind in ((training.SINGLE, one) for one in batches):
-        sides[f"{precision} {kind}"] = _several(training.our_step(OVERRIDES, pairs, batches[kind], precision))
-    sides["bf16-mixed sorted"] = _several(training.our_step(OVERRIDES, pairs, by_length, training.HALF))
+        sides[f"{precision} {kind}"] = _several(pairs, batches[kind], precision)
+    sides["bf16-mixed sorted"] = _several(pairs, by_length, training.HALF)
     return alternate(sides, seconds, warmup=1 if seconds else 0, least=3 if seconds else 1)
 
 
-def _several(step: Side) -> Side:
-    """As many steps as a turn of the other side has, counted in pairs."""
+def _several(pairs: Pairs, batches: list[Batch], precision: str) -> Side:
+    """As many steps of ours as a turn of the other side has, counted in pairs."""
+    step = training.our_step(OVERRIDES, pairs, batches, precision)
 
     def steps(turn: int) -> Done:
-        for one in range(BATCHES):
-            step(turn * BATCHES + one)
-        return Done(BATCHES * 64.0)
+        chosen = range(turn * BATCHES, (turn + 1) * BATCHES)
+        for one in chosen:
+            step(one)
+        return Done(sum(len(batches[one % len(batches)].source) for one in chosen))
 
     return steps
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import multiprocessing
 import os
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, TypeVar
@@ -164,6 +166,13 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         return asdict(self)
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """No bars meanwhile."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield
 
 
 def say(text: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from benchmarks.harness import say
+from benchmarks.harness import say, silence
 from seqlab import paths
 from seqlab.data.batch import Batch, Examples
 from seqlab.data.loader import BucketSampler
@@ -134,8 +134,9 @@ def _pairs(name: str, path: str, *overrides: str) -> Pairs | None:
 def _of(name: str, config: DictConfig) -> Pairs:
     config.data.cache = str(CACHE)
     data: SequenceData = build(config.data, "data", SequenceData)
-    data.prepare_data()
-    data.setup("fit")
+    with silence():
+        data.prepare_data()
+        data.setup("fit")
     return Pairs(name, dict(data.examples), data.source_size, data.target_size)
 
 

@@ -60,11 +60,10 @@ class Example:
 
     def train(self, turn, batches):
         """Pairs of so many batches of 64."""
-        count = batches * 64
-        self.model.fit(
-            [self.source[:count], self.target[:count]], self.asked[:count], batch_size=64, epochs=1, verbose=0
-        )
-        return count
+        some = slice(0, batches * 64)
+        inputs, asked = [self.source[some], self.target[some]], self.asked[some]
+        self.model.fit(inputs, asked, batch_size=64, epochs=1, verbose=0)
+        return len(asked)
 
     def translate(self, turn, sentences):
         """Characters of so many sentences, each as long as its reference."""
