@@ -28,12 +28,12 @@ TASK = (
 )
 RECIPE = (  # settings of our own
     "model=bahdanau",
-    "model.width=128",
+    "model.width=64",
     "model.embedding=64",
     "data.batch_size=64",
-    "optimizer.lr=0.004",
+    "optimizer.lr=0.008",
     "scheduler=one_cycle",
-    "trainer.max_epochs=3",
+    "trainer.max_epochs=2",
     "trainer.gradient_clip_val=1.0",
     "free_running.every_n_epochs=0",
     "callbacks.outlook=null",
