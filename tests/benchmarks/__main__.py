@@ -96,7 +96,7 @@ def run(names: list[str], quick: bool) -> dict[str, Any]:
         say(f"    {time.perf_counter() - begun:.0f} s; {time.perf_counter() - started:.0f} s so far")
         rows += own
     return {
-        "machine": machine.describe(peaks),
+        "environment": machine.describe(peaks),
         "seconds": round(time.perf_counter() - started),
         "failed": failed,
         "rows": [row.to_json() for row in rows],

@@ -21,7 +21,7 @@ def markdown(results: dict[str, Any] | None) -> str:
         "|---|---|---|---|---|---|",
         *(_line(row) for row in results["rows"]),
         "",
-        _machine(results["machine"]),
+        _machine(results["environment"]),
         "",
     ]
     costs = [row for row in results["rows"] if row["memory"] is not None]

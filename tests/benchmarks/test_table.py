@@ -5,6 +5,7 @@ from support import ROOT
 
 from benchmarks.harness import Row, Spread
 from benchmarks.table import BEGIN, END, markdown, read, with_table
+from seqlab.reporting.readme import results
 
 MACHINE = {
     "processor": "some",
@@ -20,6 +21,11 @@ def test_readme_shows_the_committed_results():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     table = markdown(read(ROOT / "outputs/reference/bench.json"))
     assert with_table(readme, table) == readme, "run `make bench`, or python -m benchmarks.table"
+
+
+def test_the_results_of_claims_leave_it_to_its_own_table(tmp_path):
+    (tmp_path / "bench.json").write_text("{}", encoding="utf-8")
+    assert results(tmp_path) == ""
 
 
 def test_a_row_says_what_was_compared_and_whether_that_was_enough():
@@ -38,7 +44,7 @@ def test_a_row_says_what_was_compared_and_whether_that_was_enough():
         note="a note",
     )
     missed = Row("other", "answering", "", "s", Spread(0.75, 0.5, 1.0), aim="≤ 0.6 s", met=False)
-    lines = markdown({"machine": MACHINE, "rows": [row.to_json(), missed.to_json()]}).splitlines()
+    lines = markdown({"environment": MACHINE, "rows": [row.to_json(), missed.to_json()]}).splitlines()
     assert "| training | textbook | 500 tokens/s | 2,000 tokens/s | 4 × (3.5–4.5) | ≥ 3 × ✓ |" in lines
     assert "| answering |  |  | 0.75 s |  | ≤ 0.6 s ✗ |" in lines
     assert "| training | textbook | 100 and 300 MiB | 25% |" in lines
