@@ -1,11 +1,14 @@
 """Every search composes over its experiment, and names settings that there are."""
 
+import math
+
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf, open_dict
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from support import ROOT
 
+from seqlab.sweeping.curves import Grid, read_curves
 from seqlab.sweeping.settings import Settings
 from seqlab.sweeping.sweep import base_of, space_of
 
@@ -24,7 +27,7 @@ def composed(search):
     return config, settings
 
 
-@pytest.mark.parametrize("search", [name for name in SEARCHES if name != "free"])
+@pytest.mark.parametrize("search", [name for name in SEARCHES if name not in ("free", "reversal_grid")])
 def test_a_search_composes_and_its_baseline_is_in_its_space(search):
     config, settings = composed(search)
     space = space_of(settings, [], [], base_of(config))
@@ -60,6 +63,14 @@ def test_the_search_of_claim_g_is_the_published_one():
     pruner = {"min_resource": 1, "max_resource": 30, "reduction_factor": 3}
     assert settings.pruner == {"_target_": "optuna.pruners.HyperbandPruner", **pruner}
     assert settings.sampler["_target_"] == "optuna.samplers.TPESampler"
+
+
+def test_the_grid_of_recorded_curves_is_trained_whole_and_in_full():
+    config, settings = composed("reversal_grid")
+    space = space_of(settings, [], [], base_of(config))
+    assert settings.n_trials == math.prod(len(one.choices) for one in space.distributions.values())
+    assert (settings.pruner, config.callbacks.early_stopping) == (None, None)
+    assert config.trainer.max_epochs == Grid(read_curves(ROOT / "outputs/reference/replay/curves.jsonl")).epochs
 
 
 def test_what_is_typed_wins_over_the_file():

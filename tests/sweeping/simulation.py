@@ -56,7 +56,7 @@ def controller(folder, name="study", slots=1, trials=6, how="well", pause=0.0, s
         return [*ledger.space.arguments(taken.values), f"steps={steps}", f"how={told}", f"pause={pause}"]
 
     kind = options.pop("executor", executor)
-    plan = Plan(folder, slots, arguments, Handover(name, store.url, pruner=PRUNER), **options)
+    plan = Plan(folder, slots, arguments, Handover(name, store.url, pruner=options.pop("pruner", PRUNER)), **options)
     return Controller(ledger, kind(), plan, Kept())
 
 

@@ -68,6 +68,7 @@ class Progress:
 
     Attributes:
         reported: step → best value so far.
+        raw, times: step → the value itself, and when it was reported.
         decisions: step → whether to stop there.
         diverged: a value was no finite number.
         ended: it came to its end; `value` is what it came to (None if it gave none).
@@ -76,6 +77,8 @@ class Progress:
     """
 
     reported: dict[int, float] = field(default_factory=dict)
+    raw: dict[int, float] = field(default_factory=dict)
+    times: dict[int, float] = field(default_factory=dict)
     decisions: dict[int, Decision] = field(default_factory=dict)
     diverged: bool = False
     ended: bool = False
@@ -101,7 +104,8 @@ class Progress:
             case "last_step":
                 self.last_steps.append(line["time"])
             case "reported":
-                self.reported[line["step"]] = line["value"]
+                step = line["step"]
+                self.reported[step], self.raw[step], self.times[step] = line["value"], line["raw"], line["time"]
             case "decided":
                 self.decisions[line["step"]] = Decision(line["prune"], line["notes"])
             case "diverged":

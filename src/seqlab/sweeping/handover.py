@@ -88,7 +88,7 @@ class Reporter:
             earlier = [one for at, one in self._progress.reported.items() if at < step]
             best = self._sign * min(self._sign * one for one in (*earlier, value))
             self._progress.reported[step] = best
-            self.events.add("reported", step=step, value=best)
+            self.events.add("reported", step=step, value=best, raw=value)
             self._trial.report(best, step)
             if last:
                 return False

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
@@ -46,7 +47,7 @@ class Proposals(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Makes the sampler of this trial."""
-        self._inner = self.make(self.seed + trial.number)
+        self._inner = self.make(self._seed(trial))
         self._inner.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -64,7 +65,7 @@ class Proposals(BaseSampler):
         if trial.number == 0 and self.baseline is not None:
             return dict(self.baseline)
         assert self._inner is not None
-        random = RandomSampler(seed=self.seed + trial.number)
+        random = RandomSampler(seed=self._seed(trial))
         allowed: dict[str, Any] | None = None
         for draw in range(DRAWS + RANDOM_DRAWS):
             values = self._draw(self._inner if draw < DRAWS else random, study, trial)
@@ -76,6 +77,10 @@ class Proposals(BaseSampler):
             rules = " and ".join(one.text for one in self.space.constraints)
             raise InputError(f"the space holds nothing, or next to nothing, for which {rules}")
         return allowed
+
+    def _seed(self, trial: FrozenTrial) -> int:
+        """Searches with seeds side by side share no trial's."""
+        return int(np.random.SeedSequence((self.seed, trial.number)).generate_state(1)[0])
 
     def _draw(self, sampler: BaseSampler, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         space = sampler.infer_relative_search_space(study, trial)
