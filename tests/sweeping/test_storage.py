@@ -16,10 +16,11 @@ from seqlab.sweeping.space import Space
 from seqlab.sweeping.storage import Store, _attribute_turn, store_url
 
 
-@pytest.fixture(params=["journal.log", "sqlite:///{}/study.db"])
+@pytest.fixture(params=["journal", "sqlite", "grpc_proxy", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request, tmp_path):
-    """A journal, and a database."""
-    return request.param.format(tmp_path) if "://" in request.param else str(tmp_path / request.param)
+    """A journal, and what a study may be kept in besides."""
+    own = {"journal": str(tmp_path / "journal.log"), "sqlite": f"sqlite:///{tmp_path}/study.db"}
+    return own.get(request.param) or request.getfixturevalue(request.param)
 
 
 def ledger(url, trials=11, **rules):

@@ -198,8 +198,8 @@ def ranks_agree(grid: Grid, epoch: int) -> float:
     """Spearman's correlation of the values after an epoch with the best ones of whole trainings."""
     early = [min(one.values[:epoch]) for one in grid.curves]
     end = [min(one.values) for one in grid.curves]
-    ranks = [np.argsort(np.argsort(one)) for one in (early, end)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, last = (np.argsort(np.argsort(one)) for one in (early, end))
+    return float(np.corrcoef(first, last)[0, 1])
 
 
 def main() -> None:

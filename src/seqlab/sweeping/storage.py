@@ -67,6 +67,11 @@ def _open(url: str) -> BaseStorage:
         if "://" in url:
             return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
         return journal_storage(Path(url))
+    except ImportError:
+        raise InputError(
+            f"hydra.sweeper.storage: no driver for {url.partition(':')[0]} is installed:"
+            """ pip install "seqlab[postgresql]" for postgresql://, pymysql for mysql+pymysql://"""
+        ) from None
     except Exception as error:  # each engine has exceptions of its own
         reason = " ".join(str(error).split())
         raise InputError(f"hydra.sweeper.storage: {url.split('@')[-1]} cannot be opened ({reason})") from None
