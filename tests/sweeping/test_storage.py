@@ -44,6 +44,21 @@ def test_controllers_that_take_at_once_take_each_trial_once(url):
     assert {t.state for t in controllers[0].trials()} == {TrialState.COMPLETE}
 
 
+def test_controllers_that_begin_at_once_share_a_study(url):
+    found, begun = [], threading.Barrier(3)
+
+    def work():
+        begun.wait()
+        found.append(ledger(url, 3).take().number)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [0, 1, 2]
+
+
 def test_a_trial_is_taken_over_when_its_controller_is_silent_and_cannot_be_told_twice(url, monkeypatch):
     elsewhere, here = ledger(url, 1, patience=0.2), ledger(url, 1, patience=0.2)
     monkeypatch.setattr("seqlab.sweeping.ledger.machine", lambda: "elsewhere")

@@ -71,6 +71,7 @@ class Progress:
         raw, times: step → the value itself, and when it was reported.
         decisions: step → whether to stop there.
         diverged: a value was no finite number.
+        process: that runs it, or ran it last: machine, number, start (see `Lease`).
         ended: it came to its end; `value` is what it came to (None if it gave none).
         spans: the slots and times of each attempt.
         first_steps, last_steps: their times.
@@ -81,6 +82,7 @@ class Progress:
     times: dict[int, float] = field(default_factory=dict)
     decisions: dict[int, Decision] = field(default_factory=dict)
     diverged: bool = False
+    process: tuple[str, int, int | None] | None = None
     ended: bool = False
     value: float | None = None
     spans: list[Span] = field(default_factory=list)
@@ -99,6 +101,8 @@ class Progress:
         match line["event"]:
             case "started":
                 self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))
+            case "process":
+                self.process = (line["host"], line["pid"], line["start"])
             case "first_step":
                 self.first_steps.append(line["time"])
             case "last_step":

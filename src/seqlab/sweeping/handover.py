@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqlab.sweeping.events import Decision, Events
+from seqlab.sweeping.lease import machine, start_of
 
 VARIABLE = "SEQLAB_TRIAL"  # names the file
 HANDOVER = "trial.json"
@@ -55,6 +56,13 @@ def tell_end(value: Any) -> None:
     if (given := handed_over()) is not None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         Events(Path(given.folder)).add("ended", value=float(value) if number else None)
+
+
+def tell_process() -> None:
+    """Notes which process this is; does nothing outside of a sweep."""
+    if (given := handed_over()) is not None:
+        own = os.getpid()
+        Events(Path(given.folder)).add("process", host=machine(), pid=own, start=start_of(own))
 
 
 class Reporter:
