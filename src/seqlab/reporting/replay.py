@@ -22,7 +22,7 @@ def table(result: dict[str, Any]) -> str:
         ["---"] * 5,
     ]
     for name, facts in result["searches"].items():
-        best = [_spread(facts["best"][part]) for part in ("half", "same", "twice")]
+        best = [_spread(facts["best"].get(part, [])) for part in ("half", "same", "twice")]
         rows.append([name, *best, _reached(facts["reached"], result["spent"])])
     agree = ", ".join(f"{value:.2f} after {epoch}" for epoch, value in result["rank_correlation"].items())
     size = math.prod(map(len, result["axes"].values()))
@@ -32,7 +32,7 @@ def table(result: dict[str, Any]) -> str:
         f"Lowest validation loss of {size} configurations of up to {result['epochs']} epochs each, mean ± standard"
         f" deviation over {len(result['seeds'])} seeds; the lowest of all is {result['best']:.4f}. All of the epochs:"
         f" what {result['trials']} trials take in full, stopped early with patience {result['patience']}"
-        f" ({_whole(result['spent'])}). Last column: median (and how many seeds came to it within twice the epochs),"
+        f" ({_whole(result['spent'])}). Last column: median (and how many seeds came to it),"
         f" share of the first row's epochs. Ranks of early losses agree with those at the end to {agree} epochs"
         " (Spearman).",
         "",
@@ -41,8 +41,8 @@ def table(result: dict[str, Any]) -> str:
 
 
 def _spread(values: list[float]) -> str:
-    if not all(map(math.isfinite, values)):
-        return "none"
+    if not values or not all(map(math.isfinite, values)):
+        return ""
     return f"{mean(values):.4f} ± {stdev(values):.4f}"
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from seqlab.errors import InputError
 from seqlab.sweeping.space import Parameter, Space
@@ -104,6 +104,10 @@ class Proposals(BaseSampler):
     ) -> Any:
         """Not asked: all values are given together."""
         raise NotImplementedError(param_name)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tells the sampler underneath: it may have something to note about the trial."""
+        self.make(self._seed(trial)).after_trial(study, trial, state, values)
 
 
 def sampler_factory(make: Callable[..., BaseSampler]) -> Callable[[int], BaseSampler]:
