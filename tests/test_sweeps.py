@@ -1,6 +1,7 @@
 """Every search composes over its experiment, and names settings that there are."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -39,7 +40,7 @@ def test_a_search_composes_and_its_baseline_is_in_its_space(search):
     if settings.baseline:
         assert space.allows(space.baseline())
     assert settings.study == search
-    assert settings.pruner["max_resource"] == config.trainer.max_epochs
+    assert settings.pruner.get("max_resource", config.trainer.max_epochs) == config.trainer.max_epochs
     assert config.callbacks.early_stopping.patience == 5
     assert config.hydra.sweep.dir == f"outputs/sweeps/{search}"
 
@@ -63,6 +64,12 @@ def test_the_search_of_claim_g_is_the_published_one():
     pruner = {"min_resource": 1, "max_resource": 30, "reduction_factor": 3}
     assert settings.pruner == {"_target_": "optuna.pruners.HyperbandPruner", **pruner}
     assert settings.sampler["_target_"] == "optuna.samplers.TPESampler"
+
+
+def test_another_pruner_takes_the_place_of_hyperband_as_a_whole():
+    (_, published), (_, halving) = composed("notes_gpt"), composed("notes_gpt_halving")
+    pruner = {"_target_": "optuna.pruners.SuccessiveHalvingPruner", "min_resource": 10, "reduction_factor": 3}
+    assert halving == replace(published, pruner=pruner, study="notes_gpt_halving")
 
 
 def test_the_grid_of_recorded_curves_is_trained_whole_and_in_full():
