@@ -58,13 +58,6 @@ def tell_end(value: Any) -> None:
         Events(Path(given.folder)).add("ended", value=float(value) if number else None)
 
 
-def tell_process() -> None:
-    """Notes which process this is; does nothing outside of a sweep."""
-    if (given := handed_over()) is not None:
-        own = os.getpid()
-        Events(Path(given.folder)).add("process", host=machine(), pid=own, start=start_of(own))
-
-
 class Reporter:
     """Reports a trial's values, and says whether to stop.
 
@@ -82,6 +75,8 @@ class Reporter:
         self._progress = self.events.read()
         self._sign = 1 if given.direction == "minimize" else -1
         self._trial = attached(given)
+        own = os.getpid()
+        self.events.add("process", host=machine(), pid=own, start=start_of(own))
 
     def report(self, step: int, value: float, last: bool = False) -> bool:
         """Whether to stop after `step` (counted from 1), which came to `value`.
