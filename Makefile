@@ -8,7 +8,7 @@ PROFILE ?= cpu
 RESULTS = $(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G report bundle results bench bench-keras wheel clean
+.PHONY: help setup train sweep replay curves test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G report bundle results bench bench-keras wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,14 @@ sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
 	$(BIN)/seqlab-train -m +sweeps=reversal_bahdanau hydra.sweeper.study=make_sweep hydra.sweeper.slots=2 \
 	  hydra.sweeper.n_trials=12 trainer.max_epochs=9 data.samples=6000
 	$(BIN)/seqlab-sweep plot study=make_sweep
+
+replay: $(READY) ## compare ways of searching on recorded learning curves (a minute), into outputs/reference and README
+	$(BIN)/python -m seqlab.sweeping.replay outputs/reference/replay/curves.jsonl outputs/reference/replay/replay.json
+	$(BIN)/python -m seqlab.reporting.replay README.md outputs/reference/replay/replay.json
+
+curves: $(READY) ## record those curves anew (216 trainings, a quarter of an hour of one core)
+	$(BIN)/seqlab-train -m +sweeps=reversal_grid
+	$(BIN)/python -m seqlab.sweeping.curves outputs/sweeps/reversal_grid outputs/reference/replay/curves.jsonl
 
 test: $(READY) ## run the tests but for the slow ones
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"

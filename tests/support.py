@@ -1,5 +1,6 @@
 """What all tests share: where the checkout is, and how types are checked while they run."""
 
+import socket
 from pathlib import Path
 
 from beartype import BeartypeConf, beartype
@@ -7,3 +8,10 @@ from beartype import BeartypeConf, beartype
 ROOT = Path(__file__).resolve().parents[1]
 
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

@@ -1,11 +1,15 @@
 """Every search composes over its experiment, and names settings that there are."""
 
+import math
+from dataclasses import replace
+
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf, open_dict
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from support import ROOT
 
+from seqlab.sweeping.curves import Grid, read_curves
 from seqlab.sweeping.settings import Settings
 from seqlab.sweeping.sweep import base_of, space_of
 
@@ -24,7 +28,7 @@ def composed(search):
     return config, settings
 
 
-@pytest.mark.parametrize("search", [name for name in SEARCHES if name != "free"])
+@pytest.mark.parametrize("search", [name for name in SEARCHES if name not in ("free", "reversal_grid")])
 def test_a_search_composes_and_its_baseline_is_in_its_space(search):
     config, settings = composed(search)
     space = space_of(settings, [], [], base_of(config))
@@ -36,7 +40,7 @@ def test_a_search_composes_and_its_baseline_is_in_its_space(search):
     if settings.baseline:
         assert space.allows(space.baseline())
     assert settings.study == search
-    assert settings.pruner["max_resource"] == config.trainer.max_epochs
+    assert settings.pruner.get("max_resource", config.trainer.max_epochs) == config.trainer.max_epochs
     assert config.callbacks.early_stopping.patience == 5
     assert config.hydra.sweep.dir == f"outputs/sweeps/{search}"
 
@@ -62,10 +66,24 @@ def test_the_search_of_claim_g_is_the_published_one():
     assert settings.sampler["_target_"] == "optuna.samplers.TPESampler"
 
 
+def test_another_pruner_takes_the_place_of_hyperband_as_a_whole():
+    (_, published), (_, halving) = composed("notes_gpt"), composed("notes_gpt_halving")
+    pruner = {"_target_": "optuna.pruners.SuccessiveHalvingPruner", "min_resource": 10, "reduction_factor": 3}
+    assert halving == replace(published, pruner=pruner, study="notes_gpt_halving")
+
+
+def test_the_grid_of_recorded_curves_is_trained_whole_and_in_full():
+    config, settings = composed("reversal_grid")
+    space = space_of(settings, [], [], base_of(config))
+    assert settings.n_trials == math.prod(len(one.choices) for one in space.distributions.values())
+    assert (settings.pruner, config.callbacks.early_stopping) == (None, None)
+    assert config.trainer.max_epochs == Grid(read_curves(ROOT / "outputs/reference/replay/curves.jsonl")).epochs
+
+
 def test_what_is_typed_wins_over_the_file():
     config, settings = composed("reversal_bahdanau")
     space = space_of(settings, ["model.width=7"], ["model.dropout=choice(0.1,0.2)"], base_of(config))
-    assert list(space.distributions) == ["optimizer.lr", "model.embedding", "model.dropout"]
+    assert list(space.distributions) == ["optimizer.lr", "model.embedding", "model.bidirectional", "model.dropout"]
     assert space.distributions["model.dropout"] == CategoricalDistribution([0.1, 0.2])
 
 

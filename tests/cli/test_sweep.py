@@ -88,3 +88,15 @@ def test_a_killed_sweep_equals_one_that_was_not_and_the_best_runs_as_it_is(sweep
     typed = (*last_line(outcome), "hydra.run.dir=again")
     assert process(*typed, folder=calm.parent, PYTHONPATH=PATHS).succeeded().err == ""
     assert (calm.parent / "again/result.json").is_file()
+
+
+@pytest.mark.slow
+def test_trials_that_train_on_two_processes_come_to_what_one_comes_to(sweep):
+    few = "trainer.max_epochs=2"
+    (_, one), (_, two) = (
+        sweep("one", 2, few),
+        sweep("two", 2, few, "trainer.strategy=ddp", "trainer.devices=2"),
+    )
+    for alone, shared in zip(trials(one), trials(two), strict=True):
+        assert float(shared.pop("value")) == pytest.approx(float(alone.pop("value")), abs=1e-5)
+        assert shared == alone

@@ -37,7 +37,7 @@ class Kept(Show):
 
 def controller(folder, name="study", slots=1, trials=6, how="well", pause=0.0, steps=9, **options):
     """A controller of a simulated study in `folder`."""
-    store = Store(str(folder / "journal.log"))
+    store = Store(options.pop("storage", None) or str(folder / "journal.log"))
     rules = Rules(trials, **{"deaths": 2, "patience": 60.0, **options.pop("rules", {})})
     ledger = Ledger(
         store,
@@ -56,7 +56,7 @@ def controller(folder, name="study", slots=1, trials=6, how="well", pause=0.0, s
         return [*ledger.space.arguments(taken.values), f"steps={steps}", f"how={told}", f"pause={pause}"]
 
     kind = options.pop("executor", executor)
-    plan = Plan(folder, slots, arguments, Handover(name, store.url, pruner=PRUNER), **options)
+    plan = Plan(folder, slots, arguments, Handover(name, store.url, pruner=options.pop("pruner", PRUNER)), **options)
     return Controller(ledger, kind(), plan, Kept())
 
 
@@ -70,9 +70,9 @@ def path():
     return {"PYTHONPATH": ":".join([str(TESTS), *filter(None, sys.path)])}
 
 
-def results(folder, name="study"):
+def results(folder, name="study", storage=None):
     """What each trial came to: number → state, value, parameters, reported values."""
-    store = Store(str(folder / "journal.log"))
+    store = Store(storage or str(folder / "journal.log"))
     trials = store.storage.get_all_trials(store.storage.get_study_id_from_name(name))
     return {t.number: (t.state.name, t.value, t.params, t.intermediate_values) for t in trials}
 

@@ -68,9 +68,9 @@ def run_killed(folder, kills, controllers, seed, between=(0.05, 0.6), **options)
     return killer.killed
 
 
-def assert_whole(folder, trials, steps=9):
+def assert_whole(folder, trials, steps=9, storage=None):
     """Exactly so many trials, all finished, each as its own log says."""
-    found = results(folder)
+    found = results(folder, storage=storage)
     assert sorted(found) == list(range(trials))
     assert {state for state, *_ in found.values()} <= {"COMPLETE", "PRUNED"}
     for number, (state, value, _, reported) in found.items():
@@ -99,6 +99,13 @@ def test_two_controllers_share_a_study_and_outlive_each_other(tmp_path):
     count = run_killed(tmp_path, 5, 2, seed=3, trials=13, slots=2, pause=0.03)
     assert sum(count.values()) > 1
     assert_whole(tmp_path, 13)
+
+
+@pytest.mark.slow
+def test_two_controllers_share_a_study_in_a_database(tmp_path, postgresql):
+    count = run_killed(tmp_path, 8, 2, seed=5, storage=postgresql, trials=13, slots=2, pause=0.1)
+    assert sum(count.values()) > 1
+    assert_whole(tmp_path, 13, storage=postgresql)
 
 
 @pytest.mark.slow

@@ -102,3 +102,19 @@ def test_a_sampler_gets_the_seed_where_it_takes_one():
     assert fixed(5)._rng.rng.randint(99) == RandomSampler(7)._rng.rng.randint(99)
     without = sampler_factory(functools.partial(PartialFixedSampler, {}, RandomSampler(seed=1)))
     assert isinstance(without(5), PartialFixedSampler)
+
+
+def test_a_sampler_hears_what_its_trials_came_to(tmp_path):
+    """Constraints on results (`constraints_func`) are noted after a trial; a grid that is done stops nothing."""
+
+    def make(seed):
+        return TPESampler(seed=seed, constraints_func=lambda trial: (trial.params["width"] - 16.0,))
+
+    found = propose(tmp_path, 5, make)
+    store = Store(str(tmp_path / "journal.log"))
+    trials = store.storage.get_all_trials(store.storage.get_study_id_from_name("study"))
+    assert [list(one.constraints.values()) for one in trials] == [[values["width"] - 16.0] for values in found]
+    (tmp_path / "grid").mkdir()
+    small = Space([parameter("width", "choice(16,32)")])
+    grid = propose(tmp_path / "grid", 3, lambda seed: GridSampler({"width": [16, 32]}, seed=seed), small)
+    assert sorted(one["width"] for one in grid[:2]) == [16, 32]

@@ -16,10 +16,11 @@ from seqlab.sweeping.space import Space
 from seqlab.sweeping.storage import Store, _attribute_turn, store_url
 
 
-@pytest.fixture(params=["journal.log", "sqlite:///{}/study.db"])
+@pytest.fixture(params=["journal", "sqlite", "grpc_proxy", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request, tmp_path):
-    """A journal, and a database."""
-    return request.param.format(tmp_path) if "://" in request.param else str(tmp_path / request.param)
+    """A journal, and what a study may be kept in besides."""
+    own = {"journal": str(tmp_path / "journal.log"), "sqlite": f"sqlite:///{tmp_path}/study.db"}
+    return own.get(request.param) or request.getfixturevalue(request.param)
 
 
 def ledger(url, trials=11, **rules):
@@ -41,6 +42,21 @@ def test_controllers_that_take_at_once_take_each_trial_once(url):
         thread.join()
     assert sorted(taken) == list(range(11))
     assert {t.state for t in controllers[0].trials()} == {TrialState.COMPLETE}
+
+
+def test_controllers_that_begin_at_once_share_a_study(url):
+    found, begun = [], threading.Barrier(3)
+
+    def work():
+        begun.wait()
+        found.append(ledger(url, 3).take().number)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [0, 1, 2]
 
 
 def test_a_trial_is_taken_over_when_its_controller_is_silent_and_cannot_be_told_twice(url, monkeypatch):

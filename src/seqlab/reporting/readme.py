@@ -114,17 +114,17 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def with_results(readme: str, table: str) -> str:
+def with_results(readme: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """`readme` with what stands between its two marks replaced.
 
     Raises:
         InputError: the marks are not there.
     """
-    before, found, rest = readme.partition(BEGIN)
-    _, closed, after = rest.partition(END)
+    before, found, rest = readme.partition(begin)
+    _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise InputError(f"README: the lines {BEGIN!r} and {END!r} mark where results go, but are not there")
-    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
+        raise InputError(f"README: the lines {begin!r} and {end!r} mark where results go, but are not there")
+    return f"{before}{begin}\n\n{table}\n{end}{after}"
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import optuna
 from optuna.pruners import BasePruner, NopPruner
@@ -44,18 +44,14 @@ class Attached:
     def decide(self, step: int) -> tuple[bool, dict[str, Any]]:
         """Whether the pruner would stop the trial after `step`, and what it wants noted about it.
 
-        Pruners write their notes (the rung that was reached) into the storage before they answer. They are asked on a
-        copy of the study, so that an answer and its notes count together or not at all.
+        Pruners write their notes (the rung that was reached) into the storage before they answer. They are shown a
+        view that keeps what they write, so that an answer and its notes count together or not at all.
         """
         if isinstance(self.pruner, NopPruner):
             return False, {}
-        copied = optuna.create_study(study_name=self.study, direction=self.direction, pruner=self.pruner)
-        for trial in self.storage.get_all_trials(self._study_id, deepcopy=False):
-            copied.add_trial(_until(trial, step) if trial.number == self.number else trial)
-        own = copied.get_trials()[self.number]
-        prune = self.pruner.prune(copied, own)
-        after = copied.get_trials()[self.number].system_attrs
-        return prune, {name: value for name, value in after.items() if name not in own.system_attrs}
+        view = _View(self.storage, self._trial_id, step)
+        study = optuna.Study(self.study, cast(BaseStorage, view), pruner=self.pruner)
+        return self.pruner.prune(study, view.get_trial(self._trial_id)), view.notes
 
     def note(self, notes: dict[str, Any]) -> None:
         """Writes what the pruner wanted noted, as often as one likes."""
@@ -65,11 +61,36 @@ class Attached:
                 self.storage.set_trial_system_attr(self._trial_id, name, value)
 
 
-def _until(trial: FrozenTrial, step: int) -> FrozenTrial:
-    """The trial without what it reported after `step`."""
-    copied = copy.copy(trial)
-    copied.intermediate_values = {at: value for at, value in trial.intermediate_values.items() if at <= step}
-    return copied
+class _View:
+    """A storage as it was when a trial had come to a step; what is noted about that trial stays here."""
+
+    def __init__(self, storage: BaseStorage, trial_id: int, step: int) -> None:
+        self._storage, self._trial_id, self._step = storage, trial_id, step
+        self.notes: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Keeps a note."""
+        assert trial_id == self._trial_id
+        self.notes[key] = value
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """A trial."""
+        return self._seen(self._storage.get_trial(trial_id))
+
+    def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
+        """All trials, not to be changed."""
+        return [self._seen(one) for one in self._storage.get_all_trials(study_id, deepcopy=False, states=states)]
+
+    def _seen(self, trial: FrozenTrial) -> FrozenTrial:
+        if trial._trial_id != self._trial_id:
+            return trial
+        seen = copy.copy(trial)
+        seen.intermediate_values = {at: value for at, value in trial.intermediate_values.items() if at <= self._step}
+        seen.system_attrs = {**trial.system_attrs, **self.notes}
+        return seen
 
 
 def attached(given: Handover) -> Attached:

@@ -68,16 +68,21 @@ class Progress:
 
     Attributes:
         reported: step → best value so far.
+        raw, times: step → the value itself, and when it was reported.
         decisions: step → whether to stop there.
         diverged: a value was no finite number.
+        process: that runs it, or ran it last: machine, number, start (see `Lease`).
         ended: it came to its end; `value` is what it came to (None if it gave none).
         spans: the slots and times of each attempt.
         first_steps, last_steps: their times.
     """
 
     reported: dict[int, float] = field(default_factory=dict)
+    raw: dict[int, float] = field(default_factory=dict)
+    times: dict[int, float] = field(default_factory=dict)
     decisions: dict[int, Decision] = field(default_factory=dict)
     diverged: bool = False
+    process: tuple[str, int, int | None] | None = None
     ended: bool = False
     value: float | None = None
     spans: list[Span] = field(default_factory=list)
@@ -96,12 +101,15 @@ class Progress:
         match line["event"]:
             case "started":
                 self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))
+            case "process":
+                self.process = (line["host"], line["pid"], line["start"])
             case "first_step":
                 self.first_steps.append(line["time"])
             case "last_step":
                 self.last_steps.append(line["time"])
             case "reported":
-                self.reported[line["step"]] = line["value"]
+                step = line["step"]
+                self.reported[step], self.raw[step], self.times[step] = line["value"], line["raw"], line["time"]
             case "decided":
                 self.decisions[line["step"]] = Decision(line["prune"], line["notes"])
             case "diverged":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqlab.sweeping.events import Decision, Events
+from seqlab.sweeping.lease import machine, start_of
 
 VARIABLE = "SEQLAB_TRIAL"  # names the file
 HANDOVER = "trial.json"
@@ -74,6 +75,8 @@ class Reporter:
         self._progress = self.events.read()
         self._sign = 1 if given.direction == "minimize" else -1
         self._trial = attached(given)
+        own = os.getpid()
+        self.events.add("process", host=machine(), pid=own, start=start_of(own))
 
     def report(self, step: int, value: float, last: bool = False) -> bool:
         """Whether to stop after `step` (counted from 1), which came to `value`.
@@ -88,7 +91,7 @@ class Reporter:
             earlier = [one for at, one in self._progress.reported.items() if at < step]
             best = self._sign * min(self._sign * one for one in (*earlier, value))
             self._progress.reported[step] = best
-            self.events.add("reported", step=step, value=best)
+            self.events.add("reported", step=step, value=best, raw=value)
             self._trial.report(best, step)
             if last:
                 return False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import os
 import queue
 import signal
 import threading
 import time
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.executor import Ended, Executor, Job
+from seqlab.sweeping.lease import is_running, machine
 
 OWN = ("hydra.run.dir=", "++hydra.callbacks.", "--")  # of a command line; here Hydra itself says where a job runs
 
@@ -25,8 +29,8 @@ OWN = ("hydra.run.dir=", "++hydra.callbacks.", "--")  # of a command line; here 
 class LauncherExecutor(Executor):
     """Hands each job to the launcher that `config` names.
 
-    What a job is told goes in overrides, since its process may be anywhere. The launcher cannot be told to end a job:
-    a sweep that is stopped leaves those that it has begun.
+    What a job is told goes in overrides, since its process may be anywhere. A launcher cannot be told to end a job: one
+    on this machine is sent signals by its number, one on another machine runs on until it ends by itself.
 
     Raises:
         RunError: the launcher is not installed.
@@ -37,9 +41,11 @@ class LauncherExecutor(Executor):
         if "n_jobs" in config.hydra.launcher:  # joblib's: one alone it would run in this process, between its threads
             OmegaConf.update(self.config, "hydra.launcher.n_jobs", max(2, slots))
         self._ended: queue.Queue[Ended] = queue.Queue()
+        self._folders: dict[int, Path] = {}
 
     def start(self, job: Job) -> int | None:
         """Starts a thread that waits for the job."""
+        self._folders[job.number] = job.folder
         threading.Thread(target=self._launch, args=(job,), daemon=True).start()
         return None
 
@@ -60,7 +66,8 @@ class LauncherExecutor(Executor):
                 error = done._return_value
                 self._ended.put(Ended(job.number, 1, f"{type(error).__name__}: {error}"))
         except BaseException as error:  # whatever becomes of a launcher, the slot is free again
-            self._ended.put(Ended(job.number, 1, f"{type(error).__name__}: {error}"))
+            code = None if _was_killed(error) else 1
+            self._ended.put(Ended(job.number, code, f"{type(error).__name__}: {error}"))
 
     def wait(self, seconds: float) -> list[Ended]:
         """The jobs that have ended."""
@@ -74,10 +81,22 @@ class LauncherExecutor(Executor):
         return ended
 
     def signal(self, number: int, sign: signal.Signals) -> None:
-        """Nothing: where the job runs is the launcher's affair."""
+        """Sends a signal to the job's process, if it has begun on this machine."""
+        process = Events(self._folders[number]).read().process
+        if process is None:
+            return
+        host, pid, start = process
+        if host == machine() and is_running(pid, start):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sign)
 
     def close(self) -> None:
         """Nothing: threads end with the process."""
+
+
+def _was_killed(error: BaseException) -> bool:
+    """Whether a launcher complains of a process that ended without a word: joblib's pool, or submitit's job."""
+    return isinstance(error, BrokenExecutor) or type(error).__name__ == "UncompletedJobError"
 
 
 def quoted(text: str) -> str:

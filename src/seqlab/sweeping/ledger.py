@@ -6,6 +6,7 @@ a trial is running, with or without somebody who runs it, or it has ended.
 
 from __future__ import annotations
 
+import copy
 import os
 import platform
 import uuid
@@ -254,7 +255,12 @@ class Ledger:
             trial = self.storage.get_trial(self._id(number))
             if state == TrialState.PRUNED and trial.last_step is not None:
                 value = trial.intermediate_values[trial.last_step]
-            self.storage.set_trial_state_values(self._id(number), state, None if value is None else [value])
+            values = None if value is None else [value]
+            if RETRY_OF not in trial.user_attrs:  # else the sampler knows nothing of it
+                told = copy.copy(self.study)
+                told.stop = lambda: None  # type: ignore[method-assign]  # a grid that is done; n_trials says when to end
+                Proposals(self.space, self.make_sampler, self.seed).after_trial(told, trial, state, values)
+            self.storage.set_trial_state_values(self._id(number), state, values)
             return True
 
 

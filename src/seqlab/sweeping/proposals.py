@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from seqlab.errors import InputError
 from seqlab.sweeping.space import Parameter, Space
@@ -46,7 +47,7 @@ class Proposals(BaseSampler):
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Makes the sampler of this trial."""
-        self._inner = self.make(self.seed + trial.number)
+        self._inner = self.make(self._seed(trial))
         self._inner.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -64,7 +65,7 @@ class Proposals(BaseSampler):
         if trial.number == 0 and self.baseline is not None:
             return dict(self.baseline)
         assert self._inner is not None
-        random = RandomSampler(seed=self.seed + trial.number)
+        random = RandomSampler(seed=self._seed(trial))
         allowed: dict[str, Any] | None = None
         for draw in range(DRAWS + RANDOM_DRAWS):
             values = self._draw(self._inner if draw < DRAWS else random, study, trial)
@@ -76,6 +77,10 @@ class Proposals(BaseSampler):
             rules = " and ".join(one.text for one in self.space.constraints)
             raise InputError(f"the space holds nothing, or next to nothing, for which {rules}")
         return allowed
+
+    def _seed(self, trial: FrozenTrial) -> int:
+        """Searches with seeds side by side share no trial's."""
+        return int(np.random.SeedSequence((self.seed, trial.number)).generate_state(1)[0])
 
     def _draw(self, sampler: BaseSampler, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         space = sampler.infer_relative_search_space(study, trial)
@@ -99,6 +104,10 @@ class Proposals(BaseSampler):
     ) -> Any:
         """Not asked: all values are given together."""
         raise NotImplementedError(param_name)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Tells the sampler underneath: it may have something to note about the trial."""
+        self.make(self._seed(trial)).after_trial(study, trial, state, values)
 
 
 def sampler_factory(make: Callable[..., BaseSampler]) -> Callable[[int], BaseSampler]:

@@ -65,11 +65,30 @@ def _open(url: str) -> BaseStorage:
             host, _, port = url.removeprefix("grpc://").partition(":")
             return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
         if "://" in url:
-            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+            return _database(url)
         return journal_storage(Path(url))
+    except ImportError:
+        raise InputError(
+            f"hydra.sweeper.storage: no driver for {url.partition(':')[0]} is installed:"
+            """ pip install "seqlab[postgresql]" for postgresql://, pymysql for mysql+pymysql://"""
+        ) from None
     except Exception as error:  # each engine has exceptions of its own
         reason = " ".join(str(error).split())
         raise InputError(f"hydra.sweeper.storage: {url.split('@')[-1]} cannot be opened ({reason})") from None
+
+
+def _database(url: str) -> RDBStorage:
+    """A database; where several controllers make its tables at once, one does, and the others come again."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for wait in (0.2, 0.5, 1.0, 2.0):
+        try:
+            return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
+        except SQLAlchemyError as error:
+            if not any(said in str(error) for said in ("already exists", "UNIQUE constraint")):
+                raise
+            time.sleep(wait)
+    return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
 
 
 @contextmanager

@@ -1,0 +1,87 @@
+"""Trials over Hydra's launchers, of a Hydra application that knows nothing of seqlab's models."""
+
+import csv
+import subprocess
+import sys
+import time
+
+import pytest
+from sweeping.simulation import path
+
+HANGS = 180  # seconds
+APPLICATION = """
+import os, signal, time
+import hydra
+from seqlab.sweeping.handover import handed_over, reporter
+
+@hydra.main(version_base=None, config_path=None)
+def main(config):
+    told, marker = reporter(), os.path.dirname(handed_over().folder) + "/stumbled"
+    if config.how != "well" and not os.path.exists(marker):
+        open(marker, "w").close()
+        if config.how == "dies": os.kill(os.getpid(), signal.SIGKILL)
+        if config.how == "hangs": time.sleep(HANGS)
+    for step in range(1, 4):
+        if told.report(step, config.x / step, last=step == 3):
+            return None
+    return config.x / 3
+
+main()
+"""
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Runs a sweep over a launcher and gives its trials."""
+    (tmp_path / "application.py").write_text(APPLICATION.replace("HANGS", str(HANGS)))
+
+    def run(launcher, how="well", *more):
+        arguments = [
+            *("-m", "hydra/sweeper=seqlab", f"hydra/launcher={launcher}", "+x=interval(0,1)", f"+how={how}"),
+            *("hydra.sweeper.n_trials=3", "hydra.sweeper.slots=2", "hydra.sweeper.baseline=false"),
+            *("hydra.sweeper.seed=1", "hydra.sweep.dir=study", *more),
+        ]
+        line = [sys.executable, "application.py", *arguments]
+        environment = {**path(), "PATH": "/usr/bin:/bin"}
+        done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=200, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        with (tmp_path / "study/trials.csv").open(newline="") as file:
+            return list(csv.DictReader(file)), done.stdout
+
+    return run
+
+
+def assert_complete(rows):
+    for row in rows:
+        assert (row["state"], row["steps"]) == ("complete", "3")
+        assert float(row["value"]) == pytest.approx(float(row["x"]) / 3)
+
+
+LAUNCHERS = pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.slow)])
+
+
+@LAUNCHERS
+def test_a_launcher_runs_trials(sweep, launcher):
+    rows, _ = sweep(launcher)
+    assert_complete(rows)
+    assert [row["trial"] for row in rows] == ["0", "1", "2"]
+
+
+@LAUNCHERS
+def test_a_trial_that_dies_under_a_launcher_goes_on_as_the_same_trial(sweep, launcher, tmp_path):
+    rows, out = sweep(launcher, "dies")
+    assert_complete(rows)
+    assert len(rows) == 3
+    assert " died (" in out
+    assert (tmp_path / "study/stumbled").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_a_trial_that_hangs_under_a_launcher_is_ended_and_tried_again(sweep, launcher):
+    began = time.monotonic()
+    rows, _ = sweep(launcher, "hangs", "hydra.sweeper.max_silence=20")
+    assert time.monotonic() - began < HANGS
+    assert "no sign of life for 20 s" in {row["error"] for row in rows}
+    assert len([row for row in rows if row["state"] == "complete"]) == 3
+    assert_complete([row for row in rows if row["state"] != "fail"])
