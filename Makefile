@@ -39,10 +39,10 @@ curves: $(READY) ## record those curves anew (216 trainings, a quarter of an hou
 	$(BIN)/python -m seqlab.sweeping.curves outputs/sweeps/reversal_grid outputs/reference/replay/curves.jsonl
 
 test: $(READY) ## run the tests but for the slow ones
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-all: $(READY) ## run all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(READY) ## check format, lint and types
 	$(BIN)/ruff format --check .

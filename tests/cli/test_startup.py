@@ -59,7 +59,7 @@ def test_help_lists_groups_and_settings(command):
         ("seqlab-train data=", {"data=anki", "data=notes", "data=parallel", "data=reversal", "data=toy"}),
         ("seqlab-train experiment=toy", {"experiment=toy_gru"}),
         ("seqlab-train trainer.max_ep", {"trainer.max_epochs="}),
-        ("seqlab-train -m +sweeps=rev", {"+sweeps=reversal_bahdanau"}),
+        ("seqlab-train -m +sweeps=rev", {"+sweeps=reversal_bahdanau", "+sweeps=reversal_grid"}),
     ],
 )
 def test_the_shell_completes(command, line, expected):

@@ -254,6 +254,7 @@ def whole(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_two_processes_count_the_tokens_of_one_and_one_goes_on_from_them(whole, tmp_path):
     run = tmp_path / "run"
     train(tmp_path, *RUN, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "hydra.run.dir=run", run=fresh)
