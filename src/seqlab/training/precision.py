@@ -9,6 +9,8 @@ from typing import Any, Final
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
+from lightning.pytorch.utilities import GradClipAlgorithmType
+from torch.optim import Optimizer
 
 from seqlab.data.module import data_of
 from seqlab.training.probing import leaving_no_trace, timed_step, typical_batch
@@ -17,6 +19,22 @@ SINGLE: Final = "32-true"
 HALF: Final = "bf16-mixed"
 GAIN = 1.1
 """How much faster half precision must be to be taken: a smaller gain is not worth its digits, and may be chance."""
+
+
+class Half(MixedPrecision):
+    """bf16-mixed whose gradients may be clipped whatever the optimizer is.
+
+    Lightning refuses fused ones, which undo the scaling of gradients themselves; those of bf16 are never scaled.
+    """
+
+    def clip_gradients(
+        self,
+        optimizer: Optimizer,
+        clip_val: int | float = 0.0,
+        gradient_clip_algorithm: GradClipAlgorithmType = GradClipAlgorithmType.NORM,
+    ) -> None:
+        """As in single precision."""
+        Precision.clip_gradients(self, optimizer, clip_val, gradient_clip_algorithm)
 
 
 def precision_facts(trainer: Trainer) -> dict[str, Any]:
@@ -75,7 +93,7 @@ class FasterPrecision(Callback):
         supported = trainer.strategy.broadcast(has_bf16(device))
         contexts: dict[str, contextlib.AbstractContextManager[Any]] = {SINGLE: contextlib.nullcontext()}
         if supported:
-            contexts[HALF] = _half(device).autocast_context_manager()
+            contexts[HALF] = Half(HALF, device.type).autocast_context_manager()
         batch = typical_batch(data_of(trainer), device)
         seconds: dict[str, list[float]] = {name: [] for name in contexts}
         with leaving_no_trace(pl_module, device):
@@ -88,7 +106,7 @@ class FasterPrecision(Callback):
     def _apply(self, trainer: Trainer) -> None:
         """Gives the trainer, which was built for float32, the precision that was chosen."""
         if self.chosen == HALF:
-            trainer.strategy.precision_plugin = _half(trainer.strategy.root_device)
+            trainer.strategy.precision_plugin = Half(HALF, trainer.strategy.root_device.type)
         else:
             trainer.strategy.precision_plugin = Precision()
 
@@ -98,7 +116,3 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def _half(device: torch.device) -> MixedPrecision:
-    return MixedPrecision(HALF, device.type)

@@ -11,7 +11,7 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from omegaconf import DictConfig
 
 from seqlab.training.build import build
-from seqlab.training.precision import SINGLE, FasterPrecision
+from seqlab.training.precision import HALF, SINGLE, FasterPrecision, Half
 
 
 def build_trainer(config: DictConfig, callbacks: Sequence[Callback], **settings: Any) -> Trainer:
@@ -26,6 +26,8 @@ def build_trainer(config: DictConfig, callbacks: Sequence[Callback], **settings:
     if config.trainer.get("profiler") is None:
         settings["profiler"] = NoProfiler()
     trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks), **settings)
+    if trainer.precision == HALF:
+        trainer.strategy.precision_plugin = Half(HALF, trainer.strategy.root_device.type)
     return trainer
 
 
