@@ -43,7 +43,7 @@ BENCHMARKS = {
     "overhead": overhead.measure,
     "growth": growth.measure,
 }
-RESULTS = ROOT / "outputs/reference/bench.json"
+RESULTS = ROOT / "outputs/reference/bench/bench.json"
 
 
 def main() -> None:
@@ -68,6 +68,7 @@ def main() -> None:
     if arguments.names or arguments.quick:
         say("not kept: only a run of all benchmarks is")
         return
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     table.write(ROOT / "README.md", RESULTS)
     say(f"kept in {RESULTS.relative_to(ROOT)} and README.md")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.table README.md outputs/reference/bench.json`: writes README's table of benchmarks."""
+"""`python -m benchmarks.table README.md outputs/reference/bench/bench.json`: writes README's table and all of it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.files import write_atomically
+from seqlab.reporting.readme import with_results
 
 BEGIN, END = "<!-- bench: written by `make bench` -->", "<!-- end of bench -->"
 
 
-def markdown(results: dict[str, Any] | None) -> str:
-    """The table, and what it was measured on."""
+def summary(results: dict[str, Any] | None) -> str:
+    """README's table: what there are aims for, and the machine."""
     if results is None:
         return "Nothing measured yet.\n"
-    lines = [
-        "| work | beside | theirs | ours | ratio | aim |",
-        "|---|---|---|---|---|---|",
-        *(_line(row) for row in results["rows"]),
-        "",
-        _machine(results["environment"]),
-        "",
-    ]
+    rows = [row for row in results["rows"] if row["aim"]]
+    return "\n".join([*_table(rows), "", _machine(results["environment"]), ""])
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """All that was measured: rates, costs, notes, and the machine."""
+    lines = [*_table(results["rows"]), "", _machine(results["environment"]), ""]
     costs = [row for row in results["rows"] if row["memory"] is not None]
     if costs:
         lines += [
@@ -34,6 +34,14 @@ def markdown(results: dict[str, Any] | None) -> str:
         ]
     notes = dict.fromkeys(f"- {row['benchmark']}: {row['note']}" for row in results["rows"] if row["note"])
     return "\n".join([*lines, *notes, *([""] if notes else [])])
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    return [
+        "| work | beside | theirs | ours | ratio | aim |",
+        "|---|---|---|---|---|---|",
+        *(_line(row) for row in rows),
+    ]
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -56,7 +64,7 @@ def _machine(machine: dict[str, Any]) -> str:
     return (
         f"{machine['processor']}, {machine['threads']} threads; products of matrices of 1024: {peaks};"
         f" torch {machine['torch']}, {machine['date']}, commit {str(machine['commit'])[:12]}. Medians; in brackets"
-        " quartiles of the ratio, turn by turn. File: `outputs/reference/bench.json`."
+        " quartiles of the ratio, turn by turn. File: `outputs/reference/bench/bench.json`."
     )
 
 
@@ -65,27 +73,18 @@ def _quantity(value: float, unit: str) -> str:
     return f"{value:,.{digits}f} {unit}"
 
 
-def with_table(readme: str, table: str) -> str:
-    """`readme` with what stands between its two marks replaced.
-
-    Raises:
-        ValueError: the marks are not there.
-    """
-    before, found, rest = readme.partition(BEGIN)
-    _, closed, after = rest.partition(END)
-    if not (found and closed):
-        raise ValueError(f"README: the lines {BEGIN!r} and {END!r} mark where the table goes, but are not there")
-    return f"{before}{BEGIN}\n\n{table}\n{END}{after}"
-
-
 def read(path: Path) -> dict[str, Any] | None:
     """What was measured last, if anything was."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def write(readme: Path, results: Path) -> None:
-    """Writes the table into README."""
-    write_atomically(readme, with_table(readme.read_text(encoding="utf-8"), markdown(read(results))))
+def write(readme: Path, path: Path) -> None:
+    """Writes the table into README, and the whole one beside the results."""
+    results = read(path)
+    table = with_results(readme.read_text(encoding="utf-8"), summary(results), BEGIN, END)
+    write_atomically(readme, table)
+    if results is not None:
+        write_atomically(path.with_name("README.md"), f"# All benchmarks\n\n{markdown(results)}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """README's table of benchmarks is that of the committed results."""
 
-import pytest
 from support import ROOT
 
 from benchmarks.harness import Row, Spread
-from benchmarks.table import BEGIN, END, markdown, read, with_table
-from seqlab.reporting.readme import results
+from benchmarks.table import BEGIN, END, markdown, read, summary
+from seqlab.reporting.readme import with_results
 
 MACHINE = {
     "processor": "some",
@@ -19,13 +18,9 @@ MACHINE = {
 
 def test_readme_shows_the_committed_results():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    table = markdown(read(ROOT / "outputs/reference/bench.json"))
-    assert with_table(readme, table) == readme, "run `make bench`, or python -m benchmarks.table"
-
-
-def test_the_results_of_claims_leave_it_to_its_own_table(tmp_path):
-    (tmp_path / "bench.json").write_text("{}", encoding="utf-8")
-    assert results(tmp_path) == ""
+    results = read(ROOT / "outputs/reference/bench/bench.json")
+    assert with_results(readme, summary(results), BEGIN, END) == readme, "run `make bench`, or benchmarks.table"
+    assert markdown(results) in (ROOT / "outputs/reference/bench/README.md").read_text(encoding="utf-8")
 
 
 def test_a_row_says_what_was_compared_and_whether_that_was_enough():
@@ -52,10 +47,10 @@ def test_a_row_says_what_was_compared_and_whether_that_was_enough():
     assert any("345 GFLOP/s float32, 1,300 GFLOP/s bf16" in line for line in lines)
 
 
-def test_the_table_goes_between_its_marks():
-    readme = f"a\n{BEGIN}\nold\n{END}\nb\n"
-    written = with_table(readme, "new\n")
-    assert written == f"a\n{BEGIN}\n\nnew\n\n{END}\nb\n"
-    assert with_table(written, "new\n") == written
-    with pytest.raises(ValueError, match="mark where the table goes"):
-        with_table("no marks", "")
+def test_readme_has_what_there_are_aims_for():
+    aimed = Row("other", "answering", "", "s", Spread(0.75, 0.5, 1.0), aim="≤ 0.6 s", met=False)
+    plain = Row("other", "asking", "", "s", Spread(0.75, 0.5, 1.0))
+    said = summary({"environment": MACHINE, "rows": [plain.to_json(), aimed.to_json()]})
+    assert "| answering |" in said
+    assert "asking" not in said
+    assert "GFLOP/s" in said

@@ -13,7 +13,6 @@ from seqlab.files import write_atomically
 from seqlab.reporting.claims.figures import written
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
-BENCH = "bench.json"  # of `make bench`, which writes its own table
 ORDER = "RTCKG"
 WORDS = {True: "yes", False: "no", None: "–"}
 
@@ -24,7 +23,7 @@ def results(folder: Path) -> str:
     Raises:
         InputError: a file that holds no claim.
     """
-    found = [(path.name, _read(path)) for path in folder.glob("*.json") if path.name != BENCH]
+    found = [(path.name, _read(path)) for path in folder.glob("*.json")]
     found.sort(key=lambda one: (ORDER.find(one[0][0]), one[0]))
     rows = [_row(content) for _, content in found]
     parts = [_table(["claim", "verdict", "runs", "time of all runs", "command"], rows)] if rows else []
