@@ -8,7 +8,7 @@ PROFILE ?= cpu
 RESULTS = $(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep replay curves test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G report bundle results bench bench-keras wheel clean
+.PHONY: help setup train sweep replay curves test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S report bundle results bench bench-keras wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,10 +56,10 @@ format: $(READY) ## format the code
 data: $(READY) ## download the English–French deck of sentence pairs into outputs/data
 	$(BIN)/python -m seqlab.data.download
 
-reproduce: $(READY) ## run and judge every claim (PROFILE=full: as published); one of them: reproduce-R, -T, -C, -K, -G
+reproduce: $(READY) ## run and judge every claim (PROFILE=full: as published); one of them: reproduce-R, -T, -C, -K, -G, -S
 	@$(BIN)/seqlab-reproduce profile=$(PROFILE); code=$$?; $(RESULTS) && $(BIN)/seqlab-report && exit $$code
 
-reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G: $(READY)
+reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S: $(READY)
 	@$(BIN)/seqlab-reproduce profile=$(PROFILE) claims=$(@:reproduce-%=%); code=$$?; $(RESULTS) && $(BIN)/seqlab-report && exit $$code
 
 report: $(READY) ## one page of all results, to be opened in a browser: outputs/report.html

@@ -11,9 +11,9 @@ from typing import Any
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.reporting.claims.figures import written
+from seqlab.reporting.claims.ledger import ORDER
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
-ORDER = "RTCKG"
 WORDS = {True: "yes", False: "no", None: "–"}
 
 

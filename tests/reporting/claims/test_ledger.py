@@ -25,7 +25,7 @@ criteria:
 
 def test_every_command_of_the_ledger_composes():
     claims = [claim for profile in PROFILES for claim in read_claims(None, profile)]
-    assert {claim.name for claim in claims} == {"R", "T", "C", "C_lengths", "K", "G"}
+    assert {claim.name for claim in claims} == {"R", "T", "C", "C_lengths", "K", "G", "S"}
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for words in {group.words for claim in claims for group in claim.groups}:
             assert compose("train", list(words)).seed == 1
@@ -42,7 +42,7 @@ def test_every_rule_of_the_ledger_knows_its_groups():
 
 def test_claims_are_chosen_with_what_is_part_of_them():
     assert [claim.name for claim in read_claims(["C", "R"])] == ["C", "C_lengths", "R"]
-    with pytest.raises(InputError, match="claims must be among C, C_lengths, G, K, R, T, but 'Z' is not"):
+    with pytest.raises(InputError, match="claims must be among C, C_lengths, G, K, R, S, T, but 'Z' is not"):
         read_claims(["Z"])
     with pytest.raises(InputError, match="profile must be one of cpu, full, but is 'gpu'"):
         read_claims(None, "gpu")

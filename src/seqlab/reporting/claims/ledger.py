@@ -18,6 +18,9 @@ FOLDER = Path(__file__).parent
 PROFILES = ("cpu", "full")
 """cpu: settings that two cores finish in an hour and a half, all claims together. full: as published."""
 
+ORDER = "RTCKGS"
+"""In which claims are shown."""
+
 
 @dataclass(frozen=True)
 class Need:

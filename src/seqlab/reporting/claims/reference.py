@@ -124,17 +124,18 @@ def _short(content: Any) -> Any:
         return {key: _short(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_short(value) for value in content]
-    return float(f"{content:.6g}") if isinstance(content, float) else content
+    if isinstance(content, float) and not content.is_integer():  # counts keep all of theirs
+        return float(f"{content:.6g}")
+    return content
 
 
 def _significance(claim: Claim, groups: Groups) -> list[dict[str, Any]]:
-    """A paired bootstrap of each pair of groups that the claim compares, where both ran."""
-    from seqlab.reporting.digests.significance import significance
+    """A paired bootstrap of each pair of groups that the claim compares, where both ran, in what both have."""
+    from seqlab.reporting.digests.significance import METRICS, significance
 
     found = []
     for a, b in claim.compared:
         if groups[a].digests and groups[b].digests:
-            test = significance(groups[a].digests, groups[b].digests, "token BLEU")
-            if test is not None:
-                found.append({"a": a, "b": b, **test})
+            tests = (significance(groups[a].digests, groups[b].digests, metric) for metric in METRICS)
+            found += [{"a": a, "b": b, **test} for test in tests if test is not None]
     return found

@@ -13,6 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from seqlab.errors import InputError
+from seqlab.reporting.claims.ledger import ORDER
 from seqlab.reporting.comparison import UNCOMPARED
 from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
 
@@ -81,11 +82,11 @@ def gather(
         InputError: nothing is there, or a folder that was named holds no run.
     """
     claims = [_read(path) for path in sorted((outputs / REFERENCE).glob("*.json"))]
-    claims.sort(key=lambda one: "RTCKG".find(one["claim"][:1]))
+    claims.sort(key=lambda one: ORDER.find(one["claim"][:1]))
     sweeps = {one["study"]: one for one in map(_read, sorted((outputs / REFERENCE / "sweeps").glob("*.json")))}
     folders, unread = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs)), []
     digests: list[tuple[Path, Digest]] = []
-    for folder in tqdm(folders, "reading runs", unit="run", delay=2, leave=False):
+    for folder in tqdm(folders, "reading runs", unit="run", delay=2, disable=None, leave=False):
         try:
             digests.append((folder, digest(folder)))
         except (InputError, OSError, ValueError, KeyError) as problem:
