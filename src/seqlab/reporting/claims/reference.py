@@ -130,12 +130,14 @@ def _short(content: Any) -> Any:
 
 
 def _significance(claim: Claim, groups: Groups) -> list[dict[str, Any]]:
-    """A paired bootstrap of each pair of groups that the claim compares, where both ran, in what both have."""
+    """A paired bootstrap of each pair of groups that the claim compares, where both ran, in the first metric that both have."""
     from seqlab.reporting.digests.significance import METRICS, significance
 
     found = []
     for a, b in claim.compared:
         if groups[a].digests and groups[b].digests:
             tests = (significance(groups[a].digests, groups[b].digests, metric) for metric in METRICS)
-            found += [{"a": a, "b": b, **test} for test in tests if test is not None]
+            test = next((test for test in tests if test is not None), None)
+            if test is not None:
+                found.append({"a": a, "b": b, **test})
     return found
