@@ -130,7 +130,7 @@ def _short(content: Any) -> Any:
 
 
 def _significance(claim: Claim, groups: Groups) -> list[dict[str, Any]]:
-    """A paired bootstrap of each pair of groups that the claim compares, where both ran, in the first metric that both have."""
+    """A paired bootstrap of each pair of groups that the claim compares, in the first metric that both have."""
     from seqlab.reporting.digests.significance import METRICS, significance
 
     found = []
