@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from seqlab.data.batch import Batch
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
+from seqlab.layers.attention import padding_mask
+from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.metrics.teacher_forced import token_loss
 from seqlab.models.objective import sampled_logits
 from seqlab.symbols import BOS, EOS, PAD, UNK
@@ -54,6 +56,27 @@ def test_extra_padding_leaves_logits_unchanged(model, batch):
     wider = batch._replace(source=F.pad(batch.source, (0, 3), value=PAD), target=F.pad(batch.target, (0, 2), value=PAD))
     together, padded = logits_of(model, batch), logits_of(model, wider)[:, : batch.target.size(1) - 1]
     torch.testing.assert_close(padded[real(batch)], together[real(batch)], **TOLERANCE)
+
+
+def gradients_of(model, batch, wanted):
+    """Logits where a token is asked, and the gradients of their cross-entropy."""
+    logits = model(batch.source, batch.source_lengths, batch.told, wanted)
+    asked = wanted.pack(batch.asked)
+    model.zero_grad()
+    token_loss(logits, asked).backward()
+    return logits[asked != PAD], [parameter.grad.clone() for parameter in model.parameters()]
+
+
+def test_leaving_padding_out_leaves_logits_and_gradients_unchanged(model, batch, monkeypatch):
+    wide = batch._replace(source=F.pad(batch.source, (0, 3), value=PAD), target=F.pad(batch.target, (0, 2), value=PAD))
+    wide.target[1], wide.target_lengths[1] = PAD, 0  # a filler row
+    packing = Packing.of(padding_mask(wide.target_lengths - 1, wide.told.size(1)))
+    assert len(packing.places) < wide.told.numel()
+    packed, own = gradients_of(model, wide, packing)
+    monkeypatch.setattr(Packing, "of", lambda real: EVERYWHERE)
+    everything, expected = gradients_of(model, wide, EVERYWHERE)
+    torch.testing.assert_close(packed, everything, **TOLERANCE)
+    torch.testing.assert_close(own, expected, **TOLERANCE)
 
 
 def test_a_row_alone_gives_its_logits_of_the_batch(model, examples, batch):

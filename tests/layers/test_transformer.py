@@ -60,6 +60,19 @@ def test_its_weights_average_the_values_to_the_same_context(causal):
         torch.testing.assert_close(weights.sum(-1), torch.ones(B, H, T, dtype=torch.double), **EXACT)
 
 
+@pytest.mark.parametrize("padded", [False, True])
+def test_in_half_precision_gradients_are_nearly_those_in_double(padded):
+    core = ScaledDotProduct(causal=True)
+    exact = tensors((B, H, T, 4), (B, H, T, 4), (B, H, T, 4))
+    mask = torch.tensor([[True] * T, [True, True, True, False, False]]) if padded else None
+    inexact = [tensor.bfloat16().requires_grad_() for tensor in exact]
+    core(*inexact, mask).sum().backward()
+    core(*(tensor.requires_grad_() for tensor in exact), mask).sum().backward()
+    for tensor, own in zip(exact, inexact, strict=True):
+        torch.testing.assert_close(own.grad.double(), tensor.grad, rtol=0, atol=0.05)
+        assert own.grad.abs().max() > 0.05
+
+
 def test_gradcheck_of_the_attention_in_double():
     attention = random_(MultiHeadAttention(4, 2, causal=True, rotary=True, normalised=True))
     (inputs,) = tensors((B, 3, 4))

@@ -24,6 +24,7 @@ from seqlab.training.throughput import Throughput
 # Sources of 3 and 1 tokens; targets of 2 and 4, or with EOS 3 and 5.
 EXAMPLES = Examples.of([([4, 5, 6], [7, 8]), ([4], [5, 6, 7, 8])])
 ROWS, STEPS_IN, STEPS_OUT = 2, 3, 5
+READ, ASKED = 3 + 1, 3 + 5
 VOCABULARIES = (11, 13)
 CPU = torch.device("cpu")
 
@@ -146,14 +147,14 @@ def test_a_run_without_a_step_has_no_speed():
 def gru_by_hand(embedding, width):
     """Forward, and for each product a gradient of its weights and one of its inputs, where these have any.
 
-    The encoder skips padding: its rows are packed. Token ids have no gradient, their vectors do.
+    The encoder and the output layer skip padding. Token ids have no gradient, their vectors do.
     """
-    read, told = 3 + 1, ROWS * STEPS_OUT
-    encoder_inputs = 3 * product(read, embedding, 3 * width)
+    told = ROWS * STEPS_OUT
+    encoder_inputs = 3 * product(READ, embedding, 3 * width)
     # The first of a row's states is zero, of which no gradient is taken.
-    encoder_states = 2 * product(read, width, 3 * width) + product(read - ROWS, width, 3 * width)
+    encoder_states = 2 * product(READ, width, 3 * width) + product(READ - ROWS, width, 3 * width)
     decoder = 3 * (product(told, embedding, 3 * width) + product(told, width, 3 * width))
-    return encoder_inputs + encoder_states + decoder + 3 * product(told, width, VOCABULARIES[1])
+    return encoder_inputs + encoder_states + decoder + 3 * product(ASKED, width, VOCABULARIES[1])
 
 
 def test_operations_of_a_gru_are_those_counted_by_hand():
@@ -163,15 +164,14 @@ def test_operations_of_a_gru_are_those_counted_by_hand():
 
 def test_a_one_hot_vector_has_no_gradient():
     model = trained_alone(FixedVector(*VOCABULARIES, width=7, embedding=None, cell="gru"))
-    read, told, (source, target) = 4, ROWS * STEPS_OUT, VOCABULARIES
-    inputs = 2 * (product(read, source, 21) + product(told, target, 21))
+    source, target = VOCABULARIES
+    inputs = 2 * (product(READ, source, 21) + product(ROWS * STEPS_OUT, target, 21))
     assert count_flops(model, batch(0, 1)) == gru_by_hand(0, 7) + inputs
 
 
 def test_operations_of_a_transformer_are_those_counted_by_hand():
     width, heads, inner, layers = 6, 2, 7, 3
     model = Transformer(*VOCABULARIES, width=width, heads=heads, feed_forward=inner, layers=layers)
-    read, told = ROWS * STEPS_IN, ROWS * STEPS_OUT
 
     def attention(queries, memory):  # products of queries and keys, and of shares and values, over all heads
         return 2 * product(ROWS * queries, width, memory)
@@ -179,10 +179,10 @@ def test_operations_of_a_transformer_are_those_counted_by_hand():
     def linear(positions):  # queries, keys, values and the output, then the feed-forward layers
         return product(positions, width, 4 * width) + 2 * product(positions, width, inner)
 
-    encoder = linear(read) + attention(STEPS_IN, STEPS_IN)
-    to_memory = product(read, width, 2 * width) + product(told, width, 2 * width) + attention(STEPS_OUT, STEPS_IN)
-    decoder = linear(told) + attention(STEPS_OUT, STEPS_OUT) + to_memory
-    forward = layers * (encoder + decoder) + product(told, width, VOCABULARIES[1])
+    encoder = linear(READ) + attention(STEPS_IN, STEPS_IN)  # only attention meets padding
+    to_memory = product(READ, width, 2 * width) + product(ASKED, width, 2 * width) + attention(STEPS_OUT, STEPS_IN)
+    decoder = linear(ASKED) + attention(STEPS_OUT, STEPS_OUT) + to_memory
+    forward = layers * (encoder + decoder) + product(ASKED, width, VOCABULARIES[1])
     assert count_flops(trained_alone(model), batch(0, 1)) == 3 * forward
 
 
@@ -191,12 +191,13 @@ def test_operations_of_convolutions_are_those_counted_by_hand():
     model = Conv(*VOCABULARIES, width=width, embedding=embedding, kernel=kernel, layers=layers)
     read, told = ROWS * STEPS_IN, ROWS * STEPS_OUT
 
-    def side(positions):  # the linear layers around the blocks, and the gated convolutions
-        around = product(positions, embedding, width) + product(positions, width, embedding)
+    def side(positions, wanted):  # the linear layers around the blocks, and the gated convolutions
+        around = product(positions, embedding, width) + product(wanted, width, embedding)
         return around + layers * product(positions, kernel * width, 2 * width)
 
     attention = 2 * product(told, width, embedding) + 2 * product(told, embedding, STEPS_IN)
-    forward = side(read) + side(told) + layers * attention + product(told, embedding, VOCABULARIES[1])
+    output = product(ASKED, embedding, VOCABULARIES[1])
+    forward = side(read, read) + side(told, ASKED) + layers * attention + output
     assert count_flops(trained_alone(model), batch(0, 1)) == 3 * forward
 
 

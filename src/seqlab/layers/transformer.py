@@ -1,7 +1,7 @@
 """The parts of Transformers: attention with heads, feed-forward layers, and the block made of them.
 
 B batch, T positions of the query, S of the memory, M of queries' own earlier tokens and T together, D width, H heads,
-K head width, F inner width.
+K head width, F inner width. "*P" stands for B and T, or for N real positions that were packed (`Packing`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
 from seqlab.layers.attention import Attention
+from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.past import Past
 from seqlab.layers.positions import rotated
 
@@ -49,6 +50,8 @@ class ScaledDotProduct(Attention):
         mask: Bool[Tensor, "B M"] | None,
     ) -> Float[Tensor, "B H T K"]:
         """The context of each query; `mask` is True where a position of the memory is real (None: everywhere)."""
+        if _slow_backward(query):
+            return self.weights(query, keys, mask).to(values.dtype) @ values
         if mask is None and query.size(2) == keys.size(2):
             return F.scaled_dot_product_attention(query, keys, values, is_causal=self.causal)
         visible = self._visible(query, keys, mask)
@@ -72,6 +75,14 @@ class ScaledDotProduct(Attention):
             earlier = torch.ones(new, known, dtype=torch.bool, device=query.device).tril(known - new)
             visible = earlier[None, None] if visible is None else visible & earlier
         return visible
+
+
+def _slow_backward(query: Tensor) -> bool:
+    """Whether the fused kernel's backward pass takes longer than the products it saves: in half precision on a
+    processor, four to eight times as long on sentences, twice on 256 positions.
+    """
+    half = query.dtype.itemsize == 2 or torch.is_autocast_enabled(query.device.type)
+    return query.device.type == "cpu" and half and torch.is_grad_enabled()
 
 
 class MultiHeadAttention(nn.Module):
@@ -112,39 +123,44 @@ class MultiHeadAttention(nn.Module):
 
     def to_itself(
         self,
-        inputs: Float[Tensor, "B T D"],
+        inputs: Float[Tensor, "*P D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
         earlier: Past | None = None,
-    ) -> tuple[Float[Tensor, "B T D"], Past]:
+        packing: Packing = EVERYWHERE,
+    ) -> tuple[Float[Tensor, "*P D"], Past]:
         """Attention of `inputs` to themselves and to what stood `earlier`, and the keys and values of all of it."""
-        query, keys, values = self._split(self.inputs(inputs)).chunk(3, dim=1)
+        query, keys, values = self._split(self.inputs(inputs), packing).chunk(3, dim=1)
         query, keys = _normalised(query, self.query_norm), _normalised(keys, self.key_norm)
         if self.rotary:
             query, keys = rotated(query, positions), rotated(keys, positions)
         known = Past.of(keys, values) if earlier is None else earlier.then(keys, values)
-        return self._joined(self.core(query, known.keys, known.values, mask)), known
+        return self._joined(self.core(query, known.keys, known.values, mask), packing), known
 
-    def memory(self, outputs: Float[Tensor, "B S D"]) -> KeysValues:
+    def memory(self, outputs: Float[Tensor, "*P D"], packing: Packing = EVERYWHERE) -> KeysValues:
         """Keys and values of an encoder's outputs: once a sequence."""
         width = outputs.size(-1)
         both = F.linear(outputs, self.inputs.weight[width:], self.inputs.bias[width:])
-        keys, values = self._split(both).chunk(2, dim=1)
+        keys, values = self._split(both, packing).chunk(2, dim=1)
         return _normalised(keys, self.key_norm), values
 
     def to_memory(
-        self, inputs: Float[Tensor, "B T D"], memory: KeysValues, mask: Bool[Tensor, "B S"]
-    ) -> Float[Tensor, "B T D"]:
+        self,
+        inputs: Float[Tensor, "*P D"],
+        memory: KeysValues,
+        mask: Bool[Tensor, "B S"],
+        packing: Packing = EVERYWHERE,
+    ) -> Float[Tensor, "*P D"]:
         """Attention of `inputs` to a memory."""
         width = inputs.size(-1)
-        query = self._split(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]))
-        return self._joined(self.core(_normalised(query, self.query_norm), *memory, mask))
+        query = self._split(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]), packing)
+        return self._joined(self.core(_normalised(query, self.query_norm), *memory, mask), packing)
 
-    def _split(self, inputs: Float[Tensor, "B T _"]) -> Float[Tensor, "B _ T K"]:
-        return inputs.view(*inputs.shape[:2], -1, self.head_width).transpose(1, 2)
+    def _split(self, inputs: Float[Tensor, "*P _"], packing: Packing) -> Float[Tensor, "B _ T K"]:
+        return packing.unpack(inputs).unflatten(-1, (-1, self.head_width)).transpose(1, 2)
 
-    def _joined(self, heads: Float[Tensor, "B H T K"]) -> Float[Tensor, "B T D"]:
-        return self.output(heads.transpose(1, 2).flatten(2))
+    def _joined(self, heads: Float[Tensor, "B H T K"], packing: Packing) -> Float[Tensor, "*P D"]:
+        return self.output(packing.pack(heads.transpose(1, 2).flatten(2)))
 
 
 def _normalised(heads: Tensor, norm: nn.Module | None) -> Tensor:
@@ -174,7 +190,7 @@ class FeedForward(nn.Module):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def forward(self, inputs: Float[Tensor, "*P D"]) -> Float[Tensor, "*P D"]:
         """The outputs, one for each position."""
         inner = self.inner(inputs)
         if self.gated:
@@ -200,11 +216,11 @@ class Residual(nn.Module):
         self.outer_norm = None if norm == "pre" else nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
 
-    def before(self, inputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def before(self, inputs: Float[Tensor, "*P D"]) -> Float[Tensor, "*P D"]:
         """What f is given."""
         return inputs if self.inner_norm is None else self.inner_norm(inputs)
 
-    def after(self, inputs: Float[Tensor, "B T D"], outputs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+    def after(self, inputs: Float[Tensor, "*P D"], outputs: Float[Tensor, "*P D"]) -> Float[Tensor, "*P D"]:
         """What follows, of f's `outputs`."""
         if self.outer_norm is not None and not self.post:
             outputs = self.outer_norm(outputs)
@@ -247,20 +263,25 @@ class Block(nn.Module):
 
     def forward(
         self,
-        inputs: Float[Tensor, "B T D"],
+        inputs: Float[Tensor, "*P D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
         earlier: Past | None = None,
         memory: KeysValues | None = None,
         memory_mask: Bool[Tensor, "B S"] | None = None,
-    ) -> tuple[Float[Tensor, "B T D"], Past]:
+        packing: Packing = EVERYWHERE,
+    ) -> tuple[Float[Tensor, "*P D"], Past]:
         """The outputs, and the keys and values of the self-attention, those of `earlier` included."""
-        attended, known = self.self_attention.to_itself(self.self_residual.before(inputs), positions, mask, earlier)
+        attended, known = self.self_attention.to_itself(
+            self.self_residual.before(inputs), positions, mask, earlier, packing
+        )
         outputs = self.self_residual.after(inputs, attended)
         if self.memory_attention is not None and self.memory_residual is not None:
             assert memory is not None
             assert memory_mask is not None
-            attended = self.memory_attention.to_memory(self.memory_residual.before(outputs), memory, memory_mask)
+            attended = self.memory_attention.to_memory(
+                self.memory_residual.before(outputs), memory, memory_mask, packing
+            )
             outputs = self.memory_residual.after(outputs, attended)
         forward = self.feed_forward(self.feed_forward_residual.before(outputs))
         return self.feed_forward_residual.after(outputs, forward), known
@@ -293,17 +314,20 @@ class Stack(nn.Module):
         earlier: tuple[Past, ...] | None = None,
         memory: tuple[KeysValues, ...] | None = None,
         memory_mask: Bool[Tensor, "B S"] | None = None,
-    ) -> tuple[Float[Tensor, "B T D"], tuple[Past, ...]]:
-        """The outputs of the last block, and what each block knows by now (`earlier` of the next call)."""
-        known = []
+        packing: Packing = EVERYWHERE,
+    ) -> tuple[Float[Tensor, "*P D"], tuple[Past, ...]]:
+        """The outputs of the last block, packed by `packing`, and what each block knows by now (`earlier` of the next
+        call).
+        """
+        inputs, known = packing.pack(inputs), []
         for layer, block in enumerate(self.blocks):
             before = earlier[layer] if earlier is not None else None
             source = memory[layer] if memory is not None else None
-            inputs, own = block(inputs, positions, mask, before, source, memory_mask)
+            inputs, own = block(inputs, positions, mask, before, source, memory_mask, packing)
             known.append(own)
         return self.norm(inputs), tuple(known)
 
-    def memories(self, outputs: Float[Tensor, "B S D"]) -> tuple[KeysValues, ...]:
+    def memories(self, outputs: Float[Tensor, "*P D"], packing: Packing = EVERYWHERE) -> tuple[KeysValues, ...]:
         """An encoder's outputs as keys and values for each block of this decoder."""
         attentions = (cast(MultiHeadAttention, block.memory_attention) for block in self.blocks)
-        return tuple(attention.memory(outputs) for attention in attentions)
+        return tuple(attention.memory(outputs, packing) for attention in attentions)

@@ -38,9 +38,9 @@ class TokenLoss(Metric):
         return self.total / self.tokens.clamp(min=1)
 
 
-def token_loss(logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> Float[Tensor, ""]:
+def token_loss(logits: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> Float[Tensor, ""]:
     """Summed cross-entropy of all target tokens that are not padding, in nats."""
-    logits = at_least_single(logits.flatten(0, 1))
+    logits = at_least_single(logits.flatten(0, -2))
     return F.cross_entropy(logits, target.flatten(), ignore_index=PAD, reduction="sum")
 
 

@@ -29,7 +29,7 @@ class Maxout(nn.Module):
         super().__init__()
         self.pairs = nn.Linear(inputs, 2 * width)
 
-    def forward(self, inputs: Float[Tensor, "B T I"]) -> Float[Tensor, "B T W"]:
+    def forward(self, inputs: Float[Tensor, "*P I"]) -> Float[Tensor, "*P W"]:
         """The larger of each pair."""
         return self.pairs(inputs).unflatten(-1, (-1, 2)).amax(dim=-1)
 
@@ -117,7 +117,7 @@ class Bahdanau(Seq2Seq):
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: BahdanauState
-    ) -> tuple[Float[Tensor, "B T V"], BahdanauState]:
+    ) -> tuple[Float[Tensor, "*P V"], BahdanauState]:
         embedded = self.target_input(tokens)
         if self.order == "after":
             embedded = embedded * (tokens != BOS)[..., None]
@@ -132,7 +132,8 @@ class Bahdanau(Seq2Seq):
                 context = self.attention(hidden[0], state.keys, state.memory, state.mask)
             outputs.append(hidden[0])
             contexts.append(context)
-        logits = self._logits(torch.stack(outputs, 1), embedded, torch.stack(contexts, 1))
+        steps = (torch.stack(outputs, 1), embedded, torch.stack(contexts, 1))
+        logits = self._logits(*map(state.wanted.pack, steps))
         return logits, replace(state, hidden=hidden, context=context)
 
     def _input_gates(self, embedded: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD M"]]:
@@ -152,10 +153,10 @@ class Bahdanau(Seq2Seq):
 
     def _logits(
         self,
-        outputs: Float[Tensor, "B T D"],
-        embedded: Float[Tensor, "B T E"],
-        contexts: Float[Tensor, "B T M"],
-    ) -> Float[Tensor, "B T V"]:
+        outputs: Float[Tensor, "*P D"],
+        embedded: Float[Tensor, "*P E"],
+        contexts: Float[Tensor, "*P M"],
+    ) -> Float[Tensor, "*P V"]:
         if self.deep_output is not None:
             outputs = self.deep_output(torch.cat([outputs, embedded, contexts], dim=-1))
         return self.output(self.dropout(outputs))

@@ -10,6 +10,7 @@ import math
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -24,7 +25,8 @@ from seqlab.decoding import Hypotheses, Search, Step, Window
 from seqlab.decoding.hypotheses import Selectable
 from seqlab.decoding.window import Decode
 from seqlab.errors import InputError
-from seqlab.layers.attention import captured_attention
+from seqlab.layers.attention import captured_attention, padding_mask
+from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import BitsPerByte, teacher_forced
 from seqlab.models.objective import Objective, sampled_logits, token_losses
@@ -63,17 +65,23 @@ class Seq2Seq(LightningModule):
         """Reads the sources (PAD on the right) into the state from which the decoder starts."""
 
     @abstractmethod
-    def decode(self, tokens: Int[Tensor, "B T"], state: State) -> tuple[Float[Tensor, "B T V"], State]:
+    def decode(self, tokens: Int[Tensor, "B T"], state: State) -> tuple[Float[Tensor, "*P V"], State]:
         """Logits of the token after each of `tokens`, and the state after the last of them.
 
-        Decoding tokens together or one after another through the state gives the same logits.
+        Decoding tokens together or one after another through the state gives the same logits. Where `state.wanted`
+        leaves out padding, they may be (N, V): those of the real positions alone.
         """
 
     def forward(
-        self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], tokens: Int[Tensor, "B T"]
-    ) -> Float[Tensor, "B T V"]:
-        """Teacher-forced logits of the token after each of `tokens`."""
-        return self.decode(tokens, self.encode(source, source_lengths))[0]
+        self,
+        source: Int[Tensor, "B S"],
+        source_lengths: Int[Tensor, " B"],
+        tokens: Int[Tensor, "B T"],
+        wanted: Packing = EVERYWHERE,
+    ) -> Float[Tensor, "*P V"]:
+        """Teacher-forced logits of the token after each of `tokens`, packed by `wanted`."""
+        logits, _ = self.decode(tokens, replace(self.encode(source, source_lengths), wanted=wanted))
+        return logits if logits.dim() == 2 else wanted.pack(logits)
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
         """The positions that a pair takes (BOS is one of the target, EOS none); `max_positions` is what there are."""
@@ -228,7 +236,8 @@ class Seq2Seq(LightningModule):
         """What is minimised: the mean a target token of this batch, over all processes that share it."""
         told, asked = batch.told, batch.asked
         if self._objective.teacher_forcing == 1:
-            logits = self(batch.source, batch.source_lengths, told)
+            real = Packing.of(padding_mask(batch.target_lengths - 1, told.size(1)))
+            logits, asked = self(batch.source, batch.source_lengths, told, real), real.pack(asked)
         else:
             state = self.encode(batch.source, batch.source_lengths)
             logits = sampled_logits(self.decode, state, told, self._objective.teacher_forcing)

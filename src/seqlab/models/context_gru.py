@@ -78,20 +78,21 @@ class ContextGRU(Seq2Seq):
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: ContextState
-    ) -> tuple[Float[Tensor, "B T V"], ContextState]:
+    ) -> tuple[Float[Tensor, "*P V"], ContextState]:
         embedded = self.target_input(tokens)
         repeated = state.context[:, None].expand(-1, tokens.size(1), -1)
         outputs, hidden = self.decoder(torch.cat([embedded, repeated], dim=-1), state.hidden)
-        return self._logits(outputs, embedded, state.context), replace(state, hidden=hidden)
+        return self._logits(outputs, embedded, state), replace(state, hidden=hidden)
 
     def _logits(
-        self, outputs: Float[Tensor, "B T D"], embedded: Float[Tensor, "B T E"], context: Float[Tensor, "B D"]
-    ) -> Float[Tensor, "B T V"]:
+        self, outputs: Float[Tensor, "B T D"], embedded: Float[Tensor, "B T E"], state: ContextState
+    ) -> Float[Tensor, "*P V"]:
         """W [s; y; c] + b, or P [s; y; c] projected further: the context's share of this largest product of all is
         computed once for all steps.
         """
         layer = self.output if self.projection is None else self.projection
-        steps = torch.cat([self.dropout(outputs), embedded], dim=-1)
+        pack, context = state.wanted.pack, self.dropout(state.context)
+        steps = torch.cat([self.dropout(pack(outputs)), pack(embedded)], dim=-1)
         step_weight, context_weight = layer.weight.split([steps.size(-1), context.size(-1)], dim=1)
-        joined = F.linear(steps, step_weight) + F.linear(self.dropout(context), context_weight, layer.bias)[:, None]
+        joined = F.linear(steps, step_weight) + state.wanted.of_rows(F.linear(context, context_weight, layer.bias))
         return joined if self.projection is None else self.output(joined)

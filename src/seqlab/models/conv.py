@@ -122,7 +122,7 @@ class Conv(Seq2Seq):
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: ConvState
-    ) -> tuple[Float[Tensor, "B T V"], ConvState]:
+    ) -> tuple[Float[Tensor, "*P V"], ConvState]:
         positions = torch.arange(tokens.size(1), device=tokens.device)
         if state.position is not None:
             positions = state.position[:, None] + positions
@@ -132,6 +132,6 @@ class Conv(Seq2Seq):
         for block, before in zip(self.decoder, state.past, strict=True):
             hidden, last = block(hidden, before, embedded, state.keys, state.values, state.mask)
             past.append(last)
-        logits = self.output(self.dropout(self.decoder_output(hidden)))
+        logits = self.output(self.dropout(self.decoder_output(state.wanted.pack(hidden))))
         position = (positions[..., -1] + 1).expand(len(tokens))
         return logits, replace(state, past=tuple(past), position=position)

@@ -77,6 +77,6 @@ class FixedVector(Seq2Seq):
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: FixedVectorState
-    ) -> tuple[Float[Tensor, "B T V"], FixedVectorState]:
+    ) -> tuple[Float[Tensor, "*P V"], FixedVectorState]:
         outputs, hidden = self.decoder(self.target_input(tokens), state.hidden)
-        return self.output(self.dropout(outputs)), FixedVectorState(hidden)
+        return self.output(self.dropout(state.wanted.pack(outputs))), FixedVectorState(hidden)

@@ -139,8 +139,10 @@ class GPT(Seq2Seq):
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: GPTState
-    ) -> tuple[Float[Tensor, "B T V"], GPTState]:
+    ) -> tuple[Float[Tensor, "*P V"], GPTState]:
         new = tokens.size(1)
         positions = state.positions(new, tokens.device)
-        outputs, known = self.stack(self.target_input(tokens, positions), positions, state.columns(new), state.known)
+        outputs, known = self.stack(
+            self.target_input(tokens, positions), positions, state.columns(new), state.known, packing=state.wanted
+        )
         return self.output(outputs), replace(state, known=known)

@@ -116,14 +116,14 @@ class Luong(Seq2Seq):
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: LuongState
-    ) -> tuple[Float[Tensor, "B T V"], LuongState]:
+    ) -> tuple[Float[Tensor, "*P V"], LuongState]:
         embedded = self.target_input(tokens)
         if isinstance(self.decoder, RecurrentCells):
             attentional, hidden = self._feed(self.decoder, embedded, state)
         else:
             outputs, hidden = self.decoder(embedded, state.hidden)
             attentional = self._attend(outputs, state)
-        logits = self.output(self.dropout(attentional))
+        logits = self.output(self.dropout(state.wanted.pack(attentional)))
         return logits, replace(state, hidden=hidden, attentional=attentional[:, -1])
 
     def _feed(

@@ -1,6 +1,6 @@
 """What training minimises, and what the decoder is told meanwhile.
 
-B batch, T target length, V target vocabulary.
+B batch, T target length, V target vocabulary; "*P" is B and T, or the N positions that were not left out.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Objective:
 
 
 def token_losses(
-    logits: Float[Tensor, "B T V"], target: Int[Tensor, "B T"], label_smoothing: float
+    logits: Float[Tensor, "*P V"], target: Int[Tensor, "*P"], label_smoothing: float
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Cross-entropy against smoothed targets, and against the targets themselves; in nats, summed over target tokens.
 

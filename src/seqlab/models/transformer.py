@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
+from seqlab.layers.packing import Packing
 from seqlab.layers.past import Past
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
@@ -105,12 +106,13 @@ class Transformer(Seq2Seq):
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> TransformerState:
         positions = torch.arange(source.size(1), device=source.device)
         mask = padding_mask(source_lengths, source.size(1))
-        outputs, _ = self.encoder(self.source_input(source, positions), positions, mask)
-        return TransformerState(self.decoder.memories(outputs), None, mask)
+        packing = Packing.of(mask)
+        outputs, _ = self.encoder(self.source_input(source, positions), positions, mask, packing=packing)
+        return TransformerState(self.decoder.memories(outputs, packing), None, mask)
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: TransformerState
-    ) -> tuple[Float[Tensor, "B T V"], TransformerState]:
+    ) -> tuple[Float[Tensor, "*P V"], TransformerState]:
         positions = torch.arange(state.length, state.length + tokens.size(1), device=tokens.device)
         outputs, known = self.decoder(
             self.target_input(tokens, positions),
@@ -118,5 +120,6 @@ class Transformer(Seq2Seq):
             earlier=state.known,
             memory=state.memory,
             memory_mask=state.mask,
+            packing=state.wanted,
         )
         return self.output(outputs), replace(state, known=known)

@@ -1,0 +1,60 @@
+"""Leaving padding out of what is done position by position.
+
+B rows, T positions a row, N real positions of all rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+WORTH = 1 / 8
+"""Share of padding from which on leaving it out costs less than it saves."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Where rows are real, so that a linear layer, say, need not be applied to padding.
+
+    Only processors gain by it: counting the real positions would have an accelerator wait for its host at every batch,
+    and a compiled model would be compiled for each count. There, and where hardly anything is padding, both ways leave
+    their input as it is.
+
+    Attributes:
+        places: of the real positions, row after row; None: everything is taken for real.
+        shape: B, T.
+    """
+
+    places: Int[Tensor, " N"] | None = None
+    shape: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, real: Bool[Tensor, "B T"]) -> Packing:
+        """The packing of the positions where `real` is true."""
+        if real.device.type != "cpu" or torch.compiler.is_compiling():
+            return EVERYWHERE
+        places = real.flatten().nonzero().squeeze(1)
+        return cls(places, tuple(real.shape)) if len(places) <= (1 - WORTH) * real.numel() else EVERYWHERE
+
+    def pack(self, values: Shaped[Tensor, "B T *D"]) -> Shaped[Tensor, "*P"]:
+        """The values at real positions, (N, *D)."""
+        return values if self.places is None else values.flatten(0, 1).index_select(0, self.places)
+
+    def of_rows(self, values: Float[Tensor, "B D"]) -> Float[Tensor, "*P D"]:
+        """The values of each row at its real positions, (N, D), or, with nothing left out, (B, 1, D)."""
+        return values[:, None] if self.places is None else values.index_select(0, self.places // self.shape[1])
+
+    def unpack(self, values: Float[Tensor, "*P D"]) -> Float[Tensor, "B T *D"]:
+        """Values (N, *D) where they belong, with zeros at padding."""
+        if self.places is None:
+            return values
+        rows, steps = self.shape
+        empty = values.new_zeros(rows * steps, *values.shape[1:])
+        return empty.index_copy(0, self.places, values).unflatten(0, (rows, steps))
+
+
+EVERYWHERE = Packing()
+"""Nothing is left out."""
