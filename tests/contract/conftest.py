@@ -30,6 +30,8 @@ VARIANTS = {
     "bahdanau-after": {"order": "after"},
     "bahdanau-after-gru": {"order": "after", "cell": "gru", "bridge": False},
     "bahdanau-tied": {"embedding": 13, "tied": True},
+    "bahdanau-layers": {"layers": 2},
+    "bahdanau-layers-after": {"layers": 3, "order": "after", "cell": "gru", "bidirectional": False},
     "luong": {"score": "general"},
     "luong-dot": {"score": "dot", "cell": "gru"},
     "luong-concat": {"score": "concat", "layers": 2},
