@@ -83,7 +83,8 @@ def test_the_grid_of_recorded_curves_is_trained_whole_and_in_full():
 def test_what_is_typed_wins_over_the_file():
     config, settings = composed("reversal_bahdanau")
     space = space_of(settings, ["model.width=7"], ["model.dropout=choice(0.1,0.2)"], base_of(config))
-    assert list(space.distributions) == ["optimizer.lr", "model.embedding", "model.bidirectional", "model.dropout"]
+    tuned = ["optimizer.lr", "model.layers", "model.embedding", "model.bidirectional", "model.dropout"]
+    assert list(space.distributions) == tuned
     assert space.distributions["model.dropout"] == CategoricalDistribution([0.1, 0.2])
 
 

@@ -9,6 +9,8 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab.data.batch import Examples
+from seqlab.data.notes import Notes
+from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training.build import build
 
 SMALL = {"width": 13, "embedding": 7}
@@ -30,6 +32,8 @@ VARIANTS = {
     "bahdanau-after": {"order": "after"},
     "bahdanau-after-gru": {"order": "after", "cell": "gru", "bridge": False},
     "bahdanau-tied": {"embedding": 13, "tied": True},
+    "bahdanau-layers": {"layers": 2},
+    "bahdanau-layers-after": {"layers": 3, "order": "after", "cell": "gru", "bidirectional": False},
     "luong": {"score": "general"},
     "luong-dot": {"score": "dot", "cell": "gru"},
     "luong-concat": {"score": "concat", "layers": 2},
@@ -101,6 +105,17 @@ def examples():
 
     pairs = [(draw(SOURCE_SIZE, 5), draw(TARGET_SIZE, 7)) for _ in range(9)]
     return Examples.of([*pairs, ([9], [8]), ([4, 5, 6], [7])])
+
+
+@pytest.fixture(scope="session")
+def running_text(tmp_path_factory):
+    """Blocks of a text: there are no sources."""
+    folder = tmp_path_factory.mktemp("text")
+    (folder / "text.txt").write_text("".join(f"Sentence {n} is the last but {89 - n}. " for n in range(89)))
+    data = Notes(CharacterTokenizer.fit, folder / "text.txt", length=7, block=300, batch_size=5, cache=folder / "cache")
+    data.prepare_data()
+    data.setup("fit")
+    return data
 
 
 @pytest.fixture

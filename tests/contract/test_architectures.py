@@ -20,6 +20,7 @@ from seqlab.symbols import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training import bundle
 from seqlab.training.build import build
+from seqlab.training.run import build_model
 
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 
@@ -50,6 +51,15 @@ def test_one_step_lowers_the_loss_on_a_repeated_batch(model, batch):
 def test_gradients_reach_every_parameter(model, batch):
     token_loss(logits_of(model, batch), batch.target[:, 1:]).backward()
     assert [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
+
+
+def test_on_running_text_no_parameter_is_left_out(model_config, running_text):
+    """Processes that train together wait for the gradient of every parameter."""
+    model = build_model(model_config, running_text)
+    (batch, *_) = running_text.train_dataloader()
+    assert not batch.source_lengths.any()
+    token_loss(model(batch.source, batch.source_lengths, batch.told), batch.asked).backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
 def test_extra_padding_leaves_logits_unchanged(model, batch):

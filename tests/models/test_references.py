@@ -139,53 +139,87 @@ def attend(model, query, memory):
 
 
 def read_for_attention(model, kind, row):
-    """Bahdanau's memory of one row and the decoder's first state, for every kind of encoder."""
-    forward, state = read(model, cell_like(model.encoder.rnn, E, kind), row)
-    memory = forward
-    if model.encoder.rnn.bidirectional:
-        words = SOURCE[row, : LENGTHS[row]].flip(0)
-        backward = cell_like(model.encoder.rnn, E, kind, suffix="_reverse")
-        outputs, state = run(backward, [model.source_input.table.weight[token] for token in words])
-        memory = torch.cat([forward, outputs.flip(0)], dim=1)
-    if model.bridge is not None:
-        state = tuple(torch.tanh(layer(h)) for layer, h in zip(model.bridge.layers, state, strict=True))
-    return memory, state
+    """Bahdanau's memory of one row and the first state of each layer of the decoder, for every kind of encoder."""
+    memory, states = model.source_input.table.weight[SOURCE[row, : LENGTHS[row]]], []
+    for layer in range(model.encoder.rnn.num_layers):
+        below, width = memory, memory.size(1)
+        memory, state = run(cell_like(model.encoder.rnn, width, kind, layer), below)
+        if model.encoder.rnn.bidirectional:
+            backward, state = run(cell_like(model.encoder.rnn, width, kind, layer, "_reverse"), below.flip(0))
+            memory = torch.cat([memory, backward.flip(0)], dim=1)
+        if model.bridge is not None:
+            own = model.bridge.layers[layer * len(MEMORY[kind]) :]
+            state = tuple(torch.tanh(own[i](state[i])) for i in range(len(MEMORY[kind])))
+        states.append(state)
+    return memory, states
 
 
+MEMORY = {"lstm": "hc", "gru": "h"}
 ENCODERS = [{"bidirectional": two, "bridge": bridge} for two in (False, True) for bridge in (False, True)]
 
 
+def upper_cells(model, kind):
+    """The layers above the one that attends."""
+    return (
+        []
+        if model.upper is None
+        else [cell_like(model.upper.rnn, D, kind, n) for n in range(model.upper.rnn.num_layers)]
+    )
+
+
+def climb(cells, states):
+    """One step of the layers above the lowest, which has made its own: what the uppermost puts out."""
+    for layer, cell in enumerate(cells, start=1):
+        states[layer] = step(cell, states[layer - 1][0], states[layer])
+    return states[-1][0][0]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_bahdanau_before_equals_the_papers_loop(kind, encoder):
-    model = double(Bahdanau(V, W, width=D, embedding=E, attention=A, cell=kind, order="before", **encoder))
+def test_bahdanau_before_equals_the_papers_loop(kind, encoder, layers):
+    sizes = {"width": D, "embedding": E, "attention": A, "layers": layers}
+    model = double(Bahdanau(V, W, **sizes, cell=kind, order="before", **encoder))
+    upper = upper_cells(model, kind)
     logits = model(SOURCE, LENGTHS, TARGET)
     for row in range(2):
-        memory, state = read_for_attention(model, kind, row)
+        memory, states = read_for_attention(model, kind, row)
         cell = own_cell_like(model.cell, E + memory.size(1), kind)
         for t, token in enumerate(TARGET[row]):
             previous = model.target_input.table.weight[token]
-            context = attend(model, state[0][0], memory)
-            state = step(cell, torch.cat([previous, context])[None], state)
-            pairs = model.deep_output.pairs(torch.cat([state[0][0], previous, context]))
+            context = attend(model, states[0][0][0], memory)
+            states[0] = step(cell, torch.cat([previous, context])[None], states[0])
+            pairs = model.deep_output.pairs(torch.cat([climb(upper, states), previous, context]))
             expected = model.output(torch.maximum(pairs[0::2], pairs[1::2]))
             torch.testing.assert_close(logits[row, t], expected, **EXACT)
 
 
+@pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_bahdanau_after_equals_claim_rs_loop(kind, encoder):
-    model = double(Bahdanau(V, W, width=D, embedding=E, attention=A, cell=kind, order="after", **encoder))
-    cell = own_cell_like(model.cell, E, kind)
+def test_bahdanau_after_equals_claim_rs_loop(kind, encoder, layers):
+    sizes = {"width": D, "embedding": E, "attention": A, "layers": layers}
+    model = double(Bahdanau(V, W, **sizes, cell=kind, order="after", **encoder))
+    cell, upper = own_cell_like(model.cell, E, kind), upper_cells(model, kind)
     logits = model(SOURCE, LENGTHS, TARGET)
     for row in range(2):
-        memory, state = read_for_attention(model, kind, row)
+        memory, states = read_for_attention(model, kind, row)
         context = torch.zeros(memory.size(1), dtype=torch.double)  # the first context and the first input are zeros
         for t, token in enumerate(TARGET[row]):
             previous = torch.zeros(E, dtype=torch.double) if t == 0 else model.target_input.table.weight[token]
-            state = step(cell, model.projection(torch.cat([context, previous]))[None], state)
-            torch.testing.assert_close(logits[row, t], model.output(state[0][0]), **EXACT)
-            context = attend(model, state[0][0], memory)
+            states[0] = step(cell, model.projection(torch.cat([context, previous]))[None], states[0])
+            torch.testing.assert_close(logits[row, t], model.output(climb(upper, states)), **EXACT)
+            context = attend(model, states[0][0][0], memory)
+
+
+def test_bahdanau_drops_out_between_layers():
+    model = Bahdanau(V, W, width=D, embedding=E, layers=3, dropout=1.0)
+    seen = []
+    model.upper.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
+    model(SOURCE, LENGTHS, TARGET)
+    model.eval()(SOURCE, LENGTHS, TARGET)
+    assert [bool(one.any()) for one in seen] == [False, True]
+    assert model.encoder.rnn.dropout == model.upper.rnn.dropout == 1.0
 
 
 def test_an_unknown_order_is_refused_by_its_name():

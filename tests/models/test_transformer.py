@@ -154,6 +154,12 @@ def test_tied_and_shared_tables_are_the_same_object(kind):
         kind(V, W, D, H, shared=True)
 
 
+def test_without_sources_gpt_has_one_embedding_whatever_sources_would_be():
+    model = GPT(V, W, D, H, sources=False)
+    assert model.source_input.tokens is model.target_input.tokens
+    assert model.target_input.tokens.table.weight.shape == (W, D)
+
+
 def test_gpts_residual_branches_start_smaller_with_depth():
     torch.manual_seed(0)
     model = GPT(V, W, width=96, heads=3, layers=8)

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from seqlab.errors import InputError
 from seqlab.training import build as module
-from seqlab.training.build import build, build_each, check_arguments
+from seqlab.training.build import build, build_each, check_arguments, takes
 
 
 class Base:
@@ -85,6 +85,21 @@ def test_keywords_are_followed_to_the_bases():
     with pytest.raises(InputError, match=r"k\.rate must be float, but is 'x'"):
         check_arguments(Leaf, {"rate": "x"}, "k")
     assert check_arguments(Leaf, {"rate": 1, "anything": 2}, "k") == {"rate": 1, "anything": 2}
+
+
+@pytest.mark.parametrize(
+    ("target", "taken"),
+    [
+        ("seqlab.training.build.Closed", True),
+        ("seqlab.training.build.Leaf", False),  # it takes any
+        ("no.such.thing", False),
+        (None, False),
+        ("???", False),
+        ("${nowhere}", False),
+    ],
+)
+def test_what_a_target_takes_by_name(target, taken):
+    assert takes(OmegaConf.create({"_target_": target}), "size") is taken
 
 
 def test_lists_become_the_tuples_that_are_asked_for():

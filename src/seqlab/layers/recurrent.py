@@ -118,6 +118,8 @@ class Recurrent(nn.Module):
 
     In both directions (Schuster & Paliwal 1997), outputs hold the forward state beside the backward one, O = 2 D, and
     states those of the two directions by turns: (B, 2 L, D). A row's backward state starts at the row's own end.
+    `ends` says which states are those of the layers, lowest first: in both directions the backward ones, which end at
+    the first word.
     """
 
     def __init__(
@@ -135,6 +137,8 @@ class Recurrent(nn.Module):
         between = dropout if layers > 1 else 0.0
         self.rnn = kind(inputs, width, layers, batch_first=True, dropout=between, bidirectional=bidirectional)
         self.width = 2 * width if bidirectional else width
+        directions = 2 if bidirectional else 1
+        self.ends = range(directions - 1, directions * layers, directions)
         for input_weight, recurrent_weight, *biases in self.rnn.all_weights:
             initialise(input_weight, recurrent_weight, biases)
 
@@ -231,17 +235,19 @@ class RecurrentCells(nn.Module):
 class Bridge(nn.Module):
     """From the encoder's final state to the decoder's first (Bahdanau et al. 2015, arXiv 1409.0473, appendix A.2.2).
 
-    s_0 = tanh(W h + b), and for an LSTM's c the same with weights of its own.
+    s_0 = tanh(W h + b), and for an LSTM's c the same with weights of its own, as for each layer.
     """
 
-    def __init__(self, cell: str, width: int) -> None:
+    def __init__(self, cell: str, width: int, layers: int = 1) -> None:
         super().__init__()
         check_cell(cell)
-        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(2 if cell == "lstm" else 1))
+        count = layers * (2 if cell == "lstm" else 1)
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(count))
 
-    def forward(self, hidden: Hidden) -> Hidden:
-        """The decoder's first (h, c) or (h,)."""
-        return tuple(torch.tanh(layer(h)) for layer, h in zip(self.layers, hidden, strict=True))
+    def forward(self, hidden: Sequence[Hidden]) -> list[Hidden]:
+        """The decoder's first (h, c) or (h,) of each layer."""
+        linear = iter(self.layers)
+        return [tuple(torch.tanh(next(linear)(h)) for h in layer) for layer in hidden]
 
 
 def reversed_rows(tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> Int[Tensor, "B T"]:

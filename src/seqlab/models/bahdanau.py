@@ -1,7 +1,7 @@
 """The encoder–decoder that looks back: additive attention over the encoder's states at every step.
 
 B batch, S source length, T target length, D width, M memory width (2 D from both directions), E input width,
-A attention width, GD gates together, V target vocabulary.
+A attention width, U layers of the decoder above its lowest, GD gates together, V target vocabulary.
 """
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ class Maxout(nn.Module):
 
 @dataclass(frozen=True)
 class BahdanauState(State):
-    """The decoder's state, the last context, and the encoder's side: its outputs, their keys, where they are real."""
+    """The decoder's state, of its lowest layer (B, D) and of those above (B, U, D), the last context, and the encoder's
+    side: its outputs, their keys, where they are real.
+    """
 
     hidden: Hidden
+    upper: Hidden | None
     context: Float[Tensor, "B M"]
     memory: Float[Tensor, "B S M"]
     keys: Float[Tensor, "B S A"]
@@ -56,17 +59,23 @@ class Bahdanau(Seq2Seq):
     - "after", which feeds the context to the next step: s_t = f(P [c_{t−1}; y_{t−1}], s_{t−1});
       c_t = attend(s_t; h);  p(y_t) = softmax(W s_t), with c_0 and the vector of BOS zero.
 
+    With several layers h are the states of the encoder's uppermost, and layer l of the encoder starts layer l of the
+    decoder. There s is the state of the lowest layer, which attends (as in Wu et al. 2016, arXiv 1609.08144, section
+    3, who give c_t to the others, too); only in p(y_t) it is that of the uppermost, s^l_t = f(s^{l−1}_t, s^l_{t−1}).
+    No step of the lowest layer waits for those above.
+
     Expect it to hold up on long sequences, where a fixed vector forgets. The paper's cell is "gru".
 
     Args:
         width: of the states.
         embedding: width of the token vectors; None for one-hot inputs.
+        layers: recurrent layers on either side; the lowest of the decoder attends.
         attention: width of the layer that scores; None takes `width`.
         cell: "lstm" or "gru".
         order: of a step, see above.
         bidirectional: read the source in both directions.
-        bridge: whether there is a W_s; an LSTM's c then has one of its own.
-        dropout: on embeddings and before the output layer.
+        bridge: whether there is a W_s, for each layer; an LSTM's c then has one of its own.
+        dropout: on embeddings, between layers and before the output layer.
         tied: the output layer's weight is the table of the target's embedding, which must be as wide as the state.
 
     Raises:
@@ -79,6 +88,7 @@ class Bahdanau(Seq2Seq):
         target_size: int,
         width: int = 256,
         embedding: int | None = 128,
+        layers: int = 1,
         attention: int | None = None,
         cell: str = "lstm",
         order: str = "before",
@@ -90,15 +100,16 @@ class Bahdanau(Seq2Seq):
         super().__init__(source_size, target_size)
         if order not in ("before", "after"):
             raise ValueError(f"order must be before or after, but is {order!r}")
-        check_sizes(width=width, embedding=embedding, attention=attention)
+        check_sizes(width=width, embedding=embedding, layers=layers, attention=attention)
         self.order = order
         self.source_input = token_input(source_size, embedding, dropout)
         self.target_input = token_input(target_size, embedding, dropout)
-        self.encoder = Recurrent(cell, self.source_input.width, width, bidirectional=bidirectional)
-        self.bridge = Bridge(cell, width) if bridge else None
+        self.encoder = Recurrent(cell, self.source_input.width, width, layers, dropout, bidirectional)
+        self.bridge = Bridge(cell, width, layers) if bridge else None
         memory, inputs = self.encoder.width, self.target_input.width
         self.attention = AdditiveAttention(width, memory, attention or width)
         self.cell = make_cell(cell, inputs + memory if order == "before" else inputs, width)
+        self.upper = Recurrent(cell, width, width, layers - 1, dropout) if layers > 1 else None
         self.projection = None if order == "before" else nn.Linear(inputs + memory, inputs)
         self.deep_output = Maxout(width + inputs + memory, width) if order == "before" else None
         self.dropout = nn.Dropout(dropout)
@@ -106,9 +117,11 @@ class Bahdanau(Seq2Seq):
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> BahdanauState:
         memory, hidden = self.encoder(self.source_input(source), lengths=source_lengths)
-        start = tuple(h[:, -1] for h in hidden)  # of the direction that ends at the first word, if there are two
+        starts = [tuple(h[:, end] for h in hidden) for end in self.encoder.ends]
+        lowest, *upper = starts if self.bridge is None else self.bridge(starts)
         return BahdanauState(
-            hidden=start if self.bridge is None else self.bridge(start),
+            hidden=lowest,
+            upper=tuple(torch.stack(h, 1) for h in zip(*upper, strict=True)) or None,
             context=torch.zeros_like(memory[:, 0]),
             memory=memory,
             keys=self.attention.keys(memory),
@@ -132,9 +145,12 @@ class Bahdanau(Seq2Seq):
                 context = self.attention(hidden[0], state.keys, state.memory, state.mask)
             outputs.append(hidden[0])
             contexts.append(context)
-        steps = (torch.stack(outputs, 1), embedded, torch.stack(contexts, 1))
+        uppermost, upper = torch.stack(outputs, 1), state.upper
+        if self.upper is not None:
+            uppermost, upper = self.upper(self.dropout(uppermost), upper)
+        steps = (uppermost, embedded, torch.stack(contexts, 1))
         logits = self._logits(*map(state.wanted.pack, steps))
-        return logits, replace(state, hidden=hidden, context=context)
+        return logits, replace(state, hidden=hidden, upper=upper, context=context)
 
     def _input_gates(self, embedded: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD M"]]:
         """The cell's input gates as far as tokens decide them, for all steps at once, and the context's weight.

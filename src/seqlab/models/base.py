@@ -45,7 +45,8 @@ class Seq2Seq(LightningModule):
     token at a time. So what is trained is what is searched.
 
     Args:
-        source_size, target_size: number of ids of either side, the four specials included.
+        source_size, target_size: number of ids of either side, the four specials included. Training gives them, and
+            to a subclass that takes `sources` whether the data has any.
     """
 
     max_positions: int | None = None  # of a model that learns a vector for each position

@@ -69,6 +69,7 @@ class GPT(Seq2Seq):
         normalised: normalise queries and keys.
         tied: the output layer's weight is the target embedding's table, the same object.
         shared: one embedding for both sides; of vocabularies that are one (data.shared_vocabulary).
+        sources: whether the data has any; without, there is no embedding of their own.
         dropout: on embeddings and on the output of every part.
 
     Raises:
@@ -93,6 +94,7 @@ class GPT(Seq2Seq):
         normalised: bool = False,
         tied: bool = True,
         shared: bool = False,
+        sources: bool = True,
         dropout: float = 0.1,
     ) -> None:
         super().__init__(source_size, target_size)
@@ -109,7 +111,8 @@ class GPT(Seq2Seq):
             normalised=normalised,
         )
         where = added_positions(positions, max_positions, width)  # source and target are one text
-        source, target = embeddings(source_size, target_size, width, shared)
+        own = source_size if sources else target_size
+        source, target = embeddings(own, target_size, width, shared or not sources)
         self.source_input, self.target_input = (PositionedEmbedding(t, where, dropout) for t in (source, target))
         self.output = output_layer(width, target_size, target if tied else None)
         self.max_positions = max_positions if positions == "learned" else None

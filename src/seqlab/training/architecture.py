@@ -12,10 +12,8 @@ from rich.table import Table
 
 from seqlab import paths
 from seqlab.data.module import SequenceData
-from seqlab.models.base import Seq2Seq
-from seqlab.training.build import build
 from seqlab.training.probing import typical_batch
-from seqlab.training.run import build_data, check_size, plain, quiet
+from seqlab.training.run import build_data, build_model, check_size, plain, quiet
 from seqlab.training.structure import structure_of
 
 WIDTH = 120
@@ -51,7 +49,7 @@ def architectures(*settings: str) -> dict[str, dict[str, Any]]:
 
 
 def _structure(config: DictConfig, data: SequenceData) -> dict[str, Any]:
-    model = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
+    model = build_model(config.model, data)
     return structure_of(model, typical_batch(data, torch.device("cpu")), plain(config.model, resolve=True))
 
 

@@ -47,6 +47,15 @@ def build(config: DictConfig, key: str, base: type | None = None, /, **extra: An
     return _called(function, arguments, key)
 
 
+def takes(config: DictConfig, name: str) -> bool:
+    """Whether the constructor or function that a config names takes an argument by that name, and not just any."""
+    try:
+        known = _parameters(hydra.utils.get_object(config.get("_target_")))
+    except (HydraException, OmegaConfBaseException, ImportError, TypeError, ValueError, AttributeError):
+        return False  # `build` says what is wrong with it
+    return known is not None and name in known
+
+
 def build_each(configs: DictConfig | None, key: str, **extra: Any) -> dict[str, Any]:
     """Builds every config of a group of them; entries that are null are left out."""
     return {

@@ -25,7 +25,7 @@ from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
 from seqlab.training import bundle
 from seqlab.training.averaging import Averager
-from seqlab.training.build import build, build_each, build_settings, check_arguments
+from seqlab.training.build import build, build_each, build_settings, check_arguments, takes
 from seqlab.training.card import card
 from seqlab.training.checkpoints import Saver, read_checkpoint
 from seqlab.training.compiling import compile_model
@@ -67,7 +67,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     seed_everything(config.seed, workers=True, verbose=False)
 
     data = build_data(config.data)
-    model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=data.source_size, target_size=data.target_size)
+    model = build_model(config.model, data)
     model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
     start(model, data, config, resumed=checkpoint is not None)
     if config.compile:
@@ -125,6 +125,22 @@ def build_data(config: DictConfig) -> SequenceData:
     except ValueError as error:
         raise InputError(f"data: {error}") from error
     return data
+
+
+def build_model(config: DictConfig, data: SequenceData) -> Seq2Seq:
+    """The architecture of a config of conf/model, for a dataset.
+
+    Raises:
+        InputError: settings that cannot be used.
+    """
+    model: Seq2Seq = build(config, "model", Seq2Seq, **told_of(data, config))
+    return model
+
+
+def told_of(data: SequenceData, config: DictConfig) -> dict[str, Any]:
+    """What a model is told of its data: how many ids there are and, where it takes `sources`, whether there are any."""
+    told = {"source_size": data.source_size, "target_size": data.target_size}
+    return told | ({"sources": data.longest_source > 0} if takes(config, "sources") else {})
 
 
 def check_lengths(model: Seq2Seq, data: SequenceData, search: Search) -> None:
@@ -316,10 +332,7 @@ def keep(
     facts: dict[str, Any],
 ) -> None:
     """Writes the bundle, `predictions.tsv` and, last of all, `result.json`; prints the summary."""
-    model_config = plain(config.model, resolve=True) | {
-        "source_size": data.source_size,
-        "target_size": data.target_size,
-    }
+    model_config = plain(config.model, resolve=True) | told_of(data, config.model)
     search_config = plain(config.decoding, resolve=True) | search_limit(config, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
     free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
