@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -70,6 +71,9 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     os.environ[FULL_ERROR] = "1"
     # torch then takes large tensors from large pages, which the kernel hands out far faster (on Linux).
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    # Hydra copies the store of all plugins' schemas whenever it looks into a group, a hundred times for --help, though
+    # nobody changes a copy: that would be half of the time until help appears.
+    ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
 
     started = False
     failures: list[Exception] = []
