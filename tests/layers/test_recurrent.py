@@ -69,6 +69,25 @@ def test_an_lstm_passes_through_padding_as_if_it_were_packed(bidirectional, star
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("width", [D, 257], ids=["narrow", "wide"])
+def test_in_half_precision_padding_does_as_little(cell, width):
+    torch.manual_seed(4)
+    layer = Recurrent(cell, E, width)
+    inputs = torch.randn(B, T, E, requires_grad=True)
+
+    def found():
+        outputs, hidden = layer(inputs, lengths=LENGTHS)
+        (gradient,) = torch.autograd.grad(sum(part.float().square().sum() for part in [outputs, *hidden]), inputs)
+        return [outputs, *hidden, gradient]
+
+    exact = found()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rounded = found()
+    for one, other in zip(rounded, exact, strict=True):
+        torch.testing.assert_close(one.float(), other, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_states_are_batch_first_and_continue(cell):
     layer = Recurrent(cell, E, D, layers=2)
     inputs = torch.randn(B, T, E)
