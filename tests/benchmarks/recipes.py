@@ -16,6 +16,7 @@ from benchmarks.workloads import CACHE, folder
 from seqlab.models.objective import Objective
 from seqlab.training.build import build, build_each, build_settings
 from seqlab.training.run import build_data, build_search, callbacks_of
+from seqlab.training.trainer import build_trainer
 
 GOAL = 1.88  # nats a character over the whole validation part
 PUBLISHED_STEPS = 2000
@@ -23,6 +24,7 @@ STEPS = 400
 RECIPE = (
     "experiment=shakespeare_char_best",
     f"trainer.max_steps={STEPS}",
+    "trainer.precision=auto",
     f"trainer.val_check_interval={STEPS}",
 )
 
@@ -64,7 +66,7 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     return [
         Row(
             benchmark=name,
-            work=f"`gpt` of 4 layers of 128, to a validation loss of {GOAL} on Shakespeare, `{' '.join(RECIPE[:2])}`",
+            work=f"`gpt` of 4 layers of 128, to a validation loss of {GOAL} on Shakespeare, `{' '.join(RECIPE[:3])}`",
             beside=f"{PUBLISHED_STEPS:,} textbook steps of the published recipe",
             unit="s",
             ours=Spread.of([seconds]),
@@ -124,5 +126,5 @@ def fit(overrides: list[str], extra: list[Callback], prepare: Any = None) -> Non
             prepare(data, model, config)
         callbacks = callbacks_of(config, build_search(config, data.longest_target))
         loggers = list(build_each(config.logger, "logger").values())
-        trainer: Trainer = build(config.trainer, "trainer", callbacks=[*callbacks.all, *extra], logger=loggers)
+        trainer = build_trainer(config, [*callbacks.all, *extra], logger=loggers)
         trainer.fit(model, data, weights_only=True)

@@ -85,7 +85,8 @@ class Work:
         textbook: makes the textbook's module.
         aims: times the textbook's rate, in float32 and in bf16.
         needed: tokens a second that the textbook must reach within 15 % to count, as published code reached them.
-        peer, peer_name, peer_aim: something else that installs from the package index.
+        peer, peer_name, peer_aims: something else that installs from the package index, in float32, and times its rate
+            by the precision of ours.
         peer_module: what to import for it beforehand, so that it does not count as memory of its own.
         adam: the optimizer of the others.
         sorted: whether our own batches are any different from theirs.
@@ -100,7 +101,7 @@ class Work:
     needed: float | None = None
     peer: Callable[[Pairs], Any] | None = None
     peer_name: str = ""
-    peer_aim: float | None = None
+    peer_aims: dict[str, float] = field(default_factory=dict)
     peer_module: str = "torch"
     adam: type = torch.optim.Adam
     sorted: bool = True
@@ -167,7 +168,7 @@ WORK = {
         needed=3106,
         peer=lambda pairs: Translator(*_sizes(pairs)),
         peer_name="torch.nn.Transformer",
-        peer_aim=1.0,
+        peer_aims={SINGLE: 1.0},
     ),
     "gpt": Work(
         "`gpt`, 4 layers of 128, block 64, batch 12",
@@ -178,7 +179,7 @@ WORK = {
         needed=12 * 64 / 0.0306,
         peer=_gpt2,
         peer_name="Hugging Face GPT-2",
-        peer_aim=1.6,
+        peer_aims={HALF: 1.6},  # what trainer.precision=auto takes where it is the faster
         peer_module="transformers.models.gpt2.modeling_gpt2",
         adam=torch.optim.AdamW,
         sorted=False,
@@ -217,25 +218,26 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
                 note=_counts(work, timings, peaks["float32"]),
             )
         )
-    if work.peer is not None and work.peer_aim is not None:
-        side = f"{SINGLE} same"
-        ratio = timings.ratio(side, "peer")
-        rows.append(
-            Row(
-                benchmark=name,
-                work=f"training {work.title}, {pairs.name}, float32, {_batches(work, True)}",
-                beside=work.peer_name,
-                unit="tokens/s",
-                ours=timings.rate(side),
-                theirs=timings.rate("peer"),
-                ratio=ratio,
-                aim=f"≥ {work.peer_aim:g} ×",
-                met=ratio.median >= work.peer_aim,
-                memory=(memory[side], memory["peer"]),
-                note=f"{_milliseconds(timings, side)} and {_milliseconds(timings, 'peer')} ms a step",
-            )
-        )
-    return rows
+    beside_peer = (SINGLE, HALF) if work.peer is not None else ()
+    return rows + [_peer_row(name, timings, memory, precision) for precision in beside_peer]
+
+
+def _peer_row(name: str, timings: Timings, memory: dict[str, float], precision: str) -> Row:
+    work, side = WORK[name], f"{precision} same"
+    ratio, aim = timings.ratio(side, "peer"), work.peer_aims.get(precision)
+    return Row(
+        benchmark=name,
+        work=f"training {work.title}, {work.pairs().name}, {NAMES[precision]}, {_batches(work, True)}",
+        beside=work.peer_name,
+        unit="tokens/s",
+        ours=timings.rate(side),
+        theirs=timings.rate("peer"),
+        ratio=ratio,
+        aim=f"≥ {aim:g} ×" if aim else "",
+        met=ratio.median >= aim if aim else None,
+        memory=(memory[side], memory["peer"]),
+        note=f"{_milliseconds(timings, side)} and {_milliseconds(timings, 'peer')} ms a step",
+    )
 
 
 def _milliseconds(timings: Timings, side: str) -> str:
