@@ -27,11 +27,12 @@ TASK = (
     "data.split=[0.9616,0.0192,0.0192]",
 )
 RECIPE = (  # settings of our own
-    "model=bahdanau",
-    "model.width=64",
+    "model=luong",
+    "model.input_feeding=false",  # all steps attend at once
+    "model.width=192",
     "model.embedding=64",
     "data.batch_size=64",
-    "optimizer.lr=0.008",
+    "optimizer.lr=0.004",
     "scheduler=one_cycle",
     "trainer.max_epochs=3",
     "trainer.gradient_clip_val=1.0",

@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import re
 
 import pytest
 import torch
@@ -102,6 +103,9 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
 
     resumed = forked(tmp_path, f"resume={run}")
     assert resumed.returncode == 0, resumed.stderr
+    lines = re.findall(r"^epoch .* ([\d.]+) s$", resumed.stdout, re.MULTILINE)
+    assert lines
+    assert all(float(seconds) < 60 for seconds in lines)  # of the part after the stop, not since some other beginning
     mine, whole = checkpoint(run), checkpoint(whole_run)
     for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "train_loss"):
         assert_same(mine[part], whole[part], part)

@@ -42,6 +42,11 @@ class Progress(TQDMProgressBar):
         """The loss so far, beside the bar."""
         return {"loss": f"{float(cast(Seq2Seq, pl_module).epoch_loss()):.4f}"}
 
+    def on_train_start(self, trainer: Trainer, *args: Any) -> None:
+        """Notes the time: of a run that goes on within an epoch, whose beginning is not announced again."""
+        self._started = time.perf_counter()
+        super().on_train_start(trainer, *args)
+
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
         """Notes the time."""
         self._started = time.perf_counter()
