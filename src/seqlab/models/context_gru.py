@@ -1,6 +1,7 @@
 """The encoder–decoder that carries the context: the encoder's final state is given to every step of the decoder.
 
-B batch, S source length, T target length, D width, E input width, V target vocabulary.
+B batch, S source length, T target length, D width, E input width, V target vocabulary, W width of what is projected
+onto it (E), or V itself.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from seqlab.models.base import Seq2Seq
 
 @dataclass(frozen=True)
 class ContextState(State):
-    """The decoder's h (and, of an LSTM, c), each (B, 1, D), and the context, which stays what it is."""
+    """The decoder's h (and, of an LSTM, c), each (B, 1, D), the context, which stays what it is, and, from the first
+    step on, what it adds to the outputs of all.
+    """
 
     hidden: Hidden
     context: Float[Tensor, "B D"]
+    added: Float[Tensor, "B W"] | None = None
 
 
 class ContextGRU(Seq2Seq):
@@ -82,17 +86,20 @@ class ContextGRU(Seq2Seq):
         embedded = self.target_input(tokens)
         repeated = state.context[:, None].expand(-1, tokens.size(1), -1)
         outputs, hidden = self.decoder(torch.cat([embedded, repeated], dim=-1), state.hidden)
-        return self._logits(outputs, embedded, state), replace(state, hidden=hidden)
+        logits, added = self._logits(outputs, embedded, state)
+        return logits, replace(state, hidden=hidden, added=added)
 
     def _logits(
         self, outputs: Float[Tensor, "B T D"], embedded: Float[Tensor, "B T E"], state: ContextState
-    ) -> Float[Tensor, "*P V"]:
-        """W [s; y; c] + b, or P [s; y; c] projected further: the context's share of this largest product of all is
-        computed once for all steps.
+    ) -> tuple[Float[Tensor, "*P V"], Float[Tensor, "B W"]]:
+        """W [s; y; c] + b, or P [s; y; c] projected further; and the context's share of this largest product of all,
+        which is computed once for all steps.
         """
         layer = self.output if self.projection is None else self.projection
-        pack, context = state.wanted.pack, self.dropout(state.context)
+        pack, context, added = state.wanted.pack, state.context, state.added
         steps = torch.cat([self.dropout(pack(outputs)), pack(embedded)], dim=-1)
         step_weight, context_weight = layer.weight.split([steps.size(-1), context.size(-1)], dim=1)
-        joined = F.linear(steps, step_weight) + state.wanted.of_rows(F.linear(context, context_weight, layer.bias))
-        return joined if self.projection is None else self.output(joined)
+        if added is None:
+            added = F.linear(self.dropout(context), context_weight, layer.bias)
+        joined = F.linear(steps, step_weight) + state.wanted.of_rows(added)
+        return (joined if self.projection is None else self.output(joined)), added
