@@ -97,7 +97,9 @@ def test_gradcheck_in_double(attention, query_width, steps):
     assert torch.autograd.gradcheck(context, (query, memory, *parameters))
 
 
-def test_all_steps_at_once_equal_one_after_another(attention, query_width):
+@pytest.mark.parametrize("at_once", [1, 2 * B * S * A, 2**21])
+def test_all_steps_at_once_equal_one_after_another(attention, query_width, at_once, monkeypatch):
+    monkeypatch.setattr("seqlab.layers.attention.AT_ONCE", at_once)
     queries = torch.randn(B, T, query_width, dtype=torch.double)
     memory = torch.randn(B, S, M, dtype=torch.double)
     mask = torch.tensor([[True, True, False], [True, False, False]])

@@ -13,6 +13,10 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+AT_ONCE = 2**21
+"""Numbers that additive scores hold at a time, of one query a row at least: more do not stay near the processor."""
 
 
 def padding_mask(lengths: Int[Tensor, " B"], steps: int) -> Bool[Tensor, "B T"]:
@@ -82,8 +86,19 @@ class AdditiveAttention(ScoredAttention):
         self.score = nn.Linear(width, 1, bias=False)
 
     def scores(self, queries: Float[Tensor, "B T Q"], keys: Float[Tensor, "B S A"]) -> Float[Tensor, "B T S"]:
-        """The scores e."""
-        return self.score(torch.tanh(self.query(queries)[:, :, None] + keys[:, None])).squeeze(-1)
+        """The scores e, in single precision less Σ v, which the softmax does not see.
+
+        tanh(x) = 2 σ(2x) − 1, and σ takes a tenth of the time of tanh on a CPU. In half precision it would lose what is
+        near zero.
+        """
+        asked = self.query(queries)[:, :, None]
+        at_once = max(1, AT_ONCE // keys.numel())
+        return torch.cat([self._scores(some, keys[:, None]) for some in asked.split(at_once, dim=1)], dim=1)
+
+    def _scores(self, asked: Float[Tensor, "B T 1 A"], keys: Float[Tensor, "B 1 S A"]) -> Float[Tensor, "B T S"]:
+        if asked.dtype.itemsize < 4:
+            return self.score((asked + keys).tanh_()).squeeze(-1)
+        return F.linear(torch.add(2 * asked, keys, alpha=2).sigmoid_(), 2 * self.score.weight).squeeze(-1)
 
 
 class DotAttention(ScoredAttention):
