@@ -11,8 +11,9 @@ from seqlab.decoding.search import top
 
 def test_the_largest_values_are_those_of_a_stable_sort():
     generator = torch.Generator().manual_seed(0)
-    for columns, count in itertools.product([1, 2, 5, 11], [1, 2, 5, 20]):
-        values = torch.randint(0, 3, (50, columns), generator=generator).float().log()  # −∞ among them
+    sizes = itertools.product([1, 2, 5, 11, 1500, 1536, 1599], [1, 2, 5, 20], [3, 30_000])
+    for columns, count, different in sizes:
+        values = torch.randint(0, different, (50, columns), generator=generator).float().log()  # −∞ among them
         expected = torch.sort(values, dim=1, descending=True, stable=True)
         largest, indices = top(values, count)
         assert torch.equal(largest, expected.values[:, :count])

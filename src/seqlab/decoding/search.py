@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
@@ -19,6 +20,9 @@ from seqlab.symbols import BOS, EOS, PAD
 
 Choose = Callable[[Tensor, Tensor, int], Tensor]
 """From log-probabilities (R, V), the rows (R,) that they belong to, and the position: the next token of each row."""
+
+BLOCK = 64
+"""Numbers of a row of which the maximum is taken first where the largest are looked for."""
 
 
 def top(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"], Int[Tensor, "R K"]]:
@@ -28,13 +32,31 @@ def top(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"],
     """
     if count >= values.size(1):
         return torch.sort(values, dim=1, descending=True, stable=True)
-    largest, indices = values.topk(count + 1)
+    largest, indices = _largest(values, count + 1)
     indices = indices[:, :count].sort(dim=1).values
     undecided = largest[:, count] == largest[:, count - 1]  # equal values on both sides of the cut
     if undecided.any():
         indices[undecided] = torch.sort(values[undecided], dim=1, descending=True, stable=True).indices[:, :count]
     ordered, order = values.gather(1, indices).sort(dim=1, descending=True, stable=True)
     return ordered, indices.gather(1, order)
+
+
+def _largest(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"], Int[Tensor, "R K"]]:
+    """As `torch.topk`, in half the time on a processor.
+
+    It looks at one number after another, a maximum at many at a time. So of each row only the blocks with the largest
+    maxima are looked through, and what is left over behind the last.
+    """
+    blocks = values.size(1) // BLOCK
+    if blocks < 4 * count:
+        return values.topk(count)
+    blocked, rest = values.tensor_split([blocks * BLOCK], dim=1)
+    blocked = blocked.unflatten(1, (blocks, BLOCK))
+    chosen = blocked.amax(dim=2).topk(count, sorted=False).indices
+    rows = torch.arange(len(values), device=values.device)[:, None]
+    largest, places = torch.cat([blocked[rows, chosen].flatten(1), rest], dim=1).topk(count)
+    starts = F.pad(chosen * BLOCK, (0, 1), value=blocks * BLOCK)
+    return largest, starts.gather(1, places // BLOCK) + places % BLOCK
 
 
 @dataclass(frozen=True, kw_only=True)
