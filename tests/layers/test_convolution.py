@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seqlab.layers.convolution import DecoderBlock, EncoderBlock, GatedConvolution, MultiStepAttention
+from seqlab.layers.state import Sources
 
 B, S, T, D, E, K = 2, 3, 5, 7, 11, 3
 MASK = torch.tensor([[True, True, True], [True, False, False]])
@@ -63,7 +64,7 @@ def test_gradcheck_of_the_encoder_block():
 def test_gradcheck_of_the_decoder_block(steps):
     block = DecoderBlock(D, E, K).double()
     given = drawn(B, steps, D), drawn(B, K - 1, D), drawn(B, steps, E), drawn(B, S, E), drawn(B, S, E)
-    assert torch.autograd.gradcheck(lambda *given: block(*given, MASK), given)
+    assert torch.autograd.gradcheck(lambda *given: block(*given[:3], Sources(given[3:], MASK)), given)
 
 
 def test_what_lies_in_padding_does_not_matter():

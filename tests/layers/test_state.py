@@ -1,10 +1,11 @@
-"""Selecting rows of a state, however it is nested."""
+"""Selecting rows of a state, however it is nested, and attending to sources that rows share."""
 
 from dataclasses import dataclass
 
+import pytest
 import torch
 
-from seqlab.layers.state import State
+from seqlab.layers.state import Sources, State
 
 
 @dataclass(frozen=True)
@@ -28,3 +29,42 @@ def test_select_reaches_every_tensor():
     assert torch.equal(chosen.hidden[1], tensors[1][rows])
     assert torch.equal(chosen.inner.cache, tensors[2][rows])
     assert chosen.nothing is None
+
+
+CHOICES = {
+    "in order": [[0, 1, 2, 3, 4]],
+    "another order": [[4, 2, 0, 1, 3]],
+    "repeated alike": [[0, 0, 1, 1, 2, 2, 3, 3, 4, 4], [1, 0, 3, 2, 4, 5, 9, 9, 8, 7]],
+    "repeated unlike": [[2, 0, 2, 1, 2, 4, 3], [6, 5, 4, 4, 3, 0], [1, 1, 1]],
+    "fewer by and by": [[0, 1, 3, 4], [0, 1, 2], [2, 1], [1]],
+    "fewer, and more of them": [[3, 3, 1], [2, 1, 1, 0, 2], [4, 0]],
+}
+
+
+@pytest.mark.parametrize("steps", [(), (2,)])
+@pytest.mark.parametrize("choices", CHOICES.values(), ids=list(CHOICES))
+def test_sources_answer_each_row_as_if_it_had_a_copy(choices, steps):
+    memory, mask = torch.randn(5, 3, 7), torch.rand(5, 3) > 0.5
+    sources, own = Sources((memory, (2 * memory,)), mask), torch.arange(5)
+    for choice in map(torch.tensor, choices):
+        sources, own = sources.select(choice), own[choice]
+        queries = torch.randn(len(own), *steps, 7)
+        asked = queries if steps else queries[:, None]
+        expected = (asked @ memory[own].transpose(1, 2) * mask[own][:, None]).reshape(len(own), *steps, 3)
+
+        def attend(queries, sources=sources):
+            own_queries = queries if queries.dim() == 3 else queries[:, None]
+            first, (second,) = sources.memory
+            found = (own_queries @ (second - first).transpose(1, 2)) * sources.mask[:, None]
+            return found if queries.dim() == 3 else found[:, 0]
+
+        torch.testing.assert_close(sources.ask(attend, queries), expected)
+
+
+def test_sources_are_kept_until_a_quarter_of_them_have_no_row_left():
+    sources = Sources(torch.randn(8, 3), torch.ones(8, 3, dtype=torch.bool))
+    most = sources.select(torch.tensor([7, 0, 1, 2, 4, 5, 6]))
+    assert most.memory is sources.memory
+    fewer = most.select(torch.tensor([6, 5, 0, 0, 1, 3]))  # of sources 6, 5, 7, 7, 0, 2
+    assert torch.equal(fewer.memory, sources.memory[[0, 2, 5, 6, 7]])
+    assert (len(fewer.mask), fewer.each) == (5, 2)

@@ -95,7 +95,7 @@ def test_activations_keep_their_variance_at_the_start():
         model = Conv(101, 103, width=128, embedding=128, layers=6, dropout=dropout).train()
         source = torch.randint(4, 101, (16, 13))
         shallow = Conv(101, 103, width=128, embedding=128, layers=1, dropout=dropout).train()
-        deep, flat = (one.encode(source, torch.full((16,), 13)).keys.std() for one in (model, shallow))
+        deep, flat = (one.encode(source, torch.full((16,), 13)).sources.memory[0].std() for one in (model, shallow))
         assert 0.6 < deep / flat < 1.6
 
 

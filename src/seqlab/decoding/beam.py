@@ -95,7 +95,8 @@ class Beam(Search):
     leaves with its last hypothesis, not when some number of them has finished.
 
     Of equally good continuations those of the better hypothesis and then of the lower token id are kept: a beam of
-    size 1 is greedy search. A beam holds `size` copies of a row's state, the encoder's outputs among them.
+    size 1 is greedy search. A beam holds `size` copies of a decoder's state, but for what they may share, as the
+    encoder's outputs.
 
     Args:
         size: hypotheses kept of each row.

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.layers.attention import DotAttention
+from seqlab.layers.state import Sources
 
 HALF = math.sqrt(0.5)  # the sum of two terms of the same variance has it again
 
@@ -116,14 +117,15 @@ class DecoderBlock(nn.Module):
         inputs: Float[Tensor, "B T D"],
         past: Float[Tensor, "B K1 D"],
         embedded: Float[Tensor, "B T E"],
-        keys: Float[Tensor, "B S E"],
-        values: Float[Tensor, "B S E"],
-        mask: Bool[Tensor, "B S"],
+        sources: Sources,
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B K1 D"]]:
-        """The block's outputs after the K − 1 inputs `past`, and the last K − 1 inputs after these."""
+        """The block's outputs after the K − 1 inputs `past`, and the last K − 1 inputs after these.
+
+        Of the sources there are keys and values, (B, S, E) each.
+        """
         windows = torch.cat([past, inputs], dim=1)
         hidden = self.convolution(windows)
         query = HALF * (self.query(hidden) + embedded)
-        context = self.attention(query, keys, values, mask)
+        context = sources.ask(lambda queries: self.attention(queries, *sources.memory, sources.mask), query)
         outputs = HALF * (inputs + HALF * (hidden + self.context(context)))
         return outputs, windows[:, inputs.size(1) :]

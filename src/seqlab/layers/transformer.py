@@ -1,7 +1,8 @@
 """The parts of Transformers: attention with heads, feed-forward layers, and the block made of them.
 
 B batch, T positions of the query, S of the memory, M of queries' own earlier tokens and T together, D width, H heads,
-K head width, F inner width. "*P" stands for B and T, or for N real positions that were packed (`Packing`).
+K head width, F inner width, R rows that go on from the sources. "*P" stands for B (or R) and T, or for N real positions
+that were packed (`Packing`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from seqlab.layers.attention import Attention
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.past import Past
 from seqlab.layers.positions import rotated
+from seqlab.layers.state import Sources
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values of a memory, each (B, H, S, K)."""
@@ -130,37 +132,39 @@ class MultiHeadAttention(nn.Module):
         packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "*P D"], Past]:
         """Attention of `inputs` to themselves and to what stood `earlier`, and the keys and values of all of it."""
-        query, keys, values = self._split(self.inputs(inputs), packing).chunk(3, dim=1)
+        query, keys, values = self._split(packing.unpack(self.inputs(inputs))).chunk(3, dim=1)
         query, keys = _normalised(query, self.query_norm), _normalised(keys, self.key_norm)
         if self.rotary:
             query, keys = rotated(query, positions), rotated(keys, positions)
         known = Past.of(keys, values) if earlier is None else earlier.then(keys, values)
-        return self._joined(self.core(query, known.keys, known.values, mask), packing), known
+        return self.output(packing.pack(_joined(self.core(query, known.keys, known.values, mask)))), known
 
     def memory(self, outputs: Float[Tensor, "*P D"], packing: Packing = EVERYWHERE) -> KeysValues:
         """Keys and values of an encoder's outputs: once a sequence."""
         width = outputs.size(-1)
         both = F.linear(outputs, self.inputs.weight[width:], self.inputs.bias[width:])
-        keys, values = self._split(both, packing).chunk(2, dim=1)
+        keys, values = self._split(packing.unpack(both)).chunk(2, dim=1)
         return _normalised(keys, self.key_norm), values
 
     def to_memory(
-        self,
-        inputs: Float[Tensor, "*P D"],
-        memory: KeysValues,
-        mask: Bool[Tensor, "B S"],
-        packing: Packing = EVERYWHERE,
+        self, inputs: Float[Tensor, "*P D"], memory: KeysValues, sources: Sources, packing: Packing = EVERYWHERE
     ) -> Float[Tensor, "*P D"]:
-        """Attention of `inputs` to a memory."""
+        """Attention of `inputs` to a memory of the sources."""
         width = inputs.size(-1)
-        query = self._split(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]), packing)
-        return self._joined(self.core(_normalised(query, self.query_norm), *memory, mask), packing)
 
-    def _split(self, inputs: Float[Tensor, "*P _"], packing: Packing) -> Float[Tensor, "B _ T K"]:
-        return packing.unpack(inputs).unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+        def attend(queries: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+            heads = _normalised(self._split(queries), self.query_norm)
+            return _joined(self.core(heads, *memory, sources.mask))
 
-    def _joined(self, heads: Float[Tensor, "B H T K"], packing: Packing) -> Float[Tensor, "*P D"]:
-        return self.output(packing.pack(heads.transpose(1, 2).flatten(2)))
+        queries = packing.unpack(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]))
+        return self.output(packing.pack(sources.ask(attend, queries)))
+
+    def _split(self, inputs: Float[Tensor, "B T _"]) -> Float[Tensor, "B _ T K"]:
+        return inputs.unflatten(-1, (-1, self.head_width)).transpose(1, 2)
+
+
+def _joined(heads: Float[Tensor, "B H T K"]) -> Float[Tensor, "B T D"]:
+    return heads.transpose(1, 2).flatten(2)
 
 
 def _normalised(heads: Tensor, norm: nn.Module | None) -> Tensor:
@@ -268,20 +272,21 @@ class Block(nn.Module):
         mask: Bool[Tensor, "B M"] | None = None,
         earlier: Past | None = None,
         memory: KeysValues | None = None,
-        memory_mask: Bool[Tensor, "B S"] | None = None,
+        sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "*P D"], Past]:
-        """The outputs, and the keys and values of the self-attention, those of `earlier` included."""
+        """The outputs, and the keys and values of the self-attention, those of `earlier` included.
+
+        `memory` is this block's part of the memory of `sources`.
+        """
         attended, known = self.self_attention.to_itself(
             self.self_residual.before(inputs), positions, mask, earlier, packing
         )
         outputs = self.self_residual.after(inputs, attended)
         if self.memory_attention is not None and self.memory_residual is not None:
             assert memory is not None
-            assert memory_mask is not None
-            attended = self.memory_attention.to_memory(
-                self.memory_residual.before(outputs), memory, memory_mask, packing
-            )
+            assert sources is not None
+            attended = self.memory_attention.to_memory(self.memory_residual.before(outputs), memory, sources, packing)
             outputs = self.memory_residual.after(outputs, attended)
         forward = self.feed_forward(self.feed_forward_residual.before(outputs))
         return self.feed_forward_residual.after(outputs, forward), known
@@ -312,8 +317,7 @@ class Stack(nn.Module):
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
         earlier: tuple[Past, ...] | None = None,
-        memory: tuple[KeysValues, ...] | None = None,
-        memory_mask: Bool[Tensor, "B S"] | None = None,
+        sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "*P D"], tuple[Past, ...]]:
         """The outputs of the last block, packed by `packing`, and what each block knows by now (`earlier` of the next
@@ -322,8 +326,8 @@ class Stack(nn.Module):
         inputs, known = packing.pack(inputs), []
         for layer, block in enumerate(self.blocks):
             before = earlier[layer] if earlier is not None else None
-            source = memory[layer] if memory is not None else None
-            inputs, own = block(inputs, positions, mask, before, source, memory_mask, packing)
+            memory = sources.memory[layer] if sources is not None else None
+            inputs, own = block(inputs, positions, mask, before, memory, sources, packing)
             known.append(own)
         return self.norm(inputs), tuple(known)
 

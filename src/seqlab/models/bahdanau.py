@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +17,7 @@ from seqlab.checks import check_sizes
 from seqlab.layers.attention import AdditiveAttention, padding_mask
 from seqlab.layers.embedding import output_layer, token_input
 from seqlab.layers.recurrent import Bridge, Hidden, Recurrent, make_cell
-from seqlab.layers.state import State
+from seqlab.layers.state import Sources, State
 from seqlab.models.base import Seq2Seq
 from seqlab.symbols import BOS
 
@@ -37,15 +37,13 @@ class Maxout(nn.Module):
 @dataclass(frozen=True)
 class BahdanauState(State):
     """The decoder's state, of its lowest layer (B, D) and of those above (B, U, D), the last context, and the encoder's
-    side: its outputs, their keys, where they are real.
+    side: the keys of its outputs, (B, S, A), and these.
     """
 
     hidden: Hidden
     upper: Hidden | None
     context: Float[Tensor, "B M"]
-    memory: Float[Tensor, "B S M"]
-    keys: Float[Tensor, "B S A"]
-    mask: Bool[Tensor, "B S"]
+    sources: Sources
 
 
 class Bahdanau(Seq2Seq):
@@ -123,9 +121,7 @@ class Bahdanau(Seq2Seq):
             hidden=lowest,
             upper=tuple(torch.stack(h, 1) for h in zip(*upper, strict=True)) or None,
             context=torch.zeros_like(memory[:, 0]),
-            memory=memory,
-            keys=self.attention.keys(memory),
-            mask=padding_mask(source_lengths, source.size(1)),
+            sources=Sources((self.attention.keys(memory), memory), padding_mask(source_lengths, source.size(1))),
         )
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
@@ -139,10 +135,10 @@ class Bahdanau(Seq2Seq):
         outputs, contexts = [], []
         for gates in token_gates.unbind(1):
             if self.order == "before":
-                context = self.attention(hidden[0], state.keys, state.memory, state.mask)
+                context = self._attend(hidden[0], state.sources)
             hidden = self.cell(gates + F.linear(context, context_weight), hidden)
             if self.order == "after":
-                context = self.attention(hidden[0], state.keys, state.memory, state.mask)
+                context = self._attend(hidden[0], state.sources)
             outputs.append(hidden[0])
             contexts.append(context)
         uppermost, upper = torch.stack(outputs, 1), state.upper
@@ -166,6 +162,9 @@ class Bahdanau(Seq2Seq):
             [self.projection.in_features - width, width], dim=1
         )
         return F.linear(embedded, token_weight, F.linear(self.projection.bias, weight, bias)), context_weight
+
+    def _attend(self, hidden: Float[Tensor, "B D"], sources: Sources) -> Float[Tensor, "B M"]:
+        return sources.ask(lambda queries: self.attention(queries, *sources.memory, sources.mask), hidden)
 
     def _logits(
         self,

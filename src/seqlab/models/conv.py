@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqlab.checks import check_sizes
@@ -17,22 +17,21 @@ from seqlab.layers.attention import padding_mask
 from seqlab.layers.convolution import HALF, DecoderBlock, EncoderBlock, scaled_linear
 from seqlab.layers.embedding import Embedding, output_layer
 from seqlab.layers.positions import LearnedPositions, PositionedEmbedding
-from seqlab.layers.state import State
+from seqlab.layers.state import Sources, State
 from seqlab.models.base import Seq2Seq
 
 
 @dataclass(frozen=True)
 class ConvState(State):
-    """The last K − 1 inputs of each decoder block, the number of tokens read, and the encoder's side.
+    """The last K − 1 inputs of each decoder block, the number of tokens read, and the encoder's side: keys and values,
+    (B, S, E) each.
 
     At the start the inputs are zeros and no number is there: a training batch reads each position's vector once.
     """
 
     past: tuple[Float[Tensor, "B K1 D"], ...]
     position: Int[Tensor, " B"] | None
-    keys: Float[Tensor, "B S E"]
-    values: Float[Tensor, "B S E"]
-    mask: Bool[Tensor, "B S"]
+    sources: Sources
 
 
 class Conv(Seq2Seq):
@@ -115,9 +114,7 @@ class Conv(Seq2Seq):
         return ConvState(
             past=tuple(keys.new_zeros(len(source), *self._past) for _ in self.decoder),
             position=None,
-            keys=keys,
-            values=HALF * (keys + embedded),
-            mask=mask,
+            sources=Sources((keys, HALF * (keys + embedded)), mask),
         )
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
@@ -130,7 +127,7 @@ class Conv(Seq2Seq):
         hidden = self.decoder_input(embedded)
         past = []
         for block, before in zip(self.decoder, state.past, strict=True):
-            hidden, last = block(hidden, before, embedded, state.keys, state.values, state.mask)
+            hidden, last = block(hidden, before, embedded, state.sources)
             past.append(last)
         logits = self.output(self.dropout(self.decoder_output(state.wanted.pack(hidden))))
         position = (positions[..., -1] + 1).expand(len(tokens))

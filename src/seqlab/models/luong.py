@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,7 +17,7 @@ from seqlab.checks import check_sizes
 from seqlab.layers.attention import AdditiveAttention, DotAttention, GeneralAttention, padding_mask
 from seqlab.layers.embedding import output_layer, token_input
 from seqlab.layers.recurrent import Hidden, Recurrent, RecurrentCells
-from seqlab.layers.state import State
+from seqlab.layers.state import Sources, State
 from seqlab.models.base import Seq2Seq
 
 
@@ -39,14 +39,12 @@ def scored_attention(score: str, width: int) -> DotAttention | GeneralAttention 
 @dataclass(frozen=True)
 class LuongState(State):
     """The decoder's h (and, of an LSTM, c), each (B, L, D), the last attentional state, and the encoder's side: keys,
-    what its outputs add to an attentional state, where they are real.
+    (B, S, K), and what its outputs add to an attentional state, (B, S, D).
     """
 
     hidden: Hidden
     attentional: Float[Tensor, "B D"]
-    keys: Float[Tensor, "B S K"]
-    values: Float[Tensor, "B S D"]
-    mask: Bool[Tensor, "B S"]
+    sources: Sources
 
 
 class Luong(Seq2Seq):
@@ -109,9 +107,9 @@ class Luong(Seq2Seq):
         return LuongState(
             hidden=hidden,
             attentional=torch.zeros_like(memory[:, 0]),
-            keys=self.attention.keys(memory),
-            values=self.of_context(memory),
-            mask=padding_mask(source_lengths, source.size(1)),
+            sources=Sources(
+                (self.attention.keys(memory), self.of_context(memory)), padding_mask(source_lengths, source.size(1))
+            ),
         )
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
@@ -122,7 +120,7 @@ class Luong(Seq2Seq):
             attentional, hidden = self._feed(self.decoder, embedded, state)
         else:
             outputs, hidden = self.decoder(embedded, state.hidden)
-            attentional = self._attend(outputs, state)
+            attentional = self._attend(outputs, state.sources)
         logits = self.output(self.dropout(state.wanted.pack(attentional)))
         return logits, replace(state, hidden=hidden, attentional=attentional[:, -1])
 
@@ -135,12 +133,13 @@ class Luong(Seq2Seq):
         attentional, steps = state.attentional, []
         for gates in token_gates.unbind(1):
             layers = cells(gates + F.linear(attentional, feeding_weight), layers)
-            attentional = self._attend(layers[-1][0], state)
+            attentional = self._attend(layers[-1][0], state.sources)
             steps.append(attentional)
         return torch.stack(steps, 1), tuple(torch.stack(h, 1) for h in zip(*layers, strict=True))
 
-    def _attend(self, hidden: Float[Tensor, "B *T D"], state: LuongState) -> Float[Tensor, "B *T D"]:
+    def _attend(self, hidden: Float[Tensor, "B *T D"], sources: Sources) -> Float[Tensor, "B *T D"]:
         """The attentional states h̃. W_c [c; h] is the sum of two products, of which that with c = Σ α m is taken before
         the average: once a sequence.
         """
-        return torch.tanh(self.attention(hidden, state.keys, state.values, state.mask) + self.of_hidden(hidden))
+        found = sources.ask(lambda queries: self.attention(queries, *sources.memory, sources.mask), hidden)
+        return torch.tanh(found + self.of_hidden(hidden))

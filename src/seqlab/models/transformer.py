@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.layers.attention import padding_mask
@@ -16,18 +16,17 @@ from seqlab.layers.embedding import embeddings, output_layer
 from seqlab.layers.packing import Packing
 from seqlab.layers.past import Past
 from seqlab.layers.positions import PositionedEmbedding, added_positions
-from seqlab.layers.state import State
-from seqlab.layers.transformer import KeysValues, Stack
+from seqlab.layers.state import Sources, State
+from seqlab.layers.transformer import Stack
 from seqlab.models.base import Seq2Seq
 
 
 @dataclass(frozen=True)
 class TransformerState(State):
-    """Per layer the source's keys and values, (B, H, S, K), and the tokens so far; where the source is real."""
+    """Per layer the source's keys and values, (B, H, S, K) each, and the tokens so far."""
 
-    memory: tuple[KeysValues, ...]
+    sources: Sources
     known: tuple[Past, ...] | None
-    mask: Bool[Tensor, "B S"]
 
     @property
     def length(self) -> int:
@@ -108,7 +107,7 @@ class Transformer(Seq2Seq):
         mask = padding_mask(source_lengths, source.size(1))
         packing = Packing.of(mask)
         outputs, _ = self.encoder(self.source_input(source, positions), positions, mask, packing=packing)
-        return TransformerState(self.decoder.memories(outputs, packing), None, mask)
+        return TransformerState(Sources(self.decoder.memories(outputs, packing), mask), known=None)
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: TransformerState
@@ -118,8 +117,7 @@ class Transformer(Seq2Seq):
             self.target_input(tokens, positions),
             positions,
             earlier=state.known,
-            memory=state.memory,
-            memory_mask=state.mask,
+            sources=state.sources,
             packing=state.wanted,
         )
         return self.output(outputs), replace(state, known=known)
