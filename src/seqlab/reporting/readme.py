@@ -12,6 +12,7 @@ from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.reporting.claims.figures import written
 from seqlab.reporting.claims.ledger import ORDER
+from seqlab.reporting.claims.reference import remake
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 WORDS = {True: "yes", False: "no", None: "–"}
@@ -47,17 +48,12 @@ def _row(content: Mapping[str, Any]) -> list[str]:
         f"{content['verdict']}{why}",
         str(runs) if runs == asked else f"{runs} of {asked}",
         _time(content["seconds"]),
-        f"`{_command(content)}`",
+        f"`{remake(content)}`",
     ]
 
 
 def _name(content: Mapping[str, Any]) -> str:
     return str(content["claim"]) + (f" ({content['profile']})" if content["profile"] != "cpu" else "")
-
-
-def _command(content: Mapping[str, Any]) -> str:
-    own = content.get("part_of", content["claim"])
-    return f"make reproduce-{own}" + (f" PROFILE={content['profile']}" if content["profile"] != "cpu" else "")
 
 
 def _time(seconds: float) -> str:

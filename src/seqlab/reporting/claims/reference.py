@@ -9,7 +9,7 @@ from typing import Any
 
 from seqlab.reporting.claims.criteria import Finding, Groups, IncomparableError, Results, judge, values_of
 from seqlab.reporting.claims.figures import Digest
-from seqlab.reporting.claims.ledger import Claim, Group
+from seqlab.reporting.claims.ledger import PROFILES, Claim, Group
 from seqlab.reporting.spread import spread
 
 HEAVY = ("bleu_statistics", "correct")
@@ -71,6 +71,12 @@ def reference(claim: Claim, groups: Groups, why_missing: str | None = None) -> d
         "seconds": sum(_seconds(digest) for digest in digests),
     }
     return {key: _short(value) for key, value in content.items() if value is not None}
+
+
+def remake(content: Mapping[str, Any]) -> str:
+    """The line that makes a reference anew, of its content."""
+    own = content.get("part_of", content["claim"])
+    return f"make reproduce-{own}" + (f" PROFILE={content['profile']}" if content["profile"] != PROFILES[0] else "")
 
 
 def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
