@@ -3,6 +3,7 @@
 import json
 
 from seqlab.reporting.digests.failures import RULE
+from seqlab.reporting.page.sources import gather
 
 TARGETS = {
     "gru": "seqlab.models.fixed_vector.FixedVector",
@@ -12,6 +13,7 @@ TARGETS = {
     "transformer": "seqlab.models.transformer.Transformer",
     "gpt": "seqlab.models.gpt.GPT",
 }
+CELLS = {"context_gru": "gru", "bahdanau": "gru"}
 ENVIRONMENT = {
     "seqlab": "0.1.0",
     "commit": "0123456789abcdef",
@@ -49,7 +51,7 @@ def digest(model="gru", seed=1, data="de→en of multi30k", bleu=20.0, speed=100
         "command": f"seqlab-train experiment=multi30k_{model} seed={seed}",
         "seed": seed,
         "overrides": {"experiment": f"multi30k_{model}", "seed": str(seed)},
-        "settings": {"model": {"_target_": TARGETS[model], "cell": model, "width": 256}, "data": {}},
+        "settings": {"model": {"_target_": TARGETS[model], "cell": CELLS.get(model, model), "width": 256}, "data": {}},
         "environment": dict(ENVIRONMENT),
         "data": data,
         "examples": {"train": 1009, "val": 101, "test": 103},
@@ -129,7 +131,15 @@ def claim_c(best=28.0, p=0.002):
     }
     pairs = [("gru", "context_gru", 7.0), ("context_gru", "bahdanau", best - 21.0)]
     tests = [
-        {"a": a, "b": b, "metric": "token BLEU", "difference": gap, "p": p, "interval": [0, 1], "samples": 1000}
+        {
+            "a": a,
+            "b": b,
+            "metric": "token BLEU",
+            "difference": gap,
+            "p": p,
+            "interval": [gap - 0.5, gap + 0.5],
+            "samples": 1000,
+        }
         for a, b, gap in pairs
     ]
     return reference("C", groups, tests)
@@ -185,10 +195,36 @@ def sweep():
 def write_references(outputs, *contents):
     """As files of `outputs/reference`."""
     for content in contents:
-        name = content["claim"] if "claim" in content else f"sweeps/{content['study']}"
+        name = content.get("claim") or (f"sweeps/{content['study']}" if "study" in content else "replay/replay")
         path = outputs / "reference" / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def replay():
+    """Three ways of searching on 12 curves, of which the second takes as many epochs less as the first's own best."""
+    searches = {
+        "in full": {"best": {"half": [0.5, 0.4], "same": [0.3, 0.2]}, "reached": [90, 80]},
+        "stopping early": {"best": {"half": [0.3, 0.2], "same": [0.3, 0.2]}, "reached": [50, 30]},
+        "hasty (as shipped)": {"best": {"half": [0.7, 0.6], "same": [0.6, 0.5]}, "reached": [None, None]},
+    }
+    return {
+        "axes": {"lr": [1, 2, 3], "width": [4, 5], "order": [6, 7]},
+        "epochs": 7,
+        "patience": 3,
+        "best": 0.1,
+        "rank_correlation": {"1": 0.7},
+        "seeds": [11, 13],
+        "trials": 5,
+        "spent": [100, 100],
+        "searches": searches,
+    }
+
+
+def gathered(outputs, *contents):
+    """What the page is made of, of references alone."""
+    write_references(outputs, *contents)
+    return gather(outputs, None, {}.__getitem__, {}.__getitem__)
 
 
 def write_run(outputs, *place):

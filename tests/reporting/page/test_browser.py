@@ -4,7 +4,7 @@ by night, and nothing runs over the edge or into an error."""
 import shutil
 
 import pytest
-from reporting.page.made_up import claim_c, claim_g, digest, sweep, write_references, write_run
+from reporting.page.made_up import claim_c, claim_g, digest, replay, sweep, write_references, write_run
 
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather
@@ -37,7 +37,7 @@ def browser(tmp_path_factory):
 def place(tmp_path_factory):
     """A page with all its parts; a second dataset, for tabs."""
     outputs = tmp_path_factory.mktemp("outputs")
-    write_references(outputs, claim_c(), claim_g(), sweep())
+    write_references(outputs, claim_c(), claim_g(), sweep(), replay())
     runs = {
         write_run(outputs, "runs", model, "1"): digest(
             model, data="reversal of 1 to 10 integers", overrides={"m": model}
@@ -294,6 +294,17 @@ def test_a_figure_leads_to_its_command(page):
     page.click(page.one("#compare-0-table tbody th a"))
     target = page.one(".run:target")
     assert page.js("location.hash") == "#run-C-gru" and "experiment=multi30k_gru" in target.text
+
+
+def test_a_link_to_what_a_tab_hides_opens_the_tab(page):
+    hidden = page.one("#compare-1")
+    assert not hidden.is_displayed()
+    page.driver.execute_script("document.querySelector('.answers .see a').href = '#compare-1'")
+    page.click(page.one(".answers .see a"))
+    assert hidden.is_displayed() and page.one("#compare-tab-2").get_attribute("aria-selected") == "true"
+    page.driver.get(page.driver.current_url.partition("#")[0] + "#val-notes-ml")
+    page.driver.refresh()
+    assert page.one("#val-notes-ml").is_displayed()
 
 
 def test_print_shows_all_panels(page):

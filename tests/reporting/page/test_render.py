@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from lxml import html
-from reporting.page.made_up import claim_c, claim_g, digest, reference, sweep, write_references, write_run
+from reporting.page.made_up import claim_c, claim_g, digest, reference, replay, sweep, write_references, write_run
 
 from seqlab.reporting.digests.failures import IN_WORDS
 from seqlab.reporting.page.render import HERE, render
@@ -20,7 +20,7 @@ DIAGRAM = '<svg role="img" viewBox="0 0 1 1"><title>parts of a gru</title></svg>
 def page(tmp_path_factory):
     """Of references, of a run of somebody's own, and of words that would like to be markup."""
     outputs = tmp_path_factory.mktemp("outputs")
-    write_references(outputs, claim_c(), claim_g(), sweep(), reference("T", title=EVIL))
+    write_references(outputs, claim_c(), claim_g(), sweep(), replay(), reference("T", title=EVIL))
     evil = digest(data=EVIL, command=f"seqlab-train {EVIL}")
     evil["samples"][0]["prediction"] = EVIL
     runs = {write_run(outputs, "runs", "gru", "a"): evil}
@@ -104,6 +104,36 @@ def test_the_best_of_a_column_stands_out_and_p_stands_beside(tree):
 def test_the_rule_that_sorts_outputs_is_stated(tree):
     (section,) = tree.xpath("//section[@id='failures']")
     assert IN_WORDS in section.text_content() and "51.5% (159)" in section.text_content()
+
+
+def test_answers_lead_to_the_very_table_or_plot(tree):
+    links = {link.text: link.get("href")[1:] for link in tree.xpath("//dl[@class='answers']//p[@class='see']/a")}
+    assert tree.xpath(f"//*[@id='{links['table']}']/ancestor::div[@class='panel']/h3/text()") == ["Multi30k de→en"]
+    assert links["loss against time"] == "time-multi30k-de-en" and links["Multi30k de→en"] == "length-multi30k-de-en"
+    assert links["pruning on recorded curves"] == "replay"
+    assert "not reached (0 of 2)" in tree.xpath("string(//article[@id='replay'])")
+
+
+def test_what_is_missing_of_a_claim_is_said_once(tmp_path):
+    reason = "1 of 3 runs of gru"
+    open_one = {"text": "BLEU above", "expected": "more", "measured": "–", "holds": None, "why": reason}
+    content = claim_c() | {"partial": "2 of 12 runs are not there", "verdict": "not comparable", "why": reason}
+    write_references(tmp_path, content | {"criteria": [open_one]})
+    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
+    claim = page.xpath("string(//article[@id='claim-C'])")
+    assert claim.count(reason) == 1 and f"open: {reason}" in claim and "2 of 12 runs are not there" in claim
+
+
+def test_sentences_that_are_not_committed_are_named_with_what_brings_them(tmp_path):
+    content = claim_c()
+    for group in content["groups"]:
+        for run in group["runs"]:
+            run.pop("samples", None)
+    write_references(tmp_path, content, reference("T", {"gru": [digest(data="toy")]}))
+    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
+    assert "Of Multi30k de→en no sentences are committed: make reproduce-C" in page.xpath(
+        "string(//section[@id='sentences'])"
+    )
 
 
 def test_sections_without_material_are_left_out(tmp_path):

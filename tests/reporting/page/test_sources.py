@@ -1,7 +1,7 @@
 """What is found is read and put together: references, runs of them, runs of others, sweeps."""
 
 import pytest
-from reporting.page.made_up import digest, reference, sweep, write_references, write_run
+from reporting.page.made_up import digest, reference, replay, sweep, write_references, write_run
 
 from seqlab.errors import InputError
 from seqlab.reporting.page.sources import gather
@@ -99,14 +99,30 @@ def test_a_file_that_is_no_reference_is_named(tmp_path):
         read(tmp_path, {})
 
 
+def test_searches_on_recorded_curves_are_read_if_there_are_any(tmp_path):
+    write_references(tmp_path, sweep())
+    assert read(tmp_path, {}).replay is None
+    write_references(tmp_path, replay())
+    assert read(tmp_path, {}).replay == replay()
+
+
 def test_significance_of_a_reference_holds_both_ways_round(tmp_path):
     groups = {"gru": [digest("gru")], "bahdanau": [digest("bahdanau", bleu=25.0)]}
-    test = {"a": "gru", "b": "bahdanau", "metric": "token BLEU", "difference": 5.0, "p": 0.01, "samples": 1000}
+    test = {
+        "a": "gru",
+        "b": "bahdanau",
+        "metric": "token BLEU",
+        "difference": 5.0,
+        "p": 0.01,
+        "interval": [4, 7],
+        "samples": 1000,
+    }
     write_references(tmp_path, reference("C", groups, [test]))
     material = read(tmp_path, {})
     gru, bahdanau = material.groups
     assert material.significance(gru, bahdanau, "token BLEU")["difference"] == 5.0
-    assert material.significance(bahdanau, gru, "token BLEU")["difference"] == -5.0
+    turned = material.significance(bahdanau, gru, "token BLEU")
+    assert turned["difference"] == -5.0 and turned["interval"] == [-7, -4]
     assert material.significance(gru, bahdanau, "exact match") is None
 
 

@@ -168,14 +168,15 @@ def spread_of(values: list[float]) -> Spread | None:
 
 
 def named(groups: Sequence[Group]) -> dict[str, str]:
-    """Group's id → what it is called among `groups`: its architecture where that says all, else its label too."""
+    """Group's id → what it is called among `groups`: by architecture, if need be with label and profile."""
     several = {one.architecture for one in groups if sum(o.architecture == one.architecture for o in groups) > 1}
+    profiles = {one.profile for one in groups}
     names = {}
     for one in groups:
         name = one.architecture
         if one.architecture in several and one.label not in ("", name):
             name = one.label if one.label.startswith(name) else f"{name}, {one.label}"
-        name += f", {one.profile}" if one.profile != USUAL else ""
+        name += f", {one.profile}" if one.profile != USUAL and len(profiles) > 1 else ""
         names[one.id] = f"{name} (yours)" if one.own else name
     taken: dict[str, int] = {}
     for key, name in names.items():

@@ -123,8 +123,7 @@ def by_length(groups: Sequence[Group]) -> list[Figure]:
                 "source tokens",
                 BY_LENGTH[metric],
                 series,
-                note=f"{some[0].runs[0]['by_length']['split']} split; examples a length: "
-                + ", ".join(f"{bucket}: {count:,}" for bucket, count in counts.items()),
+                note=f"{some[0].runs[0]['by_length']['split']} split; examples a length: {_counts(counts)}",
                 zero=True,
                 marks=marks,
                 labels=labels,
@@ -132,6 +131,14 @@ def by_length(groups: Sequence[Group]) -> list[Figure]:
             )
         )
     return figures
+
+
+def _counts(counts: dict[str, int]) -> str:
+    """A count a bucket, or one word for all where they hardly differ."""
+    low, high = min(counts.values()), max(counts.values())
+    if high - low < 2:
+        return f"{low:,}" if low == high else f"{low:,} or {high:,}"
+    return ", ".join(f"{bucket}: {count:,}" for bucket, count in counts.items())
 
 
 def lengths(group: Group) -> list[dict[str, Any]]:

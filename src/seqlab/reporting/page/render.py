@@ -16,7 +16,7 @@ from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, Group, by_dataset, named
-from seqlab.reporting.page.sentences import classes, sentences
+from seqlab.reporting.page.sentences import classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 
 HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
         "length": plots.by_length(material.groups),
         "sentences": said,
         "failures": {dataset: table for dataset, some in groups.items() if (table := tables.failures(some))},
-        "sweeps": [(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps],
+        "sweeps": _searches(material),
         "leakage": tables.leakage(material),
         "diagrams": {name: Markup(svg) for name, svg in (diagrams or {}).items()},
     }
@@ -58,12 +58,28 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
         material=material,
         answers=answers(material),
         sections=sections,
-        places={*(name for name, content in sections.items() if content), *(one.id for one in sections["claims"])},
+        places=_places(sections, material),
+        unsampled=unsampled(material.groups),
         rules=tables.rules(material.groups),
         classes=classes(said, material.groups),
         commands=[(one, _name(one), _folders(one, place), _settings(one)) for one in material.groups],
         versions=tables.versions(material),
     )
+
+
+def _searches(material: Material) -> dict[str, Any]:
+    """What there is of searches; empty if nothing is."""
+    studies = [(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps]
+    replay = tables.replayed(material.replay) if material.replay else None
+    return {"studies": studies, "replay": replay} if studies or replay else {}
+
+
+def _places(sections: dict[str, Any], material: Material) -> set[str]:
+    """Ids that a link may lead to."""
+    figures = [*sections["length"], *(one for some in sections["learning"].values() for one in some)]
+    ids = (one.id for one in (*sections["claims"], *sections["compare"], *figures, *material.groups))
+    searches = [f"sweep-{one['study']}" for one in material.sweeps] + ([sweeps.REPLAY] if material.replay else [])
+    return {"commands", *ids, *searches, *(name for name, content in sections.items() if content)}
 
 
 def as_json(content: Any) -> Markup:

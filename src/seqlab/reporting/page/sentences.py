@@ -36,6 +36,16 @@ def sentences(groups: Sequence[Group]) -> list[dict[str, Any]]:
     return sorted(found, key=_shows, reverse=True)
 
 
+def unsampled(groups: Sequence[Group]) -> list[tuple[str, str]]:
+    """Datasets whose outputs were sorted but not kept, as they are somebody else's text, and what brings them."""
+    found = {}
+    for dataset, some in by_dataset(groups).items():
+        counted = [one for one in some if one.claim and any(run.get("failures") for run in one.runs)]
+        if counted and not any(run.get("samples") for one in some for run in one.runs):
+            found[dataset] = f"make reproduce-{counted[0].claim}"
+    return [*found.items()]
+
+
 def _shows(data: dict[str, Any]) -> tuple[int, int]:
     """How much there is to see: architectures, those with attention first."""
     looking = {output["group"] for one in data["sentences"] for output in one["outputs"] if "maps" in output}

@@ -19,6 +19,7 @@ from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
 
 RESULT = "result.json"
 REFERENCE = "reference"  # what is committed: a file a claim, and in sweeps/ one a search
+REPLAY = "replay/replay.json"  # there: ways of searching on recorded learning curves
 RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold runs, beside those of claims
 CLAIMS, ASIDE = "reproduce", "reproduce_aside"  # where those are, and what was there before with other settings
 
@@ -32,12 +33,14 @@ class Material:
         groups: runs of one setting together, of the claims first.
         sweeps: a digest each.
         unread: folders whose runs could not be read, and why.
+        replay: ways of searching on recorded curves, if they were compared.
     """
 
     claims: list[dict[str, Any]] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     sweeps: list[dict[str, Any]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    replay: dict[str, Any] | None = None
 
     def group(self, claim: str, label: str) -> Group | None:
         """The one of a claim: the reference's if there are two, and that which took most if there are several."""
@@ -52,7 +55,7 @@ class Material:
             if test["metric"] == metric:
                 if test["a"] == a.label:
                     return dict(test)
-                return {**test, "a": a.label, "b": b.label, "difference": -test["difference"]}
+                return {**test, "a": a.label, "b": b.label, **_turned(test)}
         if not (a.live and b.live) or len({run.get("test_set") for run in [*a.runs, *b.runs]}) > 1:
             return None
         from seqlab.reporting.digests.significance import METRICS, significance
@@ -104,7 +107,20 @@ def gather(
             " or `make train` first"
         )
     groups = told_apart(_joined(list(_of_claims(claims)), list(_of_runs(digests, outputs))))
-    return Material(claims, groups, [one for one in sweeps.values() if one["trials"]], unread)
+    replay = outputs / REFERENCE / REPLAY
+    return Material(
+        claims,
+        groups,
+        [one for one in sweeps.values() if one["trials"]],
+        unread,
+        _read(replay) if replay.exists() else None,
+    )
+
+
+def _turned(test: dict[str, Any]) -> dict[str, Any]:
+    """A difference and its interval, seen from the other side."""
+    turned = {"difference": -test["difference"]}
+    return turned | ({"interval": [-one for one in reversed(test["interval"])]} if "interval" in test else {})
 
 
 def _read(path: Path) -> dict[str, Any]:

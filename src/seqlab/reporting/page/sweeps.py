@@ -18,6 +18,7 @@ from seqlab.files import write_atomically
 from seqlab.reporting.page.figures import Figure, Series, bars, line_plot
 
 COLOURS = {"COMPLETE": 3, "PRUNED": 1, "FAIL": 0, "RUNNING": 4, "WAITING": 4}
+REPLAY = "replay"  # the id of ways of searching on recorded curves
 Sweep = dict[str, Any]
 
 

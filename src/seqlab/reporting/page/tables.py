@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seqlab.reporting.claims.reference import OPEN, remake
 from seqlab.reporting.digests.failures import IN_WORDS, RULE
 from seqlab.reporting.page.groups import (
     NAMES,
@@ -89,10 +90,9 @@ def ledger(material: Material) -> list[Claim]:
             source=claim.get("source", ""),
             published=claim.get("published", []),
             partial=claim.get("partial", ""),
-            target=f"make reproduce-{claim.get('part_of') or claim['claim']}"
-            + (f" PROFILE={claim['profile']}" if claim["profile"] != USUAL else ""),
+            target=remake(claim),
             verdict=claim["verdict"],
-            why=claim.get("why", ""),
+            why="" if claim.get("partial") and claim["verdict"] == OPEN else claim.get("why", ""),
             criteria=[{"why": "", **one} for one in claim["criteria"]],
             groups=[one for one in material.groups if one.is_of(claim) and not one.own],
             time=_time(claim["seconds"]) if "seconds" in claim else "",
@@ -113,9 +113,14 @@ def _time(seconds: float) -> str:
 def comparisons(material: Material) -> list[Table]:
     """A table a dataset: architectures in rows, quality first."""
     return [
-        _without_empty(_comparison(material, f"compare-{number}", dataset, groups))
-        for number, (dataset, groups) in enumerate(by_dataset(material.groups).items())
+        _without_empty(_comparison(material, place(material, dataset), dataset, groups))
+        for dataset, groups in by_dataset(material.groups).items()
     ]
+
+
+def place(material: Material, dataset: str) -> str:
+    """The id of a dataset's table."""
+    return f"compare-{list(by_dataset(material.groups)).index(dataset)}"
 
 
 def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Group]) -> Table:
@@ -160,6 +165,8 @@ def _split_note(groups: Sequence[Group]) -> str:
     devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
     note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
     note += " Seconds compare only on one machine." if len(devices) > 1 else ""
+    others = sorted({one.profile for one in groups} - {USUAL}) if len({one.profile for one in groups}) > 1 else []
+    note += "".join(f" “{profile}”: run with PROFILE={profile}, at another size or length." for profile in others)
     return note if comparable(groups) else f"{note} Rows were measured on different texts, so that none is called best."
 
 
@@ -169,7 +176,8 @@ def _meaning(metric: str) -> str:
         "free_running": "the model goes on from its own outputs",
         "teacher_forced": "given the right tokens so far",
     }
-    return f"{words.get(kind, kind)}; {'more' if QUALITY.get(metric, True) else 'less'} is better"
+    said = f"{words.get(kind, kind)}; {'more' if QUALITY.get(metric, True) else 'less'} is better"
+    return f"BLEU over lower-cased words and punctuation marks; {said}" if metric.endswith("token_bleu") else said
 
 
 def _best(groups: Sequence[Group], metric: str) -> Group | None:
@@ -225,6 +233,16 @@ def leakage(material: Material) -> Table | None:
         *((f"{n}-grams", f"runs of {n} tokens that stand in training") for n in (5, 10, 15)),
     ]
     return Table("leaks", "What of the held-out text stands in training", heads, rows) if rows else None
+
+
+def replayed(replay: dict[str, Any]) -> Table:
+    """Ways of searching on recorded curves: what each finds, and what it spends."""
+    from seqlab.reporting.replay import HEADS, note, rows
+
+    first, *others = HEADS
+    meant = [(first, "sampler and pruner"), *((one, "mean ± standard deviation over seeds") for one in others[:-1])]
+    heads = [*meant, (others[-1], "how soon it is as good as the first row in the end, in the median")]
+    return Table("replay-rows", "", heads, [[Cell(text) for text in row] for row in rows(replay)], note(replay))
 
 
 def _share(value: float | None, group: Group) -> Cell:

@@ -316,6 +316,24 @@ function browser() {
   groups();
 }
 
+// A link to what stands in a tab opens the tab first
+
+function links() {
+  const target = (hash) => document.getElementById(decodeURIComponent(hash.slice(1)));
+  function reveal(hash) {
+    const panel = target(hash)?.closest(".panel[hidden]");
+    if (panel) document.getElementById(panel.getAttribute("aria-labelledby")).click();
+    return panel;
+  }
+  const go = () => reveal(location.hash) && target(location.hash).scrollIntoView();
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (link) reveal(link.hash);
+  });
+  addEventListener("hashchange", go);
+  go();
+}
+
 // Where one is
 
 function whereabouts() {
@@ -342,4 +360,5 @@ findAll("figure").forEach(legend);
 filter(find("#find-run"), find("#find-count"), () => findAll(".run"));
 if (find("#explorer")) explorer();
 if (find("#browser")) browser();
+links();
 whereabouts();
