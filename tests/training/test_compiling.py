@@ -1,7 +1,9 @@
-"""Compiling where there is no compiler; tests/cli/test_train.py compiles."""
+"""Compiling, as far as it takes no compiler; tests/cli/test_train.py compiles."""
 
 import importlib
 import logging
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -31,3 +33,21 @@ def test_with_one_it_is_compiled(model, monkeypatch, caplog):
     compiling.compile_model(model)
     assert caplog.text == ""
     assert model._compiled_call_impl is not None
+
+
+# In a process of its own: what checks shapes while tests run cannot be compiled.
+WHOLE = """
+import torch
+from seqlab.models.transformer import Transformer
+
+model = Transformer(11, 13, width=8, heads=2, layers=2)
+model.compile(backend="eager", fullgraph=True, dynamic=True)
+tokens, lengths = torch.full((3, 5), 7), torch.tensor([5, 2, 1])
+print(*model(tokens, lengths, tokens, torch.arange(5) < lengths[:, None]).shape)
+"""
+
+
+@pytest.mark.slow
+def test_a_transformer_is_compiled_in_one_piece_for_any_share_of_padding():
+    done = subprocess.run([sys.executable, "-c", WHOLE], capture_output=True, text=True, check=True)
+    assert done.stdout == "3 5 13\n"

@@ -5,7 +5,7 @@ B rows, T positions a row, N real positions of all rows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -15,8 +15,7 @@ WORTH = 1 / 8
 """Share of padding from which on leaving it out costs less than it saves."""
 
 
-@dataclass(frozen=True)
-class Packing:
+class Packing(NamedTuple):
     """Where rows are real, so that a linear layer, say, need not be applied to padding.
 
     Only processors gain by it: counting the real positions would have an accelerator wait for its host at every batch,

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -78,11 +78,12 @@ class Seq2Seq(LightningModule):
         source: Int[Tensor, "B S"],
         source_lengths: Int[Tensor, " B"],
         tokens: Int[Tensor, "B T"],
-        wanted: Packing = EVERYWHERE,
+        wanted: Bool[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "*P V"]:
-        """Teacher-forced logits of the token after each of `tokens`, packed by `wanted`."""
-        logits, _ = self.decode(tokens, replace(self.encode(source, source_lengths), wanted=wanted))
-        return logits if logits.dim() == 2 else wanted.pack(logits)
+        """Teacher-forced logits of the token after each of `tokens`; where it pays, (N, V): of those `wanted` alone."""
+        packing = EVERYWHERE if wanted is None else Packing.of(wanted)
+        logits, _ = self.decode(tokens, replace(self.encode(source, source_lengths), wanted=packing))
+        return logits if logits.dim() == 2 else packing.pack(logits)
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
         """The positions that a pair takes (BOS is one of the target, EOS none); `max_positions` is what there are."""
@@ -237,8 +238,9 @@ class Seq2Seq(LightningModule):
         """What is minimised: the mean a target token of this batch, over all processes that share it."""
         told, asked = batch.told, batch.asked
         if self._objective.teacher_forcing == 1:
-            real = Packing.of(padding_mask(batch.target_lengths - 1, told.size(1)))
-            logits, asked = self(batch.source, batch.source_lengths, told, real), real.pack(asked)
+            real = padding_mask(batch.target_lengths - 1, told.size(1))
+            logits = self(batch.source, batch.source_lengths, told, real)
+            asked = asked[real] if logits.dim() == 2 else asked
         else:
             state = self.encode(batch.source, batch.source_lengths)
             logits = sampled_logits(self.decode, state, told, self._objective.teacher_forcing)
