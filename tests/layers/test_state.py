@@ -41,6 +41,12 @@ CHOICES = {
 }
 
 
+def attend(queries, first, second, mask):
+    asked = queries if queries.dim() == 3 else queries[:, None]
+    found = asked @ (second[0] - first).transpose(1, 2) * mask[:, None]
+    return found if queries.dim() == 3 else found[:, 0]
+
+
 @pytest.mark.parametrize("steps", [(), (2,)])
 @pytest.mark.parametrize("choices", CHOICES.values(), ids=list(CHOICES))
 def test_sources_answer_each_row_as_if_it_had_a_copy(choices, steps):
@@ -51,12 +57,6 @@ def test_sources_answer_each_row_as_if_it_had_a_copy(choices, steps):
         queries = torch.randn(len(own), *steps, 7)
         asked = queries if steps else queries[:, None]
         expected = (asked @ memory[own].transpose(1, 2) * mask[own][:, None]).reshape(len(own), *steps, 3)
-
-        def attend(queries, sources=sources):
-            own_queries = queries if queries.dim() == 3 else queries[:, None]
-            first, (second,) = sources.memory
-            found = (own_queries @ (second - first).transpose(1, 2)) * sources.mask[:, None]
-            return found if queries.dim() == 3 else found[:, 0]
 
         torch.testing.assert_close(sources.ask(attend, queries), expected)
 

@@ -82,7 +82,7 @@ def test_gradcheck_of_the_attention_in_double():
     assert torch.autograd.gradcheck(lambda x: attention.to_itself(x, positions)[0], inputs)
     memory = random_(MultiHeadAttention(4, 2, normalised=True))
     mask = torch.tensor([[True, True, True], [True, False, False]])
-    assert torch.autograd.gradcheck(lambda x: memory.to_memory(x, memory.memory(x), Sources(None, mask)), inputs)
+    assert torch.autograd.gradcheck(lambda x: memory.to_memory(x, Sources(memory.memory(x), mask)), inputs)
 
 
 def test_self_attention_equals_torchs():
@@ -110,7 +110,7 @@ def test_attention_to_a_memory_equals_torchs():
     inputs, memory = tensors((B, T, D), (B, S, D))
     mask = torch.arange(S) < torch.tensor([[S], [3]])
     expected, _ = torchs(inputs, memory, memory, key_padding_mask=~mask)
-    torch.testing.assert_close(own.to_memory(inputs, own.memory(memory), Sources(None, mask)), expected, **EXACT)
+    torch.testing.assert_close(own.to_memory(inputs, Sources(own.memory(memory), mask)), expected, **EXACT)
 
 
 def test_normalised_queries_and_keys_do_not_feel_the_scale_of_their_projections():

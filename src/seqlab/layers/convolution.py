@@ -126,6 +126,6 @@ class DecoderBlock(nn.Module):
         windows = torch.cat([past, inputs], dim=1)
         hidden = self.convolution(windows)
         query = HALF * (self.query(hidden) + embedded)
-        context = sources.ask(lambda queries: self.attention(queries, *sources.memory, sources.mask), query)
+        context = sources.ask(self.attention, query)
         outputs = HALF * (inputs + HALF * (hidden + self.context(context)))
         return outputs, windows[:, inputs.size(1) :]

@@ -55,7 +55,7 @@ class Sources(State):
     have no row left are these dropped.
 
     Attributes:
-        memory: tensors of the model's own, inside tuples.
+        memory: what attention is given of the sources, keys and values; of several layers, a tuple of each.
         mask: where the sources are real.
         each: N, for so many rows each source has places.
         places: of each row, among those of all sources; None where every place is taken, in order.
@@ -66,15 +66,21 @@ class Sources(State):
     each: int = 1
     places: Int[Tensor, " R"] | None = None
 
-    def ask(self, attend: Callable[[Tensor], Tensor], queries: Float[Tensor, "R *T Q"]) -> Float[Tensor, "R *T C"]:
-        """The contexts of each row's queries; `attend` gives those of a batch in which the sources are the rows."""
+    def of_layer(self, layer: int) -> Sources:
+        """The same, with the memory of one layer."""
+        return dataclasses.replace(self, memory=self.memory[layer])
+
+    def ask(self, attend: Callable[..., Tensor], queries: Float[Tensor, "R *T Q"]) -> Float[Tensor, "R *T C"]:
+        """The contexts of each row's queries; `attend(queries, keys, values, mask)` gives those of a batch in which the
+        sources are the rows.
+        """
         if self.each == 1 and self.places is None:
-            return attend(queries)
+            return attend(queries, *self.memory, self.mask)
         spread = queries
         if self.places is not None:
             room = len(self.mask) * self.each
             spread = queries.new_zeros(room, *queries.shape[1:]).index_copy_(0, self.places, queries)
-        contexts = attend(spread.reshape(len(self.mask), -1, queries.size(-1)))
+        contexts = attend(spread.reshape(len(self.mask), -1, queries.size(-1)), *self.memory, self.mask)
         contexts = contexts.reshape(*spread.shape[:-1], -1)
         return contexts if self.places is None else contexts.index_select(0, self.places)
 

@@ -147,14 +147,14 @@ class MultiHeadAttention(nn.Module):
         return _normalised(keys, self.key_norm), values
 
     def to_memory(
-        self, inputs: Float[Tensor, "*P D"], memory: KeysValues, sources: Sources, packing: Packing = EVERYWHERE
+        self, inputs: Float[Tensor, "*P D"], sources: Sources, packing: Packing = EVERYWHERE
     ) -> Float[Tensor, "*P D"]:
-        """Attention of `inputs` to a memory of the sources."""
+        """Attention of `inputs` to the sources, of which there are this attention's own keys and values."""
         width = inputs.size(-1)
 
-        def attend(queries: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        def attend(queries: Float[Tensor, "B T D"], *memory: Tensor) -> Float[Tensor, "B T D"]:
             heads = _normalised(self._split(queries), self.query_norm)
-            return _joined(self.core(heads, *memory, sources.mask))
+            return _joined(self.core(heads, *memory))
 
         queries = packing.unpack(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]))
         return self.output(packing.pack(sources.ask(attend, queries)))
@@ -271,22 +271,17 @@ class Block(nn.Module):
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
         earlier: Past | None = None,
-        memory: KeysValues | None = None,
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "*P D"], Past]:
-        """The outputs, and the keys and values of the self-attention, those of `earlier` included.
-
-        `memory` is this block's part of the memory of `sources`.
-        """
+        """The outputs, and the keys and values of the self-attention, those of `earlier` included."""
         attended, known = self.self_attention.to_itself(
             self.self_residual.before(inputs), positions, mask, earlier, packing
         )
         outputs = self.self_residual.after(inputs, attended)
         if self.memory_attention is not None and self.memory_residual is not None:
-            assert memory is not None
             assert sources is not None
-            attended = self.memory_attention.to_memory(self.memory_residual.before(outputs), memory, sources, packing)
+            attended = self.memory_attention.to_memory(self.memory_residual.before(outputs), sources, packing)
             outputs = self.memory_residual.after(outputs, attended)
         forward = self.feed_forward(self.feed_forward_residual.before(outputs))
         return self.feed_forward_residual.after(outputs, forward), known
@@ -326,8 +321,8 @@ class Stack(nn.Module):
         inputs, known = packing.pack(inputs), []
         for layer, block in enumerate(self.blocks):
             before = earlier[layer] if earlier is not None else None
-            memory = sources.memory[layer] if sources is not None else None
-            inputs, own = block(inputs, positions, mask, before, memory, sources, packing)
+            memory = sources.of_layer(layer) if sources is not None else None
+            inputs, own = block(inputs, positions, mask, before, memory, packing)
             known.append(own)
         return self.norm(inputs), tuple(known)
 

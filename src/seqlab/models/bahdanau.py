@@ -135,10 +135,10 @@ class Bahdanau(Seq2Seq):
         outputs, contexts = [], []
         for gates in token_gates.unbind(1):
             if self.order == "before":
-                context = self._attend(hidden[0], state.sources)
+                context = state.sources.ask(self.attention, hidden[0])
             hidden = self.cell(gates + F.linear(context, context_weight), hidden)
             if self.order == "after":
-                context = self._attend(hidden[0], state.sources)
+                context = state.sources.ask(self.attention, hidden[0])
             outputs.append(hidden[0])
             contexts.append(context)
         uppermost, upper = torch.stack(outputs, 1), state.upper
@@ -162,9 +162,6 @@ class Bahdanau(Seq2Seq):
             [self.projection.in_features - width, width], dim=1
         )
         return F.linear(embedded, token_weight, F.linear(self.projection.bias, weight, bias)), context_weight
-
-    def _attend(self, hidden: Float[Tensor, "B D"], sources: Sources) -> Float[Tensor, "B M"]:
-        return sources.ask(lambda queries: self.attention(queries, *sources.memory, sources.mask), hidden)
 
     def _logits(
         self,
