@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
+from seqlab.layers.packing import Packing
 from seqlab.layers.past import Past
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
@@ -136,9 +137,10 @@ class GPT(Seq2Seq):
         if not source_lengths.any():
             return GPTState(None, None)
         positions = torch.arange(source.size(1), device=source.device)
+        mask = padding_mask(source_lengths, source.size(1)) & (source_lengths > 0)[:, None]
         # Padding stands on the right of the source, where causal attention does not look.
-        _, known = self.stack(self.source_input(source, positions), positions)
-        return GPTState(known, padding_mask(source_lengths, source.size(1)) & (source_lengths > 0)[:, None])
+        _, known = self.stack(self.source_input(source, positions), positions, packing=Packing.of(mask))
+        return GPTState(known, mask)
 
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: GPTState
