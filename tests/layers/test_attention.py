@@ -66,6 +66,33 @@ def test_the_concat_score_by_hand():
     torch.testing.assert_close(attention.weights(query, attention.keys(memory), mask), expected)
 
 
+def test_additive_weights_in_half_precision_are_nearly_those_in_double():
+    torch.manual_seed(0)
+    attention = AdditiveAttention(Q, M, A).double()
+    with torch.no_grad():
+        attention.score.weight.mul_(5)
+    query, memory, mask = torch.randn(B, T, Q).double(), torch.randn(B, S, M).double(), torch.ones(B, S).bool()
+    exact = attention.weights(query, attention.keys(memory), mask)
+    assert exact.std() > 0.05  # they are no mere averages
+    query, memory = query.bfloat16(), memory.bfloat16()
+    rounded = attention.bfloat16().weights(query, attention.keys(memory), mask)
+    torch.testing.assert_close(rounded.double(), exact, rtol=0, atol=0.02)
+
+
+def test_additive_scores_are_taken_by_parts_on_a_cpu_alone(monkeypatch):
+    monkeypatch.setattr("seqlab.layers.attention.AT_ONCE", 1)
+    for device, parts in ("cpu", [1] * T), ("meta", [T]):
+        attention, asked = AdditiveAttention(Q, M, A).to(device), []
+
+        def scores(some, keys, own=attention._scores, asked=asked):
+            asked.append(some.size(1))
+            return own(some, keys)
+
+        monkeypatch.setattr(attention, "_scores", scores)
+        attention.scores(torch.randn(B, T, Q, device=device), torch.randn(B, S, A, device=device))
+        assert asked == parts
+
+
 KINDS = {
     "additive": lambda: AdditiveAttention(Q, M, A),
     "dot": DotAttention,
