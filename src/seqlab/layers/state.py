@@ -24,8 +24,8 @@ class State:
     A field is a tensor, a tuple of such, another State, or None.
 
     Attributes:
-        wanted: where logits are asked of the tokens decoded next. A decoder may pack what it computes (`Packing`), its
-            logits last, or take no notice.
+        wanted: where logits are asked of the tokens decoded next. A decoder may give those alone, (N, V), as by
+            `self.output(state.wanted.pack(outputs))`, or take no notice and give all, (B, T, V).
     """
 
     wanted: Packing = dataclasses.field(default=EVERYWHERE, kw_only=True)

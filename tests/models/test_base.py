@@ -1,0 +1,27 @@
+"""What an architecture is given for its two methods."""
+
+from dataclasses import replace
+
+import torch
+
+from seqlab.layers.packing import EVERYWHERE
+from seqlab.models.fixed_vector import FixedVector
+
+V, W, D, E = 11, 13, 7, 5
+
+
+class Unaware(FixedVector):
+    """It computes all logits, wherever they are wanted."""
+
+    def decode(self, tokens, state):
+        logits, state = super().decode(tokens, replace(state, wanted=EVERYWHERE))
+        assert logits.dim() == 3
+        return logits, state
+
+
+def test_who_takes_no_notice_of_what_is_wanted_gives_no_more():
+    torch.manual_seed(0)
+    model = Unaware(V, W, width=D, embedding=E)
+    source, lengths, tokens = torch.full((3, 2), 5), torch.tensor([2, 1, 2]), torch.randint(4, W, (3, 5))
+    wanted = torch.arange(5) < torch.tensor([[2], [5], [1]])
+    torch.testing.assert_close(model(source, lengths, tokens, wanted), model(source, lengths, tokens)[wanted])
