@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import Sources, State
 
 
@@ -29,6 +30,13 @@ def test_select_reaches_every_tensor():
     assert torch.equal(chosen.hidden[1], tensors[1][rows])
     assert torch.equal(chosen.inner.cache, tensors[2][rows])
     assert chosen.nothing is None
+
+
+def test_what_was_wanted_of_tokens_decoded_together_does_not_outlive_a_choice_of_rows():
+    real = torch.tensor([[True, False], [True, False]])
+    state = Outer((), Inner(torch.ones(2, 3)), None, wanted=Packing.of(real))
+    assert state.wanted is not EVERYWHERE
+    assert state.select(torch.tensor([1])).wanted is EVERYWHERE
 
 
 CHOICES = {
