@@ -68,22 +68,22 @@ def test_extra_padding_leaves_logits_unchanged(model, batch):
     torch.testing.assert_close(padded[real(batch)], together[real(batch)], **TOLERANCE)
 
 
-def gradients_of(model, batch, wanted):
+def gradients_of(model, batch, inside):
     """Logits, and the gradients of their cross-entropy."""
-    logits = model(batch.source, batch.source_lengths, batch.told, wanted)
+    logits = model(batch.source, batch.source_lengths, batch.told, inside)
     model.zero_grad()
-    token_loss(logits, batch.asked if wanted is None else batch.asked[wanted]).backward()
+    token_loss(logits, batch.asked if inside is None else batch.asked[inside]).backward()
     return logits, [parameter.grad.clone() for parameter in model.parameters()]
 
 
 def test_leaving_padding_out_leaves_logits_and_gradients_unchanged(model, batch, monkeypatch):
     wide = batch._replace(source=F.pad(batch.source, (0, 3), value=PAD), target=F.pad(batch.target, (0, 2), value=PAD))
     wide.target[1], wide.target_lengths[1] = PAD, 0  # a filler row
-    real = padding_mask(wide.target_lengths - 1, wide.told.size(1))
-    packed, own = gradients_of(model, wide, real)
+    inside = padding_mask(wide.target_lengths - 1, wide.told.size(1))
+    packed, own = gradients_of(model, wide, inside)
     monkeypatch.setattr(Packing, "of", lambda real: EVERYWHERE)
     everything, expected = gradients_of(model, wide, None)
-    torch.testing.assert_close(packed, everything[real], **TOLERANCE)
+    torch.testing.assert_close(packed, everything[inside], **TOLERANCE)
     torch.testing.assert_close(own, expected, **TOLERANCE)
 
 

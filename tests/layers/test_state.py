@@ -32,11 +32,11 @@ def test_select_reaches_every_tensor():
     assert chosen.nothing is None
 
 
-def test_what_was_wanted_of_tokens_decoded_together_does_not_outlive_a_choice_of_rows():
+def test_what_is_padding_of_tokens_decoded_together_is_forgotten_with_a_choice_of_rows():
     real = torch.tensor([[True, False], [True, False]])
-    state = Outer((), Inner(torch.ones(2, 3)), None, wanted=Packing.of(real))
-    assert state.wanted is not EVERYWHERE
-    assert state.select(torch.tensor([1])).wanted is EVERYWHERE
+    state = Outer((), Inner(torch.ones(2, 3)), None, packing=Packing.of(real))
+    assert state.packing is not EVERYWHERE
+    assert state.select(torch.tensor([1])).packing is EVERYWHERE
 
 
 CHOICES = {

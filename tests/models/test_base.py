@@ -11,17 +11,17 @@ V, W, D, E = 11, 13, 7, 5
 
 
 class Unaware(FixedVector):
-    """It computes all logits, wherever they are wanted."""
+    """It computes the logits of padding, too."""
 
     def decode(self, tokens, state):
-        logits, state = super().decode(tokens, replace(state, wanted=EVERYWHERE))
+        logits, state = super().decode(tokens, replace(state, packing=EVERYWHERE))
         assert logits.dim() == 3
         return logits, state
 
 
-def test_who_takes_no_notice_of_what_is_wanted_gives_no_more():
+def test_the_logits_of_padding_are_left_out_even_if_they_were_computed():
     torch.manual_seed(0)
     model = Unaware(V, W, width=D, embedding=E)
     source, lengths, tokens = torch.full((3, 2), 5), torch.tensor([2, 1, 2]), torch.randint(4, W, (3, 5))
-    wanted = torch.arange(5) < torch.tensor([[2], [5], [1]])
-    torch.testing.assert_close(model(source, lengths, tokens, wanted), model(source, lengths, tokens)[wanted])
+    real = torch.arange(5) < torch.tensor([[2], [5], [1]])
+    torch.testing.assert_close(model(source, lengths, tokens, real), model(source, lengths, tokens)[real])

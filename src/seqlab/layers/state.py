@@ -24,11 +24,11 @@ class State:
     A field is a tensor, a tuple of such, another State, or None.
 
     Attributes:
-        wanted: where logits are asked of the tokens decoded next. A decoder may give those alone, (N, V), as by
-            `self.output(state.wanted.pack(outputs))`, or take no notice and give all, (B, T, V).
+        packing: of the tokens decoded next without the padding on their right. A decoder may give the logits of these
+            alone, (N, V), as by `self.output(state.packing.pack(outputs))`, or take no notice and give all.
     """
 
-    wanted: Packing = dataclasses.field(default=EVERYWHERE, kw_only=True)
+    packing: Packing = dataclasses.field(default=EVERYWHERE, kw_only=True)
 
     def select(self, rows: Int[Tensor, " R"]) -> State:
         """The state of these rows, in this order; a row may stand several times (beams) or not at all (finished)."""

@@ -145,7 +145,7 @@ class Bahdanau(Seq2Seq):
         if self.upper is not None:
             uppermost, upper = self.upper(self.dropout(uppermost), upper)
         steps = (uppermost, embedded, torch.stack(contexts, 1))
-        logits = self._logits(*map(state.wanted.pack, steps))
+        logits = self._logits(*map(state.packing.pack, steps))
         return logits, replace(state, hidden=hidden, upper=upper, context=context)
 
     def _input_gates(self, embedded: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD M"]]:

@@ -1,6 +1,6 @@
 """Everything that architectures share: training, measuring and generating, written over `encode` and `decode`.
 
-B batch, S source length, T target length, V target vocabulary.
+B batch, S source length, T target length, V target vocabulary. "*P" is B and T, or the N positions that are no padding.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Seq2Seq(LightningModule):
     def decode(self, tokens: Int[Tensor, "B T"], state: State) -> tuple[Float[Tensor, "*P V"], State]:
         """Logits of the token after each of `tokens`, and the state after the last of them.
 
-        Decoding tokens together or one after another through the state gives the same logits. Where `state.wanted`
+        Decoding tokens together or one after another through the state gives the same logits. Where `state.packing`
         leaves out padding, they may be (N, V): those of the real positions alone.
         """
 
@@ -78,11 +78,14 @@ class Seq2Seq(LightningModule):
         source: Int[Tensor, "B S"],
         source_lengths: Int[Tensor, " B"],
         tokens: Int[Tensor, "B T"],
-        wanted: Bool[Tensor, "B T"] | None = None,
+        real: Bool[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "*P V"]:
-        """Teacher-forced logits of the token after each of `tokens`; where it pays, (N, V): of those `wanted` alone."""
-        packing = EVERYWHERE if wanted is None else Packing.of(wanted)
-        logits, _ = self.decode(tokens, replace(self.encode(source, source_lengths), wanted=packing))
+        """Teacher-forced logits of the token after each of `tokens`.
+
+        Where `real` tells which are no padding (which stands on the right) and it pays, those of these alone, (N, V).
+        """
+        packing = EVERYWHERE if real is None else Packing.of(real)
+        logits, _ = self.decode(tokens, replace(self.encode(source, source_lengths), packing=packing))
         return logits if logits.dim() == 2 else packing.pack(logits)
 
     def positions_needed(self, source_length: int, target_length: int) -> int:

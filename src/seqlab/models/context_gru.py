@@ -96,10 +96,10 @@ class ContextGRU(Seq2Seq):
         which is computed once for all steps.
         """
         layer = self.output if self.projection is None else self.projection
-        pack, context, added = state.wanted.pack, state.context, state.added
+        pack, context, added = state.packing.pack, state.context, state.added
         steps = torch.cat([self.dropout(pack(outputs)), pack(embedded)], dim=-1)
         step_weight, context_weight = layer.weight.split([steps.size(-1), context.size(-1)], dim=1)
         if added is None:
             added = F.linear(self.dropout(context), context_weight, layer.bias)
-        joined = F.linear(steps, step_weight) + state.wanted.of_rows(added)
+        joined = F.linear(steps, step_weight) + state.packing.of_rows(added)
         return (joined if self.projection is None else self.output(joined)), added

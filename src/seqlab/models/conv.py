@@ -129,6 +129,6 @@ class Conv(Seq2Seq):
         for block, before in zip(self.decoder, state.past, strict=True):
             hidden, last = block(hidden, before, embedded, state.sources)
             past.append(last)
-        logits = self.output(self.dropout(self.decoder_output(state.wanted.pack(hidden))))
+        logits = self.output(self.dropout(self.decoder_output(state.packing.pack(hidden))))
         position = (positions[..., -1] + 1).expand(len(tokens))
         return logits, replace(state, past=tuple(past), position=position)

@@ -79,4 +79,4 @@ class FixedVector(Seq2Seq):
         self, tokens: Int[Tensor, "B T"], state: FixedVectorState
     ) -> tuple[Float[Tensor, "*P V"], FixedVectorState]:
         outputs, hidden = self.decoder(self.target_input(tokens), state.hidden)
-        return self.output(self.dropout(state.wanted.pack(outputs))), FixedVectorState(hidden)
+        return self.output(self.dropout(state.packing.pack(outputs))), FixedVectorState(hidden)

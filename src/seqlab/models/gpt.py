@@ -148,6 +148,6 @@ class GPT(Seq2Seq):
         new = tokens.size(1)
         positions = state.positions(new, tokens.device)
         outputs, known = self.stack(
-            self.target_input(tokens, positions), positions, state.columns(new), state.known, packing=state.wanted
+            self.target_input(tokens, positions), positions, state.columns(new), state.known, packing=state.packing
         )
         return self.output(outputs), replace(state, known=known)

@@ -121,7 +121,7 @@ class Luong(Seq2Seq):
         else:
             outputs, hidden = self.decoder(embedded, state.hidden)
             attentional = self._attend(outputs, state.sources)
-        logits = self.output(self.dropout(state.wanted.pack(attentional)))
+        logits = self.output(self.dropout(state.packing.pack(attentional)))
         return logits, replace(state, hidden=hidden, attentional=attentional[:, -1])
 
     def _feed(

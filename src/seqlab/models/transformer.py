@@ -118,6 +118,6 @@ class Transformer(Seq2Seq):
             positions,
             earlier=state.known,
             sources=state.sources,
-            packing=state.wanted,
+            packing=state.packing,
         )
         return self.output(outputs), replace(state, known=known)
