@@ -44,8 +44,8 @@ def top(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"],
 def _largest(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"], Int[Tensor, "R K"]]:
     """As `torch.topk`, in half the time on a processor.
 
-    It looks at one number after another, a maximum at many at a time. So of each row only the blocks with the largest
-    maxima are looked through, and what is left over behind the last.
+    `topk` looks at one number after another, a maximum at many at a time. So of each row only the blocks with the
+    largest maxima are looked through, and what is left over behind the last of all blocks.
     """
     blocks = values.size(1) // BLOCK
     if blocks < 4 * count:
