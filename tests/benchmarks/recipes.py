@@ -15,7 +15,7 @@ from benchmarks.harness import Row, Spread, alternate, isolated, say
 from benchmarks.workloads import CACHE, folder
 from seqlab.models.objective import Objective
 from seqlab.training.build import build, build_each, build_settings
-from seqlab.training.run import build_data, build_search, callbacks_of
+from seqlab.training.run import build_data, build_model, build_search, callbacks_of
 from seqlab.training.trainer import build_trainer
 
 GOAL = 1.88  # nats a character over the whole validation part
@@ -118,7 +118,7 @@ def fit(overrides: list[str], extra: list[Callback], prepare: Any = None) -> Non
         config = workloads.settings(*overrides)
         seed_everything(config.seed, workers=True, verbose=False)
         data = build_data(config.data)
-        model = workloads.model_of(config, data.source_size, data.target_size)
+        model = build_model(config.model, data)
         scheduler = build(config.scheduler, "scheduler") if config.scheduler else None
         objective = build_settings(Objective, config.objective, "objective")
         model.configure_training(build(config.optimizer, "optimizer"), scheduler, objective)

@@ -191,7 +191,7 @@ WORK = {
 def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     """A benchmark's rows."""
     work = WORK[name]
-    pairs = work.pairs()
+    work.pairs()  # read here, once for all processes that are forked
     import_module(work.peer_module)
     timings, flops = isolated(_alternate, name, 0.0 if quick else work.seconds)
     say(f"    {len(timings)} turns each")
@@ -199,44 +199,35 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     memory = {side: isolated(_memory, name, side) for side in sides if "own" not in side}
     rows = []
     for side in (side for side in sides if side not in ("textbook", "peer")):
-        precision, batches = side.split()
-        same = batches == "same"
-        ratio, aim = timings.ratio(side, "textbook"), work.aims.get(precision) if same else None
-        rows.append(
-            Row(
-                benchmark=name,
-                work=f"training {work.title}, {pairs.name}, {NAMES[precision]}, {_batches(work, same)}",
-                beside="textbook",
-                unit="tokens/s",
-                ours=timings.rate(side),
-                theirs=timings.rate("textbook"),
-                ratio=ratio,
-                aim=f"≥ {aim:g} ×" if aim else "",
-                met=ratio.median >= aim if aim else None,
-                memory=(memory[side], memory["textbook"]) if same else None,
-                peak_share=flops / timings.seconds(side).median / peaks[NAMES[precision]] if same else None,
-                note=_counts(work, timings, peaks["float32"]),
-            )
-        )
-    beside_peer = (SINGLE, HALF) if work.peer is not None else ()
-    return rows + [_peer_row(name, timings, memory, precision) for precision in beside_peer]
+        row = _row(name, timings, memory, side, "textbook")
+        row.note = _counts(work, timings, peaks["float32"])
+        if side.endswith("same"):
+            row.peak_share = flops / timings.seconds(side).median / peaks[NAMES[side.split()[0]]]
+        rows.append(row)
+    for side in (f"{SINGLE} same", f"{HALF} same") if work.peer is not None else ():
+        row = _row(name, timings, memory, side, "peer")
+        row.note = f"{_milliseconds(timings, side)} and {_milliseconds(timings, 'peer')} ms a step"
+        rows.append(row)
+    return rows
 
 
-def _peer_row(name: str, timings: Timings, memory: dict[str, float], precision: str) -> Row:
-    work, side = WORK[name], f"{precision} same"
-    ratio, aim = timings.ratio(side, "peer"), work.peer_aims.get(precision)
+def _row(name: str, timings: Timings, memory: dict[str, float], side: str, other: str) -> Row:
+    """A side of ours beside the textbook or the peer; aims and memory are of the same batches."""
+    work, (precision, batches) = WORK[name], side.split()
+    same = batches == "same"
+    aims = work.aims if other == "textbook" else work.peer_aims
+    ratio, aim = timings.ratio(side, other), aims.get(precision) if same else None
     return Row(
         benchmark=name,
-        work=f"training {work.title}, {work.pairs().name}, {NAMES[precision]}, {_batches(work, True)}",
-        beside=work.peer_name,
+        work=f"training {work.title}, {work.pairs().name}, {NAMES[precision]}, {_batches(work, same)}",
+        beside="textbook" if other == "textbook" else work.peer_name,
         unit="tokens/s",
         ours=timings.rate(side),
-        theirs=timings.rate("peer"),
+        theirs=timings.rate(other),
         ratio=ratio,
         aim=f"≥ {aim:g} ×" if aim else "",
         met=ratio.median >= aim if aim else None,
-        memory=(memory[side], memory["peer"]),
-        note=f"{_milliseconds(timings, side)} and {_milliseconds(timings, 'peer')} ms a step",
+        memory=(memory[side], memory[other]) if same else None,
     )
 
 
