@@ -57,10 +57,10 @@ data: $(READY) ## download the English–French deck of sentence pairs into outp
 	$(BIN)/python -m seqlab.data.download
 
 reproduce: $(READY) ## run and judge every claim (PROFILE=full: as published); one of them: reproduce-R, -T, -C, -K, -G, -S
-	@$(BIN)/seqlab-reproduce profile=$(PROFILE); code=$$?; $(RESULTS) && $(BIN)/seqlab-report && exit $$code
+	@$(BIN)/seqlab-reproduce profile=$(PROFILE); code=$$?; $(RESULTS) && exit $$code
 
 reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S: $(READY)
-	@$(BIN)/seqlab-reproduce profile=$(PROFILE) claims=$(@:reproduce-%=%); code=$$?; $(RESULTS) && $(BIN)/seqlab-report && exit $$code
+	@$(BIN)/seqlab-reproduce profile=$(PROFILE) claims=$(@:reproduce-%=%); code=$$?; $(RESULTS) && exit $$code
 
 report: $(READY) ## one page of all results, to be opened in a browser: outputs/report.html
 	@$(BIN)/seqlab-report
