@@ -117,23 +117,27 @@ def test_seconds_are_those_of_training_alone(clock):
 
 
 def test_a_resumed_run_counts_the_part_before(clock):
-    before = Throughput()
+    clock.now += 5  # data and model are made
+    before = Throughput(began=clock.now - 5)
     before._flops_a_token = 7.0
     before.on_train_epoch_start(TRAINER, MODULE)
     trained_batch(before, clock, 2, 0, 1)
     state = before.state_dict()
     trained_batch(before, clock, 50, 0)  # lost: it comes after the checkpoint
 
+    clock.now += 10_000  # nothing runs
     after = Throughput()
     after.load_state_dict(json.loads(json.dumps(state)))
-    assert after.result() == before.result() | {  # nothing is left to be trained
-        **state,
+    assert state["run"] == after.earlier == pytest.approx(5 + 2)
+    assert after.result() == {  # nothing is left to be trained
+        **{name: count for name, count in state.items() if name != "run"},
         "tokens_per_second": pytest.approx(4),
     }
     after._flops_a_token = 10.0  # other batches
     trained_batch(after, clock, 3, 0)  # within an epoch, whose beginning is not announced again
     after.on_train_epoch_end(TRAINER, MODULE)
-    assert after.state_dict() == {"tokens": 11, "seconds": pytest.approx(5), "flops": 8 * 7 + 3 * 10}
+    counts = {"tokens": 11, "seconds": pytest.approx(5), "flops": 8 * 7 + 3 * 10}
+    assert after.state_dict() == counts | {"run": pytest.approx(7 + 3)}
     assert after.result()["tokens_per_second"] == pytest.approx(11 / 5)
 
 
@@ -282,6 +286,9 @@ def test_a_run_killed_within_an_epoch_ends_with_the_counts_of_a_whole_one(whole,
     assert after["tokens"] == counts(whole)["tokens"]
     assert after["flops"] == pytest.approx(counts(whole)["flops"])
     assert after["seconds"] > before["seconds"]  # four batches were still to come
+    seconds = json.loads((run / "result.json").read_text())["seconds"]
+    assert seconds["fit"] > before["run"] > before["seconds"]
+    assert seconds["all"] == pytest.approx(seconds["fit"] + seconds["measure"])
 
     train(tmp_path, "resume=run")  # nothing is left to train
     assert counts(run) == after

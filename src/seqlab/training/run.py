@@ -81,7 +81,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         return None
     search = build_search(config, data.longest_target)
     check_lengths(model, data, search)
-    callbacks = callbacks_of(config, search)
+    callbacks = callbacks_of(config, search, started)
     loggers = list(build_each(config.logger, "logger").values())
     trainer = build_trainer(config, callbacks.all, logger=loggers)
     if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -103,7 +103,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
         measured = time.perf_counter()
-        seconds = {"fit": fitted - started, "measure": measured - fitted, "all": measured - started}
+        fit, measuring = callbacks.throughput.earlier + fitted - started, measured - fitted
+        seconds = {"fit": fit, "measure": measuring, "all": fit + measuring}
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
         facts = {**steps, "seconds": seconds, "training": training}
         keep(folder, config, data, model, trainer, metrics, facts)
@@ -220,15 +221,15 @@ class Callbacks(NamedTuple):
     averager: Averager  # among `all` only where averaged weights are asked for
 
 
-def callbacks_of(config: DictConfig, search: Search) -> Callbacks:
-    """The callbacks of `config`, and those that every run has.
+def callbacks_of(config: DictConfig, search: Search, began: float | None = None) -> Callbacks:
+    """The callbacks of `config`, and those that every run has; `began` as in `Throughput`.
 
     Raises:
         InputError: settings that one does not take, or none that saves the weights.
     """
     callbacks = build_each(config.callbacks, "callbacks")
     callbacks["free_running"] = FreeRunning(search, **config.free_running)
-    callbacks["throughput"] = throughput = Throughput()
+    callbacks["throughput"] = throughput = Throughput(began)
     saver = callbacks.get("saver")
     if not isinstance(saver, Saver):
         raise InputError("callbacks.saver must be there: without it nothing is kept")

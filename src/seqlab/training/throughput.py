@@ -17,10 +17,15 @@ class Throughput(Callback):
     """Counts target tokens without padding, and seconds of training without validation, resumed parts included.
 
     Operations are counted once, on a batch of middle length, and scaled to the tokens of the run.
+
+    Args:
+        began: when this part of the run began, on the clock of `time.perf_counter`; None is now.
     """
 
-    def __init__(self) -> None:
-        self._before = {"tokens": 0, "seconds": 0.0, "flops": 0.0}  # of the parts of a resumed run, of all processes
+    def __init__(self, began: float | None = None) -> None:
+        self._began = time.perf_counter() if began is None else began
+        # Of the parts of a resumed run up to their checkpoints, of all processes; `run` is all time since `began`.
+        self._before = {"tokens": 0, "seconds": 0.0, "flops": 0.0, "run": 0.0}
         self._tokens = torch.zeros((), dtype=torch.long)  # of this part and this process
         self._seconds = 0.0
         self._since: float | None = None  # the clock stands still while this is None
@@ -64,8 +69,13 @@ class Throughput(Callback):
 
         Every process must ask: their tokens are added up.
         """
-        counts = self.state_dict()
+        counts = {name: count for name, count in self.state_dict().items() if name != "run"}
         return counts | {"tokens_per_second": counts["tokens"] / counts["seconds"] if counts["seconds"] else 0.0}
+
+    @property
+    def earlier(self) -> float:
+        """Seconds, of whatever kind, of the parts of a resumed run before this one, each up to its last checkpoint."""
+        return self._before["run"]
 
     def state_dict(self) -> dict[str, Any]:
         """The counts so far, of all processes."""
@@ -76,11 +86,12 @@ class Throughput(Callback):
             "tokens": self._before["tokens"] + int(tokens),
             "seconds": self._before["seconds"] + self._elapsed(),
             "flops": self._before["flops"] + self._flops_a_token * int(tokens),
+            "run": self.earlier + time.perf_counter() - self._began,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on counting."""
-        self._before = dict(state_dict)
+        self._before |= state_dict
 
     def _start(self) -> None:
         if self._since is None:
