@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seqlab.data import cache
 from seqlab.data.cache import cached, key_of
 
 HALF_BUILT = """
@@ -86,6 +87,12 @@ def test_a_key_depends_on_every_setting_but_not_on_their_order():
     assert key == key_of(b={"d": None, "c": [1, 2]}, a=1)
     others = [key_of(a=2, b={"c": [1, 2], "d": None}), key_of(a=1, b={"c": [2, 1], "d": None}), key_of(a=1, b={})]
     assert len({key, *others}) == 4
+
+
+def test_other_code_makes_another_key(monkeypatch):
+    key = key_of(a=1)
+    monkeypatch.setattr(cache, "_code", lambda: "other code")
+    assert key_of(a=1) != key
 
 
 def test_a_key_is_a_short_name_for_a_file():

@@ -1,5 +1,6 @@
 """Computed files, kept under a key of what they were computed from."""
 
+import functools
 import hashlib
 import json
 import shutil
@@ -8,11 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from seqlab.source import source_hash
+
+COMPUTING = ("text", "data", "metrics")
+"""The rooms whose code decides what is kept."""
+
 
 def key_of(**settings: Any) -> str:
-    """A short hash of JSON-like settings."""
+    """A short hash of JSON-like settings and of the code that computes by them."""
     text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{_code()} {text}".encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _code() -> str:
+    return source_hash(lambda room: room in COMPUTING)
 
 
 def cached(folder: Path, build: Callable[[Path], None]) -> Path:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from seqlab import __version__
 from seqlab.data.cache import cached, key_of
 from seqlab.errors import InputError
 from seqlab.text.documents import Cleaned, Cleaning, Collection, Document, read_documents
@@ -44,7 +43,7 @@ def read_corpus(path: Path, cleaning: Cleaning, include: Sequence[str], cache: P
     collection = read_documents(path, cache)
     if include:
         collection = _included(collection, include)
-    key = key_of(version=__version__, collection=collection.fingerprint(), cleaning=asdict(cleaning))
+    key = key_of(collection=collection.fingerprint(), cleaning=asdict(cleaning))
     folder = cached(cache / f"texts-{key}", lambda temporary: _clean(collection, cleaning, temporary))
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
     documents = (

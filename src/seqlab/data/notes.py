@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from seqlab import __version__
 from seqlab.checks import check_sizes
 from seqlab.data.batch import Boundaries, Ragged
 from seqlab.data.blocks import Blocks, RandomBlocks, Windows
@@ -161,7 +160,7 @@ class Notes(SequenceData):
     def _folder(self) -> Path:
         """The cache's folder, filled."""
         settings = {"tokenizer": fit_settings(self._fit), "boundaries": self.boundaries, **self.texts.key()}
-        return cached(self.cache / f"notes-{key_of(version=__version__, **settings)}", self._build)
+        return cached(self.cache / f"notes-{key_of(**settings)}", self._build)
 
     def _build(self, folder: Path) -> None:
         with self._progress("learning the tokenizer") as bar:

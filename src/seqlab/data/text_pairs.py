@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from seqlab import __version__
 from seqlab.data.batch import Examples, Ragged
 from seqlab.data.cache import cached, key_of
 from seqlab.data.module import SequenceData
@@ -79,7 +78,7 @@ class TextPairs(SequenceData):
     def _folder(self) -> Path:
         """The cache's folder, filled; found once, since its key may take reading a large file."""
         tokenizer = {**fit_settings(self._fit), "shared": self._shared_vocabulary}
-        key = key_of(version=__version__, data=self.fingerprint(), tokenizer=tokenizer, together=self.together)
+        key = key_of(data=self.fingerprint(), tokenizer=tokenizer, together=self.together)
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
     def _build(self, folder: Path) -> None:

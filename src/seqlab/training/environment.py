@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import platform
 import shlex
 import subprocess
@@ -15,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Trainer
 
 from seqlab import __version__, paths
+from seqlab.source import source_hash
 
 
 def environment(trainer: Trainer) -> dict[str, Any]:
@@ -65,10 +65,4 @@ def code() -> str:
     Equal over commits that change nothing of it, and outside a checkout: two results of one setting and one code are
     the same result.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(paths.PACKAGE.rglob("*.py")):
-        name = path.relative_to(paths.PACKAGE)
-        if name.parts[0] not in ("sweeping", "reporting"):
-            content = path.read_bytes()
-            digest.update(f"{name.as_posix()} {len(content)}\n".encode() + content)
-    return digest.hexdigest()
+    return source_hash(lambda room: room not in ("sweeping", "reporting"))

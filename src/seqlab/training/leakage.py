@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from seqlab import __version__
 from seqlab.data.cache import cached, key_of
 from seqlab.data.module import SequenceData
 from seqlab.metrics.leakage import Leakage, leakage
@@ -27,7 +26,7 @@ def leakage_of(data: SequenceData) -> dict[str, Leakage]:
         found = leakage(iter(bar), {split: data.passages(split) for split in held_out})
         write_json(folder / FILE, {split: one.to_json() for split, one in found.items()})
 
-    key = key_of(version=__version__, content=data.content_key())
+    key = key_of(content=data.content_key())
     folder = cached(data.cache / f"leakage-{key}", measure)
     stored = json.loads((folder / FILE).read_text(encoding="utf-8"))
     return {split: Leakage.from_json(one) for split, one in stored.items()}
