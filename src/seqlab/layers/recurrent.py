@@ -6,6 +6,7 @@ L layers, GD gates together (LSTM 4 D, GRU 3 D).
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, cast
@@ -14,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 Hidden = tuple[Tensor, ...]
 """(h, c) of an LSTM or (h,) of a GRU, batch-first."""
@@ -150,22 +151,28 @@ class Recurrent(nn.Module):
         lengths: Int[Tensor, " B"] | None = None,
     ) -> tuple[Float[Tensor, "B T O"], Hidden]:
         """Outputs at every step, and the states after the last (the last of each row, where `lengths` are given)."""
-        start: Any = None if hidden is None else tuple(h.transpose(0, 1).contiguous() for h in hidden)
+        start = None if hidden is None else tuple(h.transpose(0, 1).contiguous() for h in hidden)
         steps = inputs.size(1)
         lengths = None if lengths is None else lengths.cpu().clamp(min=1)  # an empty row: one symbol of padding
-        if lengths is not None and bool((lengths < steps).any()):
-            if self._passes_through(inputs, start, lengths):
-                outputs, end = self._through_padding(inputs, start, lengths)
-            else:
-                packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
-                packed_outputs, end = self.rnn(packed, self._own(start))
-                outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=steps)
+        if lengths is None or not bool((lengths < steps).any()):
+            outputs, end = self._run(inputs, start)
+        elif self._is_faster_unpacked(inputs, start, lengths):
+            outputs, end = self._through_padding(inputs, start, lengths)
         else:
-            outputs, end = self.rnn(inputs, self._own(start))
-        end = end if isinstance(end, tuple) else (end,)
+            packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
+            packed_outputs, end = self._run(packed, start)
+            outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=steps)
         return outputs, tuple(h.transpose(0, 1) for h in end)
 
-    def _passes_through(self, inputs: Tensor, start: Hidden | None, lengths: Int[Tensor, " B"]) -> bool:
+    def _run(self, inputs: Tensor | PackedSequence, start: Hidden | None) -> tuple[Any, Hidden]:
+        """The layer on a padded or packed batch, its states as a tuple: `nn.GRU` takes and gives a bare tensor."""
+        with _kernels(inputs):
+            if isinstance(self.rnn, nn.LSTM):
+                return self.rnn(inputs, start)
+            outputs, end = self.rnn(inputs, None if start is None else start[0])
+            return outputs, (end,)
+
+    def _is_faster_unpacked(self, inputs: Tensor, start: Hidden | None, lengths: Int[Tensor, " B"]) -> bool:
         if inputs.device.type != "cpu" or not isinstance(self.rnn, nn.LSTM):
             return False
         if start is not None and self.rnn.bidirectional:
@@ -175,14 +182,11 @@ class Recurrent(nn.Module):
         padding = 1 - lengths.sum().item() / inputs[..., 0].numel()
         return padding < HARDLY_ANY or self.rnn.hidden_size <= NARROW
 
-    def _own(self, start: Any) -> Any:
-        return start if start is None or isinstance(self.rnn, nn.LSTM) else start[0]
-
     def _through_padding(
         self, inputs: Float[Tensor, "B T I"], start: Hidden | None, lengths: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B T O"], Hidden]:
-        """An LSTM as if packed, which on a CPU takes 1.5 to 2 times as long in single precision, and in half precision
-        where it is narrow or little is left out.
+        """What a packed LSTM gives, without packing: on a CPU in half to two thirds of the time in single precision; in
+        half precision it is faster where the LSTM is narrow or there is little padding.
 
         One more input, 1 in padding, shuts the input gate and opens the forget gate there: c passes unchanged, to the
         end in the one direction, to a row's own end in the other.
@@ -198,20 +202,32 @@ class Recurrent(nn.Module):
             own = slice(layer * directions, (layer + 1) * directions)
             weights = [[torch.cat([w, gates.flatten(0, 1)], dim=1), *rest] for w, *rest in rnn.all_weights[own]]
             given = F.dropout(outputs, rnn.dropout, self.training) if layer else outputs
-            outputs, _, c = torch.lstm(
-                torch.cat([given, padding.to(given.dtype)], dim=-1),
-                [h[own] for h in start],
-                [weight for direction in weights for weight in direction],
-                True,  # biases
-                1,  # layer
-                0.0,
-                self.training,
-                rnn.bidirectional,
-                True,  # batch first
-            )
+            with _kernels(given):
+                outputs, _, c = torch.lstm(
+                    torch.cat([given, padding.to(given.dtype)], dim=-1),
+                    [h[own] for h in start],
+                    [weight for direction in weights for weight in direction],
+                    True,  # biases
+                    1,  # layer
+                    0.0,
+                    self.training,
+                    rnn.bidirectional,
+                    True,  # batch first
+                )
             states += [outputs[..., :width].gather(1, last)[:, 0], outputs[:, 0, width:]][:directions]
             cells.append(c)
         return outputs.masked_fill(padding, 0.0), (torch.stack(states), torch.cat(cells))
+
+
+def _kernels(inputs: Tensor | PackedSequence) -> contextlib.AbstractContextManager[None]:
+    """Keeps oneDNN away from half precision on a processor without bf16, where it refuses an LSTM; torch's own kernels
+    are slow there, but work.
+    """
+    values = inputs if isinstance(inputs, Tensor) else inputs.data
+    half = values.dtype.itemsize == 2 or torch.is_autocast_enabled("cpu")
+    if values.device.type == "cpu" and half and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return cast(contextlib.AbstractContextManager[None], torch.backends.mkldnn.flags(enabled=False))
+    return contextlib.nullcontext()
 
 
 class RecurrentCells(nn.Module):
