@@ -1,16 +1,19 @@
 """What a step of several batches does."""
 
 import functools
+from unittest import mock
 
 import numpy as np
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from seqlab.data.batch import Examples
 from seqlab.metrics.teacher_forced import token_loss
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.symbols import PAD
+from seqlab.training import monitors
+from seqlab.training.monitors import Outlook
 
 
 def test_a_step_takes_the_mean_of_the_batches_gradients():
@@ -34,3 +37,14 @@ def test_a_step_takes_the_mean_of_the_batches_gradients():
     assert trainer.global_step == 1
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(parameter.detach(), before[name] - 0.5 * expected[name], rtol=0, atol=1e-6)
+
+
+def test_the_time_ahead_counts_all_batches_of_a_step(monkeypatch, capsys):
+    data = mock.Mock(splits=[], source_size=5, target_size=5)
+    settings = {"is_global_zero": True, "estimated_stepping_batches": 10, "global_step": 0}
+    trainer = mock.Mock(spec=Trainer, accumulate_grad_batches=4, **settings)
+    monkeypatch.setattr(monitors, "data_of", lambda trainer: data)
+    monkeypatch.setattr(monitors, "leakage_of", lambda data: {})
+    monkeypatch.setattr(Outlook, "_probe", lambda *_: 0.5)
+    Outlook().on_train_start(trainer, LightningModule())
+    assert "time        about 20 s of training" in capsys.readouterr().out

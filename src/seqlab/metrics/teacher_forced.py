@@ -1,6 +1,6 @@
 """Metrics of the logits that a model gives when every earlier target token is told to it.
 
-B batch, T steps, V vocabulary.
+V vocabulary; "*P" stands for batch and steps, or for the real positions of a batch that were packed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TokenLoss(Metric):
         self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
         self.add_state("tokens", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, preds: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> None:
+    def update(self, preds: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> None:
         """Adds a batch."""
         self.total = self.total + token_loss(preds, target)
         self.tokens = self.tokens + (target != PAD).sum()
@@ -85,5 +85,5 @@ def teacher_forced(size: int, prefix: str) -> MetricCollection:
 class _Accuracy(MulticlassAccuracy):
     """Accuracy of the most probable class, which torchmetrics expects on axis 1."""
 
-    def update(self, preds: Float[Tensor, "B T V"], target: Int[Tensor, "B T"]) -> None:
+    def update(self, preds: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> None:
         super().update(preds.argmax(dim=-1), target)

@@ -239,14 +239,12 @@ class Seq2Seq(LightningModule):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """What is minimised: the mean a target token of this batch, over all processes that share it."""
-        told, asked = batch.told, batch.asked
         if self._objective.teacher_forcing == 1:
-            real = padding_mask(batch.target_lengths - 1, told.size(1))
-            logits = self(batch.source, batch.source_lengths, told, real)
-            asked = asked[real] if logits.dim() == 2 else asked
+            logits, asked = self._told(batch)
         else:
             state = self.encode(batch.source, batch.source_lengths)
-            logits = sampled_logits(self.decode, state, told, self._objective.teacher_forcing)
+            logits = sampled_logits(self.decode, state, batch.told, self._objective.teacher_forcing)
+            asked = batch.asked
         total, plain = token_losses(logits, asked, self._objective.label_smoothing)
         tokens = (asked != PAD).sum()
         self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
@@ -255,6 +253,12 @@ class Seq2Seq(LightningModule):
             tokens = self.trainer.strategy.reduce(tokens.float(), reduce_op="mean")
         self.step_loss = plain.detach() / tokens  # without smoothing; averaged over processes it is the batch's
         return total / tokens
+
+    def _told(self, batch: Batch) -> tuple[Float[Tensor, "*P V"], Int[Tensor, "*P"]]:
+        """Teacher-forced logits and what was asked for; where leaving out padding pays, of the real positions alone."""
+        real = padding_mask(batch.target_lengths - 1, batch.told.size(1))
+        logits = self(batch.source, batch.source_lengths, batch.told, real)
+        return logits, batch.asked[real] if logits.dim() == 2 else batch.asked
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         """What is minimised; the plain cross-entropy is logged."""
@@ -306,10 +310,9 @@ class Seq2Seq(LightningModule):
         self._measure(cast(Any, self.trainer.test_dataloaders)[dataloader_idx].split, batch)
 
     def _measure(self, split: str, batch: Batch) -> None:
-        logits = self(batch.source, batch.source_lengths, batch.told)
         metrics = cast(MetricCollection, self.measures[f"{split}_split"])
-        metrics.update(logits, batch.asked)
-        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(logits), add_dataloader_idx=False)
+        metrics.update(*self._told(batch))
+        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(batch.source), add_dataloader_idx=False)
 
 
 def _with_heads(calls: list[Tensor]) -> Float[Tensor, "B H _ _"]:

@@ -85,9 +85,10 @@ class Outlook(Callback):
                 for line in leakage.summary():
                     print(f"leakage     {split} {line}")
         if math.isinf(steps):
-            print(f"steps       no end set; {1 / seconds:.0f} a second", flush=True)
+            print(f"steps       no end set; {1 / seconds:.0f} batches a second", flush=True)
             return
         left = int(steps) - trainer.global_step
+        seconds *= trainer.accumulate_grad_batches  # a step takes so many batches
         print(f"steps       {int(steps):,}" + (f", {left:,} of them left" if trainer.global_step else ""))
         print(f"time        about {duration(left * seconds)} of training, measuring not counted", flush=True)
 
