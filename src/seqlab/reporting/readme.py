@@ -1,10 +1,12 @@
-"""`python -m seqlab.reporting.readme README.md FOLDER`: writes README's results from the reference files in FOLDER."""
+"""`python -m seqlab.reporting.readme README.md FOLDER`: writes what the claims came to, from the reference files in
+FOLDER: how each was judged into README, all figures into the README of the folder.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +17,41 @@ from seqlab.reporting.claims.ledger import ORDER
 from seqlab.reporting.claims.reference import remake
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
+HEAD = "# What the claims came to\n\nWritten by `make results` from the files beside it.\n\n"
 WORDS = {True: "yes", False: "no", None: "–"}
+STATED = "stated"
+"""What is expected of a figure that only stands beside a criterion."""
+
+Reference = Mapping[str, Any]
 
 
-def results(folder: Path) -> str:
-    """The results of every reference file, as Markdown: all claims, then the criteria and figures of each.
+def read_references(folder: Path) -> dict[str, Reference]:
+    """The content of every reference file of a claim, by name, in the order of the claims.
 
     Raises:
         InputError: a file that holds no claim.
     """
     found = [(path.name, _read(path)) for path in folder.glob("*.json")]
-    found.sort(key=lambda one: (ORDER.find(one[0][0]), one[0]))
-    rows = [_row(content) for _, content in found]
-    parts = [_table(["claim", "verdict", "runs", "time of all runs", "command"], rows)] if rows else []
-    return "\n".join([*parts, *(_claim(content, file) for file, content in found)])
+    return dict(sorted(found, key=lambda one: (ORDER.find(one[0][0]), one[0])))
+
+
+def summary(references: Mapping[str, Reference]) -> str:
+    """README's tables: a row for each claim, and one for each criterion that decided."""
+    if not references:
+        return ""
+    claims = _table(["claim", "verdict", "runs", "time of all runs", "command"], map(_row, references.values()))
+    criteria = [
+        [f"**{_name(content)}**", one["text"], one["expected"], one["measured"], WORDS[one["holds"]]]
+        for content in references.values()
+        for one in content["criteria"]
+        if one["expected"] != STATED
+    ]
+    return claims + "\n" + _table(["claim", "criterion", "expected", "measured", "holds"], criteria)
+
+
+def details(references: Mapping[str, Reference]) -> str:
+    """The criteria of every claim, and all figures of its runs."""
+    return "\n".join(_claim(content, file) for file, content in references.items())
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -38,11 +61,12 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _row(content: Mapping[str, Any]) -> list[str]:
+def _row(content: Reference) -> list[str]:
     """One of the table of all claims."""
     runs = sum(len(group["seeds"]) for group in content["groups"])
     asked = sum(group["expected_runs"] for group in content["groups"])
-    why = f": {content['why']}" if "why" in content else ""
+    undecided = any(one["holds"] is None for one in content["criteria"])  # the others are told by their criteria
+    why = f": {content['why']}" if undecided and "why" in content else ""
     return [
         f"**{_name(content)}** {content['title']}",
         f"{content['verdict']}{why}",
@@ -52,7 +76,7 @@ def _row(content: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _name(content: Mapping[str, Any]) -> str:
+def _name(content: Reference) -> str:
     return str(content["claim"]) + (f" ({content['profile']})" if content["profile"] != "cpu" else "")
 
 
@@ -60,7 +84,7 @@ def _time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _claim(content: Mapping[str, Any], file: str) -> str:
+def _claim(content: Reference, file: str) -> str:
     """The criteria of one claim, and its figures by group."""
     environment, profile = content["environment"], content["profile"]
     criteria = [[o["text"], o["expected"], o["measured"], WORDS[o["holds"]]] for o in content["criteria"]]
@@ -78,18 +102,24 @@ def _claim(content: Mapping[str, Any], file: str) -> str:
     partial = f" {content['partial'][0].upper()}{content['partial'][1:]}." if "partial" in content else ""
     return "\n".join(
         [
-            f"### {_name(content)} · {content['title']}",
+            f"## {_name(content)} · {content['title']}",
             "",
             f"{content['text']} ({content['source']})",
             "",
             _table(["criterion", "expected", "measured", "holds"], criteria),
             _table(["runs", "seeds", *columns.values(), "seconds a run"], rows),
             f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {environment['device']},"
-            f" threads: {environment['threads']}, torch {environment['torch']}, commit {environment['commit']}."
-            f" File: `outputs/reference/{file}`, with the command of each line.",
+            f" threads: {environment['threads']}, torch {environment['torch']}, commit {_commits(content)}."
+            f" File: [{file}]({file}), with the command of each run.",
             "",
         ]
     )
+
+
+def _commits(content: Reference) -> str:
+    """Of all runs: one that went on before a change of the code may be older than another."""
+    runs = [run for group in content["groups"] for run in group["runs"]]
+    return ", ".join(dict.fromkeys(str(run["environment"]["commit"])[:12] for run in runs))
 
 
 def _seeds(seeds: Sequence[int]) -> str:
@@ -103,7 +133,7 @@ def _took(group: Mapping[str, Any]) -> str:
     return f"{seconds['mean']:.0f}" + (f" ± {seconds['sd']:.0f}" if len(seconds["values"]) > 1 else "")
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *escaped)]
     return "\n".join(lines) + "\n"
@@ -126,12 +156,14 @@ def main() -> None:
     """The command line."""
     readme, folder = map(Path, sys.argv[1:3])
     try:
-        content = with_results(readme.read_text(encoding="utf-8"), results(folder))
+        references = read_references(folder)
+        content = with_results(readme.read_text(encoding="utf-8"), summary(references))
     except (InputError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(InputError.exit_code)
     write_atomically(readme, content)
-    print(f"results of {folder} written into {readme}")
+    write_atomically(folder / "README.md", HEAD + details(references))
+    print(f"results of {folder} written into {readme} and {folder / 'README.md'}")
 
 
 if __name__ == "__main__":
