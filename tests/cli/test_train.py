@@ -244,6 +244,7 @@ def test_other_precisions_train_generate_and_measure(train, tmp_path, reversal, 
 
 def test_the_faster_precision_is_recorded_and_kept_by_a_resumed_run(train, command, tmp_path, reversal, monkeypatch):
     slower = [False]
+    monkeypatch.setattr("seqlab.training.precision.has_bf16", lambda device: True)
     monkeypatch.setattr(
         "seqlab.training.precision.timed_step",
         lambda *_: 2.0 if torch.is_autocast_enabled("cpu") is slower[0] else 1.0,

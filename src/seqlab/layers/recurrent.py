@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -226,8 +226,19 @@ def _kernels(inputs: Tensor | PackedSequence) -> contextlib.AbstractContextManag
     values = inputs if isinstance(inputs, Tensor) else inputs.data
     half = values.dtype.itemsize == 2 or torch.is_autocast_enabled("cpu")
     if values.device.type == "cpu" and half and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return cast(contextlib.AbstractContextManager[None], torch.backends.mkldnn.flags(enabled=False))
+        return _without_onednn()
     return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def _without_onednn() -> Iterator[None]:
+    """As `torch.backends.mkldnn.flags(enabled=False)`, which warns of settings that have nothing to do with it."""
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before
 
 
 class RecurrentCells(nn.Module):
