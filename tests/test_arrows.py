@@ -25,7 +25,7 @@ MAY_IMPORT = {
         *("training.environment", "training.monitors", "training.results"),
     },
 }
-LEAVES = {"errors", "checks", "files", "symbols", "paths", "__version__", ""}  # known to all rooms
+LEAVES = {"errors", "checks", "files", "symbols", "paths", "command_line", "__version__", ""}  # known to all rooms
 
 
 def imports(path):

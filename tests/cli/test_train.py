@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 from support import ROOT
+
+from seqlab.reporting.digests.run_folder import command as command_of
 
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 ANKI = ("data=anki", "data.max_pairs=60", "data.max_words=6")
@@ -463,6 +466,26 @@ def test_resuming_writes_into_the_folder_alone(command, copy, tmp_path):
     before = set(tmp_path.iterdir())
     command("train", "resume=copy", "trainer.max_epochs=2").succeeded()
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("place", ["my conf", "../{}/conf"])
+def test_a_folder_of_configurations_of_ones_own_is_part_of_the_command(command, tmp_path, tiny, reversal, place):
+    place = place.format(tmp_path.name)
+    (tmp_path / place / "experiment").mkdir(parents=True)
+    (tmp_path / place / "experiment/mine.yaml").write_text("# @package _global_\nname: mine\n", encoding="utf-8")
+    settings = (*tiny, *reversal, "model=gru", "experiment=mine")
+    typed = (f"--config-dir={place}", *settings, "hydra.run.dir=run")
+    found = command("train", *typed, "find_lr=true").succeeded().out
+    command("train", *typed).succeeded()
+    line = result_of(tmp_path / "run")["command"]
+    flag = f"--config-dir={Path(place).name}"  # it lies below the folder that the command was typed in
+    assert shlex.split(line) == ["seqlab-train", flag, *settings]
+    assert command_of(tmp_path / "run") == line
+    assert f"train with  {shlex.join(['seqlab-train', flag])} " in found
+    command("train", *shlex.split(line)[1:], "hydra.run.dir=again").succeeded()
+    assert weights_of(tmp_path / "again") == weights_of(tmp_path / "run")
+    command("train", "resume=run", "trainer.max_epochs=2").succeeded()
+    assert result_of(tmp_path / "run")["command"] == f"{line} trainer.max_epochs=2"
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "."])
