@@ -33,7 +33,7 @@ from seqlab.training.environment import code, command, commit, environment
 from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.leakage import leakage_of
-from seqlab.training.loggers import MetricsFile
+from seqlab.training.loggers import Events, MetricsFile
 from seqlab.training.precision import precision_facts
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
@@ -239,12 +239,12 @@ def callbacks_of(config: DictConfig, search: Search) -> Callbacks:
 
 
 def resume_loggers(loggers: list[Any], checkpoint: Path | None) -> None:
-    """Takes out of the files of metrics what was logged after the checkpoint, if there is one."""
+    """Takes out of the logs in the run's folder what was logged after the checkpoint, if there is one."""
     if checkpoint is None:
         return
     step = read_checkpoint(checkpoint)["global_step"]
     for logger in loggers:
-        if isinstance(logger, MetricsFile):
+        if isinstance(logger, MetricsFile | Events):
             logger.resume(step)
 
 
