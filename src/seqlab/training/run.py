@@ -20,11 +20,11 @@ from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Search
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
-from seqlab.metrics.baselines import copy_nearest
 from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
 from seqlab.training import bundle
 from seqlab.training.averaging import Averager
+from seqlab.training.baselines import copy_nearest_of
 from seqlab.training.build import build, build_each, build_settings, check_arguments, takes
 from seqlab.training.card import card
 from seqlab.training.checkpoints import Saver, read_checkpoint
@@ -314,11 +314,7 @@ def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[s
     if isinstance(data, TextPairs):
         for split in splits:
             if split != "train":
-                rows = [int(row) for row in data.distinct(split).nonzero()[0]]
-                sources = [data.source_text(split, row) for row in rows]
-                references = [data.references(split, row) for row in rows]
-                lower = data.target_tokenizer.lower
-                metrics[split] |= copy_nearest(data.training_pairs(), sources, references, lower)
+                metrics[split] |= copy_nearest_of(data, split)
     return {split: metrics[split] for split in splits}
 
 
