@@ -6,6 +6,7 @@ import math
 import re
 import shlex
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,24 @@ def test_toy_gru_learns_its_pair_by_heart(command, tmp_path):
 
 def test_anki_without_a_file_says_that_it_takes_the_phrasebook(train):
     assert "phrasebook that ships" in train(*DATASETS["anki by word"], "model=gru").succeeded().out
+
+
+def test_a_run_on_the_phrasebook_stays_on_it_when_there_is_a_deck(train, command, tmp_path):
+    settings = ("data=anki", "tokenizer=character", "model=gru", "data.batch_size=16")
+    train(*settings).succeeded()
+    before = result_of(tmp_path / "run")
+    assert before["command"].endswith(" data.batch_size=16 data.path=phrasebook")
+    (deck := tmp_path / "outputs/data/fra-eng.zip").parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(deck, "w") as packed:
+        packed.writestr("fra.txt", "".join(f"Say {i}.\tDis {i}.\n" for i in range(40)))
+    command("evaluate", "run=run", "trainer=cpu").succeeded()
+    command("train", "resume=run", "trainer.max_epochs=2").succeeded()
+    after = result_of(tmp_path / "run")
+    assert (after["data"], after["examples"]) == (before["data"], before["examples"])
+    assert train(*settings, "hydra.run.dir=other").succeeded()
+    other = result_of(tmp_path / "other")
+    assert other["data"] == "pairs of fra-eng.zip"
+    assert other["command"].endswith(" data.path=outputs/data/fra-eng.zip")
 
 
 # What can be trained ------------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ from seqlab.training.loggers import Events, MetricsFile
 from seqlab.training.precision import precision_facts
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
+from seqlab.training.settling import settle
 from seqlab.training.starting import start
 from seqlab.training.streams import stream_format
 from seqlab.training.throughput import Throughput
@@ -67,6 +68,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     seed_everything(config.seed, workers=True, verbose=False)
 
     data = build_data(config.data)
+    settle(config, data.settled)
     model = build_model(config.model, data)
     model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
     start(model, data, config, resumed=checkpoint is not None)
