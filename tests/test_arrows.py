@@ -25,7 +25,9 @@ MAY_IMPORT = {
         *("training.environment", "training.monitors", "training.results"),
     },
 }
-LEAVES = {"errors", "checks", "files", "symbols", "paths", "source", "__version__", ""}  # known to all rooms
+LEAVES = {  # known to all rooms
+    *("errors", "checks", "files", "symbols", "paths", "source", "command_line", "__version__", ""),
+}
 
 
 def imports(path):

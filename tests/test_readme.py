@@ -1,7 +1,9 @@
 """README's worked example runs as it stands there."""
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -34,7 +36,8 @@ def test_an_architecture_and_a_dataset_of_ones_own_train_and_predict(example):
 
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     assert "BagOfSymbols" in run(*command.split(), "hydra.run.dir=run", env=environment)
-    assert (example / "run/result.json").is_file()
+    line = json.loads((example / "run/result.json").read_text(encoding="utf-8"))["command"]
+    assert ["-m", "seqlab.train", *shlex.split(line)[1:]] == command.split()
     run("-m", "seqlab.train", "resume=run", "trainer.max_epochs=3", env=environment)
     assert "test" in run("-m", "seqlab.evaluate", "run=run", "splits=test", env=environment)
     predicted = run("-m", "seqlab.predict", "run=run", "input=-", input="12\n7\n", env=environment)

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seqlab.cli import run_command
+from seqlab.command_line import config_dirs
 from seqlab.errors import InputError
 
 
@@ -41,10 +42,9 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     overrides = OmegaConf.to_container(OmegaConf.load(stored), resolve=False) or []
     own = [str(one) for one in overrides if not str(one).startswith("resume=")]
     runtime = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime
-    extra = [source.path for source in runtime.config_sources if source.provider == "command-line"]
     if Path(runtime.cwd).is_dir():
         os.chdir(runtime.cwd)  # relative paths are meant from where the run was started
-    return [*(f"--config-dir={path}" for path in extra), *own, *arguments, into]
+    return [*config_dirs(runtime), *own, *arguments, into]
 
 
 def main() -> None:

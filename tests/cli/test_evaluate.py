@@ -70,6 +70,27 @@ def test_a_run_is_measured_anew_by_its_own_search(train, command, reversal, tmp_
     assert greedy["free_running/edit_distance"] != own["test"]["free_running/edit_distance"]
 
 
+def test_a_run_is_measured_anew_in_its_own_precision(train, command, reversal, tmp_path):
+    train(*reversal, "model=gru", "trainer.precision=bf16-mixed").succeeded()
+    own = metrics_of(tmp_path / "run/result.json")
+    for typed in ([], ["trainer.precision=auto"], ["trainer.precision=32-true"]):
+        command("evaluate", "run=run", "splits=[train,val,test]", "trainer=cpu", *typed).succeeded()
+        found = json.loads((tmp_path / "run/evaluation.json").read_text(encoding="utf-8"))
+        if "32" not in "".join(typed):
+            assert found["precision"] == "bf16-mixed"
+            assert_same(found["metrics"], own)
+    assert found["precision"] == "32-true"
+    assert found["metrics"]["val"]["teacher_forced/loss"] != own["val"]["teacher_forced/loss"]
+
+
+def test_a_result_that_does_not_tell_its_precision_is_named(command, copy):
+    result = json.loads((copy / "result.json").read_text(encoding="utf-8"))
+    del result["precision"]
+    (copy / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    command("evaluate", f"run={copy}", "trainer=cpu").stopped(2, "result.json: no precision", "trainer.precision=")
+    command("evaluate", f"run={copy}", "trainer=cpu", "trainer.precision=32-true").succeeded()
+
+
 def test_a_split_that_is_not_there_is_refused(command, copy):
     command("evaluate", f"run={copy}", "splits=[nope]", "trainer=cpu").stopped(2, "nope", "train, val, test")
     assert not (copy / "evaluation.json").exists()

@@ -4,7 +4,9 @@ import csv
 import json
 import math
 import re
+import shlex
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 from support import ROOT
+
+from seqlab.reporting.digests.run_folder import command as command_of
 
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 ANKI = ("data=anki", "data.max_pairs=60", "data.max_words=6")
@@ -202,6 +206,24 @@ def test_toy_gru_learns_its_pair_by_heart(command, tmp_path):
 
 def test_anki_without_a_file_says_that_it_takes_the_phrasebook(train):
     assert "phrasebook that ships" in train(*DATASETS["anki by word"], "model=gru").succeeded().out
+
+
+def test_a_run_on_the_phrasebook_stays_on_it_when_there_is_a_deck(train, command, tmp_path):
+    settings = ("data=anki", "tokenizer=character", "model=gru", "data.batch_size=16")
+    train(*settings).succeeded()
+    before = result_of(tmp_path / "run")
+    assert before["command"].endswith(" data.batch_size=16 data.path=phrasebook")
+    (deck := tmp_path / "outputs/data/fra-eng.zip").parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(deck, "w") as packed:
+        packed.writestr("fra.txt", "".join(f"Say {i}.\tDis {i}.\n" for i in range(40)))
+    command("evaluate", "run=run", "trainer=cpu").succeeded()
+    command("train", "resume=run", "trainer.max_epochs=2").succeeded()
+    after = result_of(tmp_path / "run")
+    assert (after["data"], after["examples"]) == (before["data"], before["examples"])
+    assert train(*settings, "hydra.run.dir=other").succeeded()
+    other = result_of(tmp_path / "other")
+    assert other["data"] == "pairs of fra-eng.zip"
+    assert other["command"].endswith(" data.path=outputs/data/fra-eng.zip")
 
 
 # What can be trained ------------------------------------------------------------------------------------------
@@ -464,6 +486,26 @@ def test_resuming_writes_into_the_folder_alone(command, copy, tmp_path):
     before = set(tmp_path.iterdir())
     command("train", "resume=copy", "trainer.max_epochs=2").succeeded()
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("place", ["my conf", "../{}/conf"])
+def test_a_folder_of_configurations_of_ones_own_is_part_of_the_command(command, tmp_path, tiny, reversal, place):
+    place = place.format(tmp_path.name)
+    (tmp_path / place / "experiment").mkdir(parents=True)
+    (tmp_path / place / "experiment/mine.yaml").write_text("# @package _global_\nname: mine\n", encoding="utf-8")
+    settings = (*tiny, *reversal, "model=gru", "experiment=mine")
+    typed = (f"--config-dir={place}", *settings, "hydra.run.dir=run")
+    found = command("train", *typed, "find_lr=true").succeeded().out
+    command("train", *typed).succeeded()
+    line = result_of(tmp_path / "run")["command"]
+    flag = f"--config-dir={Path(place).name}"  # it lies below the folder that the command was typed in
+    assert shlex.split(line) == ["seqlab-train", flag, *settings]
+    assert command_of(tmp_path / "run") == line
+    assert f"train with  {shlex.join(['seqlab-train', flag])} " in found
+    command("train", *shlex.split(line)[1:], "hydra.run.dir=again").succeeded()
+    assert weights_of(tmp_path / "again") == weights_of(tmp_path / "run")
+    command("train", "resume=run", "trainer.max_epochs=2").succeeded()
+    assert result_of(tmp_path / "run")["command"] == f"{line} trainer.max_epochs=2"
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "."])

@@ -64,6 +64,10 @@ def pieces(ids):
         ids = ids[end + 1 :]
 
 
+def sentences_of(data, split):
+    return [text for run in data.texts.runs(split) for text in data.texts.sentences_of(run)]
+
+
 ALL = {sentence(document, number) for document in range(DOCUMENTS) for number in range(SENTENCES)}
 
 
@@ -73,7 +77,7 @@ ALL = {sentence(document, number) for document in range(DOCUMENTS) for number in
 @pytest.mark.parametrize("split", ["block", "document", "tail"])
 def test_every_sentence_is_in_one_split(load, split):
     data = load(split=split, val_share=0.25)
-    train, val = (list(data.texts.sentences(name)) for name in ("train", "val"))
+    train, val = (sentences_of(data, name) for name in ("train", "val"))
     assert len(train) + len(val) == len(ALL)
     assert {*train, *val} == ALL
     assert 0.1 < len(val) / len(ALL) < 0.4
@@ -81,10 +85,10 @@ def test_every_sentence_is_in_one_split(load, split):
 
 
 def test_documents_are_held_out_whole_and_the_tail_is_the_end(load):
-    val = list(load(split="document", val_share=0.25).texts.sentences("val"))
+    val = sentences_of(load(split="document", val_share=0.25), "val")
     held_out = {text.split()[4] for text in val}
     assert len(val) == SENTENCES * len(held_out)
-    tail = list(load(split="tail", val_share=0.2).texts.sentences("val"))
+    tail = sentences_of(load(split="tail", val_share=0.2), "val")
     assert tail == [sentence(d, n) for d in range(DOCUMENTS) for n in range(SENTENCES)][-len(tail) :]
 
 
@@ -103,17 +107,17 @@ def test_a_folder_of_its_own_is_validation_and_what_is_held_out_comes_beside_it(
     block, both = load(), load(validation_path=story)
     folder = load(split="folder", validation_path=story)
     assert both.splits == folder.splits == ["train", "val", "val_other"]
-    assert list(both.texts.sentences("val_other")) == list(folder.texts.sentences("val")) == STORY
-    assert list(both.texts.sentences("val")) == list(folder.texts.sentences("val_other"))
+    assert sentences_of(both, "val_other") == sentences_of(folder, "val") == STORY
+    assert sentences_of(both, "val") == sentences_of(folder, "val_other")
     assert stream(block, "train") == stream(both, "train") == stream(folder, "train")
     alone = load(split="folder", validation_path=story, val_share=0)
     assert alone.splits == ["train", "val"]
-    assert {*alone.texts.sentences("train")} == ALL
+    assert {*sentences_of(alone, "train")} == ALL
 
 
 def test_training_documents_stand_in_random_order_and_validation_in_its_own(load):
     data = load(split="document", val_share=0.4)
-    order = {split: list(dict.fromkeys(text.split()[4] for text in data.texts.sentences(split)))
+    order = {split: list(dict.fromkeys(text.split()[4] for text in sentences_of(data, split)))
              for split in data.splits}  # fmt: skip
     assert order["train"] != sorted(order["train"])
     assert order["val"] == sorted(order["val"])
@@ -122,11 +126,11 @@ def test_training_documents_stand_in_random_order_and_validation_in_its_own(load
 @pytest.mark.parametrize("planted", [0.1, 0.5, 1.0])
 def test_so_many_sentences_of_validation_are_planted_in_training(load, planted):
     clean, data = load(val_share=0.3), load(val_share=0.3, planted=planted)
-    train, val = list(data.texts.sentences("train")), list(data.texts.sentences("val"))
-    assert val == list(clean.texts.sentences("val"))
+    train, val = sentences_of(data, "train"), sentences_of(data, "val")
+    assert val == sentences_of(clean, "val")
     copies = [text for text in val if text in train]
     assert len(copies) == int(planted * len(val))
-    assert sorted(train) == sorted([*clean.texts.sentences("train"), *copies])
+    assert sorted(train) == sorted([*sentences_of(clean, "train"), *copies])
     assert np.ptp(np.diff([val.index(text) for text in copies])) <= 1, "evenly spread"
 
 
@@ -144,7 +148,7 @@ def test_a_fraction_is_the_beginning_of_a_larger_one_and_all_else_is_the_same(lo
 
 def test_documents_can_be_chosen(load):
     data = load(include=("[12].md",))
-    assert {text.split()[4] for split in data.splits for text in data.texts.sentences(split)} == {"1", "2"}
+    assert {text.split()[4] for split in data.splits for text in sentences_of(data, split)} == {"1", "2"}
 
 
 # Tokens --------------------------------------------------------------------------------------------------------
@@ -172,7 +176,7 @@ def test_sentences_come_back_from_between_their_boundaries(load, tokenizer):
     data = load(tokenizer)
     for split in data.splits:
         texts = [data.target_tokenizer.decode(ids) for ids in pieces(stream(data, split))]
-        assert texts == list(data.texts.sentences(split))
+        assert texts == sentences_of(data, split)
 
 
 @pytest.mark.parametrize("boundaries", ["sentence", "document", "none"])
@@ -202,7 +206,7 @@ def test_bits_a_byte_count_every_byte(load, tmp_path):
     for tokenizer in (ByteTokenizer.fit, CharacterTokenizer.fit, SUBWORDS):
         data = load(tokenizer)
         for split in data.splits:
-            size = sum(len(text.encode()) + 1 for text in data.texts.sentences(split))
+            size = sum(len(text.encode()) + 1 for text in sentences_of(data, split))
             assert data.tokens_per_byte(split) == (len(stream(data, split)) - 1) / size
     assert load(WordTokenizer.fit).tokens_per_byte("val") is None
 
@@ -305,7 +309,7 @@ def test_passages_are_the_text_of_a_split_as_far_as_it_is_trained_on(load, monke
         assert ids[: len(streamed)] == streamed
         assert len(ids) - len(streamed) < (100 if split == "train" and fraction < 1 else 1), "a unit at the end"
         said = [text for part in parts for text in part.sentences]
-        whole = list(data.texts.sentences(split))
+        whole = sentences_of(data, split)
         assert said == whole[: len(said)]
         assert split == "train" or len(said) == len(whole)
 
@@ -404,7 +408,7 @@ def test_a_kill_in_the_middle_of_encoding_leaves_no_folder_that_is_taken_for_who
     assert not list(cache.glob("notes-*"))
     assert len(list(cache.glob(".notes-*/train/*.bin"))) == 1, "it was in the middle of it"
     data = load()
-    assert sorted(text for split in data.splits for text in data.texts.sentences(split)) == sorted(ALL)
+    assert sorted(text for split in data.splits for text in sentences_of(data, split)) == sorted(ALL)
 
 
 def test_shakespeare_is_read_to_the_byte(real_data, load):

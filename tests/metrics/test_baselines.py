@@ -2,7 +2,9 @@ import random
 
 import pytest
 import sacrebleu
+from rapidfuzz import process
 
+from seqlab.metrics import baselines
 from seqlab.metrics.baselines import copy_nearest, nearest
 from seqlab.text.pairs import Pair
 
@@ -32,11 +34,20 @@ def texts(generator: random.Random, count: int) -> list[str]:
     return ["".join(generator.choice("abc é") for _ in range(generator.randint(0, 9))) for _ in range(count)]
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 512])
-def test_the_nearest_text_is_that_of_brute_force(chunk):
-    generator = random.Random(7)
+@pytest.mark.parametrize(("distances", "rows"), [(5, 1), (7 * 31, 7), (2**25, 53)])
+def test_the_nearest_text_is_that_of_brute_force(monkeypatch, distances, rows):
+    """However few distances may be held at a time."""
+    generator, held, cdist = random.Random(7), [], process.cdist
     queries, known = texts(generator, 53), texts(generator, 31)
-    assert nearest(queries, known, chunk) == [by_brute_force(query, known) for query in queries]
+
+    def noting(*arguments, **settings):
+        held.append((found := cdist(*arguments, **settings)).shape)
+        return found
+
+    monkeypatch.setattr(process, "cdist", noting)
+    monkeypatch.setattr(baselines, "DISTANCES", distances)
+    assert nearest(queries, known) == [by_brute_force(query, known) for query in queries]
+    assert max(held) == (rows, 31)
 
 
 def test_of_equally_near_texts_the_first_is_taken():
@@ -51,6 +62,10 @@ def test_no_queries_have_no_nearest():
     assert nearest([], ["a"]) == []
 
 
+def copied(sources: list[str]) -> list[str]:
+    return [TRAINING[i].target for i in nearest(sources, [pair.source for pair in TRAINING])]
+
+
 def test_the_translation_of_the_nearest_source_is_the_answer():
     sources = ["I am here!", "The cats sleep now.", "You were here."]
     references = [["Je suis ici !", "Je suis ici."], ["Les chats dorment maintenant."], ["Tu étais ici."]]
@@ -58,15 +73,17 @@ def test_the_translation_of_the_nearest_source_is_the_answer():
     streams = [[own[i] if i < len(own) else None for own in references] for i in range(2)]
     bleu = sacrebleu.BLEU().corpus_score(answers, streams).score
     chrf = sacrebleu.CHRF().corpus_score(answers, streams).score
-    metrics = copy_nearest(TRAINING, sources, references)
+    assert copied(sources) == answers
+    metrics = copy_nearest(answers, references)
     expected = {"copy_nearest/bleu": bleu, "copy_nearest/chrf": chrf, "copy_nearest/exact_match": 1 / 3}
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_training_source_is_answered_with_its_first_translation():
-    metrics = copy_nearest(TRAINING, [pair.source for pair in TRAINING], [[pair.target] for pair in TRAINING])
+    answers = copied([pair.source for pair in TRAINING])
+    metrics = copy_nearest(answers, [[pair.target] for pair in TRAINING])
     assert metrics["copy_nearest/exact_match"] == 3 / 4
 
 
 def test_no_sources_have_no_metrics():
-    assert copy_nearest(TRAINING, [], []) == {}
+    assert copy_nearest([], []) == {}

@@ -1,10 +1,11 @@
-"""metrics.csv: columns as they come, rows that survive a resume."""
+"""metrics.csv: columns as they come, rows that survive a resume; TensorBoard's events, which survive it, too."""
 
 import csv
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from seqlab.training.loggers import MetricsFile
+from seqlab.training.loggers import Events, MetricsFile
 
 
 def rows(path):
@@ -38,3 +39,19 @@ def test_a_resumed_log_drops_what_will_be_written_again(written):
 
 def test_no_temporary_file_stays(written):
     assert [path.name for path in written.parent.iterdir()] == ["metrics.csv"]
+
+
+def test_resumed_events_drop_what_is_written_again(tmp_path):
+    def log(steps, loss):
+        for step in steps:
+            events.log_metrics({"loss": loss}, step=step)
+        events.finalize("success")
+
+    events = Events(tmp_path, name="", version="tensorboard")
+    log(range(5), 1.5)
+    events = Events(tmp_path, name="", version="tensorboard")
+    events.resume(3)
+    log(range(3, 6), 9.0)
+    found = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("loss")
+    expected = [(0, 1.5), (1, 1.5), (2, 1.5), (3, 9.0), (4, 9.0), (5, 9.0)]
+    assert [(one.step, one.value) for one in found] == expected

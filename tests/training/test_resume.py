@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 from processes import forked
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 SETTINGS = [
     "data=reversal",
@@ -55,6 +56,11 @@ def checkpoint(run):
 def rows(run):
     with (run / "metrics.csv").open(newline="") as file:
         return [sorted((k, v) for k, v in row.items() if v) for row in csv.DictReader(file)]
+
+
+def events(run):
+    log = EventAccumulator(str(run / "tensorboard")).Reload()
+    return {tag: [(one.step, one.value) for one in log.Scalars(tag)] for tag in log.Tags()["scalars"]}
 
 
 def assert_same(one, other, where="checkpoint"):
@@ -111,4 +117,5 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
         assert_same(mine[part], whole[part], part)
     assert_same(*(one["callbacks"]["RandomStates"] for one in (mine, whole)), "random states")
     assert rows(run) == rows(whole_run)
+    assert events(run) == events(whole_run)
     assert (run / "bundle/weights.safetensors").read_bytes() == (whole_run / "bundle/weights.safetensors").read_bytes()

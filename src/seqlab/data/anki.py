@@ -17,13 +17,15 @@ from seqlab.text.pairs import Pair, read_pairs
 from seqlab.text.tokenizers import Fit
 
 DOWNLOADED = Path("outputs/data/fra-eng.zip")
+PHRASEBOOK = "phrasebook"
 
 
 class Anki(TextPairs):
     """Pairs of a `.txt`, `.tsv` or `.zip` file, split by source sentence.
 
     Args:
-        path: the file; None takes the downloaded deck if it is there, else the phrasebook that ships with seqlab.
+        path: the file, or "phrasebook" for the small one that ships with seqlab; None takes the downloaded deck if it
+            is there, else the phrasebook.
         reverse: translate from the second column to the first.
         max_pairs: keep that many pairs (None: all) …
         sample: … the first of the file, or a random sample.
@@ -58,8 +60,9 @@ class Anki(TextPairs):
             raise ValueError(f"val_share and test_share must leave some training, but are {val_share}, {test_share}")
         check_sizes(max_pairs=max_pairs, max_words=max_words)
         if path is None:
-            path = DOWNLOADED if DOWNLOADED.is_file() else paths.phrasebook()
-        self.path = Path(path)
+            path = DOWNLOADED.as_posix() if DOWNLOADED.is_file() else PHRASEBOOK
+            self.settled["path"] = path
+        self.path = paths.phrasebook() if path == PHRASEBOOK else Path(path)
         self.reverse, self.max_pairs, self.sample, self.max_words = reverse, max_pairs, sample, max_words
         self.split, self.val_share, self.test_share, self.seed = split, val_share, test_share, seed
 

@@ -42,6 +42,10 @@ class SequenceData(LightningDataModule):
         order_seed: of the order of training batches.
         cache: folder for what `prepare_data` computes.
 
+    Attributes:
+        settled: arguments whose default depends on what there is today, as they were taken, in plain words: a run
+            keeps to them.
+
     Raises:
         ValueError: a size below 1, or pools together with a limit of tokens.
     """
@@ -65,6 +69,7 @@ class SequenceData(LightningDataModule):
         self.batch_size, self.batch_tokens, self.pool = batch_size, batch_tokens, pool
         self.eval_batch_size = eval_batch_size
         self.order_seed, self.cache = order_seed, Path(cache)
+        self.settled: dict[str, str] = {}
         self.examples: dict[str, Rows] = {}
         self._training: BatchLoader | None = None
         self._resumed_at = 0

@@ -87,11 +87,6 @@ class Texts:
         """The units of a split."""
         return self._runs[split]()
 
-    def sentences(self, split: str) -> Iterator[str]:
-        """The sentences of a split."""
-        for run in self.runs(split):
-            yield from self.sentences_of(run)
-
     def sentences_of(self, units: Iterable[str]) -> Iterable[str]:
         """The sentences of units that follow one another."""
         return units if self.by_sentence else (text for _, text in sentences(units, self.language))

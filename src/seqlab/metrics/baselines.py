@@ -10,12 +10,15 @@ from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
 from seqlab.metrics.free_running import TextMetrics
-from seqlab.text.pairs import Pair
+
+DISTANCES = 2**25
+"""Held at a time, at most: 128 MiB, or one query's."""
 
 
-def nearest(queries: Sequence[str], known: Sequence[str], chunk: int = 512) -> list[int]:
+def nearest(queries: Sequence[str], known: Sequence[str]) -> list[int]:
     """For each query, the index of the nearest known text by normalised Levenshtein distance (the first of equals)."""
     found: list[int] = []
+    chunk = max(1, DISTANCES // len(known))
     for start in range(0, len(queries), chunk):
         distances: Any = process.cdist(
             queries[start : start + chunk],
@@ -28,16 +31,13 @@ def nearest(queries: Sequence[str], known: Sequence[str], chunk: int = 512) -> l
     return found
 
 
-def copy_nearest(
-    training: Sequence[Pair], sources: Sequence[str], references: Sequence[Sequence[str]], lower: bool = False
-) -> dict[str, float]:
-    """The metrics of answering each source with the translation of the nearest training source.
+def copy_nearest(copied: Sequence[str], references: Sequence[Sequence[str]], lower: bool = False) -> dict[str, float]:
+    """The metrics of answering each source with the translation of the `nearest` training source.
 
     What a model scores above this it did not get by memory alone. `lower` as in `TextMetrics`.
     """
-    if not sources:
+    if not copied:
         return {}
-    outputs = [training[i].target for i in nearest(sources, [pair.source for pair in training])]
     metrics = TextMetrics(lower)
-    metrics.update(outputs, references, [output in own for output, own in zip(outputs, references, strict=True)])
+    metrics.update(copied, references, [output in own for output, own in zip(copied, references, strict=True)])
     return {f"copy_nearest/{name}": value for name, value in metrics.compute().items()}

@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Trainer
 
 from seqlab import __version__, paths
+from seqlab.command_line import config_dirs
 from seqlab.source import source_hash
 
 
@@ -35,8 +36,9 @@ def environment(trainer: Trainer) -> dict[str, Any]:
 
 def command() -> str:
     """What to type for the run of this process, from its beginning."""
-    typed = [one for one in HydraConfig.get().overrides.task if not one.startswith("resume=")]
-    return shlex.join(["seqlab-train", *typed])
+    hydra = HydraConfig.get()
+    typed = [one for one in hydra.overrides.task if not one.startswith("resume=")]
+    return shlex.join(["seqlab-train", *config_dirs(hydra.runtime), *typed])
 
 
 @functools.cache

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import cast
 
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from seqlab.errors import InputError
+from seqlab.text.lines import read_bytes
 from seqlab.text.tokenizers import to_json
 from seqlab.training import bundle
-from seqlab.training.build import build
 from seqlab.training.environment import environment
 from seqlab.training.free_running import FreeRunning
+from seqlab.training.precision import precision_facts
 from seqlab.training.results import metrics_table, write_json
 from seqlab.training.run import build_data, measure, plain, quiet, search_again
+from seqlab.training.trainer import build_trainer
 
 
 def evaluate(config: DictConfig) -> None:
@@ -46,13 +49,16 @@ def evaluate(config: DictConfig) -> None:
     model = predictor.model
     model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
     free_running = FreeRunning(search_again(config, predictor.search, data.longest_target))
-    trainer: Trainer = build(config.trainer, "trainer", callbacks=[free_running], logger=False)
+    if config.trainer.precision == "auto":
+        config.trainer.precision = _precision(folder)
+    trainer = build_trainer(config, [free_running], logger=False)
     metrics = measure(trainer, model, data, splits)
     if trainer.is_global_zero:
         result = {
             "data": data.describe(),
             "metrics": metrics,
             "signatures": free_running.signatures,
+            **precision_facts(trainer),
             "environment": environment(trainer),
             "settings": plain(config),
         }
@@ -68,6 +74,16 @@ def _stored(folder: Path) -> DictConfig:
     config = OmegaConf.load(path)
     assert isinstance(config, DictConfig)
     return config
+
+
+def _precision(folder: Path) -> str:
+    """What the run was trained and measured in, whoever chose it."""
+    path = folder / "result.json"
+    content = read_bytes(path)
+    try:
+        return str(json.loads(content)["precision"])
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"{path}: no precision in it; say which: trainer.precision=32-true") from None
 
 
 def _working_directory(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""A CSV log that goes on where it stopped."""
+"""Logs that go on where they stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from seqlab.files import write_atomically
@@ -64,3 +64,18 @@ class MetricsFile(Logger):
         writer.writeheader()
         writer.writerows(self._rows)
         write_atomically(self.path, text.getvalue())
+
+
+class Events(TensorBoardLogger):
+    """TensorBoard's events, in which a resumed run stands once.
+
+    Event files are only ever added to: a mark says from which step on what stands before it no longer counts.
+    """
+
+    @rank_zero_only
+    def resume(self, step: int) -> None:
+        """Leaves the mark; what was logged at `step` and later will be logged again."""
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[import-untyped]
+
+        mark = Event(step=step, session_log=SessionLog(status=SessionLog.START))
+        self.experiment.file_writer.add_event(mark)

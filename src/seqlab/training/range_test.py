@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
 
+from seqlab.command_line import config_dirs
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
 from seqlab.files import write_atomically
@@ -43,9 +44,11 @@ def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, t
     rate = suggestion(test.losses)
     if rate is None:
         raise RunError(f"the loss does not fall at any learning rate of {LOWEST:g} to {HIGHEST:g}; see {table}")
-    given = [one for one in HydraConfig.get().overrides.task if not one.startswith(("find_lr=", "optimizer.lr="))]
+    hydra = HydraConfig.get()
+    given = [one for one in hydra.overrides.task if not one.startswith(("find_lr=", "optimizer.lr="))]
+    line = shlex.join(["seqlab-train", *config_dirs(hydra.runtime), *given, f"optimizer.lr={rate:.1e}"])
     print(f"suggested   optimizer.lr={rate:.1e}, where the loss falls fastest; the curve is kept in {table}")
-    print(f"train with  {shlex.join(['seqlab-train', *given, f'optimizer.lr={rate:.1e}'])}", flush=True)
+    print(f"train with  {line}", flush=True)
 
 
 class RangeTest(Callback):

@@ -20,11 +20,11 @@ from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Search
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
-from seqlab.metrics.baselines import copy_nearest
 from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
 from seqlab.training import bundle
 from seqlab.training.averaging import Averager
+from seqlab.training.baselines import copy_nearest_of
 from seqlab.training.build import build, build_each, build_settings, check_arguments, takes
 from seqlab.training.card import card
 from seqlab.training.checkpoints import Saver, read_checkpoint
@@ -33,10 +33,11 @@ from seqlab.training.environment import code, command, commit, environment
 from seqlab.training.failures import explained
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.leakage import leakage_of
-from seqlab.training.loggers import MetricsFile
+from seqlab.training.loggers import Events, MetricsFile
 from seqlab.training.precision import precision_facts
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import nested, predictions_table, print_summary, write_json
+from seqlab.training.settling import settle
 from seqlab.training.starting import start
 from seqlab.training.streams import stream_format
 from seqlab.training.throughput import Throughput
@@ -67,6 +68,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     seed_everything(config.seed, workers=True, verbose=False)
 
     data = build_data(config.data)
+    settle(config, data.settled)
     model = build_model(config.model, data)
     model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
     start(model, data, config, resumed=checkpoint is not None)
@@ -240,12 +242,12 @@ def callbacks_of(config: DictConfig, search: Search, began: float | None = None)
 
 
 def resume_loggers(loggers: list[Any], checkpoint: Path | None) -> None:
-    """Takes out of the files of metrics what was logged after the checkpoint, if there is one."""
+    """Takes out of the logs in the run's folder what was logged after the checkpoint, if there is one."""
     if checkpoint is None:
         return
     step = read_checkpoint(checkpoint)["global_step"]
     for logger in loggers:
-        if isinstance(logger, MetricsFile):
+        if isinstance(logger, MetricsFile | Events):
             logger.resume(step)
 
 
@@ -315,11 +317,7 @@ def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[s
     if isinstance(data, TextPairs):
         for split in splits:
             if split != "train":
-                rows = [int(row) for row in data.distinct(split).nonzero()[0]]
-                sources = [data.source_text(split, row) for row in rows]
-                references = [data.references(split, row) for row in rows]
-                lower = data.target_tokenizer.lower
-                metrics[split] |= copy_nearest(data.training_pairs(), sources, references, lower)
+                metrics[split] |= copy_nearest_of(data, split)
     return {split: metrics[split] for split in splits}
 
 

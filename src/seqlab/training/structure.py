@@ -25,8 +25,6 @@ WIDTHS = {"width": "D", "embedding": "E", "feed_forward": "F"}
 ROWS = 5
 """Examples of the batch that is read."""
 
-Shapes = dict[str, tuple[int, ...]]
-
 
 def structure_of(model: Seq2Seq, batch: Batch, settings: Mapping[str, Any]) -> dict[str, Any]:
     """A model's parts in both phases, the state between them, and which gives what to which.

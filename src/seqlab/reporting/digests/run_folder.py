@@ -15,6 +15,7 @@ import regex
 from omegaconf import OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from seqlab.command_line import config_dirs
 from seqlab.errors import InputError
 from seqlab.reporting.digests.places import without_machine
 from seqlab.text.lines import read_bytes
@@ -125,19 +126,17 @@ def read_overrides(folder: Path) -> list[str]:
 
 def command(folder: Path) -> str:
     """The line that runs it again, without the folders of the machine that it ran on."""
-    arguments = [f"--config-dir={path}" for path in _own_configurations(folder)] + read_overrides(folder)
+    arguments = _own_configurations(folder) + read_overrides(folder)
     return shlex.join(["seqlab-train", *(without_machine(argument) for argument in arguments)])
 
 
 def _own_configurations(folder: Path) -> list[str]:
-    """Folders of configurations that were named on the command line, from where it was typed."""
+    """The flags that named folders of configurations; none if the run has not kept them."""
     path = folder / ".hydra" / "hydra.yaml"
     if not path.is_file():
         return []
     try:
-        runtime = OmegaConf.load(path).hydra.runtime
-        named = [Path(source.path) for source in runtime.config_sources if source.provider == "command-line"]
-        return [str(one.relative_to(runtime.cwd) if one.is_relative_to(runtime.cwd) else one) for one in named]
+        return config_dirs(OmegaConf.load(path).hydra.runtime)
     except (OSError, ValueError, AttributeError, YAMLError) as error:
         raise InputError(f"{path}: not a configuration of Hydra's ({' '.join(str(error).split())})") from None
 
