@@ -24,6 +24,7 @@ from seqlab import paths
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.reporting.comparison import ERROR
+from seqlab.sweeping.handover import VARIABLE
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -62,7 +63,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
     code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead. When a run of a
     multirun fails, in whatever way, the others go on, and the code is that of the first that failed; when one is
-    stopped, all are.
+    stopped, all are. A trial of a sweep fails alone: the sweep is told why.
     """
     sys.path.insert(0, str(Path.cwd()))  # a user's own package stands where the command is typed
     asked = os.environ.get(FULL_ERROR, "0")
@@ -88,13 +89,15 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         except Exception as error:
             foreseen = _exit_code(error) is not None and not full
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+            launched = multirun and VARIABLE in os.environ  # a trial: Hydra's launcher takes its error to the sweep
             if isinstance(error, BrokenPipeError):  # nobody is there to read on
                 raise _Stopped(error) from error
             if multirun and not isinstance(error, StoppedError):
-                failures.append(error)
                 _note_failure(error, foreseen)
-                return None
-            if multirun or foreseen:  # after an Exception Hydra would go on with the next run
+                if not launched:
+                    failures.append(error)
+                    return None
+            if (multirun or foreseen) and not launched:  # after an Exception Hydra would go on with the next run
                 raise _Stopped(error) from error
             raise
         finally:
