@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -75,6 +76,9 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     # Hydra copies the store of all plugins' schemas whenever it looks into a group, a hundred times for --help, though
     # nobody changes a copy: that would be half of the time until help appears.
     ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
+    # A trial is a single run, whatever its configuration says, which Hydra would compose once more to see.
+    if VARIABLE in os.environ:
+        Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
 
     started = False
     failures: list[Exception] = []
