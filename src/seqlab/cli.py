@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
@@ -24,6 +25,7 @@ from seqlab import paths
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.reporting.comparison import ERROR
+from seqlab.sweeping.handover import VARIABLE
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -62,7 +64,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
     code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead. When a run of a
     multirun fails, in whatever way, the others go on, and the code is that of the first that failed; when one is
-    stopped, all are.
+    stopped, all are. A trial of a sweep fails alone: the sweep is told why.
     """
     sys.path.insert(0, str(Path.cwd()))  # a user's own package stands where the command is typed
     asked = os.environ.get(FULL_ERROR, "0")
@@ -74,6 +76,9 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     # Hydra copies the store of all plugins' schemas whenever it looks into a group, a hundred times for --help, though
     # nobody changes a copy: that would be half of the time until help appears.
     ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
+    # A trial is a single run, whatever its configuration says, which Hydra would compose once more to see.
+    if VARIABLE in os.environ:
+        Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
 
     started = False
     failures: list[Exception] = []
@@ -88,13 +93,15 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         except Exception as error:
             foreseen = _exit_code(error) is not None and not full
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+            launched = multirun and VARIABLE in os.environ  # a trial: Hydra's launcher takes its error to the sweep
             if isinstance(error, BrokenPipeError):  # nobody is there to read on
                 raise _Stopped(error) from error
             if multirun and not isinstance(error, StoppedError):
-                failures.append(error)
                 _note_failure(error, foreseen)
-                return None
-            if multirun or foreseen:  # after an Exception Hydra would go on with the next run
+                if not launched:
+                    failures.append(error)
+                    return None
+            if (multirun or foreseen) and not launched:  # after an Exception Hydra would go on with the next run
                 raise _Stopped(error) from error
             raise
         finally:

@@ -25,6 +25,7 @@ from benchmarks import (
     startup,
     table,
     training,
+    trial,
     workloads,
 )
 from benchmarks.harness import Row, isolated, say
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "characters": characters.measure,
     "reverse": reverse.measure,
     "startup": startup.measure,
+    "trial": trial.measure,
     "overhead": overhead.measure,
     "growth": growth.measure,
 }

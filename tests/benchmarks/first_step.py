@@ -20,6 +20,12 @@ class FirstStep(lightning.pytorch.Callback):
         print(f"first step after {time.perf_counter() - float(os.environ[STARTED]):.4f} s", flush=True)
 
 
+def seconds_in(output: str) -> float:
+    """What it said."""
+    (line,) = (line for line in output.splitlines() if line.startswith("first step after "))
+    return float(line.split()[3])
+
+
 if __name__ == "__main__":
     os.environ[STARTED] = str(time.perf_counter())
     from seqlab.train import main

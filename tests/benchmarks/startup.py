@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.first_step import seconds_in
 from benchmarks.harness import Done, Row, Side, alternate, say
 from benchmarks.recipes import places
 from benchmarks.workloads import ROOT
@@ -76,5 +77,4 @@ def _first_step(turn: int) -> Done:
         done = subprocess.run(
             [sys.executable, str(script), *arguments], check=True, env=environment, capture_output=True, text=True
         )
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("first step after "))
-    return Done(1.0, float(line.split()[3]))
+    return Done(1.0, seconds_in(done.stdout))

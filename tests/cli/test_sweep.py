@@ -80,6 +80,27 @@ def test_a_sweep_survives_kills_and_leaves_what_can_be_run(sweep, process):
     assert (config.data.samples, config.measure, config.model._target_.split(".")[-1]) == (200, True, "FixedVector")
 
 
+COMMAND = """
+from seqlab.cli import run_command
+
+def task(config):
+    return config.x
+
+run_command("train", task)
+"""
+
+
+def test_trials_of_a_search_that_asks_for_a_multirun_itself_are_single_runs(process, tmp_path):
+    (tmp_path / "command.py").write_text(COMMAND)
+    (tmp_path / "conf/sweeps").mkdir(parents=True)
+    (tmp_path / "conf/sweeps/mine.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
+    typed = ("--config-dir=conf", "+sweeps=mine", "hydra/sweeper=seqlab", "+x=interval(0,1)", "hydra.sweep.dir=study")
+    limits = ("hydra.sweeper.n_trials=2", "hydra.sweeper.baseline=false", "hydra.sweeper.max_retry=0")
+    process("command.py", *typed, *limits).succeeded()
+    assert [row["state"] for row in trials(tmp_path / "study")] == ["complete", "complete"]
+    assert OmegaConf.load(tmp_path / "study/0/.hydra/hydra.yaml").hydra.mode == "RUN"
+
+
 @pytest.mark.slow
 def test_a_killed_sweep_equals_one_that_was_not_and_the_best_runs_as_it_is(sweep, process):
     (outcome, calm), (_, killed) = sweep("calm", 6), sweep("killed", 6, *KILLED)

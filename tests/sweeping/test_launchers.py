@@ -12,6 +12,7 @@ HANGS = 180  # seconds
 APPLICATION = """
 import os, signal, time
 import hydra
+from seqlab.errors import StoppedError
 from seqlab.sweeping.handover import handed_over, reporter
 
 @hydra.main(version_base=None, config_path=None)
@@ -20,6 +21,7 @@ def main(config):
     if config.how != "well" and not os.path.exists(marker):
         open(marker, "w").close()
         if config.how == "dies": os.kill(os.getpid(), signal.SIGKILL)
+        if config.how == "stops": raise StoppedError("told to stop")
         if config.how == "hangs": time.sleep(HANGS)
     for step in range(1, 4):
         if told.report(step, config.x / step, last=step == 3):
@@ -28,14 +30,23 @@ def main(config):
 
 main()
 """
+COMMAND = """
+from seqlab.cli import run_command
+from seqlab.errors import InputError
+
+def task(config):
+    raise {"foreseen": InputError, "unforeseen": ValueError}[config.how]("nothing but trouble")
+
+run_command("train", task)
+"""
 
 
 @pytest.fixture
 def sweep(tmp_path):
     """Runs a sweep over a launcher and gives its trials."""
-    (tmp_path / "application.py").write_text(APPLICATION.replace("HANGS", str(HANGS)))
 
-    def run(launcher, how="well", *more):
+    def run(launcher, how="well", *more, application=APPLICATION, code=0):
+        (tmp_path / "application.py").write_text(application.replace("HANGS", str(HANGS)))
         arguments = [
             *("-m", "hydra/sweeper=seqlab", f"hydra/launcher={launcher}", "+x=interval(0,1)", f"+how={how}"),
             *("hydra.sweeper.n_trials=3", "hydra.sweeper.slots=2", "hydra.sweeper.baseline=false"),
@@ -44,7 +55,7 @@ def sweep(tmp_path):
         line = [sys.executable, "application.py", *arguments]
         environment = {**path(), "PATH": "/usr/bin:/bin"}
         done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=200, env=environment)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         with (tmp_path / "study/trials.csv").open(newline="") as file:
             return list(csv.DictReader(file)), done.stdout
 
@@ -68,12 +79,21 @@ def test_a_launcher_runs_trials(sweep, launcher):
 
 
 @LAUNCHERS
-def test_a_trial_that_dies_under_a_launcher_goes_on_as_the_same_trial(sweep, launcher, tmp_path):
-    rows, out = sweep(launcher, "dies")
+@pytest.mark.parametrize("how", ["dies", "stops"])
+def test_a_trial_that_dies_under_a_launcher_goes_on_as_the_same_trial(sweep, launcher, how, tmp_path):
+    rows, out = sweep(launcher, how)
     assert_complete(rows)
     assert len(rows) == 3
     assert " died (" in out
     assert (tmp_path / "study/stumbled").exists()
+
+
+@LAUNCHERS
+@pytest.mark.parametrize(("how", "said"), [("foreseen", ""), ("unforeseen", "ValueError: ")])
+def test_why_a_command_failed_under_a_launcher_is_in_the_study(sweep, launcher, how, said):
+    rows, _ = sweep(launcher, how, "hydra.sweeper.max_retry=0", application=COMMAND, code=1)
+    assert {row["state"] for row in rows} == {"fail"}
+    assert {row["error"] for row in rows} == {f"{said}nothing but trouble"}
 
 
 @pytest.mark.slow

@@ -14,11 +14,12 @@ from seqlab.sweeping.controller import Slot
 from seqlab.sweeping.lease import Lease
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
 from seqlab.sweeping.live import Screen, duration
-from seqlab.sweeping.outcome import Outcome
+from seqlab.sweeping.outcome import Outcome, Use
 from seqlab.sweeping.plots import importances, write_plots
 from seqlab.sweeping.record import Record, open_sweep
 from seqlab.sweeping.space import Space, parameter
 from seqlab.sweeping.storage import Store
+from seqlab.sweeping.sweep import use_notes
 
 FIXED = [
     "+sweeps=mine",
@@ -153,3 +154,12 @@ def test_a_terminal_gets_a_table(sweep):
 
 def test_times_as_a_person_says_them():
     assert [duration(seconds) for seconds in (5, 100, 9000)] == ["5 s", "2 min", "2.5 h"]
+
+
+def test_the_time_before_a_trial_s_first_step_is_not_laid_on_the_sweep_alone():
+    used = Use(begun=0.0, last_begun=10.0, spans=[(0, 8), (2, 12)], overheads=[(1.5, 0.5), (1.25, 0.25), (9.0, 9.0)])
+    assert use_notes(used, 2) == [
+        "Slots were in use 80.0% of the time.",
+        "A trial takes 1.50 s from ask to first step, which holds what any run does before it trains (its"
+        " configuration, data and model), and 0.50 s from last step to tell (medians).",
+    ]

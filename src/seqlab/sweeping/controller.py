@@ -16,8 +16,9 @@ from seqlab.sweeping.events import LOG, Events, Progress
 from seqlab.sweeping.executor import Ended, Executor, Job
 from seqlab.sweeping.handover import VARIABLE, Handover
 from seqlab.sweeping.lease import end_group
-from seqlab.sweeping.ledger import Ledger, Taken
+from seqlab.sweeping.ledger import ERROR, Ledger, Taken
 from seqlab.sweeping.outcome import Outcome, Use, death, has_died, settled
+from seqlab.sweeping.record import plural
 
 
 @dataclass
@@ -248,9 +249,9 @@ class Controller:
                 self.ledger.release(slot.taken.number)
 
     def _failure(self) -> str:
-        failed = [one for one in self.ledger.trials() if one.state == TrialState.FAIL]
+        failed = self.ledger.given_up()
         last = failed[-1]
         return (
-            f"{len(failed)} trials failed, which is more than hydra.sweeper.max_failure_rate allows;"
-            f" trial {last.number}: {last.user_attrs.get('error')} ({self.folder(last.number) / LOG})"
+            f"{plural(len(failed), 'trial')} failed for good, which is more than hydra.sweeper.max_failure_rate allows;"
+            f" trial {last.number}: {last.user_attrs.get(ERROR)} ({self.folder(last.number) / LOG})"
         )

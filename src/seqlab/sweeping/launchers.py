@@ -19,6 +19,7 @@ from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.executor import Ended, Executor, Job
 from seqlab.sweeping.lease import is_running, machine
@@ -64,10 +65,11 @@ class LauncherExecutor(Executor):
                 self._ended.put(Ended(job.number, 0))
             else:
                 error = done._return_value
-                self._ended.put(Ended(job.number, 1, f"{type(error).__name__}: {error}"))
+                stopped = isinstance(error, StoppedError)
+                self._ended.put(Ended(job.number, StoppedError.exit_code if stopped else 1, _said(error)))
         except BaseException as error:  # whatever becomes of a launcher, the slot is free again
             code = None if _was_killed(error) else 1
-            self._ended.put(Ended(job.number, code, f"{type(error).__name__}: {error}"))
+            self._ended.put(Ended(job.number, code, _said(error)))
 
     def wait(self, seconds: float) -> list[Ended]:
         """The jobs that have ended."""
@@ -97,6 +99,12 @@ class LauncherExecutor(Executor):
 def _was_killed(error: BaseException) -> bool:
     """Whether a launcher complains of a process that ended without a word: joblib's pool, or submitit's job."""
     return isinstance(error, BrokenExecutor) or type(error).__name__ == "UncompletedJobError"
+
+
+def _said(error: BaseException) -> str:
+    """An error in a line, as a command says it."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, (InputError, RunError)) else f"{type(error).__name__}: {text}"
 
 
 def quoted(text: str) -> str:

@@ -147,10 +147,14 @@ class Ledger:
         return sum(one.state in COUNTED for one in trials) >= self.rules.trials or self.has_failed(trials)
 
     def has_failed(self, trials: list[FrozenTrial] | None = None) -> bool:
-        """Whether too many trials have failed for good."""
+        """Whether too many trials have been given up."""
+        return len(self.given_up(trials)) > self.rules.failures * self.rules.trials
+
+    def given_up(self, trials: list[FrozenTrial] | None = None) -> list[FrozenTrial]:
+        """Trials that failed for good, and are not to be tried again either."""
         trials = self.trials() if trials is None else trials
-        failed = len(failed_for_good(trials)) - len(self.to_retry(trials))
-        return failed > self.rules.failures * self.rules.trials
+        waiting = {one.number for one in self.to_retry(trials)}
+        return [one for one in failed_for_good(trials) if one.number not in waiting]
 
     def to_retry(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         """Failed trials that are to be tried again: those asked for, and those with tries left."""

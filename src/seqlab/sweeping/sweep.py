@@ -183,7 +183,8 @@ def use_notes(use: Use, slots: int) -> list[str]:
     if use.overheads:
         before, after = (sorted(one)[len(one) // 2] for one in zip(*use.overheads, strict=True))
         notes.append(
-            f"A trial takes {before:.2f} s from ask to first step, {after:.2f} s from last step to tell (median)."
+            f"A trial takes {before:.2f} s from ask to first step, which holds what any run does before it trains (its"
+            f" configuration, data and model), and {after:.2f} s from last step to tell (medians)."
         )
     return notes
 

@@ -1,0 +1,141 @@
+"""What a sweep adds to a run: a trial as a controller starts it beside the same run, forked from the same server."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks.first_step import STARTED, seconds_in
+from benchmarks.harness import Done, Row, Spread, alternate
+from benchmarks.workloads import CACHE, ROOT
+from seqlab import paths
+from seqlab.sweeping.controller import Controller, Plan, Show
+from seqlab.sweeping.events import LOG
+from seqlab.sweeping.executor import ForkExecutor, Job, slot_environment, slot_threads
+from seqlab.sweeping.handover import Handover
+from seqlab.sweeping.ledger import Ledger, Rules, Taken
+from seqlab.sweeping.proposals import sampler_factory
+from seqlab.sweeping.space import Space, parameter
+from seqlab.sweeping.storage import Store, store_url
+from seqlab.sweeping.sweep import HOOK, WARM
+
+SWEEP = "+sweeps=reversal_bahdanau"
+BARE = ("experiment=reversal_bahdanau", "callbacks=early_stopping")  # what the sweep makes of the configuration
+RUN = (  # one step, and one validation for a pruner to look at
+    "trainer.max_epochs=1",
+    "+trainer.limit_train_batches=1",
+    "+trainer.limit_val_batches=1",
+    "+callbacks.first_step._target_=benchmarks.first_step.FirstStep",
+    f"data.cache={CACHE}",
+)
+STUDY = "bench"
+
+
+def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
+    """A benchmark's rows."""
+    with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
+        sweeper = compose("train", [SWEEP], return_hydra_config=True).hydra.sweeper
+    modules = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "src")))
+    environment = {**slot_environment(0, slot_threads(1), ()), "PYTHONPATH": modules}
+    server = Server(sweeper.entry, "seqlab-train", [WARM, *sweeper.preload, "benchmarks.first_step"], environment)
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            bare, trials = Bare(server, Path(place, "bare"), sweeper), Trials(server, Path(place, "study"), sweeper)
+            timings = alternate(
+                {"trial": trials, "bare": bare}, 0.0 if quick else 10.0, warmup=1, least=1 if quick else 4
+            )
+    finally:
+        server.end()
+    added, ends = timings.difference("trial", "bare"), Spread.of(trials.ends)
+    return [
+        Row(
+            benchmark=name,
+            work="a trial of `reversal_bahdanau` in a sweep, from ask to first step",
+            beside="the same run started bare, libraries imported",
+            unit="s",
+            ours=timings.seconds("trial"),
+            theirs=timings.seconds("bare"),
+            aim="≤ 0.3 s more",
+            met=added.median <= 0.3,
+            note=f"the sweep adds {added.median:.2f} s ({added.low:.2f} to {added.high:.2f}) before the first step;"
+            f" from the last step until the study is told it takes {ends.median:.2f} s",
+        )
+    ]
+
+
+class Server(ForkExecutor):
+    """Outlives the controllers that use it, of which each turn has its own."""
+
+    def close(self) -> None:
+        """Nothing: see `end`."""
+
+    def end(self) -> None:
+        """Ends it."""
+        super().close()
+
+
+class Bare:
+    """A side: the run as it would be typed."""
+
+    def __init__(self, server: Server, folder: Path, sweeper: DictConfig) -> None:
+        self.server, self.folder, self.sweeper = server, folder, sweeper
+
+    def __call__(self, turn: int) -> Done:
+        """Seconds from starting it to its first step."""
+        folder = self.folder / str(turn)
+        line = [*BARE, *RUN, *self.sweeper.trial, "optimizer.lr=0.001", f"hydra.run.dir='{folder}'"]
+        self.server.start(Job(turn, line, folder, {STARTED: str(time.perf_counter())}))
+        (ended,) = self.server.wait(60.0)
+        log = (folder / LOG).read_text(encoding="utf-8")
+        assert ended.code == 0, log
+        return Done(1.0, seconds_in(log))
+
+
+class Trials:
+    """A side: the next trial of a study, by a controller.
+
+    Attributes:
+        ends: seconds from a trial's last step until the study was told.
+    """
+
+    def __init__(self, server: Server, folder: Path, sweeper: DictConfig) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.server, self.folder, self.sweeper = server, folder, sweeper
+        self.ends: list[float] = []
+        folder.mkdir()
+        pruner: Any = OmegaConf.to_container(sweeper.pruner, resolve=True)
+        store = Store(store_url(None, folder))
+        self.ledger = Ledger(
+            store,
+            STUDY,
+            "minimize",
+            Space([parameter("optimizer.lr", str(sweeper.space["optimizer.lr"]))]),
+            Rules(0),
+            sampler_factory(instantiate(sweeper.sampler, _partial_=True)),
+            instantiate(pruner),
+        )
+        self.handover = Handover(STUDY, store.url, pruner=pruner)
+
+    def __call__(self, turn: int) -> Done:
+        """Seconds from asking for it to its first step."""
+        self.ledger.rules = Rules(turn + 1, retries=0, failures=0.0)
+        started = {STARTED: str(time.perf_counter())}
+        plan = Plan(self.folder, 1, self.arguments, self.handover, lambda slot: started)
+        controller = Controller(self.ledger, self.server, plan, Show())
+        controller.run()
+        ((_, end),) = controller.use.overheads
+        self.ends.append(end)
+        return Done(1.0, seconds_in((self.folder / str(turn) / LOG).read_text(encoding="utf-8")))
+
+    def arguments(self, taken: Taken, folder: Path) -> list[str]:
+        """The command line of a trial, as a sweep writes it."""
+        own = self.ledger.space.arguments(taken.values)
+        return [SWEEP, *RUN, *self.sweeper.trial, *own, f"hydra.run.dir='{folder}'", HOOK]
