@@ -25,9 +25,7 @@ MAY_IMPORT = {
         *("training.environment", "training.monitors", "training.results"),
     },
 }
-LEAVES = {  # known to all rooms
-    *("errors", "checks", "files", "symbols", "paths", "source", "command_line", "__version__", ""),
-}
+LEAVES = {"errors", "checks", "files", "symbols", "paths", "source", "command_line", "__version__", ""}  # of all rooms
 
 
 def imports(path):
