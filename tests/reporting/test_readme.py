@@ -42,7 +42,7 @@ REFERENCE = {
 def test_readme_has_a_row_for_each_claim_and_for_each_criterion_that_decides(tmp_path):
     (tmp_path / "X.json").write_text(json.dumps(REFERENCE))
     lines = summary(read_references(tmp_path)).splitlines()
-    assert "| **X** a title | not comparable: 1 of 2 runs of a | 2 of 4 | 2 min | `make reproduce-X` |" in lines
+    assert "| **X** a title | not comparable: 1 of 2 runs of a | 2 of 4 | 1 min 41 s | `make reproduce-X` |" in lines
     assert "| **X** | either \\| or | 5 | 7.0 ± 0.1 | – |" in lines
     assert not any("beside it" in line for line in lines)
 

@@ -13,7 +13,7 @@ from seqlab.sweeping import command
 from seqlab.sweeping.controller import Slot
 from seqlab.sweeping.lease import Lease
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
-from seqlab.sweeping.live import Screen, duration
+from seqlab.sweeping.live import Screen
 from seqlab.sweeping.outcome import Outcome, Use
 from seqlab.sweeping.plots import importances, write_plots
 from seqlab.sweeping.record import Record, open_sweep
@@ -150,10 +150,6 @@ def test_a_terminal_gets_a_table(sweep):
     screen.refresh([Slot(0, taken), Slot(1)])
     screen.ended(6, Outcome(TrialState.PRUNED))
     screen.close()
-
-
-def test_times_as_a_person_says_them():
-    assert [duration(seconds) for seconds in (5, 100, 9000)] == ["5 s", "2 min", "2.5 h"]
 
 
 def test_the_time_before_a_trial_s_first_step_is_not_laid_on_the_sweep_alone():

@@ -25,6 +25,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.reporting.spread import spread
+from seqlab.words import natural
 
 RESULT = "result.json"
 ERROR = "error.txt"  # what a run that failed leaves instead of a result
@@ -116,7 +117,7 @@ def settings_of(multirun: Path) -> list[Setting]:
         InputError: no run that has finished or failed is there, or a file of one cannot be read.
     """
     found = [path.parents[1].relative_to(multirun) for path in multirun.rglob(".hydra/overrides.yaml")]
-    names = sorted(found, key=lambda name: [_natural(part) for part in name.parts])
+    names = sorted(found, key=lambda name: [natural(part) for part in name.parts])
     runs = [run for name in names if (run := _run(multirun, name))]
     if not runs:
         raise InputError(f"{multirun}: no runs here that have ended; expected the folder of a multirun")
@@ -129,10 +130,6 @@ def settings_of(multirun: Path) -> list[Setting]:
         own = next((run.result["name"] for run in runs if run.result), "")
         return [Setting({"setting": own}, runs)]
     return [Setting({n: v or "" for n, v in zip(varied, key, strict=True)}, group) for key, group in groups.items()]
-
-
-def _natural(name: str) -> tuple[int, str]:
-    return (int(name), "") if name.isdecimal() else (sys.maxsize, name)
 
 
 def _run(multirun: Path, name: Path) -> Run | None:
@@ -213,7 +210,7 @@ def markdown(settings: Sequence[Setting]) -> str:
     lines = ["| " + " | ".join(row) + " |" for row in (escaped[0], ["---"] * len(heads), *escaped[1:])]
     if failures := _failures(settings):
         lines += ["", "Failed:", "", *(f"- {failure}" for failure in failures)]
-    seeds = sorted({run.seed for setting in settings for run in setting.runs if run.result}, key=_natural)
+    seeds = sorted({run.seed for setting in settings for run in setting.runs if run.result}, key=natural)
     if seeds:
         environments = [result["environment"] for setting in settings for result in setting.results]
         machines = sorted({f"{one['device']}, threads: {one['threads']}" for one in environments})

@@ -15,6 +15,7 @@ from seqlab.files import write_atomically
 from seqlab.reporting.claims.figures import written
 from seqlab.reporting.claims.ledger import ORDER
 from seqlab.reporting.claims.reference import remake
+from seqlab.words import duration
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 HEAD = "# What the claims came to\n\nWritten by `make results` from the files beside it.\n\n"
@@ -71,17 +72,13 @@ def _row(content: Reference) -> list[str]:
         f"**{_name(content)}** {content['title']}",
         f"{content['verdict']}{why}",
         str(runs) if runs == asked else f"{runs} of {asked}",
-        _time(content["seconds"]),
+        duration(content["seconds"]),
         f"`{remake(content)}`",
     ]
 
 
 def _name(content: Reference) -> str:
     return str(content["claim"]) + (f" ({content['profile']})" if content["profile"] != "cpu" else "")
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _claim(content: Reference, file: str) -> str:

@@ -13,8 +13,9 @@ from seqlab.sweeping.journal import repair as repair_journal
 from seqlab.sweeping.lease import Watch, lease_of
 from seqlab.sweeping.ledger import ERROR, RETRY, failed_for_good
 from seqlab.sweeping.plots import write_plots
-from seqlab.sweeping.record import Sweep, number, open_sweep, plural, read_record
+from seqlab.sweeping.record import Sweep, number, open_sweep, read_record
 from seqlab.sweeping.summary import BEST, write_summary
+from seqlab.words import plural
 
 ACTIONS = ("status", "best", "plot", "retry", "repair")
 

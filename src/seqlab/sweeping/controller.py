@@ -18,7 +18,7 @@ from seqlab.sweeping.handover import VARIABLE, Handover
 from seqlab.sweeping.lease import end_group
 from seqlab.sweeping.ledger import ERROR, Ledger, Taken
 from seqlab.sweeping.outcome import Outcome, Use, death, has_died, settled
-from seqlab.sweeping.record import plural
+from seqlab.words import plural
 
 
 @dataclass

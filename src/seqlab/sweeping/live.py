@@ -18,6 +18,7 @@ from seqlab.sweeping.events import Events
 from seqlab.sweeping.ledger import Taken
 from seqlab.sweeping.outcome import Outcome
 from seqlab.sweeping.record import Sweep, number
+from seqlab.words import duration
 
 EVERY = 1.0  # seconds between two looks at the trials
 
@@ -104,10 +105,3 @@ class Screen(Show):
 def settings(taken: Taken) -> str:
     """A trial's values, short."""
     return " ".join(f"{name}={number(value)}" for name, value in taken.values.items())
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

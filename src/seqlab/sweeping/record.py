@@ -100,11 +100,6 @@ def open_sweep(folder: Path, storage: str | None = None) -> Sweep:
     return Sweep(record, folder, Store(url))
 
 
-def plural(count: int, noun: str) -> str:
-    """ "1 trial", "2 trials"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def number(value: Any) -> str:
     """A value as it is shown."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -17,7 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from seqlab.files import write_atomically
 from seqlab.sweeping.events import LOG
 from seqlab.sweeping.ledger import ARGUMENTS, ERROR, RETRY_OF
-from seqlab.sweeping.record import Record, Sweep, number, plural
+from seqlab.sweeping.record import Record, Sweep, number
+from seqlab.words import plural
 
 BEST = "best.yaml"
 

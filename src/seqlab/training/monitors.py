@@ -17,6 +17,7 @@ from seqlab.errors import RunError
 from seqlab.models.base import log_due
 from seqlab.training.leakage import leakage_of
 from seqlab.training.probing import leaving_no_trace, timed_step, typical_batch
+from seqlab.words import duration
 
 
 class GradientWatch(Callback):
@@ -97,13 +98,3 @@ class Outlook(Callback):
         batch = typical_batch(data_of(trainer), pl_module.device)
         with leaving_no_trace(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
             return statistics.median(timed_step(pl_module, batch) for _ in range(self.PROBES))
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it: "42 s", "3 min 20 s", "2 h 5 min"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 1 else "a second"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -21,8 +21,8 @@ from seqlab.reporting.claims.running import Ended, Pool, locked
 from seqlab.reporting.digests import digest
 from seqlab.sweeping.executor import available_cores, slot_threads, visible_gpus
 from seqlab.training.environment import code
-from seqlab.training.monitors import duration
 from seqlab.training.results import write_json
+from seqlab.words import duration
 
 BY_ITSELF = PROFILES[0]
 """The profile whose runs lie in the folder itself; those of another have one beside it."""

@@ -15,7 +15,7 @@ from rich.console import Console
 from seqlab.reporting.claims.ledger import Claim
 from seqlab.reporting.claims.plan import Run
 from seqlab.reporting.claims.running import Ended
-from seqlab.training.monitors import duration
+from seqlab.words import duration
 
 EVERY = 1.0
 """Seconds between two changes of the line."""

@@ -16,6 +16,7 @@ from seqlab.errors import InputError
 from seqlab.reporting.claims.ledger import ORDER
 from seqlab.reporting.comparison import UNCOMPARED
 from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
+from seqlab.words import natural
 
 RESULT = "result.json"
 REFERENCE = "reference"  # what is committed: a file a claim, and in sweeps/ one a search
@@ -153,11 +154,7 @@ def _named(places: Sequence[Path]) -> Iterator[Path]:
 def _finished(place: Path) -> list[Path]:
     """Folders of finished runs, in a natural order."""
     found = [path.parent for path in place.rglob(RESULT)]
-    return sorted(found, key=lambda path: [_natural(part) for part in path.parts])
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return sorted(found, key=lambda path: [natural(part) for part in path.parts])
 
 
 def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[Group]:

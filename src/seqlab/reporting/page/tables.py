@@ -22,6 +22,7 @@ from seqlab.reporting.page.groups import (
     quality,
 )
 from seqlab.reporting.page.sources import Material
+from seqlab.words import duration
 
 BEST = "best"
 COMPARED = (
@@ -95,7 +96,7 @@ def ledger(material: Material) -> list[Claim]:
             why="" if claim.get("partial") and claim["verdict"] == OPEN else claim.get("why", ""),
             criteria=[{"why": "", **one} for one in claim["criteria"]],
             groups=[one for one in material.groups if one.is_of(claim) and not one.own],
-            time=_time(claim["seconds"]) if "seconds" in claim else "",
+            time=duration(claim["seconds"]) if "seconds" in claim else "",
             machine=", ".join(f"{value} {name}" for name, value in (claim.get("machine") or {}).items()),
         )
         for claim in material.claims
@@ -104,10 +105,6 @@ def ledger(material: Material) -> list[Claim]:
 
 def _name(claim: dict[str, Any]) -> str:
     return claim["claim"] if claim["profile"] == USUAL else f"{claim['claim']}-{claim['profile']}"
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
 def comparisons(material: Material) -> list[Table]:
