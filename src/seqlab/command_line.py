@@ -1,14 +1,22 @@
-"""What stands on a command line beside Hydra's overrides."""
+"""What stands on a command line beside Hydra's overrides of settings."""
 
 from pathlib import Path
 from typing import Any
 
+PRIMARY = "train"
+"""The configuration that `seqlab-train` composes when none is named."""
 
-def config_dirs(runtime: Any) -> list[str]:
-    """The `--config-dir=FOLDER` that was typed for the run of `hydra.runtime`, if one was.
+
+def flags(hydra: Any) -> list[str]:
+    """What was typed for the run of the configuration `hydra` to say which configurations there are, and which one it
+    is: `--config-dir=FOLDER`, `--config-name=NAME`, `hydra.searchpath=[…]`.
 
     A folder below the one that the command was typed in is named from there.
     """
+    runtime = hydra.runtime
     named = [Path(source.path) for source in runtime.config_sources if source.provider == "command-line"]
     own = [one.relative_to(runtime.cwd) if one.is_relative_to(runtime.cwd) else one for one in named]
-    return [f"--config-dir={one}" for one in own]
+    folders = [f"--config-dir={one}" for one in own]
+    names = [f"--config-name={hydra.job.config_name}"] if hydra.job.config_name != PRIMARY else []
+    searched = [one for one in hydra.overrides.hydra if one.lstrip("+").startswith("hydra.searchpath=")]
+    return [*folders, *names, *searched]

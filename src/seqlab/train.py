@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from seqlab.cli import run_command
-from seqlab.command_line import config_dirs
+from seqlab.command_line import PRIMARY, flags
 from seqlab.errors import InputError
 
 
@@ -41,10 +41,10 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     # Unresolved: an override may hold an interpolation, which means something in the whole configuration only.
     overrides = OmegaConf.to_container(OmegaConf.load(stored), resolve=False) or []
     own = [str(one) for one in overrides if not str(one).startswith("resume=")]
-    runtime = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime
-    if Path(runtime.cwd).is_dir():
-        os.chdir(runtime.cwd)  # relative paths are meant from where the run was started
-    return [*config_dirs(runtime), *own, *arguments, into]
+    hydra = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra
+    if Path(hydra.runtime.cwd).is_dir():
+        os.chdir(hydra.runtime.cwd)  # relative paths are meant from where the run was started
+    return [*flags(hydra), *own, *arguments, into]
 
 
 def main() -> None:
@@ -54,7 +54,7 @@ def main() -> None:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    run_command("train", task)
+    run_command(PRIMARY, task)
 
 
 if __name__ == "__main__":

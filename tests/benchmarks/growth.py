@@ -12,7 +12,7 @@ from benchmarks import training, workloads
 from benchmarks.harness import Row, Side, Spread, Timings, alternate, isolated, most_memory, say, silence
 from benchmarks.workloads import Pairs
 from seqlab.data.batch import Examples
-from seqlab.training.run import build_data
+from seqlab.training.parts import build_data
 
 SERIES = {
     "batch": (16, 64, 256),

@@ -15,7 +15,7 @@ from benchmarks.harness import Row, Spread, alternate, isolated, say
 from benchmarks.workloads import CACHE, folder
 from seqlab.models.objective import Objective
 from seqlab.training.build import build, build_each, build_settings
-from seqlab.training.run import build_data, build_model, build_search, callbacks_of
+from seqlab.training.parts import build_data, build_model, build_search, callbacks_of
 from seqlab.training.trainer import build_trainer
 
 GOAL = 1.88  # nats a character over the whole validation part

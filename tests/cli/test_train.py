@@ -508,6 +508,23 @@ def test_a_folder_of_configurations_of_ones_own_is_part_of_the_command(command, 
     assert result_of(tmp_path / "run")["command"] == f"{line} trainer.max_epochs=2"
 
 
+def test_a_configuration_of_ones_own_by_name_is_part_of_the_command_and_resumed(command, tmp_path, tiny, reversal):
+    """As the line that a sweep ends with, which runs its best trial."""
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best/best.yaml").write_text("defaults: [train, _self_]\nseed: 77\n", encoding="utf-8")
+    (tmp_path / "more/experiment").mkdir(parents=True)
+    (tmp_path / "more/experiment/mine.yaml").write_text("# @package _global_\nname: mine\n", encoding="utf-8")
+    named = ("--config-dir=best", "--config-name=best", f"hydra.searchpath=[file://{tmp_path}/more]")
+    settings = (*tiny, *reversal, "model=gru", "experiment=mine")
+    command("train", *named, *settings, "hydra.run.dir=run").succeeded()
+    line = result_of(tmp_path / "run")["command"]
+    assert shlex.split(line) == ["seqlab-train", *named, *settings]
+    command("train", "resume=run", "trainer.max_epochs=2").succeeded()
+    result = result_of(tmp_path / "run")
+    assert (result["seed"], result["name"], result["epochs"]) == (77, "mine", 2)
+    assert result["command"] == f"{line} trainer.max_epochs=2"
+
+
 @pytest.mark.parametrize("folder", ["nowhere", "."])
 def test_resuming_what_is_no_run_is_refused(command, folder):
     command("train", f"resume={folder}").stopped(2, folder, "no run to resume")

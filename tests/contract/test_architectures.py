@@ -20,7 +20,7 @@ from seqlab.symbols import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training import bundle
 from seqlab.training.build import build
-from seqlab.training.run import build_model
+from seqlab.training.parts import build_model
 
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 

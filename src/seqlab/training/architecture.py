@@ -12,9 +12,11 @@ from rich.table import Table
 
 from seqlab import paths
 from seqlab.data.module import SequenceData
+from seqlab.training.parts import build_data, build_model
 from seqlab.training.probing import typical_batch
-from seqlab.training.run import build_data, build_model, check_size, plain, quiet
+from seqlab.training.settings import check_size, plain
 from seqlab.training.structure import structure_of
+from seqlab.training.trainer import quiet
 
 WIDTH = 120
 """Characters of a line that the table may fill even where the screen has fewer: nothing is cut off."""

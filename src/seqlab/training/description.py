@@ -17,8 +17,9 @@ from seqlab.metrics.hashes import folded, hashed_texts
 from seqlab.metrics.leakage import COMPARED, NEAR, NGRAMS, percent
 from seqlab.symbols import UNK
 from seqlab.training.leakage import leakage_of
+from seqlab.training.parts import build_data
 from seqlab.training.results import write_json
-from seqlab.training.run import build_data, quiet
+from seqlab.training.trainer import quiet
 
 BINS = 10
 """Of the histogram of lengths, beside the last, which takes all that is longer."""

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Trainer
 
 from seqlab import __version__, paths
-from seqlab.command_line import config_dirs
+from seqlab.command_line import flags
 from seqlab.source import source_hash
 
 
@@ -38,7 +38,7 @@ def command() -> str:
     """What to type for the run of this process, from its beginning."""
     hydra = HydraConfig.get()
     typed = [one for one in hydra.overrides.task if not one.startswith("resume=")]
-    return shlex.join(["seqlab-train", *config_dirs(hydra.runtime), *typed])
+    return shlex.join(["seqlab-train", *flags(hydra), *typed])
 
 
 @functools.cache

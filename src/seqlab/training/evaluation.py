@@ -17,10 +17,12 @@ from seqlab.text.tokenizers import to_json
 from seqlab.training import bundle
 from seqlab.training.environment import environment
 from seqlab.training.free_running import FreeRunning
+from seqlab.training.measuring import measure
+from seqlab.training.parts import build_data, search_again
 from seqlab.training.precision import precision_facts
 from seqlab.training.results import metrics_table, write_json
-from seqlab.training.run import build_data, measure, plain, quiet, search_again
-from seqlab.training.trainer import build_trainer
+from seqlab.training.settings import plain
+from seqlab.training.trainer import build_trainer, quiet
 
 
 def evaluate(config: DictConfig) -> None:

@@ -20,7 +20,7 @@ from seqlab.text.growing import GrowingText
 from seqlab.text.lines import decode_lines
 from seqlab.text.tokenizers import Tokenizer
 from seqlab.training import bundle
-from seqlab.training.run import search_again
+from seqlab.training.parts import search_again
 
 LENGTH = 200
 """Tokens to continue a text by, where no other number is asked for."""

@@ -17,8 +17,8 @@ from seqlab.files import write_atomically
 from seqlab.text.lines import decode_lines, read_bytes
 from seqlab.text.tokenizers import matches_one
 from seqlab.training import bundle
+from seqlab.training.parts import search_again
 from seqlab.training.results import escaped
-from seqlab.training.run import search_again
 
 FORMATS = ("tsv", "jsonl")
 

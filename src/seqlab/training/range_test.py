@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
 
-from seqlab.command_line import config_dirs
+from seqlab.command_line import flags
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
 from seqlab.files import write_atomically
@@ -46,7 +46,7 @@ def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, t
         raise RunError(f"the loss does not fall at any learning rate of {LOWEST:g} to {HIGHEST:g}; see {table}")
     hydra = HydraConfig.get()
     given = [one for one in hydra.overrides.task if not one.startswith(("find_lr=", "optimizer.lr="))]
-    line = shlex.join(["seqlab-train", *config_dirs(hydra.runtime), *given, f"optimizer.lr={rate:.1e}"])
+    line = shlex.join(["seqlab-train", *flags(hydra), *given, f"optimizer.lr={rate:.1e}"])
     print(f"suggested   optimizer.lr={rate:.1e}, where the loss falls fastest; the curve is kept in {table}")
     print(f"train with  {line}", flush=True)
 

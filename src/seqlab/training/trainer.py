@@ -1,8 +1,10 @@
-"""The trainer of a run."""
+"""The trainer of a run, and what of its talk is heard."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,3 +41,12 @@ class NoProfiler(PassThroughProfiler):
     def profile(self, action_name: str) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         """A context that does nothing."""
         return self._nothing
+
+
+def quiet() -> None:
+    """Leaves Lightning's advice out of the output; its errors stay."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", module="torchmetrics")
+    warnings.filterwarnings("ignore", message=".*compute.*method of metric.*")

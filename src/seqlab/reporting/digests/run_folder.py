@@ -15,7 +15,7 @@ import regex
 from omegaconf import OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from seqlab.command_line import config_dirs
+from seqlab.command_line import flags
 from seqlab.errors import InputError
 from seqlab.reporting.digests.places import without_machine
 from seqlab.text.lines import read_bytes
@@ -131,12 +131,12 @@ def command(folder: Path) -> str:
 
 
 def _own_configurations(folder: Path) -> list[str]:
-    """The flags that named folders of configurations; none if the run has not kept them."""
+    """What was typed to name configurations of one's own; nothing if the run has not kept it."""
     path = folder / ".hydra" / "hydra.yaml"
     if not path.is_file():
         return []
     try:
-        return config_dirs(OmegaConf.load(path).hydra.runtime)
+        return flags(OmegaConf.load(path).hydra)
     except (OSError, ValueError, AttributeError, YAMLError) as error:
         raise InputError(f"{path}: not a configuration of Hydra's ({' '.join(str(error).split())})") from None
 

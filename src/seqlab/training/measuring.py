@@ -1,0 +1,48 @@
+"""Measuring a trained model: which weights, and the metrics of each split."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch import Trainer
+from omegaconf import DictConfig
+
+from seqlab.data.module import SequenceData
+from seqlab.data.text_pairs import TextPairs
+from seqlab.errors import InputError
+from seqlab.models.base import Seq2Seq
+from seqlab.training.averaging import Averager
+from seqlab.training.baselines import copy_nearest_of
+from seqlab.training.checkpoints import Saver, read_checkpoint
+from seqlab.training.results import nested
+
+
+def final_weights(config: DictConfig, model: Seq2Seq, saver: Saver, averager: Averager) -> dict[str, Any]:
+    """Gives the model the weights that `config.weights` asks for, and tells which they are.
+
+    Raises:
+        InputError: there are none.
+    """
+    path = saver.folder / f"{config.weights}.ckpt"
+    if not path.is_file():  # nothing was validated, so there is no best; or an average, which is of other files
+        path = saver.folder / "last.ckpt"
+    if not path.is_file():
+        raise InputError(f"nothing was trained: trainer.max_epochs is {config.trainer.max_epochs}")
+    if config.weights == "average":
+        model.load_state_dict(averager.average())
+        return {"weights": "average", "averaged_steps": averager.steps}
+    model.load_state_dict(read_checkpoint(path)["state_dict"])
+    return {"weights": path.stem}
+
+
+def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[str]) -> dict[str, Any]:
+    """Teacher-forced and free-running metrics of each split, nested as split → kind/name → value."""
+    trainer.datamodule = data  # type: ignore[attr-defined]
+    data.trainer = trainer  # loaders ask it for their share
+    results = trainer.test(model, [data.evaluation_loader(split) for split in splits], verbose=False)
+    metrics = nested({name: value for result in results for name, value in result.items()})
+    if isinstance(data, TextPairs):
+        for split in splits:
+            if split != "train":
+                metrics[split] |= copy_nearest_of(data, split)
+    return {split: metrics[split] for split in splits}
