@@ -234,7 +234,7 @@ def _kernels(inputs: Tensor | PackedSequence) -> contextlib.AbstractContextManag
 def _without_onednn() -> Iterator[None]:
     """As `torch.backends.mkldnn.flags(enabled=False)`, which warns of settings that have nothing to do with it."""
     before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property in disguise
     try:
         yield
     finally:
