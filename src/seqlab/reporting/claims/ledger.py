@@ -16,7 +16,7 @@ from seqlab.errors import InputError
 
 FOLDER = Path(__file__).parent
 PROFILES = ("cpu", "full")
-"""cpu: settings that two cores finish in an hour and a half, all claims together. full: as published."""
+"""cpu: settings cut down to what two cores do in an hour or two, all claims together. full: as published."""
 
 ORDER = "RTCKGS"
 """In which claims are shown."""
