@@ -149,6 +149,7 @@ def test_what_a_trial_came_to():
 
 def test_utilisation_counts_until_the_last_trial_was_begun():
     assert utilisation(Use(begun=0.0), 2) is None
+    assert utilisation(Use(begun=0.0, last_begun=0.1, spans=[(0, 8), (0.1, 9)]), 2) is None  # no slot had a second
     assert utilisation(Use(begun=0.0, last_begun=10.0, spans=[(0, 8), (2, 12), (10, 50)]), 2) == 0.8
 
 

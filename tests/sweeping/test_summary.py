@@ -11,6 +11,7 @@ from sweeping.simulation import SPACE
 from seqlab.errors import InputError
 from seqlab.sweeping import command
 from seqlab.sweeping.controller import Slot
+from seqlab.sweeping.events import log_of
 from seqlab.sweeping.lease import Lease
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
 from seqlab.sweeping.live import Screen
@@ -153,9 +154,18 @@ def test_a_terminal_gets_a_table(sweep):
 
 
 def test_the_time_before_a_trial_s_first_step_is_not_laid_on_the_sweep_alone():
-    used = Use(begun=0.0, last_begun=10.0, spans=[(0, 8), (2, 12)], overheads=[(1.5, 0.5), (1.25, 0.25), (9.0, 9.0)])
+    used = Use(
+        begun=0.0, last_begun=10.0, spans=[(0, 8), (2, 12), (10, 50)], overheads=[(1.5, 0.5), (1.25, 0.25), (9.0, 9.0)]
+    )
     assert use_notes(used, 2) == [
         "Slots were in use 80.0% of the time.",
         "A trial takes 1.50 s from ask to first step, which holds what any run does before it trains (its"
         " configuration, data and model), and 0.50 s from last step to tell (medians).",
     ]
+
+
+def test_a_log_is_named_where_there_is_one(tmp_path):
+    assert log_of(tmp_path, 3) == ""
+    (tmp_path / "3").mkdir()
+    (tmp_path / "3/log.txt").touch()
+    assert log_of(tmp_path, 3) == f" ({tmp_path}/3/log.txt)"

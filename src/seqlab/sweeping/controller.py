@@ -12,7 +12,7 @@ from types import FrameType
 from optuna.trial import TrialState
 
 from seqlab.errors import RunError
-from seqlab.sweeping.events import LOG, Events, Progress
+from seqlab.sweeping.events import LOG, Events, Progress, log_of
 from seqlab.sweeping.executor import Ended, Executor, Job
 from seqlab.sweeping.handover import VARIABLE, Handover
 from seqlab.sweeping.lease import end_group
@@ -253,5 +253,5 @@ class Controller:
         last = failed[-1]
         return (
             f"{plural(len(failed), 'trial')} failed for good, which is more than hydra.sweeper.max_failure_rate allows;"
-            f" trial {last.number}: {last.user_attrs.get(ERROR)} ({self.folder(last.number) / LOG})"
+            f" trial {last.number}: {last.user_attrs.get(ERROR)}{log_of(self.plan.folder, last.number)}"
         )

@@ -13,6 +13,12 @@ EVENTS = "events.jsonl"
 LOG = "log.txt"
 
 
+def log_of(folder: Path, number: int) -> str:
+    """ " (PATH)" of a trial's log, to end a sentence with; "" where it has none: a launcher keeps its own."""
+    path = folder / str(number) / LOG
+    return f" ({path})" if path.is_file() else ""
+
+
 class Events:
     """The file `events.jsonl` of a trial. Each line is written at once: a kill leaves it whole or not there."""
 

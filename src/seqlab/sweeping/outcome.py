@@ -70,8 +70,11 @@ class Use:
 
 
 def utilisation(use: Use, slots: int) -> float | None:
-    """The share of the slots' time that trials had, until the last one was begun: after that there are none to give."""
-    if use.last_begun is None or use.last_begun == use.begun:
+    """The share of the slots' time that trials had, until the last one was begun: after that there are none to give.
+
+    None where no slot had a second trial.
+    """
+    if use.last_begun is None or len(use.spans) <= slots:
         return None
     busy = sum(max(0.0, min(end, use.last_begun) - start) for start, end in use.spans)
     return busy / (slots * (use.last_begun - use.begun))

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
 from seqlab.files import write_atomically
-from seqlab.sweeping.events import LOG
+from seqlab.sweeping.events import log_of
 from seqlab.sweeping.ledger import ARGUMENTS, ERROR, RETRY_OF
 from seqlab.sweeping.record import Record, Sweep, number
 from seqlab.words import plural
@@ -103,7 +103,9 @@ def summary(sweep: Sweep, line: str | None, notes: Sequence[str]) -> str:
     parts.append(_table(sweep))
     failed = [one for one in trials if one.state == TrialState.FAIL]
     if failed:
-        lines = [f"- trial {one.number}: {one.user_attrs.get(ERROR)} (`{one.number}/{LOG}`)" for one in failed]
+        lines = [
+            f"- trial {one.number}: {one.user_attrs.get(ERROR)}{log_of(sweep.folder, one.number)}" for one in failed
+        ]
         parts.append("Failed:\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
