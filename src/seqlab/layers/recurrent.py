@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from seqlab.layers.half import in_half_on_cpu
+
 Hidden = tuple[Tensor, ...]
 """(h, c) of an LSTM or (h,) of a GRU, batch-first."""
 
@@ -224,8 +226,7 @@ def _kernels(inputs: Tensor | PackedSequence) -> contextlib.AbstractContextManag
     are slow there, but work.
     """
     values = inputs if isinstance(inputs, Tensor) else inputs.data
-    half = values.dtype.itemsize == 2 or torch.is_autocast_enabled("cpu")
-    if values.device.type == "cpu" and half and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if in_half_on_cpu(values) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return _without_onednn()
     return contextlib.nullcontext()
 

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
 from seqlab.layers.attention import Attention
+from seqlab.layers.half import in_half_on_cpu
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.past import Past
 from seqlab.layers.positions import rotated
@@ -83,8 +84,7 @@ def _slow_backward(query: Tensor) -> bool:
     """Whether the fused kernel's backward pass takes longer than the products it saves: in half precision on a
     processor, four to eight times as long on sentences, twice on 256 positions.
     """
-    half = query.dtype.itemsize == 2 or torch.is_autocast_enabled(query.device.type)
-    return query.device.type == "cpu" and half and torch.is_grad_enabled()
+    return in_half_on_cpu(query) and torch.is_grad_enabled()
 
 
 class MultiHeadAttention(nn.Module):
