@@ -146,6 +146,27 @@ def test_a_fraction_is_the_beginning_of_a_larger_one_and_all_else_is_the_same(lo
     assert len(list((tmp_path / "cache").glob("notes-*"))) == 1
 
 
+def test_merges_are_left_out_of_training_text_alone(load):
+    plain, data = load(SUBWORDS), load(SUBWORDS, bpe_dropout=0.3)
+    again = load(SUBWORDS, bpe_dropout=0.3, path=plain.path, length=7)
+    assert stream(data, "val") == stream(plain, "val")
+    assert len(stream(data, "train")) > 1.1 * len(stream(plain, "train"))
+    assert stream(data, "train") == stream(again, "train")
+    texts = [[data.target_tokenizer.decode(ids) for ids in pieces(stream(one, "train"))] for one in (plain, data)]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.3])
+def test_passages_are_whole_tokens_of_the_text_that_is_trained_on_in_pieces(load, fraction):
+    data = load(SUBWORDS, bpe_dropout=0.3, fraction=fraction)
+    parts = [sides["sentences"] for sides in data.passages("train")]
+    trained = sum(i == EOS for i in stream(data, "train"))
+    said = [text for part in parts for text in part.sentences]
+    assert trained <= len(said) <= trained + 1
+    [tokens] = [part.tokens.values.tolist() for part in parts]
+    assert tokens == [i for text in said for i in data.target_tokenizer.encode(text)]
+
+
 def test_documents_can_be_chosen(load):
     data = load(include=("[12].md",))
     assert {text.split()[4] for split in data.splits for text in sentences_of(data, split)} == {"1", "2"}
@@ -336,6 +357,8 @@ def test_what_was_found_is_remarked_on(load):
         ({"val_share": 1.0}, "val_share must be above 0 and below 1, but is 1.0"),
         ({"fraction": 0.0}, "fraction must be above 0 and at most 1, but is 0.0"),
         ({"planted": 1.5}, "planted must be a share of 0 to 1, but is 1.5"),
+        ({"bpe_dropout": 1.0}, "bpe_dropout must be at least 0 and below 1, but is 1.0"),
+        ({"bpe_dropout": 0.1}, "bpe_dropout needs tokenizer=sentencepiece"),
         ({"length": 0}, "length must be at least 1, but is 0"),
         ({"context": -1}, "context must be at least 0, but is -1"),
         ({"stride": 17}, r"stride must be at most length \(16\), but is 17"),

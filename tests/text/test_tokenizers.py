@@ -446,3 +446,36 @@ def test_subwords_are_learnt_from_a_sample_that_is_no_larger_than_asked_for():
 
 def test_a_small_sample_gives_other_subwords():
     assert SentencePieceTokenizer.fit(TEXTS, 400, sample=3000).state() != SENTENCEPIECE["bpe"].state()
+
+
+def test_left_out_merges_leave_the_text_and_cost_tokens():
+    bpe = SENTENCEPIECE["bpe"]
+    counts = []
+    for dropout in (0.0, 0.1, 0.5, 0.999):
+        dropping = bpe.dropping(dropout, seed=1)
+        ids = [dropping.encode(text) for text in TEXTS]
+        assert [bpe.decode(one) for one in ids] == TEXTS
+        counts.append(sum(map(len, ids)))
+    assert counts[0] == sum(len(bpe.encode(text)) for text in TEXTS)
+    assert counts == sorted(set(counts))
+    assert counts[-1] > 0.97 * sum(len(text) + 1 for text in TEXTS), "hardly a merge is left"
+
+
+def test_what_is_left_out_hangs_on_the_seed_and_the_texts_number_alone():
+    first, again, other = (SENTENCEPIECE["bpe"].dropping(0.3, seed) for seed in (1, 1, 2))
+    drawn = [first.encode(text) for text in TEXTS]
+    assert drawn != [other.encode(text) for text in TEXTS]
+    assert [again.encode(text if number % 2 else "another") for number, text in enumerate(TEXTS)][1::2] == drawn[1::2]
+    assert len({tuple(first.encode(TEXTS[-1])) for _ in range(20)}) > 5, "each time anew"
+
+
+def test_left_out_merges_go_on_where_a_text_ended():
+    bpe = SENTENCEPIECE["bpe"]
+    dropping = bpe.dropping(0.5, seed=1)
+    for text in TEXTS[:50]:
+        assert bpe.decode(dropping.encode(text) + dropping.continued("s and so on")) == text + "s and so on"
+
+
+def test_a_unigram_model_has_no_merges_to_leave_out():
+    with pytest.raises(ValueError, match="byte-pair encoding"):
+        SENTENCEPIECE["unigram"].dropping(0.1, seed=1)

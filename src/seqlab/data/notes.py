@@ -25,7 +25,7 @@ from seqlab.data.shards import Stream
 from seqlab.data.texts import Runs, Split, Texts
 from seqlab.errors import InputError
 from seqlab.text.documents import Cleaning
-from seqlab.text.tokenizers import Fit, fit_settings, from_json, to_json
+from seqlab.text.tokenizers import Fit, SentencePieceTokenizer, Tokenizer, fit_settings, from_json, to_json
 
 CONTINUED = 8
 """Blocks of a split that a model is asked to continue when measuring."""
@@ -56,6 +56,8 @@ class Notes(SequenceData):
         fraction: train on this share of the training text, of which a smaller one is the beginning of a larger one;
             the tokenizer is learnt from all of it.
         include: patterns of the names of documents below `path`; no pattern takes all.
+        bpe_dropout: how probably a merge of byte-pair encoding is left out in training text (arXiv 1910.13267), so that
+            words which validation has in pieces are seen in pieces. Drawn once, for each place by itself.
         planted: share of the sentences of `val` that is put into training, to see what leakage does.
         language: of the text, in two letters, to find its sentences.
         cleaning: what is dropped before all else; None drops nothing.
@@ -80,6 +82,7 @@ class Notes(SequenceData):
         boundaries: Boundaries | None = None,
         fraction: float = 1.0,
         include: tuple[str, ...] = (),
+        bpe_dropout: float = 0.0,
         planted: float = 0.0,
         language: str = "en",
         cleaning: Cleaning | None = None,
@@ -99,7 +102,9 @@ class Notes(SequenceData):
             raise ValueError(f"stride must be {limit} ({length}), but is {stride}")
         if not 0 < fraction <= 1:
             raise ValueError(f"fraction must be above 0 and at most 1, but is {fraction}")
-        self.path, self.framed = Path(path), context > 0
+        if not 0 <= bpe_dropout < 1:
+            raise ValueError(f"bpe_dropout must be at least 0 and below 1, but is {bpe_dropout}")
+        self.path, self.framed, self.bpe_dropout = Path(path), context > 0, bpe_dropout
         self.length, self.stride, self.context, self.fraction = length, stride or length, context, fraction
         self.boundaries: Boundaries = boundaries or ("none" if context else "sentence")
         self.texts = Texts(
@@ -160,6 +165,7 @@ class Notes(SequenceData):
     def _folder(self) -> Path:
         """The cache's folder, filled."""
         settings = {"tokenizer": fit_settings(self._fit), "boundaries": self.boundaries, **self.texts.key()}
+        settings["bpe_dropout"] = self.bpe_dropout
         return cached(self.cache / f"notes-{key_of(**settings)}", self._build)
 
     def _build(self, folder: Path) -> None:
@@ -169,11 +175,19 @@ class Notes(SequenceData):
         for split in self.texts.splits:
             with self._progress(f"encoding {split}") as bar:
                 runs = (_watched(run, bar) for run in self.texts.runs(split))
-                counts[split] = write_stream(folder / split, runs, tokenizer, self.boundaries)
+                counts[split] = write_stream(folder / split, runs, self._cutting(split, tokenizer), self.boundaries)
             if not counts[split].units:
                 raise InputError(f"{self.describe()}: no text is left for {split}")
         index = {"tokenizer": to_json(tokenizer), "splits": {split: asdict(one) for split, one in counts.items()}}
         (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
+
+    def _cutting(self, split: str, tokenizer: Tokenizer) -> Tokenizer:
+        """What cuts a split into the tokens of its stream, from its beginning on."""
+        if split != "train" or not self.bpe_dropout:
+            return tokenizer
+        if not isinstance(tokenizer, SentencePieceTokenizer):
+            raise ValueError("bpe_dropout needs tokenizer=sentencepiece")
+        return tokenizer.dropping(self.bpe_dropout, self.texts.seed)
 
     def _progress(self, what: str) -> tqdm:
         characters = self.texts.corpus.characters
@@ -194,9 +208,11 @@ class Notes(SequenceData):
         tokens: list[list[int]] = []
         said: list[str] = []
         left = len(self._training_text if split == "train" else self._streams[split])
+        cutting = self._cutting(split, self.target_tokenizer)
         for units in _pieces(self.texts.runs(split)):
             ids = [self.target_tokenizer.encode(unit) for unit in units]
-            ends = np.cumsum([len(one) + 2 * self.texts.by_sentence for one in ids])  # with BOS and EOS
+            streamed = ids if cutting is self.target_tokenizer else [cutting.encode(unit) for unit in units]
+            ends = np.cumsum([len(one) + 2 * self.texts.by_sentence for one in streamed])  # with BOS and EOS
             count = int(np.searchsorted(ends, left)) + 1  # up to where the stream ends
             left -= int(ends[-1])
             tokens.append(list(chain.from_iterable(ids[:count])))

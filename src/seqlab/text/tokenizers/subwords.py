@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 import logging
 import random
@@ -70,9 +71,12 @@ class SentencePieceTokenizer(Tokenizer):
 
     def encode(self, text: str) -> list[int]:
         try:
-            return self._processor.encode(text.lower() if self.lower else text)
+            return self._pieces(text.lower() if self.lower else text)
         except RuntimeError:
             raise ValueError(f"{text!r} is not valid Unicode text") from None
+
+    def _pieces(self, text: str) -> list[int]:
+        return self._processor.encode(text)
 
     def continued(self, text: str) -> list[int]:
         # sentencepiece puts a space before every text; here it comes before the mark.
@@ -83,6 +87,35 @@ class SentencePieceTokenizer(Tokenizer):
 
     def state(self) -> dict[str, Any]:
         return {"model": self._model, "lower": self.lower}
+
+    def dropping(self, dropout: float, seed: int) -> SentencePieceTokenizer:
+        """The same vocabulary by BPE-dropout (arXiv 1910.13267, section 3): merges are left out, each so probably.
+
+        The draws for the n-th text that it encodes hang on the seed and on n alone.
+
+        Raises:
+            ValueError: the model is no byte-pair encoding.
+        """
+        schema: Any = importlib.import_module("sentencepiece.sentencepiece_model_pb2")
+        model = schema.ModelProto.FromString(base64.b64decode(self._model))
+        if model.trainer_spec.model_type != schema.TrainerSpec.BPE:
+            raise ValueError("only merges of byte-pair encoding can be left out")
+        return _Dropping(self._model, self.lower, dropout, seed)
+
+
+class _Dropping(SentencePieceTokenizer):
+    def __init__(self, model: str, lower: bool, dropout: float, seed: int) -> None:
+        self._dropout, self._seeds = dropout, random.Random(seed)
+        super().__init__(model, lower)
+
+    def _pieces(self, text: str) -> list[int]:
+        from sentencepiece import set_random_generator_seed
+
+        set_random_generator_seed(self._seeds.getrandbits(32))
+        # A list, for one thread of its own: the generator is a thread's, and takes a seed when the thread begins.
+        return self._processor.encode([text], enable_sampling=True, nbest_size=-1, alpha=self._dropout, num_threads=1)[
+            0
+        ]
 
 
 def _train(texts: list[str], vocabulary_size: int, algorithm: str) -> str:
