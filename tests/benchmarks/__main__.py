@@ -79,8 +79,12 @@ def main() -> None:
 def run(names: list[str], quick: bool) -> dict[str, Any]:
     """All that was measured: the machine, and a row for each comparison."""
     started = time.perf_counter()
-    types = {"float32": torch.float32, "bf16": torch.bfloat16}
-    peaks = {name: isolated(machine.matmul_peak, dtype) for name, dtype in types.items()}
+    if training.HALF not in training.precisions():
+        say("this processor has no bf16: rows in it are left out")
+    peaks = {
+        training.NAMES[precision]: isolated(machine.matmul_peak, training.TYPES[precision])
+        for precision in training.precisions()
+    }
     say("matrix multiply: " + ", ".join(f"{peak.median / 1e9:,.0f} GFLOP/s {name}" for name, peak in peaks.items()))
     medians = {name: peak.median for name, peak in peaks.items()}
     rows: list[Row] = []

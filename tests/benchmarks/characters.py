@@ -115,6 +115,8 @@ def _training_rows(name: str, pairs: Pairs, timings: Timings, memory: float) -> 
     }
     rows = []
     for side, how in kinds.items():
+        if side.split()[0] not in training.precisions():
+            continue
         ratio, aimed = timings.ratio(side, "keras"), side == "32-true sorted"
         ours, theirs = (1000 * timings.seconds(one).median / BATCHES for one in (side, "keras"))
         rows.append(
@@ -189,7 +191,8 @@ def _train(keras: Keras, seconds: float) -> Timings:
     sides: dict[str, Side] = {"keras": keras.side("train", batches=BATCHES)}
     for precision, kind in ((training.SINGLE, one) for one in batches):
         sides[f"{precision} {kind}"] = _several(pairs, batches[kind], precision)
-    sides["bf16-mixed sorted"] = _several(pairs, by_length, training.HALF)
+    if training.HALF in training.precisions():
+        sides[f"{training.HALF} sorted"] = _several(pairs, by_length, training.HALF)
     return alternate(sides, seconds, warmup=1 if seconds else 0, least=3 if seconds else 1)
 
 

@@ -28,10 +28,10 @@ class TokenLoss(Metric):
         self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
         self.add_state("tokens", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, preds: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> None:
-        """Adds a batch."""
-        self.total = self.total + token_loss(preds, target)
-        self.tokens = self.tokens + (target != PAD).sum()
+    def update(self, total: Float[Tensor, ""], tokens: Int[Tensor, ""]) -> None:
+        """Adds a batch: its `token_loss`, and how many tokens that is the sum of."""
+        self.total = self.total + total
+        self.tokens = self.tokens + tokens
 
     def compute(self) -> Float[Tensor, ""]:
         """The mean."""
@@ -72,18 +72,34 @@ def at_least_single(values: Tensor) -> Tensor:
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def teacher_forced(size: int, prefix: str) -> MetricCollection:
-    """Loss, perplexity and token accuracy without padding, for a vocabulary of `size`; updated with logits, targets."""
-    metrics: dict[str, Metric] = {
-        "loss": TokenLoss(),
-        "perplexity": TokenPerplexity(),
-        "token_accuracy": _Accuracy(size, average="micro", ignore_index=PAD),
-    }
-    return MetricCollection(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
-
-
 class _Accuracy(MulticlassAccuracy):
     """Accuracy of the most probable class, which torchmetrics expects on axis 1."""
 
     def update(self, preds: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> None:
         super().update(preds.argmax(dim=-1), target)
+
+
+class TeacherForced(MetricCollection):
+    """Loss, perplexity and token accuracy without padding; bits per byte, where `measure_bytes` asks for them.
+
+    Args:
+        size: of the vocabulary.
+        prefix: of the metrics' names.
+    """
+
+    def __init__(self, size: int, prefix: str) -> None:
+        metrics: dict[str, Metric] = {
+            "loss": TokenLoss(),
+            "perplexity": TokenPerplexity(),
+            "token_accuracy": _Accuracy(size, average="micro", ignore_index=PAD),
+        }
+        super().__init__(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
+
+    def measure_bytes(self, tokens_per_byte: float) -> None:
+        """Has bits per byte measured, too."""
+        self.add_metrics({"bits_per_byte": BitsPerByte(tokens_per_byte)})
+
+    def add(self, logits: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> None:
+        """Adds a batch; its cross-entropy, which is what costs here, is computed once for all metrics."""
+        total, tokens = token_loss(logits, target), (target != PAD).sum()
+        self.update(preds=logits, target=target, total=total, tokens=tokens)

@@ -18,7 +18,6 @@ from jaxtyping import Bool, Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torchmetrics import MetricCollection
 
 from seqlab.data.batch import SPLITS, Batch
 from seqlab.decoding import Hypotheses, Search, Step, Window
@@ -28,7 +27,7 @@ from seqlab.errors import InputError
 from seqlab.layers.attention import captured_attention, padding_mask
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
-from seqlab.metrics.teacher_forced import BitsPerByte, teacher_forced
+from seqlab.metrics.teacher_forced import TeacherForced
 from seqlab.models.objective import Objective, sampled_logits, token_losses
 from seqlab.symbols import BOS, PAD
 
@@ -56,7 +55,7 @@ class Seq2Seq(LightningModule):
         super().__init__()
         self.source_size, self.target_size = source_size, target_size
         self.measures = nn.ModuleDict(
-            {f"{split}_split": teacher_forced(target_size, f"{split}/teacher_forced/") for split in SPLITS}
+            {f"{split}_split": TeacherForced(target_size, f"{split}/teacher_forced/") for split in SPLITS}
         )
         self._objective = Objective()
         self._train_loss = torch.zeros(3)  # cross-entropy and what is minimised, summed over tokens; tokens
@@ -298,8 +297,9 @@ class Seq2Seq(LightningModule):
         """Has bits per byte measured, too, of those splits whose tokens a byte are known."""
         for split, ratio in tokens_per_byte.items():
             if ratio is not None:
-                collection = cast(MetricCollection, self.measures[f"{split}_split"])
-                collection.add_metrics({"bits_per_byte": BitsPerByte(ratio).to(self.device)})
+                metrics = cast(TeacherForced, self.measures[f"{split}_split"])
+                metrics.measure_bytes(ratio)
+                metrics.to(self.device)
 
     def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
         """Teacher-forced metrics of a validation split."""
@@ -310,8 +310,8 @@ class Seq2Seq(LightningModule):
         self._measure(cast(Any, self.trainer.test_dataloaders)[dataloader_idx].split, batch)
 
     def _measure(self, split: str, batch: Batch) -> None:
-        metrics = cast(MetricCollection, self.measures[f"{split}_split"])
-        metrics.update(*self._told(batch))
+        metrics = cast(TeacherForced, self.measures[f"{split}_split"])
+        metrics.add(*self._told(batch))
         self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(batch.source), add_dataloader_idx=False)
 
 
