@@ -196,7 +196,8 @@ def write_references(outputs, *contents):
     """As files of `outputs/reference`."""
     for content in contents:
         name = content.get("claim") or (f"sweeps/{content['study']}" if "study" in content else "replay/replay")
-        path = outputs / "reference" / f"{name}.json"
+        profile = content.get("profile", "cpu")
+        path = outputs / "reference" / (f"{name}.json" if profile == "cpu" else f"{name}_{profile}.json")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content), encoding="utf-8")
 

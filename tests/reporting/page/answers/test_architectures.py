@@ -65,6 +65,17 @@ def test_a_dataset_that_more_architectures_saw_comes_second(tmp_path):
     assert first.startswith("Multi30k de→en: gru") and second.startswith("Reversal: transformer, 1,100 target tokens")
 
 
+def test_speeds_of_two_profiles_whose_models_are_of_other_sizes_are_not_compared(tmp_path):
+    models = ("gru", "lstm", "context_gru", "bahdanau", "transformer")
+    small, large = (
+        {model: [digest(model, data="reversal", speed=speed - i)] for i, model in enumerate(models)}
+        for speed in (900, 90)
+    )
+    text = said(fastest(gathered(tmp_path, reference("S", small), reference("S", large, profile="full"))))
+    assert text.startswith("Reversal: gru, 900 target tokens a second: 1 times lstm and 1 times transformer")
+    assert "full" not in text
+
+
 def test_figures_of_two_machines_are_marked(tmp_path):
     content = claim_c()
     content["groups"][0]["runs"][0]["environment"]["device"] = "cuda"
