@@ -113,9 +113,9 @@ class _Dropping(SentencePieceTokenizer):
 
         set_random_generator_seed(self._seeds.getrandbits(32))
         # A list, for one thread of its own: the generator is a thread's, and takes a seed when the thread begins.
-        return self._processor.encode([text], enable_sampling=True, nbest_size=-1, alpha=self._dropout, num_threads=1)[
-            0
-        ]
+        draws: dict[str, Any] = {"enable_sampling": True, "nbest_size": -1, "alpha": self._dropout, "num_threads": 1}
+        [ids] = self._processor.encode([text], **draws)
+        return ids
 
 
 def _train(texts: list[str], vocabulary_size: int, algorithm: str) -> str:
