@@ -62,9 +62,9 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
-    code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead. When a run of a
-    multirun fails, in whatever way, the others go on, and the code is that of the first that failed; when one is
-    stopped, all are. A trial of a sweep fails alone: the sweep is told why.
+    code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead, but of a stop. When
+    a run of a multirun fails, in whatever way, the others go on, and the code is that of the first that failed; when
+    one is stopped, all are. A trial of a sweep fails alone: the sweep is told why.
     """
     sys.path.insert(0, str(Path.cwd()))  # a user's own package stands where the command is typed
     asked = os.environ.get(FULL_ERROR, "0")
@@ -117,7 +117,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         code = _exit_code(error)
         if code is None and not started and isinstance(error, ValueError):  # Hydra's word on its own flags
             code = InputError.exit_code
-        if full or code is None:
+        if code is None or (full and not isinstance(error, StoppedError)):  # a sweep tells a stop by its code
             raise
         sys.stdout.flush()
         print(f"error: {_one_line(error)}", file=sys.stderr)

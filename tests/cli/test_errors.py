@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import re
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -481,3 +483,24 @@ def test_a_process_shows_the_one_line_or_the_traceback(process):
     full = process(*arguments, HYDRA_FULL_ERROR="1")
     assert full.code != 0
     assert "Traceback" in full.err
+
+
+STOPPED = """
+from seqlab.cli import run_command
+from seqlab.errors import StoppedError
+
+def task(config):
+    raise StoppedError("stopped; go on later")
+
+run_command("train", task)
+"""
+
+
+@pytest.mark.parametrize("full", ["0", "1"])
+def test_a_stop_is_told_by_its_code_even_where_tracebacks_are_asked_for_as_for_trials_of_a_sweep(tmp_path, full):
+    (tmp_path / "command.py").write_text(STOPPED)
+    environment = {**os.environ, "HYDRA_FULL_ERROR": full}
+    done = subprocess.run(
+        [sys.executable, "command.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, "error: stopped; go on later")
