@@ -74,8 +74,12 @@ class Timings:
 
     def difference(self, side: str, other: str) -> Spread:
         """How many seconds more than `other`, turn by turn."""
+        return Spread.of(self.differences(side, other))
+
+    def differences(self, side: str, other: str) -> list[float]:
+        """The same, of every turn."""
         pairs = zip(self._turns[side], self._turns[other], strict=True)
-        return Spread.of([own[1] - its[1] for own, its in pairs])
+        return [own[1] - its[1] for own, its in pairs]
 
 
 def alternate(sides: Mapping[str, Side], seconds: float, warmup: int = 1, least: int = 3, most: int = 200) -> Timings:

@@ -109,10 +109,10 @@ def places(place: str) -> list[str]:
     ]
 
 
-def fit(overrides: list[str], extra: list[Callback], prepare: Any = None) -> None:
+def fit(overrides: list[str], extra: list[Callback], prepare: Any = None, trainer: Trainer | None = None) -> None:
     """What `seqlab-train` does until training is over, without a word.
 
-    `prepare(data, model, config)` is called before training.
+    `prepare(data, model, config)` is called before training; a `trainer` takes the place of the configuration's.
     """
     with contextlib.redirect_stdout(Terminal()):
         config = workloads.settings(*overrides)
@@ -124,7 +124,8 @@ def fit(overrides: list[str], extra: list[Callback], prepare: Any = None) -> Non
         model.configure_training(build(config.optimizer, "optimizer"), scheduler, objective)
         if prepare is not None:
             prepare(data, model, config)
-        callbacks = callbacks_of(config, build_search(config, data.longest_target))
-        loggers = list(build_each(config.logger, "logger").values())
-        trainer = build_trainer(config, [*callbacks.all, *extra], logger=loggers)
+        if trainer is None:
+            callbacks = callbacks_of(config, build_search(config, data.longest_target))
+            loggers = list(build_each(config.logger, "logger").values())
+            trainer = build_trainer(config, [*callbacks.all, *extra], logger=loggers)
         trainer.fit(model, data, weights_only=True)

@@ -1,4 +1,4 @@
-"""JoeyNMT's reversal task: integers 0 to 49, lengths to 25, an LSTM of 64 with attention."""
+"""JoeyNMT's reversal task: integers 0 to 49, lengths to 25, an LSTM of 64 with Luong's attention."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from lightning.pytorch import LightningModule, Trainer
 from benchmarks import decoding, training, workloads
 from benchmarks.harness import Row, Spread, Timings, alternate, isolated, say
 from benchmarks.recipes import Clock, fit, places
-from benchmarks.textbook.bahdanau import Bahdanau
+from benchmarks.textbook.luong import Luong
 from seqlab.decoding import Greedy
 
-SHAPE = ("data=reversal", "model=bahdanau", "model.width=64", "model.embedding=16", "model.dropout=0.1")
+SHAPE = ("data=reversal", "model=luong", "model.width=64", "model.embedding=16", "model.dropout=0.1")
+AT_ONCE = "model.input_feeding=false"  # all steps attend at once
 TASK = (
     "data=reversal",
     "data.smallest=0",
@@ -26,20 +27,21 @@ TASK = (
     "data.samples=52000",
     "data.split=[0.9616,0.0192,0.0192]",
 )
+UNDISTURBED = ("trainer.gradient_clip_val=1.0", "free_running.every_n_epochs=0", "callbacks.outlook=null")
+THEIR_RECIPE = (*SHAPE[1:], AT_ONCE, "data.batch_size=10", "optimizer.lr=0.001", "trainer.max_epochs=1", *UNDISTURBED)
 RECIPE = (  # settings of our own
     "model=luong",
-    "model.input_feeding=false",  # all steps attend at once
+    AT_ONCE,
     "model.width=192",
     "model.embedding=64",
     "data.batch_size=64",
     "optimizer.lr=0.004",
     "scheduler=one_cycle",
     "trainer.max_epochs=3",
-    "trainer.gradient_clip_val=1.0",
-    "free_running.every_n_epochs=0",
-    "callbacks.outlook=null",
+    *UNDISTURBED,
 )
-PUBLISHED = "JoeyNMT: 4,504 tokens/s, 83.2 % exact match after 180 s, decoding 550 sentences/s"
+PUBLISHED_EXACT = 0.832  # on test after an epoch
+PUBLISHED = f"JoeyNMT: 4,504 tokens/s, {PUBLISHED_EXACT:.1%} exact match after 180 s, decoding 550 sentences/s"
 
 
 class Accuracy(Clock):
@@ -68,21 +70,21 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     """A benchmark's rows."""
     workloads.reversal()
     trained, said = isolated(_alternate, 0.0 if quick else 10.0)
-    ratio, faster = trained.ratio("ours", "textbook"), said.ratio("ours", "loop")
+    fewer = ("data.samples=1000", "trainer.max_epochs=1") if quick else ()
+    say("    now an epoch at batch 10")
+    _, after_one = isolated(_train, (*THEIR_RECIPE, *fewer))
     say("    now settings of our own, to the end")
-    seconds, exact = isolated(_train, 1 if quick else None)
+    seconds, exact = isolated(_train, (*RECIPE, *fewer))
+    faster = said.ratio("ours", "loop")
     return [
-        Row(
-            benchmark=name,
-            work="reversing 1 to 25 integers of 0 to 49, LSTM 64 with attention, batch 10, training, float32",
-            beside="textbook",
-            unit="tokens/s",
-            ours=trained.rate("ours"),
-            theirs=trained.rate("textbook"),
-            ratio=ratio,
-            aim="≥ 5 ×",
-            met=ratio.median >= 5,
-            note=PUBLISHED,
+        _training_row(name, trained, "fed", ", input feeding", PUBLISHED),
+        _training_row(
+            name,
+            trained,
+            "at_once",
+            "",
+            f"without input feeding {after_one:.1%} exact match on test after an epoch at learning rate 0.001",
+            after_one,
         ),
         Row(
             benchmark=name,
@@ -94,7 +96,6 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
             ratio=faster,
             aim="≥ 10 ×",
             met=faster.median >= 10,
-            note=PUBLISHED,
         ),
         Row(
             benchmark=name,
@@ -109,20 +110,38 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     ]
 
 
+def _training_row(name: str, trained: Timings, side: str, how: str, note: str, exact: float | None = None) -> Row:
+    """Beside the textbook, which has input feeding. The aim is for a model that comes to the published exact match."""
+    ratio = trained.ratio(side, "textbook")
+    return Row(
+        benchmark=name,
+        work=f"reversing 1 to 25 integers of 0 to 49, LSTM 64 with attention{how}, batch 10, training, float32",
+        beside="textbook, input feeding",
+        unit="tokens/s",
+        ours=trained.rate(side),
+        theirs=trained.rate("textbook"),
+        ratio=ratio,
+        aim="" if exact is None else f"≥ 5 ×, {PUBLISHED_EXACT:.1%} exact match",
+        met=None if exact is None else ratio.median >= 5 and exact >= PUBLISHED_EXACT,
+        note=note,
+    )
+
+
 def _alternate(seconds: float) -> tuple[Timings, Timings]:
     """Turns of training, and turns of translating."""
     torch.manual_seed(1)
     pairs = workloads.reversal()
-    sizes = pairs.source_size, pairs.target_size
     same = pairs.batches(training.COUNT, 10, sorted_by_length=False)
+    own = pairs.batches(200, 10, sorted_by_length=True)
 
-    def textbook(_: Any) -> Bahdanau:
-        return Bahdanau(*sizes, width=64, embedding=16, dropout=0.1, cell="lstm")
+    def textbook(_: Any) -> Luong:
+        return Luong(pairs.source_size, pairs.target_size, width=64, embedding=16, dropout=0.1)
 
     few = {"warmup": 2 if seconds else 0, "least": 3 if seconds else 1}
     sides = {
         "textbook": training.their_step(textbook, pairs, same),
-        "ours": training.our_step(SHAPE, pairs, pairs.batches(200, 10, sorted_by_length=True), training.SINGLE),
+        "fed": training.our_step(SHAPE, pairs, own, training.SINGLE),
+        "at_once": training.our_step((*SHAPE, AT_ONCE), pairs, own, training.SINGLE),
     }
     trained = alternate(sides, seconds, **few)
     batches = pairs.in_order("test", 256)[:4]
@@ -133,10 +152,9 @@ def _alternate(seconds: float) -> tuple[Timings, Timings]:
     return trained, alternate(sides, seconds, **few)
 
 
-def _train(epochs: int | None) -> tuple[float, float]:
+def _train(recipe: tuple[str, ...]) -> tuple[float, float]:
     """Seconds of training, validations counted, and exact match on test."""
     accuracy = Accuracy()
-    shorter = [] if epochs is None else ["trainer.max_epochs=1", "data.samples=1000"]
     with tempfile.TemporaryDirectory() as place:
-        fit([*TASK, *RECIPE, *shorter, *places(place)], [accuracy])
+        fit([*TASK, *recipe, *places(place)], [accuracy])
     return accuracy.seen[-1]

@@ -25,6 +25,7 @@ from seqlab.decoding.hypotheses import Selectable
 from seqlab.decoding.window import Decode
 from seqlab.errors import InputError
 from seqlab.layers.attention import captured_attention, padding_mask
+from seqlab.layers.lookups import quick_lookups
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import TeacherForced
@@ -122,7 +123,8 @@ class Seq2Seq(LightningModule):
         """
         said = window or (0 if prompt is None else prompt.size(1) - 1) + search.max_length
         self.check_lengths(int(source_lengths.max()), said)
-        return search(*self.begin(source, source_lengths, prompt, window))
+        with quick_lookups(self):
+            return search(*self.begin(source, source_lengths, prompt, window))
 
     def begin(
         self,

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqlab.decoding import Greedy, Sample, Search, Step, Stepwise
 from seqlab.decoding.hypotheses import Selectable
 from seqlab.errors import InputError
+from seqlab.layers.lookups import quick_lookups
 from seqlab.symbols import BOS, EOS
 from seqlab.text.growing import GrowingText
 from seqlab.text.lines import decode_lines
@@ -130,10 +131,11 @@ def spoken(predictor: bundle.Predictor, given: Sequence[int], search: Stepwise, 
     step, state, start = predictor.begin(given)
     if predictor.stream is not None:
         search, step = predictor.stream.search(search), _beginning_again(step)
-    for token in search.stream(step, state, start):
-        yield token
-        if token == EOS and (once or predictor.stream is None):
-            return
+    with quick_lookups(predictor.model):
+        for token in search.stream(step, state, start):
+            yield token
+            if token == EOS and (once or predictor.stream is None):
+                return
 
 
 def _beginning_again(step: Step) -> Step:
