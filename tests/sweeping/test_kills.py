@@ -112,7 +112,7 @@ def test_two_controllers_share_a_study_in_a_database(tmp_path, postgresql):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_hundred_kills_leave_sixty_finished_trials(tmp_path, seed):
-    count = run_killed(tmp_path, 100, 2, seed, between=(0.2, 0.8), trials=60, slots=2, pause=0.3)
+    count = run_killed(tmp_path, 100, 2, seed, between=(0.2, 0.8), trials=60, slots=2, pause=0.6)
     assert sum(count.values()) == 100
     assert min(count.values()) > 10
     assert_whole(tmp_path, 60)
