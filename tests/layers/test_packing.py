@@ -15,6 +15,12 @@ def test_real_positions_stand_one_after_another_and_go_back_to_where_they_were()
     assert torch.equal(packing.unpack(packed), values * REAL[..., None])
 
 
+def test_it_knows_how_long_rows_are_even_empty_ones():
+    real = torch.cat([REAL, torch.zeros(1, 5, dtype=torch.bool)])
+    assert Packing.of(real).lengths().tolist() == [2, 1, 4, 0]
+    assert EVERYWHERE.lengths() is None
+
+
 def test_what_belongs_to_a_row_is_given_to_each_of_its_real_positions():
     rows = torch.tensor([[3.0], [5.0], [7.0]])
     assert Packing.of(REAL).of_rows(rows).flatten().tolist() == [3, 3, 5, 7, 7, 7, 7]

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqlab.layers.attention import padding_mask
+from seqlab.layers.packing import Packing
 from seqlab.layers.recurrent import GRUCell, LSTMCell, Recurrent, RecurrentCells, reversed_rows
 
 B, T, E, D = 3, 5, 7, 11
@@ -45,6 +46,17 @@ def test_lengths_stop_each_row_at_its_end(cell):
         torch.testing.assert_close(outputs[row, :length], alone[0], rtol=0, atol=1e-10)
         for one, other in zip(hidden, end, strict=True):
             torch.testing.assert_close(one[row], other[0], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_outputs_that_nobody_looks_at_may_be_anything(cell):
+    torch.manual_seed(3)
+    layer = Recurrent(cell, E, D, layers=2).double()
+    inputs = torch.randn(B, T, E, dtype=torch.double)
+    real = padding_mask(LENGTHS, T)
+    outputs, _ = layer(inputs, packing=Packing.of(real))
+    torch.testing.assert_close(outputs[real], layer(inputs)[0][real], rtol=0, atol=1e-10)
+    assert (outputs[~real] == 0).all() == (cell == "gru")  # which did not compute them
 
 
 @pytest.mark.parametrize(("bidirectional", "started"), [(False, False), (False, True), (True, False), (True, True)])

@@ -38,6 +38,13 @@ class Packing(NamedTuple):
         places = real.flatten().nonzero().squeeze(1)
         return cls(places, tuple(real.shape)) if len(places) <= (1 - WORTH) * real.numel() else EVERYWHERE
 
+    def lengths(self) -> Int[Tensor, " B"] | None:
+        """How many positions of each row are real (None: all)."""
+        if self.places is None:
+            return None
+        rows, steps = self.shape
+        return (self.places // steps).bincount(minlength=rows)
+
     def pack(self, values: Shaped[Tensor, "B T *D"]) -> Shaped[Tensor, "*P"]:
         """The values at real positions, (N, *D)."""
         return values if self.places is None else values.flatten(0, 1).index_select(0, self.places)

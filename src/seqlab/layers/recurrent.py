@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqlab.layers.half import in_half_on_cpu
+from seqlab.layers.packing import EVERYWHERE, Packing
 
 Hidden = tuple[Tensor, ...]
 """(h, c) of an LSTM or (h,) of a GRU, batch-first."""
@@ -151,8 +152,15 @@ class Recurrent(nn.Module):
         inputs: Float[Tensor, "B T I"],
         hidden: Hidden | None = None,
         lengths: Int[Tensor, " B"] | None = None,
+        packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "B T O"], Hidden]:
-        """Outputs at every step, and the states after the last (the last of each row, where `lengths` are given)."""
+        """Outputs at every step, and the states after the last (the last of each row, where `lengths` are given).
+
+        Of positions that `packing` leaves out (on the right) nobody looks at the outputs. A GRU does not compute them;
+        an LSTM's kernel takes less time for them than to be told of them.
+        """
+        if isinstance(self.rnn, nn.GRU) and lengths is None:
+            lengths = packing.lengths()
         start = None if hidden is None else tuple(h.transpose(0, 1).contiguous() for h in hidden)
         steps = inputs.size(1)
         lengths = None if lengths is None else lengths.cpu().clamp(min=1)  # an empty row: one symbol of padding

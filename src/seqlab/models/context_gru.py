@@ -85,7 +85,7 @@ class ContextGRU(Seq2Seq):
     ) -> tuple[Float[Tensor, "*P V"], ContextState]:
         embedded = self.target_input(tokens)
         repeated = state.context[:, None].expand(-1, tokens.size(1), -1)
-        outputs, hidden = self.decoder(torch.cat([embedded, repeated], dim=-1), state.hidden)
+        outputs, hidden = self.decoder(torch.cat([embedded, repeated], dim=-1), state.hidden, packing=state.packing)
         logits, added = self._logits(outputs, embedded, state)
         return logits, replace(state, hidden=hidden, added=added)
 

@@ -78,5 +78,5 @@ class FixedVector(Seq2Seq):
     def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
         self, tokens: Int[Tensor, "B T"], state: FixedVectorState
     ) -> tuple[Float[Tensor, "*P V"], FixedVectorState]:
-        outputs, hidden = self.decoder(self.target_input(tokens), state.hidden)
+        outputs, hidden = self.decoder(self.target_input(tokens), state.hidden, packing=state.packing)
         return self.output(self.dropout(state.packing.pack(outputs))), FixedVectorState(hidden)

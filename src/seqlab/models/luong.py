@@ -119,7 +119,7 @@ class Luong(Seq2Seq):
         if isinstance(self.decoder, RecurrentCells):
             attentional, hidden = self._feed(self.decoder, embedded, state)
         else:
-            outputs, hidden = self.decoder(embedded, state.hidden)
+            outputs, hidden = self.decoder(embedded, state.hidden, packing=state.packing)
             attentional = self._attend(outputs, state.sources)
         logits = self.output(self.dropout(state.packing.pack(attentional)))
         return logits, replace(state, hidden=hidden, attentional=attentional[:, -1])
