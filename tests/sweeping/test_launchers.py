@@ -46,6 +46,8 @@ def sweep(tmp_path):
     """Runs a sweep over a launcher and gives its trials."""
 
     def run(launcher, how="well", *more, application=APPLICATION, code=0):
+        if launcher == "ray":  # which wants other versions than constraints.txt, so that it is not among the tests' own
+            pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
         (tmp_path / "application.py").write_text(application.replace("HANGS", str(HANGS)))
         arguments = [
             *("-m", "hydra/sweeper=seqlab", f"hydra/launcher={launcher}", "+x=interval(0,1)", f"+how={how}"),
@@ -68,7 +70,8 @@ def assert_complete(rows):
         assert float(row["value"]) == pytest.approx(float(row["x"]) / 3)
 
 
-LAUNCHERS = pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.slow)])
+ALL = ["joblib", *(pytest.param(launcher, marks=pytest.mark.slow) for launcher in ("submitit_local", "ray"))]
+LAUNCHERS = pytest.mark.parametrize("launcher", ALL)
 
 
 @LAUNCHERS
@@ -97,7 +100,7 @@ def test_why_a_command_failed_under_a_launcher_is_in_the_study(sweep, launcher, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+@LAUNCHERS
 def test_a_trial_that_hangs_under_a_launcher_is_ended_and_tried_again(sweep, launcher):
     began = time.monotonic()
     rows, _ = sweep(launcher, "hangs", "hydra.sweeper.max_silence=20")

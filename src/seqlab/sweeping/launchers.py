@@ -16,6 +16,7 @@ from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
@@ -24,6 +25,7 @@ from seqlab.sweeping.events import Events
 from seqlab.sweeping.executor import Ended, Executor, Job
 from seqlab.sweeping.lease import is_running, machine
 
+KILLED = ("UncompletedJobError", "WorkerCrashedError")  # of submitit, of Ray
 OWN = ("hydra.run.dir=", "++hydra.callbacks.", "--")  # of a command line; here Hydra itself says where a job runs
 
 
@@ -39,10 +41,14 @@ class LauncherExecutor(Executor):
 
     def __init__(self, config: DictConfig, context: HydraContext, task: TaskFunction, slots: int) -> None:
         self.config, self.context, self.task = copy.deepcopy(config), context, task
-        if "n_jobs" in config.hydra.launcher:  # joblib's: one alone it would run in this process, between its threads
-            OmegaConf.update(self.config, "hydra.launcher.n_jobs", max(2, slots))
         self._ended: queue.Queue[Ended] = queue.Queue()
         self._folders: dict[int, Path] = {}
+        if "n_jobs" in config.hydra.launcher:  # joblib's: one alone it would run in this process, between its threads
+            OmegaConf.update(self.config, "hydra.launcher.n_jobs", max(2, slots))
+        if "ray" in config.hydra.launcher:
+            # Ray would begin anew what died, where the sweep goes on with it.
+            OmegaConf.update(self.config, "hydra.launcher.ray.remote.max_retries", 0, force_add=True)
+            self._launcher().launch([], initial_job_idx=0)  # starts Ray, which threads beside each other do twice
 
     def start(self, job: Job) -> int | None:
         """Starts a thread that waits for the job."""
@@ -50,9 +56,12 @@ class LauncherExecutor(Executor):
         threading.Thread(target=self._launch, args=(job,), daemon=True).start()
         return None
 
+    def _launcher(self) -> Launcher:
+        return Plugins.instance().instantiate_launcher(self.context, self.task, self.config)
+
     def _launch(self, job: Job) -> None:
         try:
-            launcher = Plugins.instance().instantiate_launcher(self.context, self.task, self.config)
+            launcher = self._launcher()
             overrides = [one for one in job.arguments if not one.startswith(OWN)]
             overrides += [f"++hydra.job.env_set.{name}={quoted(value)}" for name, value in job.environment.items()]
             overrides += [
@@ -97,8 +106,8 @@ class LauncherExecutor(Executor):
 
 
 def _was_killed(error: BaseException) -> bool:
-    """Whether a launcher complains of a process that ended without a word: joblib's pool, or submitit's job."""
-    return isinstance(error, BrokenExecutor) or type(error).__name__ == "UncompletedJobError"
+    """Whether a launcher complains of a process that ended without a word: joblib's pool does by `BrokenExecutor`."""
+    return isinstance(error, BrokenExecutor) or type(error).__name__ in KILLED
 
 
 def _said(error: BaseException) -> str:
