@@ -3,11 +3,15 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 from support import ROOT
 
 install_import_hook("seqlab", "support.checked")
+
+hypothesis.settings.register_profile("seqlab", deadline=None)  # how long an example takes is the machine's affair
+hypothesis.settings.load_profile("seqlab")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ MAY_IMPORT = {
     "models": {"layers", "decoding", "metrics", "data.batch"},
     # A run knows the bases of models and datasets; which of them it works with, Hydra says.
     "training": {
-        *("text", "decoding", "metrics", "models.base", "models.objective"),
+        *("text", "decoding", "metrics", "models.base", "models.lookups", "models.objective"),
         *("data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
     "sweeping": set(),

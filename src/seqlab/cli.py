@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import hydra._internal.utils
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -26,8 +27,6 @@ from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.reporting.comparison import ERROR
 from seqlab.sweeping.handover import VARIABLE
-
-FULL_ERROR = "HYDRA_FULL_ERROR"
 
 # A place that cannot be written to: no space, no permission, something else in the way.
 UNUSABLE = {
@@ -67,10 +66,10 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     one is stopped, all are. A trial of a sweep fails alone: the sweep is told why.
     """
     sys.path.insert(0, str(Path.cwd()))  # a user's own package stands where the command is typed
-    asked = os.environ.get(FULL_ERROR, "0")
-    full = asked not in ("", "0")
-    # Hydra prints errors over several lines and exits with 1 unless this is set: then it lets them through.
-    os.environ[FULL_ERROR] = "1"
+    full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
+    # Hydra prints errors over several lines and exits with 1, unless it takes itself to be debugged: then it lets them
+    # through. (The variable would do it, too, but whatever a run starts would read it.)
+    hydra._internal.utils.is_under_debugger = lambda: True
     # torch then takes large tensors from large pages, which the kernel hands out far faster (on Linux).
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     # Hydra copies the store of all plugins' schemas whenever it looks into a group, a hundred times for --help, though
@@ -87,7 +86,6 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     def quietly(config: DictConfig) -> Any:
         nonlocal started
         started = True
-        os.environ[FULL_ERROR] = asked  # what the task starts reads its own
         try:
             return task(config)
         except Exception as error:
@@ -104,8 +102,6 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
             if (multirun or foreseen) and not launched:  # after an Exception Hydra would go on with the next run
                 raise _Stopped(error) from error
             raise
-        finally:
-            os.environ[FULL_ERROR] = "1"
 
     try:
         hydra.main(version_base="1.3", config_path=str(paths.config_dir()), config_name=config_name)(quietly)()

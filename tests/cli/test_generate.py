@@ -105,7 +105,7 @@ def test_it_can_be_stopped(writer, end, code):
         assert err == ""
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.text(alphabet="ab'\"\\${}=,()[] :\n\té~?*#%-|.0", max_size=12), st.text(max_size=8)))
 @example("null")
 @example("$x$, ${y} and \\${z}")

@@ -101,6 +101,27 @@ def test_trials_of_a_search_that_asks_for_a_multirun_itself_are_single_runs(proc
     assert OmegaConf.load(tmp_path / "study/0/.hydra/hydra.yaml").hydra.mode == "RUN"
 
 
+REFUSING = """
+from seqlab.cli import run_command
+from seqlab.errors import InputError
+
+def task(config):
+    raise InputError("x: no good")
+
+run_command("train", task)
+"""
+
+
+def test_a_trial_says_in_one_line_what_it_refuses(process, tmp_path):
+    (tmp_path / "command.py").write_text(REFUSING)
+    typed = ("-m", "hydra/sweeper=seqlab", "+x=interval(0,1)", "hydra.sweep.dir=study", "hydra.sweeper.n_trials=1")
+    limits = ("hydra.sweeper.baseline=false", "hydra.sweeper.max_retry=0")
+    process("command.py", *typed, *limits).stopped(1, "trial 0: x: no good")
+    command, *said = (tmp_path / "study/0/log.txt").read_text().splitlines()
+    assert command.startswith("$ ")
+    assert said == ["error: x: no good"]
+
+
 @pytest.mark.slow
 def test_a_killed_sweep_equals_one_that_was_not_and_the_best_runs_as_it_is(sweep, process):
     (outcome, calm), (_, killed) = sweep("calm", 6), sweep("killed", 6, *KILLED)

@@ -24,7 +24,7 @@ def padded_by_loop(sequences: list[list[int]], rows: list[int]) -> list[list[int
     return table
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sequences_and_rows)
 def test_padding_equals_a_plain_loop(both):
     sequences, rows = both

@@ -32,7 +32,7 @@ def all_batches(examples, size=5):
     return [examples.batch(part) for part in np.split(rows, range(size, len(rows), size))]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(2, 211), st.integers(1, 50), st.integers(1, 50))
 def test_every_token_is_asked_for_once_and_told_what_stands_before_it(ids, tokens, length, stride):
     stride = min(stride, length)
@@ -140,7 +140,7 @@ def test_a_filler_row_has_a_source_to_work_on_and_asks_for_nothing(ids, context,
             assert getattr(batch, field)[~filler].tolist() in (getattr(real, field).tolist(), [])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(2, 211), st.integers(1, 50), st.integers(1, 11), st.integers(0, 99))
 def test_an_epoch_asks_for_every_token_once_but_for_less_than_two_blocks_at_the_ends(tokens, length, size, seed):
     length = min(length, tokens - 1)

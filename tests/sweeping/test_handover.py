@@ -89,7 +89,7 @@ def test_a_finished_trial_cannot_be_reported_to(handover):
         Reporter(given)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     values=st.lists(st.floats(0, 9), min_size=27, max_size=27), kind=st.sampled_from(["hyperband", "halving", "median"])
 )

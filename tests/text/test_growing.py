@@ -30,7 +30,7 @@ def told(tokenizer, before, ids):
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_what_is_told_is_the_text_of_all(name, data):
     tokenizer = TOKENIZERS[name]

@@ -39,7 +39,7 @@ LOSSLESS = [name for name, tokenizer in TOKENIZERS.items() if tokenizer.lossless
 
 every = pytest.mark.parametrize("name", TOKENIZERS)
 sentencepiece = pytest.mark.parametrize("algorithm", SENTENCEPIECE)
-examples = settings(max_examples=100, deadline=None)
+examples = settings(max_examples=100)
 
 
 class OwnTokenizer(CharacterTokenizer):

@@ -25,10 +25,10 @@ from seqlab.decoding.hypotheses import Selectable
 from seqlab.decoding.window import Decode
 from seqlab.errors import InputError
 from seqlab.layers.attention import captured_attention, padding_mask
-from seqlab.layers.lookups import quick_lookups
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import TeacherForced
+from seqlab.models.lookups import quick_lookups
 from seqlab.models.objective import Objective, sampled_logits, token_losses
 from seqlab.symbols import BOS, PAD
 

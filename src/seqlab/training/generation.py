@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqlab.decoding import Greedy, Sample, Search, Step, Stepwise
 from seqlab.decoding.hypotheses import Selectable
 from seqlab.errors import InputError
-from seqlab.layers.lookups import quick_lookups
+from seqlab.models.lookups import quick_lookups
 from seqlab.symbols import BOS, EOS
 from seqlab.text.growing import GrowingText
 from seqlab.text.lines import decode_lines

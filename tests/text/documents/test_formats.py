@@ -159,7 +159,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("name", "data", "reason"), BAD)
+@pytest.mark.parametrize(("name", "data", "reason"), BAD, ids=[f"{name} {reason}" for name, _, reason in BAD])
 def test_a_bad_file_says_what_is_wrong(tmp_path, name, data, reason):
     with pytest.raises(UnreadableError, match=reason):
         read(written(tmp_path / name, data))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqlab.layers.lookups import quick_lookups
+from seqlab.models.lookups import quick_lookups
 
 
 class Model(nn.Module):
