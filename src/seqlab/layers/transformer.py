@@ -190,9 +190,8 @@ def _normalised(heads: Tensor, norm: nn.Module | None) -> Tensor:
 class FeedForward(nn.Module):
     """Two linear layers, position by position (Vaswani et al. 2017, section 3.3), with a choice of what lies between.
 
-    ReLU and GELU: W₂ f(W₁ x); squared ReLU (So et al. 2021,
-    arXiv 2109.08668): W₂ max(0, W₁ x)²; SwiGLU (Shazeer 2020, arXiv 2002.05202): W₂ (SiLU(W₁ x) ⊙ W₃ x), with half as
-    many weights again.
+    ReLU and GELU: W₂ f(W₁ x); squared ReLU (So et al. 2021, arXiv 2109.08668): W₂ max(0, W₁ x)²; SwiGLU (Shazeer 2020,
+    arXiv 2002.05202): W₂ (SiLU(W₁ x) ⊙ W₃ x), with half as many weights again.
 
     Raises:
         ValueError: an unknown activation, or a size below 1.
