@@ -44,7 +44,8 @@ class Past(State):
 
     def then(self, keys: Float[Tensor, "B H T K"], values: Float[Tensor, "B H T K"]) -> Past:
         """The past after further tokens."""
-        if not torch.is_inference_mode_enabled():  # gradients need tensors that nobody writes into
+        # Gradients need tensors that nobody writes into, and the compiler fails on what is written into with room left.
+        if torch.compiler.is_compiling() or not torch.is_inference_mode_enabled():
             return Past.of(torch.cat([self.keys, keys], dim=2), torch.cat([self.values, values], dim=2))
         new = keys.size(2)
         end = self.length + new
