@@ -7,11 +7,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from lightning.pytorch import Trainer
 from omegaconf import DictConfig
 
 from benchmarks.harness import Row, Spread, Timings, isolated
 from benchmarks.recipes import fit, places
+from benchmarks.training import bare_trainer
 from seqlab.data.batch import Batch
 from seqlab.data.loader import BatchLoader
 from seqlab.data.module import SequenceData
@@ -29,7 +29,6 @@ RUN = (  # one epoch long enough for all steps, no validation between them, and 
     "+trainer.limit_val_batches=0",
     "callbacks.outlook=null",
 )
-BARE_LIGHTNING = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
 
 
 class Beside(BatchLoader):
@@ -42,7 +41,7 @@ class Beside(BatchLoader):
         self.__dict__.update(loader.__dict__)
         self.turns: dict[str, list[tuple[float, float]]] = {"trainer": [], "bare": []}
         self._model = copy.deepcopy(model)
-        self._model.trainer = Trainer(accelerator="cpu", **BARE_LIGHTNING)
+        self._model.trainer = bare_trainer()
         self._optimizer = build(config.optimizer, "optimizer")(list(self._model.named_parameters()))
 
     def __iter__(self) -> Iterator[Batch]:
@@ -100,9 +99,6 @@ def _run(steps: int, plain: bool = False) -> Timings:
 
     with tempfile.TemporaryDirectory() as place:
         run = [*RUN, f"trainer.max_steps={steps}", *places(place)]
-        if plain:
-            fit(run, [], prepare, Trainer(max_steps=steps, limit_val_batches=0, accelerator="cpu", **BARE_LIGHTNING))
-        else:
-            fit(run, [], prepare)
+        fit(run, [], prepare, bare_trainer(max_steps=steps, limit_val_batches=0) if plain else None)
     seen = max(loaders, key=lambda one: len(one.turns["bare"])).turns
     return Timings({side: turns[WARMUP:] for side, turns in seen.items()})

@@ -44,10 +44,15 @@ def precisions() -> tuple[str, ...]:
     return (SINGLE, HALF) if has_bf16(torch.device("cpu")) else (SINGLE,)
 
 
+def bare_trainer(**settings: Any) -> Trainer:
+    """Lightning's trainer without loggers, checkpoints and bar."""
+    return Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, **settings)
+
+
 def our_model(overrides: tuple[str, ...], pairs: Pairs) -> Seq2Seq:
     """seqlab's model of a command line, with the trainer that it asks how many processes there are."""
     model = workloads.model_of(workloads.settings(*overrides), pairs.source_size, pairs.target_size)
-    model.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
+    model.trainer = bare_trainer()
     return model
 
 
