@@ -26,7 +26,7 @@ MAY_IMPORT = {
     },
 }
 # Known to all rooms.
-LEAVES = {"errors", "checks", "files", "symbols", "paths", "source", "command_line", "words", "__version__", ""}
+LEAVES = {"errors", "identity", "checks", "files", "symbols", "paths", "source", "command_line", "words", "__version__", ""}
 
 
 def imports(path):
