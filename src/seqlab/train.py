@@ -44,7 +44,8 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     hydra = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra
     if Path(hydra.runtime.cwd).is_dir():
         os.chdir(hydra.runtime.cwd)  # relative paths are meant from where the run was started
-    return [*flags(hydra), *own, *arguments, into]
+    # Hydra would write down the new settings before they are compared with the run's; the run does so itself.
+    return [*flags(hydra), *own, *arguments, into, "hydra.output_subdir=null"]
 
 
 def main() -> None:
