@@ -36,7 +36,7 @@ SHOWN = {  # metrics, and how they are written
     "free_running/bleu": ".2f",
     "free_running/token_bleu": ".2f",
 }
-UNCOMPARED = ("seed", "resume")  # overrides that make no other setting
+UNCOMPARED = ("seed", "resume", "overwrite")  # overrides that make no other setting
 
 
 @dataclass(frozen=True)

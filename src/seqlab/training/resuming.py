@@ -266,19 +266,15 @@ class ChangedRates(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes the numbers of the optimizers as they were just built, before those of the checkpoint come."""
-        self._today = [
-            [
-                {name: value for name, value in group.items() if name not in ("params", "param_names")}
-                for group in groups
-            ]
-            for groups in (optimizer.param_groups for optimizer in trainer.optimizers)
-        ]
+        self._today = [list(map(_numbers, optimizer.param_groups)) for optimizer in trainer.optimizers]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts them back, and goes through the schedule up to the step that is next."""
         lowered = [[group["lr"] for group in optimizer.param_groups] for optimizer in trainer.optimizers]
         for optimizer, groups in zip(trainer.optimizers, self._today, strict=True):
             for group, today in zip(optimizer.param_groups, groups, strict=True):
+                for name in _numbers(group).keys() - today.keys():
+                    del group[name]  # of a schedule that is no more
                 group.update(today)
         for config, stored in zip_longest(trainer.lr_scheduler_configs, self._stored):
             if config is None:  # there is no schedule any more
@@ -298,6 +294,11 @@ class ChangedRates(Callback):
             for optimizer, rates in zip(trainer.optimizers, lowered, strict=True):
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate
+
+
+def _numbers(group: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a group of parameters."""
+    return {name: value for name, value in group.items() if name not in ("params", "param_names")}
 
 
 def _replay(scheduler: Any, steps: int) -> None:
