@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqlab.cli import run_command
+from seqlab.cli import added, run_command
 from seqlab.command_line import PRIMARY, flags
 from seqlab.errors import InputError
 
@@ -50,7 +50,8 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
 def main() -> None:
     """The command line."""
     try:
-        sys.argv[1:] = resumed_arguments(sys.argv[1:])
+        # Of a setting that the sweeper does not have it says itself which one is like it.
+        sys.argv[1:] = added(resumed_arguments(sys.argv[1:]), "hydra.sweeper")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
