@@ -6,7 +6,6 @@ import difflib
 import errno
 import functools
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab import paths
+from seqlab.command_line import quoted
 from seqlab.errors import Carried, InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
@@ -88,14 +88,7 @@ def refuse_unknown(hydra: Any) -> None:
 def verbatim(arguments: list[str], key: str) -> list[str]:
     """The command line with whatever stands after `key=` quoted for Hydra: commas, quotes, brackets, all is text."""
     start = f"{key}="
-    return [start + _quoted(own.removeprefix(start)) if own.startswith(start) else own for own in arguments]
-
-
-def _quoted(text: str) -> str:
-    """Hydra's single quotes around `text`; backslashes count only before a quote or what looks like a reference."""
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-    text = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
-    return f"'{text}'"
+    return [start + quoted(own.removeprefix(start)) if own.startswith(start) else own for own in arguments]
 
 
 def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:

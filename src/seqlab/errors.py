@@ -20,6 +20,10 @@ class RunError(RuntimeError):
     exit_code = 1
 
 
+class DivergedError(RunError):
+    """A loss or a weight is no finite number any more. A search prunes such a trial instead of trying it again."""
+
+
 class StoppedError(RunError):
     """The user stopped the run (Ctrl-C, SIGTERM); it can be resumed. Exit code 130."""
 

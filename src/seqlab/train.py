@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from seqlab.cli import run_command
-from seqlab.command_line import PRIMARY, flags
+from seqlab.cli import added, run_command
+from seqlab.command_line import PRIMARY, flags, quoted
 from seqlab.errors import InputError
 
 
@@ -58,7 +59,8 @@ def _text(value: str) -> str:
 def main() -> None:
     """The command line."""
     try:
-        sys.argv[1:] = resumed_arguments(sys.argv[1:])
+        # Of a setting that the sweeper does not have it says itself which one is like it.
+        sys.argv[1:] = added(resumed_arguments(sys.argv[1:]), "hydra.sweeper")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

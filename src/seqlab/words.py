@@ -18,6 +18,12 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def printable(text: str) -> str:
+    """A text on one line, as a terminal may show it: control characters, and marks that reverse or hide text, appear
+    as their escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts "2" before "10", and "run2" before "run10"."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]

@@ -10,6 +10,8 @@ import optuna
 from optuna.pruners import HyperbandPruner
 from optuna.samplers import TPESampler
 
+from seqlab.errors import InputError
+from seqlab.sweeping.agreement import Search
 from seqlab.sweeping.controller import Controller, Plan, Show
 from seqlab.sweeping.executor import ForkExecutor
 from seqlab.sweeping.handover import Handover
@@ -49,6 +51,7 @@ def controller(folder, name="study", slots=1, trials=6, how="well", pause=0.0, s
         HyperbandPruner(1, 9, 3),
         seed=7,
         baseline=options.pop("baseline", None),
+        search=Search({"settings": options.pop("settings", {})}),
     )
 
     def arguments(taken, where):
@@ -90,9 +93,14 @@ def process(folder, **options):
     """A controller in a process of its own; it ends with code 0 when the study is complete."""
     command = [sys.executable, "-m", "sweeping.simulation", str(folder), json.dumps(options)]
     environment = {**os.environ, **path(), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True)
+    err = (folder / "stderr.txt").open("a")
+    return subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True, stderr=err)
 
 
 if __name__ == "__main__":
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    controller(Path(sys.argv[1]), **json.loads(sys.argv[2])).run()
+    try:
+        controller(Path(sys.argv[1]), **json.loads(sys.argv[2])).run()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

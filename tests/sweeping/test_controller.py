@@ -43,7 +43,8 @@ def test_two_slots_run_at_a_time_and_are_refilled_at_once(sweep, tmp_path):
 
 
 def test_a_trial_that_diverges_is_pruned_and_not_tried_again(sweep, tmp_path):
-    sweep(trials=3, how="diverges")
+    with pytest.raises(RunError, match=r"^no trial is complete: all of 3 trials diverged"):
+        sweep(trials=3, how="diverges")
     assert [(state, sorted(reported)) for state, _, _, reported in results(tmp_path).values()] == [("PRUNED", [1])] * 3
 
 

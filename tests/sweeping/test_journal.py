@@ -1,6 +1,5 @@
 """A journal outlives its writers."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,6 +10,7 @@ import optuna
 import pytest
 from sweeping.simulation import path
 
+from seqlab.errors import InputError
 from seqlab.sweeping.journal import journal_storage, locked, repair
 
 
@@ -49,7 +49,7 @@ def test_repair_takes_damaged_lines_out_and_keeps_a_copy(journal):
     lines = journal.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:3], b'{"op_code": 7, "tr' + lines[3], b"\x00\x00\n", *lines[4:], b'{"op'])
     journal.write_bytes(damaged)
-    with pytest.raises(json.JSONDecodeError):
+    with pytest.raises(InputError, match=r"journal.log, line 3: damaged; .* seqlab-sweep repair study="):
         values(journal)
     assert repair(journal) == 3
     assert values(journal) == [1.0, 2.0, 3.0]

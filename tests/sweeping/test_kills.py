@@ -51,19 +51,34 @@ class Killer:
             self.controllers[place] = process(self.folder, **self.options)
         return True
 
+    def type_another_line(self):
+        """Starts a controller of another search beside the others; it is refused."""
+        while not (self.folder / "0").exists():  # until a trial is begun a study may become any search's
+            time.sleep(0.05)
+        (self.folder / "stderr.txt").unlink(missing_ok=True)
+        one = process(self.folder, **{**self.options, "settings": {"epochs": 3}})
+        assert one.wait(timeout=60) == 2
+        assert "was begun as another search: epochs nothing → 3" in (self.folder / "stderr.txt").read_text()
+
     def finish(self):
         """Waits until all have ended."""
         for place, one in enumerate(self.controllers):
             assert one.wait(timeout=120) == 0, place
 
 
-def run_killed(folder, kills, controllers, seed, between=(0.05, 0.6), **options):
-    """A study whose parts are killed so often, at random times. Where it is over too soon, fewer."""
+def run_killed(folder, kills, controllers, seed, between=(0.05, 0.6), changed=(), **options):
+    """A study whose parts are killed so often, at random times. Where it is over too soon, fewer.
+
+    After the kills of the numbers in `changed` somebody types the line with another setting.
+    """
     killer = Killer(folder, seed, controllers, **options)
     done = 0
     while done < kills and any(one.poll() is None for one in killer.controllers):
         time.sleep(killer.random.uniform(*between))
-        done += killer.kill()
+        if killed := killer.kill():
+            done += killed
+            if done in changed:
+                killer.type_another_line()
     killer.finish()
     return killer.killed
 
@@ -88,7 +103,7 @@ def test_one_slot_that_is_killed_anywhere_equals_one_that_is_not(tmp_path):
     for folder in (whole, killed):
         folder.mkdir()
     first = process(whole, trials=9, pause=0.005)
-    count = run_killed(killed, 5, 1, 1, trials=9, pause=0.03)
+    count = run_killed(killed, 5, 1, 1, changed=[3], trials=9, pause=0.03)
     assert first.wait(60) == 0
     assert sum(count.values()) > 1
     assert_whole(killed, 9)
@@ -112,7 +127,8 @@ def test_two_controllers_share_a_study_in_a_database(tmp_path, postgresql):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_hundred_kills_leave_sixty_finished_trials(tmp_path, seed):
-    count = run_killed(tmp_path, 100, 2, seed, between=(0.2, 0.8), trials=60, slots=2, pause=0.6)
+    changed = range(10, 100, 15)
+    count = run_killed(tmp_path, 100, 2, seed, between=(0.2, 0.8), changed=changed, trials=60, slots=2, pause=0.6)
     assert sum(count.values()) == 100
     assert min(count.values()) > 10
     assert_whole(tmp_path, 60)
@@ -126,7 +142,7 @@ def test_many_kills_of_one_slot_change_nothing(tmp_path, seed):
     for folder in (whole, killed):
         folder.mkdir()
     first = process(whole, trials=25, pause=0.005)
-    count = run_killed(killed, 40, 1, seed, between=(0.01, 0.8), trials=25, pause=0.05)
+    count = run_killed(killed, 40, 1, seed, between=(0.01, 0.8), changed=[5, 20, 35], trials=25, pause=0.05)
     assert first.wait(60) == 0
     assert sum(count.values()) > 20
     assert results(killed) == results(whole)

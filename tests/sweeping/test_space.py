@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seqlab.errors import InputError
-from seqlab.sweeping.space import Space, parameter
+from seqlab.sweeping.space import ABSENT, Space, parameter
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,10 @@ def test_arguments_are_what_a_user_would_type():
 BASE = {"model.width": 30, "model.heads": 3, "model.layers": 1, "model.dropout": 0.0}
 
 
+def base(name):
+    return BASE.get(name, ABSENT)
+
+
 def make(constraints=()):
     return Space(
         [
@@ -88,8 +92,8 @@ def test_settings_may_follow_from_a_parameter():
     space = Space([widths, factor], (), {**BASE, "ff": 120}.get)
     assert space.arguments({"model.width": 40, "factor": 2}) == ["model.width=40", "ff=80"]
     assert space.baseline() == {"model.width": 30, "factor": 4}
-    with pytest.raises(InputError, match=r"factor is None"):
-        Space([widths, factor], (), BASE.get).baseline()
+    with pytest.raises(InputError, match=r"factor is not set"):
+        Space([widths, factor], (), base).baseline()
     with pytest.raises(InputError, match=r"factor: its condition names model.width"):
         Space([factor, widths])
 
@@ -112,5 +116,5 @@ def test_the_baseline_is_the_configuration_if_the_space_holds_it():
         Space([parameter("model.heads", "choice(4,5)")], (), BASE.get).baseline()
     with pytest.raises(InputError, match=r"model.width > 30 does not hold"):
         make(["model.width > 30"]).baseline()
-    with pytest.raises(InputError, match=r"new is None"):
-        Space([parameter("+new", "interval(0,1)")], (), BASE.get).baseline()
+    with pytest.raises(InputError, match=r"new is not set"):
+        Space([parameter("+new", "interval(0,1)")], (), base).baseline()

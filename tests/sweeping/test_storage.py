@@ -128,7 +128,7 @@ def test_an_attribute_gives_turns_where_there_is_no_lock(monkeypatch):
 def test_where_a_study_is_kept(tmp_path):
     assert store_url(None, tmp_path) == str(tmp_path / "journal.log")
     assert store_url("postgresql://h/d", tmp_path) == "postgresql://h/d"
-    with pytest.raises(InputError, match=r"hydra.sweeper.storage: h/d cannot be opened"):
+    with pytest.raises(InputError, match=r"hydra.sweeper.storage: nosuch://user:…@h/d cannot be opened"):
         Store("nosuch://user:secret@h/d")
 
 

@@ -10,10 +10,12 @@ from sweeping.simulation import SPACE
 
 from seqlab.errors import InputError
 from seqlab.sweeping import command
+from seqlab.sweeping.agreement import Search
 from seqlab.sweeping.controller import Slot
 from seqlab.sweeping.events import log_of
 from seqlab.sweeping.lease import Lease
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
+from seqlab.sweeping.lines import Line
 from seqlab.sweeping.live import Screen
 from seqlab.sweeping.outcome import Outcome, Use
 from seqlab.sweeping.plots import importances, write_plots
@@ -32,12 +34,18 @@ FIXED = [
 ]
 
 
+GROUPS = ["sweeps", "data", "tokenizer@_global_.tokenizer"]
+
+
 @pytest.fixture
 def sweep(tmp_path):
     """A sweep of eight trials: complete, pruned, failed, running."""
     store = Store(str(tmp_path / "journal.log"))
     space = Space([*SPACE, parameter("+deep.down", "choice(a, 'b c')")])
-    ledger = Ledger(store, "mine", "minimize", space, Rules(9, retries=0, failures=1.0))
+    line = Line("train", ["--config-dir=conf"], ["measure=false"], FIXED, groups=GROUPS)
+    ledger = Ledger(
+        store, "mine", "minimize", space, Rules(9, retries=0, failures=1.0), search=Search({"settings": {}}, line)
+    )
     for number in range(9):
         taken = ledger.take()
         if number < 8:
@@ -49,9 +57,8 @@ def sweep(tmp_path):
         elif number == 7:
             ledger.tell(number, TrialState.FAIL, error='no, "really" not')
         assert taken.number == number
-    choices = {"sweeps": "mine", "data": "anki", "tokenizer@_global_.tokenizer": "word", "model": "gru"}
     record = Record(
-        "mine", store.url, "minimize", 9, [1, 3], "/bin/some-train", "train", ["--config-dir=conf"], FIXED, choices
+        "mine", store.url, "minimize", 9, rungs=[1, 3], program="/bin/some-train", fixed=["of=the last controller"]
     )
     record.write(tmp_path)
     return open_sweep(tmp_path)
@@ -103,7 +110,9 @@ def test_status_shows_where_each_trial_stands(sweep, capsys, monkeypatch):
 def test_a_failed_trial_is_marked_to_be_tried_again(sweep, capsys):
     command.run("retry", sweep.folder)
     assert "1 trial (7) will be tried again" in capsys.readouterr().out
-    ledger = Ledger(sweep.store, "mine", "minimize", Space(SPACE), Rules(9, retries=0, failures=1.0))
+    search = Search({"settings": {}})
+    store = Store(sweep.store.url)
+    ledger = Ledger(store, "mine", "minimize", Space(SPACE), Rules(9, retries=0, failures=1.0), search=search)
     taken = ledger.take()
     assert ledger.trials()[taken.number].user_attrs["retry_of"] == 7
     assert taken.values == ledger.trials()[7].params
@@ -138,15 +147,15 @@ def test_what_cannot_be_done_is_said(tmp_path, action, folder, match):
 
 
 def test_a_storage_with_a_password_must_be_named_again(sweep):
-    Record("mine", None, "minimize", 9).write(sweep.folder)
-    with pytest.raises(InputError, match=r"add storage="):
+    Record("mine", "postgresql://me:…@host/db", "minimize", 9).write(sweep.folder)
+    with pytest.raises(InputError, match=r"postgresql://me:…@host/db, which is opened only .* add storage="):
         open_sweep(sweep.folder)
     assert open_sweep(sweep.folder, sweep.store.url).best().number == 5
 
 
 def test_a_terminal_gets_a_table(sweep):
     screen = Screen(sweep, terminal=True)
-    taken = Taken(8, {"x": 0.123456}, Lease("me", "here", 1, None))
+    taken = Taken(8, {"x": 0.123456}, Line(), Lease("me", "here", 1, None))
     screen.started(taken, 0)
     screen.refresh([Slot(0, taken), Slot(1)])
     screen.ended(6, Outcome(TrialState.PRUNED))

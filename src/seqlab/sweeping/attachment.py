@@ -103,4 +103,4 @@ def attached(given: Handover) -> Attached:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = NopPruner() if given.pruner is None else instantiate(given.pruner)
-    return Attached(given.study, given.number, Store(given.storage).storage, pruner, given.direction)
+    return Attached(given.study, given.number, Store(given.address()).storage, pruner, given.direction)

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 
-from seqlab.errors import InputError
+from seqlab.errors import DivergedError, InputError
+from seqlab.sweeping.events import Events
 from seqlab.sweeping.handover import Reporter, handed_over, reporter
+
+MODES = {"minimize": "min", "maximize": "max"}
+
+
+class LastLoss(Callback):
+    """Keeps the loss that is about to be differentiated. It stands before all other callbacks, one of which may raise
+    over that loss.
+    """
+
+    def __init__(self) -> None:
+        self.loss: Tensor | None = None
+
+    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+        """Keeps it."""
+        self.loss = loss.detach()
 
 
 class TrialReport(Callback):
     """Reports the monitored metric to the trial that this run is, and ends training when the trial is pruned.
 
-    Outside of a sweep it does nothing, so it may stand in any configuration. A step is a validation, counted from 1. It
-    raises nothing: training ends as it does after its last epoch, and what comes after `fit` is left to the run.
+    Outside of a sweep it does nothing, so it may stand in any configuration, anywhere among the callbacks. A step is a
+    validation, counted from 1. It raises nothing: training ends as it does after its last epoch, and what comes after
+    `fit` is left to the run. A training that diverges is pruned: where its metric, its weights or the loss of an
+    exception are not finite numbers, or the exception is a `DivergedError`.
 
     Args:
         monitor: a validation metric.
@@ -28,7 +49,7 @@ class TrialReport(Callback):
         self.steps = 0
         self.stopped = False
         self._reporter: Reporter | None = None
-        self._loss: Tensor | None = None
+        self._last = LastLoss()
         self._has_begun = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -38,6 +59,19 @@ class TrialReport(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Takes them up."""
         self.steps, self.stopped = state_dict["steps"], state_dict["stopped"]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Puts the keeper of the loss before all callbacks.
+
+        Raises:
+            InputError: the search goes the other way than `mode`.
+        """
+        if (given := handed_over()) is None:
+            return
+        if self.mode != MODES[given.direction]:
+            raise InputError(f"TrialReport.mode is {self.mode}, but hydra.sweeper.direction is {given.direction}")
+        others = [one for one in trainer.callbacks if one is not self._last]  # type: ignore[attr-defined]
+        trainer.callbacks = [self._last, *others]  # type: ignore[attr-defined]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Finds the trial, on the first process; stays stopped if it was."""
@@ -51,10 +85,6 @@ class TrialReport(Callback):
             self._has_begun = True
             self._reporter.events.add("first_step")
 
-    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Keeps the loss, to be looked at if training fails."""
-        self._loss = loss.detach()
-
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reports.
 
@@ -64,9 +94,8 @@ class TrialReport(Callback):
         if trainer.sanity_checking or trainer.state.fn != "fit" or handed_over() is None:
             return
         self.steps += 1
-        stop = self._reporter is not None and self._reporter.report(
-            self.steps, self._value(trainer), last=is_last_validation(trainer)
-        )
+        value = self._value(trainer) if are_finite(pl_module) else math.nan
+        stop = self._reporter is not None and self._reporter.report(self.steps, value, last=is_last_validation(trainer))
         if trainer.strategy.broadcast(stop):
             self.stopped = trainer.should_stop = True
 
@@ -81,9 +110,27 @@ class TrialReport(Callback):
             self._reporter.events.add("last_step")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Tells a training that has diverged from one that failed."""
-        if self._reporter is not None and self._loss is not None and not torch.isfinite(self._loss).all():
-            self._reporter.events.add("diverged", step=self.steps)
+        """Tells a training that has diverged from one that failed, on whichever process it fails."""
+        given, loss = handed_over(), self._last.loss
+        if given is None:
+            return
+        if (
+            isinstance(exception, DivergedError)
+            or (isinstance(exception, Exception) and loss is not None and not torch.isfinite(loss).all())
+            or (isinstance(exception, Exception) and not are_finite(pl_module, gradients=True))
+        ):
+            Events(Path(given.folder)).add("diverged", step=self.steps)
+
+
+def are_finite(module: LightningModule, gradients: bool = False) -> bool:
+    """Whether all weights, and `gradients` if so asked, are finite numbers.
+
+    Gradients alone may overflow in half precision, for a step that is then left out.
+    """
+    weights = [one for one in module.parameters() if one.is_floating_point() and not is_lazy(one)]
+    tensors = [one.detach() for one in weights]
+    tensors += [one.grad for one in weights if gradients and one.grad is not None]
+    return all(bool(torch.isfinite(one).all()) for one in tensors)
 
 
 def is_last_validation(trainer: Trainer) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from optuna.trial import TrialState
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seqlab.errors import InputError
 from seqlab.sweeping.journal import repair as repair_journal
@@ -14,8 +15,9 @@ from seqlab.sweeping.lease import Watch, lease_of
 from seqlab.sweeping.ledger import ERROR, RETRY, failed_for_good
 from seqlab.sweeping.plots import write_plots
 from seqlab.sweeping.record import Sweep, number, open_sweep, read_record
+from seqlab.sweeping.storage import Store
 from seqlab.sweeping.summary import BEST, write_summary
-from seqlab.words import plural
+from seqlab.words import plural, printable
 
 ACTIONS = ("status", "best", "plot", "retry", "repair")
 
@@ -33,6 +35,8 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
     if action == "repair":
         return repair(folder, storage)
     sweep = open_sweep(folder, storage)
+    if action == "retry":
+        sweep = Sweep(sweep.record, folder, Store(sweep.store.url))  # which is there, and is now written to
     {"status": status, "best": best, "plot": plot, "retry": retry}[action](sweep)
     return None
 
@@ -44,7 +48,7 @@ def status(sweep: Sweep) -> None:
     names = sweep.parameters()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("trial", "state", "step", "value", *names):
-        table.add_column(name, justify="right")
+        table.add_column(Text(printable(name)), justify="right")
     watch = Watch(60.0)
     for one in trials:
         state = one.state.name.lower()
@@ -55,12 +59,12 @@ def status(sweep: Sweep) -> None:
         shown = [number(one.params.get(name, "")) for name in names]
         mark = " *" if best_trial is not None and one.number == best_trial.number else ""
         cells = (f"{one.number}{mark}", state, str(one.last_step or 0), "" if value is None else number(value))
-        table.add_row(*cells, *shown, style="dim" if state == "fail" else None)
+        table.add_row(*map(Text, (*cells, *shown)), style="dim" if state == "fail" else None)
     console.print(table)
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
     console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed_for_good(trials))} failed")
     for one in failed_for_good(trials):
-        console.print(f"trial {one.number} failed: {one.user_attrs.get(ERROR)}", markup=False)
+        console.print(Text(f"trial {one.number} failed: {printable(str(one.user_attrs.get(ERROR)))}"))
 
 
 def best(sweep: Sweep) -> None:
@@ -106,7 +110,7 @@ def repair(folder: Path, storage: str | None) -> None:
         InputError: it is not kept in a journal.
     """
     kept = storage or read_record(folder).storage
-    if kept is None or "://" in kept:
+    if "://" in kept:
         raise InputError(f"{folder}: kept in a database, which repairs itself; only journals are repaired")
     if not Path(kept).is_file():
         raise InputError(f"{kept}: no such journal")

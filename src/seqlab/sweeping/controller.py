@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +15,11 @@ from optuna.trial import TrialState
 from seqlab.errors import RunError
 from seqlab.sweeping.events import LOG, Events, Progress, log_of
 from seqlab.sweeping.executor import Ended, Executor, Job
+from seqlab.sweeping.folders import claim
 from seqlab.sweeping.handover import VARIABLE, Handover
 from seqlab.sweeping.lease import end_group
-from seqlab.sweeping.ledger import ERROR, Ledger, Taken
-from seqlab.sweeping.outcome import Outcome, Use, death, has_died, settled
+from seqlab.sweeping.ledger import ERROR, Ledger, Taken, failed_for_good
+from seqlab.sweeping.outcome import DIVERGED, Outcome, Use, death, has_died, settled
 from seqlab.words import plural
 
 
@@ -53,7 +55,7 @@ class Plan:
     Args:
         folder: of the sweep; each trial has one in it, named by its number.
         slots: trials at a time.
-        arguments: gives the command line of a trial.
+        arguments: gives the command line of a trial, to be run in a folder.
         environment: gives the variables of a slot.
         handover: what every trial is told, its number and folder aside.
         beat: seconds between signs of life.
@@ -96,7 +98,7 @@ class Controller:
 
         Raises:
             KeyboardInterrupt: it was interrupted.
-            RunError: too many trials have failed.
+            RunError: too many trials have failed, or none is complete.
         """
         handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         self.use.begun = time.time()
@@ -111,12 +113,16 @@ class Controller:
                 self._stop()
         finally:
             self.executor.close()
+            with contextlib.suppress(Exception):  # after an error they are given back, for another controller
+                self._release()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         if self._interrupts:
             raise KeyboardInterrupt
         if self.ledger.has_failed():
             raise RunError(self._failure())
+        if (reason := self._nothing_found()) is not None:
+            raise RunError(reason)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._interrupts += 1 if number == signal.SIGINT else 2
@@ -148,11 +154,13 @@ class Controller:
         folder = self.folder(taken.number)
         if taken.orphan is not None:  # children die with their controller, but it may be dying still
             end_group(*taken.orphan)
+        handover = self._handover(taken, folder)
+        if (note := claim(handover)) is not None:
+            self.show.note(note)
         if (outcome := settled(Events(folder).read())) is not None:  # its end was not told any more
             return self._finish(slot, outcome)
         if taken.lease.idle > self.ledger.rules.deaths:
             return self._finish(slot, Outcome(TrialState.FAIL, error=f"died {taken.lease.idle} times in a row"))
-        handover = replace(self.plan.handover, number=taken.number, folder=str(folder.resolve()))
         environment = {**self.plan.environment(slot.number), VARIABLE: str(handover.write())}
         Events(folder).add("started", attempt=taken.lease.attempt, slot=slot.number, owner=self.ledger.owner)
         job = Job(taken.number, self.plan.arguments(taken, folder), folder, environment, slot.number)
@@ -161,6 +169,16 @@ class Controller:
         if child is not None:
             self.ledger.note_child(taken.number, child)
         return None
+
+    def _handover(self, taken: Taken, folder: Path) -> Handover:
+        return replace(
+            self.plan.handover,
+            number=taken.number,
+            folder=str(folder.resolve()),
+            identity=self.ledger.identity,
+            values=taken.values,
+            overrides=taken.line.typed,
+        )
 
     def folder(self, number: int) -> Path:
         """The trial's own."""
@@ -244,9 +262,28 @@ class Controller:
             end = time.monotonic() + patience
             while any(slot.taken is not None for slot in running) and time.monotonic() < end:
                 self._hear(0.1)
+        self._release()
+
+    def _release(self) -> None:
         for slot in self.slots:
             if slot.taken is not None:
                 self.ledger.release(slot.taken.number)
+                slot.taken = None
+
+    def _nothing_found(self) -> str | None:
+        """Why there is no best trial; None where there is one."""
+        trials = self.ledger.trials()
+        if any(one.state == TrialState.COMPLETE for one in trials):
+            return None
+        pruned = [one for one in trials if one.state == TrialState.PRUNED]
+        failed = len(failed_for_good(trials))
+        diverged = sum(one.user_attrs.get(ERROR) == DIVERGED for one in pruned)
+        if diverged and diverged == len(pruned) + failed:
+            return f"no trial is complete: all of {plural(diverged, 'trial')} diverged; search smaller learning rates"
+        return (
+            f"no trial is complete: {diverged} diverged, {len(pruned) - diverged} were pruned while they trained,"
+            f" {failed} failed"
+        )
 
     def _failure(self) -> str:
         failed = self.ledger.given_up()

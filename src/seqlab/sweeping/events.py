@@ -11,6 +11,7 @@ from typing import Any
 
 EVENTS = "events.jsonl"
 LOG = "log.txt"
+LARGEST = 2**63  # of whole numbers
 
 
 def log_of(folder: Path, number: int) -> str:
@@ -42,11 +43,11 @@ class Events:
         """All lines together."""
         progress = Progress()
         if self.path.is_file():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
+            for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
                     progress.take(json.loads(line))
-                except ValueError:
-                    continue  # torn by a machine that stopped
+                except (ValueError, RecursionError):
+                    continue  # torn by a machine that stopped, or not of a trial
         return progress
 
 
@@ -100,11 +101,20 @@ class Progress:
         """Whether it was stopped early."""
         return any(one.prune for one in self.decisions.values())
 
-    def take(self, line: dict[str, Any]) -> None:
-        """Adds a line."""
-        if self.spans:
-            self.spans[-1].end = line["time"] if line["event"] != "started" else self.spans[-1].end
-        match line["event"]:
+    def take(self, line: Any) -> None:
+        """Adds a line.
+
+        Raises:
+            ValueError: it is not as `Events` writes it.
+        """
+        if not isinstance(line, dict) or not _are(line, {"event": str, "time": float}):
+            raise ValueError("no event")
+        kind = line["event"]
+        if not _are(line, FACTS.get(kind, {})):
+            raise ValueError(f"an event {kind} without its facts")
+        if self.spans and kind != "started":
+            self.spans[-1].end = line["time"]
+        match kind:
             case "started":
                 self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))
             case "process":
@@ -122,3 +132,26 @@ class Progress:
                 self.diverged = True
             case "ended":
                 self.ended, self.value = True, line["value"]
+
+
+FACTS: dict[str, dict[str, Any]] = {
+    "started": {"owner": str, "slot": int},
+    "process": {"host": str, "pid": int, "start": int | None},
+    "reported": {"step": int, "value": float, "raw": float},
+    "decided": {"step": int, "prune": bool, "notes": dict},
+    "ended": {"value": float | None},
+}
+"""What each event must hold, beside its time."""
+
+
+def _are(line: dict[str, Any], kinds: dict[str, Any]) -> bool:
+    """Whether a line holds facts of these kinds; whole numbers count as numbers, true and false do not."""
+    for name, kind in kinds.items():
+        value = line.get(name, ...)
+        if isinstance(value, bool) and kind is not bool:
+            return False
+        if not isinstance(value, int | kind if kind in (float, float | None) else kind):
+            return False
+        if isinstance(value, int) and abs(value) > LARGEST:
+            return False
+    return True

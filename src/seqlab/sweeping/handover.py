@@ -6,14 +6,17 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from seqlab.errors import InputError
+from seqlab.files import write_atomically
 from seqlab.sweeping.events import Decision, Events
 from seqlab.sweeping.lease import machine, start_of
 
 VARIABLE = "SEQLAB_TRIAL"  # names the file
+STORAGE = "SEQLAB_STORAGE"  # the address of a storage that holds a password, which no file does
 HANDOVER = "trial.json"
 
 
@@ -22,27 +25,43 @@ class Handover:
     """What a trial's process is given: a file in the trial's folder, which its environment names.
 
     Args:
-        study, storage: which study, and where it is kept.
+        study: its name.
+        storage: where it is kept; None where the address holds a password and stands in the environment instead.
         number: which trial of it.
         folder: the trial's own.
+        identity: the study's, which no other study of that name has.
+        values: what was chosen for the trial.
+        overrides: its whole command line.
         pruner: its configuration, with a `_target_`; None for no pruning.
         direction: "minimize" or "maximize".
     """
 
     study: str
-    storage: str
+    storage: str | None
     number: int = 0
     folder: str = ""
+    identity: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    overrides: list[str] = field(default_factory=list)
     pruner: dict[str, Any] | None = None
     direction: Literal["minimize", "maximize"] = "minimize"
 
     def write(self) -> Path:
-        """Writes the file; only its owner can read it, as a storage may be named with a password."""
+        """Writes the file."""
         path = Path(self.folder) / HANDOVER
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        write_atomically(path, json.dumps(asdict(self)) + "\n")
         return path
+
+    def address(self) -> str:
+        """Where the study is kept.
+
+        Raises:
+            InputError: the environment does not say so.
+        """
+        found = self.storage or os.environ.get(STORAGE)
+        if not found:
+            raise InputError(f"{STORAGE} must hold the address of the storage where this trial runs, but is not set")
+        return found
 
 
 def handed_over(environment: Mapping[str, str] = os.environ) -> Handover | None:

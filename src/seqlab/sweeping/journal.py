@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -9,9 +10,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+from seqlab.errors import InputError
 
 
 @contextmanager
@@ -48,10 +52,55 @@ class MendingLock(JournalFileOpenLock):
         os.close(self._held.pop())
 
 
+class Journal(JournalFileBackend):
+    """Optuna's journal, which says which of its lines cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_obj=MendingLock(path))
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """The records from one on.
+
+        Raises:
+            InputError: a line is none.
+        """
+        number = log_number_from
+        try:
+            for record in super().read_logs(log_number_from):
+                number += 1
+                if not isinstance(record, dict) or "op_code" not in record:
+                    raise ValueError
+                yield record
+        except (ValueError, RecursionError):
+            path = Path(self._file_path)
+            raise InputError(
+                f"{path}, line {number}: damaged; when no sweep is running, type seqlab-sweep repair"
+                f" study={path.parent} storage={path}"
+            ) from None
+
+
+class ReadOnlyJournal(Journal):
+    """A journal that is only looked at: nothing is made, mended or locked.
+
+    Raises:
+        InputError: there is no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise InputError(f"{path}: no such journal")
+        self._file_path = str(path)
+        self._log_number_offset = {0: 0}
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Is never done."""
+        raise PermissionError(errno.EROFS, os.strerror(errno.EROFS), self._file_path)
+
+
 def journal_storage(path: Path) -> JournalStorage:
     """The storage in the journal at `path`, which is made if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=MendingLock(path)))
+    return JournalStorage(Journal(path))
 
 
 def mend_tail(path: Path) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
 import os
 import queue
 import signal
@@ -20,6 +19,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from seqlab.command_line import quoted
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.executor import Ended, Executor, Job
@@ -114,11 +114,6 @@ def _said(error: BaseException) -> str:
     """An error in a line, as a command says it."""
     text = " ".join(str(error).split())
     return text if isinstance(error, (InputError, RunError)) else f"{type(error).__name__}: {text}"
-
-
-def quoted(text: str) -> str:
-    """A word for Hydra's grammar, whatever stands in it; `$` included, which would begin an interpolation."""
-    return json.dumps(text).replace("${", "\\\\${")
 
 
 def _number(value: Any) -> float | None:

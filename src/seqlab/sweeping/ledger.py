@@ -12,23 +12,28 @@ import platform
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from seqlab.errors import InputError
+from seqlab.identity import listed
+from seqlab.sweeping import lines
+from seqlab.sweeping.agreement import Search, disagreement
 from seqlab.sweeping.lease import ATTRIBUTE, Lease, Watch, lease_of, machine, start_of
+from seqlab.sweeping.lines import Line, line_of
 from seqlab.sweeping.proposals import Proposals
-from seqlab.sweeping.space import Parameter, Space
+from seqlab.sweeping.space import Space, described, suggested
 from seqlab.sweeping.storage import Store
 
 COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
-RETRY_OF, RETRY, ERROR, BASELINE, ARGUMENTS = "retry_of", "retry", "error", "baseline", "arguments"
+RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"
+SEARCH, IDENTITY = "search", "identity"  # of a study: what it searches, and a name that no other study has
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Taken:
     Args:
         number: its number.
         values: of its parameters.
+        line: its command line.
         lease: this controller's.
         adopted: somebody else had begun it.
         orphan: their process for it, if it may still be there.
@@ -64,6 +70,7 @@ class Taken:
 
     number: int
     values: dict[str, Any]
+    line: Line
     lease: Lease
     adopted: bool = False
     orphan: tuple[int, int | None] | None = None
@@ -82,6 +89,10 @@ class Ledger:
         pruner: brackets of Hyperband decide what the sampler sees.
         seed: of the search.
         baseline: the values of trial 0; None leaves them to the sampler.
+        search: what is searched, and how its trials are run.
+
+    Raises:
+        InputError: the study is of another search.
     """
 
     def __init__(
@@ -95,7 +106,9 @@ class Ledger:
         pruner: BasePruner | None = None,
         seed: int = 0,
         baseline: Mapping[str, Any] | None = None,
+        search: Search | None = None,
     ) -> None:
+        self.search = search or Search()
         self.store, self.name, self.space, self.rules = store, name, space, rules
         self.make_sampler, self.seed, self.baseline = make_sampler, seed, baseline
         self.pruner = pruner or NopPruner()
@@ -107,14 +120,55 @@ class Ledger:
         )
         if self.study.direction.name.lower() != direction:
             raise InputError(
-                f"study {name} has direction {self.study.direction.name.lower()}, but asked is {direction}"
+                f"study {name} has direction {self.study.direction.name.lower()}, but asked is {direction}:"
+                " choose another hydra.sweeper.study"
             )
         self._study_id = self.storage.get_study_id_from_name(name)
+        with self.store.turn(name):
+            self.identity = self._agree()
 
     @property
     def storage(self) -> BaseStorage:
         """Optuna's storage."""
         return self.store.storage
+
+    def _agree(self) -> str:
+        """Compares this search with the study's, which it becomes if there is none yet; gives the study's identity.
+
+        Raises:
+            InputError: they differ.
+        """
+        kept, trials = self.storage.get_study_user_attrs(self._study_id), self.trials()
+        begun, own = kept.get(SEARCH), self.search.description
+        if trials and not self.search.continue_anyway:
+            if not isinstance(begun, Mapping):
+                self._refuse("does not say what it searches")
+            if found := disagreement(begun, own):
+                self._refuse(f"was begun as another search: {listed(found)}")
+        for trial in trials:
+            for name, before in trial.distributions.items():
+                self._check_distribution(name, before)
+        if begun != own:
+            self.storage.set_study_user_attr(self._study_id, SEARCH, own)
+        if IDENTITY not in kept:
+            self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
+        return str(kept[IDENTITY])
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise InputError(
+            f"study {self.name} {reason}; type its own line, choose another hydra.sweeper.study, or continue it as it"
+            " is typed now with hydra.sweeper.continue_anyway=true"
+        )
+
+    def _check_distribution(self, name: str, before: BaseDistribution) -> None:
+        """Optuna keeps no study in which a parameter changes its kind or its choices."""
+        try:
+            check_distribution_compatibility(before, self.space.distributions.get(name, before))
+        except ValueError:
+            raise InputError(
+                f"study {self.name} has trials in which {name} was {described(before)}, and not"
+                f" {described(self.space.distributions[name])}: choose another hydra.sweeper.study"
+            ) from None
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, in the order of their numbers."""
@@ -170,16 +224,23 @@ class Ledger:
     def _begin(self, trials: list[FrozenTrial]) -> Taken:
         known = [one.params for one in trials if one.state in COUNTED]
         self.study.sampler = Proposals(self.space, self.make_sampler, self.seed, self.baseline, known)
-        trial = self.study.ask()
-        return self._lease(trial.number, self._values(trial), None)
+        try:
+            trial = self.study.ask()
+            values, line = self._values(trial)
+        except Exception:  # of the sampler or the space: nobody could continue the trial
+            for left in self.trials()[len(trials) :]:
+                self.storage.set_trial_state_values(self._id(left.number), TrialState.FAIL)
+            raise
+        return self._lease(trial.number, values, line, None)
 
-    def _values(self, trial: Trial) -> dict[str, Any]:
-        """The trial's values, drawn where they are not in the storage yet."""
-        values = self.space.chosen(lambda one, _: _suggested(trial, one))
+    def _values(self, trial: Trial) -> tuple[dict[str, Any], Line]:
+        """The trial's values, drawn where they are not in the storage yet, and its command line."""
+        values = self.space.chosen(lambda one, _: suggested(trial, one))
         if trial.number == 0 and self.baseline is not None:
             trial.set_user_attr(BASELINE, True)
-        trial.set_user_attr(ARGUMENTS, self.space.arguments(values))
-        return values
+        line = self.search.line.with_values(self.space.arguments(values))
+        trial.set_user_attr(lines.ATTRIBUTE, line.as_attribute())
+        return values, line
 
     def _try_again(self, failed: FrozenTrial) -> Taken:
         """A new trial with the values of one that failed, there as a whole or not at all."""
@@ -187,27 +248,31 @@ class Ledger:
             state=TrialState.RUNNING,
             params=failed.params,
             distributions=failed.distributions,
-            user_attrs={RETRY_OF: failed.number, ARGUMENTS: failed.user_attrs.get(ARGUMENTS)},
+            user_attrs={RETRY_OF: failed.number, lines.ATTRIBUTE: failed.user_attrs[lines.ATTRIBUTE]},
         )
         trial_id = self.storage.create_new_trial(self._study_id, template_trial=again)
         number = self.storage.get_trial_number_from_id(trial_id)
-        return self._lease(number, dict(failed.params), None)
+        line = line_of(failed.user_attrs)
+        assert line is not None
+        return self._lease(number, dict(failed.params), line, None)
 
     def _adopt(self, trial: FrozenTrial, before: Lease | None) -> Taken:
-        """The same trial, taken over; a kill may have left it without its values."""
+        """The same trial, taken over, with its own command line; a kill may have left it without that."""
+        if (line := line_of(trial.user_attrs)) is not None:
+            return self._lease(trial.number, dict(trial.params), line, before, trial.last_step or 0)
         known = [one.params for one in self.trials() if one.state in COUNTED and one.number < trial.number]
         self.study.sampler = Proposals(self.space, self.make_sampler, self.seed, self.baseline, known)
-        values = self._values(Trial(self.study, self._id(trial.number)))
-        return self._lease(trial.number, values, before, trial.last_step or 0)
+        values, line = self._values(Trial(self.study, self._id(trial.number)))
+        return self._lease(trial.number, values, line, before, trial.last_step or 0)
 
-    def _lease(self, number: int, values: dict[str, Any], before: Lease | None, step: int = 0) -> Taken:
+    def _lease(self, number: int, values: dict[str, Any], line: Line, before: Lease | None, step: int = 0) -> Taken:
         lease = Lease(self.owner, machine(), os.getpid(), start_of(os.getpid()), step=step)
         orphan = None
         if before is not None:
             lease = replace(lease, attempt=before.attempt + 1, idle=before.idle if before.step == step else 0)
             orphan = before.child if before.host == lease.host else None
         self._write(number, lease)
-        return Taken(number, values, lease, before is not None, orphan)
+        return Taken(number, values, line, lease, before is not None, orphan)
 
     def _write(self, number: int, lease: Lease) -> None:
         self._leases[number] = lease
@@ -269,17 +334,7 @@ class Ledger:
 
 
 def failed_for_good(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Trials that failed and were not tried again."""
+    """Trials that failed and were not tried again; not those that ended before they had a command line."""
     retried = {one.user_attrs.get(RETRY_OF) for one in trials}
-    return [one for one in trials if one.state == TrialState.FAIL and one.number not in retried]
-
-
-def _suggested(trial: Trial, one: Parameter) -> Any:
-    match one.distribution:
-        case FloatDistribution() as kind:
-            return trial.suggest_float(one.name, kind.low, kind.high, step=kind.step, log=kind.log)
-        case IntDistribution() as kind:
-            return trial.suggest_int(one.name, kind.low, kind.high, step=kind.step, log=kind.log)
-        case CategoricalDistribution() as kind:
-            return trial.suggest_categorical(one.name, kind.choices)
-    raise TypeError(type(one.distribution))
+    failed = [one for one in trials if one.state == TrialState.FAIL and line_of(one.user_attrs) is not None]
+    return [one for one in failed if one.number not in retried]

@@ -12,13 +12,14 @@ from optuna.trial import TrialState
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from seqlab.sweeping.controller import Show, Slot
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.ledger import Taken
 from seqlab.sweeping.outcome import Outcome
 from seqlab.sweeping.record import Sweep, number
-from seqlab.words import duration
+from seqlab.words import duration, printable
 
 EVERY = 1.0  # seconds between two looks at the trials
 
@@ -76,7 +77,7 @@ class Screen(Show):
             self._live.stop()
 
     def _line(self, text: str) -> None:
-        self.console.print(text, markup=False)
+        self.console.print(Text(printable(text)))
 
     def _left(self, done: int) -> str:
         if self._done_before is None:
@@ -98,7 +99,7 @@ class Screen(Show):
             ahead = rungs[bisect.bisect_right(rungs, step) :]
             best = number(reported[step]) if step else ""
             row = (slot.number, slot.taken.number, step, best, ahead[0] if ahead else "")
-            table.add_row(*map(str, row), settings(slot.taken))
+            table.add_row(*map(Text, map(str, row)), Text(settings(slot.taken)))
         return table
 
 

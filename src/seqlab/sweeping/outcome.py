@@ -16,10 +16,12 @@ from seqlab.sweeping.executor import Ended
 STOPS = {128 + number for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
 """Exit codes of a process that was stopped from outside, and took the time to say so."""
 
+DIVERGED = "diverged"  # why a trial was pruned, if a pruner did not do it
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended: its state, what it came to, or why it failed."""
+    """How a trial ended: its state, what it came to, or why it failed or was pruned."""
 
     state: TrialState
     value: float | None = None
@@ -28,11 +30,13 @@ class Outcome:
 
 def settled(progress: Progress) -> Outcome | None:
     """What became of a trial by its own account; None while that is open."""
-    if progress.diverged or progress.pruned:
+    if progress.diverged:
+        return Outcome(TrialState.PRUNED, error=DIVERGED)
+    if progress.pruned:
         return Outcome(TrialState.PRUNED)
     if progress.ended and progress.value is not None:
         if not math.isfinite(progress.value):
-            return Outcome(TrialState.PRUNED)
+            return Outcome(TrialState.PRUNED, error=DIVERGED)
         return Outcome(TrialState.COMPLETE, progress.value)
     return None
 

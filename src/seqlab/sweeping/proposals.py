@@ -84,7 +84,10 @@ class Proposals(BaseSampler):
 
     def _draw(self, sampler: BaseSampler, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         space = sampler.infer_relative_search_space(study, trial)
-        together = sampler.sample_relative(study, trial, space)
+        try:
+            together = sampler.sample_relative(study, trial, space)
+        except ImportError as error:
+            raise InputError(f"{type(sampler).__name__} needs {error.name}: pip install {error.name}") from None
         so_far = copy.copy(trial)
         so_far.system_attrs = study._storage.get_trial_system_attrs(trial._trial_id)  # what the sampler has noted
 
@@ -111,7 +114,14 @@ class Proposals(BaseSampler):
 
 
 def sampler_factory(make: Callable[..., BaseSampler]) -> Callable[[int], BaseSampler]:
-    """Calls `make` with the seed where it takes one and has none."""
+    """Calls `make` with the seed where it takes one and has none.
+
+    Raises:
+        InputError: it does not take what it is given.
+    """
     bound = getattr(make, "keywords", {})
-    takes = "seed" in inspect.signature(make).parameters and bound.get("seed") is None
+    try:
+        takes = "seed" in inspect.signature(make).parameters and bound.get("seed") is None
+    except ValueError:
+        raise InputError(f"hydra.sweeper.sampler does not take all of {', '.join(bound)}") from None
     return lambda seed: make(seed=seed) if takes else make()

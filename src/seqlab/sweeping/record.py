@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.sweeping.addresses import is_remote
 from seqlab.sweeping.events import Events, Progress
 from seqlab.sweeping.storage import Store
+from seqlab.words import printable
 
 RECORD = "sweep.json"
+LARGEST = 10_000_000  # bytes of a record
+DIRECTIONS = ("minimize", "maximize")
 
 
 @dataclass(frozen=True)
@@ -23,26 +27,25 @@ class Record:
 
     Args:
         study: its name.
-        storage: where it is kept; None where that holds a password.
+        storage: where it is kept, without a password.
         direction: "minimize" or "maximize".
         trials: how many it is to have.
+        identity: what no other study has, whatever its name.
         rungs: steps at which trials may be pruned.
         program: the command that was typed.
-        config_name, flags: which configuration, and where else configurations are.
+        flags: where else configurations are.
         fixed: overrides that all trials share.
-        choices: group → option, of the configuration without a trial's own.
     """
 
     study: str
-    storage: str | None
+    storage: str
     direction: str
     trials: int
+    identity: str = ""
     rungs: list[int] = field(default_factory=list)
     program: str = ""
-    config_name: str = ""
     flags: list[str] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
-    choices: dict[str, str | None] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Keeps it."""
@@ -53,12 +56,52 @@ def read_record(folder: Path) -> Record:
     """The sweep in `folder`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or what is there is no record of one.
     """
     path = folder / RECORD
     if not path.is_file():
         raise InputError(f"{folder}: no sweep here (no {RECORD})")
-    return Record(**json.loads(path.read_text(encoding="utf-8")))
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"{path.stat().st_size:,} bytes")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return _checked(content)
+    except (OSError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: not what a sweep writes ({printable(reason)})") from None
+
+
+def _checked(content: Any) -> Record:
+    """A record from what a file holds; what is unknown is passed over.
+
+    Raises:
+        ValueError: something is missing, or of another type.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("no object")
+    kinds: dict[str, type] = {"trials": int, "rungs": list, "flags": list, "fixed": list}
+    known = {one.name for one in fields(Record)}
+    for name in ("study", "storage", "direction", "trials"):
+        if name not in content:
+            raise ValueError(f"{name} is missing")
+    for name in known & content.keys():
+        kind = kinds.get(name, str)
+        if not isinstance(content[name], kind) or isinstance(content[name], bool):
+            raise ValueError(f"{name} must be of type {kind.__name__}")
+    for name, kind in (("rungs", int), ("flags", str), ("fixed", str)):
+        if not all(isinstance(one, kind) for one in content.get(name, ())):
+            raise ValueError(f"{name} must hold {kind.__name__} only")
+    if content["direction"] not in DIRECTIONS:
+        raise ValueError("direction must be minimize or maximize")
+    return Record(**{name: value for name, value in content.items() if name in known})
+
+
+def is_record_of(folder: Path, identity: str) -> bool:
+    """Whether the record in `folder` is of this study."""
+    try:
+        return read_record(folder).identity == identity
+    except InputError:
+        return False
 
 
 class Sweep:
@@ -88,18 +131,21 @@ class Sweep:
 
 
 def open_sweep(folder: Path, storage: str | None = None) -> Sweep:
-    """The sweep in `folder`; `storage` says where it is kept, if its record may not.
+    """The sweep in `folder`, to look at; `storage` says where it is kept, if that is a server.
+
+    A file that is found somewhere does not decide which servers are connected to: their addresses are typed.
 
     Raises:
-        InputError: there is none, or nothing says where it is kept.
+        InputError: there is none, it is kept on a server, or its study is not there.
     """
     record = read_record(folder)
-    url = storage or record.storage
-    if url is None:
-        raise InputError(f"{folder / RECORD} holds no password: add storage=…")
-    return Sweep(record, folder, Store(url))
+    if storage is None and is_remote(record.storage):
+        raise InputError(
+            f"{folder}: kept in {printable(record.storage)}, which is opened only where it is typed: add storage=…"
+        )
+    return Sweep(record, folder, Store(storage or record.storage, record.study))
 
 
 def number(value: Any) -> str:
     """A value as it is shown."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))

@@ -13,6 +13,8 @@ class Settings:
 
     # The study's name is part of the experiment: brackets of Hyperband are drawn from it.
     study: str = "sweep"
+    # Whether a study that was begun as another search (space, settings, sampler …) goes on as this one.
+    continue_anyway: bool = False
     direction: Any = "minimize"
     # Setting → sweep, or → {sweep: …, when: condition, sets: {setting: expression}}. What the command line fixes, or
     # sweeps, wins.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
 import uuid
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import optuna
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 
 from seqlab.errors import InputError
-from seqlab.sweeping.journal import journal_storage, locked
+from seqlab.sweeping.addresses import hidden, is_remote, shown
+from seqlab.sweeping.journal import ReadOnlyJournal, journal_storage, locked
 
 JOURNAL = "journal.log"
 
@@ -25,13 +26,21 @@ class Store:
     Args:
         url: `postgresql://…`, `mysql://…`, `sqlite:///FILE`, `grpc://HOST:PORT`, or the path of a journal.
 
+        study: only to look at this study, which must exist: nothing is made or changed. None opens the storage to
+            work with, and makes what it lacks.
+
     Raises:
-        InputError: it cannot be opened.
+        InputError: it cannot be opened, or does not hold the study.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, study: str | None = None) -> None:
         self.url = url
-        self.storage: BaseStorage = _open(url)
+        self.storage: BaseStorage = _open(url, study)
+        if study is not None:
+            try:
+                self.storage.get_study_id_from_name(study)
+            except KeyError:
+                raise InputError(f"{self.shown}: no study {study}") from None
 
     @contextmanager
     def turn(self, study: str) -> Iterator[None]:
@@ -49,7 +58,7 @@ class Store:
     @property
     def shown(self) -> str:
         """The name without a password."""
-        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", self.url)
+        return shown(self.url)
 
 
 def store_url(setting: str | None, folder: Path) -> str:
@@ -59,22 +68,49 @@ def store_url(setting: str | None, folder: Path) -> str:
     return setting if "://" in setting else str(Path(setting).resolve())
 
 
-def _open(url: str) -> BaseStorage:
+def _open(url: str, study: str | None) -> BaseStorage:
     try:
         if url.startswith("grpc://"):
             host, _, port = url.removeprefix("grpc://").partition(":")
             return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
         if "://" in url:
-            return _database(url)
-        return journal_storage(Path(url))
+            return _database(url) if study is None else _looked_at(url, study)
+        return journal_storage(Path(url)) if study is None else JournalStorage(ReadOnlyJournal(Path(url)))
+    except InputError:
+        raise
     except ImportError:
         raise InputError(
             f"hydra.sweeper.storage: no driver for {url.partition(':')[0]} is installed:"
             """ pip install "seqlab[postgresql]" for postgresql://, pymysql for mysql+pymysql://"""
         ) from None
     except Exception as error:  # each engine has exceptions of its own
-        reason = " ".join(str(error).split())
-        raise InputError(f"hydra.sweeper.storage: {url.split('@')[-1]} cannot be opened ({reason})") from None
+        reason = hidden(" ".join(str(error).split()), url)
+        raise InputError(f"hydra.sweeper.storage: {shown(url)} cannot be opened ({reason})") from None
+
+
+def _looked_at(url: str, study: str) -> RDBStorage:
+    """A database that holds the study already; a file is opened so that it cannot be written to.
+
+    Raises:
+        InputError: it does not hold the study.
+    """
+    import sqlalchemy
+
+    if not is_remote(url):
+        path = Path(sqlalchemy.engine.make_url(url).database or "")
+        if not path.is_file():
+            raise InputError(f"{shown(url)}: no such file")
+        url = f"sqlite:///file:{quote(str(path.resolve()))}?mode=ro&uri=true"
+    engine = sqlalchemy.create_engine(url)
+    named = sqlalchemy.text("SELECT study_id FROM studies WHERE study_name = :name")
+    with engine.connect() as connection:
+        tables = set(sqlalchemy.inspect(connection).get_table_names())
+        if not {"studies", "version_info", "alembic_version"} <= tables or not list(
+            connection.execute(named, {"name": study})
+        ):
+            raise InputError(f"{shown(url)}: no study {study}")
+    engine.dispose()
+    return RDBStorage(url, skip_table_creation=True)
 
 
 def _database(url: str) -> RDBStorage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,13 +15,19 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
+from seqlab.command_line import quoted
+from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.sweeping.events import log_of
-from seqlab.sweeping.ledger import ARGUMENTS, ERROR, RETRY_OF
+from seqlab.sweeping.ledger import ERROR, RETRY_OF
+from seqlab.sweeping.lines import Line, line_of
 from seqlab.sweeping.record import Record, Sweep, number
-from seqlab.words import plural
+from seqlab.words import plural, printable
 
 BEST = "best.yaml"
+PLAIN = re.compile(r"[\w/.:+-]+")  # what Hydra reads as text without quotes
+FILES = (BEST, "trials.csv", "summary.md", "plots")
+"""What is written into a sweep's folder besides its record and its trials."""
 
 
 def write_summary(sweep: Sweep, notes: Sequence[str] = ()) -> str | None:
@@ -36,23 +43,30 @@ def write_summary(sweep: Sweep, notes: Sequence[str] = ()) -> str | None:
 
 
 def best_config(sweep: Sweep, best: FrozenTrial) -> tuple[str, str]:
-    """A primary configuration that is the best trial's, and the line that runs it."""
-    record = sweep.record
-    overrides = [*record.fixed, *best.user_attrs[ARGUMENTS]]
-    defaults: list[Any] = [record.config_name]
+    """A primary configuration that is the best trial's, and the line that runs it.
+
+    Raises:
+        InputError: the trial does not say how it was run.
+    """
+    record, trial = sweep.record, line_of(best.user_attrs)
+    if trial is None:
+        raise InputError(f"{sweep.folder}: trial {best.number} does not say how it was run (of an older seqlab?)")
+    defaults: list[Any] = [trial.config_name] if trial.config_name else []
     values = OmegaConf.create({})
     left: list[str] = []
-    for override in OverridesParser.create().parse_overrides(overrides):
-        key = override.key_or_group if override.package is None else f"{override.key_or_group}@{override.package}"
+    for override in OverridesParser.create().parse_overrides([*trial.fixed, *trial.own]):
+        key = override.get_key_element().lstrip("+~")
         if override.is_delete():
             left.append(str(override.input_line))
-        elif key in record.choices:
+        elif key in trial.groups:
             defaults.append({key if override.is_add() else f"override {key}": override.value()})
         else:
             OmegaConf.update(values, key, override.value(), force_add=True)
     content = OmegaConf.to_yaml(OmegaConf.create({"defaults": [*defaults, "_self_"]})) + OmegaConf.to_yaml(values)
-    line = shlex.join([*_program(record), f"--config-dir={sweep.folder}", "--config-name=best", *_flags(record), *left])
-    head = f"# Trial {best.number} of study {record.study}, which came to {best.value}. As it is:\n# {line}\n"
+    places = [f"--config-dir={sweep.folder}", "--config-name=best", *_places(trial)]
+    line = printable(shlex.join([*_program(record), *places, *left]))
+    about = printable(f"Trial {best.number} of study {record.study}, which came to {best.value}. As it is:")
+    head = f"# {about}\n# {line}\n"
     return head + content.replace("{}\n", ""), line
 
 
@@ -63,10 +77,15 @@ def _program(record: Record) -> list[str]:
     return [Path(sys.executable).name, record.program]
 
 
-def _flags(record: Record) -> list[str]:
+def _places(line: Line) -> list[str]:
     """Where else configurations are; `best` takes the place of the one folder that Hydra's flag can name."""
-    places = [flag.partition("=")[2] for flag in record.flags if flag.startswith("--config-dir=")]
-    return [f"hydra.searchpath=[{','.join(f'file://{Path(place).resolve()}' for place in places)}]"] if places else []
+    folders = [flag.partition("=")[2] for flag in line.flags if flag.startswith("--config-dir=")]
+    places = [f"file://{Path(one).resolve()}" for one in folders]
+    for override in OverridesParser.create().parse_overrides(list(line.hydra)):
+        if override.key_or_group == "hydra.searchpath":
+            places += [str(one) for one in override.value()]  # type: ignore[union-attr]
+    listed = ",".join(one if PLAIN.fullmatch(one) else quoted(one) for one in places)
+    return [f"hydra.searchpath=[{listed}]"] if places else []
 
 
 def trials_csv(sweep: Sweep) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +16,27 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seqlab.command_line import quoted
 from seqlab.errors import InputError
+from seqlab.sweeping.addresses import is_secret, shown
+from seqlab.sweeping.agreement import Search, description
 from seqlab.sweeping.controller import Controller, Plan
 from seqlab.sweeping.executor import Executor, ForkExecutor, slot_environment, slot_threads, visible_gpus
-from seqlab.sweeping.handover import Handover
+from seqlab.sweeping.folders import set_aside
+from seqlab.sweeping.handover import STORAGE, Handover
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
+from seqlab.sweeping.lines import Line, name_of, wins
 from seqlab.sweeping.live import Screen
 from seqlab.sweeping.outcome import Use, utilisation
 from seqlab.sweeping.proposals import sampler_factory
 from seqlab.sweeping.pruning import rungs
-from seqlab.sweeping.record import Record
+from seqlab.sweeping.record import RECORD, Record, is_record_of
 from seqlab.sweeping.record import Sweep as Recorded
+from seqlab.sweeping.rehearsal import nearest, rehearse
 from seqlab.sweeping.settings import Settings
-from seqlab.sweeping.space import Parameter, Space, parameter
+from seqlab.sweeping.space import ABSENT, Parameter, Space, parameter
 from seqlab.sweeping.storage import Store, store_url
-from seqlab.sweeping.summary import write_summary
+from seqlab.sweeping.summary import FILES, write_summary
 
 WARM = "seqlab.sweeping.warm"
 HOOK = "++hydra.callbacks.seqlab_sweeper._target_=seqlab.sweeping.hook.TellResult"
@@ -55,28 +63,37 @@ class Sweep:
         self.config, self.context, self.task = config, context, task
         self.settings = _settings(config)
         self.folder = Path(config.hydra.sweep.dir)
-        self.fixed, typed = divided(arguments)
-        self.space = space_of(self.settings, self.fixed, typed, base_of(config))
+        fixed, typed = divided(arguments)
+        self.space = space_of(self.settings, fixed, typed, base_of(config))
+        self.line = line_of_trials(config, self.settings, fixed)
+        self.sampler = sampler_factory(_made(self.settings.sampler, "sampler", _partial_=True))
+        self.pruner = _made(self.settings.pruner, "pruner") if self.settings.pruner else None
+        rehearse(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
         self.store = Store(store_url(self.settings.storage, self.folder))
+        conceal(config, self.store.url)
 
     def run(self) -> float | None:
-        """Runs the trials that the study lacks; gives the best value."""
+        """Runs the trials that the study lacks; gives the best value.
+
+        Raises:
+            InputError: the study is of another search.
+        """
         settings = self.settings
-        self.folder.mkdir(parents=True, exist_ok=True)
-        pruner = instantiate(settings.pruner) if settings.pruner else None
-        rules = Rules(settings.n_trials, settings.max_retry, settings.max_failure_rate, patience=settings.lease)
         ledger = Ledger(
             self.store,
             settings.study,
             settings.direction,
             self.space,
-            rules,
-            sampler_factory(instantiate(settings.sampler, _partial_=True)),
-            pruner,
+            Rules(settings.n_trials, settings.max_retry, settings.max_failure_rate, patience=settings.lease),
+            self.sampler,
+            self.pruner,
             settings.seed,
             self._baseline(),
+            Search(description(self.config, settings, self.space, self.line), self.line, settings.continue_anyway),
         )
-        record = self._record()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = self._record(ledger.identity)
+        keep_foreign(self.folder, ledger.identity)
         record.write(self.folder)
         recorded = Recorded(record, self.folder, self.store)
         self._announce(recorded)
@@ -99,20 +116,17 @@ class Sweep:
             print(f"no baseline: {error}")
             return None
 
-    def _record(self) -> Record:
-        flags = typed_flags(sys.argv[1:])
-        secret = self.store.shown != self.store.url
+    def _record(self, identity: str) -> Record:
         return Record(
             study=self.settings.study,
-            storage=None if secret else self.store.url,
+            storage=shown(self.store.url),
             direction=self.settings.direction,
             trials=self.settings.n_trials,
+            identity=identity,
             rungs=rungs(self.settings.pruner),
             program=sys.argv[0],
-            config_name=str(self.config.hydra.job.config_name),
-            flags=flags,
-            fixed=self.fixed,
-            choices=dict(self.config.hydra.runtime.choices),
+            flags=list(self.line.flags),
+            fixed=list(self.line.fixed),
         )
 
     def _executor(self) -> Executor:
@@ -130,9 +144,8 @@ class Sweep:
     def _plan(self) -> Plan:
         settings = self.settings
         threads, gpus = self._threads(), visible_gpus()
-        handover = Handover(
-            settings.study, self.store.url, pruner=settings.pruner or None, direction=settings.direction
-        )
+        storage = None if is_secret(self.store.url) else self.store.url
+        handover = Handover(settings.study, storage, pruner=settings.pruner or None, direction=settings.direction)
         return Plan(
             self.folder,
             settings.slots,
@@ -145,12 +158,11 @@ class Sweep:
 
     def arguments(self, taken: Taken, folder: Path) -> list[str]:
         """The command line of a trial."""
-        typed = [str(one) for one in self.config.hydra.overrides.hydra]
-        kept = [one for one in typed if not one.lstrip("+~").startswith(OF_THE_SWEEP)]
-        into = f"hydra.run.dir='{folder.resolve()}'"
-        line = [*typed_flags(sys.argv[1:]), *self.fixed, *self.settings.trial, *self.space.arguments(taken.values)]
+        own = quoted(str(folder.resolve()))
         resumed = self.settings.checkpoint is not None and (folder / self.settings.checkpoint).is_file()
-        return [*line, *([f"{self.settings.resume}='{folder.resolve()}'"] if resumed else []), *kept, into, HOOK]
+        storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []  # a search's file may name it
+        resume = [f"{self.settings.resume}={own}"] if resumed else []
+        return [*taken.line.typed, *resume, *storage, f"hydra.run.dir={own}", HOOK]
 
     def _announce(self, recorded: Recorded) -> None:
         done = len(recorded.trials())
@@ -195,13 +207,61 @@ def _settings(config: DictConfig) -> Settings:
     except OmegaConfBaseException as error:
         raise InputError(f"hydra.sweeper: {' '.join(str(error).split())}") from None
     assert isinstance(plain, dict)
+    known = [one.name for one in fields(Settings)]
+    for name in map(str, plain):
+        if name not in known:
+            raise InputError(f"hydra.sweeper.{name}: no such setting{nearest(name, known)}")
     settings = Settings(**{str(name): value for name, value in plain.items()})
     if settings.direction not in ("minimize", "maximize"):
         raise InputError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")
+    for name in ("threads", "max_silence"):
+        value = getattr(settings, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+            raise InputError(f"hydra.sweeper.{name} must be a number above 0, or null, but is {value}")
     for name in ("n_trials", "slots"):
         if getattr(settings, name) < 1:
             raise InputError(f"hydra.sweeper.{name} must be at least 1, but is {getattr(settings, name)}")
     return settings
+
+
+def _made(setting: Any, name: str, **more: Any) -> Any:
+    try:
+        return instantiate(setting, **more)
+    except Exception as error:  # of Hydra, or of whatever is made
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise InputError(f"hydra.sweeper.{name}: {reason}") from None
+
+
+def line_of_trials(config: DictConfig, settings: Settings, fixed: list[str]) -> Line:
+    """What all trials have in common on their command lines. What is typed wins over what the search gives them."""
+    choices = config.hydra.runtime.choices
+    groups = [name_of(text) for text in fixed if name_of(text) in choices]
+    hydra = [str(one) for one in config.hydra.overrides.hydra]
+    return Line(
+        config_name=config.hydra.job.config_name or "",
+        flags=tuple(typed_flags(sys.argv[1:])),
+        every=tuple(text for text in settings.trial if not wins(fixed, name_of(text), groups)),
+        fixed=tuple(fixed),
+        hydra=tuple(one for one in hydra if not one.lstrip("+~").startswith(OF_THE_SWEEP)),
+        groups=tuple(groups),
+    )
+
+
+def conceal(config: DictConfig, address: str) -> None:
+    """Takes a storage's password out of what launchers write into files; trials have it from the environment."""
+    if is_secret(address):
+        os.environ[STORAGE] = address
+        OmegaConf.update(config, "hydra.sweeper.storage", shown(address))
+        typed = config.hydra.overrides.hydra
+        config.hydra.overrides.hydra = [one for one in typed if name_of(str(one)) != "hydra.sweeper.storage"]
+
+
+def keep_foreign(folder: Path, identity: str) -> None:
+    """Sets aside what another study has left in a sweep's folder, and says so."""
+    if not is_record_of(folder, identity):
+        moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
+        if moved:
+            print(f"{folder} is of another study: what it holds is set aside as {', '.join(moved)}")
 
 
 def divided(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -217,7 +277,7 @@ def space_of(settings: Settings, fixed: list[str], typed: list[str], base: Calla
     Raises:
         InputError: it is empty, or a sweep is none.
     """
-    named = {text.partition("=")[0].lstrip("+~") for text in (*fixed, *typed)}
+    named = {name_of(text) for text in (*fixed, *typed)}
     parameters: list[Parameter] = []
     for key, sweep in settings.space.items():
         if key.lstrip("+") in named:
@@ -225,7 +285,9 @@ def space_of(settings: Settings, fixed: list[str], typed: list[str], base: Calla
         how = sweep if isinstance(sweep, Mapping) else {"sweep": sweep}
         if not {"sweep"} <= set(how) <= {"sweep", "when", "sets"}:
             raise InputError(f"hydra.sweeper.space.{key} must be a sweep, or have the keys sweep, when and sets")
-        parameters.append(parameter(key, str(how["sweep"]), how.get("when"), how.get("sets", {})))
+        sets = {name: rule for name, rule in how.get("sets", {}).items() if name.lstrip("+") not in named}
+        if "sets" not in how or sets:
+            parameters.append(parameter(key, str(how["sweep"]), how.get("when"), sets))
     for text in typed:
         key, _, sweep = text.partition("=")
         parameters.append(parameter(key, sweep))
@@ -239,7 +301,7 @@ def base_of(config: DictConfig) -> Callable[[str], Any]:
     choices = config.hydra.runtime.choices
 
     def base(name: str) -> Any:
-        return choices[name] if name in choices else OmegaConf.select(config, name)
+        return choices[name] if name in choices else OmegaConf.select(config, name, default=ABSENT)
 
     return base
 

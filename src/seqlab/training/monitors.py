@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
-from seqlab.errors import RunError
+from seqlab.errors import DivergedError
 from seqlab.models.base import Seq2Seq, log_due
 from seqlab.training.leakage import leakage_of
 from seqlab.training.probing import leaving_no_trace, timed_step, typical_batch
@@ -40,7 +40,7 @@ class GradientWatch(Callback):
         """Stops, before anything is spoilt, if the loss is not finite.
 
         Raises:
-            RunError: it is not; the message names the step, the examples and the gradient norm of the step before.
+            DivergedError: it is not; the message names the step, the examples and the gradient norm of the step before.
         """
         if torch.isfinite(loss):
             return
@@ -48,7 +48,7 @@ class GradientWatch(Callback):
         rows = [row for row in self._batch.rows.tolist() if row >= 0]
         shown = ", ".join(map(str, rows[:16])) + (f" and {len(rows) - 16} more" if len(rows) > 16 else "")
         norm = "none, it is the first" if self._norm is None else f"{self._norm.item():.4g}"
-        raise RunError(
+        raise DivergedError(
             f"the loss is {loss.item()} at step {trainer.global_step} (epoch {trainer.current_epoch}), on training"
             f" examples {shown}; gradient norm of the step before: {norm}."
             " Lower optimizer.lr, or set trainer.gradient_clip_val=1.0"

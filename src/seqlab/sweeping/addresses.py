@@ -1,0 +1,56 @@
+"""Addresses of storages, and their passwords, which no file, log or screen shows."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+HIDDEN = "…"
+FILES = ("sqlite",)
+"""Kinds of database that are a file of this machine."""
+IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://[^'\"\n]*[@?][^'\"\n]*")
+
+
+def shown(address: str) -> str:
+    """An address without whatever may be a password: what stands in front of `@`, names aside, and after `?`.
+
+    A password may hold any character, `@`, `?` and `/` among them: where it cannot be told what is one, all is hidden.
+    """
+    kind, separator, rest = address.partition("://")
+    if not separator or not ("@" in rest or "?" in rest):
+        return address
+    before, at, place = rest.rpartition("@")
+    if "?" in before:
+        return f"{kind}://{HIDDEN}"
+    place = re.sub(r"\?.*", f"?{HIDDEN}", place, flags=re.DOTALL)
+    user, colon, _ = before.partition(":")
+    return f"{kind}://{user}{f':{HIDDEN}' if colon else ''}{at}{place}"
+
+
+def is_secret(address: str) -> bool:
+    """Whether an address may hold a password."""
+    return shown(address) != address
+
+
+def is_remote(address: str) -> bool:
+    """Whether an address is of a server, and not of a file."""
+    kind, separator, _ = address.partition("://")
+    return bool(separator) and kind.partition("+")[0] not in FILES
+
+
+def hidden(text: str, address: str = "") -> str:
+    """A text without the passwords of the addresses in it, nor those of `address` by themselves."""
+    if is_secret(address):
+        text = text.replace(address, shown(address))
+        for secret in _secrets(address):
+            text = text.replace(secret, HIDDEN)
+    return IN_TEXT.sub(lambda found: shown(found[0]), text)
+
+
+def _secrets(address: str) -> list[str]:
+    """What may be a password in an address, as it stands there, decoded and encoded; longest first."""
+    rest = address.partition("://")[2]
+    before = rest.rpartition("@")[0].partition(":")[2]
+    values = re.findall(r"[?&][^=&]*=([^&]*)", rest)
+    found = {form(one) for one in (before, *values) for form in (str, unquote, unquote_plus, quote, quote_plus)}
+    return sorted((one for one in found if len(one) > 2), key=len, reverse=True)

@@ -1,0 +1,60 @@
+"""Whose a folder is: a trial's says so in `trial.json`, a sweep's in `sweep.json`. Those of others are set aside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from seqlab.errors import InputError
+from seqlab.sweeping.events import Events
+from seqlab.sweeping.handover import HANDOVER, Handover
+from seqlab.sweeping.lease import is_running, machine
+
+IDENTITY = ("study", "identity", "number", "values", "overrides")
+"""What of `trial.json` says which trial the folder is of."""
+
+
+def claim(given: Handover) -> str | None:
+    """Makes the folder in `given` the trial's own. One that is not is renamed to a sibling; the line that says so.
+
+    Raises:
+        InputError: a process that still runs writes into it.
+    """
+    folder = Path(given.folder)
+    if not folder.exists() or not any(folder.iterdir()) or _is_of(folder, given):
+        return None
+    process = Events(folder).read().process
+    if process is not None and process[0] == machine() and is_running(*process[1:]):
+        raise InputError(f"{folder}: a running trial of another study writes here; choose another hydra.sweep.dir")
+    whose = _owner(folder)
+    return f"{folder} is of {whose}, so it is set aside as {set_aside(folder).name}"
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a file or folder to a sibling that was not there; gives its new place."""
+    number = 1
+    while (target := path.with_name(f"{path.name}.aside-{number}")).exists():
+        number += 1
+    return path.rename(target)
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((folder / HANDOVER).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_of(folder: Path, given: Handover) -> bool:
+    content = _content(folder)
+    expected = json.loads(json.dumps({name: getattr(given, name) for name in IDENTITY}))
+    return all(content.get(name) == value for name, value in expected.items())
+
+
+def _owner(folder: Path) -> str:
+    content = _content(folder)
+    if isinstance(content.get("study"), str) and isinstance(content.get("number"), int):
+        return f"trial {content['number']} of an earlier or another study {content['study']}"
+    return "something that is no trial of this study"

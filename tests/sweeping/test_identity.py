@@ -1,0 +1,196 @@
+"""A study, its trials' folders and its best trial say what they are of, and what is not of them is refused or kept."""
+
+import json
+
+import pytest
+from omegaconf import OmegaConf
+from optuna.trial import TrialState
+from sweeping.simulation import SPACE, controller, results
+
+from seqlab.errors import InputError
+from seqlab.sweeping.agreement import LOGGING, MAY_DIFFER, Search, description, disagreement
+from seqlab.sweeping.events import Events
+from seqlab.sweeping.folders import claim
+from seqlab.sweeping.handover import Handover
+from seqlab.sweeping.lease import machine, start_of
+from seqlab.sweeping.ledger import Ledger, Rules
+from seqlab.sweeping.lines import Line, wins
+from seqlab.sweeping.record import Record, open_sweep
+from seqlab.sweeping.settings import Settings
+from seqlab.sweeping.space import Space, parameter
+from seqlab.sweeping.storage import Store
+from seqlab.sweeping.summary import best_config
+from seqlab.sweeping.sweep import keep_foreign
+
+HYDRA = {"runtime": {"choices": {"model": "gru", "hydra/launcher": "basic"}}}
+
+
+def described(settings=None, space=SPACE, **changed):
+    config = {"hydra": HYDRA, "trainer": {"max_epochs": 9, "rate": 0.5}, "logger": {"csv": "x"}, **(settings or {})}
+    own = Settings(**changed)
+    return description(OmegaConf.create(config), own, Space(space), Line("train"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "changed", "names"),
+    [
+        ({"trainer": {"max_epochs": 3, "rate": 0.5}}, {}, ["trainer.max_epochs 9 → 3"]),
+        ({"hydra": {"runtime": {"choices": {"model": "lstm"}}}}, {}, ["model gru → lstm"]),
+        ({}, {"constraints": ["x < 1"]}, ["hydra.sweeper.constraints [] → ['x < 1']"]),
+        ({}, {"trial": ["measure=false"]}, ["hydra.sweeper.trial [] → ['measure=false']"]),
+        ({}, {"direction": "maximize"}, ["hydra.sweeper.direction minimize → maximize"]),
+        ({}, {"seed": 1}, ["hydra.sweeper.seed 0 → 1"]),
+        ({}, {"sampler": {"_target_": "A"}}, ["hydra.sweeper.sampler._target_ optuna.samplers.TPESampler → A"]),
+        ({"logger": None, "callbacks": {"outlook": None}}, {}, []),
+        ({}, {"slots": 5, "storage": "x", "n_trials": 99, "threads": 3, "max_retry": 7}, []),
+    ],
+)
+def test_controllers_agree_on_all_but_what_is_named(settings, changed, names):
+    assert [str(one) for one in disagreement(described(), described(settings, **changed))] == names
+
+
+def test_a_space_that_changes_is_another_search():
+    other = [SPACE[0], parameter("width", "choice(16,32)", when="x > 0.1")]
+    (found,) = disagreement(described(), described(space=other))
+    assert str(found) == "hydra.sweeper.space.width choice(16,32,64) → choice(16,32) when x > 0.1"
+
+
+def test_every_setting_of_the_sweeper_is_compared_or_named_as_free():
+    own = described()["sweeper"]["hydra"]["sweeper"]
+    assert set(vars(Settings())) - own.keys() == MAY_DIFFER
+    assert "logger" in LOGGING
+
+
+def ledger(folder, settings, space=SPACE, line=None, anyway=False, **options):
+    search = Search({"settings": settings}, line or Line(fixed=tuple(f"{k}={v}" for k, v in settings.items())), anyway)
+    store = Store(str(folder / "journal.log"))
+    return Ledger(store, "s", "minimize", Space(space), Rules(9, **options), search=search)
+
+
+def test_a_study_of_another_search_is_refused_with_what_differs(tmp_path):
+    ledger(tmp_path, {"epochs": 9})
+    one = ledger(tmp_path, {"epochs": 3})  # it has no trial yet: a mistake may be corrected
+    one.take()
+    with pytest.raises(InputError, match=r"another search: epochs 3 → 9; .*hydra.sweeper.study.*continue_anyway=true$"):
+        ledger(tmp_path, {"epochs": 9})
+    assert ledger(tmp_path, {"epochs": 9}, anyway=True).identity == one.identity
+    ledger(tmp_path, {"epochs": 9})  # it is that search's now
+
+
+def test_a_study_that_does_not_say_what_it_searches_is_refused(tmp_path):
+    one = ledger(tmp_path, {})
+    one.take()
+    one.storage.set_study_user_attr(one._study_id, "search", None)
+    with pytest.raises(InputError, match=r"study s does not say what it searches"):
+        ledger(tmp_path, {})
+
+
+def test_a_parameter_that_changes_its_kind_is_refused_and_leaves_nothing_running(tmp_path):
+    one = ledger(tmp_path, {})
+    one.tell(one.take().number, TrialState.COMPLETE, 1.0)
+    space = [parameter("x", "choice(0.1,0.2)"), SPACE[1]]
+    with pytest.raises(InputError, match=r"x was tag\(log,interval\(0.0001,1.0\)\), and not choice\(0.1,0.2\)"):
+        ledger(tmp_path, {}, space, anyway=True)
+    assert [trial.state for trial in one.trials()] == [TrialState.COMPLETE]
+
+
+def test_a_proposal_that_fails_leaves_nothing_running(tmp_path):
+    def broken(seed):
+        raise InputError("no sampler")
+
+    one = Ledger(Store(str(tmp_path / "journal.log")), "s", "minimize", Space(SPACE), Rules(9), broken)
+    with pytest.raises(InputError, match="no sampler"):
+        one.take()
+    assert [trial.state for trial in one.trials()] == [TrialState.FAIL]
+    assert one.given_up() == []
+
+
+def test_a_trial_goes_on_and_is_tried_again_with_its_own_line(tmp_path):
+    first = ledger(tmp_path, {"epochs": 9})
+    begun, failing = first.take(), first.take()
+    first.release(begun.number)
+    first.tell(failing.number, TrialState.FAIL, error="no")
+    later = ledger(tmp_path, {"epochs": 3}, anyway=True)
+    assert later.take().line == begun.line
+    assert later.take().line == failing.line
+    assert later.take().line.fixed == ("epochs=3",)
+
+
+def test_the_best_is_exported_with_the_settings_of_its_own_trial(tmp_path):
+    first = ledger(tmp_path, {"epochs": 9})
+    first.tell(first.take().number, TrialState.COMPLETE, 1.0)
+    later = ledger(tmp_path, {"epochs": 3}, anyway=True)
+    later.tell(later.take().number, TrialState.COMPLETE, 2.0)
+    Record("s", later.store.url, "minimize", 2, fixed=["epochs=3"]).write(tmp_path)
+    sweep = open_sweep(tmp_path)
+    assert OmegaConf.create(best_config(sweep, sweep.best())[0]).epochs == 9
+
+
+GIVEN = Handover("s", "journal", 3, identity="abc", values={"x": 0.5}, overrides=["x=0.5"])
+
+
+@pytest.mark.parametrize(
+    "change", [{"identity": "other"}, {"values": {"x": 0.7}}, {"overrides": ["epochs=3"]}, {"number": 4}]
+)
+def test_a_folder_of_another_trial_is_set_aside(tmp_path, change):
+    folder = tmp_path / "3"
+    given = Handover(**{**vars(GIVEN), "folder": str(folder)})
+    assert claim(given) is None
+    given.write()
+    assert claim(given) is None
+    Handover(**{**vars(given), **change}).write()
+    (folder / "mine").touch()
+    assert "trial" in claim(given)
+    assert (tmp_path / "3.aside-1/mine").exists()
+    assert not folder.exists()
+
+
+def test_a_folder_that_says_nothing_is_set_aside_and_one_in_use_is_refused(tmp_path):
+    folder = tmp_path / "3"
+    given = Handover(**{**vars(GIVEN), "folder": str(folder)})
+    Events(folder).add("process", host=machine(), pid=1, start=start_of(1))
+    with pytest.raises(InputError, match=r"a running trial of another study writes here"):
+        claim(given)
+    (folder / "events.jsonl").write_text("")
+    (folder / "trial.json").write_text("[" * 100_000)
+    assert claim(given).endswith("is of something that is no trial of this study, so it is set aside as 3.aside-1")
+
+
+def test_finished_folders_are_no_results_of_a_study_that_is_begun_again(tmp_path, sweep):
+    sweep(trials=2, steps=3, settings={"epochs": 9})
+    (tmp_path / "journal.log").unlink()
+    one = sweep(trials=2, steps=1, settings={"epochs": 3})
+    assert [len(reported) for *_, reported in results(tmp_path).values()] == [1, 1]
+    assert [note.rpartition("/")[2] for note in one.show.notes] == [
+        f"{number} is of trial {number} of an earlier or another study study, so it is set aside as {number}.aside-1"
+        for number in range(2)
+    ]
+    content = json.loads((tmp_path / "0/trial.json").read_text())
+    assert (content["study"], content["number"], content["identity"]) == ("study", 0, one.ledger.identity)
+    assert content["values"].keys() == {"x", "width"}
+
+
+def test_what_another_study_left_in_the_sweep_s_folder_is_kept(tmp_path, capsys):
+    Record("s", "journal", "minimize", 2, identity="abc").write(tmp_path)
+    (tmp_path / "best.yaml").touch()
+    keep_foreign(tmp_path, "abc")
+    assert capsys.readouterr().out == ""
+    keep_foreign(tmp_path, "other")
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"sweep.json.aside-1", "best.yaml.aside-1"}
+
+
+def test_what_is_typed_wins_over_what_every_trial_gets():
+    assert wins(["free_running.every_n_epochs=1"], "free_running.every_n_epochs", [])
+    assert wins(["~callbacks"], "callbacks.outlook", ["callbacks"])
+    assert wins(["free_running={every_n_epochs:1}"], "free_running.every_n_epochs", [])
+    assert not wins(["callbacks=early_stopping"], "callbacks.outlook", ["callbacks"])
+    assert not wins(["measured=true"], "measure", [])
+
+
+def test_a_controller_of_another_search_is_refused_before_it_changes_anything(tmp_path, shared):
+    controller(tmp_path, trials=1, steps=1, executor=lambda: shared, settings={"epochs": 9}).run()
+    before = results(tmp_path)
+    with pytest.raises(InputError, match=r"epochs 9 → 3"):
+        controller(tmp_path, trials=3, executor=lambda: shared, settings={"epochs": 3})
+    assert results(tmp_path) == before
