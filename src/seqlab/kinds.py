@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,23 +32,18 @@ class Trust:
     def of(cls, packages: Any) -> Trust:
         """These packages (a list, or a text with commas) and those of SEQLAB_TRUST.
 
-        Where there is any, the current folder is searched for it, after all installed packages.
-
         Raises:
             InputError: it holds anything but names of packages.
         """
         if isinstance(packages, Trust):
             return packages
-        split = packages.split(",") if isinstance(packages, str) else list(packages or ())
-        names = [*split, *os.environ.get(VARIABLE, "").split(",")]
+        typed = packages.split(",") if isinstance(packages, str) else packages or ()
+        names = [*(typed if isinstance(typed, Iterable) else [typed]), *os.environ.get(VARIABLE, "").split(",")]
         names = [name.strip() if isinstance(name, str) else name for name in names]
         for name in names:
             if name != "" and not (isinstance(name, str) and name.isidentifier()):
                 raise InputError(f"trust must be a list of packages, as trust=[my_lab], but holds {name!r}")
-        found = frozenset(names) - {""}
-        if found and str(Path.cwd()) not in sys.path:
-            sys.path.append(str(Path.cwd()))
-        return cls(found)
+        return cls(frozenset(names) - {""})
 
     def covers(self, package: str) -> bool:
         """Whether classes of a top-level package may be imported."""
@@ -78,7 +72,7 @@ class Kinds:
 
         Args:
             base: what the class must be derived from.
-            within: the folder of the file that names the kind: a module that lies there is refused.
+            within: the folder of the file that names the kind: a package that lies there is refused, however trusted.
 
         Raises:
             InputError: an unknown kind, a place of a package that is not trusted or is not there, or another class.
@@ -110,7 +104,7 @@ class Kinds:
                 f"its {self.sort} is {place}, of a package that is not trusted, so nothing of it is imported; if you"
                 f" trust {package}, type trust=[{package}] or set {VARIABLE}={package}"
             )
-        if within is not None and (inside := _lies_in(package, within)) is not None:
+        if within is not None and not trust.everything and (inside := _lies_in(package, within)) is not None:
             raise InputError(
                 f"its {self.sort} is {place}, but {package} would come with the bundle ({inside}); refused"
             )

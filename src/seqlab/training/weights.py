@@ -92,20 +92,29 @@ def _kept(name: str, entry: Any) -> Kept:
     return Kept(TYPES[kind], tuple(shape))
 
 
+def numbers_in(kept: Mapping[str, Kept]) -> int:
+    """How many numbers all tensors hold together."""
+    return sum(math.prod(one.shape) for one in kept.values())
+
+
 @contextmanager
-def as_many_parts(kept: Mapping[str, Kept]) -> Iterator[None]:
-    """While a model is built: it may have no more parameters than there are tensors, some of them drawn twice.
+def no_more_than(kept: Mapping[str, Kept]) -> Iterator[None]:
+    """While a model is built: it may have no more parameters than there are tensors, and no larger ones.
+
+    It is stopped where a parameter comes in, before it is drawn. Twice as many may come, for tied ones replace others.
 
     Raises:
         ValueError: it has more, as where a setting asks for any number of layers.
     """
-    limit, count = 2 * len(kept) + 16, 0
+    limit, largest, count = 2 * len(kept) + 16, numbers_in(kept), 0
 
     def counted(module: nn.Module, name: str, parameter: Any) -> None:
         nonlocal count
         count += 1
         if count > limit:
             raise ValueError(f"it has more parts than there are weights ({len(kept)})")
+        if parameter is not None and parameter.device.type != "meta" and parameter.numel() > largest:
+            raise ValueError(f"its {name} alone is larger than all weights together ({largest:,} numbers)")
 
     hook = register_module_parameter_registration_hook(counted)
     try:
