@@ -27,8 +27,8 @@ MAY_IMPORT = {
 }
 # Known to all rooms.
 LEAVES = {
-    *("errors", "identity", "checks", "files", "symbols", "paths", "source", "command_line", "words"),
-    *("__version__", ""),
+    *("arguments", "checks", "command_line", "errors", "files", "identity", "kinds", "paths", "source", "symbols"),
+    *("words", "__version__", ""),
 }
 
 

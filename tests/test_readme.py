@@ -40,7 +40,7 @@ def test_an_architecture_and_a_dataset_of_ones_own_train_and_predict(example):
     assert ["-m", "seqlab.train", *shlex.split(line)[1:]] == command.split()
     run("-m", "seqlab.train", "resume=run", "trainer.max_epochs=3", env=environment)
     assert "test" in run("-m", "seqlab.evaluate", "run=run", "splits=test", env=environment)
-    predicted = run("-m", "seqlab.predict", "run=run", "input=-", input="12\n7\n", env=environment)
+    predicted = run("-m", "seqlab.predict", "run=run", "input=-", "trust=[my_lab]", input="12\n7\n", env=environment)
     assert [line.split("\t")[0] for line in predicted.splitlines()] == ["12", "7"]
 
 

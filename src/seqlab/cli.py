@@ -91,15 +91,26 @@ def verbatim(arguments: list[str], key: str) -> list[str]:
     return [start + quoted(own.removeprefix(start)) if own.startswith(start) else own for own in arguments]
 
 
-def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
+def import_from_here() -> None:
+    """Has the current folder searched for modules, after all installed packages, which it cannot replace."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+
+
+def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: bool = True) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
     Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
     code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead, but of a stop. When
     a run of a multirun fails, in whatever way, the others go on, and the code is that of the first that failed; when
     one is stopped, all are. A trial of a sweep fails alone: the sweep is told why.
+
+    Args:
+        own_code: a user's own package may stand where the command is typed. A command that reads bundles of somebody
+            else's looks there only for what is trusted (`import_from_here`).
     """
-    sys.path.insert(0, str(Path.cwd()))  # a user's own package stands where the command is typed
+    if own_code:
+        import_from_here()
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     # Hydra prints errors over several lines and exits with 1, unless it takes itself to be debugged: then it lets them
     # through. (The variable would do it, too, but whatever a run starts would read it.)

@@ -5,11 +5,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import added, run_command
+from seqlab.cli import added, import_from_here, run_command
+from seqlab.kinds import Trust
 
 
 def task(config: DictConfig) -> Any:
     """Predicts as `config` says; torch is imported only here."""
+    if Trust.of(config.trust).packages:
+        import_from_here()
     from seqlab.training.failures import explained
     from seqlab.training.prediction import predict
 
@@ -20,7 +23,7 @@ def task(config: DictConfig) -> Any:
 def main() -> None:
     """The command line."""
     sys.argv[1:] = added(sys.argv[1:], "decoding")  # of the model's own search, where no other is chosen
-    run_command("predict", task)
+    run_command("predict", task, own_code=False)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,18 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from seqlab.cli import run_command
+from seqlab.cli import import_from_here, run_command
+from seqlab.kinds import Trust
 
 
 def task(config: DictConfig) -> None:
     """Writes the page; what reads runs and draws models is imported only here."""
     from seqlab.reporting.page.report import write_report
 
+    if (trust := Trust.of(config.trust)).packages:
+        import_from_here()
     runs = None if config.runs is None else [Path(run) for run in config.runs]
-    write_report(Path(config.outputs), runs, Path(config.output), _drawn)
+    write_report(Path(config.outputs), runs, Path(config.output), _drawn, trust)
 
 
 def _drawn() -> dict[str, str]:
@@ -25,7 +28,7 @@ def _drawn() -> dict[str, str]:
 
 def main() -> None:
     """The command line."""
-    run_command("report", task)
+    run_command("report", task, own_code=False)
 
 
 if __name__ == "__main__":

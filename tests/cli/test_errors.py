@@ -210,9 +210,11 @@ def test_an_input_too_long_for_a_models_positions_is_named_with_its_line(command
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ("model=lstm", ["does not fit the model", "encoder"]),
-        ("model.width=9", ["does not fit the model", "(24, 128) there, but (27, 128) here", "more"]),
-        ("data.largest=6", ["source vocabulary is not the data's"]),
+        ("model=lstm", ["of another model", "model.cell gru → lstm"]),
+        ("model.width=9", ["of another model", "model.width 8 → 9", "(24, 128) → (27, 128)", "more"]),
+        ("model=bahdanau", ["of another model", "model fixed_vector → bahdanau"]),
+        ("model.reverse_source=true", ["of another model: model.reverse_source false → true;"]),  # all tensors fit
+        ("data.largest=6", ["source vocabulary is not the data's", "largest 5 → 6"]),
         ("initialisation.scheme=normal", ["initialisation.scheme", "normal", "exclude"]),
     ],
 )
@@ -296,7 +298,7 @@ def test_an_unspoilt_bundle_predicts(predict_with, tmp_path):
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_tokenizer_of_another_run_is_refused(predict_with, copy, tmp_path, side):
-    edit(copy / "bundle/tokenizers.json", lambda tokenizers: tokenizers[side].update(largest=9))
+    edit(copy / "bundle/tokenizers.json", lambda tokenizers: tokenizers[side]["settings"].update(largest=9))
     predict_with().stopped(2, "bundle", "different runs")
     assert not (tmp_path / "out.tsv").exists()
 
@@ -310,12 +312,14 @@ def test_truncated_weights_are_refused(predict_with, copy, tmp_path, kept):
 
 
 def test_weights_of_another_model_are_refused(predict_with, copy):
-    edit(copy / "bundle/bundle.json", lambda content: content["model"].update(width=9))
+    edit(copy / "bundle/bundle.json", lambda content: content["model"]["settings"].update(width=9))
     predict_with().stopped(2, "weights.safetensors")
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "tokenizers.json"])
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "[1, 2]", '"text"', '{"format": 1}', '[{"class": 1}]'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", "[1, 2]", '"text"', '{"format": 1}', '[{"kind": 1, "settings": {}}]']
+)
 def test_a_broken_description_is_refused(predict_with, copy, name, content):
     (copy / "bundle" / name).write_text(content, encoding="utf-8")
     predict_with().stopped(2, "bundle")
@@ -334,7 +338,7 @@ def test_another_format_is_refused(predict_with, copy, number):
 
 
 def test_an_unknown_setting_of_a_bundle_is_named(predict_with, copy):
-    edit(copy / "bundle/bundle.json", lambda content: content["model"].update(foo=1))
+    edit(copy / "bundle/bundle.json", lambda content: content["model"]["settings"].update(foo=1))
     predict_with().stopped(2, "foo")
 
 
@@ -342,13 +346,24 @@ def test_an_unknown_setting_of_a_bundle_is_named(predict_with, copy):
     ("name", "put"),
     [
         ("bundle.json", lambda content, call: content.update(model=call)),
-        ("bundle.json", lambda content, call: content["model"].update(width=call)),
+        ("bundle.json", lambda content, call: content["model"].update(kind="os:system")),
+        ("bundle.json", lambda content, call: content["model"]["settings"].update(width=call)),
         ("bundle.json", lambda content, call: content.update(search=call)),
-        ("bundle.json", lambda content, call: content["search"].update(max_length=call)),
-        ("bundle.json", lambda content, call: content["search"].update(more=call)),
+        ("bundle.json", lambda content, call: content["search"]["settings"].update(max_length=call)),
+        ("bundle.json", lambda content, call: content["search"]["settings"].update(more=call)),
         ("tokenizers.json", lambda content, call: content.__setitem__(0, {**call, "class": call["_target_"]})),
+        ("tokenizers.json", lambda content, call: content[0].update(kind="os:system")),
     ],
-    ids=["model", "model's argument", "search", "search's argument", "search's unknown argument", "tokenizer"],
+    ids=[
+        "model",
+        "model's kind",
+        "model's argument",
+        "search",
+        "search's argument",
+        "search's unknown argument",
+        "tokenizer",
+        "tokenizer's kind",
+    ],
 )
 def test_a_bundle_calls_no_other_code(predict_with, copy, tmp_path, name, put):
     call = {"_target_": "os.system", "command": f"touch {tmp_path / 'called'}"}

@@ -128,7 +128,7 @@ def test_a_search_of_ones_own_cuts_the_output(predict, expected):
 def test_settings_alone_change_the_models_own_search(command, copy, tmp_path):
     bundle = copy / "bundle/bundle.json"
     content = json.loads(bundle.read_text(encoding="utf-8"))
-    own = {"_target_": "seqlab.decoding.Beam", "max_length": 4, "size": 4, "length_penalty": 0.0}
+    own = {"kind": "beam", "settings": {"max_length": 4, "size": 4, "length_penalty": 0.0}}
     bundle.write_text(json.dumps(content | {"search": own}), encoding="utf-8")
     (tmp_path / "input.txt").write_text("\n".join(SOURCES), encoding="utf-8")
     beam = ("decoding=beam", "decoding.size=4", "decoding.length_penalty=0")

@@ -322,8 +322,8 @@ def test_the_same_seed_builds_the_same_model(model_config):
 def test_a_bundle_gives_the_same_model_back(model, model_config, batch, tmp_path):
     sizes = {"source_size": model.source_size, "target_size": model.target_size}
     alphabets = [CharacterTokenizer([chr(97 + i) for i in range(size - 4)]) for size in sizes.values()]
-    search = {"_target_": "seqlab.decoding.Greedy", "max_length": 7}
-    bundle.save(tmp_path / "bundle", model, {**model_config, **sizes}, tuple(alphabets), search)
+    settings = {name: value for name, value in model_config.items() if name != "_target_"} | sizes
+    bundle.save(tmp_path / "bundle", model, settings, tuple(alphabets), Greedy(max_length=7))
     loaded = bundle.load(tmp_path / "bundle").model
     assert torch.equal(logits_of(loaded, batch), logits_of(model, batch))
 

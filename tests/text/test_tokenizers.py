@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from seqlab import paths
 from seqlab.errors import InputError
+from seqlab.kinds import Trust
 from seqlab.symbols import BOS, EOS, PAD, SPECIALS, UNK
 from seqlab.text.pairs import read_pairs
 from seqlab.text.tokenizers import (
@@ -91,28 +92,55 @@ def test_a_tokenizer_survives_json(name):
     assert again.decode(ids) == tokenizer.decode(ids)
 
 
-def test_a_users_own_tokenizer_survives_json():
-    again = from_json(json.loads(json.dumps(to_json(OwnTokenizer.fit(["cab"])))))
+def test_a_users_own_tokenizer_survives_json_where_its_package_is_trusted():
+    stored = json.loads(json.dumps(to_json(OwnTokenizer.fit(["cab"]))))
+    package = __name__.partition(".")[0]
+    with pytest.raises(InputError, match=rf"not trusted.*trust=\[{package}\]"):
+        from_json(stored)
+    again = from_json(stored, Trust.of([package]))
     assert type(again) is OwnTokenizer
     assert again.decode(again.encode("abc")) == "abc"
 
 
 @pytest.mark.parametrize(
-    "path", ["subprocess.Popen", "os.system", "seqlab.text.tokenizers.matches_one", "json.decoder"]
+    ("kind", "settings", "message"),
+    [
+        ("word", {"symbols": "abc"}, "symbols must be .*Sequence"),
+        ("word", {"symbols": ["a"] * 50 + [1]}, "symbols must be .*Sequence"),
+        ("word", {"symbols": [], "lower": 3}, "lower must be bool, but is 3"),
+        ("word", {"symbols": [], "more": 3}, "more: unknown key"),
+        ("word", {"symbols": ["a", "a"]}, "a symbol twice"),
+        ("word", {"symbols": [], "pattern": "(a"}, "pattern must be a regular expression"),
+        ("word", {"symbols": [], "pattern": "(?:(?:a{1000}){1000}){1000}"}, "repeats more than"),
+        ("word", {}, "symbols"),
+        ("integer", {"smallest": 1, "largest": 2, "max_length": 10**12, "fill": True}, "max_length must be at most"),
+        ("integer", {"smallest": 1.5, "largest": 2, "max_length": 3}, "smallest must be int, but is 1.5"),
+        ("sentencepiece", {"model": "no base64!"}, "sentencepiece"),
+        ("sentencepiece", {"model": "AAAA"}, "sentencepiece"),
+        ("sentencepiece", {"model": 3}, "model must be str, but is 3"),
+        ("bpe", {}, "unknown kind of tokenizer 'bpe'"),
+        (None, {}, "unknown kind of tokenizer None"),
+        ("a" * 10**6, {}, "unknown kind of tokenizer"),
+    ],
 )
-def test_a_class_that_is_no_tokenizer_is_refused_and_not_called(path, monkeypatch, tmp_path):
-    with pytest.raises(InputError, match=f"'{path}' is not a Tokenizer"):
-        from_json({"class": path, "args": ["touch", str(tmp_path / "made")]})
-    assert not (tmp_path / "made").exists()
+def test_settings_that_a_tokenizer_does_not_take_are_refused_in_one_line(kind, settings, message):
+    with pytest.raises(InputError, match=message) as error:
+        from_json({"kind": kind, "settings": settings})
+    assert len(str(error.value)) < 400 and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    "path", ["seqlab.text.tokenizers.Missing", "no_such_package.Tokenizer", "Tokenizer", "", ".", ".relative.Tokenizer"]
-)
-def test_a_missing_class_is_refused_by_name(path):
-    with pytest.raises(InputError, match="cannot be imported") as error:
-        from_json({"class": path})
-    assert repr(path) in str(error.value)
+@pytest.mark.parametrize("stored", [None, [], "word", {}, {"kind": "byte"}, {"kind": "byte", "settings": []}])
+def test_what_describes_no_tokenizer_is_refused(stored):
+    with pytest.raises(InputError, match="a kind and settings"):
+        from_json(stored)
+
+
+def test_a_pattern_of_ones_own_ends_or_is_stopped(monkeypatch):
+    assert WordTokenizer.fit(["ab cd"], pattern=r"\w{1,2}|\S").split("abc d") == ["ab", "c", "d"]
+    monkeypatch.setattr("seqlab.text.patterns.SECONDS", 0.05)
+    endless = WordTokenizer([], pattern=r"(?:a|a|b)*c(?:(?:x|x)*(?:x|x)*)*y")
+    with pytest.raises(ValueError, match="takes more than"):
+        endless.split("ab" * 20_000 + "c" + "x" * 5000)
 
 
 def test_matches_one_accepts_any_reference_up_to_what_the_tokenizer_tells_apart():

@@ -5,9 +5,10 @@ import functools
 import pytest
 from omegaconf import OmegaConf
 
+from seqlab.arguments import check_arguments
 from seqlab.errors import InputError
 from seqlab.training import build as module
-from seqlab.training.build import build, build_each, check_arguments, takes
+from seqlab.training.build import build, build_each, takes
 
 
 class Base:

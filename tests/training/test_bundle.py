@@ -48,17 +48,26 @@ def test_a_text_that_cannot_be_expressed_is_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda b: b.update(format=2), "bundle format 2; this seqlab reads format 3"),
-        (lambda b: b["model"].update(_target_="os.system"), r"os\.system is not an architecture"),
-        (lambda b: b["model"].update(_target_="no.such.Model"), r"no\.such\.Model, which cannot be imported"),
-        (lambda b: b["model"].update(surprise=1), r"model\.surprise: unknown key"),
-        (lambda b: b["model"].update(width=17), "these weights are not of this model"),
-        (lambda b: b["model"].update(target_size=15), "target vocabulary is 15, but its tokenizer's is 14"),
-        (lambda b: b["search"].update(_target_="os.system"), r"os\.system is not a search"),
-        (lambda b: b["search"].update(_target_="seqlab.decoding.Step"), r"Step is not a search"),
-        (lambda b: b["search"].update(_target_="seqlab.decoding.Search"), "search: .* abstract"),
-        (lambda b: b["search"].update(max_length=0), "search: max_length must be at least 1, but is 0"),
+        (lambda b: b.update(format=3), "bundle format 3; this seqlab reads format 4: it is of an earlier seqlab"),
+        (lambda b: b.update(format=5), "bundle format 5; this seqlab reads format 4: it is of a newer seqlab; update"),
+        (lambda b: b.update(format=True), "bundle format True; this seqlab reads format 4: there is no such format"),
+        (lambda b: b["model"].update(kind="os.system"), r"unknown kind of model 'os\.system'; known are bahdanau"),
+        (lambda b: b["model"].update(kind="os:system"), r"its model is os:system, of a package that is not trusted"),
+        (lambda b: b["model"]["settings"].update(surprise=1), r"model\.surprise: unknown key"),
+        (lambda b: b["model"]["settings"].update(width=17), "these weights are not of this model: .* more"),
+        (lambda b: b["model"]["settings"].pop("source_size"), "model: .*source_size"),
+        (lambda b: b["search"].update(kind="os:system"), r"its search is os:system, of a package that is not trusted"),
+        (lambda b: b["search"]["settings"].update(max_length=0), "search: max_length must be at least 1, but is 0"),
+        (lambda b: b["search"]["settings"].update(max_length=10**9), "max_length must be at most 1,000,000"),
+        (lambda b: b["search"]["settings"].update(max_length=2.5), "search.max_length must be int, but is 2.5"),
+        (
+            lambda b: b.update(
+                search={"kind": "beam", "settings": {"max_length": 10**4, "size": 10**4, "n_best": 10**4}}
+            ),
+            "max_length times outputs",
+        ),
         (lambda b: b.pop("search"), "no 'search'"),
+        (lambda b: b["search"].update(more=1), "no 'search' with kind and settings"),
         (lambda b: b.pop("stream"), "no 'stream'"),
         (lambda b: b.update(stream=64), "stream: "),
         (lambda b: b.update(stream={"boundaries": "none"}), "stream: .* 'length'"),
@@ -72,9 +81,9 @@ def test_a_bundle_that_does_not_fit_is_refused_by_what_is_wrong(bundle, change, 
         load(bundle)
 
 
-def test_a_tokenizer_that_is_none_is_refused_and_not_called(bundle):
-    rewrite(bundle / "tokenizers.json", lambda t: t[0].update({"class": "subprocess.Popen"}))
-    with pytest.raises(InputError, match=r"'subprocess\.Popen' is not a Tokenizer"):
+def test_a_tokenizer_of_another_size_is_refused(bundle):
+    rewrite(bundle / "tokenizers.json", lambda t: t[1]["settings"].update(largest=10))
+    with pytest.raises(InputError, match="target vocabulary is 14, but its tokenizer's is 15"):
         load(bundle)
 
 

@@ -68,9 +68,7 @@ def test_a_sentence_ends_where_the_stream_has_an_end():
 
 def test_a_bundle_knows_the_stream(tmp_path):
     own = predictor(GPT, "document")
-    config = {"_target_": "seqlab.models.gpt.GPT", **SIZES, **SMALL}
-    search = {"_target_": "seqlab.decoding.Sample", "max_length": 11, "top_k": 5}
-    bundle.save(tmp_path / "bundle", own.model, config, (LETTERS, LETTERS), search, own.stream)
+    bundle.save(tmp_path / "bundle", own.model, {**SIZES, **SMALL}, (LETTERS, LETTERS), own.search, own.stream)
     loaded = bundle.load(tmp_path / "bundle")
     assert loaded.stream == own.stream
     assert loaded.predict_n_best(["bad ", "a"]) == own.predict_n_best(["bad ", "a"])

@@ -16,6 +16,7 @@ from seqlab.data.cache import cached, key_of
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
 from seqlab.identity import fingerprint
+from seqlab.kinds import OWN
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import Fit, Tokenizer, fit_settings, from_json, to_json
 
@@ -59,7 +60,7 @@ class TextPairs(SequenceData):
         """Reads examples, texts and tokenizers from the cache."""
         folder = self._folder
         meta = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
-        self.source_tokenizer, self.target_tokenizer = (from_json(t) for t in meta["tokenizers"])
+        self.source_tokenizer, self.target_tokenizer = (from_json(t, OWN) for t in meta["tokenizers"])
         self._texts = {split: [(s, refs) for s, refs in rows] for split, rows in meta["texts"].items()}
         with np.load(folder / "ids.npz", allow_pickle=False) as ids:
             self.examples = {

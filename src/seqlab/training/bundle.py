@@ -1,146 +1,58 @@
 """A trained model as a folder: all that predicting needs, and no pickle.
 
-`bundle.json` (format version, class and arguments of the model, how to search, of a model that continues text what it
+`bundle.json` (format version, kind and settings of the model, of the search, and of a model that continues text what it
 has to know of the stream it was trained on), `tokenizers.json`, `weights.safetensors`; for people, `README.md`. It may
-be copied to another machine; a model of somebody's own package needs that package there. Format 3 is the first to tell
-of streams.
+be copied to another machine; a model of somebody's own package needs that package there, and the user's trust in it.
+
+A bundle may come from anywhere: what it names is looked up (see `seqlab.kinds`), its settings are held against the
+constructors' types and against the shapes of the weights, and only then is anything built.
 """
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import json
-import math
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Int
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
-from seqlab import __version__, decoding
-from seqlab.data.batch import Ragged
-from seqlab.decoding import Hypotheses, Search, Step
-from seqlab.decoding.hypotheses import Selectable
+from seqlab import __version__
+from seqlab.arguments import check_arguments
+from seqlab.decoding import Search
 from seqlab.errors import InputError
+from seqlab.kinds import MODELS, SEARCHES, Kinds, Named, Trust
 from seqlab.models.base import Seq2Seq
-from seqlab.symbols import PAD
-from seqlab.text.growing import text_after
-from seqlab.text.lines import read_bytes
+from seqlab.text.plain_json import read_json
 from seqlab.text.tokenizers import Tokenizer, from_json, to_json
-from seqlab.training.build import check_arguments
+from seqlab.training.predictor import Predictor
 from seqlab.training.streams import StreamFormat
+from seqlab.training.weights import Kept, check_fit, load_weights, no_more_than, numbers_in, read_header, write_weights
 
-FORMAT = 3
+FORMAT = 4
+"""Format 1 to 3 named classes by their modules."""
 
-
-class Output(NamedTuple):
-    """What a model makes of a text. `score` is the natural logarithm of its probability."""
-
-    text: str
-    score: float
-
-
-class Predictor:
-    """A trained model with its tokenizers: text in, text out, by `search`, which may be set to another.
-
-    One that was trained on a `stream` continues the texts it is given; of a text longer than what it was trained on it
-    sees the end.
-    """
-
-    def __init__(
-        self, model: Seq2Seq, source: Tokenizer, target: Tokenizer, search: Search, stream: StreamFormat | None = None
-    ) -> None:
-        self.model, self.source_tokenizer, self.target_tokenizer = model.eval(), source, target
-        self.search, self.stream = search, stream
-
-    def predict(self, texts: Iterable[str], batch_size: int = 256) -> list[str]:
-        """The best output for each text.
-
-        Raises:
-            ValueError: a text that the tokenizer cannot express.
-        """
-        return [outputs[0].text for outputs in self.predict_n_best(texts, batch_size)]
-
-    def predict_n_best(self, texts: Iterable[str], batch_size: int = 256) -> list[list[Output]]:
-        """For each text all that the search gives, best first: one output at least."""
-        return self.generate([self.encode(text) for text in texts], batch_size)
-
-    def encode(self, text: str) -> list[int]:
-        """What the model is given for a text: the ids of a source, or of a prompt to go on from.
-
-        Raises:
-            ValueError: the tokenizer cannot express it.
-        """
-        if self.stream is None:
-            return self.source_tokenizer.encode(text)
-        return self.stream.prompt(self.target_tokenizer.encode(text))
-
-    def generate(self, inputs: Sequence[Sequence[int]], batch_size: int = 256) -> list[list[Output]]:
-        """The same for texts that are encoded already; those of similar length share a batch."""
-        packed = Ragged.of(inputs)
-        results: list[list[Output]] = [[]] * len(inputs)
-        for rows in self._batches(packed.lengths, batch_size):
-            found = self._search(*(tensor.to(self.model.device) for tensor in packed.padded(rows)))
-            for row, n_best, scores in zip(rows.tolist(), found.tokens.tolist(), found.scores.tolist(), strict=True):
-                results[row] = [
-                    Output(self._text(inputs[row], ids), score)
-                    for rank, (ids, score) in enumerate(zip(n_best, scores, strict=True))
-                    if rank == 0 or score > -math.inf  # there may be fewer than were asked for
-                ]
-        return results
-
-    def begin(self, given: Sequence[int]) -> tuple[Step, Selectable, Int[Tensor, " 1"]]:
-        """Where the search for what comes of one encoded text begins: see `Seq2Seq.begin`."""
-        tokens, lengths = (tensor.to(self.model.device) for tensor in Ragged.of([given]).padded(np.array([0])))
-        if self.stream is None:
-            return self.model.begin(tokens, lengths)
-        return self.model.begin(*_nothing(tokens), tokens, self.stream.length)
-
-    def _batches(self, lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-        """Rows that go together: prompts only with others of their length, for nothing may stand after them."""
-        order = np.argsort(lengths, kind="stable")
-        for part in [order] if self.stream is None else np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
-            yield from (part[start : start + batch_size] for start in range(0, len(part), batch_size))
-
-    def _search(self, tokens: Int[Tensor, "B L"], lengths: Int[Tensor, " B"]) -> Hypotheses:
-        if self.stream is None:
-            return self.model.generate(tokens, lengths, self.search)
-        search = self.stream.search(self.search)
-        return self.model.generate(*_nothing(tokens), search, tokens, self.stream.length)
-
-    def _text(self, given: Sequence[int], ids: list[int]) -> str:
-        if self.stream is None:
-            return self.target_tokenizer.decode(ids)
-        return text_after(self.target_tokenizer, given, ids)
-
-
-def _nothing(prompts: Int[Tensor, "B P"]) -> tuple[Int[Tensor, "B 1"], Int[Tensor, " B"]]:
-    """Empty sources: those of texts that are continued."""
-    return torch.full_like(prompts[:, :1], PAD), prompts.new_zeros(len(prompts))
+LARGEST = 1_000_000
+"""An integer among settings, where the weights have fewer numbers; tokens of an output times outputs of a search."""
 
 
 def save(
     folder: Path,
     model: Seq2Seq,
-    model_config: dict[str, Any],
+    settings: Mapping[str, Any],
     tokenizers: tuple[Tokenizer, Tokenizer],
-    search_config: dict[str, Any],
+    search: Search,
     stream: StreamFormat | None = None,
     card: str | None = None,
 ) -> None:
     """Writes a bundle; an existing one is replaced as a whole.
 
     Args:
-        model_config: `_target_` and arguments of the model, its sizes among them.
-        search_config: `_target_` and arguments of the search.
+        settings: arguments of the model's constructor, its sizes among them.
         stream: of a model that continues text.
         card: what is to be said of the model.
     """
@@ -148,15 +60,13 @@ def save(
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         temporary.chmod(0o755)
-        tensors = {name: tensor.cpu().clone() for name, tensor in model.state_dict().items()}  # tied ones apart
-        try:
-            save_file(tensors, temporary / "weights.safetensors")
-        except SafetensorError as error:
-            raise InputError(f"{folder}: the weights cannot be written ({error})") from None
-        (temporary / "weights.safetensors").chmod(0o644)  # safetensors writes for the user alone
+        write_weights(temporary / "weights.safetensors", model)
         _write_json(temporary / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
+        chosen = {field.name: getattr(search, field.name) for field in fields(search) if field.init}
         content = {
-            **{"format": FORMAT, "seqlab": __version__, "model": model_config, "search": search_config},
+            **{"format": FORMAT, "seqlab": __version__},
+            "model": {"kind": MODELS.of(type(model)), "settings": dict(settings)},
+            "search": {"kind": SEARCHES.of(type(search)), "settings": chosen},
             "stream": stream and asdict(stream),
         }
         _write_json(temporary / "bundle.json", content)
@@ -174,33 +84,39 @@ def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def load(path: str | Path) -> Predictor:
+def load(path: str | Path, trust: Iterable[str] | Trust = ()) -> Predictor:
     """The model of a bundle, or of a run's folder, ready to predict on the CPU.
 
+    Args:
+        trust: packages whose classes the bundle may name, beside seqlab's own (and those in SEQLAB_TRUST).
+
     Raises:
-        InputError: no bundle there, one of a newer format, a broken file, or files that do not belong together.
+        InputError: no bundle there, one of another format or of a package that is not trusted, a broken file, or files
+            that do not belong together.
     """
     folder = bundle_folder(Path(path))
-    content = _read_json(folder / "bundle.json", dict)
-    if content.get("format") != FORMAT:
-        raise InputError(f"{folder}: bundle format {content.get('format')}; this seqlab reads format {FORMAT}")
-    for key in ("model", "search"):
-        if not isinstance(content.get(key), dict):
-            raise InputError(f"{folder / 'bundle.json'}: no {key!r} in it")
-    stored = _read_json(folder / "tokenizers.json", list)
-    try:
-        source, target = (from_json(entry) for entry in stored)
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise InputError(f"{folder / 'tokenizers.json'}: {error}") from None
-    model = _model(content["model"], folder)
-    for side, tokenizer in (("source", source), ("target", target)):
+    given = _Source(folder, Path(path), Trust.of(trust))
+    content = _read(folder)
+    tokenizers = given.tokenizers()
+    search, stream = given.search(content), given.stream(content)
+    model = given.model(content)
+    for side, tokenizer in zip(("source", "target"), tokenizers, strict=True):
         if tokenizer.size != (size := getattr(model, f"{side}_size")):
             raise InputError(
                 f"{folder}: the model's {side} vocabulary is {size}, but its tokenizer's is {tokenizer.size};"
                 " the files are of different runs"
             )
-    _load_weights(model, folder / "weights.safetensors")
-    return Predictor(model, source, target, _search(content["search"], folder), _stream(content, folder))
+    return Predictor(model, *tokenizers, search, stream)
+
+
+def named_model(path: str | Path) -> tuple[str, dict[str, Any]]:
+    """Kind and settings of the model of a bundle, or of a run's folder, as they stand there.
+
+    Raises:
+        InputError: no bundle there, or not one of this format.
+    """
+    folder = bundle_folder(Path(path))
+    return _named(_read(folder), "model", folder)
 
 
 def bundle_folder(path: Path) -> Path:
@@ -217,66 +133,117 @@ def bundle_folder(path: Path) -> Path:
     raise InputError(f"{path}: no bundle.json here; expected a bundle or the folder of a finished run")
 
 
-def _model(config: dict[str, Any], folder: Path) -> Seq2Seq:
-    """The model that a bundle describes. Only an architecture is ever called: a bundle cannot name other code."""
-    arguments = dict(config)
-    module, _, name = str(arguments.pop("_target_", None)).rpartition(".")
-    try:
-        cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError):
-        raise InputError(f"{folder}: its model is {module}.{name}, which cannot be imported here") from None
-    if not (isinstance(cls, type) and issubclass(cls, Seq2Seq)):
-        raise InputError(f"{folder}: {module}.{name} is not an architecture (no Seq2Seq)")
-    check_arguments(cls, arguments, "model")
-    try:
-        return cls(**arguments)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{folder / 'bundle.json'}: {error}") from None
+def _read(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = read_json(folder / "bundle.json", dict)
+    number = content.get("format")
+    if number == FORMAT and type(number) is int:
+        return content
+    if type(number) is int and 1 <= number < FORMAT:
+        advice = "it is of an earlier seqlab; a run of your own writes its bundle again with seqlab-train resume=FOLDER"
+    elif type(number) is int and number > FORMAT:
+        advice = "it is of a newer seqlab; update this one"
+    else:
+        advice = "there is no such format"
+    raise InputError(f"{folder}: bundle format {str(number)[:20]}; this seqlab reads format {FORMAT}: {advice}")
 
 
-def _search(config: dict[str, Any], folder: Path) -> Search:
-    """The search that a bundle names: one of `seqlab.decoding`, nothing else."""
-    settings = dict(config)
-    module, _, name = str(target := settings.pop("_target_", None)).rpartition(".")
-    cls = getattr(decoding, name, None) if module == decoding.__name__ else None
-    if not (isinstance(cls, type) and issubclass(cls, Search)):
-        raise InputError(f"{folder}: {target} is not a search of {decoding.__name__}")
-    arguments = check_arguments(cls, settings, f"{folder}: search")
-    try:
-        return cls(**arguments)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{folder / 'bundle.json'}: search: {error}") from None
+def _named(content: Mapping[str, Any], key: str, folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Kind and settings that stand under a key."""
+    own = content.get(key)
+    if not (isinstance(own, dict) and own.keys() == {"kind", "settings"} and isinstance(own["settings"], dict)):
+        raise InputError(f"{folder / 'bundle.json'}: no {key!r} with kind and settings in it")
+    return own["kind"], own["settings"]
 
 
-def _stream(content: dict[str, Any], folder: Path) -> StreamFormat | None:
-    """What a bundle tells of the stream, if its model was trained on one."""
-    if "stream" not in content:
-        raise InputError(f"{folder / 'bundle.json'}: no 'stream' in it")
-    if content["stream"] is None:
-        return None
-    try:
-        return StreamFormat(**check_arguments(StreamFormat, content["stream"], f"{folder}: stream"))
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"{folder / 'bundle.json'}: stream: {error}") from None
+@dataclass(frozen=True)
+class _Source:
+    """A bundle's folder, whose files may hold anything.
+
+    Args:
+        within: where no module is imported from, however trusted: what the user named.
+    """
+
+    folder: Path
+    within: Path
+    trust: Trust
+
+    def model(self, content: Mapping[str, Any]) -> Seq2Seq:
+        """The model with its weights, which is only built when its sizes are those of the weights."""
+        cls, settings = self._checked(content, "model", MODELS, Seq2Seq)  # type: ignore[type-abstract]
+        path = self.folder / "weights.safetensors"
+        kept = read_header(path)
+        _check_integers(settings, max(LARGEST, numbers_in(kept)))
+        if MODELS.of(cls) in MODELS.places:  # a constructor of somebody else's may need values
+            with torch.device("meta"):
+                check_fit(self._built(cls, settings, kept).state_dict(), kept, path)
+        model = self._built(cls, settings, kept)
+        check_fit(model.state_dict(), kept, path)
+        load_weights(model, path)
+        return model
+
+    def _built(self, cls: type[Seq2Seq], settings: Mapping[str, Any], kept: Mapping[str, Kept]) -> Seq2Seq:
+        with self._one_line("model"), no_more_than(kept):
+            return cls(**settings)
+
+    def search(self, content: Mapping[str, Any]) -> Search:
+        """The search."""
+        cls, settings = self._checked(content, "search", SEARCHES, Search)  # type: ignore[type-abstract]
+        _check_integers({name: value for name, value in settings.items() if name != "seed"}, LARGEST)
+        with self._one_line("search"):
+            search = cls(**settings)
+            tokens = search.max_length * max(settings.get("size", 1), settings.get("n_best", 1))
+            if tokens > LARGEST:
+                raise ValueError(f"max_length times outputs must be at most {LARGEST:,}, but is {tokens:,}")
+        return search
+
+    def stream(self, content: Mapping[str, Any]) -> StreamFormat | None:
+        """What there is to know of the stream, if the model was trained on one."""
+        if "stream" not in content:
+            raise InputError(f"{self.folder / 'bundle.json'}: no 'stream' in it")
+        if content["stream"] is None:
+            return None
+        if not isinstance(content["stream"], dict):
+            raise InputError(f"{self.folder / 'bundle.json'}: stream: expected settings")
+        settings = check_arguments(StreamFormat, content["stream"], f"{self.folder}: stream")
+        with self._one_line("stream"):
+            return StreamFormat(**settings)
+
+    def tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+        """Those of the sources and of the targets."""
+        path = self.folder / "tokenizers.json"
+        stored = read_json(path, list)
+        if len(stored) != 2:
+            raise InputError(f"{path}: expected two tokenizers, but found {len(stored)}")
+        try:
+            source, target = (from_json(entry, self.trust, self.within) for entry in stored)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from None
+        return source, target
+
+    def _checked(
+        self, content: Mapping[str, Any], key: str, kinds: Kinds, base: type[Named]
+    ) -> tuple[type[Named], dict[str, Any]]:
+        """The class that stands under a key, and its settings, held against its constructor's types."""
+        kind, settings = _named(content, key, self.folder)
+        try:
+            cls = kinds.find(kind, base, self.trust, self.within)
+        except InputError as error:
+            raise InputError(f"{self.folder}: {error}") from None
+        return cls, check_arguments(cls, settings, f"{self.folder}: {key}")
+
+    @contextlib.contextmanager
+    def _one_line(self, key: str) -> Iterator[None]:
+        """One line of what a constructor says of settings that are not its own."""
+        try:
+            yield
+        except (TypeError, ValueError, RuntimeError, OverflowError, ArithmeticError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise InputError(f"{self.folder / 'bundle.json'}: {key}: {reason}") from None
 
 
-def _load_weights(model: Seq2Seq, path: Path) -> None:
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a readable weights file ({error})") from None
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split("\n\t")[1:2]) or str(error)
-        raise InputError(f"{path}: these weights are not of this model: {reason}") from None
-
-
-def _read_json(path: Path, kind: type) -> Any:
-    try:
-        content = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, kind):
-        raise InputError(f"{path}: expected a JSON {kind.__name__}, but found a {type(content).__name__}")
-    return content
+def _check_integers(settings: Mapping[str, Any], limit: int) -> None:
+    """Refuses integers that no model of this size, and no output of it, has a use for: they would be built."""
+    for name, value in settings.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, int) and abs(one) > limit:
+                raise InputError(f"{name} must be at most {limit:,} here, but is {one}")

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from seqlab.errors import InputError
+from seqlab.kinds import OWN
 from seqlab.text.lines import read_bytes
 from seqlab.text.tokenizers import to_json
 from seqlab.training import bundle
@@ -33,7 +34,7 @@ def evaluate(config: DictConfig) -> None:
     """
     quiet()
     folder = Path(config.run).resolve()
-    predictor = bundle.load(folder)
+    predictor = bundle.load(folder, OWN)
     stored = _stored(folder)
     seed_everything(stored.seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):

@@ -20,8 +20,9 @@ from seqlab.symbols import BOS, EOS
 from seqlab.text.growing import GrowingText
 from seqlab.text.lines import decode_lines
 from seqlab.text.tokenizers import Tokenizer
-from seqlab.training import bundle
+from seqlab.training.bundle import load
 from seqlab.training.parts import search_again
+from seqlab.training.predictor import Predictor
 
 LENGTH = 200
 """Tokens to continue a text by, where no other number is asked for."""
@@ -39,7 +40,7 @@ def generate(config: DictConfig) -> None:
     """
     if config.stop not in STOPS:
         raise InputError(f"stop must be one of {', '.join(STOPS)}, but is {config.stop!r}")
-    predictor = bundle.load(config.run)
+    predictor = load(config.run, config.trust)
     search = search_of(config, predictor)
     prompt = read_prompt(config.prompt)
     given = encoded(prompt, predictor, search)
@@ -62,7 +63,7 @@ def generate(config: DictConfig) -> None:
         raise KeyboardInterrupt
 
 
-def search_of(config: DictConfig, predictor: bundle.Predictor) -> Stepwise:
+def search_of(config: DictConfig, predictor: Predictor) -> Stepwise:
     """How to choose tokens: as `config.decoding` says, with the settings of drawing that stand beside it.
 
     Where it says nothing, texts are continued by drawing, sources answered as the model's own search would, as far as
@@ -107,7 +108,7 @@ def read_prompt(prompt: Any) -> str:
         raise InputError("prompt must be UTF-8 text") from None
 
 
-def encoded(prompt: str, predictor: bundle.Predictor, search: Search) -> list[int]:
+def encoded(prompt: str, predictor: Predictor, search: Search) -> list[int]:
     """The prompt for the model.
 
     Raises:
@@ -123,7 +124,7 @@ def encoded(prompt: str, predictor: bundle.Predictor, search: Search) -> list[in
 
 
 @torch.inference_mode()
-def spoken(predictor: bundle.Predictor, given: Sequence[int], search: Stepwise, once: bool) -> Iterator[int]:
+def spoken(predictor: Predictor, given: Sequence[int], search: Stepwise, once: bool) -> Iterator[int]:
     """The tokens that a model says of an encoded text, as they come.
 
     What was made from a source ends with EOS. A text goes on after it, with BOS, unless it shall be said but `once`.

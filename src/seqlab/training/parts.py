@@ -16,6 +16,7 @@ from seqlab.training.averaging import Averager
 from seqlab.training.build import build, build_each, build_settings, takes
 from seqlab.training.checkpoints import Saver
 from seqlab.training.free_running import FreeRunning
+from seqlab.training.settings import plain
 from seqlab.training.throughput import Throughput
 
 
@@ -50,6 +51,12 @@ def told_of(data: SequenceData, config: DictConfig) -> dict[str, Any]:
     """What a model is told of its data: how many ids there are and, where it takes `sources`, whether there are any."""
     told = {"source_size": data.source_size, "target_size": data.target_size}
     return told | ({"sources": data.longest_source > 0} if takes(config, "sources") else {})
+
+
+def model_settings(config: DictConfig, data: SequenceData) -> dict[str, Any]:
+    """The arguments of the model that `build_model` builds, as plain data."""
+    settings = plain(config, resolve=True) | told_of(data, config)
+    return {name: value for name, value in settings.items() if name != "_target_"}
 
 
 def search_limit(config: DictConfig, longest: int | None) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.text.lines import decode_lines, read_bytes
 from seqlab.text.tokenizers import matches_one
-from seqlab.training import bundle
+from seqlab.training.bundle import load
 from seqlab.training.parts import search_again
+from seqlab.training.predictor import Output, Predictor
 from seqlab.training.results import escaped
 
 FORMATS = ("tsv", "jsonl")
@@ -44,7 +45,7 @@ def predict(config: DictConfig) -> None:
         raise InputError(f"format must be one of {', '.join(FORMATS)}, but is {config.format!r}")
     if not isinstance(config.batch_size, int) or config.batch_size < 1:
         raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
-    predictor = bundle.load(config.run)
+    predictor = load(config.run, config.trust)
     predictor.search = search_again(config, predictor.search, predictor.search.max_length)
     lines = list(read_lines(str(config.input), prompts=predictor.stream is not None))
     sources = [_encoded(line, predictor) for line in lines]
@@ -101,7 +102,7 @@ def _parsed(data: bytes, name: str, prompts: bool) -> Iterator[Line]:
         yield Line(where, columns[0], columns[1] if len(columns) > 1 and columns[1] else None)
 
 
-def _encoded(line: Line, predictor: bundle.Predictor) -> list[int]:
+def _encoded(line: Line, predictor: Predictor) -> list[int]:
     try:
         ids = predictor.encode(line.source)
         if predictor.stream is None:
@@ -113,7 +114,7 @@ def _encoded(line: Line, predictor: bundle.Predictor) -> list[int]:
     return ids
 
 
-def _json(line: Line, outputs: list[bundle.Output], predictor: bundle.Predictor) -> str:
+def _json(line: Line, outputs: list[Output], predictor: Predictor) -> str:
     fields = []
     for output in outputs:
         score = output.score if math.isfinite(output.score) else None  # JSON has no −∞
@@ -124,7 +125,7 @@ def _json(line: Line, outputs: list[bundle.Output], predictor: bundle.Predictor)
     return json.dumps({"input": line.source, **fields[0], **n_best}, ensure_ascii=False)
 
 
-def _table(line: Line, outputs: list[bundle.Output], predictor: bundle.Predictor) -> str:
+def _table(line: Line, outputs: list[Output], predictor: Predictor) -> str:
     rows = []
     for rank, output in enumerate(outputs, 1):
         columns = [escaped(line.source), escaped(output.text), f"{output.score:.4f}"]
@@ -135,5 +136,5 @@ def _table(line: Line, outputs: list[bundle.Output], predictor: bundle.Predictor
     return "\n".join(rows)
 
 
-def _match(line: Line, output: bundle.Output, predictor: bundle.Predictor) -> bool | None:
+def _match(line: Line, output: Output, predictor: Predictor) -> bool | None:
     return None if line.target is None else matches_one(predictor.target_tokenizer, output.text, [line.target])

@@ -32,8 +32,7 @@ from seqlab.training.parts import (
     build_search,
     callbacks_of,
     check_lengths,
-    search_limit,
-    told_of,
+    model_settings,
 )
 from seqlab.training.precision import precision_facts
 from seqlab.training.range_test import find_learning_rate
@@ -176,8 +175,7 @@ def keep(
     facts: dict[str, Any],
 ) -> None:
     """Writes the bundle, `predictions.tsv` and, last of all, `result.json`; prints the summary."""
-    model_config = plain(config.model, resolve=True) | told_of(data, config.model)
-    search_config = plain(config.decoding, resolve=True) | search_limit(config, data.longest_target)
+    settings, search = model_settings(config.model, data), build_search(config, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
     free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
     shown = next(split for split in ("test", "val", "train") if split in data.splits)
@@ -199,7 +197,7 @@ def keep(
         "settings": plain(config),
     }
     stream, about = stream_format(data), card(result, data, model)
-    bundle.save(folder / "bundle", model, model_config, tokenizers, search_config, stream, about)
+    bundle.save(folder / "bundle", model, settings, tokenizers, search, stream, about)
     write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
     write_json(folder / "result.json", result)
     print_summary(result, free_running.predictions[shown][:5], _shown(folder))

@@ -8,8 +8,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from seqlab.arguments import check_arguments
 from seqlab.errors import InputError
-from seqlab.training.build import check_arguments
 from seqlab.training.free_running import FreeRunning
 
 

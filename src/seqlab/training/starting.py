@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 import torch
 from omegaconf import DictConfig, ListConfig
 from torch import Tensor, nn
 
+from seqlab.arguments import with_defaults
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
+from seqlab.identity import differences, listed
+from seqlab.kinds import MODELS
 from seqlab.models.base import Seq2Seq
 from seqlab.training import bundle
 from seqlab.training.build import build_settings
+from seqlab.training.parts import model_settings
 
 SCHEMES: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
     "xavier_uniform": (nn.init.xavier_uniform_, 1.0),
@@ -26,6 +31,9 @@ SCHEMES: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
     "normal": (lambda matrix, deviation: nn.init.normal_(matrix, std=deviation), 0.02),
 }
 """How to draw a matrix with a scale, and the scale that is customary."""
+
+FREE = ("dropout", "max_positions", "sources")
+"""Settings of a model that its weights do not depend on, or only by their shapes, which are compared as well."""
 
 
 def start(model: Seq2Seq, data: SequenceData, config: DictConfig, resumed: bool) -> None:
@@ -42,7 +50,7 @@ def start(model: Seq2Seq, data: SequenceData, config: DictConfig, resumed: bool)
         )
     initialisation(model)
     if config.initial_weights is not None and not resumed:
-        take_weights(model, data, config.initial_weights)
+        take_weights(model, data, config)
     patterns = [config.freeze] if isinstance(config.freeze, str) else config.freeze
     if not isinstance(patterns, ListConfig | list) or not all(isinstance(pattern, str) for pattern in patterns):
         raise InputError(f"freeze must be a list of names, but is {config.freeze!r}")
@@ -88,31 +96,40 @@ class Initialisation:
                 module.weight[module.padding_idx] = 0
 
 
-def take_weights(model: Seq2Seq, data: SequenceData, path: str) -> None:
-    """Copies the weights of the bundle at `path`, or of the run in that folder, into `model`.
+def take_weights(model: Seq2Seq, data: SequenceData, config: DictConfig) -> None:
+    """Copies the weights of `config.initial_weights`, a bundle or a run's folder, into `model`.
+
+    They must be of the same kind of model with the same settings (tensors of other models may fit by chance) and of the
+    same vocabularies. The data's examples, and what acts in training alone (`FREE`), may be others.
 
     Raises:
-        InputError: no bundle there, other vocabularies than the data's, or a model of other parts or sizes.
+        InputError: no bundle there, or one of another model or of other vocabularies; says what differs.
     """
+    path = str(config.initial_weights)
     try:
-        other = bundle.load(str(path))
+        other = bundle.load(path, config.trust)
+        kind, settings = bundle.named_model(path)
     except InputError as error:
         raise InputError(f"initial_weights: {error}") from None
     for side in ("source", "target"):
-        if getattr(other, f"{side}_tokenizer").vocabulary() != getattr(data, f"{side}_tokenizer").vocabulary():
-            raise InputError(f"initial_weights: {path}: its {side} vocabulary is not the data's")
-    here, there = ({name: tuple(t.shape) for name, t in one.state_dict().items()} for one in (model, other.model))
-    reasons = [f"{name} is only there" for name in there if name not in here]
-    reasons += [f"{name} is only here" for name in here if name not in there]
-    reasons += [
-        f"{name} is {there[name]} there, but {size} here"
-        for name, size in here.items()
-        if name in there and there[name] != size
-    ]
-    if reasons:
-        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-        raise InputError(f"initial_weights: {path} does not fit the model: {reasons[0]}{more}")
+        theirs, ours = (getattr(one, f"{side}_tokenizer").vocabulary() for one in (other, data))
+        if found := differences(theirs, ours):
+            raise InputError(
+                f"initial_weights: {path}: its {side} vocabulary is not the data's ({listed(found)}); tune it on data"
+                " with the tokenizers that it was trained with"
+            )
+    old = _description(other.model, kind, settings)
+    new = _description(model, MODELS.of(type(model)), model_settings(config.model, data))
+    if found := differences(old, new):
+        raise InputError(f"initial_weights: {path} is of another model: {listed(found)}; set these as they were")
     model.load_state_dict(other.model.state_dict())
+
+
+def _description(model: Seq2Seq, kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model must have in common with another to take its weights; settings by the names that a user types."""
+    complete = with_defaults(type(model), settings)
+    shapes = {f"shape of {name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    return {"model": kind, **{f"model.{name}": own for name, own in complete.items() if name not in FREE}, **shapes}
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab import load
+from seqlab.decoding import Greedy
 from seqlab.errors import InputError
 from seqlab.reporting.digests import digest, digests
 from seqlab.reporting.digests.samples import SAMPLES, chosen
@@ -54,7 +55,8 @@ def add_bundle(folder, name, tokenizers=(INTEGERS, INTEGERS)):
         for parameter in model.parameters():
             parameter.uniform_(-0.7, 0.7)
     settings = {**OmegaConf.to_container(config), **sizes}
-    bundle.save(folder / "bundle", model, settings, tokenizers, {"_target_": "seqlab.decoding.Greedy", "max_length": 7})
+    del settings["_target_"]
+    bundle.save(folder / "bundle", model, settings, tokenizers, Greedy(max_length=7))
 
 
 def reversals(count):

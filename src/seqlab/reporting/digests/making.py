@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.files import write_atomically
+from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.comparison import name_and_value
 from seqlab.reporting.digests import failures, lengths, samples
 from seqlab.reporting.digests.curve import curve
@@ -37,10 +38,13 @@ _FACTS = (
 )
 
 
-def digest(folder: str | Path) -> dict[str, Any]:
+def digest(folder: str | Path, trust: Trust = NOTHING) -> dict[str, Any]:
     """What a finished run found, how it went, what it said, and how to run it again; no folder of this machine in it.
 
-    Kept in the run's folder as `digest.json`, so that it is made once; anew where the run or this code has changed.
+    Kept in the run's folder as `digest.json`, so that it is made once; anew where the run, this code or what is trusted
+    has changed. A bundle of a package that is not trusted is not loaded: lengths are counted in words, and no attention
+    is shown.
+
     Keys are absent where they make no sense:
 
     - `folder`, `command`, `overrides`, `settings` (what they refer to in its place), and the facts of `result.json`;
@@ -57,10 +61,14 @@ def digest(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     result = read_result(folder)
-    of = {"by": _code(), "of": hashlib.sha256(read_bytes(folder / "result.json")).hexdigest()[:16]}
+    of = {
+        "by": _code(),
+        "trust": sorted(trust.packages),
+        "of": hashlib.sha256(read_bytes(folder / "result.json")).hexdigest()[:16],
+    }
     content = _kept(folder, of)
     if content is None:
-        content = {**of, **_digest(folder, result)}
+        content = {**of, **_digest(folder, result, trust)}
         with contextlib.suppress(OSError):  # a run that may be read but not written to
             write_atomically(folder / KEPT, json.dumps(content, ensure_ascii=False))
     own = {key: value for key, value in content.items() if key not in of}
@@ -93,7 +101,7 @@ def _kept(folder: Path, of: dict[str, Any]) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and all(content.get(key) == of[key] for key in of) else None
 
 
-def _digest(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
+def _digest(folder: Path, result: dict[str, Any], trust: Trust) -> dict[str, Any]:
     settings = resolved(result.get("settings") or {})
     if "name" in result:
         settings["name"] = result["name"]
@@ -107,17 +115,17 @@ def _digest(folder: Path, result: dict[str, Any]) -> dict[str, Any]:
     content = without_machine(content)
     split = next((split for split in ("test", "val", "train") if split in result["metrics"]), None)
     if split is not None and (said := read_predictions(folder)):
-        content |= _predicted(folder, said, split, result["metrics"][split])
+        content |= _predicted(folder, said, split, result["metrics"][split], trust)
     return content
 
 
-def _predicted(folder: Path, said: list[Said], split: str, metrics: dict[str, float]) -> dict[str, Any]:
+def _predicted(folder: Path, said: list[Said], split: str, metrics: dict[str, float], trust: Trust) -> dict[str, Any]:
     """What the outputs tell."""
     examples = json.dumps([(one.source, one.reference) for one in said])
     content: dict[str, Any] = {"test_set": hashlib.sha256(examples.encode()).hexdigest()[:16]}
     if any(one.match is None for one in said):
         return content | {"samples": samples.continued(said)}
-    tokenizers = read_tokenizers(folder)
+    tokenizers = read_tokenizers(folder, trust)
     source, target = tokenizers or (None, None)
     counts = [len(tokens_by(source)(one.source)) for one in said]
     statistics = None
@@ -134,12 +142,14 @@ def _predicted(folder: Path, said: list[Said], split: str, metrics: dict[str, fl
     words = tokens_by(target) if statistics is None else WordTokenizer([], lower=True).split
     classes = failures.classes(said, words, exact=statistics is None)
     content["failures"] = {"rule": failures.RULE, "counts": failures.counts(classes)}
-    return content | {"samples": _samples(folder, said, counts, classes)}
+    return content | {"samples": _samples(folder, said, counts, classes, trust)}
 
 
-def _samples(folder: Path, said: Sequence[Said], counts: Sequence[int], classes: Sequence[str]) -> list[dict[str, Any]]:
+def _samples(
+    folder: Path, said: Sequence[Said], counts: Sequence[int], classes: Sequence[str], trust: Trust
+) -> list[dict[str, Any]]:
     rows = samples.chosen(said)
-    looks = samples.attention(folder, [said[row].source for row in rows]) or [{} for _ in rows]
+    looks = samples.attention(folder, [said[row].source for row in rows], trust) or [{} for _ in rows]
     return [
         {
             "row": row,

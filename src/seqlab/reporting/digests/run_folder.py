@@ -17,8 +17,10 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqlab.command_line import flags
 from seqlab.errors import InputError
+from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.digests.places import without_machine
 from seqlab.text.lines import read_bytes
+from seqlab.text.plain_json import read_json
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer, from_json
 
 Tokens = Callable[[str], Sequence[Hashable]]
@@ -141,15 +143,15 @@ def _own_configurations(folder: Path) -> list[str]:
         raise InputError(f"{path}: not a configuration of Hydra's ({' '.join(str(error).split())})") from None
 
 
-def read_tokenizers(folder: Path) -> tuple[Tokenizer, Tokenizer] | None:
+def read_tokenizers(folder: Path, trust: Trust = NOTHING) -> tuple[Tokenizer, Tokenizer] | None:
     """Source and target tokenizer of the run's bundle; None if it has no bundle, or they cannot be made here."""
     path = folder / "bundle" / "tokenizers.json"
     if not path.is_file():
         return None
     try:
-        source, target = (from_json(entry) for entry in json.loads(read_bytes(path)))
-    except (TypeError, ValueError, AttributeError, RuntimeError):
-        return None  # of a package that is not here, or of another version: words must do
+        source, target = (from_json(entry, trust, folder) for entry in read_json(path, list))
+    except ValueError:
+        return None  # of a package that is not trusted, or of another version: words must do
     return source, target
 
 

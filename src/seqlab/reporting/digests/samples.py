@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.digests.run_folder import Said
 from seqlab.symbols import BOS, PAD
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer
@@ -44,7 +45,7 @@ def continued(said: Sequence[Said]) -> list[dict[str, Any]]:
     ]
 
 
-def attention(folder: Path, sources: Sequence[str]) -> list[dict[str, Any]]:
+def attention(folder: Path, sources: Sequence[str], trust: Trust = NOTHING) -> list[dict[str, Any]]:
     """For each source what the run's bundle says now, token by token, and where its decoder looked in the source.
 
     `source_tokens` and `output_tokens` are texts; each of `attention` is a matrix, a row an output token, a column a
@@ -57,10 +58,10 @@ def attention(folder: Path, sources: Sequence[str]) -> list[dict[str, Any]]:
     from seqlab import load
 
     try:
-        predictor = load(folder)
+        predictor = load(folder, trust)
         return _looks(predictor, [predictor.encode(source) for source in sources])
     except ValueError:
-        return []  # of an earlier format, or of a package that is not here: there is the rest to show
+        return []  # of an earlier format, or of a package that is not trusted: there is the rest to show
 
 
 def _looks(predictor: Any, ids: list[list[int]]) -> list[dict[str, Any]]:

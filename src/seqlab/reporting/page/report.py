@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from seqlab.files import write_atomically
+from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.digests import digest
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather
@@ -13,17 +15,22 @@ from seqlab.reporting.page.sweeps import digest_sweep
 
 
 def write_report(
-    outputs: Path, runs: Sequence[Path] | None, output: Path, draw: Callable[[], Mapping[str, str]] = dict
+    outputs: Path,
+    runs: Sequence[Path] | None,
+    output: Path,
+    draw: Callable[[], Mapping[str, str]] = dict,
+    trust: Trust = NOTHING,
 ) -> None:
     """Writes the page of `outputs`, or of `runs` and the references in `outputs`, to `output`.
 
     Args:
         draw: gives a diagram (SVG) an architecture; called when there is something to report.
+        trust: packages whose classes the runs' bundles may name.
 
     Raises:
         InputError: there is nothing to report.
     """
-    material = gather(outputs, runs, digest, digest_sweep)
+    material = gather(outputs, runs, functools.partial(digest, trust=trust), digest_sweep)
     write_atomically(output, render(material, output, draw()))
     count = sum(len(one.runs) for one in material.groups)
     print(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
+from seqlab.arguments import check_arguments
 from seqlab.errors import InputError
+from seqlab.kinds import NOTHING, TOKENIZERS, Trust
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
@@ -57,29 +59,31 @@ class Tokenizer(ABC):
 
 
 def to_json(tokenizer: Tokenizer) -> dict[str, Any]:
-    """A tokenizer as JSON: its class and its constructor's arguments."""
-    cls = type(tokenizer)
-    return {"class": f"{cls.__module__}.{cls.__qualname__}", **tokenizer.state()}
+    """A tokenizer as JSON: its kind and its constructor's arguments."""
+    return {"kind": TOKENIZERS.of(type(tokenizer)), "settings": tokenizer.state()}
 
 
-def from_json(data: dict[str, Any]) -> Tokenizer:
+def from_json(data: Any, trust: Trust = NOTHING, within: Path | None = None) -> Tokenizer:
     """The tokenizer that `to_json` described.
 
+    Args:
+        trust: packages whose classes `data` may name.
+        within: the folder that `data` comes from, in which no module is looked for.
+
     Raises:
-        InputError: the class does not exist or is no `Tokenizer`.
+        InputError: `data` is no such description, its class is not known or not trusted, or it refuses its settings.
     """
-    path = str(data.get("class"))
-    module, _, name = path.rpartition(".")
+    if not (isinstance(data, dict) and data.keys() == {"kind", "settings"} and isinstance(data["settings"], dict)):
+        raise InputError("a tokenizer must be a kind and settings")
+    cls = TOKENIZERS.find(data["kind"], Tokenizer, trust, within)  # type: ignore[type-abstract]
+    settings = check_arguments(cls, data["settings"], "tokenizer")
     try:
-        cls = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError, TypeError):
-        raise InputError(f"tokenizer class {path!r} cannot be imported") from None
-    if not (isinstance(cls, type) and issubclass(cls, Tokenizer)):
-        raise InputError(f"{path!r} is not a Tokenizer")
-    try:
-        return cls(**{key: value for key, value in data.items() if key != "class"})
-    except TypeError as error:
-        raise InputError(f"tokenizer {path}: {error}") from None
+        return cls(**settings)
+    except InputError:
+        raise
+    except Exception as error:  # whatever a constructor makes of settings that are not its own
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"tokenizer {data['kind']}: {reason}") from None
 
 
 def matches_one(tokenizer: Tokenizer, output: str, references: Iterable[str]) -> bool:

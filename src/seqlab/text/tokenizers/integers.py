@@ -12,6 +12,9 @@ from seqlab.checks import check_sizes
 from seqlab.symbols import SPECIALS, UNK
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer, to_json
 
+LONGEST = 1_000_000
+"""Integers of a sequence: arrays that are filled up are made as long as is asked for."""
+
 
 class IntegerTokenizer(Tokenizer):
     """Integers `smallest` to `largest`, written with spaces or commas between: "3 1 2".
@@ -21,13 +24,16 @@ class IntegerTokenizer(Tokenizer):
     end of decoded text.
 
     Raises:
-        ValueError: `largest` below `smallest`, or `fill` where zero is already one of the integers.
+        ValueError: `largest` below `smallest`, a `max_length` outside 1 to `LONGEST`, or `fill` where zero is already
+            one of the integers.
     """
 
     def __init__(self, smallest: int, largest: int, max_length: int, fill: bool = False) -> None:
         if largest < smallest:
             raise ValueError(f"largest must be at least smallest ({smallest}), but is {largest}")
         check_sizes(max_length=max_length)
+        if max_length > LONGEST:
+            raise ValueError(f"max_length must be at most {LONGEST:,}, but is {max_length}")
         if fill and smallest <= 0 <= largest:
             raise ValueError(f"fill needs zero outside smallest..largest, but they are {smallest}..{largest}")
         self.smallest, self.largest, self.max_length, self.fill = smallest, largest, max_length, fill
@@ -87,4 +93,4 @@ class IntegerTokenizer(Tokenizer):
         }
 
     def vocabulary(self) -> dict[str, Any]:
-        return {name: value for name, value in to_json(self).items() if name != "max_length"}
+        return to_json(self) | {"settings": {name: own for name, own in self.state().items() if name != "max_length"}}

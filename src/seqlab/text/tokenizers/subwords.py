@@ -18,6 +18,7 @@ from seqlab.symbols import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 
 log = logging.getLogger(__name__)
+SPECIAL_IDS = (PAD, BOS, EOS, UNK)
 MARK = "\0"  # a character that is in no piece, so that nothing is joined with it
 
 
@@ -27,6 +28,9 @@ class SentencePieceTokenizer(Tokenizer):
     Text is taken as it is (no normalisation, but for case where `lower` is set) and characters never seen fall back
     to their bytes, so that nothing becomes UNK and decoding gives the text back (U+2581, which sentencepiece uses for
     the space, excepted).
+
+    Raises:
+        ValueError: `model` (base64 of what sentencepiece has serialised) is none, or numbers the specials otherwise.
     """
 
     lossless = True
@@ -35,7 +39,9 @@ class SentencePieceTokenizer(Tokenizer):
         from sentencepiece import SentencePieceProcessor
 
         self._model, self.lower = model, lower
-        self._processor = SentencePieceProcessor(model_proto=base64.b64decode(model))
+        self._processor = processor = SentencePieceProcessor(model_proto=base64.b64decode(model, validate=True))
+        if (ids := [processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id()]) != [*SPECIAL_IDS]:
+            raise ValueError(f"model must number PAD, BOS, EOS and UNK 0 to 3, but numbers them {ids}")
         self._mark = self.encode(MARK)
 
     @classmethod

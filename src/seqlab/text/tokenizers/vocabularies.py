@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import regex
-
 from seqlab.symbols import SPECIALS, UNK
+from seqlab.text.patterns import finder
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 
 
@@ -66,10 +65,7 @@ class WordTokenizer(_Vocabulary):
     def __init__(self, symbols: Sequence[str], lower: bool = False, pattern: str = PATTERN) -> None:
         super().__init__(symbols)
         self.lower, self.pattern = lower, pattern
-        try:
-            self._matches = regex.compile(pattern).finditer
-        except regex.error as error:
-            raise ValueError(f"pattern must be a regular expression, but is {pattern!r}: {error}") from None
+        self._matches = finder(pattern, known=pattern == self.PATTERN)
 
     @classmethod
     def fit(

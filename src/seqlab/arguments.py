@@ -1,0 +1,114 @@
+"""Arguments held against a signature, before anything is called with them."""
+
+from __future__ import annotations
+
+import collections.abc
+import inspect
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from seqlab.errors import InputError
+
+SEQUENCES = (list, tuple, collections.abc.Sequence)
+SHOWN = 200
+"""Characters of a wrong name or value that a message shows."""
+
+
+def check_arguments(function: Any, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Holds keyword arguments against a signature; YAML's lists become tuples where those are asked for.
+
+    Raises:
+        InputError: a name that `function` does not take, or a value of another type than its annotation.
+    """
+    try:
+        known = parameters(function)
+    except (TypeError, ValueError):
+        return dict(arguments)  # some built-in callables have no signature
+    hints = _hints(function)
+    checked = dict(arguments)
+    for name, value in arguments.items():
+        if known is not None and name not in known:
+            raise InputError(
+                f"{key}.{_shown(name)}: unknown key; {function.__qualname__} takes {', '.join(sorted(known))}"
+            )
+        if name not in hints or _bearable(value, hints[name]):
+            continue
+        if not (isinstance(value, list) and _bearable(tuple(value), hints[name])):
+            raise InputError(f"{key}.{name} must be {_name(hints[name])}, but is {_shown(repr(value))}")
+        checked[name] = tuple(value)
+    return checked
+
+
+def with_defaults(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments and, before them, the defaults of those left out."""
+    defaults: dict[str, Any] = {}
+    for one in reversed(_signatures(function)):
+        known = inspect.signature(one).parameters
+        defaults |= {name: p.default for name, p in known.items() if p.default is not p.empty}
+    return {**defaults, **arguments}
+
+
+def _signatures(function: Any) -> list[Any]:
+    """The callables whose parameters count: of a class, its `__init__` and, behind `**kwargs`, its bases'."""
+    if not inspect.isclass(function):
+        return [function]
+    own = [vars(cls)["__init__"] for cls in function.__mro__ if "__init__" in vars(cls)]
+    forwarding = [_keywords(init) is not None for init in own]
+    return own[: forwarding.index(False) + 1] if False in forwarding else own
+
+
+def _keywords(function: Any) -> str | None:
+    kinds = inspect.signature(function).parameters.values()
+    return next((p.name for p in kinds if p.kind is p.VAR_KEYWORD), None)
+
+
+def parameters(function: Any) -> set[str] | None:
+    """All names that `function` takes, or None if it takes any."""
+    signatures = _signatures(function)
+    if _keywords(signatures[-1]) is not None:
+        return None
+    names = {name for one in signatures for name in inspect.signature(one).parameters}
+    return names - {"self"} - {_keywords(one) or "" for one in signatures}
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    hints: dict[str, Any] = {}
+    for one in reversed(_signatures(function)):
+        try:
+            hints.update(typing.get_type_hints(one))
+        except Exception:
+            continue  # an annotation that does not resolve at run time says nothing
+    return hints
+
+
+def _bearable(value: Any, hint: Any) -> bool:
+    from beartype import BeartypeConf  # here, so that command lines answer before it is imported
+    from beartype.door import is_bearable
+
+    try:
+        # An int will do for a float.
+        return is_bearable(value, hint, conf=BeartypeConf(is_pep484_tower=True)) and _elements_bearable(value, hint)
+    except Exception:
+        return True  # beartype does not know this hint
+
+
+def _elements_bearable(value: Any, hint: Any) -> bool:
+    """Whether every element is of its type: beartype looks at a random one, and takes a text for a sequence of them."""
+    if typing.get_origin(hint) not in SEQUENCES or len(kinds := set(typing.get_args(hint)) - {...}) != 1:
+        return True
+    if isinstance(value, str):
+        return False
+    (kind,) = kinds
+    return all(isinstance(one, str) if kind is str else _bearable(one, kind) for one in value)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _name(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        *others, last = map(str, typing.get_args(hint))
+        return f"{', '.join(others)} or {last}" if others else last
+    return hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "")

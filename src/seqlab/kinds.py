@@ -1,0 +1,160 @@
+"""Kinds: how a file names a model, a tokenizer or a search, and which classes it may name.
+
+A file of somebody else's must not decide which code runs here. So it names kinds ("bahdanau"), of which seqlab knows
+the classes. A class of another package is named by its place ("my_lab.models:MyModel") and is imported only if the user
+trusts the package: by `trust=[my_lab]`, or by SEQLAB_TRUST=my_lab in the environment.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seqlab.errors import InputError
+
+VARIABLE = "SEQLAB_TRUST"
+Named = TypeVar("Named")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The packages whose classes a file may name, beside seqlab's own kinds."""
+
+    packages: frozenset[str] = frozenset()
+    everything: bool = False
+
+    @classmethod
+    def of(cls, packages: Any) -> Trust:
+        """These packages (a list, or a text with commas) and those of SEQLAB_TRUST.
+
+        Raises:
+            InputError: it holds anything but names of packages.
+        """
+        if isinstance(packages, Trust):
+            return packages
+        typed = packages.split(",") if isinstance(packages, str) else packages or ()
+        names = [*(typed if isinstance(typed, Iterable) else [typed]), *os.environ.get(VARIABLE, "").split(",")]
+        names = [name.strip() if isinstance(name, str) else name for name in names]
+        for name in names:
+            if name != "" and not (isinstance(name, str) and name.isidentifier()):
+                raise InputError(f"trust must be a list of packages, as trust=[my_lab], but holds {name!r}")
+        return cls(frozenset(names) - {""})
+
+    def covers(self, package: str) -> bool:
+        """Whether classes of a top-level package may be imported."""
+        return self.everything or package in self.packages
+
+
+NOTHING = Trust()
+OWN = Trust(everything=True)
+"""For files that the user's own runs have written: their configuration names classes, too, and those are called."""
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The kinds of one sort of thing: `places` holds where the class of each is, as "module:name"."""
+
+    sort: str
+    places: Mapping[str, str]
+
+    def of(self, cls: type) -> str:
+        """The kind of a class, or the place of one that is not seqlab's own."""
+        place = f"{cls.__module__}:{cls.__qualname__}"
+        return next((kind for kind, own in self.places.items() if own == place), place)
+
+    def find(self, kind: Any, base: type[Named], trust: Trust, within: Path | None = None) -> type[Named]:
+        """The class of a kind, or at a place of a trusted package. Nothing else is imported.
+
+        Args:
+            base: what the class must be derived from.
+            within: the folder of the file that names the kind: a package that lies there is refused, however trusted.
+
+        Raises:
+            InputError: an unknown kind, a place of a package that is not trusted or is not there, or another class.
+        """
+        if isinstance(kind, str) and kind in self.places:
+            place = self.places[kind]
+        elif isinstance(kind, str) and _is_place(kind):
+            place = kind
+            self._check_trusted(kind, trust, within)
+        else:
+            shown = repr(kind) if len(repr(kind)) <= 80 else f"{repr(kind)[:80]}…"
+            raise InputError(f"unknown kind of {self.sort} {shown}; known are {', '.join(self.places)}")
+        module, _, name = place.partition(":")
+        try:
+            found: Any = importlib.import_module(module)
+            for part in name.split("."):
+                found = getattr(found, part)
+        except Exception as error:  # whatever a package does when it is imported
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"its {self.sort} is {place}, which cannot be imported here ({reason})") from None
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise InputError(f"its {self.sort} is {place}, which is no {base.__name__}")
+        return found
+
+    def _check_trusted(self, place: str, trust: Trust, within: Path | None) -> None:
+        package = place.partition(":")[0].partition(".")[0]
+        if not trust.covers(package):
+            raise InputError(
+                f"its {self.sort} is {place}, of a package that is not trusted, so nothing of it is imported; if you"
+                f" trust {package}, type trust=[{package}] or set {VARIABLE}={package}"
+            )
+        if within is not None and not trust.everything and (inside := _lies_in(package, within)) is not None:
+            raise InputError(
+                f"its {self.sort} is {place}, but {package} would come with the bundle ({inside}); refused"
+            )
+
+
+def _is_place(text: str) -> bool:
+    module, colon, name = text.partition(":")
+    return bool(colon) and len(text) <= 200 and all(part.isidentifier() for part in f"{module}.{name}".split("."))
+
+
+def _lies_in(package: str, folder: Path) -> str | None:
+    """Where in `folder` a top-level package would be imported from; None if it lies elsewhere, or nowhere."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # __main__ has none
+        return None
+    places: Iterable[str | None] = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
+    for place in places:
+        if place is not None and Path(place).resolve().is_relative_to(folder.resolve()):
+            return place
+    return None
+
+
+MODELS = Kinds(
+    "model",
+    {
+        "bahdanau": "seqlab.models.bahdanau:Bahdanau",
+        "context_gru": "seqlab.models.context_gru:ContextGRU",
+        "conv": "seqlab.models.conv:Conv",
+        "fixed_vector": "seqlab.models.fixed_vector:FixedVector",
+        "gpt": "seqlab.models.gpt:GPT",
+        "luong": "seqlab.models.luong:Luong",
+        "transformer": "seqlab.models.transformer:Transformer",
+    },
+)
+TOKENIZERS = Kinds(
+    "tokenizer",
+    {
+        "byte": "seqlab.text.tokenizers.vocabularies:ByteTokenizer",
+        "character": "seqlab.text.tokenizers.vocabularies:CharacterTokenizer",
+        "integer": "seqlab.text.tokenizers.integers:IntegerTokenizer",
+        "sentencepiece": "seqlab.text.tokenizers.subwords:SentencePieceTokenizer",
+        "word": "seqlab.text.tokenizers.vocabularies:WordTokenizer",
+    },
+)
+SEARCHES = Kinds(
+    "search",
+    {
+        "beam": "seqlab.decoding.beam:Beam",
+        "greedy": "seqlab.decoding.greedy:Greedy",
+        "sample": "seqlab.decoding.sampling:Sample",
+    },
+)
