@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from seqlab.errors import InputError
+from seqlab.text.forms import Form, checked, formed
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
@@ -17,11 +18,13 @@ class Tokenizer(ABC):
     """What every tokenizer offers. A tokenizer of your own subclasses this and needs nothing else.
 
     `lower` says that case is lost: outputs are then compared with references that have none either. `lossless` says
-    that nothing else is: but for unknown symbols, tokens stand for all of a text.
+    that nothing else is: but for unknown symbols, tokens stand for all of a text. `form` names what was done to the
+    texts that it was learnt from: a dataset sets it, and it is saved with the tokenizer.
     """
 
     lower = False
     lossless = False
+    form: Form = ()
 
     @property
     @abstractmethod
@@ -35,6 +38,20 @@ class Tokenizer(ABC):
         Raises:
             ValueError: the text cannot be expressed at all (an integer out of range, say).
         """
+
+    def read(self, text: str) -> list[int]:
+        """The ids of a text from outside, brought into the form of the texts that the tokenizer was learnt from.
+
+        Every text that is no dataset's own enters here.
+
+        Raises:
+            ValueError: it is no text (half of a surrogate pair is in it), or cannot be expressed.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"not valid Unicode text: {text[error.start]!r} stands at {error.start + 1}") from None
+        return self.encode(formed(text, self.form))
 
     def continued(self, text: str) -> list[int]:
         """The ids of text that goes on where another ended, which was not empty.
@@ -53,13 +70,13 @@ class Tokenizer(ABC):
 
     def vocabulary(self) -> dict[str, Any]:
         """What decides which id means what: a model can go from one tokenizer to another if this is the same."""
-        return to_json(self)
+        return {name: value for name, value in to_json(self).items() if name != "form"}
 
 
 def to_json(tokenizer: Tokenizer) -> dict[str, Any]:
-    """A tokenizer as JSON: its class and its constructor's arguments."""
+    """A tokenizer as JSON: its class, the form of its texts and its constructor's arguments."""
     cls = type(tokenizer)
-    return {"class": f"{cls.__module__}.{cls.__qualname__}", **tokenizer.state()}
+    return {"class": f"{cls.__module__}.{cls.__qualname__}", "form": list(tokenizer.form), **tokenizer.state()}
 
 
 def from_json(data: dict[str, Any]) -> Tokenizer:
@@ -77,9 +94,11 @@ def from_json(data: dict[str, Any]) -> Tokenizer:
     if not (isinstance(cls, type) and issubclass(cls, Tokenizer)):
         raise InputError(f"{path!r} is not a Tokenizer")
     try:
-        return cls(**{key: value for key, value in data.items() if key != "class"})
+        tokenizer = cls(**{key: value for key, value in data.items() if key not in ("class", "form")})
+        tokenizer.form = checked(data.get("form", ()))
     except TypeError as error:
         raise InputError(f"tokenizer {path}: {error}") from None
+    return tokenizer
 
 
 def matches_one(tokenizer: Tokenizer, output: str, references: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ import regex
 
 from seqlab.checks import check_sizes
 from seqlab.symbols import SPECIALS, UNK
-from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer, to_json
+from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 
 
 class IntegerTokenizer(Tokenizer):
@@ -87,4 +87,4 @@ class IntegerTokenizer(Tokenizer):
         }
 
     def vocabulary(self) -> dict[str, Any]:
-        return {name: value for name, value in to_json(self).items() if name != "max_length"}
+        return {name: value for name, value in super().vocabulary().items() if name != "max_length"}
