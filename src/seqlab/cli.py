@@ -6,6 +6,7 @@ import difflib
 import errno
 import functools
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable

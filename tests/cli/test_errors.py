@@ -56,7 +56,7 @@ NO_INPUT = {
     "no integer": (b"1 x\n", ["input.txt:1", "'x'", "expected 1..5"]),
     "a fraction": (b"1 2.5\n", ["input.txt:1", "'2.5'", "expected 1..5"]),
     "a bad target": (b"1 2\t2 1\n1\t7\n", ["input.txt:2", "7", "expected 1..5"]),
-    "an empty line": (b"1 2\n\n2 1\n", ["input.txt:2", "expected source"]),
+    "a line without a source": (b"1 2\n\t2 1\n", ["input.txt:2", "expected source"]),
     "too many columns": (b"1\t1\t1\t1\n", ["input.txt:1", "4 columns", "expected source"]),
     "an empty file": (b"", ["input.txt", "empty", "expected"]),
     "another encoding": (b"1 2\n\xe9\n", ["input.txt:2", "UTF-8"]),

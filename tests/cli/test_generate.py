@@ -37,6 +37,12 @@ def test_a_prompt_may_come_from_standard_input(generate):
     assert generate("prompt=-", "length=9", stdin="The bell\n").succeeded().out == typed
 
 
+def test_blank_lines_are_not_continued_but_nothing_is(command, writer):
+    rows = command("predict", f"run={writer}", "input=-", stdin="The\n\n").succeeded().out.splitlines()
+    assert [bool(row.split("\t")[1]) for row in rows] == [True, False]
+    assert len(seqlab.load(writer).predict([""])[0]) == 12
+
+
 def test_the_same_seed_says_the_same_and_settings_may_be_typed_either_way(generate):
     short, long, other = (
         generate("prompt=The", "length=60", *settings).succeeded().out
@@ -78,6 +84,7 @@ def test_what_cannot_be_generated_is_said(generate, arguments, named):
 
 def test_a_source_that_cannot_be_expressed_is_said(command, trained):
     command("generate", f"run={trained}", "prompt=1 99").stopped(2, "prompt: 99 is out of range")
+    command("generate", f"run={trained}", "prompt= ").stopped(2, "prompt: is blank")
 
 
 @pytest.mark.parametrize(("end", "code"), [("Ctrl-C", 130), ("nobody reads on", 1)])

@@ -1,5 +1,6 @@
 """`seqlab-predict`: files, folders and standard input in, a line for each line out."""
 
+import gzip
 import json
 import shutil
 
@@ -99,11 +100,31 @@ def test_standard_input_is_read(process, trained, expected):
     assert outcome.err == ""
 
 
-@pytest.mark.parametrize("text", ["2 3\r\n1\r\n", "\ufeff2 3\n1", "2,3\n1\n"])
+@pytest.mark.parametrize("text", ["2 3\r\n1\r\n", "\ufeff2 3\n1", "2,3\n1\n", "2 3\r1\r"])
 def test_line_ends_byte_order_marks_and_commas_do_not_matter(command, trained, expected, tmp_path, text):
     (tmp_path / "input.txt").write_bytes(text.encode())
     out = command("predict", f"run={trained}", "input=input.txt").succeeded().out
     assert [line.split("\t")[1] for line in out.splitlines()] == [expected["2 3"], expected["1"]]
+
+
+def test_a_blank_line_keeps_its_place(predict, command, trained, expected):
+    rows = [line.split("\t") for line in predict(["2 3", "", " \t ", "1"], "decoding=beam", "decoding.n_best=2")]
+    assert [row[0] for row in rows] == ["2 3", "2 3", "", "", "1", "1"]
+    assert rows[2] == rows[3] == ["", "", "0.0000", "1"]
+    assert [line.split("\t")[1] for line in predict([""])] == [""]
+    assert seqlab.load(trained).predict(["", "1", " \n"]) == ["", expected["1"], ""]
+    refusing = command("predict", f"run={trained}", "input=-", "blank=refuse", stdin="1\n\n2")
+    refusing.stopped(2, "standard input:2: the line is blank")
+
+
+def test_a_stray_tab_is_told(command, trained, expected, tmp_path):
+    (tmp_path / "input.txt.gz").write_bytes(gzip.compress(b"2 3\n1\t5\n"))
+    outcome = command("predict", f"run={trained}", "input=input.txt.gz").succeeded()
+    assert outcome.err.startswith("warning: 1 of 2 lines have a tab (first: input.txt.gz:2)")
+    assert outcome.out.splitlines()[1].split("\t")[1] == expected["1"]
+    whole = command("predict", f"run={trained}", "input=input.txt.gz", "targets=false").succeeded()
+    assert whole.err == ""
+    assert whole.out.splitlines()[1].split("\t")[:2] == ["1\\t5", seqlab.load(trained).predict(["1 5"])[0]]
 
 
 def test_a_bundle_works_wherever_it_is_copied(command, trained, expected, tmp_path):

@@ -80,7 +80,12 @@ def test_the_published_split_holds_out_the_last_fifth_of_the_lines_and_has_no_te
 def test_reverse_translates_from_the_second_column_to_the_first(load, deck):
     splits = pairs_of(load(split="published", reverse=True))
     assert splits["train"] + splits["val"] == [Pair(pair.target, pair.source) for pair in DECK]
-    data = load(write(deck, [Pair("go", "va"), Pair("leave", "va"), Pair("hi", "salut")]), reverse=True)
+    data = load(
+        write(deck, [Pair("go", "va"), Pair("leave", "va"), Pair("hi", "salut")]),
+        reverse=True,
+        val_share=0.0,
+        test_share=0.0,
+    )
     row = next(row for row, (source, _) in enumerate(data._texts["train"]) if source == "va")
     assert list(data.references("train", row)) == ["go", "leave"]
 
@@ -243,6 +248,18 @@ def test_a_missing_deck_is_named(load, tmp_path):
 def test_nothing_left_to_train_on_is_an_error(load, deck):
     with pytest.raises(InputError, match="no training pairs are left"):
         load(write(deck, [Pair("a b", "c d")]), max_words=1)
+
+
+def test_a_part_that_is_asked_for_is_there_however_few_sources_there_are(load, deck):
+    five = [Pair(letter, letter) for letter in "abcde"]
+    assert [len(pairs) for pairs in pairs_of(load(write(deck, five))).values()] == [3, 1, 1]
+    with pytest.raises(InputError, match="2 different sources, too few for training beside val_share"):
+        load(write(deck, five[:2]))
+
+
+def test_a_published_split_without_validation_is_told(load, deck, caplog):
+    load(write(deck, DECK[:4]), split="published")
+    assert "leaves no validation: a fifth of 4 pairs is none" in caplog.text
 
 
 @pytest.fixture(scope="module")

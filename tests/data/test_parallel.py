@@ -58,6 +58,21 @@ def test_gzip_is_told_by_its_bytes(load, folder):
     assert texts(load(), "test") == plain
 
 
+@pytest.mark.parametrize(("german", "english"), [("\n\n", ""), ("", " \n"), ("\n", "\n\n\n")])
+def test_blank_lines_at_the_end_of_a_file_are_none(load, folder, german, english):
+    plain = texts(load(), "test")
+    for language, end in (("de", german), ("en", english)):
+        (folder / f"test.{language}").write_text(FILES[f"test.{language}"] + end, encoding="utf-8")
+    assert texts(load(), "test") == plain
+
+
+def test_a_blank_line_that_has_a_translation_is_one(load, folder):
+    (folder / "train.de").write_text(FILES["train.de"] + "\n", encoding="utf-8")
+    (folder / "train.en").write_text(FILES["train.en"] + "More .\nAnd more .\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"has 4 lines, but .* 5"):
+        load()
+
+
 def test_any_languages_in_any_direction_and_splits_by_name(load, folder):
     (folder / "dev_2020.en").write_text("A child .\n", encoding="utf-8")
     (folder / "dev_2020.de").write_text("Ein Kind .\n", encoding="utf-8")

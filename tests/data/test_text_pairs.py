@@ -95,7 +95,7 @@ def test_a_source_is_generated_from_once(load):
 
 
 def test_a_longer_source_is_another_one_than_its_beginning(load):
-    data = load(CharacterTokenizer.fit, {"train": [Pair("a", "b"), Pair("a ", "b"), Pair("a", "c")]})
+    data = load(CharacterTokenizer.fit, {"train": [Pair("a", "b"), Pair("a b", "b"), Pair("a", "c")]})
     assert data.distinct("train").tolist() == [True, True, False]
 
 

@@ -1,7 +1,14 @@
+import contextlib
+import gzip
+import os
+import socket
+import tracemalloc
+from pathlib import Path
+
 import pytest
 
 from seqlab.errors import InputError
-from seqlab.text.lines import decode_lines, read_bytes
+from seqlab.text.lines import decode_lines, gunzipped, read_bytes, read_text_lines, standard_input
 
 BOM = b"\xef\xbb\xbf"
 
@@ -50,9 +57,65 @@ def test_what_is_not_utf8_is_refused_with_its_line_and_byte(bom, data, line, byt
         decode_lines(bom + data, "deck.txt")
 
 
-def test_utf16_is_refused():
-    with pytest.raises(InputError, match=r"^deck\.txt:1: "):
-        decode_lines("Va !\tGo!\n".encode("utf-16"), "deck.txt")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_other_encodings_are_refused_by_their_byte_order_marks(encoding):
+    with pytest.raises(InputError, match=rf"^deck\.txt:1: {encoding.upper()}, .*save the file as UTF-8"):
+        decode_lines("Va !\tGo!\n".encode(encoding), "deck.txt")
+
+
+@pytest.mark.parametrize(("data", "line"), [(b"a\rb\r\xff", 3), (b"a\rb\0", 2), (b"a\rb\n\xff", 2)])
+def test_lines_may_all_end_in_carriage_returns(data, line):
+    assert decode_lines(b"one\rtwo\r", "f") == ["one", "two"]
+    with pytest.raises(InputError, match=rf"^f:{line}: "):
+        decode_lines(data, "f")
+
+
+def test_a_carriage_return_inside_a_line_is_told_with_its_line(caplog):
+    assert decode_lines(b"a\r\nb\rc\n", "f") == ["a", "b\rc"]
+    assert [message for message in caplog.messages if message.startswith("f:2: a carriage return")] == caplog.messages
+    assert len(caplog.messages) == 1
+
+
+def test_blank_lines_alone_are_lines_where_that_is_asked_for():
+    assert decode_lines(b"\n \n", "f", blank=True) == ["", " "]
+    with pytest.raises(InputError, match="the file is empty"):
+        decode_lines(b"", "f", blank=True)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "socket"])
+def test_what_may_never_end_is_refused(tmp_path, kind):
+    path = tmp_path / "input.txt"
+    with socket.socket(socket.AF_UNIX) as opened, contextlib.chdir(tmp_path):
+        if kind == "device":
+            path.symlink_to("/dev/zero")
+        elif kind == "pipe":
+            os.mkfifo(path)
+        else:
+            opened.bind(path.name)
+        with pytest.raises(InputError, match=r"input\.txt: a device or a pipe; expected an ordinary file"):
+            read_text_lines(path)
+
+
+def test_gzip_is_unpacked_no_further_than_to_its_limit(monkeypatch):
+    small = gzip.compress(b"one\ntwo\n")
+    assert gunzipped(small, "f") == b"one\ntwo\n"
+    assert gunzipped(b"plain", "f") == b"plain"
+    monkeypatch.setattr("seqlab.text.lines.ALWAYS_FINE", 1 << 20)
+    bomb = gzip.compress(bytes(1 << 20)) * 64  # members one after another are one file
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"^f: holds more than 6,.* bytes; if that is right, unpack it first"):
+        gunzipped(bomb, "f")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 24 << 20
+
+
+def test_standard_input_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr("seqlab.text.lines.LARGEST", 5 << 20)
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr("sys.stdin", endless)
+        with pytest.raises(InputError, match="standard input: holds more than"):
+            standard_input()
 
 
 def test_bytes_of_a_file_are_read(tmp_path):

@@ -1,3 +1,4 @@
+import gzip
 import random
 import re
 import struct
@@ -110,6 +111,31 @@ def test_a_bad_line_in_a_zip_is_named_with_archive_member_and_number(write):
 
 def test_a_line_that_is_not_utf8_is_named(write):
     refused(write(DECK.encode() + "déjà\tvu\n".encode("latin-1")), r"deck\.txt:4: not UTF-8 \(byte 0xe9\)")
+
+
+@pytest.mark.parametrize("end", ["\n", " \r\n\t\n", "\n\n\n"])
+def test_blank_lines_at_the_end_are_passed_over(write, end):
+    assert read_pairs(write(DECK + end)) == PAIRS
+
+
+@pytest.mark.parametrize("name", ["deck.txt.gz", "deck.txt"])
+def test_a_deck_may_be_compressed(write, name):
+    assert read_pairs(write(gzip.compress(DECK.encode()), name)) == PAIRS
+    assert read_pairs(write(archive({"deck.txt": gzip.compress(DECK.encode())}), "deck.zip")) == PAIRS
+
+
+def test_a_zip_with_two_decks_is_refused(write):
+    path = write(archive({"fra.txt": DECK, "sub/deu.tsv": DECK}), "two.zip")
+    refused(path, r"2 files of sentence pairs in the archive \(fra\.txt, sub/deu\.tsv\)")
+
+
+def test_old_line_ends_and_joined_files_are_read(write):
+    assert read_pairs(write(DECK.replace("\n", "\r"))) == PAIRS
+    assert read_pairs(write((BOM + DECK.encode()) * 2)) == PAIRS * 2
+
+
+def test_a_line_of_tabs_is_counted_not_cut_up(write):
+    refused(write("a" + "\t" * 1_000_000), "txt:1: 1000001 columns")
 
 
 def test_an_empty_file_is_refused(write):

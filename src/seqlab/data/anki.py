@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,16 +13,18 @@ import numpy as np
 from seqlab import paths
 from seqlab.checks import check_sizes
 from seqlab.data.text_pairs import TextPairs
+from seqlab.errors import InputError
 from seqlab.text.lines import read_bytes
 from seqlab.text.pairs import Pair, read_pairs
 from seqlab.text.tokenizers import Fit
 
+log = logging.getLogger(__name__)
 DOWNLOADED = Path("outputs/data/fra-eng.zip")
 PHRASEBOOK = "phrasebook"
 
 
 class Anki(TextPairs):
-    """Pairs of a `.txt`, `.tsv` or `.zip` file, split by source sentence.
+    """Pairs of a `.txt`, `.tsv`, `.gz` or `.zip` file, split by source sentence.
 
     Args:
         path: the file, or "phrasebook" for the small one that ships with seqlab; None takes the downloaded deck if it
@@ -33,7 +36,7 @@ class Anki(TextPairs):
         split: "source" deals whole sources out at random, with all their translations; "published" holds out the
             last fifth of the pairs in file order for validation and has no test part, as the Keras example does
             (sources then stand on both sides).
-        val_share, test_share: shares of the sources when splitting by source.
+        val_share, test_share: shares of the sources when splitting by source, at least one source each unless 0.
         seed: of the sample and of the split.
 
     Raises:
@@ -96,10 +99,18 @@ class Anki(TextPairs):
         pairs = self._kept()
         if self.split == "published":
             cut = len(pairs) - len(pairs) // 5
+            if cut == len(pairs):
+                log.warning("data.split=published leaves no validation: a fifth of %d pairs is none", len(pairs))
             return {"train": pairs[:cut], "val": pairs[cut:]}
         sources = list(dict.fromkeys(pair.source for pair in pairs))
         order = np.random.default_rng(self.seed).permutation(len(sources))
-        held_out = [round(share * len(sources)) for share in (self.val_share, self.test_share)]
+        # Where a part is asked for, there is one, however few sources there are.
+        held_out = [max(1, round(share * len(sources))) if share else 0 for share in (self.val_share, self.test_share)]
+        if 0 < len(sources) <= sum(held_out):
+            raise InputError(
+                f"{self.path}: {len(sources)} different sources, too few for training beside val_share"
+                f" ({self.val_share}) and test_share ({self.test_share}); 0 leaves a part out"
+            )
         names = dict.fromkeys(sources, "train")
         for rank, i in enumerate(order[: sum(held_out)]):
             names[sources[i]] = "val" if rank < held_out[0] else "test"

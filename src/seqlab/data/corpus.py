@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from seqlab.data.cache import cached, key_of
 from seqlab.errors import InputError
-from seqlab.text.documents import Cleaned, Cleaning, Collection, Document, read_documents
+from seqlab.text.documents import Cleaned, Cleaning, Collection, Document, Limits, read_documents
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,15 @@ class Corpus:
         return sum(document.characters for document in self.documents)
 
 
-def read_corpus(path: Path, cleaning: Cleaning, include: Sequence[str], cache: Path) -> Corpus:
+def read_corpus(
+    path: Path, cleaning: Cleaning, include: Sequence[str], cache: Path, limits: Limits | None = None
+) -> Corpus:
     """The documents at `path` whose names match one of the patterns `include` (all, if there are none), cleaned.
 
     Raises:
         InputError: nothing that can be read, a pattern that no name matches, or nothing left after cleaning.
     """
-    collection = read_documents(path, cache)
+    collection = read_documents(path, cache, limits=limits)
     if include:
         collection = _included(collection, include)
     key = key_of(collection=collection.fingerprint(), cleaning=asdict(cleaning))

@@ -26,7 +26,7 @@ from seqlab.data.texts import Runs, Split, Texts
 from seqlab.errors import InputError
 from seqlab.identity import fingerprint
 from seqlab.kinds import OWN
-from seqlab.text.documents import Cleaning
+from seqlab.text.documents import Cleaning, Limits
 from seqlab.text.tokenizers import Fit, SentencePieceTokenizer, Tokenizer, fit_settings, from_json, to_json
 
 CONTINUED = 8
@@ -63,6 +63,7 @@ class Notes(SequenceData):
         planted: share of the sentences of `val` that is put into training, to see what leakage does.
         language: of the text, in two letters, to find its sentences.
         cleaning: what is dropped before all else; None drops nothing.
+        limits: what reading one file may take; None is the default of `Limits`.
         seed: of what is held out and of the order of training documents.
 
     Raises:
@@ -88,6 +89,7 @@ class Notes(SequenceData):
         planted: float = 0.0,
         language: str = "en",
         cleaning: Cleaning | None = None,
+        limits: Limits | None = None,
         seed: int = 0,
         **loading: Any,
     ) -> None:
@@ -121,6 +123,7 @@ class Notes(SequenceData):
             planted=planted,
             language=language,
             cleaning=cleaning or UNTOUCHED,
+            limits=limits or Limits(),
             seed=seed,
         )
         self._fit = tokenizer
@@ -173,6 +176,7 @@ class Notes(SequenceData):
     def _build(self, folder: Path) -> None:
         with self._progress("learning the tokenizer") as bar:
             tokenizer = self._fit(_watched(chain.from_iterable(self.texts.runs("train")), bar))
+        tokenizer.form = self.texts.form
         counts = {}
         for split in self.texts.splits:
             with self._progress(f"encoding {split}") as bar:

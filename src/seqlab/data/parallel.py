@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import unicodedata
 from pathlib import Path
 from typing import Any
 
 from seqlab.checks import check_sizes
 from seqlab.data.text_pairs import TextPairs
 from seqlab.errors import InputError
+from seqlab.text.forms import PAIRS, formed
 from seqlab.text.lines import read_bytes, read_text_lines
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import Fit
@@ -114,17 +114,18 @@ class Parallel(TextPairs):
 
 
 def _aligned(source: Path, target: Path) -> list[Pair]:
-    sides = [[_clean(line) for line in read_text_lines(file)] for file in (source, target)]
+    sides = [[formed(line, PAIRS) for line in read_text_lines(file)] for file in (source, target)]
+    shorter = min(map(len, sides))
+    while shorter and not (sides[0][shorter - 1] or sides[1][shorter - 1]):
+        shorter -= 1
+    # Blank lines at the end of a file are none.
+    sides = [side if any(side[shorter:]) else side[:shorter] for side in sides]
     if len(sides[0]) != len(sides[1]):
         raise InputError(
             f"{source} has {len(sides[0]):,} lines, but {target} {len(sides[1]):,}; line n of one must be the"
             " translation of line n of the other"
         )
     return [Pair(*lines) for lines in zip(*sides, strict=True)]
-
-
-def _clean(line: str) -> str:
-    return unicodedata.normalize("NFC", line).strip()
 
 
 def _complete(pairs: list[Pair], files: tuple[Path, Path]) -> list[Pair]:

@@ -17,6 +17,7 @@ from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
 from seqlab.identity import fingerprint
 from seqlab.kinds import OWN
+from seqlab.text.forms import PAIRS, formed
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import Fit, Tokenizer, fit_settings, from_json, to_json
 
@@ -92,7 +93,7 @@ class TextPairs(SequenceData):
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
     def _build(self, folder: Path) -> None:
-        splits = {split: pairs for split, pairs in self.pairs().items() if pairs}
+        splits = {split: [_formed(pair) for pair in pairs] for split, pairs in self.pairs().items() if pairs}
         if "train" not in splits:
             raise InputError(f"{self.describe()}: no training pairs are left")
         source, target = self._tokenizers(splits["train"])
@@ -105,7 +106,10 @@ class TextPairs(SequenceData):
                     ragged.offsets,
                 )
         np.savez(folder / "ids.npz", allow_pickle=False, **arrays)
-        known = self.known_translations()
+        known = {
+            formed(source, PAIRS): [formed(target, PAIRS) for target in targets]
+            for source, targets in self.known_translations().items()
+        }
         texts = {split: _with_references(pairs, known, self.together) for split, pairs in splits.items()}
         meta = {"tokenizers": [to_json(source), to_json(target)], "texts": texts}
         (folder / "texts.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
@@ -113,8 +117,11 @@ class TextPairs(SequenceData):
     def _tokenizers(self, pairs: list[Pair]) -> tuple[Tokenizer, Tokenizer]:
         sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
         if self._shared_vocabulary:
-            return (both := self._fit([*sources, *targets])), both
-        return self._fit(sources), self._fit(targets)
+            source = target = self._fit([*sources, *targets])
+        else:
+            source, target = self._fit(sources), self._fit(targets)
+        source.form = target.form = PAIRS
+        return source, target
 
     def source_text(self, split: str, row: int) -> str:
         return self._texts[split][row][0]
@@ -133,6 +140,10 @@ class TextPairs(SequenceData):
         first = np.zeros(len(sources), dtype=bool)
         first[np.unique(sources, return_index=True)[1]] = True
         return first
+
+
+def _formed(pair: Pair) -> Pair:
+    return Pair(formed(pair.source, PAIRS), formed(pair.target, PAIRS))
 
 
 def _with_references(pairs: list[Pair], known: dict[str, list[str]], together: bool) -> list[tuple[str, list[str]]]:

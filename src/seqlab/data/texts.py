@@ -14,7 +14,8 @@ import numpy as np
 from seqlab.checks import check_sizes
 from seqlab.data.corpus import Corpus, read_corpus
 from seqlab.data.held_out import Parts, at_the_end, by_block, by_document, lines
-from seqlab.text.documents import Cleaning, Document
+from seqlab.text.documents import Cleaning, Document, Limits
+from seqlab.text.forms import Form
 from seqlab.text.sentences import sentences
 
 Runs = Iterator[Iterator[str]]
@@ -43,6 +44,7 @@ class Texts:
     planted: float
     language: str
     cleaning: Cleaning
+    limits: Limits
     seed: int
 
     def __post_init__(self) -> None:
@@ -55,6 +57,11 @@ class Texts:
         if not 0 <= self.planted <= 1:
             raise ValueError(f"planted must be a share of 0 to 1, but is {self.planted}")
 
+    @property
+    def form(self) -> Form:
+        """What was done to the texts, for a tokenizer to do the same to what enters elsewhere."""
+        return ("normalised",) * self.cleaning.normalise + ("single_spaces",) * self.by_sentence
+
     def key(self) -> dict[str, Any]:
         """What decides about the texts, ready for JSON."""
         settings = ("by_sentence", "split", "val_share", "block", "planted", "language", "seed")
@@ -64,12 +71,14 @@ class Texts:
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The documents at `path`."""
-        return read_corpus(self.path, self.cleaning, self.include, self.cache)
+        return read_corpus(self.path, self.cleaning, self.include, self.cache, self.limits)
 
     @functools.cached_property
     def other_corpus(self) -> Corpus | None:
         """The documents at `validation_path`, if there is one."""
-        return read_corpus(self.validation_path, self.cleaning, (), self.cache) if self.validation_path else None
+        if self.validation_path is None:
+            return None
+        return read_corpus(self.validation_path, self.cleaning, (), self.cache, self.limits)
 
     def found(self) -> str:
         """What was read, what could not be and why, and what cleaning dropped."""

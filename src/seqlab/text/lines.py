@@ -2,57 +2,138 @@
 
 import codecs
 import gzip
+import logging
+import re
+import stat
+import sys
 import zlib
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 from seqlab.errors import InputError
 
+log = logging.getLogger(__name__)
 GZIP = b"\x1f\x8b"
+PIECE = 1 << 20  # bytes read at once
+LARGEST = 1 << 30  # bytes that a packed file, or standard input, may hold; what is not packed may be larger
+LARGEST_RATIO = 100  # unpacked to packed; text stays below 10
+ALWAYS_FINE = 1 << 24  # bytes that a packed file may hold whatever the ratio
+# The longer mark first: UTF-32's begins with UTF-16's.
+OTHER_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
-def decode_lines(data: bytes, name: str) -> list[str]:
-    """The lines of `data`, UTF-8 with or without a byte-order mark, LF or CRLF.
+def decode_text(data: bytes, name: str) -> str:
+    """The text of `data`, UTF-8 with or without a byte-order mark, line ends as they are.
 
     Raises:
         InputError: `data` is empty, binary (holds a NUL byte) or not UTF-8; the message gives `name` and the line.
     """
     data = data.removeprefix(codecs.BOM_UTF8)
-    if not data.strip():
+    if not data:
         raise InputError(f"{name}: the file is empty; expected lines of text")
-    if b"\0" in data:
-        line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise InputError(f"{name}:{line}: binary data; expected UTF-8 text")
+    for mark, encoding in OTHER_MARKS.items():
+        if data.startswith(mark):
+            raise InputError(f"{name}:1: {encoding}, by its byte-order mark; save the file as UTF-8")
+    if (place := data.find(b"\0")) >= 0:
+        raise InputError(f"{name}:{_line(data, place)}: binary data; expected UTF-8 text")
     try:
-        text = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise InputError(f"{name}:{line}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from None
-    # Only LF and CRLF end a line: str.splitlines would also cut at U+2028 and at form feeds inside a sentence.
+        where = f"{name}:{_line(data, error.start)}"
+        raise InputError(f"{where}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from None
+
+
+def decode_lines(data: bytes, name: str, blank: bool = False) -> list[str]:
+    """The lines of `data` as `decode_text` reads it; they end in LF or CRLF, or all in CR.
+
+    Args:
+        blank: whether there may be nothing but white space.
+
+    Raises:
+        InputError: as `decode_text`, or there is nothing but white space.
+    """
+    text = decode_text(data, name)
+    if not blank and not text.strip():
+        raise InputError(f"{name}: the file is empty; expected lines of text")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    elif lone := _LONE_RETURN.search(text):
+        log.warning(
+            "%s:%d: a carriage return inside the line; lines of this file end at line feeds alone",
+            *(name, text.count("\n", 0, lone.start()) + 1),
+        )
+    # str.splitlines would also cut at U+2028 and at form feeds inside a sentence.
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def _line(data: bytes, place: int) -> int:
+    return data.count(b"\n" if b"\n" in data else b"\r", 0, place) + 1
 
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file.
 
     Raises:
-        InputError: there is no such file, or it cannot be read.
+        InputError: there is no such file, it cannot be read, or it may never end (a device, a pipe).
     """
     try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise InputError(f"{path}: a device or a pipe; expected an ordinary file")
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
-def read_text_lines(path: Path) -> list[str]:
+def standard_input() -> bytes:
+    """All of standard input.
+
+    Raises:
+        InputError: it does not end.
+    """
+    return _read(sys.stdin.buffer.read, LARGEST, "standard input", "")
+
+
+def largest_unpacked(packed: int) -> int:
+    """Bytes that a file of so many bytes may unpack to."""
+    return max(ALWAYS_FINE, min(LARGEST, LARGEST_RATIO * packed))
+
+
+def gunzipped(data: bytes, name: str) -> bytes:
+    """What a gzip file holds; `data` itself if it does not begin as one.
+
+    Raises:
+        InputError: it is damaged, or unpacks to absurdly much.
+    """
+    if not data.startswith(GZIP):
+        return data
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(data)) as file:
+            return _read(file.read, largest_unpacked(len(data)), name, "; if that is right, unpack it first")
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name}: not a readable gzip file ({error})") from None
+
+
+def _read(read: Callable[[int], bytes], limit: int, name: str, advice: str) -> bytes:
+    content = BytesIO()
+    while piece := read(PIECE):
+        content.write(piece)
+        if content.tell() > limit:
+            raise InputError(f"{name}: holds more than {limit:,} bytes{advice}")
+    return content.getvalue()
+
+
+def read_text_lines(path: Path, blank: bool = False) -> list[str]:
     """The lines of a text file, plain or gzip-compressed (told by its first bytes, not by its name).
 
     Raises:
-        InputError: as `read_bytes` and `decode_lines`, or a damaged gzip file.
+        InputError: as `read_bytes`, `gunzipped` and `decode_lines`.
     """
-    data = read_bytes(path)
-    if data.startswith(GZIP):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{path}: not a readable gzip file ({error})") from None
-    return decode_lines(data, str(path))
+    return decode_lines(gunzipped(read_bytes(path), str(path)), str(path), blank)

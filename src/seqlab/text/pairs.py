@@ -1,18 +1,17 @@
 """Sentence pairs in the format of the Anki decks: `source<TAB>target[<TAB>attribution]`, one pair a line."""
 
 import lzma
-import unicodedata
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from seqlab.errors import InputError
-from seqlab.text.lines import decode_lines, read_bytes
-
-LARGEST_MEMBER = 1 << 30  # bytes; the largest published deck unpacks to about 60 MB
-LARGEST_RATIO = 200  # unpacked to packed; real decks stay below 5
+from seqlab.text.anki_export import exported, is_export
+from seqlab.text.forms import PAIRS, formed
+from seqlab.text.lines import decode_lines, gunzipped, largest_unpacked, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +23,43 @@ class Pair:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """All pairs of a `.txt` or `.tsv` file, or of the member of a `.zip` that holds them.
+    """All pairs of a `.txt` or `.tsv` file, plain or gzip-compressed, or of the member of a `.zip` that holds them.
+
+    What Anki exports itself (`#separator:` in the first lines) is read, too: the first two fields of each note are
+    the pair. Blank lines at the end are passed over.
 
     Raises:
         InputError: a file that is missing, empty, binary or not UTF-8, a broken or absurd archive, a line without
             exactly two or three columns, an empty side. The message names the file and the line.
     """
     if path.is_dir():
-        raise InputError(f"{path}: is a folder; expected a .txt, .tsv or .zip file of sentence pairs")
+        raise InputError(f"{path}: is a folder; expected a .txt, .tsv, .gz or .zip file of sentence pairs")
     data = read_bytes(path)
     name = str(path)
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(BytesIO(data)):
         data, member = _unzip(data, name)
         name = f"{name}!{member}"
-    return [_parse(line, f"{name}:{number}") for number, line in enumerate(decode_lines(data, name), 1)]
+    lines = decode_lines(gunzipped(data, name), name)
+    while not lines[-1].strip():
+        lines.pop()
+    if is_export(lines):
+        return [_pair(fields, f"{name}:{number}") for number, fields in exported(lines, name)]
+    return [_parse(line, f"{name}:{number}") for number, line in enumerate(lines, 1)]
 
 
 def _parse(line: str, where: str) -> Pair:
-    columns = unicodedata.normalize("NFC", line).split("\t")
-    if len(columns) == 1:
+    tabs = line.count("\t")
+    if not tabs:
         raise InputError(f"{where}: no tab in the line; expected source<TAB>target")
-    if len(columns) > 3:
-        raise InputError(f"{where}: {len(columns)} columns; expected source<TAB>target[<TAB>attribution]")
-    source, target = columns[0].strip(), columns[1].strip()
+    if tabs > 2:
+        raise InputError(f"{where}: {tabs + 1} columns; expected source<TAB>target[<TAB>attribution]")
+    return _pair(line.split("\t"), where)
+
+
+def _pair(columns: Sequence[str], where: str) -> Pair:
+    if len(columns) < 2:
+        raise InputError(f"{where}: a single field; expected a source and a target")
+    source, target = formed(columns[0], PAIRS), formed(columns[1], PAIRS)
     if not source or not target:
         raise InputError(f"{where}: the {'target' if source else 'source'} is empty; expected source<TAB>target")
     return Pair(source, target)
@@ -57,7 +70,7 @@ def _unzip(data: bytes, name: str) -> tuple[bytes, str]:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             member = _member(archive, name, len(data))
             with archive.open(member) as file:
-                # The size in the directory can lie: never unpack more than it promises.
+                # The size in the directory can lie: never is more unpacked than it promises.
                 return file.read(member.file_size), member.filename
     except InputError:
         raise
@@ -67,7 +80,7 @@ def _unzip(data: bytes, name: str) -> tuple[bytes, str]:
 
 
 def _member(archive: zipfile.ZipFile, name: str, size: int) -> zipfile.ZipInfo:
-    """The largest text file that is neither macOS litter nor a note about the deck."""
+    """The one text file that is neither macOS litter nor a note about the deck."""
 
     def holds_pairs(info: zipfile.ZipInfo) -> bool:
         path = PurePosixPath(info.filename)
@@ -80,11 +93,16 @@ def _member(archive: zipfile.ZipFile, name: str, size: int) -> zipfile.ZipInfo:
     members = [info for info in archive.infolist() if holds_pairs(info)]
     if not members:
         raise InputError(f"{name}: no .txt or .tsv file of sentence pairs in the archive")
-    member = max(members, key=lambda info: info.file_size)
-    packed = min(member.compress_size, size)  # the archive's own word is not trusted further than its length
-    if member.file_size > LARGEST_MEMBER or member.file_size > LARGEST_RATIO * max(packed, 1024):
+    if len(members) > 1:
+        names = ", ".join(info.filename for info in members[:5])
         raise InputError(
-            f"{name}: {member.filename} would unpack from {packed:,} to {member.file_size:,} bytes;"
-            f" expected at most {LARGEST_MEMBER:,} and at most {LARGEST_RATIO} times the packed size"
+            f"{name}: {len(members)} files of sentence pairs in the archive ({names}); unpack the one to use"
+        )
+    [member] = members
+    packed = min(member.compress_size, size)  # the archive's own word is not trusted further than its length
+    if member.file_size > (limit := largest_unpacked(packed)):
+        raise InputError(
+            f"{name}: {member.filename} would unpack from {packed:,} to {member.file_size:,} bytes, of which {limit:,}"
+            " are read at most; if that is right, unpack it first"
         )
     return member

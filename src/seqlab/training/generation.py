@@ -18,7 +18,7 @@ from seqlab.errors import InputError
 from seqlab.models.lookups import quick_lookups
 from seqlab.symbols import BOS, EOS
 from seqlab.text.growing import GrowingText
-from seqlab.text.lines import decode_lines
+from seqlab.text.lines import decode_text, standard_input
 from seqlab.text.tokenizers import Tokenizer
 from seqlab.training.bundle import load
 from seqlab.training.parts import search_again
@@ -101,7 +101,7 @@ def read_prompt(prompt: Any) -> str:
         InputError: it is no text.
     """
     if prompt == "-":
-        return "\n".join(decode_lines(sys.stdin.buffer.read(), "standard input"))
+        return decode_text(standard_input(), "standard input").removesuffix("\n").removesuffix("\r")
     try:
         return str(prompt).encode().decode()
     except UnicodeEncodeError:
@@ -112,8 +112,10 @@ def encoded(prompt: str, predictor: Predictor, search: Search) -> list[int]:
     """The prompt for the model.
 
     Raises:
-        InputError: its tokenizer cannot express it, or the model has not the positions for it.
+        InputError: a blank source, one that the tokenizer cannot express or that the model has not the positions for.
     """
+    if predictor.stream is None and not prompt.strip():
+        raise InputError("prompt: is blank; expected a source")
     try:
         given = predictor.encode(prompt)
         if predictor.stream is None:

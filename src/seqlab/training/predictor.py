@@ -54,19 +54,22 @@ class Predictor:
         return self.generate([self.encode(text) for text in texts], batch_size)
 
     def encode(self, text: str) -> list[int]:
-        """What the model is given for a text: the ids of a source, or of a prompt to go on from.
+        """What the model is given for a text: the ids of a source (none of a blank one), or of a prompt to go on from.
 
         Raises:
             ValueError: the tokenizer cannot express it.
         """
         if self.stream is None:
-            return self.source_tokenizer.encode(text)
-        return self.stream.prompt(self.target_tokenizer.encode(text))
+            return self.source_tokenizer.read(text) if text.strip() else []
+        return self.stream.prompt(self.target_tokenizer.read(text))
 
     def generate(self, inputs: Sequence[Sequence[int]], batch_size: int = 256) -> list[list[Output]]:
-        """The same for texts that are encoded already; those of similar length share a batch."""
+        """The same for texts that are encoded already; those of similar length share a batch.
+
+        Where there are no ids the model is not asked: the output is empty, its score 0.
+        """
         packed = Ragged.of(inputs)
-        results: list[list[Output]] = [[]] * len(inputs)
+        results = [[Output("", 0.0)]] * len(inputs)
         for rows in self._batches(packed.lengths, batch_size):
             found = self._search(*(tensor.to(self.model.device) for tensor in packed.padded(rows)))
             for row, n_best, scores in zip(rows.tolist(), found.tokens.tolist(), found.scores.tolist(), strict=True):
@@ -87,6 +90,7 @@ class Predictor:
     def _batches(self, lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
         """Rows that go together: prompts only with others of their length, for nothing may stand after them."""
         order = np.argsort(lengths, kind="stable")
+        order = order[lengths[order] > 0]
         for part in [order] if self.stream is None else np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
             yield from (part[start : start + batch_size] for start in range(0, len(part), batch_size))
 

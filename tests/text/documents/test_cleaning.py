@@ -10,12 +10,12 @@ from seqlab.text.documents import Cleaned, Cleaning, Collection, Document, read_
 from seqlab.text.documents import steps as cleaning_steps
 from seqlab.text.documents.steps import (
     Tally,
-    normalised,
     paragraphs,
     without_fences,
     without_front_matter,
     without_markup,
 )
+from seqlab.text.forms import normalised
 
 NOTHING = dict.fromkeys(("normalise", "front_matter", "code_fences", "markup", "duplicates"), False)
 

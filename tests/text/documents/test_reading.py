@@ -11,7 +11,7 @@ import pytest
 from document_files import pdf
 
 from seqlab.errors import InputError
-from seqlab.text.documents import read_documents
+from seqlab.text.documents import Limits, read_documents
 from seqlab.text.documents.formats import FORMATS, Format
 
 TEXTS = {"a.txt": "One hen.\r\n\nTwo hens.", "b/c.md": "# Three\n", "d.html": "<p>Four</p>", "e.pdf": pdf(["Five"])}
@@ -139,7 +139,7 @@ def test_bad_files_stop_nothing(tmp_path, monkeypatch):
     write(
         tmp_path / "notes", **{f"{fate}.tex": fate for fate in fates}, **{"blank.txt": " \n", "a.png": "", "b.png": ""}
     )
-    collection = read_documents(tmp_path / "notes", tmp_path / "cache", processes=2, seconds=1)
+    collection = read_documents(tmp_path / "notes", tmp_path / "cache", processes=2, limits=Limits(seconds=1))
     assert texts(collection) == {"odd.tex": "begun?", "sound.tex": "begun"}
     assert collection.summary().splitlines() == [
         "2 documents, 11 characters (10 read anew)",
@@ -150,7 +150,7 @@ def test_bad_files_stop_nothing(tmp_path, monkeypatch):
         "skipped exits.tex: its reader crashed (exit code 3)",
         "skipped hangs.tex: its reader was stopped after 1 seconds",
         "skipped raises.tex: damaged (KeyError: 'no\\nsuch key')",
-        "skipped starves.tex: too little memory to read it",
+        "skipped starves.tex: its reader needs more than 2,048 MiB of memory (data.limits.memory)",
         "skipped 2 files: no reader for .png",
     ]
     monkeypatch.setitem(FORMATS, ".tex", Format("test", lambda path: iter(["sound now"])))

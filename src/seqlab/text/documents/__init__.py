@@ -3,6 +3,7 @@
 from seqlab.text.documents.cleaning import Cleaned, Cleaning
 from seqlab.text.documents.collection import Collection, Document
 from seqlab.text.documents.finding import Skipped
+from seqlab.text.documents.processes import Limits
 from seqlab.text.documents.reading import read_documents
 
-__all__ = ["Cleaned", "Cleaning", "Collection", "Document", "Skipped", "read_documents"]
+__all__ = ["Cleaned", "Cleaning", "Collection", "Document", "Limits", "Skipped", "read_documents"]

@@ -14,13 +14,13 @@ from tqdm import tqdm
 from seqlab.text.documents.collection import Collection, Document
 from seqlab.text.documents.steps import (
     Tally,
-    normalised,
     paragraphs,
     tidied,
     without_fences,
     without_front_matter,
     without_markup,
 )
+from seqlab.text.forms import normalised
 
 SHORTEST_LINE = 4  # words; shorter lines repeat (headings, formulas) without being boilerplate
 SHORTEST_PARAGRAPH = 80  # characters; shorter ones repeat in any prose

@@ -54,7 +54,7 @@ class _Code(str):
 
 def _even(text: str) -> str:
     # Spaces around line breaks show nowhere, and two blank lines part no better than one.
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]*\n *", "\n", text)).strip(" ")
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<![ \t])[ \t]*\n *", "\n", text)).strip(" ")
 
 
 def _flow(tag: Tag) -> Iterator[str]:

@@ -6,15 +6,23 @@ up all that waits.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import multiprocessing
 import os
+import resource
 import signal
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from seqlab.checks import check_sizes
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -26,23 +34,45 @@ class Died(str):
     """Why a process ended at its task."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What reading one file may take; a file that takes more is left out, with the limit as its reason.
+
+    Args:
+        seconds: until it is read.
+        memory: MiB that its reader may take beside what the program holds already.
+        growth: how often its own size its text may be (always at least 16 MiB).
+
+    Raises:
+        ValueError: a limit below 1.
+    """
+
+    seconds: int = 300
+    memory: int = 2048
+    growth: int = 20
+
+    def __post_init__(self) -> None:
+        check_sizes(seconds=self.seconds, memory=self.memory, growth=self.growth)
+
+
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_processes(
-    work: Callable[[Task], Answer], tasks: Sequence[Task], processes: int, seconds: int
+    work: Callable[[Task], Answer], tasks: Sequence[Task], processes: int, limits: Limits
 ) -> Iterator[tuple[Task, Answer | Died]]:
     """Each task with `work(task)`, or with why the process died that did it; in the order in which they end.
 
-    What `work` raises is raised here. A process that takes longer than `seconds` for a task dies of it.
+    What `work` raises is raised here. A process that takes longer for a task than the limits allow is killed, and where
+    it asks for more memory than they allow it gets a MemoryError.
     """
     waiting = iter(range(len(tasks)))
     busy: dict[Connection, _Worker[Answer]] = {}
 
     def start(i: int) -> None:
-        worker = _Worker(lambda i: work(tasks[i]), seconds)
+        worker = _Worker(lambda i: work(tasks[i]), limits)
         busy[worker.connection] = worker
         worker.give(i)
 
@@ -50,9 +80,12 @@ def in_processes(
         for i in islice(waiting, processes):
             start(i)
         while busy:
-            for connection in wait(list(busy)):
+            due = min(worker.deadline for worker in busy.values()) - time.monotonic()
+            answered = wait(list(busy), max(0.0, due))
+            late = [connection for connection, worker in busy.items() if worker.deadline <= time.monotonic()]
+            for connection in {*answered, *late}:
                 worker = busy[connection]  # type: ignore[index]
-                done, answer = worker.take()
+                done, answer = worker.take() if connection in answered else worker.kill()
                 following = next(waiting, None)
                 if following is not None and not isinstance(answer, Died):
                     worker.give(following)
@@ -69,16 +102,17 @@ def in_processes(
 class _Worker(Generic[Answer]):
     """A process that does one task after another, each named by its number."""
 
-    def __init__(self, work: Callable[[int], Answer], seconds: int) -> None:
+    def __init__(self, work: Callable[[int], Answer], limits: Limits) -> None:
         self.connection, theirs = _CONTEXT.Pipe()
-        self._seconds = seconds
-        self._process = _CONTEXT.Process(target=_serve, args=(work, theirs, self.connection, seconds), daemon=True)
+        self._limits, self.deadline = limits, math.inf
+        self._process = _CONTEXT.Process(target=_serve, args=(work, theirs, self.connection, limits), daemon=True)
         self._process.start()
         theirs.close()
 
     def give(self, task: int) -> None:
-        self._task = task
-        self.connection.send(task)
+        self._task, self.deadline = task, time.monotonic() + self._limits.seconds
+        with contextlib.suppress(OSError):  # it has died: `take` tells of what
+            self.connection.send(task)
 
     def take(self) -> tuple[int, Answer | Died]:
         try:
@@ -91,11 +125,14 @@ class _Worker(Generic[Answer]):
         return self._task, answer
 
     def _cause(self, code: int) -> str:
-        if code == -signal.SIGALRM:
-            return f"its reader was stopped after {self._seconds} seconds"
         if code == -signal.SIGKILL:
             return "its reader was killed (too little memory?)"
         return f"its reader crashed ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
+
+    def kill(self) -> tuple[int, Died]:
+        """Ends the process at its task, for which it has taken too long."""
+        self._process.kill()
+        return self._task, Died(f"its reader was stopped after {self._limits.seconds} seconds")
 
     def stop(self) -> None:
         self._process.kill()
@@ -103,11 +140,11 @@ class _Worker(Generic[Answer]):
         self.connection.close()
 
 
-def _serve(work: Callable[[int], Any], connection: Connection, parents: Connection, seconds: int) -> None:
+def _serve(work: Callable[[int], Any], connection: Connection, parents: Connection, limits: Limits) -> None:
     parents.close()  # else this process would keep its own line open when the parent dies
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process even inside a library's C code
+    _limit_memory(limits.memory << 20)
     warnings.simplefilter("ignore")
     logging.disable()
     while True:
@@ -115,10 +152,17 @@ def _serve(work: Callable[[int], Any], connection: Connection, parents: Connecti
             task = connection.recv()
         except EOFError:
             return
-        signal.alarm(seconds)
         try:
             answer = work(task)
         except Exception as error:
             answer = error
-        signal.alarm(0)
         connection.send(answer)
+
+
+def _limit_memory(more: int) -> None:
+    """No more than so many bytes beside those of the parent, which the process shares."""
+    with contextlib.suppress(OSError):  # where there is no /proc nothing is known of the parent's
+        held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = held + more
+        resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))

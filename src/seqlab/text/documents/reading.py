@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,14 +15,14 @@ from typing import Any
 from tqdm import tqdm
 
 from seqlab.errors import InputError
-from seqlab.files import write_atomically, written_atomically
+from seqlab.files import write_atomically
 from seqlab.text.documents.collection import Collection, Document
 from seqlab.text.documents.finding import Skipped, find, name_of, reason_of
 from seqlab.text.documents.formats import FORMATS, Format
-from seqlab.text.documents.processes import cores, in_processes
+from seqlab.text.documents.processes import Limits, cores, in_processes
 from seqlab.text.documents.unreadable import UnreadableError
 
-LONGEST_READ = 300  # seconds for one file
+ALWAYS_FINE = 1 << 24  # bytes of text that any file may hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class _Entry:
         return record if "unreadable" in record or self.text.is_file() else None
 
 
-def read_documents(path: Path, cache: Path, processes: int | None = None, seconds: int = LONGEST_READ) -> Collection:
+def read_documents(path: Path, cache: Path, processes: int | None = None, limits: Limits | None = None) -> Collection:
     """The documents of a folder (or a single file), their texts kept in `cache`.
 
     A file whose content was read before, under whatever name, is not read again. What cannot be read is listed with
@@ -56,7 +58,7 @@ def read_documents(path: Path, cache: Path, processes: int | None = None, second
 
     Args:
         processes: how many files are read at once (None: as many as there are processors).
-        seconds: the longest that reading one file may take.
+        limits: what reading one file may take (None: the defaults of `Limits`).
 
     Raises:
         InputError: no such folder, or nothing in it that can be read.
@@ -70,7 +72,7 @@ def read_documents(path: Path, cache: Path, processes: int | None = None, second
         else:
             entries.append(_entry(file, digest, cache))
     new = list({entry.record: entry for entry in entries if entry.known() is None}.values())
-    failed = _read_all(new, processes, seconds)
+    failed = _read_all(new, processes, limits or Limits())
     documents: list[Document] = []
     for entry in entries:
         name = name_of(entry.file, path)
@@ -107,25 +109,32 @@ def _digest(file: Path) -> str | OSError:
         return error
 
 
-def _read_all(entries: Sequence[_Entry], processes: int, seconds: int) -> dict[Path, str]:
+def _read_all(entries: Sequence[_Entry], processes: int, limits: Limits) -> dict[Path, str]:
     """Fills the cache; returns the reasons that may not hold the next time, which are not kept there."""
     if not entries:
         return {}
     failed: dict[Path, str] = {}
     # The largest first, so that none is left to a single process at the end.
     tasks = sorted(entries, key=lambda entry: -entry.file.stat().st_size)
-    with tqdm(total=len(tasks), desc="reading", unit="file", disable=None) as bar:
-        for entry, reason in in_processes(_keep, tasks, processes, seconds):
-            if reason:
-                failed[entry.record] = reason
-            bar.update()
+    folder = tasks[0].folder.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    # What a reader has begun to write lies where it is removed whatever the reader died of.
+    with tempfile.TemporaryDirectory(prefix=".reading-", dir=folder) as begun:
+        keep = functools.partial(_keep, limits=limits, begun=Path(begun))
+        with tqdm(total=len(tasks), desc="reading", unit="file", disable=None) as bar:
+            for entry, reason in in_processes(keep, tasks, processes, limits):
+                if reason:
+                    failed[entry.record] = reason
+                for left in Path(begun).glob(f"{entry.folder.name}-{entry.digest}*"):
+                    left.unlink(missing_ok=True)
+                bar.update()
     return failed
 
 
-def _keep(entry: _Entry) -> str:
+def _keep(entry: _Entry, limits: Limits, begun: Path) -> str:
     """Reads a file into the cache; returns why it could not be read if that may be different another time."""
     try:
-        record = _written(entry)
+        record = _written(entry, limits, begun / f"{entry.folder.name}-{entry.digest}")
     except UnreadableError as error:
         record = {"unreadable": str(error)}
     except _OddsError as error:
@@ -134,17 +143,22 @@ def _keep(entry: _Entry) -> str:
     return ""
 
 
-def _written(entry: _Entry) -> dict[str, Any]:
-    characters, digest, blank = 0, hashlib.sha256(), True
-    with written_atomically(entry.text) as file:
-        for piece in _pieces(entry):
+def _written(entry: _Entry, limits: Limits, begun: Path) -> dict[str, Any]:
+    characters, size, digest, blank = 0, 0, hashlib.sha256(), True
+    limit = max(ALWAYS_FINE, limits.growth * entry.file.stat().st_size)
+    with begun.open("wb") as file:
+        for piece in _pieces(entry, limits):
             data = piece.encode("utf-8", "replace")  # halves of surrogate pairs are no text
+            if (size := size + len(data)) > limit:
+                raise _OddsError(f"its text is longer than {limit:,} bytes (data.limits.growth={limits.growth})")
             file.write(data)
             digest.update(data)
             characters += len(piece)
             blank = blank and not piece.strip()
-        if blank:
-            raise UnreadableError("no text in it")
+    if blank:
+        raise UnreadableError("no text in it")
+    entry.folder.mkdir(parents=True, exist_ok=True)
+    begun.replace(entry.text)
     return {"characters": characters, "sha256": digest.hexdigest()}
 
 
@@ -152,17 +166,21 @@ class _OddsError(Exception):
     """A file could not be read for a reason outside of it."""
 
 
-def _pieces(entry: _Entry) -> Iterator[str]:
+def _pieces(entry: _Entry, limits: Limits) -> Iterator[str]:
     try:
         yield from entry.format.read(entry.file)
     except UnreadableError:
         raise
     except OSError as error:
         raise _OddsError(reason_of(error)) from None
-    except MemoryError:
-        raise _OddsError("too little memory to read it") from None
+    except RecursionError:
+        raise UnreadableError("what is in it is nested too deeply") from None
     except Exception as error:  # what libraries raise on damaged files has no end
         reason = " ".join(str(error).split())[:200]
+        if isinstance(error, MemoryError) or "memory" in reason.lower():
+            raise _OddsError(
+                f"its reader needs more than {limits.memory:,} MiB of memory (data.limits.memory)"
+            ) from None
         raise UnreadableError(f"damaged ({type(error).__name__}: {reason})") from None
 
 

@@ -6,7 +6,6 @@ Lines and paragraphs carry their line ends: joined they are the text. A filter h
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -27,34 +26,6 @@ class Tally:
         """Notes what a step dropped."""
         self.times[step] = self.times.get(step, 0) + times
         self.characters[step] = self.characters.get(step, 0) + characters
-
-
-def _translation() -> dict[int, str]:
-    table = dict.fromkeys(set(range(32)) - set(map(ord, "\t\n")) | set(range(127, 160)), "")  # control characters
-    table |= dict.fromkeys(map(ord, "\v\f\x85\u2028\u2029"), "\n")
-    table |= dict.fromkeys(map(ord, "\u200b\u2060\ufeff"), "")  # of no width
-    table |= dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
-    return table | {i: unicodedata.normalize("NFKC", chr(i)) for i in range(0xFB00, 0xFB07)}  # ligatures such as fi
-
-
-_TRANSLATION = _translation()
-SOFT_HYPHEN = "\N{SOFT HYPHEN}"
-
-
-def normalised(lines: Iterable[str]) -> Iterator[str]:
-    """Composed characters (NFC), plain spaces, LF as line end, nothing invisible, words joined at soft hyphens."""
-    begun = ""
-    for line in lines:
-        text = begun + line.replace("\r\n", "\n").replace("\r", "\n").translate(_TRANSLATION)
-        begun = ""
-        if text.rstrip().endswith(SOFT_HYPHEN):
-            begun = text.rstrip().removesuffix(SOFT_HYPHEN)
-            continue
-        text = unicodedata.normalize("NFC", text.replace(SOFT_HYPHEN, ""))
-        for part in text.splitlines(keepends=True):
-            yield part.rstrip(" \t\n") + "\n" * part.endswith("\n")
-    if begun:
-        yield begun
 
 
 _KEY = re.compile(r"""["'\w][^:=]*[:=]""")
@@ -139,9 +110,9 @@ def tidied(lines: Iterable[str]) -> Iterator[str]:
         blank = not line.strip()
 
 
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would cut at U+2028, too, and drop it
 _ROLE = r":[a-z_]+:(?:`[^`]*`|[\w.-]+(?<![.-]))?"
 _MARKUP = (
-    (re.compile(r"<!--.*?-->", re.DOTALL), ""),
     (re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)?(?:\s+\"[^\"]*\")?\)"), r"\1"),
     # A role goes with the space before it, and with brackets around it that would be empty.
     (re.compile(rf"\s?(?<![\w:])\((?:{_ROLE}[\s,;]*)+\)"), ""),
@@ -149,18 +120,27 @@ _MARKUP = (
 )
 
 
+def _without_comments(text: str) -> tuple[str, int]:
+    """`text` without HTML comments, and how many there were. A regular expression would look for the end of each."""
+    kept: list[str] = []
+    place = 0
+    while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        kept.append(text[place:start])
+        place = end + 3
+    return "".join(kept) + text[place:], len(kept)
+
+
 def without_markup(paragraphs: Iterable[str], tally: Tally) -> Iterator[str]:
     """Drops HTML comments, the targets of links and images, and roles of reStructuredText (:numref:`sec_x`)."""
     for paragraph in paragraphs:
-        text = paragraph
-        times = 0
+        text, times = _without_comments(paragraph)
         for pattern, replacement in _MARKUP:
             text, count = pattern.subn(replacement, text)
             times += count
         if not times:
             yield paragraph
             continue
-        text = "".join(line for line in text.splitlines(keepends=True) if line.strip())
+        text = "".join(line for line in _LINE.findall(text) if line.strip())
         text += paragraph[len(paragraph.rstrip()) :].partition("\n")[2] if text else ""
         tally.add("pieces of markup", len(paragraph) - len(text), times)
         if text:

@@ -11,6 +11,7 @@ from typing import Any
 from seqlab.arguments import check_arguments
 from seqlab.errors import InputError
 from seqlab.kinds import NOTHING, TOKENIZERS, Trust
+from seqlab.text.forms import Form, checked, formed
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
@@ -19,11 +20,13 @@ class Tokenizer(ABC):
     """What every tokenizer offers. A tokenizer of your own subclasses this and needs nothing else.
 
     `lower` says that case is lost: outputs are then compared with references that have none either. `lossless` says
-    that nothing else is: but for unknown symbols, tokens stand for all of a text.
+    that nothing else is: but for unknown symbols, tokens stand for all of a text. `form` names what was done to the
+    texts that it was learnt from: a dataset sets it, and it is saved with the tokenizer.
     """
 
     lower = False
     lossless = False
+    form: Form = ()
 
     @property
     @abstractmethod
@@ -37,6 +40,20 @@ class Tokenizer(ABC):
         Raises:
             ValueError: the text cannot be expressed at all (an integer out of range, say).
         """
+
+    def read(self, text: str) -> list[int]:
+        """The ids of a text from outside, brought into the form of the texts that the tokenizer was learnt from.
+
+        Every text that is no dataset's own enters here.
+
+        Raises:
+            ValueError: it is no text (half of a surrogate pair is in it), or cannot be expressed.
+        """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"not valid Unicode text: {text[error.start]!r} stands at {error.start + 1}") from None
+        return self.encode(formed(text, self.form))
 
     def continued(self, text: str) -> list[int]:
         """The ids of text that goes on where another ended, which was not empty.
@@ -55,12 +72,12 @@ class Tokenizer(ABC):
 
     def vocabulary(self) -> dict[str, Any]:
         """What decides which id means what: a model can go from one tokenizer to another if this is the same."""
-        return to_json(self)
+        return {name: value for name, value in to_json(self).items() if name != "form"}
 
 
 def to_json(tokenizer: Tokenizer) -> dict[str, Any]:
-    """A tokenizer as JSON: its kind and its constructor's arguments."""
-    return {"kind": TOKENIZERS.of(type(tokenizer)), "settings": tokenizer.state()}
+    """A tokenizer as JSON: its kind, the form of its texts and its constructor's arguments."""
+    return {"kind": TOKENIZERS.of(type(tokenizer)), "form": list(tokenizer.form), "settings": tokenizer.state()}
 
 
 def from_json(data: Any, trust: Trust = NOTHING, within: Path | None = None) -> Tokenizer:
@@ -73,17 +90,21 @@ def from_json(data: Any, trust: Trust = NOTHING, within: Path | None = None) -> 
     Raises:
         InputError: `data` is no such description, its class is not known or not trusted, or it refuses its settings.
     """
-    if not (isinstance(data, dict) and data.keys() == {"kind", "settings"} and isinstance(data["settings"], dict)):
-        raise InputError("a tokenizer must be a kind and settings")
+    if not (isinstance(data, dict) and data.keys() == {"kind", "form", "settings"}):
+        raise InputError("a tokenizer must have a kind, a form and settings")
+    if not isinstance(data["settings"], dict):
+        raise InputError("a tokenizer's settings must be named")
     cls = TOKENIZERS.find(data["kind"], Tokenizer, trust, within)  # type: ignore[type-abstract]
     settings = check_arguments(cls, data["settings"], "tokenizer")
     try:
-        return cls(**settings)
+        tokenizer = cls(**settings)
+        tokenizer.form = checked(data["form"])
     except InputError:
         raise
     except Exception as error:  # whatever a constructor makes of settings that are not its own
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"tokenizer {data['kind']}: {reason}") from None
+    return tokenizer
 
 
 def matches_one(tokenizer: Tokenizer, output: str, references: Iterable[str]) -> bool:

@@ -10,7 +10,7 @@ import regex
 
 from seqlab.checks import check_sizes
 from seqlab.symbols import SPECIALS, UNK
-from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer, to_json
+from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 
 LONGEST = 1_000_000
 """Integers of a sequence: arrays that are filled up are made as long as is asked for."""
@@ -93,4 +93,5 @@ class IntegerTokenizer(Tokenizer):
         }
 
     def vocabulary(self) -> dict[str, Any]:
-        return to_json(self) | {"settings": {name: own for name, own in self.state().items() if name != "max_length"}}
+        shared = {name: own for name, own in self.state().items() if name != "max_length"}
+        return super().vocabulary() | {"settings": shared}

@@ -20,6 +20,8 @@ from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 log = logging.getLogger(__name__)
 SPECIAL_IDS = (PAD, BOS, EOS, UNK)
 MARK = "\0"  # a character that is in no piece, so that nothing is joined with it
+SPACE = "\u2581"  # how sentencepiece writes a space
+RESERVED = "\u2585"  # how it writes an unknown character: it learns nothing from a text with this in it
 
 
 class SentencePieceTokenizer(Tokenizer):
@@ -27,7 +29,7 @@ class SentencePieceTokenizer(Tokenizer):
 
     Text is taken as it is (no normalisation, but for case where `lower` is set) and characters never seen fall back
     to their bytes, so that nothing becomes UNK and decoding gives the text back (U+2581, which sentencepiece uses for
-    the space, excepted).
+    the space, excepted: it comes back as one, with a warning).
 
     Raises:
         ValueError: `model` (base64 of what sentencepiece has serialised) is none, or numbers the specials otherwise.
@@ -38,7 +40,7 @@ class SentencePieceTokenizer(Tokenizer):
     def __init__(self, model: str, lower: bool = False) -> None:
         from sentencepiece import SentencePieceProcessor
 
-        self._model, self.lower = model, lower
+        self._model, self.lower, self._has_warned = model, lower, False
         self._processor = processor = SentencePieceProcessor(model_proto=base64.b64decode(model, validate=True))
         if (ids := [processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id()]) != [*SPECIAL_IDS]:
             raise ValueError(f"model must number PAD, BOS, EOS and UNK 0 to 3, but numbers them {ids}")
@@ -61,7 +63,7 @@ class SentencePieceTokenizer(Tokenizer):
             InputError: the vocabulary is too small even for the characters of the texts.
         """
         check_sizes(vocabulary_size=vocabulary_size, sample=sample)
-        texts = [text.lower() if lower else text for text in sampled(texts, sample)]
+        texts = [(text.lower() if lower else text).replace(RESERVED, " ") for text in sampled(texts, sample)]
         try:
             return cls(_train(texts, vocabulary_size, algorithm), lower)
         except RuntimeError as error:
@@ -76,6 +78,11 @@ class SentencePieceTokenizer(Tokenizer):
         return self._processor.vocab_size()
 
     def encode(self, text: str) -> list[int]:
+        if SPACE in text and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "%s (U+2581) stands in a text: sentencepiece takes it for a space, and it comes back as one", SPACE
+            )
         try:
             return self._pieces(text.lower() if self.lower else text)
         except RuntimeError:
