@@ -27,7 +27,7 @@ def printable(text: str) -> str:
     r"""Text from outside as one line that a terminal only shows: what would steer it is written out, as `\x1b`.
 
     That is every control character (line ends and tabs too), unpaired surrogates, and the characters that reverse the
-    direction of the text around them (Unicode Standard Annex 9, section 2). Text of several lines is given line by line.
+    direction of the text around them (Unicode Standard Annex 9, section 2). Give it text of several lines line by line.
     """
     return _STEERING.sub(_written_out, text)
 
