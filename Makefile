@@ -66,7 +66,7 @@ report: $(READY) ## one page of all results, to be opened in a browser: outputs/
 	@$(BIN)/seqlab-report
 
 bundle: $(READY) ## train the bundle with its model card that stands in outputs/reference/reversal (two minutes)
-	$(BIN)/seqlab-train experiment=reversal_bahdanau hydra.run.dir=outputs/runs/reference_bundle
+	$(BIN)/seqlab-train experiment=reversal_bahdanau hydra.run.dir=outputs/runs/reference_bundle overwrite=true
 	rm -rf outputs/reference/reversal && cp -r outputs/runs/reference_bundle/bundle outputs/reference/reversal
 
 results: $(READY) ## write README's results from outputs/reference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import functools
 import os
@@ -16,6 +17,7 @@ import hydra
 import hydra._internal.utils
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -23,8 +25,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab import paths
-from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.errors import Carried, InputError, RunError, StoppedError
 from seqlab.files import write_atomically
+from seqlab.folders import leave_nothing
 from seqlab.reporting.comparison import ERROR
 from seqlab.sweeping.handover import VARIABLE
 
@@ -42,6 +45,44 @@ def added(arguments: list[str], group: str) -> list[str]:
     Hydra would refuse them, and tell to type a `+`; whatever takes the settings says itself which it knows.
     """
     return [f"++{argument}" if argument.startswith(f"{group}.") else argument for argument in arguments]
+
+
+def nulls_named(arguments: list[str]) -> list[str]:
+    """The command line with `GROUP=null` as `GROUP=none`, where a group has that option.
+
+    `--help` prints a group that is left out as null, which Hydra does not take for an option.
+    """
+    return [_null_named(argument) for argument in arguments]
+
+
+def _null_named(argument: str) -> str:
+    group, equals, value = argument.partition("=")
+    if equals and re.fullmatch(r"\+*\w+", group) and (paths.config_dir() / group.lstrip("+") / "none.yaml").is_file():
+        return f"{group}={re.sub(r'(?<![^(,])null(?![^),])', 'none', value)}"
+    return argument
+
+
+def refuse_unknown(hydra: Any) -> None:
+    """Holds settings that were added with a + against the configuration: nothing would read a mistyped group.
+
+    Raises:
+        InputError: nothing in the configuration has such a name.
+    """
+    added = [one.lstrip("+") for one in hydra.overrides.task if one.startswith("+")]
+    names = {one.partition("=")[0].partition("@")[0].partition(".")[0]: one for one in added}
+    unknown = {name: one for name, one in names.items() if "/" not in name}
+    if not unknown:
+        return
+    loader = GlobalHydra.instance().config_loader()
+    flags = [one for one in hydra.overrides.hydra if one.lstrip("+").startswith("hydra.searchpath=")]
+    plain = loader.load_configuration(hydra.job.config_name, overrides=flags, run_mode=RunMode.RUN)
+    groups = {name.partition("@")[0] for name in hydra.runtime.choices}
+    known = sorted({str(name) for name in plain} | {name for name in groups if "/" not in name} - {"hydra"})
+    for name, typed in unknown.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise InputError(f"{typed}: no setting or group is named {name}; {meant}")
 
 
 def verbatim(arguments: list[str], key: str) -> list[str]:
@@ -79,6 +120,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
     if VARIABLE in os.environ:
         Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
 
+    sys.argv[1:] = nulls_named(sys.argv[1:])
     started = False
     failures: list[Exception] = []
 
@@ -87,26 +129,29 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any]) -> None:
         nonlocal started
         started = True
         try:
+            refuse_unknown(HydraConfig.get())
             return task(config)
         except Exception as error:
             foreseen = _exit_code(error) is not None and not full
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+            if not multirun and _exit_code(error) == InputError.exit_code and VARIABLE not in os.environ:
+                leave_nothing(Path(HydraConfig.get().runtime.output_dir))
             launched = multirun and VARIABLE in os.environ  # a trial: Hydra's launcher takes its error to the sweep
             if isinstance(error, BrokenPipeError):  # nobody is there to read on
-                raise _Stopped(error) from error
+                raise Carried(error) from error
             if multirun and not isinstance(error, StoppedError):
                 _note_failure(error, foreseen)
                 if not launched:
                     failures.append(error)
                     return None
             if (multirun or foreseen) and not launched:  # after an Exception Hydra would go on with the next run
-                raise _Stopped(error) from error
+                raise Carried(error) from error
             raise
 
     try:
         hydra.main(version_base="1.3", config_path=str(paths.config_dir()), config_name=config_name)(quietly)()
-    except (_Stopped, Exception) as stop:
-        error = stop.error if isinstance(stop, _Stopped) else stop
+    except (Carried, Exception) as stop:
+        error = stop.error if isinstance(stop, Carried) else stop
         if isinstance(error, BrokenPipeError):  # whoever read the output (head, less) has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
@@ -132,13 +177,6 @@ def _note_failure(error: Exception, foreseen: bool) -> None:
     reason = _one_line(error) if _exit_code(error) is not None else f"{type(error).__name__}: {_one_line(error)}"
     print(f"error: run {HydraConfig.get().job.num}: {reason}", file=sys.stderr)
     write_atomically(Path(HydraConfig.get().runtime.output_dir) / ERROR, reason + "\n")
-
-
-class _Stopped(BaseException):
-    """Carries an error past Hydra, which would print a line of its own about any Exception of a task."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
 
 
 def _exit_code(error: Exception) -> int | None:

@@ -7,6 +7,13 @@ class InputError(ValueError):
     exit_code = 2
 
 
+class Carried(BaseException):
+    """Carries an error past Hydra, which would make a line of its own, or a warning, of any Exception."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
 class RunError(RuntimeError):
     """A run that was asked for correctly cannot go on: a loss that is not finite, no memory left. Exit code 1."""
 

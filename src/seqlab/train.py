@@ -28,11 +28,11 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
         InputError: there is no run in the folder.
     """
     typed = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
-    folders = [one.strip("'\"") for one in typed]  # Hydra's quotes, around a path with spaces
+    folders = [_text(one) for one in typed]
     if not folders or folders[-1] in ("", "null"):
         return arguments
     folder = Path(folders[-1]).resolve()
-    into = f"hydra.run.dir='{folder}'"
+    into = f"hydra.run.dir={quoted(str(folder))}"
     if into in arguments:
         return arguments  # a process that DDP started: its command line is expanded already
     stored = folder / ".hydra" / "overrides.yaml"
@@ -44,7 +44,15 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     hydra = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra
     if Path(hydra.runtime.cwd).is_dir():
         os.chdir(hydra.runtime.cwd)  # relative paths are meant from where the run was started
-    return [*flags(hydra), *own, *arguments, into]
+    # Hydra would write down the new settings before they are compared with the run's; the run does so itself.
+    return [*flags(hydra), *own, *arguments, into, "hydra.output_subdir=null"]
+
+
+def _text(value: str) -> str:
+    """A value as Hydra reads it: without its quotes, if there are any around it."""
+    if value[:1] not in ("'", '"'):
+        return value
+    return str(OverridesParser.create().parse_override(f"resume={value}").value())
 
 
 def main() -> None:

@@ -400,18 +400,43 @@ def test_evaluating_and_predicting_read_no_checkpoint(command, predict_with, cop
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ("freeze=[encoder]", ["parameter group"]),
-        ("model.width=9", ["size mismatch"]),
-        ("model=bahdanau", ["Missing key"]),
+        ("freeze=[encoder]", ["freeze [] → ['encoder']"]),
+        ("model.width=9", ["model.width 8 → 9"]),
+        ("model=bahdanau", ["model._target_", "Bahdanau"]),
+        ("data.seed=5", ["data.seed 0 → 5"]),
+        ("optimizer=sgd", ["optimizer._target_ torch.optim.Adam → torch.optim.SGD"]),
+        ("trainer.max_epochs=0", ["trainer.max_epochs", "at least the 1 epochs"]),
     ],
 )
-def test_a_checkpoint_that_does_not_fit_is_refused(command, copy, setting, named):
-    command("train", f"resume={copy}", "trainer.max_epochs=2", setting).stopped(2, "does not fit", *named)
+def test_what_cannot_take_effect_in_a_resumed_run_is_refused_and_nothing_touched(command, copy, setting, named):
+    before = contents(copy)
+    command("train", f"resume={copy}", "trainer.max_epochs=2", setting).stopped(2, *named)
+    assert contents(copy) == before
 
 
-def test_a_schedule_that_has_ended_does_not_go_on(train, command, reversal):
-    train(*reversal, "model=gru", "scheduler=one_cycle").succeeded()
-    command("train", "resume=run", "trainer.max_epochs=2").stopped(2, "does not fit", "total steps")
+def contents(folder):
+    """All files below a folder, and what is in them."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_weights_that_do_not_fit_the_model_are_refused(command, copy):
+    last = copy / "checkpoints/last.ckpt"
+    content = torch.load(last, weights_only=True)
+    del content["state_dict"][next(iter(content["state_dict"]))]
+    torch.save(content, last)
+    command("train", f"resume={copy}", "trainer.max_epochs=2").stopped(2, "does not fit", "Missing key")
+
+
+def test_a_run_on_text_is_not_gone_on_with_on_other_text(train, command, tmp_path):
+    pairs = [(f"{a} {b}", f"{b} {a}") for a in "abcdefgh" for b in "ijkl"]
+    deck = tmp_path / "deck.txt"
+    deck.write_text("".join(f"{source}\t{target}\n" for source, target in pairs), encoding="utf-8")
+    data = ("data=anki", "data.path=deck.txt", "tokenizer=character", "model=gru", "callbacks.outlook=null")
+    train(*data).succeeded()
+    before = contents(tmp_path / "run")
+    deck.write_text("".join(f"{source}\t{source}\n" for source, _ in pairs), encoding="utf-8")
+    command("train", "resume=run", "trainer.max_epochs=2").stopped(2, "other data", "data.splits.train", "new run")
+    assert contents(tmp_path / "run") == before
 
 
 @pytest.mark.parametrize("content", ["truncated", "empty", "a list", "other things"])

@@ -528,3 +528,32 @@ def test_a_configuration_of_ones_own_by_name_is_part_of_the_command_and_resumed(
 @pytest.mark.parametrize("folder", ["nowhere", "."])
 def test_resuming_what_is_no_run_is_refused(command, folder):
     command("train", f"resume={folder}").stopped(2, folder, "no run to resume")
+
+
+def test_a_folder_that_holds_a_run_takes_no_other(train, tmp_path, reversal):
+    train(*reversal, "model=gru", "callbacks.outlook=null").succeeded()
+    before = (tmp_path / "run/bundle/weights.safetensors").read_bytes()
+    train(*reversal, "model=gru", "seed=2").stopped(2, "hydra.run.dir=run", "resume=run", "overwrite=true")
+    assert (tmp_path / "run/bundle/weights.safetensors").read_bytes() == before
+    train(*reversal, "model=gru", "seed=2", "overwrite=true").succeeded()
+    assert (tmp_path / "run/bundle/weights.safetensors").read_bytes() != before
+    assert "overwrite" not in json.loads((tmp_path / "run/result.json").read_text())["command"]
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(command, tmp_path, tiny, reversal):
+    for _ in range(2):
+        folder = "hydra.run.dir=runs/${now:%Y}"
+        command("train", *tiny, *reversal, "model=gru", folder, "callbacks.outlook=null", "measure=false").succeeded()
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(train, tmp_path, reversal):
+    train(*reversal, "model=gru", "model.width=wide").stopped(2, "model.width")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_multirun_does_not_write_over_another(command, tmp_path, tiny, reversal):
+    line = (*tiny, *reversal, "model=gru", "hydra.sweep.dir=all", "measure=false", "callbacks.outlook=null", "seed=1,2")
+    command("train", "-m", *line).succeeded()
+    command("train", "-m", *line).stopped(2, "hydra.sweep.dir=all", "overwrite=true")
+    assert (tmp_path / "all/1/checkpoints").is_dir()

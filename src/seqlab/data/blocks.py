@@ -18,6 +18,7 @@ from torch import Tensor
 from seqlab.data.batch import Batch, Rows
 from seqlab.data.loader import Sampler
 from seqlab.data.shards import Stream
+from seqlab.identity import fingerprint
 from seqlab.symbols import BOS, EOS, PAD
 
 
@@ -65,6 +66,9 @@ class Windows(Rows):
         filler = torch.from_numpy(rows < 0)
         target[filler], target_lengths[filler], given[filler] = PAD, 0, 1
         return Batch(source, source_lengths, target, target_lengths, given, torch.from_numpy(rows.astype(np.int64)))
+
+    def fingerprint(self) -> str:
+        return fingerprint([self.stream.fingerprint(), self.length, self.context, len(self)])
 
     def _starts(self, rows: np.ndarray) -> np.ndarray:
         """The place of each row."""

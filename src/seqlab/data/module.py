@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from seqlab.checks import check_sizes
 from seqlab.data.batch import SPLITS, Boundaries, Rows
 from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
 from seqlab.data.passages import Passages, passages_of
+from seqlab.identity import fingerprint
 from seqlab.symbols import BOS, EOS, PAD
 from seqlab.text.tokenizers import Tokenizer, to_json
 
@@ -168,15 +167,24 @@ class SequenceData(LightningDataModule):
 
     def content_key(self) -> str:
         """A hash of what `passages` gives, for files computed from it; by default of all ids and what they mean."""
-        meaning = [type(self).__qualname__, to_json(self.source_tokenizer), to_json(self.target_tokenizer)]
-        digest = hashlib.sha256(json.dumps(meaning, sort_keys=True).encode())
-        for split in self.splits:
-            examples = self.examples[split]
-            digest.update(f"{split} {len(examples)}".encode())
-            for row in range(len(examples)):
-                for ids in (examples.source_ids(row), examples.target_ids(row)):
-                    digest.update(len(ids).to_bytes(8) + ids.tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint(self.identity())
+
+    def identity(self) -> dict[str, Any]:
+        """What a run compares before it goes on with this data: hashes of what the ids mean and of the ids themselves.
+
+        Whatever seqlab's code is at the time, equal content gives equal hashes. `files` is that of the files which the
+        examples were read from; None where there are none.
+        """
+        return {
+            "kind": type(self).__qualname__,
+            "vocabularies": fingerprint([to_json(self.source_tokenizer), to_json(self.target_tokenizer)]),
+            "splits": {split: self.examples[split].fingerprint() for split in self.splits},
+            "files": self.files_fingerprint(),
+        }
+
+    def files_fingerprint(self) -> str | None:
+        """A short hash of the content of the files that the examples were read from; None where there are none."""
+        return None
 
     def distinct(self, split: str) -> np.ndarray:
         """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""

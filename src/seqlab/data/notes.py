@@ -24,6 +24,7 @@ from seqlab.data.passages import CHUNK, Passages
 from seqlab.data.shards import Stream
 from seqlab.data.texts import Runs, Split, Texts
 from seqlab.errors import InputError
+from seqlab.identity import fingerprint
 from seqlab.text.documents import Cleaning
 from seqlab.text.tokenizers import Fit, SentencePieceTokenizer, Tokenizer, fit_settings, from_json, to_json
 
@@ -223,6 +224,10 @@ class Notes(SequenceData):
             if left <= 0:
                 return
         yield {"sentences": Passages(Ragged.of(tokens), said)}
+
+    def files_fingerprint(self) -> str:
+        corpora = [corpus for corpus in (self.texts.corpus, self.texts.other_corpus) if corpus is not None]
+        return fingerprint([[one.sha256 for one in corpus.documents] for corpus in corpora])
 
     def content_key(self) -> str:
         return key_of(streams=self._folder.name, fraction=self.fraction)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from seqlab.errors import InputError
+from seqlab.identity import fingerprint
 
 SHARD = 1 << 26
 """Ids a file."""
@@ -29,6 +31,7 @@ class ShardWriter:
         self._folder, self._shard = folder, shard
         self._type = np.min_scalar_type(size - 1).newbyteorder("<")
         self._file: BinaryIO | None = None
+        self._digest = hashlib.blake2b(digest_size=8)
         self.length = 0
 
     def add(self, ids: Sequence[int] | np.ndarray) -> None:
@@ -45,7 +48,8 @@ class ShardWriter:
                 self._file = (self._folder / _name(number)).open("wb")
             assert self._file is not None
             part, values = values[: self._shard - inside], values[self._shard - inside :]
-            self._file.write(part.tobytes())
+            self._file.write(content := part.tobytes())
+            self._digest.update(content)
             self.length += len(part)
 
     def _close(self) -> None:
@@ -61,6 +65,7 @@ class ShardWriter:
         self._close()
         if error is None:
             index = {"type": self._type.str, "length": self.length, "shard": self._shard}
+            index["digest"] = self._digest.hexdigest()
             (self._folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
 
 
@@ -76,7 +81,7 @@ class Stream:
     def __init__(self, folder: Path) -> None:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         self._length, self._shard = int(index["length"]), int(index["shard"])
-        self._type = np.dtype(index["type"])
+        self._type, self._digest = np.dtype(index["type"]), str(index["digest"])
         self._shards = []
         for number, start in enumerate(range(0, self._length, self._shard)):
             file, size = folder / _name(number), min(self._shard, self._length - start)
@@ -86,6 +91,10 @@ class Stream:
 
     def __len__(self) -> int:
         return self._length
+
+    def fingerprint(self) -> str:
+        """A short hash of the ids, taken when they were written: a stream may be larger than memory."""
+        return fingerprint([self._digest, self._type.str, len(self)])
 
     def first(self, length: int) -> Stream:
         """The same stream as far as `length` ids."""

@@ -15,6 +15,7 @@ from seqlab.data.batch import Examples, Ragged
 from seqlab.data.cache import cached, key_of
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
+from seqlab.identity import fingerprint
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import Fit, Tokenizer, fit_settings, from_json, to_json
 
@@ -74,11 +75,19 @@ class TextPairs(SequenceData):
     def content_key(self) -> str:
         return self._folder.name
 
+    def files_fingerprint(self) -> str:
+        return fingerprint(self._described)
+
+    @functools.cached_property
+    def _described(self) -> dict[str, Any]:
+        """`fingerprint()`, asked once, since it may take reading a large file."""
+        return self.fingerprint()
+
     @functools.cached_property
     def _folder(self) -> Path:
-        """The cache's folder, filled; found once, since its key may take reading a large file."""
+        """The cache's folder, filled."""
         tokenizer = {**fit_settings(self._fit), "shared": self._shared_vocabulary}
-        key = key_of(data=self.fingerprint(), tokenizer=tokenizer, together=self.together)
+        key = key_of(data=self._described, tokenizer=tokenizer, together=self.together)
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
     def _build(self, folder: Path) -> None:

@@ -59,6 +59,7 @@ class Seq2Seq(LightningModule):
             {f"{split}_split": TeacherForced(target_size, f"{split}/teacher_forced/") for split in SPLITS}
         )
         self._objective = Objective()
+        self._epochs_before = (0, 0)
         self._train_loss = torch.zeros(3)  # cross-entropy and what is minimised, summed over tokens; tokens
 
     @abstractmethod
@@ -173,14 +174,16 @@ class Seq2Seq(LightningModule):
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., Any] | None = None,
         objective: Objective | None = None,
+        epochs_before: tuple[int, int] = (0, 0),
     ) -> None:
         """Says how to train: `optimizer(named parameters)` and `scheduler(optimizer)`, stepped after every batch.
 
         A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. One that has a
         `monitor` is stepped with that metric after each validation instead. Without an objective the teacher-forced
-        cross-entropy is minimised.
+        cross-entropy is minimised. Of a resumed run whose epochs had another number of steps once, `epochs_before` says
+        how many such epochs there were, and their steps.
         """
-        self._optimizer, self._scheduler = optimizer, scheduler
+        self._optimizer, self._scheduler, self._epochs_before = optimizer, scheduler, epochs_before
         self._objective = objective or Objective()
 
     def configure_optimizers(self) -> Any:
@@ -197,7 +200,7 @@ class Seq2Seq(LightningModule):
             return optimizer
         extra = {}
         if "total_steps" in inspect.signature(self._scheduler).parameters:
-            steps = self.trainer.estimated_stepping_batches
+            steps = self.total_steps()
             if math.isinf(steps):
                 raise InputError("scheduler: needs an end of training: set trainer.max_epochs or trainer.max_steps")
             extra["total_steps"] = int(steps)
@@ -210,6 +213,16 @@ class Seq2Seq(LightningModule):
             # Lightning would step it at the end of an epoch, which it misses after a resume within one.
             how |= {"interval": "epoch", "frequency": sys.maxsize, "reduce_on_plateau": False}
         return {"optimizer": optimizer, "lr_scheduler": how}
+
+    def total_steps(self) -> float:
+        """Optimizer steps of the whole run, infinite where nothing ends it."""
+        trainer, (epochs, steps) = self.trainer, self._epochs_before
+        estimate = trainer.estimated_stepping_batches
+        if not epochs or trainer.max_epochs is None or trainer.max_epochs < 0:
+            return estimate
+        an_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+        every = steps + (trainer.max_epochs - epochs) * an_epoch
+        return every if trainer.max_steps < 0 else min(every, trainer.max_steps)
 
     def on_train_start(self) -> None:
         """Refuses to wait for validations that will not come.

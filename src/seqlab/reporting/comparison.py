@@ -40,7 +40,7 @@ SHOWN = {  # metrics, and how they are written
     "free_running/bleu": ".2f",
     "free_running/token_bleu": ".2f",
 }
-UNCOMPARED = ("seed", "resume")  # overrides that make no other setting
+UNCOMPARED = ("seed", "resume", "overwrite")  # overrides that make no other setting
 APART = "apart by"  # the label of what differs between runs of the same overrides
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from seqlab.identity import fingerprint
 
 WITHOUT = {
-    "": ("name", "seed", "resume", "measure", "find_lr", "logger"),  # no part of what is trained
+    "": ("name", "seed", "resume", "overwrite", "measure", "find_lr", "logger"),  # no part of what is trained
     "data": ("cache", "order_seed"),
     "callbacks": ("progress", "outlook"),
 }

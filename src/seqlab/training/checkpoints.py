@@ -68,7 +68,16 @@ class RandomStates(Callback):
 
 
 class EarlyStopping(stock.EarlyStopping):
-    """Lightning's early stopping, which also stays stopped when a run that it ended is resumed."""
+    """Lightning's early stopping, which also stays stopped when a run that it ended is resumed.
+
+    Lightning would take the patience from the checkpoint; here that of the configuration counts.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up what was seen so far."""
+        patience = self.patience
+        super().load_state_dict(state_dict)
+        self.patience = patience
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes up the stop that the checkpoint implies."""
@@ -101,6 +110,11 @@ class Saver(Checkpoint):
         self._saved_step = -1
         self._interrupted = self._stopping = False
         self._handlers: dict[int, Any] = {}
+
+    @property
+    def state_key(self) -> str:
+        """Names what is monitored: the best value of another metric says nothing of this one."""
+        return self._generate_state_key(monitor=self.monitor, mode=self.mode)
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far."""

@@ -37,7 +37,7 @@ def environment(trainer: Trainer) -> dict[str, Any]:
 def command() -> str:
     """What to type for the run of this process, from its beginning."""
     hydra = HydraConfig.get()
-    typed = [one for one in hydra.overrides.task if not one.startswith("resume=")]
+    typed = [one for one in hydra.overrides.task if not one.startswith(("resume=", "overwrite="))]
     return shlex.join(["seqlab-train", *flags(hydra), *typed])
 
 

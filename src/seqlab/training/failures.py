@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.training.checkpoints import Interrupted
 
-UNFIT = ("in loading state_dict", "loaded state dict", "Tried to step")
-"""What torch says of a model, an optimizer and a schedule that are not those of the checkpoint."""
+UNFIT = ("in loading state_dict", "loaded state dict")
+"""What torch says of a model and an optimizer that are not those of the checkpoint."""
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.errors import RunError
-from seqlab.models.base import log_due
+from seqlab.models.base import Seq2Seq, log_due
 from seqlab.training.leakage import leakage_of
 from seqlab.training.probing import leaving_no_trace, timed_step, typical_batch
 from seqlab.words import duration
@@ -77,7 +77,7 @@ class Outlook(Callback):
         frozen = sum(p.numel() for p in pl_module.parameters() if not p.requires_grad)
         part = f" ({frozen:,} of them frozen)" if frozen else ""
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
-        steps = trainer.estimated_stepping_batches
+        steps = cast(Seq2Seq, pl_module).total_steps()
         print(f"data        {data.describe()}")
         print(f"model       {type(pl_module).__name__}, {parameters:,} parameters{part}, on {pl_module.device}")
         print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")

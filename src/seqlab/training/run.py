@@ -19,7 +19,6 @@ from seqlab.models.objective import Objective
 from seqlab.training import bundle
 from seqlab.training.build import build, build_each, build_settings
 from seqlab.training.card import card
-from seqlab.training.checkpoints import read_checkpoint
 from seqlab.training.compiling import compile_model
 from seqlab.training.environment import code, command, commit, environment
 from seqlab.training.failures import explained
@@ -39,8 +38,18 @@ from seqlab.training.parts import (
 from seqlab.training.precision import precision_facts
 from seqlab.training.range_test import find_learning_rate
 from seqlab.training.results import predictions_table, print_summary, write_json
+from seqlab.training.resuming import (
+    ChangedRates,
+    Checkpoint,
+    KeepsIdentity,
+    RunIdentity,
+    announce,
+    epochs_before,
+    facts_of,
+    model_identity,
+)
 from seqlab.training.settings import check_settings, plain
-from seqlab.training.settling import settle
+from seqlab.training.settling import keep_configuration, settle
 from seqlab.training.starting import start
 from seqlab.training.streams import stream_format
 from seqlab.training.trainer import build_trainer, quiet
@@ -69,9 +78,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     checkpoint = resumed_checkpoint(config, folder)
     seed_everything(config.seed, workers=True, verbose=False)
 
-    data = build_data(config.data)
-    settle(config, data.settled)
-    model = build_model(config.model, data)
+    data, model, identity = begin(config, checkpoint)
     model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
     start(model, data, config, resumed=checkpoint is not None)
     if config.compile:
@@ -79,7 +86,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     optimizer = build(config.optimizer, "optimizer")
     scheduled = config.scheduler and not config.find_lr  # the test sets rates itself, one_cycle changes Adam's β₁ too
     scheduler = build(config.scheduler, "scheduler") if scheduled else None
-    model.configure_training(optimizer, scheduler, build_settings(Objective, config.objective, "objective"))
+    objective = build_settings(Objective, config.objective, "objective")
+    model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
     if config.find_lr:
         find_learning_rate(config, model, data, _shown(folder) / "lr_find.csv")
         return None
@@ -87,15 +95,19 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     check_lengths(model, data, search)
     callbacks = callbacks_of(config, search, started)
     loggers = list(build_each(config.logger, "logger").values())
-    trainer = build_trainer(config, callbacks.all, logger=loggers)
+    history = [KeepsIdentity(identity), *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
+    trainer = build_trainer(config, [*callbacks.all, *history], logger=loggers)
     if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise InputError(f"-m runs in one process each, but trainer.devices asks for {trainer.world_size}")
 
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
+        if checkpoint is not None:
+            keep_configuration(config)
+            announce(identity, checkpoint.before)
         leakage_of(data)  # may take a while: before other processes are started and wait
-    resume_loggers(loggers, checkpoint)
-    trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+        resume_loggers(loggers, checkpoint)
+    trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     fitted = time.perf_counter()
     if not config.measure:
         if trainer.is_global_zero:
@@ -110,33 +122,48 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         fit, measuring = callbacks.throughput.earlier + fitted - started, measured - fitted
         seconds = {"fit": fit, "measure": measuring, "all": fit + measuring}
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
-        facts = {**steps, "seconds": seconds, "training": training}
+        facts = {**steps, "seconds": seconds, "training": training, **facts_of(identity)}
         keep(folder, config, data, model, trainer, metrics, facts)
     return callbacks.saver.best
 
 
-def resumed_checkpoint(config: DictConfig, folder: Path) -> Path | None:
+def begin(config: DictConfig, checkpoint: Checkpoint | None) -> tuple[SequenceData, Seq2Seq, RunIdentity]:
+    """The data and the model of a run, and what it says of itself: compared with the checkpoint, if there is one.
+
+    Raises:
+        InputError: settings or data that cannot be used, or that are not those of the checkpoint.
+    """
+    identity = RunIdentity(plain(config), code())
+    if checkpoint is not None:
+        checkpoint.check_settings(identity)
+    data = build_data(config.data)
+    settle(config, data.settled)
+    model = build_model(config.model, data)
+    identity = RunIdentity(plain(config), code(), data.identity(), model_identity(model))
+    return data, model, identity if checkpoint is None else checkpoint.resumed(identity)
+
+
+def resumed_checkpoint(config: DictConfig, folder: Path) -> Checkpoint | None:
     """The checkpoint to go on from, if the run is a resumed one.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or not one that can be used.
     """
     if config.resume is None:
         return None
-    checkpoint = folder / "checkpoints" / "last.ckpt"
-    if not checkpoint.is_file():
-        raise InputError(f"{checkpoint}: no such checkpoint; this run never saved one, so start it anew")
-    return checkpoint
+    path = folder / "checkpoints" / "last.ckpt"
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; this run never saved one, so start it anew")
+    return Checkpoint(path, _shown(folder))
 
 
-def resume_loggers(loggers: list[Any], checkpoint: Path | None) -> None:
+def resume_loggers(loggers: list[Any], checkpoint: Checkpoint | None) -> None:
     """Takes out of the logs in the run's folder what was logged after the checkpoint, if there is one."""
     if checkpoint is None:
         return
-    step = read_checkpoint(checkpoint)["global_step"]
     for logger in loggers:
         if isinstance(logger, MetricsFile | Events):
-            logger.resume(step)
+            logger.resume(checkpoint.progress.step)
 
 
 def keep(

@@ -23,11 +23,14 @@ def check_settings(config: DictConfig) -> None:
         raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
     if config.weights not in ("best", "last", "average"):
         raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
-    for name in ("find_lr", "compile", "measure"):
+    for name in ("find_lr", "compile", "measure", "overwrite"):
         if not isinstance(config[name], bool):
             raise InputError(f"{name} must be true or false, but is {config[name]!r}")
     if config.find_lr and config.resume is not None:
         raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
+    if "tokenizer" in config and "tokenizer" not in config.data:
+        chosen = HydraConfig.get().runtime.choices["data"]
+        raise InputError(f"tokenizer: data={chosen} has no text for a tokenizer to learn; leave it out")
     check_arguments(FreeRunning, plain(config.free_running), "free_running")
     norm = OmegaConf.select(config, "trainer.gradient_clip_val")
     if isinstance(norm, int | float) and norm <= 0:  # Lightning would not clip, and not say so

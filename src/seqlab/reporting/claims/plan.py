@@ -158,7 +158,7 @@ def _as_if_today(folder: Path) -> dict[str, Any] | None:
     """The settings that what was typed for a run would have now; None if it can be typed no more."""
     typed = [str(one) for one in _loaded(folder / ".hydra" / "overrides.yaml") or []]
     with contextlib.suppress(Exception):
-        return _composed(tuple(one for one in typed if not one.startswith("resume=")))
+        return _composed(tuple(one for one in typed if not one.startswith(("resume=", "overwrite="))))
     return None
 
 
@@ -170,7 +170,8 @@ def _plain(settings: dict[str, Any]) -> Any:
     """Settings as JSON keeps them, without what makes no other run: where it goes on from, and how a path is said."""
     config = OmegaConf.create(settings)
     plain = json.loads(json.dumps(settings))
-    plain.pop("resume", None)
+    for name in ("resume", "overwrite"):
+        plain.pop(name, None)
     for name in PATHS:
         if plain.get("data", {}).get(name) is not None:
             plain["data"][name] = str(Path(OmegaConf.select(config, f"data.{name}")).resolve())
