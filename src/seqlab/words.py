@@ -18,12 +18,24 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def printable(text: str) -> str:
-    """A text on one line, as a terminal may show it: control characters, and marks that reverse or hide text, appear
-    as their escapes."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-
-
 def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts "2" before "10", and "run2" before "run10"."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def printable(text: str) -> str:
+    r"""Text from outside as one line that a terminal only shows: what would steer it is written out, as `\x1b`.
+
+    That is every control character (line ends and tabs too), unpaired surrogates, and the characters that reverse the
+    direction of the text around them (Unicode Standard Annex 9, section 2). Give it text of several lines line by line.
+    """
+    return _STEERING.sub(_written_out, text)
+
+
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return _SHORT.get(found[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from seqlab.reporting.comparison import markdown, settings_of, show, table, write
+from seqlab.reporting.comparison import main, markdown, read_runs, settings_of, show, table, write
 
 ENVIRONMENT = {"device": "cpu", "threads": 1}
 TRAINING = {"tokens": 1000, "seconds": 2.0, "tokens_per_second": 500.0, "flops": 3e12}
@@ -189,11 +189,11 @@ def test_a_metric_that_some_do_not_have_is_left_empty_for_them(tmp_path):
     assert [row["test bleu"] for row in rows_of(tmp_path)] == ["12.34", "–"]
 
 
-def test_figures_that_are_no_numbers_are_shown_as_such(tmp_path):
-    make_run(tmp_path, 0, ["seed=1"], math.inf, 1)
+def test_a_mean_of_some_runs_alone_says_so(tmp_path):
+    """A run that has diverged records null: the mean of the others is no mean of all."""
+    make_run(tmp_path, 0, ["seed=1"], metrics={"val": {"teacher_forced/loss": None}})
     make_run(tmp_path, 1, ["seed=2"], 1.0, 2)
-    assert rows_of(tmp_path)[0]["val loss"] == "inf ± nan"
-    assert csv_of(tmp_path)[0]["val/teacher_forced/loss mean"] == "inf"
+    assert rows_of(tmp_path)[0]["val loss"] == "1.0000 (1 of 2)"
 
 
 # Failures -----------------------------------------------------------------------------------------------------
@@ -308,15 +308,83 @@ def test_the_command_makes_the_table_anew(tmp_path):
     assert {"comparison.md", "comparison.csv"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_a_folder_without_runs_is_refused_in_one_line(tmp_path):
-    (tmp_path / "file").touch()
+def test_a_folder_without_runs_is_refused_in_one_line(tmp_path, monkeypatch, capsys):
     make_run(tmp_path / "broken", 0, ["model=gru"])
     (tmp_path / "broken/0/result.json").write_text("{")
-    make_run(tmp_path / "odd", 0, [])
-    (tmp_path / "odd/0/.hydra/overrides.yaml").write_text("- [")
-    for arguments in ([tmp_path / "nothing"], [tmp_path / "file"], [tmp_path / "broken"], [tmp_path / "odd"], []):
-        done = command(*arguments)
-        assert (done.returncode, done.stdout) == (2, ""), done.stderr
-        assert done.stderr.startswith("error: ")
-        assert len(done.stderr.splitlines()) == 1
-        assert all(str(argument) in done.stderr for argument in arguments)
+    for arguments in ([tmp_path / "nothing"], [tmp_path / "broken"], []):
+        monkeypatch.setattr(sys, "argv", ["comparison", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        assert (stopped.value.code, printed.out) == (2, "")
+        assert printed.err.startswith("error: ") and len(printed.err.splitlines()) == 1
+        assert all(str(argument) in printed.err for argument in arguments)
+
+
+ODD = {
+    "a list": "[]",
+    "not closed": "{",
+    "no metrics": '{"name": "a", "seed": 1, "metrics": {}}',
+    "metrics of another kind": '{"name": "a", "seed": 1, "metrics": {"val": [1]}}',
+    "a seed of another kind": '{"name": "a", "seed": "1", "metrics": {"val": {}}}',
+    "an infinity": '{"name": "a", "seed": 1, "metrics": {"val": {"loss": Infinity}}}',
+    "a huge number": f'{{"name": "a", "seed": 1, "metrics": {{"val": {{"loss": 1{"0" * 400}}}}}}}',
+    "a number of 9,999 digits": f'{{"name": "a", "seed": 1{"0" * 9999}, "metrics": {{"val": {{}}}}}}',
+    "nesting": f'{{"name": "a", "seed": 1, "metrics": {{"val": {{}}}}, "settings": {{"a": {"[" * 99}{"]" * 99}}}}}',
+    "endless nesting": "[" * 200_000,
+    "no UTF-8": b'{"name": "\xff"}',
+    "leakage of another kind": '{"name": "a", "seed": 1, "metrics": {"val": {}}, "leakage": {"val": {"a": 3}}}',
+}
+
+
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
+def test_an_odd_result_is_listed_and_the_others_are_compared(tmp_path, content, capsys):
+    make_run(tmp_path, 0, ["model=gru"])
+    make_run(tmp_path, 1, ["model=lstm"])
+    (tmp_path / "1/result.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    show(tmp_path)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("not read: ")]
+    assert "1/result.json: " in line
+    assert line.removeprefix("not read: ") in (tmp_path / "comparison.md").read_text(encoding="utf-8")
+    assert labels(tmp_path) == [{"setting": "reversal_gru"}]
+
+
+def test_a_folder_in_place_of_a_file_is_listed(tmp_path):
+    make_run(tmp_path, 0, ["model=gru"])
+    make_run(tmp_path, 1, ["model=lstm"], loss=None)
+    make_run(tmp_path, 2, ["model=gru"])
+    (tmp_path / "1/result.json").mkdir()
+    (tmp_path / "2/.hydra/overrides.yaml").write_text("- [")
+    runs, unread = read_runs(tmp_path)
+    assert [run.name for run in runs] == ["0"]
+    assert [line.partition(": ")[0].removeprefix(f"{tmp_path}/") for line in unread] == ["1/result.json", "2"]
+
+
+@pytest.mark.parametrize(
+    ("identity", "settings", "what"),
+    [
+        ({"data": {"files": "aa"}}, {"model": {"width": 7}}, "data.files 00 → aa"),
+        (
+            {"data": {"files": "00"}, "model": {"source_size": 9}},
+            {"model": {"width": 7}},
+            "model.source_size nothing → 9",
+        ),
+        ({"data": {"files": "00"}}, {"model": {"width": 8}}, "settings.model.width 7 → 8"),
+    ],
+)
+def test_runs_of_the_same_line_but_of_other_data_or_settings_are_no_seeds_of_one(tmp_path, identity, settings, what):
+    first = {"identity": {"data": {"files": "00"}}, "settings": {"model": {"width": 7}, "seed": 1}}
+    make_run(tmp_path, 0, ["model=gru", "seed=1"], seed=1, **first)
+    make_run(tmp_path, 1, ["model=gru", "seed=2"], seed=2, **first | {"settings": {"model": {"width": 7}, "seed": 2}})
+    make_run(tmp_path, 2, ["model=gru", "seed=3"], seed=3, identity=identity, settings=settings)
+    settings = settings_of(tmp_path)
+    assert [[run.seed for run in one.runs] for one in settings] == [["1", "2"], ["3"]]
+    assert [one.label["apart by"] for one in settings] == ["", what]
+
+
+def test_what_would_steer_the_terminal_is_written_out(tmp_path, capsys):
+    make_run(tmp_path, 0, [json.dumps("name=\x1b[31m[red]")])
+    make_run(tmp_path, 1, ["name=b"], error="\x1b]0;title\x07 [/x]")
+    show(tmp_path)
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and r"\x1b[31m[red]" in printed and r"\x1b]0;title\x07 [/x]" in printed

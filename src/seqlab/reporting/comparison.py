@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -20,12 +19,17 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.identity import differences, listed
+from seqlab.reporting.descriptions import described, description
+from seqlab.reporting.reading import RESULT as SCHEMA
+from seqlab.reporting.reading import read_file, read_json
 from seqlab.reporting.spread import spread
-from seqlab.words import natural
+from seqlab.words import natural, printable
 
 RESULT = "result.json"
 ERROR = "error.txt"  # what a run that failed leaves instead of a result
@@ -37,6 +41,7 @@ SHOWN = {  # metrics, and how they are written
     "free_running/token_bleu": ".2f",
 }
 UNCOMPARED = ("seed", "resume", "overwrite")  # overrides that make no other setting
+APART = "apart by"  # the label of what differs between runs of the same overrides
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Setting:
         shares = []
         for result in self.results:
             sides = result.get("leakage", {}).get("val", {}).values()
-            if copies := [side["copies"] for side in sides if side["copies"] is not None]:
+            if copies := [side["copies"] for side in sides if side.get("copies") is not None]:
                 shares.append(max(copies))
         return shares
 
@@ -114,11 +119,24 @@ def settings_of(multirun: Path) -> list[Setting]:
     """The runs below `multirun`, those of one setting together, in the order of the first of each.
 
     Raises:
-        InputError: no run that has finished or failed is there, or a file of one cannot be read.
+        InputError: no run that has finished or failed is there.
     """
+    return _grouped(multirun, read_runs(multirun)[0])
+
+
+def read_runs(multirun: Path) -> tuple[list[Run], list[str]]:
+    """The runs that have ended, in a natural order, and a line on each whose files cannot be read."""
     found = [path.parents[1].relative_to(multirun) for path in multirun.rglob(".hydra/overrides.yaml")]
-    names = sorted(found, key=lambda name: [natural(part) for part in name.parts])
-    runs = [run for name in names if (run := _run(multirun, name))]
+    runs, unread = [], []
+    for name in sorted(found, key=lambda name: [natural(part) for part in name.parts]):
+        try:
+            runs += [run] if (run := _run(multirun, name)) else []
+        except InputError as problem:
+            unread.append(printable(str(problem)))
+    return runs, unread
+
+
+def _grouped(multirun: Path, runs: Sequence[Run]) -> list[Setting]:
     if not runs:
         raise InputError(f"{multirun}: no runs here that have ended; expected the folder of a multirun")
     overridden = dict.fromkeys(name for run in runs for name in run.overrides)
@@ -126,28 +144,48 @@ def settings_of(multirun: Path) -> list[Setting]:
     groups: dict[tuple[str | None, ...], list[Run]] = {}
     for run in runs:
         groups.setdefault(tuple(run.overrides.get(name) for name in varied), []).append(run)
-    if not varied:
-        own = next((run.result["name"] for run in runs if run.result), "")
-        return [Setting({"setting": own}, runs)]
-    return [Setting({n: v or "" for n, v in zip(varied, key, strict=True)}, group) for key, group in groups.items()]
+    own = next((run.result["name"] for run in runs if run.result), "")
+    labels = [{n: v or "" for n, v in zip(varied, key, strict=True)} or {"setting": own} for key in groups]
+    apart = [_apart(group) for group in groups.values()]
+    if all(len(one) == 1 for one in apart):
+        return [Setting(label, group) for label, group in zip(labels, groups.values(), strict=True)]
+    return [
+        Setting({**label, APART: what}, group)
+        for label, one in zip(labels, apart, strict=True)
+        for what, group in one.items()
+    ]
+
+
+def _apart(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Runs of the same overrides by what else differs (data that were edited, other sizes), named against the first;
+    one that failed stands with the first.
+    """
+    first = next((run.result for run in runs if run.result), {})
+    groups: dict[str, list[Run]] = {"": []}
+    for run in runs:
+        what = ""
+        if run.result and described(run.result) != described(first):
+            what = listed(differences(description(first), description(run.result)))
+        groups.setdefault(what, []).append(run)
+    return groups
 
 
 def _run(multirun: Path, name: Path) -> Run | None:
     """The run of a folder; None while it has neither ended nor failed."""
     result, error = multirun / name / RESULT, multirun / name / ERROR
-    overrides_file = multirun / name / ".hydra" / "overrides.yaml"
-    if not (result.is_file() or error.is_file()):
+    if not (result.exists() or error.exists()):
         return None
     try:
         # Unresolved: an override may hold an interpolation, which means nothing here.
-        lines = OmegaConf.to_container(OmegaConf.load(overrides_file), resolve=False)
-        overrides = dict(name_and_value(str(line)) for line in lines or [])
-        if not result.is_file():
-            return Run(str(name), overrides, None, error.read_text(encoding="utf-8").strip())
-        return Run(str(name), overrides, json.loads(result.read_text(encoding="utf-8")), None)
-    except (OSError, ValueError, YAMLError) as problem:
+        text = read_file(multirun / name / ".hydra" / "overrides.yaml").decode("utf-8")
+        lines = OmegaConf.to_container(OmegaConf.create(text), resolve=False) or []
+        overrides = dict(name_and_value(str(line)) for line in lines)
+        if not result.exists():
+            return Run(str(name), overrides, None, read_file(error).decode("utf-8").strip())
+    except (OmegaConfBaseException, AttributeError, RecursionError, TypeError, ValueError, YAMLError) as problem:
         reason = " ".join(str(problem).split())
         raise InputError(f"{multirun / name}: not the folder of a run ({reason})") from None
+    return Run(str(name), overrides, read_json(result, SCHEMA), None)
 
 
 def name_and_value(override: str) -> tuple[str, str]:
@@ -177,9 +215,9 @@ def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
     for setting in settings:
         finished = len(setting.results)
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
-        cells = [_cell(setting.values("parameters"), ",.0f"), _cell(setting.values(*VAL_LOSS), ".4f")]
+        cells = [_cell(setting.values("parameters"), ",.0f"), _cell(setting.values(*VAL_LOSS), ".4f", finished)]
         cells += [_cell(setting.leaks(), ".1%")] if leaking else []
-        cells += [_cell(setting.values("metrics", split, name), SHOWN[name]) for name in shown]
+        cells += [_cell(setting.values("metrics", split, name), SHOWN[name], finished) for name in shown]
         cells += [_cell(setting.values("training", "tokens_per_second"), ",.0f")]
         cells += [_significant(setting.values("training", "seconds"))]
         cells += [_significant([flops / 1e12 for flops in setting.values("training", "flops")])]
@@ -194,26 +232,31 @@ def _significant(values: list[float]) -> str:
     return _cell(values, f",.{max(0, 2 - size)}f")
 
 
-def _cell(values: list[float], form: str) -> str:
-    """Mean ± deviation; without the latter where all values are the same, "–" where there is none."""
+def _cell(values: list[float], form: str, runs: int = 0) -> str:
+    """Mean ± deviation; without the latter where all values are the same, "–" where there is none. Where only some of
+    the `runs` have a value (the others diverged, for example) it says so: the mean is that of the better ones.
+    """
     if not values:
         return "–"
     figures = spread(values)
-    mean = format(figures["mean"], form)
-    return mean if len(set(values)) == 1 else f"{mean} ± {format(figures['sd'], form)}"
+    text = format(figures["mean"], form)
+    text += f" ± {format(figures['sd'], form)}" if len(set(values)) > 1 else ""
+    return f"{text} ({len(values)} of {runs})" if len(values) < runs else text
 
 
-def markdown(settings: Sequence[Setting]) -> str:
-    """The table with what one must know to read it, and the runs that failed."""
+def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
+    """The table with what one must know to read it, the runs that failed, and those that could not be read."""
     heads, rows = table(settings)
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in (heads, *rows)]
+    escaped = [[printable(cell).replace("|", "\\|") for cell in row] for row in (heads, *rows)]
     lines = ["| " + " | ".join(row) + " |" for row in (escaped[0], ["---"] * len(heads), *escaped[1:])]
     if failures := _failures(settings):
         lines += ["", "Failed:", "", *(f"- {failure}" for failure in failures)]
+    if unread:
+        lines += ["", "Not read:", "", *(f"- {line}" for line in unread)]
     seeds = sorted({run.seed for setting in settings for run in setting.runs if run.result}, key=natural)
     if seeds:
-        environments = [result["environment"] for setting in settings for result in setting.results]
-        machines = sorted({f"{one['device']}, threads: {one['threads']}" for one in environments})
+        environments = [result.get("environment", {}) for setting in settings for result in setting.results]
+        machines = sorted({f"{one.get('device', '?')}, threads: {one.get('threads', '?')}" for one in environments})
         leaks = (
             " val leaks: validation sentences that stand in training, word for word." if "val leaks" in heads else ""
         )
@@ -233,7 +276,7 @@ def _signatures(settings: Sequence[Setting]) -> list[str]:
     found: dict[str, dict[str, None]] = {}
     for setting in settings:
         for result in setting.results:
-            for name, signature in result["signatures"].items():
+            for name, signature in result.get("signatures", {}).items():
                 found.setdefault(name, {})[f"`{signature}`"] = None
     kinds = [f"{name.replace('_', ' ')}: {' and '.join(own)}" for name, own in found.items()]
     return ["", f"sacrebleu's signatures of {'; '.join(kinds)}."] if kinds else []
@@ -247,7 +290,7 @@ def _failures(settings: Sequence[Setting]) -> list[str]:
         for run in setting.runs:
             if run.error is not None:
                 seed = [f"seed={run.seed}"] if run.seed else []
-                lines.append(f"{', '.join([f'run {run.name}', *label, *seed])}: {run.error}")
+                lines.append(printable(f"{', '.join([f'run {run.name}', *label, *seed])}: {run.error}"))
     return lines
 
 
@@ -277,35 +320,41 @@ def _mean_and_deviation(values: list[float]) -> Iterable[float | str]:
     return figures["mean"], figures["sd"]
 
 
-def write(multirun: Path) -> list[Setting]:
+def write(multirun: Path) -> tuple[list[Setting], list[str]]:
     """Writes `comparison.csv` and `comparison.md`.
 
+    Returns:
+        What is in them: the settings, and a line on each run that cannot be read.
+
     Raises:
-        InputError: no run is there.
+        InputError: no run is there that can be read.
     """
-    settings = settings_of(multirun)
+    runs, unread = read_runs(multirun)
+    if unread and not runs:
+        raise InputError(f"{unread[0]}, and no other run is here")
+    settings = _grouped(multirun, runs)
     write_atomically(multirun / "comparison.csv", comma_separated(settings))
-    write_atomically(multirun / "comparison.md", markdown(settings))
-    return settings
+    write_atomically(multirun / "comparison.md", markdown(settings, unread))
+    return settings, unread
 
 
 def show(multirun: Path) -> None:
     """Writes the files and prints the table.
 
     Raises:
-        InputError: no run is there.
+        InputError: no run is there that can be read.
     """
     from rich.console import Console
 
-    settings = write(multirun)
-    console = Console(highlight=False)
+    settings, unread = write(multirun)
+    console = Console(highlight=False, markup=False)
     for part in _screens(*table(settings), len(settings[0].label), console.width):
         console.print()
         console.print(part)
     console.print()
-    for failure in _failures(settings):
-        console.print(f"failed: {failure}", markup=False, soft_wrap=True)
-    console.print(f"kept in {multirun}/comparison.md and comparison.csv", markup=False, soft_wrap=True)
+    for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
+        console.print(line, soft_wrap=True)
+    console.print(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv", soft_wrap=True)
 
 
 def _screens(heads: list[str], rows: list[list[str]], labels: int, width: int) -> list[Any]:
@@ -314,6 +363,7 @@ def _screens(heads: list[str], rows: list[list[str]], labels: int, width: int) -
     from rich.table import Table
     from rich.text import Text
 
+    heads, rows = [printable(head) for head in heads], [[printable(cell) for cell in row] for row in rows]
     columns = [[row[i] for row in rows] for i in range(len(heads))]
     widths = [max(map(cell_len, [*head.split(), *column])) for head, column in zip(heads, columns, strict=True)]
     room = max(8, width // (2 * labels) - 2)  # labels leave half of the screen to figures
@@ -342,7 +392,7 @@ def main() -> None:
             raise InputError("name one folder, that of a multirun")
         show(Path(sys.argv[1]))
     except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(InputError.exit_code)
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seqlab.files import write_atomically
+from seqlab.words import printable
 
 SHOWN = 80
 """Characters of a continued text that a sample shows: of its prompt, its continuation and its reference each."""
@@ -56,9 +58,9 @@ def predictions_table(predictions: Sequence[Any]) -> str:
 
 def sample(one: Any) -> str:
     """A prediction as a line to look at; of a long continuation what stands around its beginning."""
+    prompt, *others = map(printable, (one.source, one.prediction, one.reference))
     if one.match is not None:
-        return f"{one.source}  →  {one.prediction}  " + ("=" if one.match else f"≠  {one.reference}")
-    prompt, *others = (text.replace("\n", "\\n") for text in (one.source, one.prediction, one.reference))
+        return f"{prompt}  →  {others[0]}  " + ("=" if one.match else f"≠  {others[1]}")
     shown = [text if len(text) <= SHOWN else f"{text[:SHOWN]}…" for text in others]
     return f"{prompt if len(prompt) <= SHOWN else f'…{prompt[-SHOWN:]}'}  →  {shown[0]}  |  {shown[1]}"
 
@@ -70,23 +72,24 @@ def escaped(text: str) -> str:
 
 def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path) -> None:
     """What came out: a table of metrics by split, some predictions, where things are and what to type next."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    shown = printable(str(folder))
     console.print()
     console.print(metrics_table(result["metrics"]))
     for one in samples:
-        console.print(f"  {sample(one)}", markup=False)
+        console.print(f"  {sample(one)}")
     epochs, steps = result["epochs"], result["steps"]
     console.print(f"\n{epochs} epochs, {steps:,} steps in {result['seconds']['fit']:.1f} s; measured the", end=" ")
-    console.print(f"{result['weights']} weights in {result['seconds']['measure']:.1f} s; kept in {folder}")
+    console.print(f"{result['weights']} weights in {result['seconds']['measure']:.1f} s; kept in {shown}")
     training = result["training"]
     console.print(
         f"{training['tokens']:,} target tokens, {training['tokens_per_second']:,.0f} a second of training;"
         f" about {training['flops'] / 1e12:.3g} TFLOP"
     )
     if any(one.match is None for one in samples):
-        console.print(f'continue with   seqlab-generate run={folder} prompt="TEXT"', markup=False)
+        console.print(f'continue with   seqlab-generate run={shown} prompt="TEXT"')
     else:
-        console.print(f"predict with    seqlab-predict run={folder} input=FILE", markup=False)
+        console.print(f"predict with    seqlab-predict run={shown} input=FILE")
 
 
 def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
@@ -94,9 +97,9 @@ def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("metric")
     for split in metrics:
-        table.add_column(split, justify="right")
+        table.add_column(Text(printable(split)), justify="right")
     for name in dict.fromkeys(name for values in metrics.values() for name in values):
-        table.add_row(name, *(number(name, values.get(name)) for values in metrics.values()))
+        table.add_row(Text(printable(name)), *(number(name, values.get(name)) for values in metrics.values()))
     return table
 
 

@@ -184,11 +184,13 @@ def test_a_run_of_an_early_day_or_another_package(tmp_path):
     """No bundle that loads, no overrides, few facts: what there is is told."""
     run = write_run(tmp_path / "run", reversals(7))
     shutil.rmtree(run / ".hydra")
-    (run / "result.json").write_text(json.dumps({"metrics": {"val": {"teacher_forced/loss": 1.0}}}))
+    (run / "result.json").write_text(
+        json.dumps({"name": "a", "seed": 1, "metrics": {"val": {"teacher_forced/loss": 1.0}}})
+    )
     found = digest(run)
     assert found["command"] == "seqlab-train"
     assert (found["by_length"]["split"], found["by_length"]["unit"]) == ("val", "words")
-    assert found["settings"] == {}
+    assert found["settings"] == {"name": "a"}
 
 
 def test_no_folder_of_the_machine_is_told(tmp_path):
@@ -213,7 +215,14 @@ def test_no_folder_of_the_machine_is_told(tmp_path):
             r"run: no result.json here; expected the folder of a run that has",
         ),
         (lambda run: (run / "result.json").write_text("{"), r"run/result.json: not JSON"),
-        (lambda run: (run / "result.json").write_text("[]"), r"run/result.json: not the result of a run"),
+        (lambda run: (run / "result.json").write_text("[]"), r"run/result.json: expected a mapping, but found \[\]"),
+        (
+            lambda run: (run / "result.json").write_text('{"name": "a", "seed": 1, "metrics": {"test": {"x": "1"}}}'),
+            r'run/result.json: metrics.test.x: expected a number, but found "1"',
+        ),
+        (lambda run: (run / "metrics.csv").write_text("step,epoch,x\n1,inf,1\n"), r"metrics.csv:2: expected numbers"),
+        (lambda run: (run / "predictions.tsv").write_bytes(b"\xff"), r"predictions.tsv: not UTF-8"),
+        (lambda run: ((run / "metrics.csv").unlink(), (run / "metrics.csv").mkdir()), r"metrics.csv: not a file"),
         (lambda run: (run / "predictions.tsv").write_text("a\tb\n"), r"predictions.tsv:1: expected the columns"),
         (
             lambda run: (run / "predictions.tsv").write_text("source\tprediction\treference\tscore\tmatch\n1\t2\n"),
@@ -228,3 +237,27 @@ def test_a_broken_folder_is_named(tmp_path, spoil, message):
     spoil(run)
     with pytest.raises(InputError, match=message):
         digest(run)
+
+
+@pytest.mark.parametrize("content", ['{"by": 1}', "[" * 100_000, '{"samples": {}}', b"\xff"])
+def test_an_odd_digest_that_is_kept_is_made_anew(tmp_path, content):
+    run = write_run(tmp_path / "run", reversals(5))
+    found = digest(run)
+    if content == '{"samples": {}}':  # of this run and code, but of another shape
+        content = json.dumps(json.loads((run / "digest.json").read_text()) | {"samples": {}})
+    (run / "digest.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert digest(run) == found
+
+
+def test_a_digest_is_not_written_through_a_link(tmp_path):
+    run = write_run(tmp_path / "run", reversals(5))
+    (tmp_path / "elsewhere").write_text("precious")
+    (run / "digest.json").symlink_to(tmp_path / "elsewhere")
+    assert digest(run)["seed"] == 3
+    assert (tmp_path / "elsewhere").read_text() == "precious" and (run / "digest.json").is_symlink()
+
+
+def test_settings_that_refer_to_each_other_twice_a_level_do_not_grow_without_end(tmp_path):
+    settings = {f"a{i}": f"${{a{i + 1}}}${{a{i + 1}}}" for i in range(40)} | {"a40": "x" * 99}
+    found = digest(write_run(tmp_path / "run", reversals(5), settings=settings))
+    assert len(json.dumps(found["settings"])) < 1_000_000

@@ -234,3 +234,18 @@ def write_run(outputs, *place):
     folder.mkdir(parents=True)
     (folder / "result.json").write_text("{}", encoding="utf-8")
     return folder
+
+
+def found(outputs, digests, *contents):
+    """What the page is made of, of the user's runs (a digest each) and of references."""
+    write_references(outputs, *contents)
+    runs = {write_run(outputs, "multiruns", "mine", str(number)): one for number, one in enumerate(digests)}
+    return gather(outputs, None, runs.__getitem__, {}.__getitem__)
+
+
+def seeds(model, values, metric="free_running/token_bleu", **more):
+    """Digests of one setting, of which each seed has one of `values` in a metric of the test split."""
+    return [
+        digest(model, seed, metrics={"test": {metric: value}}, overrides={"model": model, "seed": str(seed)}, **more)
+        for seed, value in enumerate(values, 1)
+    ]

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 from lxml import html
-from reporting.page.made_up import claim_c, claim_g, digest, reference, replay, sweep, write_references, write_run
+from reporting.page.made_up import (
+    claim_c,
+    claim_g,
+    digest,
+    found,
+    reference,
+    replay,
+    sweep,
+    write_references,
+    write_run,
+)
 
 from seqlab.reporting.digests.failures import IN_WORDS
 from seqlab.reporting.page.render import HERE, render
@@ -21,10 +31,18 @@ def page(tmp_path_factory):
     """Of references, of a run of somebody's own, and of words that would like to be markup."""
     outputs = tmp_path_factory.mktemp("outputs")
     write_references(outputs, claim_c(), claim_g(), sweep(), replay(), reference("T", title=EVIL))
-    evil = digest(data=EVIL, command=f"seqlab-train {EVIL}")
+    evil = digest(data=EVIL, name=EVIL, command=f"seqlab-train {EVIL}", overrides={"a": EVIL})
     evil["samples"][0]["prediction"] = EVIL
-    runs = {write_run(outputs, "runs", "gru", "a"): evil}
+    evil["settings"]["model"]["_target_"] = f"my.{EVIL}"
+    evil["failures"] = {"rule": 1, "counts": {EVIL: 3}}
+    evil["leakage"] = {EVIL: {EVIL: {"copies": 0.5}}}
+    evil["environment"] = {EVIL: EVIL}
+    runs = {write_run(outputs, "runs", "gru", "a"): evil, write_run(outputs, "runs", EVIL.replace("/", "|"), "b"): evil}
+    write_run(outputs, "runs", "<b>", "c")  # not read, and said so
+    searched = {**sweep(), "study": EVIL, "parameters": [EVIL], "importance": {EVIL: 1.0}, "command": EVIL}
+    searched["trials"] = [{**one, "parameters": {EVIL: EVIL}} for one in searched["trials"]]
     material = gather(outputs, None, runs.__getitem__, {}.__getitem__)
+    material.sweeps.append(searched)
     return render(material, outputs / "report.html", {"gru": DIAGRAM})
 
 
@@ -47,6 +65,9 @@ def test_what_was_written_by_others_stays_text(page, tree):
     assert "<script>alert" not in page and "<b>" not in page
     assert len(tree.xpath("//script")) == 2
     assert EVIL in tree.text_content()
+    for attribute in tree.xpath("//@*"):
+        if attribute.attrname.startswith("on"):
+            pytest.fail(attribute)
 
 
 def test_data_for_the_script_is_as_it_was(tree):
@@ -91,7 +112,30 @@ def test_every_figure_of_a_table_leads_to_its_command(tree):
 
 
 def test_a_run_that_is_here_is_linked_by_its_folder(tree):
-    assert "runs/gru/a" in tree.xpath("//article[@class='run']//a/@href")
+    assert "./runs/gru/a" in tree.xpath("//article[@class='run']//a/@href")
+
+
+def test_a_folders_name_cannot_become_another_scheme_or_place(tmp_path):
+    places = ("javascript:alert(1)", "a b#c?d%2e", "data:text,html", "\udcff")
+    runs = {write_run(tmp_path / place, str(i)): digest(overrides={"a": place}) for i, place in enumerate(places)}
+    material = gather(tmp_path, [tmp_path], runs.__getitem__, {}.__getitem__)
+    page = html.document_fromstring(render(material, tmp_path / "report.html").encode("utf-8", "replace"))
+    assert sorted(page.xpath("//article[@class='run']//a/@href")) == [
+        "./%FF/3",
+        "./a%20b%23c%3Fd%252e/1",
+        "./data%3Atext%2Chtml/2",
+        "./javascript%3Aalert%281%29/0",
+    ]
+
+
+def test_every_place_of_a_run_of_the_users_says_so(tmp_path):
+    """Smoke tests are not the reference: tables, plots, sentences, failures and commands name them."""
+    page = html.document_fromstring(render(found(tmp_path, [digest("gru")], claim_c()), tmp_path / "report.html"))
+    for place in ("compare", "learning", "length", "failures", "commands"):
+        text = page.xpath(f"string(//section[@id='{place}'])")
+        assert text.count("(yours)") >= 1, place
+    (data,) = page.xpath("//script[@id='data']/text()")
+    assert [one["name"] for one in json.loads(data)[0]["groups"]].count("gru (yours)") == 1
 
 
 def test_the_best_of_a_column_stands_out_and_p_stands_beside(tree):
@@ -108,8 +152,11 @@ def test_the_rule_that_sorts_outputs_is_stated(tree):
 
 def test_answers_lead_to_the_very_table_or_plot(tree):
     links = {link.text: link.get("href")[1:] for link in tree.xpath("//dl[@class='answers']//p[@class='see']/a")}
-    assert tree.xpath(f"//*[@id='{links['table']}']/ancestor::div[@class='panel']/h3/text()") == ["Multi30k de→en"]
-    assert links["loss against time"] == "time-multi30k-de-en" and links["Multi30k de→en"] == "length-multi30k-de-en"
+    assert tree.xpath(f"//*[@id='{links['table, Multi30k de→en']}']/ancestor::div[@class='panel']/h3/text()") == [
+        "Multi30k de→en"
+    ]
+    assert links["loss against time, Multi30k de→en"] == "time-multi30k-de-en"
+    assert links["plot, Multi30k de→en"] == "length-multi30k-de-en"
     assert links["pruning on recorded curves"] == "replay"
     assert "not reached (0 of 2)" in tree.xpath("string(//article[@id='replay'])")
 

@@ -1,5 +1,7 @@
 """What is found is read and put together: references, runs of them, runs of others, sweeps."""
 
+import json
+
 import pytest
 from reporting.page.made_up import digest, reference, replay, sweep, write_references, write_run
 
@@ -63,8 +65,8 @@ def test_runs_group_by_what_was_typed_but_the_seed(tmp_path):
         )
     groups = read(tmp_path, runs).groups
     assert [(one.architecture, one.seeds, one.own) for one in groups] == [
-        ("gru", [1, 2], False),
-        ("bahdanau", [1], False),
+        ("gru", [1, 2], True),
+        ("bahdanau", [1], True),
     ]
     assert groups[0].command == "seqlab-train -m model=gru seed=1,2"
     assert groups[1].command == "seqlab-train model=bahdanau seed=1"
@@ -95,8 +97,73 @@ def test_a_sweep_that_is_here_takes_the_place_of_its_reference(tmp_path):
 def test_a_file_that_is_no_reference_is_named(tmp_path):
     (tmp_path / "reference").mkdir()
     (tmp_path / "reference" / "C.json").write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match=r"C\.json: no reference result"):
+    with pytest.raises(InputError, match=r"C\.json: not JSON .*, and there is nothing else to report"):
         read(tmp_path, {})
+
+
+def test_a_reference_that_is_odd_is_listed_and_the_others_are_shown(tmp_path):
+    write_references(tmp_path, reference("C"), reference("T"), sweep(), replay())
+    for name, spoil in {
+        "C": {"groups": [{"label": "gru", "command": "a", "runs": [{"name": "a", "seed": "1", "metrics": {}}]}]},
+        "sweeps/made_up": {"trials": [{"number": 1}]},
+        "replay/replay": {"searches": []},
+    }.items():
+        path = tmp_path / "reference" / f"{name}.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | spoil), encoding="utf-8")
+    material = read(tmp_path, {})
+    assert [one["claim"] for one in material.claims] == ["T"] and not material.sweeps and material.replay is None
+    assert [line.partition(": ")[2] for line in material.unread] == [
+        'groups.0.runs.0.seed: expected a whole number, but found "1"',
+        "trials.0: expected 'state' in it, but found [\"number\"]",
+        "searches: expected a mapping, but found []",
+    ]
+
+
+@pytest.mark.parametrize("problem", [TypeError("a\nb\x1b[2J"), RecursionError(), ZeroDivisionError("x"), OSError("y")])
+def test_whatever_goes_wrong_with_a_run_is_listed_in_one_line(tmp_path, problem):
+    def made(folder):
+        if folder.name == "1":
+            raise problem
+        return digest()
+
+    for name in "01":
+        write_run(tmp_path, "runs", "gru", name)
+    material = gather(tmp_path, None, made, {}.__getitem__)
+    assert len(material.groups) == 1
+    (line,) = material.unread
+    assert line.startswith(f"{tmp_path}/runs/gru/1: {type(problem).__name__}") and line.isprintable()
+
+
+def of(data="00", model=7, width=256, **more):
+    return {
+        "identity": {"data": {"files": data, "vocabularies": "11"}, "model": {"source_size": model}},
+        "settings": {"model": {"_target_": "seqlab.models.gpt.GPT", "width": width}, "seed": 1, "logger": {}},
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("place", "other", "groups"),
+    [
+        ("runs", of(), [[1, 2]]),
+        ("runs", of() | {"settings": of()["settings"] | {"seed": 2, "logger": {"csv": 1}, "resume": "a"}}, [[1, 2]]),
+        ("runs", of(data="99"), [[1], [2]]),
+        ("runs", of(model=8), [[1], [2]]),
+        ("runs", of(width=512), [[1], [2]]),
+        ("runs", of(resumed=[{"step": 7, "changed": {"optimizer.lr": [1, 2]}}]), [[1], [2]]),
+        ("runs", of(resumed=[{"step": 7, "changed": {}}]), [[1, 2]]),
+        ("reproduce", of(), [[1, 2]]),
+        ("reproduce", of(data="99"), [[1], [2]]),
+    ],
+)
+def test_runs_that_differ_in_more_than_their_seed_are_two_settings(tmp_path, place, other, groups):
+    typed = {"model": "gpt"}
+    runs = {
+        write_run(tmp_path, place, "C", "gpt", "1"): digest("gpt", 1, overrides=typed, **of()),
+        write_run(tmp_path, place, "C", "gpt", "2"): digest("gpt", 2, overrides=typed, **other),
+    }
+    found = read(tmp_path, runs).groups
+    assert [one.seeds for one in found] == groups and len({one.id for one in found}) == len(found)
 
 
 def test_searches_on_recorded_curves_are_read_if_there_are_any(tmp_path):

@@ -27,7 +27,7 @@ def curve(rows: list[dict[str, float]], result: dict[str, Any]) -> list[dict[str
     training = result.get("training") or {}
     for step, point in points.items():
         for name in ("tokens", "seconds", "flops"):
-            if name in training and result.get("steps"):
+            if training.get(name) is not None and result.get("steps"):
                 point[name] = training[name] * step / result["steps"]
     every = sorted(points)
     return [points[step] for step in _thinned(every)]

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqlab.files import write_atomically
+from seqlab.errors import InputError
+from seqlab.files import written_atomically
 from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.comparison import name_and_value
 from seqlab.reporting.digests import failures, lengths, samples
@@ -27,7 +28,7 @@ from seqlab.reporting.digests.run_folder import (
     read_tokenizers,
     tokens_by,
 )
-from seqlab.text.lines import read_bytes
+from seqlab.reporting.reading import DIGEST, read_file, read_json
 from seqlab.text.tokenizers import WordTokenizer
 
 KEPT = "digest.json"
@@ -35,6 +36,7 @@ KEPT = "digest.json"
 _FACTS = (
     *("name", "seed", "environment", "data", "examples", "measured", "parameters", "trained_parameters"),
     *("epochs", "steps", "weights", "precision", "seconds", "training", "metrics", "signatures", "leakage"),
+    *("identity", "resumed"),
 )
 
 
@@ -64,13 +66,12 @@ def digest(folder: str | Path, trust: Trust = NOTHING) -> dict[str, Any]:
     of = {
         "by": _code(),
         "trust": sorted(trust.packages),
-        "of": hashlib.sha256(read_bytes(folder / "result.json")).hexdigest()[:16],
+        "of": hashlib.sha256(read_file(folder / "result.json")).hexdigest()[:16],
     }
     content = _kept(folder, of)
     if content is None:
         content = {**of, **_digest(folder, result, trust)}
-        with contextlib.suppress(OSError):  # a run that may be read but not written to
-            write_atomically(folder / KEPT, json.dumps(content, ensure_ascii=False))
+        _keep(folder / KEPT, content)
     own = {key: value for key, value in content.items() if key not in of}
     return {"folder": shown(folder), **own}
 
@@ -94,11 +95,20 @@ def _code() -> str:
 
 
 def _kept(folder: Path, of: dict[str, Any]) -> dict[str, Any] | None:
+    """The digest that is kept in the run's folder, if it is of this result and by this code."""
     try:
-        content = json.loads(read_bytes(folder / KEPT))
-    except ValueError:
+        content = dict(read_json(folder / KEPT, DIGEST))
+    except InputError:
         return None
-    return content if isinstance(content, dict) and all(content.get(key) == of[key] for key in of) else None
+    return content if all(content.get(key) == of[key] for key in of) else None
+
+
+def _keep(path: Path, content: dict[str, Any]) -> None:
+    """Writes a digest, unless something else has its name: a link may lead out of the run's folder."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        return
+    with contextlib.suppress(OSError), written_atomically(path) as file:  # a run that may be read but not written to
+        file.write(json.dumps(content, ensure_ascii=False).encode("utf-8"))
 
 
 def _digest(folder: Path, result: dict[str, Any], trust: Trust) -> dict[str, Any]:
@@ -119,7 +129,9 @@ def _digest(folder: Path, result: dict[str, Any], trust: Trust) -> dict[str, Any
     return content
 
 
-def _predicted(folder: Path, said: list[Said], split: str, metrics: dict[str, float], trust: Trust) -> dict[str, Any]:
+def _predicted(
+    folder: Path, said: list[Said], split: str, metrics: dict[str, float | None], trust: Trust
+) -> dict[str, Any]:
     """What the outputs tell."""
     examples = json.dumps([(one.source, one.reference) for one in said])
     content: dict[str, Any] = {"test_set": hashlib.sha256(examples.encode()).hexdigest()[:16]}
@@ -129,12 +141,12 @@ def _predicted(folder: Path, said: list[Said], split: str, metrics: dict[str, fl
     source, target = tokenizers or (None, None)
     counts = [len(tokens_by(source)(one.source)) for one in said]
     statistics = None
-    if "free_running/token_bleu" in metrics:
+    if (measured := metrics.get("free_running/token_bleu")) is not None:
         from seqlab.reporting.digests.scores import bleu_of, bleu_statistics
 
         statistics = bleu_statistics(said)
         # What the run logged is in single precision; with more references it is another figure altogether.
-        alike = math.isclose(bleu_of(statistics.sum(0)), metrics["free_running/token_bleu"], abs_tol=1e-4)
+        alike = math.isclose(bleu_of(statistics.sum(0)), measured, abs_tol=1e-4)
         content |= {"references": "all" if alike else "first", "bleu_statistics": statistics.tolist()}
     rows = lengths.by_length(said, counts, tokens_by(target), statistics, bool(target and target.lower))
     content["by_length"] = {"split": split, "unit": "tokens" if tokenizers else "words", "rows": rows}

@@ -10,6 +10,10 @@ import regex
 _ABSOLUTE = regex.compile(r"(?<![\w.…:}$/])(?:~|/[^\s,'\"\]})/]+)/(?:[^\s,'\"\]})/]+/)*")
 _REFERENCE = regex.compile(r"\$\{([\w.@]+)\}")
 
+MOST_REFERENCES, LONGEST = 10_000, 10_000
+"""References that are resolved, and characters of what one stands for: settings that refer to each other twice a
+level would grow without end."""
+
 
 def without_machine(content: Any) -> Any:
     """`content` with "…/" for the folders of every absolute path in its strings."""
@@ -25,28 +29,35 @@ def resolved(settings: dict[str, Any]) -> dict[str, Any]:
 
     What comes from outside (`${oc.env:…}`, `${hydra:…}`) stays as it is written: it differs between machines.
     """
-    return {key: _resolved(value, settings, ()) for key, value in settings.items()}
+    return dict(_Resolver(settings).resolved(settings, ()))
 
 
-def _resolved(value: Any, settings: dict[str, Any], seen: tuple[str, ...]) -> Any:
-    if isinstance(value, dict):
-        return {key: _resolved(one, settings, seen) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_resolved(one, settings, seen) for one in value]
-    if not isinstance(value, str):
-        return value
-    if (whole := _REFERENCE.fullmatch(value)) is not None:
-        return _referred(whole[1], value, settings, seen)
-    return _REFERENCE.sub(lambda found: str(_referred(found[1], found[0], settings, seen)), value)
+class _Resolver:
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings, self.left = settings, MOST_REFERENCES
 
+    def resolved(self, value: Any, seen: tuple[str, ...]) -> Any:
+        if isinstance(value, dict):
+            return {key: self.resolved(one, seen) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.resolved(one, seen) for one in value]
+        if not isinstance(value, str):
+            return value
+        if (whole := _REFERENCE.fullmatch(value)) is not None:
+            return self._referred(whole[1], value, seen)
+        return _REFERENCE.sub(lambda found: str(self._referred(found[1], found[0], seen)), value)
 
-def _referred(path: str, written: str, settings: dict[str, Any], seen: tuple[str, ...]) -> Any:
-    found: Any = settings
-    for key in path.split("."):
-        if not isinstance(found, dict) or key not in found:
+    def _referred(self, path: str, written: str, seen: tuple[str, ...]) -> Any:
+        found: Any = self.settings
+        for key in path.split("."):
+            if not isinstance(found, dict) or key not in found:
+                return written
+            found = found[key]
+        self.left -= 1
+        if path in seen or self.left < 0:
             return written
-        found = found[key]
-    return written if path in seen else _resolved(found, settings, (*seen, path))
+        value = self.resolved(found, (*seen, path))
+        return written if isinstance(value, str) and len(value) > LONGEST else value
 
 
 def shown(folder: Path) -> str:

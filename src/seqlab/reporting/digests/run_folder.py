@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shlex
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from seqlab.command_line import flags
 from seqlab.errors import InputError
 from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.digests.places import without_machine
-from seqlab.text.lines import read_bytes
-from seqlab.text.plain_json import read_json
+from seqlab.reporting.reading import GREATEST, RESULT, read_file, read_json
+from seqlab.text import plain_json
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer, from_json
 
 Tokens = Callable[[str], Sequence[Hashable]]
@@ -43,20 +42,14 @@ def read_result(folder: Path) -> dict[str, Any]:
     """`result.json` of a finished run.
 
     Raises:
-        InputError: there is none, or it is no result.
+        InputError: there is none, or it is no result (see `reading.RESULT`).
     """
     path = folder / "result.json"
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected that of a run")
     if not path.is_file():
         raise InputError(f"{folder}: no result.json here; expected the folder of a run that has finished")
-    try:
-        result = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
-    if not isinstance(result, dict) or not isinstance(result.get("metrics"), dict) or not result["metrics"]:
-        raise InputError(f"{path}: not the result of a run (no 'metrics' in it)")
-    return result
+    return dict(read_json(path, RESULT))
 
 
 def read_predictions(folder: Path) -> list[Said]:
@@ -66,10 +59,10 @@ def read_predictions(folder: Path) -> list[Said]:
         InputError: not such a file; names the line.
     """
     path = folder / "predictions.tsv"
-    if not path.is_file():
+    if not path.exists():
         return []
     try:
-        first, *lines = read_bytes(path).decode("utf-8").removesuffix("\n").split("\n")
+        first, *lines = read_file(path).decode("utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 ({error.reason})") from None
     heads = first.split("\t")
@@ -95,18 +88,28 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     """The rows of `metrics.csv`, each with what was logged in it; none if there is no such file.
 
     Raises:
-        InputError: a cell that is no number; names the line.
+        InputError: a cell that is no number, a row that belongs to no step; names the line.
     """
     path = folder / "metrics.csv"
-    if not path.is_file():
+    if not path.exists():
         return []
-    rows = []
-    for number, row in enumerate(csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8", "replace"))), 2):
-        try:
-            rows.append({name: float(value) for name, value in row.items() if value})
-        except (TypeError, ValueError):
-            raise InputError(f"{path}:{number}: expected numbers under the names of metrics") from None
+    text = read_file(path).decode("utf-8", "replace")
+    rows: list[dict[str, float]] = []
+    try:
+        for row in csv.DictReader(io.StringIO(text)):
+            rows.append(_numbers(row))
+    except (AttributeError, TypeError, ValueError, csv.Error):
+        raise InputError(
+            f"{path}:{len(rows) + 2}: expected numbers under the names of metrics, step and epoch among them"
+        ) from None
     return rows
+
+
+def _numbers(row: dict[str, str]) -> dict[str, float]:
+    numbers = {name: float(value) for name, value in row.items() if value}
+    if not (0 <= numbers.get("step", -1) <= GREATEST and 0 <= numbers.get("epoch", 0) <= GREATEST):
+        raise ValueError("of no step")
+    return numbers
 
 
 def read_overrides(folder: Path) -> list[str]:
@@ -121,7 +124,7 @@ def read_overrides(folder: Path) -> list[str]:
     try:
         # Unresolved: an override may hold an interpolation, which means something in the whole configuration only.
         lines = OmegaConf.to_container(OmegaConf.load(path), resolve=False) or []
-        return [str(line) for line in lines if not str(line).startswith("resume=")]
+        return [str(line) for line in lines if not str(line).startswith(("resume=", "overwrite="))]
     except (OSError, ValueError, YAMLError) as error:
         raise InputError(f"{path}: not a list of overrides ({' '.join(str(error).split())})") from None
 
@@ -149,7 +152,7 @@ def read_tokenizers(folder: Path, trust: Trust = NOTHING) -> tuple[Tokenizer, To
     if not path.is_file():
         return None
     try:
-        source, target = (from_json(entry, trust, folder) for entry in read_json(path, list))
+        source, target = (from_json(entry, trust, folder) for entry in plain_json.read_json(path, list))
     except ValueError:
         return None  # of a package that is not trusted, or of another version: words must do
     return source, target

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seqlab.identity import fingerprint
 from seqlab.reporting.spread import spread
 
 Digest = dict[str, Any]
@@ -59,7 +62,7 @@ class Group:
         claim, label: which claim they belong to, and as what; "" of runs that somebody made otherwise.
         title: what they are, in words.
         live: their folders are at hand, and hold sentences and attention.
-        own: made here, with another result than the reference; else the reference, or no part of a claim.
+        own: the user's: made on this machine, and not what a committed reference was made from.
         command: the line that makes them.
         runs: a digest each.
         profile: of a claim: how much it was run with.
@@ -82,10 +85,9 @@ class Group:
     @property
     def architecture(self) -> str:
         """By its module's name, or, of what is not seqlab's own, by its class."""
-        model = self.runs[0].get("settings", {}).get("model", {})
-        module, _, kind = str(model.get("_target_", self.label)).rpartition(".")
-        if kind == "FixedVector":
-            return str(model["cell"])
+        module, _, kind = str(self.setting("model", "_target_") or self.label).rpartition(".")
+        if kind == "FixedVector" and (cell := self.setting("model", "cell")):
+            return str(cell)
         return module.rpartition(".")[2] if module.startswith("seqlab.") else kind
 
     @property
@@ -111,8 +113,12 @@ class Group:
 
     @property
     def seeds(self) -> list[int]:
-        """One a run."""
-        return [run["seed"] for run in self.runs]
+        """All different ones: a run that was repeated is no other seed."""
+        return sorted({run["seed"] for run in self.runs})
+
+    def setting(self, *path: str) -> Any:
+        """A setting of the first run; None where it has none."""
+        return _inner(self.runs[0].get("settings", {}), path)
 
     @property
     def split(self) -> str:
@@ -122,15 +128,29 @@ class Group:
     @property
     def devices(self) -> set[tuple[Any, Any]]:
         """What they ran on: seconds compare on one machine only."""
-        return {(run["environment"].get("device"), run["environment"].get("threads")) for run in self.runs}
+        environments = [run.get("environment", {}) for run in self.runs]
+        return {(one.get("device"), one.get("threads")) for one in environments}
+
+    @property
+    def commit(self) -> str:
+        """Of the code that trained the first run; "" where it is not known."""
+        return str(self.runs[0].get("environment", {}).get("commit") or "")
 
     def is_of(self, claim: dict[str, Any]) -> bool:
         """Whether it is run for a claim, as that was run."""
         return (self.claim, self.profile) == (claim["claim"], claim["profile"])
 
     def figure(self, *path: str) -> Spread | None:
-        """Mean and deviation of what stands there in each run's digest; None where it stands in none."""
-        return spread_of(list(self._values(path)))
+        """Mean and deviation over seeds of what stands there in each run's digest; None where it stands in none."""
+        return spread_of(self.values(*path))
+
+    def values(self, *path: str) -> list[float]:
+        """What stands there in the digests, a value a seed."""
+        return self.by_seed(lambda run: _inner(run, path))
+
+    def by_seed(self, figure: Callable[[Digest], float | None]) -> list[float]:
+        """A figure of each seed that has it; of runs of the same seed their mean."""
+        return list(per_seed(self.runs, figure).values())
 
     def metric(self, name: str, split: str | None = None) -> Spread | None:
         """Of a metric: of the compared split, if none is named."""
@@ -138,25 +158,38 @@ class Group:
 
     def seconds_a_step(self) -> Spread | None:
         """Training without validation."""
-        runs = [run for run in self.runs if run.get("training", {}).get("seconds") and run.get("steps")]
-        return spread_of([run["training"]["seconds"] / run["steps"] for run in runs])
+        return spread_of(self.by_seed(seconds_a_step))
 
     def leaks(self) -> Spread | None:
         """The share of validation sentences that stand in training, word for word: of the side that has more."""
-        found = []
-        for run in self.runs:
-            sides = run.get("leakage", {}).get("val", {}).values()
-            if copies := [side["copies"] for side in sides if side.get("copies") is not None]:
-                found.append(max(copies))
-        return spread_of(found)
+        return spread_of(self.by_seed(_leaks))
 
-    def _values(self, path: Sequence[str]) -> Iterator[float]:
-        for run in self.runs:
-            value: Any = run
-            for key in path:
-                value = value.get(key) if isinstance(value, dict) else None
-            if value is not None:
-                yield float(value)
+
+def seconds_a_step(run: Digest) -> float | None:
+    """Training without validation."""
+    seconds, steps = run.get("training", {}).get("seconds"), run.get("steps")
+    return seconds / steps if seconds and steps else None
+
+
+def _leaks(run: Digest) -> float | None:
+    sides = run.get("leakage", {}).get("val", {}).values()
+    return max((side["copies"] for side in sides if side.get("copies") is not None), default=None)
+
+
+def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -> dict[int, float]:
+    """Seed → a figure of its runs, of those that have a finite one."""
+    found: dict[int, list[float]] = {}
+    for run in runs:
+        value = figure(run)
+        if value is not None and math.isfinite(value):
+            found.setdefault(run["seed"], []).append(float(value))
+    return {seed: statistics.fmean(values) for seed, values in sorted(found.items())}
+
+
+def _inner(content: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        content = content.get(key) if isinstance(content, Mapping) else None
+    return content
 
 
 def spread_of(values: list[float]) -> Spread | None:
@@ -168,22 +201,33 @@ def spread_of(values: list[float]) -> Spread | None:
 
 
 def named(groups: Sequence[Group]) -> dict[str, str]:
-    """Group's id → what it is called among `groups`: by architecture, if need be with label and profile."""
-    several = {one.architecture for one in groups if sum(o.architecture == one.architecture for o in groups) > 1}
+    """Group's id → what it is called among `groups`: by architecture, if need be with label or settings and profile;
+    those of the user are marked.
+    """
     profiles = {one.profile for one in groups}
-    names = {}
+    names: dict[str, str] = {}
     for one in groups:
+        alike = [other for other in groups if other.architecture == one.architecture]
         name = one.architecture
-        if one.architecture in several and one.label not in ("", name):
-            name = one.label if one.label.startswith(name) else f"{name}, {one.label}"
+        if len(alike) > 1 and (what := _set_apart(one, alike)):
+            name = what if what.startswith(name) else f"{name}, {what}"
         name += f", {one.profile}" if one.profile != USUAL and len(profiles) > 1 else ""
-        names[one.id] = f"{name} (yours)" if one.own else name
-    taken: dict[str, int] = {}
-    for key, name in names.items():
-        taken[name] = taken.get(name, 0) + 1
-        if taken[name] > 1:
-            names[key] = f"{name} #{taken[name]}"
+        name = f"{name} (yours)" if one.own else name
+        taken = sum(other == name or other.startswith(f"{name} #") for other in names.values())
+        names[one.id] = f"{name} #{taken + 1}" if taken else name
     return names
+
+
+def _set_apart(one: Group, alike: Sequence[Group]) -> str:
+    """What sets a group apart from others of its architecture: as which part of a claim it was run, or what was typed
+    for it alone.
+    """
+    if one.claim:
+        return "" if one.label == one.architecture else one.label
+    typed = [other.runs[0].get("overrides", {}) for other in alike]
+    own = one.runs[0].get("overrides", {})
+    differing = [name for name in own if any(other.get(name) != own[name] for other in typed)]
+    return ", ".join(f"{name}={own[name]}" for name in differing if name not in ("model", "seed", "resume"))
 
 
 def colours(groups: Sequence[Group]) -> dict[str, int]:
@@ -195,8 +239,18 @@ def colours(groups: Sequence[Group]) -> dict[str, int]:
 
 
 def quality(groups: Sequence[Group]) -> str | None:
-    """The metric by which all of `groups` can be judged."""
-    return next((name for name in QUALITY if groups and all(one.metric(name) for one in groups)), None)
+    """The metric by which all of `groups` can be judged. A loss a token is none where their tokens differ."""
+    names = [name for name in QUALITY if name != LOSS or len({_tokens(one) for one in groups}) < 2]
+    return next((name for name in names if groups and all(one.metric(name) for one in groups)), None)
+
+
+LOSS = "teacher_forced/loss"
+
+
+def _tokens(group: Group) -> str:
+    """What tokens are, as far as the runs say."""
+    recorded = _inner(group.runs[0], ("identity", "data", "vocabularies"))
+    return fingerprint(recorded or group.setting("tokenizer") or group.setting("data", "tokenizer"))
 
 
 def form(metric: str) -> str:
@@ -209,11 +263,11 @@ def told_apart(groups: Sequence[Group]) -> list[Group]:
     told = []
     for one in groups:
         others = [other for other in groups if other.dataset == one.dataset and other.examined and one.examined]
-        settings = [_flat(other.runs[0].get("settings", {}).get("data", {})) for other in others]
+        settings = [_flat(other.setting("data")) for other in others]
         if len({other.examined for other in others}) < 2:
             told.append(one)
             continue
-        own = _flat(one.runs[0].get("settings", {}).get("data", {}))
+        own = _flat(one.setting("data"))
         differing = [name for name in own if any(other.get(name) != own[name] for other in settings)]
         shown = [f"{name}={own[name].rpartition('.')[2]}" for name in differing if own[name] and name not in LOADING]
         told.append(replace(one, apart=", ".join(shown[:3]) or one.label))
@@ -242,3 +296,10 @@ def by_dataset(groups: Sequence[Group]) -> dict[str, list[Group]]:
     for one in groups:
         found.setdefault(one.dataset, []).append(one)
     return found
+
+
+def slug(text: str) -> str:
+    """For an id: other texts have other ones."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    lost = re.search(r"[^a-z0-9→ _-]", text.lower())
+    return f"{plain}-{fingerprint(text)}".strip("-") if lost else plain

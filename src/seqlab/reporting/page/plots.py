@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqlab.reporting.page.figures import Figure, Series, line_plot
-from seqlab.reporting.page.groups import Digest, Group, by_dataset, colours, named
+from seqlab.reporting.page.groups import Digest, Group, by_dataset, colours, named, slug
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
 LOG_FROM = 20  # losses that differ by more than this factor stand on a logarithmic axis
@@ -43,7 +43,7 @@ def _loss(
         return None
     names, paints = named(some), colours(some)
     series = [Series(names[one.id], paints[one.id], *over_seeds(lines[one.id])) for one in some]
-    losses = [y for one in series for _, y in one.points if y > 0]
+    losses = [y for one in series for y in [*(y for _, y in one.points), *(low for low, _ in one.band)]]
     note = "" if all(not one.band for one in series) else "Line: mean over seeds; shade: lowest to highest seed."
     if kind in ("compute", "time"):
         note = f"Far left and low is best. {note}"
@@ -56,7 +56,7 @@ def _loss(
         note=note.strip(),
         log_x=kind in ("compute", "time"),
         whole=kind in ("train", "val"),
-        log_y=len(losses) > 1 and min(losses) * LOG_FROM < max(losses),
+        log_y=len(losses) > 1 and 0 < min(losses) * LOG_FROM < max(losses),
     )
 
 
@@ -70,11 +70,12 @@ def _line(run: Digest, key: str, place: Callable[[Digest, dict[str, Any]], float
 
 def _epoch(run: Digest, entry: dict[str, Any]) -> float | None:
     """Epochs done, in parts where a run validates within one."""
-    return run["epochs"] * entry["step"] / run["steps"] if run.get("steps") and run.get("epochs") else None
+    step = entry.get("step")
+    return run["epochs"] * step / run["steps"] if run.get("steps") and run.get("epochs") and step else None
 
 
 def _compute(run: Digest, entry: dict[str, Any]) -> float | None:
-    return entry["flops"] / 1e12 if "flops" in entry else None
+    return entry["flops"] / 1e12 if entry.get("flops") else None
 
 
 def _seconds(run: Digest, entry: dict[str, Any]) -> float | None:
@@ -176,11 +177,5 @@ def _first(bucket: str) -> int:
 
 def trained_to(group: Group) -> int | None:
     """The longest source in training, where the settings say so and test goes beyond."""
-    data = group.runs[0].get("settings", {}).get("data", {})
-    longest, tested = data.get("max_length"), data.get("test_max_length")
-    return int(longest) if longest and tested and tested > longest else None
-
-
-def slug(text: str) -> str:
-    """For an id."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    longest, tested = group.setting("data", "max_length"), group.setting("data", "test_max_length")
+    return longest if isinstance(longest, int) and isinstance(tested, int) and tested > longest > 0 else None

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,7 +16,7 @@ from seqlab import __version__
 from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.figures import marker
-from seqlab.reporting.page.groups import USUAL, Group, by_dataset, named
+from seqlab.reporting.page.groups import USUAL, Group, by_dataset, named, slug
 from seqlab.reporting.page.sentences import classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 
@@ -37,6 +38,7 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
         lstrip_blocks=True,
     )
     environment.filters["json"] = as_json
+    environment.filters["slug"] = slug
     environment.globals["marker"] = marker
     groups = by_dataset(material.groups)
     said = sentences(material.groups)
@@ -78,7 +80,7 @@ def _places(sections: dict[str, Any], material: Material) -> set[str]:
     """Ids that a link may lead to."""
     figures = [*sections["length"], *(one for some in sections["learning"].values() for one in some)]
     ids = (one.id for one in (*sections["claims"], *sections["compare"], *figures, *material.groups))
-    searches = [f"sweep-{one['study']}" for one in material.sweeps] + ([sweeps.REPLAY] if material.replay else [])
+    searches = [f"sweep-{slug(one['study'])}" for one in material.sweeps] + ([sweeps.REPLAY] if material.replay else [])
     return {"commands", *ids, *searches, *(name for name, content in sections.items() if content)}
 
 
@@ -93,18 +95,22 @@ def _asset(name: str) -> str:
 
 
 def _name(one: Group) -> str:
-    name = named([one])[one.id]
     if not one.claim:
-        return name
+        return named([one])[one.id]
     more = [*([one.profile] if one.profile != USUAL else []), *(["yours"] if one.own else [])]
     return f"{one.claim}: {one.label}" + (f" ({', '.join(more)})" if more else "")
 
 
 def _folders(one: Group, place: Path) -> list[tuple[str, str]]:
     """Names and links of the run folders that are at hand."""
-    links: Sequence[str] = [os.path.relpath(folder.resolve(), place.resolve().parent) for folder in one.folders]
+    links: Sequence[str] = [_link(folder.resolve(), place.resolve().parent) for folder in one.folders]
     names = [str(run.get("folder", "")) for run in one.runs]
     return [*zip(names, links, strict=True)] if links else [(name, "") for name in names if name]
+
+
+def _link(folder: Path, start: Path) -> str:
+    """From one folder to another, as a relative address whatever the names are: `javascript:x` is a name as well."""
+    return "./" + quote(os.fsencode(os.path.relpath(folder, start)))
 
 
 def _settings(one: Group) -> str:

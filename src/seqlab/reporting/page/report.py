@@ -12,6 +12,7 @@ from seqlab.reporting.digests import digest
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather
 from seqlab.reporting.page.sweeps import digest_sweep
+from seqlab.words import printable
 
 
 def write_report(
@@ -31,11 +32,14 @@ def write_report(
         InputError: there is nothing to report.
     """
     material = gather(outputs, runs, functools.partial(digest, trust=trust), digest_sweep)
-    write_atomically(output, render(material, output, draw()))
+    page = render(material, output, draw())
+    # A folder's name need not be text: what cannot be written stands as a question mark.
+    write_atomically(output, page.encode("utf-8", "replace").decode("utf-8"))
     count = sum(len(one.runs) for one in material.groups)
     print(
         f"{count} runs in {len(material.groups)} settings, {len(material.claims)} claims, {len(material.sweeps)} sweeps"
     )
     for line in material.unread:
-        print(f"not read: {line}")
-    print(f"open {output} in a browser ({output.stat().st_size / 1e6:.1f} MB, needs nothing else)")
+        print(printable(f"not read: {line}"))
+    size = output.stat().st_size / 1e6
+    print(printable(f"open {output} in a browser ({size:.1f} MB, needs nothing else)"))

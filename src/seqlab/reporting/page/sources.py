@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,12 @@ from tqdm import tqdm
 from seqlab.errors import InputError
 from seqlab.reporting.claims.ledger import ORDER
 from seqlab.reporting.comparison import UNCOMPARED
+from seqlab.reporting.descriptions import described
 from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
-from seqlab.words import natural
+from seqlab.reporting.reading import REFERENCE as CLAIM
+from seqlab.reporting.reading import REPLAY as REPLAYED
+from seqlab.reporting.reading import SWEEP, Schema, read_json
+from seqlab.words import natural, printable
 
 RESULT = "result.json"
 REFERENCE = "reference"  # what is committed: a file a claim, and in sweeps/ one a search
@@ -61,7 +65,10 @@ class Material:
             return None
         from seqlab.reporting.digests.significance import METRICS, significance
 
-        return significance(a.runs, b.runs, metric) if metric in METRICS else None
+        try:
+            return significance(a.runs, b.runs, metric) if metric in METRICS else None
+        except (ArithmeticError, InputError, ValueError):  # statistics that are not as many as the examples
+            return None
 
     def _of_references(self, a: Group, b: Group) -> Iterator[dict[str, Any]]:
         for claim in self.claims:
@@ -85,51 +92,54 @@ def gather(
     Raises:
         InputError: nothing is there, or a folder that was named holds no run.
     """
-    claims = [_read(path) for path in sorted((outputs / REFERENCE).glob("*.json"))]
+    unread: list[str] = []
+    claims = _read_all((outputs / REFERENCE).glob("*.json"), CLAIM, unread)
     claims.sort(key=lambda one: ORDER.find(one["claim"][:1]))
-    sweeps = {one["study"]: one for one in map(_read, sorted((outputs / REFERENCE / "sweeps").glob("*.json")))}
-    folders, unread = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs)), []
-    digests: list[tuple[Path, Digest]] = []
+    sweeps = {one["study"]: one for one in _read_all((outputs / REFERENCE / "sweeps").glob("*.json"), SWEEP, unread)}
+    folders = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs))
+    digests = []
     for folder in tqdm(folders, "reading runs", unit="run", delay=2, disable=None, leave=False):
-        try:
-            digests.append((folder, digest(folder)))
-        except (InputError, OSError, ValueError, KeyError) as problem:
-            unread.append(f"{folder}: {' '.join(str(problem).split()) or type(problem).__name__}")
+        if (found := _tried(digest, folder, unread)) is not None:
+            digests.append((folder, found))
     for path in sorted(outputs.glob("sweeps/*/sweep.json")):
-        try:
-            own = digest_sweep(path.parent)
-        except (InputError, OSError, ValueError, KeyError) as problem:
-            unread.append(f"{path.parent}: {' '.join(str(problem).split())}")
-        else:
-            sweeps[own["study"]] = own
+        if (own := _tried(digest_sweep, path.parent, unread)) is not None:
+            sweeps[own["study"]] = own | {"own": True}
+    replays = _read_all([outputs / REFERENCE / REPLAY], REPLAYED, unread)
     if not (claims or digests or sweeps):
         raise InputError(
-            f"{outputs}: nothing to report yet; run `make reproduce` (all claims), `make reproduce-T` (seconds)"
+            f"{unread[0]}, and there is nothing else to report"
+            if unread
+            else f"{outputs}: nothing to report yet; run `make reproduce` (all claims), `make reproduce-T` (seconds)"
             " or `make train` first"
         )
     groups = told_apart(_joined(list(_of_claims(claims)), list(_of_runs(digests, outputs))))
-    replay = outputs / REFERENCE / REPLAY
-    return Material(
-        claims,
-        groups,
-        [one for one in sweeps.values() if one["trials"]],
-        unread,
-        _read(replay) if replay.exists() else None,
-    )
+    shown = sorted((one for one in sweeps.values() if one["trials"]), key=lambda one: not one.get("own"))
+    return Material(claims, groups, shown, unread, next(iter(replays), None))
+
+
+def _tried(read: Callable[[Path], dict[str, Any]], folder: Path, unread: list[str]) -> dict[str, Any] | None:
+    """What is read of a folder; None of one that cannot be read, for which a line is added to `unread`."""
+    try:
+        return read(folder)
+    except InputError as problem:
+        reason = str(problem)
+    except Exception as problem:  # the files are anybody's, and one of them must not keep the others from the page
+        reason = f"{type(problem).__name__} {problem}".strip()
+    reason = " ".join(reason.split())
+    unread.append(printable(reason if str(folder) in reason else f"{folder}: {reason}"))
+    return None
+
+
+def _read_all(paths: Iterable[Path], schema: Schema, unread: list[str]) -> list[dict[str, Any]]:
+    """The JSON files among `paths` that are there and of a schema, by name."""
+    some = [_tried(lambda path: dict(read_json(path, schema)), path, unread) for path in sorted(paths) if path.exists()]
+    return [one for one in some if one is not None]
 
 
 def _turned(test: dict[str, Any]) -> dict[str, Any]:
     """A difference and its interval, seen from the other side."""
     turned = {"difference": -test["difference"]}
     return turned | ({"interval": [-one for one in reversed(test["interval"])]} if "interval" in test else {})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise InputError(f"{path}: no reference result ({problem})") from None
-    return dict(content)
 
 
 def _claimed(outputs: Path) -> Iterator[Path]:
@@ -176,22 +186,21 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[Group]:
 
 
 def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[Group]:
-    """Runs of one claim's label, or of one setting, together."""
+    """Runs of one claim's label, or of one line, that differ in their seed alone, together."""
     found: dict[tuple[str, ...], list[tuple[Path, Digest]]] = {}
     for folder, digest in digests:
         found.setdefault(_key(folder, digest, outputs), []).append((folder, digest))
     for number, (key, some) in enumerate(found.items()):
         some.sort(key=lambda one: one[1]["seed"])
         runs = [run for _, run in some]
-        claim, label, profile = key if len(key) == 3 else ("", key[0], USUAL)
-        parts = (claim, label, "" if profile == USUAL else profile) if claim else (label, str(number))
+        claim, label, profile = key[:3]
         yield Group(
-            id=_slug("own", *parts),
+            id=_slug("own", claim, label, "" if profile == USUAL else profile, str(number)),
             claim=claim,
             label=label,
             title=label,
             live=True,
-            own=bool(claim),
+            own=True,
             command=_of_all_seeds(runs),
             runs=runs,
             profile=profile,
@@ -200,19 +209,22 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
 
 
 def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
-    """Claim and label where the folder says so; else the run's name, its code and what was typed but the seed."""
+    """Claim, label and profile where the folder says so; else the run's name, its code and what was typed but the
+    seed. And what the run is of: data, model and settings.
+    """
     place, *parts = folder.relative_to(outputs).parts if folder.is_relative_to(outputs) else folder.parts
     if place.startswith(CLAIMS) and len(parts) == 3:
-        return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL
+        return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL, described(digest)
     typed = {name: value for name, value in digest.get("overrides", {}).items() if name not in UNCOMPARED}
-    return digest["name"], json.dumps(typed, sort_keys=True), digest["environment"].get("commit") or "", ""
+    code = str(digest.get("environment", {}).get("commit") or "")
+    return "", digest["name"], USUAL, described(digest), json.dumps(typed, sort_keys=True), code
 
 
 def _of_all_seeds(runs: Sequence[Digest]) -> str:
     """The command of one run, or of a multirun over all seeds."""
     command = str(runs[0]["command"])
-    seeds = ",".join(sorted({str(run["seed"]) for run in runs}, key=int))
-    if len(runs) == 1 or not re.search(r"\bseed=\d+", command):
+    seeds = ",".join(map(str, sorted({run["seed"] for run in runs})))
+    if "," not in seeds or not re.search(r"\bseed=\d+", command):
         return command
     several = re.sub(r"\bseed=\d+", f"seed={seeds}", command)
     return several if " -m " in several else several.replace("seqlab-train", "seqlab-train -m", 1)
@@ -220,29 +232,35 @@ def _of_all_seeds(runs: Sequence[Digest]) -> str:
 
 def _joined(references: list[Group], found: list[Group]) -> list[Group]:
     """A reference and the runs that it was made from are one group: with the reference's title, and their samples."""
-    own = {(one.claim, one.label, one.profile): one for one in found if one.claim}
-    groups = []
+    groups, left = [], list(found)
     for one in references:
-        made = own.pop((one.claim, one.label, one.profile), None)
-        if made is None:
-            groups.append(one)
-        elif _same(one, made):
-            groups.append(replace(one, live=True, runs=made.runs, folders=made.folders))
-        else:
-            groups += [one, replace(made, title=one.title)]
-    return [*groups, *own.values(), *(one for one in found if not one.claim)]
+        made = [own for own in left if own.claim and (own.claim, own.label, own.profile) == _part(one)]
+        left = [own for own in left if own not in made]
+        same = next((own for own in made if _same(one, own)), None)
+        groups.append(replace(one, live=True, runs=same.runs, folders=same.folders) if same else one)
+        groups += [replace(own, title=one.title) for own in made if own is not same]
+    return [*groups, *sorted(left, key=lambda one: not one.claim)]
+
+
+def _part(group: Group) -> tuple[str, str, str]:
+    return group.claim, group.label, group.profile
 
 
 def _same(reference: Group, made: Group) -> bool:
     """Whether the reference was made from these runs: the same figures (it may round) for the same seeds."""
     found = {run["seed"]: run.get("metrics", {}) for run in made.runs}
-    return reference.seeds == list(found) and all(
-        math.isclose(value, found[run["seed"]].get(split, {}).get(name, math.nan), rel_tol=1e-3, abs_tol=1e-9)
+    return reference.seeds == made.seeds and all(
+        math.isclose(value, _figure(found[run["seed"]], split, name), rel_tol=1e-3, abs_tol=1e-9)
         for run in reference.runs
         for split, values in run.get("metrics", {}).items()
         for name, value in values.items()
         if value is not None
     )
+
+
+def _figure(metrics: dict[str, Any], split: str, name: str) -> float:
+    value = metrics.get(split, {}).get(name)
+    return math.nan if value is None else float(value)
 
 
 def _slug(*parts: str) -> str:

@@ -1,6 +1,7 @@
 """Sweeps: what one left, as a small digest, and its plots.
 
-`python -m seqlab.reporting.page.sweeps FOLDER outputs/reference/sweeps/NAME.json` keeps a digest as a reference.
+`python -m seqlab.reporting.page.sweeps FOLDER outputs/reference/sweeps/NAME.json` keeps a digest as a reference; of a
+study in a database its address is a third argument.
 """
 
 from __future__ import annotations
@@ -16,23 +17,28 @@ from seqlab import __version__
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.reporting.page.figures import Figure, Series, bars, line_plot
+from seqlab.reporting.page.groups import slug
+from seqlab.reporting.reading import SWEEP, UnfitError
+from seqlab.words import printable
 
 COLOURS = {"COMPLETE": 3, "PRUNED": 1, "FAIL": 0, "RUNNING": 4, "WAITING": 4}
 REPLAY = "replay"  # the id of ways of searching on recorded curves
 Sweep = dict[str, Any]
 
 
-def digest_sweep(folder: Path) -> Sweep:
+def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
     """What to know of a sweep: its trials with what they reported, importance, what pruning saved.
 
+    The folder may be somebody else's: only the journal in it is read, or the `storage` that the user names.
+
     Raises:
-        InputError: no sweep is there, or its storage cannot be opened.
+        InputError: no sweep is there, or it cannot be read.
     """
     from seqlab.sweeping.ledger import BASELINE
+    from seqlab.sweeping.looking import look_at
     from seqlab.sweeping.plots import importances
-    from seqlab.sweeping.record import open_sweep
 
-    sweep = open_sweep(folder)
+    sweep = look_at(folder, storage)
     record, best = sweep.record, sweep.best()
     program = Path(record.program)
     name = "seqlab-train" if program.name in ("train.py", "seqlab-train") else program.name
@@ -41,16 +47,20 @@ def digest_sweep(folder: Path) -> Sweep:
         {
             "number": one.number,
             "state": one.state.name,
-            "value": one.value,
+            "value": _finite(one.value),
             "steps": one.last_step or 0,
             "seconds": one.duration.total_seconds() if one.duration else None,
-            "parameters": dict(one.params),
-            "reported": {str(step): value for step, value in sorted(one.intermediate_values.items())},
+            "parameters": {name: _shown(value) for name, value in one.params.items()},
+            "reported": {
+                str(step): value
+                for step, value in sorted(one.intermediate_values.items())
+                if _finite(value) is not None
+            },
             "baseline": bool(one.user_attrs.get(BASELINE)),
         }
         for one in sweep.trials()
     ]
-    return {
+    content = {
         "study": record.study,
         "folder": str(folder),
         "command": shlex.join([name, "-m", *record.flags, *record.fixed, *own]),
@@ -61,6 +71,19 @@ def digest_sweep(folder: Path) -> Sweep:
         "importance": importances(sweep),
         "trials": trials,
     }
+    try:
+        SWEEP(content)
+    except UnfitError as problem:
+        raise InputError(f"{folder}: no study as a sweep leaves it ({problem})") from None
+    return content
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _shown(value: Any) -> Any:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def saved(sweep: Sweep) -> tuple[int, int]:
@@ -85,7 +108,7 @@ def baseline(sweep: Sweep) -> dict[str, Any] | None:
 
 def figures(sweep: Sweep) -> list[Figure]:
     """History, curves with rungs, importance: those for which there is enough."""
-    study = sweep["study"]
+    study = slug(sweep["study"])
     finished = [one for one in sweep["trials"] if one["value"] is not None and math.isfinite(one["value"])]
     reported = [one for one in sweep["trials"] if one["reported"]]
     found = []
@@ -109,7 +132,7 @@ def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     series = [
         Series(
             f"trial {one['number']}",
-            COLOURS[one["state"]],
+            COLOURS.get(one["state"], 4),
             [(float(step), value) for step, value in one["reported"].items()],
             kind=one["state"].lower(),
         )
@@ -117,7 +140,14 @@ def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     ]
     marks = [(float(rung), "") for rung in rungs]
     return line_plot(
-        f"curves-{sweep['study']}", "Curves", "validation", "best so far", series, note=note, marks=marks, whole=True
+        f"curves-{slug(sweep['study'])}",
+        "Curves",
+        "validation",
+        "best so far",
+        series,
+        note=note,
+        marks=marks,
+        whole=True,
     )
 
 
@@ -141,14 +171,18 @@ def main() -> None:
     from seqlab.training.environment import code, commit
 
     try:
-        if len(sys.argv) != 3:
-            raise InputError("must be given a sweep's folder and a file to write")
-        content = digest_sweep(Path(sys.argv[1])) | {"seqlab": __version__, "commit": commit(), "code": code()}
+        if len(sys.argv) not in (3, 4):
+            raise InputError("must be given a sweep's folder, a file to write and, of a database, its address")
+        content = digest_sweep(Path(sys.argv[1]), *sys.argv[3:]) | {
+            "seqlab": __version__,
+            "commit": commit(),
+            "code": code(),
+        }
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     write_atomically(Path(sys.argv[2]), json.dumps(content, indent=1) + "\n")
-    print(f"{len(content['trials'])} trials of {content['study']} kept in {sys.argv[2]}")
+    print(printable(f"{len(content['trials'])} trials of {content['study']} kept in {sys.argv[2]}"))
 
 
 if __name__ == "__main__":

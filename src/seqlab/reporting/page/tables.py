@@ -90,10 +90,10 @@ def ledger(material: Material) -> list[Claim]:
             text=claim.get("text", ""),
             source=claim.get("source", ""),
             published=claim.get("published", []),
-            partial=claim.get("partial", ""),
+            partial=claim.get("partial") or "",
             target=remake(claim),
             verdict=claim["verdict"],
-            why="" if claim.get("partial") and claim["verdict"] == OPEN else claim.get("why", ""),
+            why="" if claim.get("partial") and claim["verdict"] == OPEN else claim.get("why") or "",
             criteria=[{"why": "", **one} for one in claim["criteria"]],
             groups=[one for one in material.groups if one.is_of(claim) and not one.own],
             time=duration(claim["seconds"]) if "seconds" in claim else "",
@@ -123,16 +123,17 @@ def place(material: Material, dataset: str) -> str:
 def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Group]) -> Table:
     names, same, main = named(groups), comparable(groups), quality(groups)
     metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
-    best = {name: _best(groups, name) if same else None for name in metrics}
-    top = best.get(main) if main else None
+    best = {name: _best(groups, name) if same else [] for name in metrics}
+    top = best[main][0] if main and best.get(main) else None
     heads = [("runs of", "architecture, and what else sets it apart"), ("seeds", "runs that differ in nothing else")]
     heads += [(NAMES[name], _meaning(name)) for name in metrics]
-    heads += [("p against best", f"paired bootstrap of {NAMES[main]} over the test examples")] if main and top else []
+    tested = f"paired bootstrap of {NAMES[main]} over the test examples: says nothing of seeds" if main else ""
+    heads += [("p over examples", tested)] if main and top else []
     heads += [(head, meaning) for head, meaning, *_ in COSTS]
     rows = []
     for one in groups:
-        cells = [Cell(names[one.id], group=one), Cell(str(len(one.runs)), len(one.runs), one)]
-        cells += [_cell(one, one.metric(name), form(name), best=one is best[name]) for name in metrics]
+        cells = [Cell(names[one.id], group=one), Cell(str(len(one.seeds)), len(one.seeds), one)]
+        cells += [_cell(one, one.metric(name), form(name), best=one in best[name]) for name in metrics]
         cells += [_against(material, one, top, main)] if main and top else []
         cells += [_cell(one, cost(one), written) for _, _, written, cost in COSTS]
         rows.append(cells)
@@ -177,13 +178,19 @@ def _meaning(metric: str) -> str:
     return f"BLEU over lower-cased words and punctuation marks; {said}" if metric.endswith("token_bleu") else said
 
 
-def _best(groups: Sequence[Group], metric: str) -> Group | None:
-    """The one whose mean is best, of several."""
+def _best(groups: Sequence[Group], metric: str) -> list[Group]:
+    """Those whose mean is best, of several, as far as the table shows it; none where all are."""
     measured = [(found.mean, one) for one in groups if (found := one.metric(metric))]
     if len(measured) < 2:
-        return None
+        return []
     sign = 1 if QUALITY.get(metric, True) else -1
-    return max(measured, key=lambda pair: sign * pair[0])[1]
+    top = max(measured, key=lambda pair: sign * pair[0])
+    best = [top[1], *(one for value, one in measured if one is not top[1] and _alike(value, top[0], metric))]
+    return best if len(best) < len(measured) else []
+
+
+def _alike(value: float, other: float, metric: str) -> bool:
+    return format(value, form(metric)) == format(other, form(metric))
 
 
 def _cell(group: Group, figure: Spread | None, written: str, best: bool = False) -> Cell:
@@ -277,6 +284,6 @@ def versions(material: Material) -> list[tuple[str, str]]:
     found: dict[str, dict[str, None]] = {}
     for one in material.groups:
         for run in one.runs:
-            for name, value in run["environment"].items():
+            for name, value in run.get("environment", {}).items():
                 found.setdefault(name, {})[str(value)] = None
     return [(name, ", ".join(values)) for name, values in found.items()]

@@ -1,10 +1,103 @@
-"""Questions that nothing was measured for stay open."""
+"""All questions together: nothing is made up where something is missing."""
+
+import copy
+import re
+
+import pytest
+from reporting.page.made_up import claim_c, claim_g, digest, found, gathered, replay, sweep
 
 from seqlab.reporting.page.answers import answers
+from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import Material
+
+MODELS = ("gru", "context_gru", "bahdanau", "gpt")
+ODD = re.compile(r"\b(nan|NaN|inf|None)\b|Traceback")
+
+
+def texts(material):
+    return [text for one in answers(material) for text in (one.question, *one.sentences, one.missing)]
 
 
 def test_what_was_not_measured_is_open_and_says_what_to_run():
     *asked, rerun = answers(Material())
     assert len(asked) == 6 and all(not one.sentences and one.run.startswith("make ") for one in asked)
     assert rerun.sentences and not rerun.command
+
+
+def own():
+    losses = {"val": {"teacher_forced/loss": 3.0}, "val_other": {"teacher_forced/loss": 4.0}}
+    return [
+        digest(model, seed, overrides={"model": model}, metrics=losses | digest()["metrics"])
+        for model in MODELS
+        for seed in (1, 2)
+    ]
+
+
+def test_the_users_runs_answer_every_question_that_they_can(tmp_path):
+    asked = answers(found(tmp_path, own(), claim_c(), claim_g()))
+    for one in (*asked[:5], asked[6]):
+        assert one.sentences and not one.run and "(yours)" in " ".join(one.sentences), one.question
+
+
+def test_reference_runs_are_not_marked_as_the_users(tmp_path):
+    assert "yours" not in " ".join(texts(gathered(tmp_path, claim_c(), claim_g())))
+
+
+FIELDS = sorted({*digest()} - {"name", "seed", "metrics", "command"})  # which every run has: see `reading.DIGEST`
+
+
+def test_missing_fields_make_no_figure(tmp_path):
+    """Each field is missing in another run: no answer fails, and none speaks of what is not a number."""
+    runs = [run for _ in range(3) for run in own()]
+    for run, missing in zip(runs, FIELDS, strict=False):
+        run["overrides"] = {**run["overrides"], "without": missing}
+        del run[missing]
+    assert len(FIELDS) <= len(runs)
+    material = found(tmp_path, runs)
+    assert not [text for text in texts(material) if ODD.search(text)]
+    assert not re.search(r">\s*(nan|inf|None)\b", render(material, tmp_path / "report.html"))
+
+
+@pytest.mark.parametrize("missing", FIELDS)
+def test_a_field_that_all_runs_miss_makes_no_figure(tmp_path, missing):
+    runs = own()
+    for run in runs:
+        del run[missing]
+    assert not [text for text in texts(found(tmp_path, runs)) if ODD.search(text)]
+
+
+def test_empty_parts_and_figures_of_nothing_make_no_figure(tmp_path):
+    runs = own()
+    parts = (("training",), ("metrics", "val"), ("metrics", "test"), ("leakage", "val"), ("by_length", "rows"))
+    for run, (*path, last) in zip(runs, parts, strict=False):
+        place = run
+        for key in path:
+            place = place[key]
+        place[last] = type(place[last])()
+    runs[-1]["training"] = dict.fromkeys(runs[-1]["training"])
+    runs[-2]["metrics"] = {split: dict.fromkeys(values) for split, values in runs[-2]["metrics"].items()}
+    material = found(tmp_path, runs)
+    assert not [text for text in texts(material) if ODD.search(text)]
+    render(material, tmp_path / "report.html")
+
+
+def test_zeros_everywhere_are_no_effect(tmp_path):
+    def zeroed(content):
+        if isinstance(content, dict):
+            return {
+                key: zeroed(one) if key not in ("seed", "from", "to", "rule", "settings", "environment") else one
+                for key, one in content.items()
+            }
+        if isinstance(content, list):
+            return [zeroed(one) for one in content]
+        return type(content)(0) if isinstance(content, int | float) and not isinstance(content, bool) else content
+
+    material = found(tmp_path, [zeroed(copy.deepcopy(run)) for run in own()])
+    said = " ".join(texts(material))
+    assert not ODD.search(said) and "no difference in token BLEU on test is shown: +0.00" in said
+    render(material, tmp_path / "report.html")
+
+
+def test_no_sentence_calls_a_thing_significant(tmp_path):
+    said = " ".join(texts(gathered(tmp_path, claim_c(p=0.04995), claim_g(), sweep(), replay())))
+    assert "significant" not in said

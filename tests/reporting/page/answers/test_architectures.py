@@ -1,48 +1,94 @@
-"""Which is best, which is fastest, what the context changes: the sentences say what the figures say."""
+"""Which is best and which is fastest: the sentences say what the figures carry, and no more."""
 
 import pytest
-from reporting.page.made_up import claim_c, digest, gathered, reference
+from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
 
-from seqlab.reporting.page.answers.architectures import best, carried, fastest
+from seqlab.reporting.page.answers.architectures import best, fastest
 
 
 def said(answer):
     return " ".join(answer.sentences)
 
 
-def test_the_best_is_named_with_its_lead_and_what_the_test_says(tmp_path):
-    text = said(best(gathered(tmp_path, claim_c(best=28.0, p=0.002))))
-    # Seeds 1, 2, 3 add 0.1, 0.2, 0.3 to each figure.
-    assert text.startswith("bahdanau: 28.20 ± 0.10 token BLEU on test over 3 seeds, 7.00 above the next, context_gru")
-    assert (
-        "is significant (paired bootstrap over 1,000 test sets, p = 0.002; in 95 % of them it is 6.50 to 7.50)" in text
+@pytest.mark.parametrize(
+    ("gru", "bahdanau", "text"),
+    [
+        ((10.0, 11.0, 12.0), (20.0, 21.0, 22.0), "bahdanau (yours), 21.00 ± 1.00 over 3 seeds, has the highest"),
+        ((20.0, 21.0, 22.0), (10.0, 11.0, 12.0), "gru (yours), 21.00 ± 1.00 over 3 seeds, has the highest"),
+        ((10.0, 12.0, 14.0), (11.0, 13.0, 15.0), "no best: between bahdanau (yours), 13.00 ± 2.00 over 3 seeds, and"),
+        ((10.0,), (20.0,), "One seed of gru (yours) and bahdanau (yours): what another seed would give is not known"),
+        ((10.0, 11.0), (20.0,), "One seed of bahdanau (yours): what another seed would give is not known"),
+        ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "no difference in token BLEU on test is shown: +0.00"),
+        ((0.0,), (0.0,), "no difference in token BLEU on test is shown: +0.00"),
+    ],
+    ids=["effect", "reverse", "none", "one seed", "one seed of one", "zero", "zero of one seed"],
+)
+def test_the_best_of_the_users_runs_is_named_only_where_it_is_shown(tmp_path, gru, bahdanau, text):
+    answer = best(found(tmp_path, [*seeds("gru", gru), *seeds("bahdanau", bahdanau)]))
+    assert text in said(answer) and "nan" not in said(answer)
+    assert answer.sentences[0].startswith("Multi30k de→en (your runs): ") and not answer.run
+
+
+def test_of_a_loss_the_lowest_is_best(tmp_path):
+    runs = [*seeds("gru", (3.0, 3.1, 3.2), "teacher_forced/loss"), *seeds("gpt", (2, 2.1, 2.2), "teacher_forced/loss")]
+    assert "gpt (yours), 2.1000 ± 0.1000 over 3 seeds, has the lowest loss on test: −1 (95" in said(
+        best(found(tmp_path, runs))
     )
-    assert "ran once" not in text
 
 
-def test_a_lead_that_is_no_more_than_chance_is_said_to_be_none(tmp_path):
-    text = said(best(gathered(tmp_path, claim_c(best=21.1, p=0.4))))
-    assert "not significant (paired bootstrap over 1,000 test sets, p = 0.4" in text
+def test_losses_of_other_tokens_are_not_compared(tmp_path):
+    runs = [*seeds("gru", (3.0, 3.1), "teacher_forced/loss"), *seeds("gpt", (2, 2.1), "teacher_forced/loss")]
+    for run, name in zip(runs, "aabb", strict=True):
+        run["identity"] = {"data": {"vocabularies": name}}
+    assert best(found(tmp_path, runs)).sentences == []
 
 
-def test_another_order_gives_another_best_and_the_interval_is_turned(tmp_path):
-    text = said(best(gathered(tmp_path, claim_c(best=20.25))))
-    assert text.startswith("context_gru: 21.20")
-    assert "it is 0.25 to 1.25)" in text  # of bahdanau's lead: −1.25 to −0.25
+def test_a_seed_without_the_figure_is_counted(tmp_path):
+    runs = [*seeds("gru", (10.0, None, 12.0)), *seeds("bahdanau", (20.0, 21.0, 22.0))]
+    assert "gru (yours), 11.00 ± 1.41 over 2 of 3 seeds, as the others have none" in said(best(found(tmp_path, runs)))
 
 
-def test_what_one_seed_cannot_tell_is_said(tmp_path):
-    content = claim_c()
-    for group in content["groups"]:
-        if group["label"] in ("bahdanau", "context_gru"):
-            del group["runs"][1:]
-    assert "depends on the seed is open: bahdanau and context_gru ran once." in said(best(gathered(tmp_path, content)))
+def test_a_seed_that_ran_twice_is_one_seed(tmp_path):
+    runs = [run for value in (10.0, 12.0) for run in seeds("gru", (value,))] + seeds("bahdanau", (20.0,))
+    assert "gru (yours), 11.00 with one seed" in said(best(found(tmp_path, runs)))
 
 
-def test_a_pair_that_nobody_tested_is_said_to_be_untested(tmp_path):
-    content = claim_c()
-    content["significance"] = []
-    assert "has not been tested" in said(best(gathered(tmp_path, content)))
+def test_examples_alone_show_nothing_of_seeds(tmp_path):
+    """The paired bootstrap of one run each is as sure as can be."""
+    correct = {"gru": [0] * 97 + [1] * 3, "bahdanau": [1] * 100}
+    runs = [
+        digest(
+            model,
+            metrics={"test": {"free_running/exact_match": sum(own) / 100}},
+            correct=own,
+            test_set="a",
+            overrides={"model": model},
+        )
+        for model, own in correct.items()
+    ]
+    text = said(best(found(tmp_path, runs)))
+    assert "+97.00% (95 %: over test examples +93.00% to +100.00%) against the next" in text
+    assert "One seed of gru (yours) and bahdanau (yours)" in text and "significant" not in text
+
+
+def test_what_was_measured_on_other_examples_is_not_compared(tmp_path):
+    runs = [*seeds("gru", (1.0, 2.0), test_set="a"), *seeds("bahdanau", (9.0, 8.0), test_set="b")]
+    assert best(found(tmp_path, runs)).sentences == []
+
+
+def test_the_users_runs_come_first_and_stand_beside_the_reference_if_they_are_alone(tmp_path):
+    one, two = best(found(tmp_path, seeds("lstm", (40.0, 40.1, 40.2)), claim_c())).sentences
+    assert one.startswith("Multi30k de→en (yours beside the reference): lstm (yours), 40.10 ± 0.10 over 3 seeds, has")
+    assert "+11.90" in one and "the next, bahdanau, 28.20 ± 0.10 over 3 seeds" in one
+    assert two.startswith("Multi30k de→en (reference): bahdanau, 28.20 ± 0.10 over 3 seeds, has the highest")
+
+
+def test_a_reference_has_the_interval_over_examples_that_it_kept(tmp_path):
+    text = said(best(gathered(tmp_path, claim_c(best=28.0))))
+    # Seeds 1, 2, 3 add 0.1, 0.2, 0.3: standard error sqrt(0.02 / 3), t = 2.776 of four degrees of freedom.
+    assert "+7.00 (95 %: over seeds +6.77 to +7.23, over test examples +6.50 to +7.50) against the next" in text
+    turned = said(best(gathered(tmp_path, claim_c(best=20.25))))
+    assert "context_gru, 21.20" in turned and "over test examples +0.25 to +1.25" in turned
 
 
 def test_an_answer_from_a_part_of_the_runs_says_what_is_missing(tmp_path):
@@ -51,54 +97,50 @@ def test_an_answer_from_a_part_of_the_runs_says_what_is_missing(tmp_path):
     assert best(gathered(tmp_path, claim_c())).missing == ""
 
 
-def test_the_fastest_is_by_tokens_a_second_and_what_it_gives_away_is_said(tmp_path):
-    text = said(fastest(gathered(tmp_path, claim_c())))
-    assert "Multi30k de→en: gru, 1,300 target tokens a second: 1.3 times context_gru" in text
-    assert "2.6 times bahdanau, the slowest. It has 14.20 ± 0.10 token BLEU; bahdanau, the best, has 28.20" in text
-    assert "machine" not in text
+# Speed --------------------------------------------------------------------------------------------------------
 
 
-def test_a_dataset_that_more_architectures_saw_comes_second(tmp_path):
-    models = ("gru", "lstm", "context_gru", "bahdanau", "transformer")
-    runs = {model: [digest(model, data="reversal", speed=700 + 100 * i)] for i, model in enumerate(models)}
-    first, second = fastest(gathered(tmp_path, claim_c(), reference("S", runs))).sentences
-    assert first.startswith("Multi30k de→en: gru") and second.startswith("Reversal: transformer, 1,100 target tokens")
-
-
-def test_speeds_of_two_profiles_whose_models_are_of_other_sizes_are_not_compared(tmp_path):
-    models = ("gru", "lstm", "context_gru", "bahdanau", "transformer")
-    small, large = (
-        {model: [digest(model, data="reversal", speed=speed - i)] for i, model in enumerate(models)}
-        for speed in (900, 90)
-    )
-    text = said(fastest(gathered(tmp_path, reference("S", small), reference("S", large, profile="full"))))
-    assert text.startswith("Reversal: gru, 900 target tokens a second: 1 times lstm and 1 times transformer")
-    assert "full" not in text
-
-
-def test_figures_of_two_machines_are_marked(tmp_path):
-    content = claim_c()
-    content["groups"][0]["runs"][0]["environment"]["device"] = "cuda"
-    assert "Not all ran on the same machine" in said(fastest(gathered(tmp_path, content)))
+def timed(model, speeds, device="cpu"):
+    return [
+        digest(model, seed, speed=speed, environment={"device": device, "threads": 1}, overrides={"model": model})
+        for seed, speed in enumerate(speeds, 1)
+    ]
 
 
 @pytest.mark.parametrize(
-    ("gru", "word"), [(14.0, "It raised token BLEU by 7.00"), (25.0, "It lowered token BLEU by 4.00")]
+    ("gru", "lstm", "text"),
+    [
+        ((900, 910, 920), (500, 510, 520), "gru (yours), 910 ± 10 over 3 seeds, trains fastest"),
+        ((500, 510, 520), (900, 910, 920), "lstm (yours), 910 ± 10 over 3 seeds, trains fastest"),
+        ((500, 600, 700), (501, 601, 701), "no difference in target tokens a second is shown: +1 (95"),
+        ((900,), (500,), "+400 against the next, lstm (yours), 500 with one seed. One seed of lstm (yours) and gru"),
+    ],
+    ids=["effect", "reverse", "none", "one seed"],
 )
-def test_carrying_the_context_raises_or_lowers(tmp_path, gru, word):
-    content = claim_c()
-    for run in content["groups"][0]["runs"]:
-        run["metrics"]["test"]["free_running/token_bleu"] = gru + run["seed"] / 10
-    text = said(carried(gathered(tmp_path, content)))
-    assert word in text and "takes 1.30 times as long (77 ms → 100 ms" in text
-    assert "with the same cell and width." in text and "weights" not in text
+def test_the_fastest_is_named_only_where_it_is_shown(tmp_path, gru, lstm, text):
+    answer = said(fastest(found(tmp_path, [*timed("gru", gru), *timed("lstm", lstm)])))
+    assert text in answer and "times" not in answer
 
 
-def test_what_else_carrying_the_context_changed_is_said(tmp_path):
-    content = claim_c()
-    for run in content["groups"][1]["runs"]:
-        run["settings"]["model"]["width"] = 512
-        run["parameters"] = 200_003
-    text = said(carried(gathered(tmp_path, content)))
-    assert "with the same cell, but another width." in text
-    assert "0.2 million weights instead of 0.1: size may be part of it." in text
+def test_speeds_of_two_machines_are_not_compared(tmp_path):
+    runs = [*timed("gru", (900, 901)), *timed("lstm", (90, 91), "cuda")]
+    assert said(fastest(found(tmp_path, runs))).endswith("not known, as no two ran on the same machine.")
+    runs += timed("bahdanau", (80, 81))
+    text = said(fastest(found(tmp_path / "more", runs)))
+    assert "gru (yours), 900" in text and "bahdanau (yours), 80" in text and "lstm" not in text
+
+
+def test_speeds_of_two_profiles_whose_models_are_of_other_sizes_are_not_compared(tmp_path):
+    small, large = (
+        {model: [digest(model, data="reversal", speed=speed - i)] for i, model in enumerate(("gru", "lstm"))}
+        for speed in (900, 90)
+    )
+    one, two = fastest(gathered(tmp_path, reference("S", small), reference("S", large, profile="full"))).sentences
+    assert one.startswith("Reversal (reference): gru, 900") and two.startswith("Reversal (reference, full): gru, 90 ")
+
+
+def test_models_of_other_sizes_are_said_to_be(tmp_path):
+    runs = [*timed("gru", (900,)), *timed("lstm", (500,))]
+    assert "size" not in said(fastest(found(tmp_path, runs)))
+    runs[0]["parameters"] = 2_000_000
+    assert "differ in size: 0.1 to 2 million weights." in said(fastest(found(tmp_path / "more", runs)))

@@ -1,70 +1,92 @@
-"""Where the fixed vector fails is said where it does, and where it does not."""
+"""A cost of length is spoken of where quality falls with it, more than with attention, over seeds."""
 
 import pytest
-from reporting.page.made_up import claim_c, digest, gathered, reference
+from reporting.page.made_up import claim_c, digest, found, gathered
 
 from seqlab.reporting.page.answers.long_sources import fixed_vector
+
+FALLS, FALLS_LESS = ((20, 12, 4), (21, 12, 4), (20, 12, 3)), ((20, 19, 18), (20, 19, 17), (21, 19, 18))
+RISES, RISES_MORE = ((10, 11, 12), (10, 11, 13), (9, 11, 12)), ((5, 11, 17), (5, 11, 18), (4, 11, 17))
+NOISY, NOISY_TOO = ((20, 12, 4), (20, 20, 20), (20, 18, 16)), ((20, 13, 5), (20, 19, 19), (20, 17, 16))
+NOTHING = ((0, 0, 0),) * 3
 
 
 def said(answer):
     return " ".join(answer.sentences)
 
 
-def reversal(models, data=None):
-    """A claim of runs on lengths 9, 10, 11 and 20; `models` is label → exact match at each."""
+def runs(**models):
+    """Digests of models whose seeds have BLEU at 1–7, 8–14 and 15–21 tokens."""
+    return [
+        digest(model, seed, lengths=values, overrides={"model": model})
+        for model, several in models.items()
+        for seed, values in enumerate(several, 1)
+    ]
 
-    def run(model, values):
+
+@pytest.mark.parametrize(
+    ("gru", "bahdanau", "text"),
+    [
+        (FALLS, FALLS_LESS, "Length costs gru (yours) more than bahdanau (yours): −"),
+        (FALLS_LESS, FALLS, "Length costs bahdanau (yours) more than gru (yours): −"),
+        (RISES, RISES_MORE, "Quality is not shown to fall with length in gru (yours); the difference to bahdanau"),
+        (NOISY, NOISY_TOO, "Between gru (yours) and bahdanau (yours) no difference is shown: "),
+        (FALLS[:1], FALLS_LESS[:1], "one seed: what another seed would give is not known."),
+        (NOTHING, FALLS_LESS, "gru (yours) not measurable, as no output is right; bahdanau (yours) −"),
+        (NOTHING, NOTHING, "Whether length costs gru (yours) more than bahdanau (yours) is not known."),
+    ],
+    ids=["effect", "reverse", "both rise", "none", "one seed", "zero", "zero of both"],
+)
+def test_it_is_asked_of_the_users_runs(tmp_path, gru, bahdanau, text):
+    answer = fixed_vector(found(tmp_path, runs(gru=gru, bahdanau=bahdanau)))
+    assert text in said(answer) and "nan" not in said(answer)
+    assert answer.sentences[0].startswith("Multi30k de→en (your runs): change of BLEU with each source token more")
+    assert ("Length costs" in said(answer)) == text.startswith("Length costs")
+
+
+def test_the_figures_are_those_by_hand(tmp_path):
+    # Slopes over the mean, weighted by 101, 102 and 103 examples at 4, 11 and 18 tokens: −0.857 / 12.64 for gru.
+    text = said(fixed_vector(gathered(tmp_path, claim_c())))
+    assert "gru −6.8% ± 0.0% over 3 seeds;" in text and "bahdanau −0.5% ± 0.0% over 3 seeds." in text
+    assert "Length costs gru more than bahdanau: −6.3 percentage points (95 %: over seeds −6.3 to −6.3)." in text
+
+
+def reversals(models, **data):
+    """Digests on lengths 9, 10, 11 and 20; `models` is label → exact match at each, of each seed."""
+
+    def run(model, seed, values):
         rows = [
             {"from": n, "to": n, "count": 11, "exact_match": value, "token_accuracy": value}
             for n, value in zip((9, 10, 11, 20), values, strict=True)
         ]
-        found = digest(model, data="reversal of 1 to 20 integers 1..15", by_length={"split": "test", "rows": rows})
-        found["settings"]["data"] = data or {}
-        return [found]
+        made = digest(model, seed, data="reversal of 1 to 20 integers", by_length={"split": "test", "rows": rows})
+        made["settings"]["data"], made["overrides"] = data, {"model": model}
+        return made
 
-    return reference("C_lengths", {model: run(model, values) for model, values in models.items()})
-
-
-def test_where_the_fixed_vector_falls_faster_it_is_said(tmp_path):
-    text = said(fixed_vector(gathered(tmp_path, claim_c())))
-    assert text.startswith("On long sources. Length costs every model with a fixed vector more")
-    assert "BLEU of sources of 15–21 tokens" in text
-    # Slopes over the mean, weighted by 101, 102 and 103 examples at 4, 11 and 18 tokens: −0.857 / 12.64 for gru.
-    assert "gru 6.0 (−6.8%), context_gru 12.0" in text and "; with attention, bahdanau 27.0 (−0.5%)." in text
+    return [run(model, seed, values) for model, several in models.items() for seed, values in enumerate(several, 1)]
 
 
-def test_where_attention_falls_as_fast_it_is_said_too(tmp_path):
-    content = claim_c()
-    for group in content["groups"]:
-        if group["label"] == "bahdanau":
-            for run in group["runs"]:
-                run["by_length"]["rows"][-1]["bleu"] = 0.5
-    assert said(fixed_vector(gathered(tmp_path, content))).startswith("Length costs none with a fixed vector more")
+SHORT, LONG = (0.95, 0.8, 0.1, 0.0), (1.0, 0.9, 0.8, 0.3)
 
 
 @pytest.mark.parametrize(
-    ("values", "length", "verdict"),
+    ("lstm", "bahdanau", "text"),
     [
-        ((0.95, 0.8, 0.1, 0.0), "9", "Length costs every model"),
-        ((0.95, 0.91, 0.1, 0.0), "10", "Length costs none"),
-        ((0.8, 0.95, 0.1, 0.0), "none", "Length costs every model"),
+        ([SHORT] * 2, [LONG] * 2, "lstm (yours) masters shorter sources than bahdanau (yours): −1 tokens (95 %"),
+        ([LONG] * 2, [SHORT] * 2, "bahdanau (yours) masters shorter sources than lstm (yours): −1 tokens (95 %"),
+        ([LONG] * 2, [LONG] * 2, "no difference is shown: +0 tokens"),
+        ([SHORT], [LONG], "Against bahdanau (yours): lstm (yours) −1 tokens; one seed: what another seed would"),
+        ([(0.0,) * 4] * 2, [(0.0,) * 4] * 2, "lstm (yours) 0 ± 0 over 2 seeds; bahdanau (yours) 0 ± 0 over 2 seeds."),
+        ([(0.8, 0.95, 0.1, 0.0)] * 2, [LONG] * 2, "lstm (yours) 0 ± 0 over 2 seeds; bahdanau (yours) 10 ± 0"),
     ],
+    ids=["effect", "reverse", "none", "one seed", "zero", "a length below that is not mastered"],
 )
-def test_of_what_is_right_or_wrong_the_longest_that_is_mastered_counts(tmp_path, values, length, verdict):
-    claim = reversal({"lstm": values, "bahdanau": (1.0, 0.9, 0.8, 0.3)})
-    text = said(fixed_vector(gathered(tmp_path, claim)))
-    assert f"at least 90%: lstm {length}; with attention, bahdanau 10." in text and verdict in text
+def test_of_what_is_right_or_wrong_the_longest_that_is_mastered_counts(tmp_path, lstm, bahdanau, text):
+    assert text in said(fixed_vector(found(tmp_path, reversals({"lstm": lstm, "bahdanau": bahdanau}))))
 
 
 @pytest.mark.parametrize(("last", "fails"), [(0.05, True), (0.3, False)])
 def test_beyond_training_it_is_said_if_all_fail(tmp_path, last, fails):
-    models = {"lstm": (0.9, 0.8, 0.1, 0.0), "bahdanau": (1.0, 0.9, 0.8, last)}
-    text = said(fixed_vector(gathered(tmp_path, reversal(models, {"max_length": 10, "test_max_length": 20}))))
-    assert ("Training ended at 10; at 20 all of them fail." in text) == fails
-
-
-def test_datasets_that_disagree_have_a_verdict_each(tmp_path):
-    models = {"lstm": (1.0, 1.0, 1.0, 1.0), "gru": (1.0, 0.5, 0.1, 0.0), "bahdanau": (1.0, 1.0, 0.8, 0.3)}
-    first, second = fixed_vector(gathered(tmp_path, claim_c(), reversal(models))).sentences
-    assert first.endswith("Length costs every model with a fixed vector more than the one with attention.")
-    assert second.endswith("Length costs only gru more than the one with attention.")
+    models = {"lstm": [SHORT], "bahdanau": [(1.0, 0.9, 0.8, last)]}
+    text = said(fixed_vector(found(tmp_path, reversals(models, max_length=10, test_max_length=20))))
+    assert ("Training ended at 10 tokens; at 20 less than 10% is right in every run." in text) == fails

@@ -1,27 +1,67 @@
-"""What a validation loss on familiar text is worth: as the planted control has it."""
+"""A validation loss on familiar text: what is said of it is what its seeds carry."""
 
-from reporting.page.made_up import claim_g, gathered
+import pytest
+from reporting.page.made_up import claim_g, digest, found, gathered
 
-from seqlab.reporting.page.answers.notes import phase_1
-
-
-def said(tmp_path, **figures):
-    return " ".join(phase_1(gathered(tmp_path, claim_g(**figures))).sentences)
+from seqlab.reporting.page.answers.notes import familiar
 
 
-def test_a_loss_that_is_far_lower_than_on_other_text_means_little(tmp_path):
-    text = said(tmp_path, planted=(4.6, 4.4, 3.1))
-    assert text.startswith("Not by itself: 4.65 nats a token on held-out sentences of the same notes, 6.10 on a story")
-    assert "5.8% of its validation sentences stand in training" in text
+def said(answer):
+    return " ".join(answer.sentences)
 
 
-def test_what_copies_gain_is_held_against_the_gap(tmp_path):
-    text = said(tmp_path, planted=(4.6, 4.5, 4.4))
-    assert "planted in training (5 epochs each) it is 4.60, 4.50, 4.40: it falls" in text
-    assert "that is 0.20 of a gap of 1.45: most of it is likeness" in text
-    assert "likeness" not in said(tmp_path, planted=(4.6, 4.4, 3.1))
+def notes(inside, outside):
+    """Digests of a language model whose seeds have these losses on text of the same kind and on other text."""
+    return [
+        digest(
+            "gpt",
+            seed,
+            data="84 documents in ml; tokens 7",
+            metrics={
+                split: {"teacher_forced/loss": loss} for split, loss in zip(("val", "val_other"), pair, strict=True)
+            },
+            overrides={"model": "gpt"},
+        )
+        for seed, pair in enumerate(zip(inside, outside, strict=True), 1)
+    ]
 
 
-def test_a_loss_that_does_not_fall_is_not_called_memory(tmp_path):
-    text = said(tmp_path, planted=(4.4, 4.6, 4.5), outside=4.0)
-    assert text.startswith("As much as any") and "it is 4.40, 4.60, 4.50." in text and "falls" not in text
+@pytest.mark.parametrize(
+    ("inside", "outside", "text"),
+    [
+        ((4.6, 4.7, 4.8), (6.0, 6.2, 6.1), "Other text costs more, +1.4 (95 %: over seeds +"),
+        ((6.0, 6.2, 6.1), (4.6, 4.7, 4.8), "Other text costs less, −1.4 (95 %"),
+        ((4.0, 5.0, 6.0), (5.0, 4.0, 6.1), "No difference is shown: "),
+        ((4.6,), (6.0,), "That is +1.4 on other text; one seed: what another seed would give is not known."),
+    ],
+    ids=["effect", "reverse", "none", "one seed"],
+)
+def test_it_is_asked_of_the_users_runs(tmp_path, inside, outside, text):
+    answer = said(familiar(found(tmp_path, notes(inside, outside))))
+    assert text in answer and answer.startswith("Notes: ml, gpt (yours): ")
+
+
+def test_of_claim_g_each_part_ran_once(tmp_path):
+    text = said(familiar(gathered(tmp_path, claim_g(planted=(4.6, 4.4, 3.1)))))
+    assert text.startswith(
+        "G: phase1: 4.65 nats per token on held-out sentences of the same kind of text, 6.10 on other"
+    )
+    assert "5.8% of its validation sentences appear in training word for word." in text
+    assert "planted in training (5 epochs each) it is 4.60, 4.40, 3.10: −1.5 from 0% to 50%; one seed each" in text
+    assert "falls" not in text
+
+
+@pytest.mark.parametrize(
+    ("planted", "text"),
+    [
+        ((4.6, 4.4, 3.1), "it falls with what is planted, −1.5 from 0% to 50%."),
+        ((3.1, 4.4, 4.6), "it rises with what is planted, +1.5 from 0% to 50%."),
+        ((4.6, 4.4, 4.6), "no effect is shown"),
+    ],
+)
+def test_with_seeds_planting_has_an_effect_or_none(tmp_path, planted, text):
+    content = claim_g(planted)
+    for group in content["groups"]:
+        group["runs"] = [{**run, "seed": seed} for run in group["runs"] for seed in (1, 2)]
+    answer = said(familiar(gathered(tmp_path, content)))
+    assert text.partition(" from")[0].rstrip(".") in answer

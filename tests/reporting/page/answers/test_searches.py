@@ -12,20 +12,34 @@ def said(tmp_path, *contents):
 def test_what_pruning_saved_counts_validations(tmp_path):
     text = said(tmp_path, sweep())
     # Reported 4 + 1 + 4 + 1 + 2; in full 5 · 4.
-    assert text.startswith("made_up: 40% of the training. 3 of 5 trials were stopped early: 12 validations")
-    assert "instead of 20. The lowest value (by default a loss of validation) is 0.9, of trial 2" in text
-    assert "the configuration as it stood has 1.2." in text
+    assert text.startswith("made_up: 3 of 5 trials were stopped early; 12 validations were run instead of 20, had")
+    assert "at most 40% less training. The lowest value (by default a loss of validation) is 0.9, of trial 2" in text
+    assert "the configuration as it stood has 1.2. Each trial is one seed" in text
+    assert text.endswith("by how much it is better is not known until both are trained again.")
 
 
 def test_a_search_without_pruning_saved_nothing(tmp_path):
     content = sweep()
     for one in content["trials"]:
         one["state"] = "COMPLETE"
-    assert "nothing by pruning: all of 5 trials ran to their end" in said(tmp_path, content)
+    assert "made_up: nothing by pruning: none of 5 trials was stopped early." in said(tmp_path, content)
+
+
+def test_a_search_of_which_nothing_has_ended_says_so(tmp_path):
+    content = sweep() | {"best": None}
+    content["trials"] = [{**one, "state": "RUNNING", "value": None, "steps": 0} for one in content["trials"]]
+    assert said(tmp_path, content) == "made_up: no trial has ended."
+
+
+def test_trials_that_were_stopped_at_the_last_step_saved_nothing(tmp_path):
+    content = sweep()
+    for one in content["trials"]:
+        one["steps"] = 4
+    assert "nothing: the 3 trials that were stopped, of 5, had run as long as the longest." in said(tmp_path, content)
 
 
 def test_the_price_is_what_recorded_curves_say(tmp_path):
     text = said(tmp_path, sweep(), replay())
     assert "Of 2 other ways of searching, replayed on 12 recorded learning curves, 1 finds as much as “in full”" in text
-    assert "“stopping early” in 40% of its epochs, where it takes 85% itself" in text
+    assert "“stopping early” in 40% of its epochs in the median (2 of 2 seeds came to it), where it takes 85%" in text
     assert text.endswith("“hasty (as shipped)” does not (0 of 2).")

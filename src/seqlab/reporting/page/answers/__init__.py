@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer
-from seqlab.reporting.page.answers.architectures import best, carried, fastest
+from seqlab.reporting.page.answers.architectures import best, fastest
+from seqlab.reporting.page.answers.context import carried
 from seqlab.reporting.page.answers.long_sources import fixed_vector
-from seqlab.reporting.page.answers.notes import phase_1
+from seqlab.reporting.page.answers.notes import familiar
 from seqlab.reporting.page.answers.rerunning import rerun
 from seqlab.reporting.page.answers.searches import swept
 from seqlab.reporting.page.sources import Material
@@ -13,5 +14,5 @@ from seqlab.reporting.page.sources import Material
 
 def answers(material: Material) -> list[Answer]:
     """All of them, in reading order."""
-    asked = (best, fastest, carried, fixed_vector, phase_1, swept, rerun)
+    asked = (best, fastest, carried, fixed_vector, familiar, swept, rerun)
     return [ask(material) for ask in asked]

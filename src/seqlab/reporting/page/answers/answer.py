@@ -1,9 +1,10 @@
-"""What an answer is, and how its sentences write figures."""
+"""What an answer is, what it is asked of, and how its sentences write figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from seqlab.reporting.claims.reference import remake
 from seqlab.reporting.page.groups import FORMS, USUAL, Group, Spread, by_dataset, form
@@ -30,12 +31,63 @@ class Answer:
     command: str = ""
 
 
-def translation(material: Material) -> list[Group]:
-    """The runs on Multi30k that compare: of the reference, or of whoever made the page where there is none."""
-    some = [one for one in material.groups if "multi30k" in one.dataset.lower()]
-    some = [one for one in some if not one.own] or some
-    some = [one for one in some if one.profile != USUAL] or some
-    return max(by_dataset(some).values(), key=len, default=[])
+@dataclass(frozen=True)
+class Scope:
+    """Groups that compare: of one dataset and split, measured on the same examples.
+
+    Args:
+        own: whether some of them are the user's.
+        profile: with which the others were run.
+    """
+
+    dataset: str
+    own: bool
+    profile: str
+    groups: list[Group]
+
+    @property
+    def title(self) -> str:
+        """How sentences on it begin."""
+        kind = "your runs" if all(one.own for one in self.groups) else "yours beside the reference"
+        kind = kind if self.own else "reference" + (f", {self.profile}" if self.profile != USUAL else "")
+        return f"{self.dataset} ({kind})"
+
+    @property
+    def architectures(self) -> int:
+        """How many different ones there are."""
+        return len({one.architecture for one in self.groups})
+
+
+def scopes(material: Material) -> list[Scope]:
+    """All that can be compared: the user's runs first, beside the reference where they are alone."""
+    own, references = [], []
+    for dataset, some in by_dataset(material.groups).items():
+        for alike in _alike(some):
+            yours = [one for one in alike if one.own]
+            others = {
+                profile: list(groups)
+                for profile, groups in groupby(
+                    sorted((one for one in alike if not one.own), key=_profile), key=lambda one: one.profile
+                )
+            }
+            if yours:
+                beside = [] if len(yours) > 1 else others.get(yours[0].profile, [])
+                own.append(Scope(dataset, True, yours[0].profile, [*yours, *beside]))
+            references += [Scope(dataset, False, profile, groups) for profile, groups in others.items()]
+    return [*own, *references]
+
+
+def _profile(group: Group) -> tuple[bool, str]:
+    return group.profile != USUAL, group.profile
+
+
+def _alike(groups: Sequence[Group]) -> list[list[Group]]:
+    """Those of one dataset by split and examples."""
+    found: dict[tuple[str, frozenset[str]], list[Group]] = {}
+    for one in groups:
+        examples = frozenset(run["test_set"] for run in one.runs if "test_set" in run)
+        found.setdefault((one.split, examples), []).append(one)
+    return list(found.values())
 
 
 def lacking(material: Material, groups: Iterable[Group]) -> tuple[str, str]:
@@ -47,15 +99,18 @@ def lacking(material: Material, groups: Iterable[Group]) -> tuple[str, str]:
     return "", ""
 
 
-def titled(group: Group, name: str) -> str:
-    """Its name, and what that stands for if somebody said so."""
-    return f"{name} ({group.title})" if group.title not in ("", name, group.label) else name
-
-
 def of(group: Group, metric: str) -> str:
-    """A metric with its spread."""
+    """A metric with its spread, and over how many of its seeds that is."""
     found = group.metric(metric)
-    return "–" if found is None else format(found, form(metric))
+    return "–" if found is None else f"{format(found, form(metric))}{over(group, found)}"
+
+
+def over(group: Group, figure: Spread) -> str:
+    """Of how many seeds a figure is, in words."""
+    every = len(group.seeds)
+    if figure.count < every:
+        return f" over {figure.count} of {every} seeds, as the others have none"
+    return f" over {every} seeds" if every > 1 else " with one seed"
 
 
 def mean(figure: Spread | None) -> float:

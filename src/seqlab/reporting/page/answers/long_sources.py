@@ -1,101 +1,158 @@
-"""Where a source that passes through one vector is too long for it."""
+"""Whether a source that passes through one vector suffers more from its length than one that attention looks at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seqlab.reporting.claims.figures import slope_by_length
-from seqlab.reporting.page.answers.answer import Answer, lacking, listed, mean
-from seqlab.reporting.page.groups import Group, by_dataset, named, spread_of
-from seqlab.reporting.page.plots import BY_LENGTH, buckets, length_metric, lengths, lengths_of, slug, trained_to
+from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
+from seqlab.reporting.page.answers.evidence import Difference, between
+from seqlab.reporting.page.groups import Digest, Group, named, slug
+from seqlab.reporting.page.plots import BY_LENGTH, buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
 
 FIXED = ("gru", "lstm", "context_gru")  # the source passes through one vector
+LOOKING = ("bahdanau", "luong", "transformer", "conv")  # attention; those with the likest encoder first
 MOST = 0.9  # the share of outputs that must be right for a length to be mastered
+
+Figure = Callable[[Digest], float | None]
 
 
 @dataclass(frozen=True)
-class Fall:
-    """How length tells on one dataset: in words, and on which of those with a fixed vector more than on attention."""
+class Measure:
+    """What length does to a run, as one figure, of which more is better.
 
-    dataset: str
-    figures: str
-    worse: list[str]
-    fixed: Sequence[Group]
+    Args:
+        meaning: in words, to stand before the figures.
+        figure: of a run's digest; None where it cannot be computed.
+        write: a difference, with its sign.
+        unit: of a difference.
+        plain: as it stands for itself.
+        falls: whether it is a change, which is a cost only below zero.
+    """
 
-    @property
-    def verdict(self) -> str:
-        """Whether length costs those with a fixed vector more."""
-        if len(self.worse) == len(self.fixed):
-            return "Length costs every model with a fixed vector more than the one with attention."
-        if self.worse:
-            return f"Length costs only {listed(self.worse)} more than the one with attention."
-        return "Length costs none with a fixed vector more than the one with attention: no effect here."
+    meaning: str
+    figure: Figure
+    write: Callable[[float], str]
+    unit: str
+    plain: Callable[[float], str]
+    falls: bool
 
 
 def fixed_vector(material: Material) -> Answer:
-    """Claim C (b): quality by the source's length, beside a model with attention."""
-    question = "Where does the single fixed vector fail?"
-    falls = []
-    for some in by_dataset([one for one in material.groups if lengths(one) and not one.own]).values():
-        attention = next((one for one in some if one.architecture == "bahdanau"), None)
+    """Quality by the source's length, beside a model with attention: wherever both kinds ran on the same data."""
+    question = "Does the length of the source cost models with one fixed vector more than those with attention?"
+    sentences, links, asked = [], [], []
+    for scope in scopes(material):
+        some = [one for one in scope.groups if lengths(one)]
         fixed = [one for one in some if one.architecture in FIXED]
-        metric = length_metric([*fixed, attention]) if attention else None
-        if attention and fixed and metric and len(buckets([*fixed, attention])) > 1:
-            falls.append((_bleu if metric == "bleu" else _mastered)(fixed, attention, metric))
-    if not falls:
+        looking = next((one for name in LOOKING for one in some if one.architecture == name), None)
+        metric = length_metric([*fixed, looking]) if looking and fixed else None
+        if looking and metric and len(buckets([*fixed, looking])) > 1 and _asked(scope, fixed, looking):
+            sentences.append(f"{scope.title}: {_falls(fixed, looking, metric)}")
+            links.append((f"plot, {scope.dataset}", f"length-{slug(scope.dataset)}"))
+            asked += [*fixed, looking]
+    if not sentences:
         return Answer(question, run="make reproduce-C")
-    verdicts = {one.verdict for one in falls}
-    if len(verdicts) == 1:
-        where = "On long sources. " if falls[0].worse else ""
-        sentences = [where + verdicts.pop(), *(one.figures for one in falls)]
-    else:
-        sentences = [f"{one.figures} {one.verdict}" for one in falls]
-    links = [(one.dataset, f"length-{slug(one.dataset)}") for one in falls]
-    missing, run = lacking(material, [group for one in falls for group in one.fixed])
-    return Answer(question, sentences, links, run, missing)
+    missing, run = lacking(material, asked)
+    return Answer(question, sentences, list(dict.fromkeys(links)), run, missing)
 
 
-def _bleu(fixed: Sequence[Group], attention: Group, metric: str) -> Fall:
-    """What is left at the longest sources, and what a token more costs."""
-    groups = [*fixed, attention]
-    names, end = named(groups), buckets(groups)[-1]
-    slopes = {one.id: _slope(one) for one in groups}
-    text = f"{attention.dataset}, {BY_LENGTH[metric]} of sources of {end} tokens, and its change with each token more:"
-    changes = {key: f"{slope:+.1%}".replace("-", "−") for key, slope in slopes.items()}
-    parts = [f"{names[one.id]} {_at(one, metric, end):.1f} ({changes[one.id]})" for one in groups]
-    text += f" {', '.join(parts[:-1])}; with attention, {parts[-1]}."
-    worse = [names[one.id] for one in fixed if slopes[one.id] < slopes[attention.id]]
-    return Fall(attention.dataset, text, worse, fixed)
+def _asked(scope: Scope, fixed: Sequence[Group], looking: Group) -> bool:
+    return not scope.own or any(one.own for one in [*fixed, looking])
 
 
-def _mastered(fixed: Sequence[Group], attention: Group, metric: str) -> Fall:
-    """Up to which length nearly all is right, and whether anything is at the end."""
-    groups = [*fixed, attention]
+def _falls(fixed: Sequence[Group], looking: Group, metric: str) -> str:
+    """A verdict on each fixed one against attention, with the figures of all."""
+    groups = [*fixed, looking]
     names, labels = named(groups), buckets(groups)
-    reach = {one.id: _reach(one, metric, labels) for one in groups}
-    parts = [f"{names[one.id]} {labels[reach[one.id]] if reach[one.id] >= 0 else 'none'}" for one in groups]
-    text = f"{attention.dataset}, longest source up to which {BY_LENGTH[metric]} is at least {MOST:.0%}:"
-    text += f" {', '.join(parts[:-1])}; with attention, {parts[-1]}."
-    trained = trained_to(attention)
-    if trained and all(_at(one, metric, labels[-1]) < 1 - MOST for one in groups):
-        text += f" Training ended at {trained}; at {labels[-1]} all of them fail."
-    worse = [names[one.id] for one in fixed if reach[one.id] < reach[attention.id]]
-    return Fall(attention.dataset, text, worse, fixed)
+    measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
+    values = {one.id: one.by_seed(measure.figure) for one in groups}
+    shown = [f"{names[one.id]} {_written(values[one.id], measure)}" for one in groups]
+    text = f"{measure.meaning}: {'; '.join(shown)}."
+    beside = names[looking.id]
+    once = []  # what one seed gave is listed together: there is one thing to be said of it
+    for one in fixed:
+        gap = between(values[looking.id], values[one.id])
+        if gap is None:
+            text += f" Whether length costs {names[one.id]} more than {beside} is not known."
+        elif gap.shown or gap.none_shown:
+            text += f" {_verdict(gap, values[one.id], values[looking.id], measure, names[one.id], beside)}"
+        else:
+            once.append(f"{names[one.id]} {gap.written(measure.write, measure.unit)}")
+    if once:
+        text += f" Against {beside}: {', '.join(once)}; one seed: what another seed would give is not known."
+    return text + _all_fail(groups, metric, labels)
 
 
-def _slope(group: Group) -> float:
-    """Of quality over length, as claim C has it: as a share of the mean quality; NaN where there is none."""
-    return mean(spread_of([slope for run in group.runs if (slope := slope_by_length(run)) is not None]))
+def _written(values: Sequence[float], measure: Measure) -> str:
+    if not values:
+        return "not measurable, as no output is right"
+    text = measure.plain(statistics.fmean(values))
+    if len(values) > 1:
+        text += f" ± {measure.plain(statistics.stdev(values)).lstrip('+−')}"
+    return text + (f" over {len(values)} seeds" if len(values) > 1 else " with one seed")
 
 
-def _at(group: Group, metric: str, bucket: str) -> float:
-    """Quality at a length; NaN where it was not measured."""
-    return mean(spread_of([values[bucket] for run in group.runs if bucket in (values := lengths_of(run, metric))]))
+def _verdict(
+    gap: Difference, fixed: Sequence[float], looking: Sequence[float], measure: Measure, name: str, beside: str
+) -> str:
+    """One sentence; a cost is spoken of only where quality falls."""
+    worse, other, change = (name, beside, fixed) if gap.size < 0 else (beside, name, looking)
+    size = (gap if gap.size < 0 else gap.turned).written(measure.write, measure.unit)
+    if gap.none_shown:
+        return f"Between {name} and {beside} no difference is shown: {gap.written(measure.write, measure.unit)}."
+    if not measure.falls:
+        return f"{worse} masters shorter sources than {other}: {size}."
+    if not _falling(change):
+        return f"Quality is not shown to fall with length in {worse}; the difference to {other}, {size}, is no cost."
+    return f"Length costs {worse} more than {other}: {size}."
 
 
-def _reach(group: Group, metric: str, labels: Sequence[str]) -> int:
-    """The number of the last length up to which quality is `MOST`; −1 if it never is."""
-    below = (number for number, label in enumerate(labels) if _at(group, metric, label) < MOST)
-    return next(below, len(labels)) - 1
+def _falling(values: Sequence[float]) -> bool:
+    """Whether a change is below zero, over seeds."""
+    gap = between([0.0, 0.0], values)
+    return gap is not None and gap.shown and gap.size < 0
+
+
+def _slope(metric: str) -> Measure:
+    """Of quality over length, as claim C has it: as a share of the mean quality."""
+
+    def plain(value: float) -> str:
+        return f"{value:+.1%}".replace("-", "−")
+
+    def write(value: float) -> str:
+        return f"{100 * value:+.1f}".replace("-", "−")
+
+    meaning = f"change of {BY_LENGTH[metric]} with each source token more, as a share of its mean"
+    return Measure(meaning, slope_by_length, write, " percentage points", plain, falls=True)
+
+
+def _reach(metric: str, labels: Sequence[str]) -> Measure:
+    """The longest source up to which nearly all outputs are right, in tokens; 0 of a run that masters none."""
+    ends = [int(label.rstrip("+").rpartition("–")[2]) for label in labels]
+
+    def reach(run: Digest) -> float | None:
+        values = lengths_of(run, metric)
+        if not values:
+            return None
+        below = next((i for i, label in enumerate(labels) if values.get(label, 0.0) < MOST), len(labels))
+        return float(ends[below - 1]) if below else 0.0
+
+    meaning = f"longest source, in tokens, up to which {BY_LENGTH[metric]} is at least {MOST:.0%}"
+
+    def write(value: float) -> str:
+        return f"{value:+.3g}".replace("-", "−")
+
+    return Measure(meaning, reach, write, " tokens", "{:.3g}".format, falls=False)
+
+
+def _all_fail(groups: Sequence[Group], metric: str, labels: Sequence[str]) -> str:
+    """Where training ended, if nobody goes much beyond it."""
+    trained = trained_to(groups[-1])
+    at_end = [values.get(labels[-1]) for one in groups for values in (lengths_of(run, metric) for run in one.runs)]
+    if metric == "bleu" or not trained or not all(value is not None and value < 1 - MOST for value in at_end):
+        return ""
+    return f" Training ended at {trained} tokens; at {labels[-1]} less than {1 - MOST:.0%} is right in every run."

@@ -2,58 +2,88 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from seqlab.reporting.page.answers.answer import Answer, lacking
-from seqlab.reporting.page.groups import Group, Spread
+from seqlab.reporting.page.answers.evidence import Difference, between, signed, within
+from seqlab.reporting.page.groups import LOSS, Digest, Group, named
 from seqlab.reporting.page.sources import Material
 
-LOSS = "teacher_forced/loss"
+OTHER = "val_other"  # a split of text that has nothing to do with the training text
 SHARES = (0, 10, 50)  # percents of validation that were planted in training
 
 
-def phase_1(material: Material) -> Answer:
-    """Claim G: a validation loss on text of which some stands in training, beside one on text that does not."""
-    question = "Does the phase-1 validation loss of claim G (a GPT on notes) mean anything?"
-    first = material.group("G", "phase1")
-    inside = first.metric(LOSS, "val") if first else None
-    if first is None or inside is None:
+def familiar(material: Material) -> Answer:
+    """A validation loss on text like that of training, beside one on text that is not: of the user's runs that have
+    both, then of claim G, with what planting validation sentences in training does.
+    """
+    question = "Is a low validation loss more than likeness to the training text?"
+    own = [one for one in material.groups if one.own and one.values("metrics", OTHER, LOSS)]
+    first, second = material.group("G", "phase1"), material.group("G", "phase2")
+    groups = [*own, *([first] if first and first not in own else [])]
+    sentences = [text for one in groups if (text := _against(one, second))]
+    if not sentences:
         return Answer(question, run="make reproduce-G")
-    second = material.group("G", "phase2")
-    outside = first.metric(LOSS, "val_other") or (second.metric(LOSS, "val") if second else None)
-    sentences = [_against(inside, outside)]
-    if leaks := first.leaks():
-        sentences.append(f"{leaks.mean:.1%} of its validation sentences stand in training word for word.")
-    sentences += _planted(material, inside, outside)
-    missing, run = lacking(material, [first])
+    if any(one is first for one in groups):
+        sentences += _planted(material)
+    missing, run = lacking(material, groups)
     return Answer(question, sentences, [("claim G", "claim-G"), ("leakage", "leakage")], run, missing)
 
 
-def _against(inside: Spread, outside: Spread | None) -> str:
-    """The loss beside that on other text."""
-    if outside is None:
-        return f"{inside:.2f} nats a token on sentences of the same notes; on other text it was not measured."
-    figures = f"{inside:.2f} nats a token on held-out sentences of the same notes"
-    other = f"{outside:.2f} on a story that has nothing to do with them"
-    if outside.mean > inside.mean:
-        return f"Not by itself: {figures}, {other}. It says how alike two texts are, not how well the model writes."
-    return f"As much as any: {figures}, {other}."
+def _against(group: Group, elsewhere: Group | None) -> str:
+    """The loss beside that on other text: of the same run, or of one on text of another kind."""
+    inside = group.metric(LOSS, "val")
+    if inside is None:
+        return ""
+    what = f"{group.claim}: {group.label}" if group.claim else f"{group.dataset}, {named([group])[group.id]}"
+    text = f"{what}{' (yours)' if group.own and group.claim else ''}: {inside:.2f} nats per token on held-out sentences"
+    text += " of the same kind of text"
+    gap, outside = within(group.by_seed(_gap)), group.metric(LOSS, OTHER)
+    if outside is None and group.claim and elsewhere is not None:
+        outside, gap = elsewhere.metric(LOSS, "val"), _apart(group, elsewhere)
+    if outside is None or gap is None:
+        text += "; on other text it was not measured."
+    else:
+        text += f", {outside:.2f} on other text. {_verdict(gap)}"
+    leaks = group.leaks()
+    return text + (f" {leaks.mean:.1%} of its validation sentences appear in training word for word." if leaks else "")
 
 
-def _planted(material: Material, inside: Spread, outside: Spread | None) -> list[str]:
-    """What a loss gains by what is repeated."""
+def _gap(run: Digest) -> float | None:
+    inside, outside = (run["metrics"].get(split, {}).get(LOSS) for split in ("val", OTHER))
+    return None if inside is None or outside is None else outside - inside
+
+
+def _apart(group: Group, elsewhere: Group) -> Difference | None:
+    return between(group.values("metrics", "val", LOSS), elsewhere.values("metrics", "val", LOSS))
+
+
+def _verdict(gap: Difference) -> str:
+    size = gap.written(signed("loss"))
+    if gap.none_shown:
+        return f"No difference is shown: {size}."
+    if not gap.shown:
+        return f"That is {size} on other text; one seed: what another seed would give is not known."
+    if gap.size > 0:
+        return f"Other text costs more, {size}: the loss says, for a part, how alike the texts are."
+    return f"Other text costs less, {size}: likeness to training is no advantage here."
+
+
+def _planted(material: Material) -> list[str]:
+    """What a loss gains by sentences that are planted in training."""
     groups = {share: one for share in SHARES if (one := material.group("G", f"planted_{share}"))}
-    losses = {share: found.mean for share, one in groups.items() if (found := one.metric(LOSS, "val"))}
+    losses = {share: found for share, one in groups.items() if (found := one.metric(LOSS, "val"))}
     if len(losses) < 2:
         return []
-    falls = all(a > b for a, b in pairwise(losses.values()))
+    low, *_, high = losses
+    gap = _apart(groups[low], groups[high])
+    assert gap is not None  # both have a loss
     text = f"With {', '.join(f'{share}%' for share in losses)} of validation planted in training{_epochs(groups)} it is"
-    text += f" {', '.join(f'{value:.2f}' for value in losses.values())}"
-    text += ": it falls with what is repeated, whatever the model understands." if falls else "."
-    gained, apart = max(losses.values()) - min(losses.values()), outside.mean - inside.mean if outside else 0.0
-    if falls and gained < apart:
-        text += f" But that is {gained:.2f} of a gap of {apart:.2f}: most of it is likeness, not copies."
-    return [text]
+    text += f" {', '.join(format(value, '.2f') for value in losses.values())}"
+    size = f"{gap.written(signed('loss'))} from {low}% to {high}%"
+    if gap.shown:
+        return [f"{text}: it {'falls' if gap.size < 0 else 'rises'} with what is planted, {size}."]
+    if gap.none_shown:
+        return [f"{text}: no effect is shown, {size}."]
+    return [f"{text}: {size}; one seed each: what another seed would give is not known."]
 
 
 def _epochs(groups: dict[int, Group]) -> str:

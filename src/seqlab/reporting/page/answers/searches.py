@@ -1,24 +1,26 @@
-"""What a search saved by stopping trials early, and what that costs."""
+"""How much training a search left out by stopping trials early, and what is known of the price."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from seqlab.reporting.page.answers.answer import Answer
+from seqlab.reporting.page.groups import slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.sweeps import REPLAY, Sweep, baseline, saved, trial
 from seqlab.reporting.replay import came, share, size
+from seqlab.words import plural
 
 SHIPPED = "(as shipped)"
 
 
 def swept(material: Material) -> Answer:
-    """What pruning saved, what the search found, and what is known of the price."""
-    question = "What did the sweep save?"
+    """What pruning left out, what the search found, and what is known of the price."""
+    question = "What did the searches save by stopping trials early?"
     if not material.sweeps:
         return Answer(question, run="make sweep")
     sentences = [_saved(sweep) for sweep in material.sweeps]
-    links = [(sweep["study"], f"sweep-{sweep['study']}") for sweep in material.sweeps]
+    links = [(sweep["study"], f"sweep-{slug(sweep['study'])}") for sweep in material.sweeps]
     if material.replay:
         sentences.append(_replayed(material.replay))
         links.append(("pruning on recorded curves", REPLAY))
@@ -29,20 +31,32 @@ def _saved(sweep: Sweep) -> str:
     done, full = saved(sweep)
     states = [one["state"] for one in sweep["trials"]]
     pruned, ended = states.count("PRUNED"), states.count("PRUNED") + states.count("COMPLETE")
-    text = f"{sweep['study']}: "
-    if full and pruned:
-        text += f"{1 - done / full:.0%} of the training. {pruned} of {ended} trials were stopped early: {done:,}"
-        text += f" validations (by default one an epoch) instead of {full:,}."
+    text = f"{sweep['study']}{' (yours)' if sweep.get('own') else ''}: "
+    if not ended:
+        text += "no trial has ended."
+    elif full > done:
+        text += f"{pruned} of {plural(ended, 'trial')} were stopped early; {done:,} validations were run instead of"
+        text += f" {full:,}, had those trials run as long as the longest: at most {1 - done / full:.0%} less training."
+    elif pruned:
+        text += f"nothing: the {plural(pruned, 'trial')} that were stopped, of {ended}, had run as long as the longest."
     else:
-        text += f"nothing by pruning: all of {ended} trials ran to their end."
+        text += f"nothing by pruning: none of {plural(ended, 'trial')} was stopped early."
+    return text + _found(sweep)
+
+
+def _found(sweep: Sweep) -> str:
+    """The best value: the best of many, each of one seed."""
     best, start = trial(sweep, sweep["best"]), baseline(sweep)
-    if best:
-        first = "lowest" if sweep["direction"] == "minimize" else "highest"
-        text += (
-            f" The {first} value (by default a loss of validation) is {best['value']:.4g}, of trial {best['number']}"
-        )
-        text += f"; the configuration as it stood has {start['value']:.4g}." if start and start is not best else "."
-    return text
+    if best is None or best["value"] is None:
+        return ""
+    first = "lowest" if sweep["direction"] == "minimize" else "highest"
+    text = f" The {first} value (by default a loss of validation) is {best['value']:.4g}, of trial {best['number']}"
+    if start is best:
+        return f"{text}, the configuration as it stood."
+    if start is None:
+        return f"{text}."
+    text += f"; the configuration as it stood has {start['value']:.4g}. Each trial is one seed, and the best of many is"
+    return f"{text} lucky, too: by how much it is better is not known until both are trained again."
 
 
 def _replayed(replay: dict[str, Any]) -> str:
@@ -57,7 +71,11 @@ def _replayed(replay: dict[str, Any]) -> str:
     text += f" {len(replay['seeds'])} seeds"
     if found:
         cheapest = min(found, key=shares.__getitem__)
-        text += f": “{cheapest}” in {shares[cheapest]:.0%} of its epochs, where it takes {shares[first]:.0%} itself"
+        seeds = came(replay["searches"][cheapest]["reached"])
+        text += (
+            f": “{cheapest}” in {shares[cheapest]:.0%} of its epochs in the median ({seeds} seeds came to it), where"
+        )
+        text += f" it takes {shares[first]:.0%} itself"
     for name in others:
         if name.endswith(SHIPPED):
             seeds = came(replay["searches"][name]["reached"])

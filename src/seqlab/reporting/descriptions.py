@@ -1,0 +1,40 @@
+"""What a run is of, for deciding which runs differ in their seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqlab.identity import fingerprint
+
+WITHOUT = {
+    "": ("name", "seed", "resume", "overwrite", "measure", "find_lr", "logger"),  # no part of what is trained
+    "data": ("cache", "order_seed"),
+    "callbacks": ("progress", "outlook"),
+}
+"""Settings that make no other run: by the group they stand in."""
+
+
+def description(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Data, model and settings of a run, by its `result.json` or digest: equal where runs differ in their seed alone.
+
+    `data` and `model` are what the run itself recorded (hashes of files and vocabularies, sizes), where it did; what
+    changed on the way, as it was resumed, is part of how it was trained.
+    """
+    settings = {
+        name: _without(value, WITHOUT.get(name, ()))
+        for name, value in run.get("settings", {}).items()
+        if name not in WITHOUT[""]
+    }
+    recorded = {name: run["identity"][name] for name in ("data", "model") if name in run.get("identity", {})}
+    changes = {str(one.get("step")): one["changed"] for one in run.get("resumed", []) if one.get("changed")}
+    return {**recorded, "settings": settings, **({"changed after step": changes} if changes else {})}
+
+
+def described(run: Mapping[str, Any]) -> str:
+    """A hash of that."""
+    return fingerprint(description(run))
+
+
+def _without(value: Any, names: tuple[str, ...]) -> Any:
+    return {key: one for key, one in value.items() if key not in names} if isinstance(value, dict) else value

@@ -1,0 +1,137 @@
+"""How sure a difference is: over seeds, and over examples.
+
+Over seeds: the 95 % interval of Welch (1947, "The generalization of Student's problem when several different population
+variances are involved") for a difference of two means, or of Student for a mean of differences. Over examples: the
+paired bootstrap of `digests.significance`. A difference is shown where no interval that is there holds zero and
+both sides have several seeds; what one seed gave, another need not.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from seqlab.reporting.page.groups import FORMS, NAMES, Group
+from seqlab.reporting.page.sources import Material
+
+Interval = tuple[float, float]
+
+STUDENT = (  # quantiles 0.975 of Student's t for 1, 2, 3 … degrees of freedom
+    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),
+    *(2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much more one thing has than another.
+
+    Args:
+        size: second minus first, of means over seeds.
+        seeds: how many each side has.
+        over_seeds: 95 % interval; None where a side has one seed.
+        over_examples: 95 % interval; None where nobody tested it.
+    """
+
+    size: float
+    seeds: tuple[int, int]
+    over_seeds: Interval | None = None
+    over_examples: Interval | None = None
+
+    @property
+    def none_shown(self) -> bool:
+        """Whether some interval holds zero."""
+        return not self.size or any(low <= 0 <= high for low, high in self._intervals)
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is there over seeds and, where that was tested, over examples."""
+        return self.over_seeds is not None and not self.none_shown
+
+    @property
+    def _intervals(self) -> list[Interval]:
+        return [one for one in (self.over_seeds, self.over_examples) if one is not None]
+
+    @property
+    def turned(self) -> Difference:
+        """Seen from the other side."""
+        seeds, examples = (one and (-one[1], -one[0]) for one in (self.over_seeds, self.over_examples))
+        return Difference(-self.size, self.seeds[::-1], seeds, examples)
+
+    def written(self, write: Callable[[float], str], unit: str = "") -> str:
+        """Sign, size and intervals, as part of a sentence: "+7.00 ms (95 %: over seeds +6.77 to +7.23)"."""
+        ranges = [
+            f"over {what} {write(interval[0])} to {write(interval[1])}"
+            for what, interval in (("seeds", self.over_seeds), ("test examples", self.over_examples))
+            if interval is not None
+        ]
+        return f"{write(self.size)}{unit}" + (f" (95 %: {', '.join(ranges)})" if ranges else "")
+
+
+def between(
+    first: Sequence[float], second: Sequence[float], over_examples: Interval | None = None
+) -> Difference | None:
+    """The difference of two sides whose values are a seed each; None where a side has none."""
+    if not first or not second:
+        return None
+    size = statistics.fmean(second) - statistics.fmean(first)
+    counts = len(first), len(second)
+    if min(counts) < 2:
+        return Difference(size, counts, None, over_examples)
+    a, b = (statistics.variance(side) / len(side) for side in (first, second))
+    half = 0.0
+    if a + b:
+        freedom = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1))
+        half = _student(freedom) * math.sqrt(a + b)
+    return Difference(size, counts, (size - half, size + half), over_examples)
+
+
+def within(differences: Sequence[float]) -> Difference | None:
+    """The mean of differences within one run each: of one seed each."""
+    if not differences:
+        return None
+    size, count = statistics.fmean(differences), len(differences)
+    if count < 2:
+        return Difference(size, (count, count))
+    half = _student(count - 1) * statistics.stdev(differences) / math.sqrt(count)
+    return Difference(size, (count, count), (size - half, size + half))
+
+
+def _student(freedom: float) -> float:
+    """The quantile of the degrees of freedom below, so that no interval is too narrow."""
+    return STUDENT[min(len(STUDENT), max(1, math.floor(freedom))) - 1]
+
+
+def compared(material: Material, first: Group, second: Group, metric: str) -> Difference | None:
+    """How much more of a metric `second` has on the compared split, over seeds and, where tested, over examples."""
+    if first.split != second.split:
+        return None
+    path = ("metrics", first.split, metric)
+    test = material.significance(first, second, NAMES.get(metric, metric))
+    interval = test.get("interval") if test else None
+    bounds = (interval[0], interval[1]) if interval and len(interval) == 2 else None
+    return between(first.values(*path), second.values(*path), bounds)
+
+
+def signed(name: str) -> Callable[[float], str]:
+    """How a difference in a figure of that name is written, with its sign."""
+
+    form = FORMS.get(name, ".3g")
+
+    def write(value: float) -> str:
+        text = format(value, f"+{form}")
+        if value and not any(digit in text for digit in "123456789"):  # too small to be seen in that form
+            text = f"{100 * value:+.1g}%" if "%" in form else f"{value:+.1g}"
+        return text.replace("-", "−")
+
+    return write
+
+
+def unsure(difference: Difference, *names: str) -> str:
+    """What the seeds of two sides cannot tell; "" where both have several."""
+    once = [name for name, count in zip(names, difference.seeds, strict=True) if count < 2]
+    return (
+        f"One seed of {' and '.join(dict.fromkeys(once))}: what another seed would give is not known." if once else ""
+    )

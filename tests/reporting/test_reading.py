@@ -1,0 +1,97 @@
+"""One schema for what a run leaves: what does not fit is named, what fits needs no more checks."""
+
+import json
+import os
+
+import pytest
+from reporting.page.made_up import claim_c, digest, reference, replay, sweep
+
+from seqlab.errors import InputError
+from seqlab.reporting.reading import (
+    DIGEST,
+    REFERENCE,
+    REPLAY,
+    RESULT,
+    SWEEP,
+    UnfitError,
+    anything,
+    read_file,
+    read_json,
+)
+
+SCHEMAS = [(DIGEST, digest()), (REFERENCE, claim_c()), (SWEEP, sweep()), (REPLAY, replay())]
+
+
+def write(tmp_path, content):
+    path = tmp_path / "file.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(("schema", "content"), SCHEMAS)
+def test_what_the_suite_writes_passes(tmp_path, schema, content):
+    assert read_json(write(tmp_path, json.dumps(content)), schema) == json.loads(json.dumps(content))
+
+
+BARE = reference("C", {"gru": []})
+
+
+@pytest.mark.parametrize(
+    ("schema", "content"),
+    [(DIGEST, digest()), (REFERENCE, BARE), (SWEEP, sweep()), (REPLAY, replay())],
+    ids=["digest", "reference", "sweep", "replay"],
+)
+def test_another_kind_in_place_of_any_value_is_named_or_makes_no_difference(schema, content):
+    """Every top value replaced by every kind: nothing but an `UnfitError` that names the key comes of it."""
+    refused = 0
+    for key in content:
+        for odd in ([], {}, "x", 3, None, True, [[1]], {"a": {"b": []}}):
+            try:
+                schema(content | {key: odd})
+            except UnfitError as problem:
+                assert str(problem).startswith(key)
+                refused += 1
+    assert refused > len(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        (b"\xff\xfe{", "not"),
+        (b'{"a": "\xff"}', "not UTF-8"),
+        ("[1, Infinity]", "Infinity is no number of JSON"),
+        ("[NaN]", "NaN is no number of JSON"),
+        ("[1e999]", "expected a finite number"),
+        (f"[1{'0' * 400}]", "expected a finite number"),
+        (f"[1{'0' * 9999}]", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[" * 50 + "]" * 50, "expected at most 40 levels"),
+        ('{"a":' * 50 + "1" + "}" * 50, "expected at most 40 levels"),
+    ],
+)
+def test_what_no_schema_allows(tmp_path, content, message):
+    with pytest.raises(InputError, match=message) as raised:
+        read_json(write(tmp_path, content), anything)
+    assert "\n" not in str(raised.value)
+
+
+def test_half_a_surrogate_pair_is_replaced(tmp_path):
+    assert read_json(write(tmp_path, '{"\\ud800": ["a\\udfffb", "\\ud83d\\ude00"]}'), anything) == {"�": ["a�b", "😀"]}
+
+
+def test_the_key_is_named(tmp_path):
+    content = {"name": "a", "seed": 1, "metrics": {"val": {"teacher_forced/loss": "1"}}}
+    with pytest.raises(InputError, match=r'metrics\.val\.teacher_forced/loss: expected a number, but found "1"$'):
+        read_json(write(tmp_path, json.dumps(content)), RESULT)
+
+
+def test_only_ordinary_files_of_some_size_are_read(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait without end
+    for name in ("pipe", "nothing", "."):
+        with pytest.raises(InputError, match="not a file"):
+            read_file(tmp_path / name)
+    monkeypatch.setattr("seqlab.reporting.reading.MOST_BYTES", 3)
+    with pytest.raises(InputError, match="4 bytes; expected at most 3"):
+        read_file(write(tmp_path, "1234"))
