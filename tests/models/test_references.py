@@ -301,6 +301,7 @@ def test_tied_weights_are_one_parameter_and_need_one_width(architecture):
 
 def test_context_gru_projects_on_a_tied_embedding_of_any_width():
     model = ContextGRU(V, W, width=D, embedding=E, tied=True)
+    assert model.projection.bias is None  # P [s; y; c] is projected further, which has the one bias
     assert model.output.weight is model.target_input.table.weight
     with pytest.raises(ValueError, match="tied needs a target embedding, but the inputs are one-hot"):
         ContextGRU(V, W, width=D, embedding=None, tied=True)

@@ -65,12 +65,12 @@ def test_transformer_equals_torchs(norm, activation):
     hidden = model.source_input(SOURCE, torch.arange(SOURCE.size(1)))
     for block in model.encoder.blocks:
         hidden = torchs_block(block, nn.TransformerEncoderLayer, activation, norm)(hidden, src_key_padding_mask=padding)
-    memory = model.encoder.norm(hidden)
+    memory = hidden if norm == "post" else model.encoder.norm(hidden)
     hidden = model.target_input(TARGET, torch.arange(steps))
     for block in model.decoder.blocks:
         layer = torchs_block(block, nn.TransformerDecoderLayer, activation, norm)
         hidden = layer(hidden, memory, tgt_mask=later, memory_key_padding_mask=padding)
-    expected = model.output(model.decoder.norm(hidden))
+    expected = model.output(hidden if norm == "post" else model.decoder.norm(hidden))
     torch.testing.assert_close(model(SOURCE, LENGTHS, TARGET), expected, **EXACT)
 
 
