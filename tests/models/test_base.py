@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from seqlab.decoding import Greedy
+from seqlab.errors import InputError
 from seqlab.layers.packing import EVERYWHERE
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.gpt import GPT
@@ -51,3 +53,24 @@ def test_a_model_without_positions_reads_a_prompt_longer_than_the_window():
         logits, _ = step(last, state)
         expected, _ = model.decode(prompt, model.encode(source, lengths))
     torch.testing.assert_close(logits, expected[:, -1])
+
+
+def test_with_a_window_a_model_says_more_than_it_has_positions_for():
+    torch.manual_seed(3)
+    model = GPT(V, W, width=12, heads=3, layers=1, max_positions=7, dropout=0.0).eval()
+    source, lengths, search = (
+        torch.zeros(2, 1, dtype=torch.long),
+        torch.zeros(2, dtype=torch.long),
+        Greedy(max_length=19, min_length=19),
+    )
+    with pytest.raises(InputError, match="a target of up to 19 need 19 positions, but model.max_positions is 7"):
+        model.generate(source, lengths, search)
+    tokens = model.generate(source, lengths, search, window=6).tokens[:, 0]
+    assert tokens.shape == (2, 19)
+    read = torch.full((2, 1), 1)
+    for step in range(19):  # half of a full window stays
+        read = read[:, -3:] if read.size(1) > 6 else read
+        logits = model(source, lengths, read)[:, -1].detach()
+        logits[:, :3] = -torch.inf  # neither padding nor a beginning, nor an end so early
+        assert torch.equal(logits.argmax(-1), tokens[:, step])
+        read = torch.cat([read, tokens[:, step : step + 1]], dim=1)

@@ -168,3 +168,19 @@ def test_gpts_residual_branches_start_smaller_with_depth():
         for last in (block.self_attention.output, block.feed_forward.outer):
             assert last.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)  # √(2 · 8)
     assert model.output.weight[0].abs().sum() == 0  # PAD's row of the shared table
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary"])
+def test_the_transformer_tells_the_order_of_its_source(positions):
+    """Without positions a source would be a set of tokens."""
+    model = random_(Transformer(V, W, D, H, layers=1, feed_forward=INNER, positions=positions, dropout=0.0))
+    there, back = (model(order, LENGTHS[:1], TARGET[:1]) for order in (SOURCE[:1], SOURCE[:1].flip(1)))
+    assert (there - back).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary"])
+def test_gpt_tells_the_order_of_what_stands_before(positions):
+    """One layer without positions would take the tokens before for a set."""
+    model = random_(GPT(W, W, D, H, layers=1, feed_forward=INNER, positions=positions, max_positions=16, dropout=0.0))
+    there, back = (model(order, LENGTHS[:1], TARGET[:1]) for order in (SOURCE[:1], SOURCE[:1].flip(1)))
+    assert (there - back).abs().max() > 1e-3
