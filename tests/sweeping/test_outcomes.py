@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 
 from seqlab.sweeping.events import Decision, Progress
 from seqlab.sweeping.executor import Ended
-from seqlab.sweeping.outcome import Outcome, Use, death, has_died, settled, utilisation
+from seqlab.sweeping.outcome import Use, death, has_died, settled, utilisation
 
 STOPPED, FAILED = True, False
 
@@ -43,16 +43,17 @@ def test_a_process_of_which_nobody_knows_the_code_has_died():
         (Progress(), None),
         (Progress(ended=True), None),
         (Progress(value=2.0), None),
-        (Progress(ended=True, value=2.0), Outcome(TrialState.COMPLETE, 2.0)),
-        (Progress(ended=True, value=math.nan), Outcome(TrialState.PRUNED)),
-        (Progress(ended=True, value=-math.inf), Outcome(TrialState.PRUNED)),
-        (Progress(ended=True, value=2.0, diverged=True), Outcome(TrialState.PRUNED)),
-        (Progress(decisions={1: Decision(False, {}), 3: Decision(True, {})}), Outcome(TrialState.PRUNED)),
+        (Progress(ended=True, value=2.0), (TrialState.COMPLETE, 2.0)),
+        (Progress(ended=True, value=math.nan), (TrialState.PRUNED, None)),
+        (Progress(ended=True, value=-math.inf), (TrialState.PRUNED, None)),
+        (Progress(ended=True, value=2.0, diverged=True), (TrialState.PRUNED, None)),
+        (Progress(decisions={1: Decision(False, {}), 3: Decision(True, {})}), (TrialState.PRUNED, None)),
         (Progress(decisions={1: Decision(False, {})}), None),
     ],
 )
 def test_a_trial_is_settled_by_its_own_account(progress, expected):
-    assert settled(progress) == expected
+    found = settled(progress)
+    assert (found if found is None else (found.state, found.value)) == expected
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_the_table_has_a_row_a_slot(screen, sweep):
     Events(sweep.folder / "8").add("reported", step=9, value=0.25, raw=0.25)
     slots = [Slot(0, taken(7)), Slot(1), Slot(2, taken(8)), Slot(3, taken(9))]
     table = screen._table(slots)
-    columns = {column.header: list(column.cells) for column in table.columns}
+    columns = {column.header: [str(cell) for cell in column.cells] for column in table.columns}
     assert columns == {
         "slot": ["0", "1", "2", "3"],
         "trial": ["7", "", "8", "9"],
