@@ -59,6 +59,11 @@ def test_a_ragged_array_gives_its_sequences_and_their_lengths():
     assert ragged.lengths.tolist() == [3, 1, 0, 5]
 
 
+def test_without_examples_nothing_is_longest():
+    examples = Examples.of([])
+    assert (len(examples), examples.longest_source, examples.longest_target) == (0, 0, 0)
+
+
 def test_targets_are_framed_and_sources_are_not():
     examples = Examples.of([([7, 8], [9, 10, 11]), ([5], [])])
     assert len(examples) == 2

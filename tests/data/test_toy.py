@@ -54,3 +54,11 @@ def test_an_example_reads_as_it_was_written():
 def test_what_are_no_pairs_is_refused_with_its_value(pairs, message):
     with pytest.raises(ValueError, match=message):
         IntegerPairs(pairs)
+
+
+def test_only_the_first_loader_after_a_resume_begins_in_the_middle():
+    data = loaded(("1", "2"), ("3", "4"), ("5", "6"), batch_size=1)
+    data.load_state_dict({"position": 2})
+    assert data.state_dict() == {"position": 2}
+    resumed, following = data.train_dataloader(), data.train_dataloader()
+    assert (len(list(resumed)), len(list(following))) == (1, 3)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seqlab.decoding import Beam, Greedy
+from seqlab.decoding.beam import block_repeats
 from seqlab.symbols import BOS, EOS, PAD
 
 WIDE = 4**4
@@ -155,3 +156,21 @@ def test_a_row_without_any_output_is_empty(table):
 def test_settings_that_cannot_be_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Beam(max_length=7, **settings)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "size", "expected"),
+    [
+        ([4, 5, 6, 4, 8, 4, 5], 3, {6}),  # 4 8 and 8 4 begin no trigram that ends with 4 5
+        ([4, 5, 6, 4, 5, 7, 4, 5], 3, {6, 7}),
+        ([4, 5, 6, 4, 8, 4, 5], 2, {6}),
+        ([4, 5, 6, 7, 5, 6], 4, set()),
+        ([4, 5, 6, 7, 4, 5, 6], 4, {7}),
+        ([4, 5], 3, set()),
+    ],
+)
+def test_what_would_complete_an_ngram_again_is_blocked(tokens, size, expected):
+    log_probabilities = torch.zeros(2, 11)
+    block_repeats(log_probabilities, torch.tensor([tokens, list(range(20, 20 + len(tokens)))]), size)
+    assert set(log_probabilities[0].isneginf().nonzero()[:, 0].tolist()) == expected
+    assert not log_probabilities[1].any()

@@ -80,3 +80,8 @@ def test_dropout_falls_on_the_inputs_of_a_convolution():
     layer = GatedConvolution(1, 1, dropout=0.5).train()
     outputs = layer(torch.ones(1, 100, 1)).flatten()
     assert outputs.unique().numel() == 2  # an input is there, twice as large, or not at all
+
+
+@pytest.mark.parametrize("block", [GatedConvolution(D, K), EncoderBlock(D, K), DecoderBlock(D, E, K)])
+def test_nothing_is_dropped_by_default(block):
+    assert {part.p for part in block.modules() if isinstance(part, torch.nn.Dropout)} <= {0.0}

@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
 
 from seqlab.layers.embedding import Embedding, OneHot, output_layer, token_input
+from seqlab.layers.positions import PositionedEmbedding
 from seqlab.symbols import PAD
 
 TOKENS = torch.tensor([[4, 1, 6], [2, 0, 0]])
@@ -46,3 +48,24 @@ def test_what_cannot_be_tied_is_refused():
         output_layer(5, 7, tied_to=Embedding(7, 3))
     with pytest.raises(ValueError, match="tied needs a target embedding, but the inputs are one-hot"):
         output_layer(7, 7, tied_to=OneHot(7))
+
+
+@pytest.mark.parametrize("width", [None, 3])
+def test_dropout_falls_on_inputs_in_training_alone(width):
+    torch.manual_seed(0)
+    layer, tokens = token_input(7, width, 0.75), torch.randint(4, 7, (11, 13))
+    whole = layer.eval()(tokens)
+    assert (whole != 0).sum() == 11 * 13 * (width or 1)
+    dropped = layer.train()(tokens)
+    kept = dropped != 0
+    assert 0.15 < kept.sum().item() / (whole != 0).sum().item() < 0.35
+    torch.testing.assert_close(dropped[kept], 4 * whole[kept])  # 1 / (1 − p)
+
+
+def test_dropout_falls_on_positioned_embeddings_in_training_alone():
+    torch.manual_seed(0)
+    tokens = torch.randint(4, 7, (11, 13))
+    layer = PositionedEmbedding(Embedding(7, 3), None, dropout=0.75, scale=2.0)
+    whole, dropped = (mode(layer)(tokens, torch.arange(13)) for mode in (nn.Module.eval, nn.Module.train))
+    torch.testing.assert_close(whole, 2 * layer.tokens(tokens))
+    assert 0.15 < (dropped != 0).float().mean().item() < 0.35

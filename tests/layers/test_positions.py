@@ -65,3 +65,14 @@ def test_rotation_in_half_precision_still_goes_by_distance():
 def test_an_unknown_scheme_is_refused():
     with pytest.raises(ValueError, match="positions must be one of learned, sinusoidal, rotary, but is 'alibi'"):
         added_positions("alibi", 5, 3)
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_angles_have_single_precision_where_the_default_is_half(precision):
+    expected = SinusoidalPositions(12)(torch.tensor([3, 1003]))
+    torch.set_default_dtype(precision)
+    try:
+        vectors = SinusoidalPositions(12)(torch.tensor([3, 1003]))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    torch.testing.assert_close(vectors, expected, rtol=0, atol=0)

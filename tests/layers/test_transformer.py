@@ -195,10 +195,16 @@ def test_norms_stand_where_they_are_said_to(norm):
         ({"activation": "tanh"}, "activation must be one of relu, gelu, swiglu, squared_relu, but is 'tanh'"),
         ({"norm": "none"}, "norm must be one of pre, post, both, but is 'none'"),
         ({"feed_forward": 0}, "feed_forward must be at least 1"),
+        ({"width": 0}, "width must be at least 1, but is 0"),
     ],
 )
 def test_bad_settings_are_refused_with_their_values(settings, message):
     good = {"heads": 3, "feed_forward": 5, "activation": "relu", "norm": "pre", "dropout": 0.0, "causal": True}
     Block(D, **good)
     with pytest.raises(ValueError, match=message):
-        Block(D, **{**good, **settings})
+        Block(**{"width": D, **good, **settings})
+
+
+def test_a_feed_forward_layer_refuses_a_width_below_one():
+    with pytest.raises(ValueError, match="width must be at least 1, but is 0"):
+        FeedForward(0, 5, "relu")

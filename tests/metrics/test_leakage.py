@@ -145,3 +145,11 @@ def test_a_summary_has_a_line_a_side():
 )
 def test_a_share_is_shown_with_the_digits_that_matter(value, shown):
     assert percent(value) == shown
+
+
+def test_hashes_are_compared_to_their_last_bit():
+    """2⁶³ + 1 and 2⁶³ are one number in floating point."""
+    found = module._Found()
+    found.expect(np.array([2**63 + 1, 7], np.uint64))
+    found.see(np.array([2**63], np.uint64))
+    assert (found.total, found.share) == (2, 0.0)

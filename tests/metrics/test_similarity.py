@@ -46,3 +46,9 @@ def test_many_texts_are_compared_as_few_are(monkeypatch):
 def test_by_hand():
     # " go. " against " go! ": nothing in common. "abcd" is " abcd", "abcd "; "abcde" is " abcd", "abcde", "bcde ".
     assert similarities(["go.", "abcd", "x"], ["go!", "abcde", "x"]) == pytest.approx([0, 1 / 4, 1])
+
+
+def test_no_texts_have_no_shingles():
+    none = Shingles.of([])
+    assert [len(part) for part in (none.rows, none.codes, none.sizes)] == [0, 0, 0]
+    assert similarities([], ["abc"]) == []

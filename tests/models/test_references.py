@@ -285,6 +285,12 @@ def test_input_feeding_tells_a_step_what_the_last_one_found():
     torch.testing.assert_close(fed(SOURCE, LENGTHS, TARGET), without, **EXACT)
 
 
+@pytest.mark.parametrize("feeding", [True, False])
+def test_luong_drops_out_between_layers(feeding):
+    model = Luong(V, W, width=D, embedding=E, layers=2, dropout=0.25, input_feeding=feeding)
+    assert model.encoder.rnn.dropout == (model.decoder.dropout.p if feeding else model.decoder.rnn.dropout) == 0.25
+
+
 def test_an_unknown_score_is_refused_by_its_name():
     with pytest.raises(ValueError, match="score must be dot, general or concat, but is 'cosine'"):
         Luong(V, W, score="cosine")
@@ -301,6 +307,7 @@ def test_tied_weights_are_one_parameter_and_need_one_width(architecture):
 
 def test_context_gru_projects_on_a_tied_embedding_of_any_width():
     model = ContextGRU(V, W, width=D, embedding=E, tied=True)
+    assert model.projection.bias is None  # P [s; y; c] is projected further, which has the one bias
     assert model.output.weight is model.target_input.table.weight
     with pytest.raises(ValueError, match="tied needs a target embedding, but the inputs are one-hot"):
         ContextGRU(V, W, width=D, embedding=None, tied=True)

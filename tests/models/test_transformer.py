@@ -65,12 +65,12 @@ def test_transformer_equals_torchs(norm, activation):
     hidden = model.source_input(SOURCE, torch.arange(SOURCE.size(1)))
     for block in model.encoder.blocks:
         hidden = torchs_block(block, nn.TransformerEncoderLayer, activation, norm)(hidden, src_key_padding_mask=padding)
-    memory = model.encoder.norm(hidden)
+    memory = hidden if norm == "post" else model.encoder.norm(hidden)
     hidden = model.target_input(TARGET, torch.arange(steps))
     for block in model.decoder.blocks:
         layer = torchs_block(block, nn.TransformerDecoderLayer, activation, norm)
         hidden = layer(hidden, memory, tgt_mask=later, memory_key_padding_mask=padding)
-    expected = model.output(model.decoder.norm(hidden))
+    expected = model.output(hidden if norm == "post" else model.decoder.norm(hidden))
     torch.testing.assert_close(model(SOURCE, LENGTHS, TARGET), expected, **EXACT)
 
 
@@ -168,3 +168,19 @@ def test_gpts_residual_branches_start_smaller_with_depth():
         for last in (block.self_attention.output, block.feed_forward.outer):
             assert last.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)  # √(2 · 8)
     assert model.output.weight[0].abs().sum() == 0  # PAD's row of the shared table
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary"])
+def test_the_transformer_tells_the_order_of_its_source(positions):
+    """Without positions a source would be a set of tokens."""
+    model = random_(Transformer(V, W, D, H, layers=1, feed_forward=INNER, positions=positions, dropout=0.0))
+    there, back = (model(order, LENGTHS[:1], TARGET[:1]) for order in (SOURCE[:1], SOURCE[:1].flip(1)))
+    assert (there - back).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary"])
+def test_gpt_tells_the_order_of_what_stands_before(positions):
+    """One layer without positions would take the tokens before for a set."""
+    model = random_(GPT(W, W, D, H, layers=1, feed_forward=INNER, positions=positions, max_positions=16, dropout=0.0))
+    there, back = (model(order, LENGTHS[:1], TARGET[:1]) for order in (SOURCE[:1], SOURCE[:1].flip(1)))
+    assert (there - back).abs().max() > 1e-3

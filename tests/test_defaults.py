@@ -1,0 +1,37 @@
+"""What is made in Python without settings is what the configuration makes by default."""
+
+import inspect
+
+import pytest
+import yaml
+from hydra.utils import get_object
+from support import ROOT
+
+OTHERWISE = {
+    ("model/gru", "cell"),  # one class of two files
+    ("data/notes", "cleaning"),  # read as written, in Python
+}
+
+
+def own(path):
+    """The settings of a file that makes something of seqlab's."""
+    settings = yaml.safe_load(path.read_text())
+    return settings if isinstance(settings, dict) and settings.get("_target_", "").startswith("seqlab.") else None
+
+
+FILES = {
+    str(path.relative_to(ROOT / "conf").with_suffix("")): settings
+    for group in ("data", "decoding", "model", "optimizer", "scheduler")
+    for path in sorted((ROOT / "conf" / group).glob("*.yaml"))
+    if (settings := own(path))
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_setting_has_one_default(name):
+    given = inspect.signature(get_object(FILES[name]["_target_"])).parameters
+    for setting, value in FILES[name].items():
+        default = given[setting].default if setting in given else inspect.Parameter.empty
+        if default is inspect.Parameter.empty or (name, setting) in OTHERWISE:
+            continue
+        assert (list(default) if isinstance(default, tuple) else default) == value, setting
