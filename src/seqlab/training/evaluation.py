@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from lightning.pytorch import seed_everything
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from seqlab.errors import InputError
+from seqlab.identity import differences, listed
 from seqlab.kinds import OWN
-from seqlab.text.lines import read_bytes
+from seqlab.text.plain_json import read_json
 from seqlab.text.tokenizers import to_json
 from seqlab.training import bundle
 from seqlab.training.environment import environment
@@ -49,6 +49,8 @@ def evaluate(config: DictConfig) -> None:
                 f"{folder}: the data's {side} vocabulary is not the model's: is it another file than the run was"
                 " trained on?"
             )
+    identity = data.identity()
+    other = differences({"data": _identity(folder)}, {"data": identity})
     model = predictor.model
     model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
     free_running = FreeRunning(search_again(config, predictor.search, data.longest_target))
@@ -59,6 +61,8 @@ def evaluate(config: DictConfig) -> None:
     if trainer.is_global_zero:
         result = {
             "data": data.describe(),
+            "identity": {"data": identity},
+            "other_data": {one.name: [one.old, one.new] for one in other},
             "metrics": metrics,
             "signatures": free_running.signatures,
             **precision_facts(trainer),
@@ -67,6 +71,8 @@ def evaluate(config: DictConfig) -> None:
         }
         write_json(folder / "evaluation.json", result)
         Console(highlight=False).print(metrics_table(metrics))
+        if other:
+            print(f"note        not the data that the run was measured on: {listed(other)}")
         print(f"kept in {config.run}/evaluation.json")
 
 
@@ -79,13 +85,20 @@ def _stored(folder: Path) -> DictConfig:
     return config
 
 
+def _identity(folder: Path) -> dict[str, Any]:
+    """What the run's own data was."""
+    identity = read_json(folder / "result.json", dict).get("identity")
+    if not (isinstance(identity, dict) and isinstance(identity.get("data"), dict)):
+        raise InputError(f"{folder / 'result.json'}: does not say what data the run had: it is of an earlier seqlab")
+    return cast(dict[str, Any], identity["data"])
+
+
 def _precision(folder: Path) -> str:
     """What the run was trained and measured in, whoever chose it."""
     path = folder / "result.json"
-    content = read_bytes(path)
     try:
-        return str(json.loads(content)["precision"])
-    except (ValueError, TypeError, KeyError):
+        return str(read_json(path, dict)["precision"])
+    except KeyError:
         raise InputError(f"{path}: no precision in it; say which: trainer.precision=32-true") from None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.identity import listed
 from seqlab.reporting.claims.asking import ask
 from seqlab.reporting.claims.criteria import Results
 from seqlab.reporting.claims.ledger import FOLDER, PROFILES, Claim, read_claims
@@ -73,7 +74,8 @@ class Reproduction:
         own = code()
         for run in self.runs:
             check(run)
-        states = {run.name: state_of(run, own, self.any_code) for run in self.runs}
+        known = {run.name: state_of(run, own, self.any_code) for run in self.runs}
+        states = {name: state for name, (state, _) in known.items()}
         self.finished = {name for name, state in states.items() if state == FINISHED}
         self.todo = self._possible([run for run in self.runs if train and run.name not in self.finished])
         todo = list(self.todo)
@@ -87,7 +89,8 @@ class Reproduction:
             if states[run.name] == GOES_ON:
                 return True
             if moved := make_room(run, self.folder.with_name(f"{self.folder.name}_aside"), own):
-                screen.line(f"{run.name:<20} a run of other settings or code was there; it is now {moved}")
+                other = listed(known[run.name][1])
+                screen.line(f"{run.name:<20} a run of other settings or code was there ({other}); it is now {moved}")
             return False
 
         def ended(end: Ended) -> None:

@@ -19,6 +19,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.identity import Difference, differences
 from seqlab.reporting.claims.ledger import Claim, Group
 
 RESULT = "result.json"
@@ -64,8 +65,8 @@ def runs_of(claims: Sequence[Claim], folder: Path) -> list[Run]:
     ]
 
 
-def state_of(run: Run, code: str, any_code: bool = False) -> str:
-    """What is to be done with what lies in a run's folder.
+def state_of(run: Run, code: str, any_code: bool = False) -> tuple[str, list[Difference]]:
+    """What is to be done with what lies in a run's folder, and in what that differs from the run that is asked for.
 
     Finished is a run with a result of the same settings and code, going on one with a checkpoint of these; other is
     whatever else has a result or a checkpoint.
@@ -77,16 +78,18 @@ def state_of(run: Run, code: str, any_code: bool = False) -> str:
     result = _read(run.folder / RESULT)
     begun = (run.folder / "checkpoints" / "last.ckpt").is_file()
     if result is None and not begun:
-        return NEW
+        return NEW, []
+    by: str | None
     if any_code:
-        same = _same(_as_if_today(run.folder), _wanted(run))
+        settings, by = _as_if_today(run.folder), code
+    elif result:
+        settings, by = result["settings"], result["environment"].get("code")
     else:
-        settings = result["settings"] if result else _loaded(run.folder / ".hydra" / "config.yaml")
-        by = result["environment"].get("code") if result else _begun_by(run.folder)
-        same = by == code and _same(settings, _wanted(run))
-    if not same:
-        return OTHER
-    return FINISHED if result else GOES_ON
+        settings, by = _loaded(run.folder / ".hydra" / "config.yaml"), _begun_by(run.folder)
+    found = differences({**_plain(settings or {}), "code": by}, {**_plain(_wanted(run)), "code": code})
+    if found:
+        return OTHER, found
+    return FINISHED if result else GOES_ON, []
 
 
 def make_room(run: Run, aside: Path, code: str) -> Path | None:
@@ -160,10 +163,6 @@ def _as_if_today(folder: Path) -> dict[str, Any] | None:
     with contextlib.suppress(Exception):
         return _composed(tuple(one for one in typed if not one.startswith(("resume=", "overwrite="))))
     return None
-
-
-def _same(found: dict[str, Any] | None, wanted: dict[str, Any]) -> bool:
-    return found is not None and _plain(found) == _plain(wanted)
 
 
 def _plain(settings: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from seqlab.command_line import quoted
 from seqlab.errors import InputError
 from seqlab.reporting.claims.plan import RESULT, Run
 from seqlab.sweeping.executor import slot_environment
@@ -121,7 +122,8 @@ class Pool:
         return self._asked > 0
 
     def _start(self, number: int, run: Run, goes_on: bool) -> _Slot:
-        words = [f"resume='{run.folder}'"] if goes_on else [*run.arguments, f"hydra.run.dir='{run.folder}'"]
+        place = quoted(str(run.folder))
+        words = [f"resume={place}"] if goes_on else [*run.arguments, f"hydra.run.dir={place}"]
         environment = slot_environment(number, self.threads, self.gpus)
         log = run.log.open("ab" if goes_on else "wb")
         process = subprocess.Popen(
