@@ -33,7 +33,18 @@ GROUPS = ("data", "model", "optimizer", "scheduler", "trainer", "callbacks", "lo
 
 # The whole of what may change but in the groups whose every setting may.
 AT_ONCE = {
-    *("name", "resume", "overwrite", "measure", "compile", "find_lr", "weights", "data.cache", "data.eval_batch_size"),
+    *(
+        "name",
+        "resume",
+        "overwrite",
+        "measure",
+        "compile",
+        "find_lr",
+        "weights",
+        "trust",
+        "data.cache",
+        "data.eval_batch_size",
+    ),
     *("free_running.every_n_epochs", "free_running.samples"),
 }
 FREE = ("optimizer", "scheduler", "trainer", "callbacks", "logger", "decoding")

@@ -29,7 +29,7 @@ UNCOMPARED = ("resume", "overwrite")
 Rule = Literal["at once", "at the end of an epoch", "other name", "fixed"]
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(("name", *UNCOMPARED, "measure", "compile", "find_lr", "weights"), "at once"),
+    **dict.fromkeys(("name", *UNCOMPARED, "measure", "compile", "find_lr", "weights", "trust"), "at once"),
     **dict.fromkeys(
         ("free_running", "decoding", "callbacks", "logger", "scheduler", "optimizer", "trainer"), "at once"
     ),
