@@ -1,5 +1,8 @@
 """Files that are whole or not there."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from seqlab.files import write_atomically
@@ -26,3 +29,10 @@ def test_permissions_follow_the_umask(tmp_path):
     write_atomically(tmp_path / "file.txt", "x")
     (tmp_path / "plain.txt").write_text("x")
     assert (tmp_path / "file.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode
+
+
+def test_a_folder_that_takes_no_files_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file/new.txt", Path("/proc/new.txt")):
+        with pytest.raises(OSError, match=re.escape(str(path.parent))):
+            write_atomically(path, "x")

@@ -32,7 +32,10 @@ def write_atomically(path: Path, text: str) -> None:
 def written_atomically(path: Path) -> Iterator[BinaryIO]:
     """A file to write to that becomes `path` when the block ends; if the block fails nothing has happened."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    except FileNotFoundError:  # a folder of the kernel's, which takes no files
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder for files", str(path.parent)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
