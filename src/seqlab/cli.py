@@ -26,7 +26,9 @@ from seqlab.command_line import quoted
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.reporting.comparison import ERROR
+from seqlab.sweeping.addresses import hidden
 from seqlab.sweeping.handover import VARIABLE
+from seqlab.words import printable
 
 # A place that cannot be written to: no space, no permission, something else in the way.
 UNUSABLE = {
@@ -145,4 +147,4 @@ def _exit_code(error: Exception) -> int | None:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
-    return " ".join(str(error).split("Config search path:")[0].split())
+    return printable(hidden(" ".join(str(error).split("Config search path:")[0].split())))

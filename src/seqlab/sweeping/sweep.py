@@ -17,12 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.command_line import quoted
-from seqlab.errors import InputError
+from seqlab.errors import InputError, RunError
 from seqlab.sweeping.addresses import is_secret, shown
 from seqlab.sweeping.agreement import Search, description
 from seqlab.sweeping.controller import Controller, Plan
 from seqlab.sweeping.executor import Executor, ForkExecutor, slot_environment, slot_threads, visible_gpus
-from seqlab.sweeping.folders import set_aside
+from seqlab.sweeping.folders import is_full, set_aside
 from seqlab.sweeping.handover import STORAGE, Handover
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
 from seqlab.sweeping.lines import Line, name_of, wins
@@ -77,7 +77,16 @@ class Sweep:
 
         Raises:
             InputError: the study is of another search.
+            RunError: too many trials have failed, none is complete, or the disk is full.
         """
+        try:
+            return self._run()
+        except Exception as error:
+            if not is_full(error):
+                raise
+            raise RunError(f"{self.folder}: no space left; when there is, the same line continues the search") from None
+
+    def _run(self) -> float | None:
         settings = self.settings
         ledger = Ledger(
             self.store,
