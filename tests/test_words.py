@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqlab.words import duration, natural, plural
+from seqlab.words import duration, natural, plural, printable
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ def test_one_is_no_plural():
 
 def test_numbers_in_names_count_as_numbers():
     assert sorted(["run10", "run2", "10", "9", "run"], key=natural) == ["9", "10", "run", "run2", "run10"]
+
+
+def test_what_controls_a_terminal_is_shown_as_its_escape():
+    assert printable("naïve\u00a0漢 [b] 'x'") == "naïve\u00a0漢 [b] 'x'"
+    assert printable("\x1b[2J\n\x07\u202e") == "\\x1b[2J\\n\\x07\\u202e"

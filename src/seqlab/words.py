@@ -1,6 +1,7 @@
 """Numbers and names as a person says and sorts them."""
 
 import re
+import unicodedata
 
 
 def duration(seconds: float) -> str:
@@ -21,7 +22,10 @@ def plural(count: int, noun: str) -> str:
 def printable(text: str) -> str:
     """A text on one line, as a terminal may show it: control characters, and marks that reverse or hide text, appear
     as their escapes."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(
+        one if one.isprintable() or unicodedata.category(one) == "Zs" else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 def natural(name: str) -> list[tuple[int, str]]:

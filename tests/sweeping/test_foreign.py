@@ -145,6 +145,27 @@ def test_values_that_look_like_markup_or_control_the_terminal_are_shown_as_they_
     assert "\x07" not in out
 
 
+def test_a_link_in_the_folder_is_not_written_through(tmp_path):
+    store = Store(str(tmp_path / "journal.log"))
+    Ledger(store, "s", "minimize", Space(SPACE), Rules(1))
+    Record("s", store.url, "minimize", 1).write(tmp_path)
+    (tmp_path / "summary.md").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"summary.md: a symbolic link"):
+        command.run("plot", tmp_path)
+    with pytest.raises(InputError, match=r"summary.md: a symbolic link"):
+        command.run("best", tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_study_that_holds_something_else_gives_a_line(tmp_path):
+    store = Store(str(tmp_path / "journal.log"))
+    one = Ledger(store, "s", "minimize", Space(SPACE), Rules(1))
+    one.storage.set_trial_user_attr(one._id(one.take().number), "lease", {"owner": [], "child": 3})
+    Record("s", store.url, "minimize", 1).write(tmp_path)
+    with pytest.raises(InputError, match=r"its study holds what no sweep writes \(TypeError"):
+        command.run("status", tmp_path)
+
+
 def test_a_name_cannot_write_lines_into_the_exported_configuration(tmp_path, capsys):
     store = Store(str(tmp_path / "journal.log"))
     ledger = Ledger(store, "s\nmodel: evil", "minimize", Space(SPACE), Rules(1), search=Search({}, Line("train")))
