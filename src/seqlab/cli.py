@@ -30,7 +30,9 @@ from seqlab.errors import Carried, InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
 from seqlab.reporting.comparison import ERROR
+from seqlab.sweeping.addresses import hidden
 from seqlab.sweeping.handover import VARIABLE
+from seqlab.words import printable
 
 # A place that cannot be written to: no space, no permission, something else in the way.
 UNUSABLE = {
@@ -195,4 +197,4 @@ def _exit_code(error: Exception) -> int | None:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
-    return " ".join(str(error).split("Config search path:")[0].split())
+    return printable(hidden(" ".join(str(error).split("Config search path:")[0].split())))

@@ -1,5 +1,6 @@
 """A sweep through every branch: trials that are pruned, fail, diverge, hang, die."""
 
+import errno
 import math
 import os
 import signal
@@ -12,6 +13,7 @@ from sweeping.simulation import SPACE, controller, executor, logged, results
 from seqlab.errors import RunError
 from seqlab.sweeping.events import Events, Progress
 from seqlab.sweeping.executor import ForkExecutor
+from seqlab.sweeping.folders import check_space, is_full
 from seqlab.sweeping.ledger import failed_for_good
 from seqlab.sweeping.outcome import Use, settled, utilisation
 from seqlab.sweeping.space import Space
@@ -75,6 +77,27 @@ def test_a_sweep_in_which_all_fails_stops_and_says_why(sweep, tmp_path):
     with pytest.raises(RunError, match=r"^3 trials failed for good.*nothing but trouble.*log.txt"):
         sweep(trials=10, how="fails", rules={"failures": 0.2})
     assert [state for state, *_ in results(tmp_path).values()] == ["FAIL"] * 6
+
+
+def test_a_disk_that_is_full_ends_the_sweep_and_no_trial(sweep, tmp_path, monkeypatch):
+    def full(folder):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    monkeypatch.setattr("seqlab.sweeping.controller.check_space", full)
+    with pytest.raises(OSError, match="No space left"):
+        sweep(trials=2, how="fails_once")
+    monkeypatch.undo()
+    assert [state for state, *_ in results(tmp_path).values()] == ["RUNNING"]
+    sweep(trials=2)
+    assert [state for state, *_ in results(tmp_path).values()] == ["COMPLETE", "COMPLETE"]
+
+
+def test_a_full_disk_is_told_from_other_errors(tmp_path):
+    check_space(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert is_full(OSError(errno.ENOSPC, "x"))
+    assert is_full(RuntimeError("(sqlite3.OperationalError) database or disk is full"))
+    assert not is_full(OSError(errno.EACCES, "x"))
 
 
 def test_a_trial_that_hangs_is_ended(sweep):

@@ -37,6 +37,19 @@ def test_it_refuses_what_could_run_code(text):
         Expression(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("'a' * 10000000000", "['a'] * 10000000000", "'%999999999d' % 1", "10 ** 10 ** 10", "x" * 10_001),
+        *("(" * 5000 + "1" + ")" * 5000, "-" * 9000 + "1", "\0", "9" * 5000),
+        *("*".join(["9999999999"] * 900), "1e200 * 1e200 * 1.0", f"{10**99} * {10**99} * 1.5"),
+    ],
+)
+def test_it_refuses_what_would_take_time_or_memory(text):
+    with pytest.raises(InputError):
+        Expression(text)(VALUES.__getitem__)
+
+
 def test_values_that_do_not_go_together_are_named():
     with pytest.raises(InputError, match=r"model < 3"):
         Expression("model < 3")(VALUES.__getitem__)

@@ -1,9 +1,12 @@
 """Hydra's sweep syntax as a space; conditions; constraints; the baseline."""
 
+import json
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from seqlab.errors import InputError
@@ -35,6 +38,49 @@ def test_a_sweep_becomes_a_distribution(sweep, distribution):
 def test_what_is_no_sweep_is_refused_with_its_name(sweep):
     with pytest.raises(InputError, match=r"model\.width"):
         parameter("model.width", sweep)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "match"),
+    [
+        ("tag(log, range(1, 9, 2))", "a range with a step cannot be logarithmic"),
+        ("tag(log, range(0.1, 1.0, 0.1))", "a range with a step cannot be logarithmic"),
+        ("tag(log, choice(1, 2))", "only an interval or a range can be logarithmic"),
+        ("tag(lgo, interval(1, 2))", "the only tag is log, but there is lgo"),
+        ("interval(0, inf)", "finite ends"),
+        ("range(0, 10000000000)", "more than 10,000 values"),
+        ("shuffle(range(start=0, stop=1e10))", "more than 10,000 values"),
+        ("sort(range(0, 1, 1e-9))", "more than 10,000 values"),
+        (f"choice({','.join(map(str, range(10_001)))})", "at most 20,000 characters"),
+        ("choice(" + "[" * 9_000, "at most 20 brackets within each other"),
+        ("glob(*)", "type the options as choice"),
+    ],
+)
+def test_what_would_be_lost_or_too_large_is_refused(sweep, match):
+    with pytest.raises(InputError, match=match):
+        parameter("model.width", sweep)
+
+
+def test_a_range_of_whole_steps_may_be_logarithmic():
+    assert parameter("x", "tag(log,range(1,9))").distribution == IntDistribution(1, 8, log=True)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "value", "argument"),
+    [
+        ("choice([],[encoder])", OmegaConf.create([]), "x=[]"),
+        ("choice([],[encoder,'a b'])", OmegaConf.create(["encoder", "a b"]), "x=[encoder,'a b']"),
+        ("choice({a:1},{b:2})", OmegaConf.create({"b": 2}), "x={b:2}"),
+        ("choice(null,0.5)", None, "x=null"),
+        ("choice('null',0.5)", "null", "x='null'"),
+        ("choice('[p,q]',y)", "[p,q]", "x='[p,q]'"),
+        ('choice("[p,q]",y)', "[p,q]", "x='[p,q]'"),
+        ("choice(1,2)", 2, "x=2"),
+    ],
+)
+def test_lists_null_and_quoted_text_keep_their_baseline_and_their_kind(sweep, value, argument):
+    space = Space([parameter("x", sweep)], (), {"x": value}.get)
+    assert space.arguments(json.loads(json.dumps(space.baseline()))) == [argument]
 
 
 @given(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -11,7 +12,12 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.sweeping.addresses import hidden
 from seqlab.sweeping.settings import Settings
+from seqlab.words import printable
+
+STOPPED = StoppedError.exit_code
 
 
 class SeqlabSweeper(Sweeper):
@@ -31,7 +37,14 @@ class SeqlabSweeper(Sweeper):
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.task_function is not None
-        return Sweep(self.config, arguments, self.hydra_context, self.task_function).run()
+        try:
+            return Sweep(self.config, arguments, self.hydra_context, self.task_function).run()
+        except KeyboardInterrupt:
+            print("stopped; the same line continues the search", file=sys.stderr)
+            sys.exit(STOPPED)
+        except (InputError, RunError) as error:  # an application of somebody else would show a traceback
+            print(f"error: {printable(hidden(str(error)))}", file=sys.stderr)
+            sys.exit(error.exit_code)
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=Settings, provider="seqlab_sweeper")

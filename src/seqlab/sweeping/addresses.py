@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 HIDDEN = "…"
 FILES = ("sqlite",)
 """Kinds of database that are a file of this machine."""
+APART = re.compile(r"[@:/?&=#\s]+")
 IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://[^'\"\n]*[@?][^'\"\n]*")
 
 
@@ -48,9 +49,14 @@ def hidden(text: str, address: str = "") -> str:
 
 
 def _secrets(address: str) -> list[str]:
-    """What may be a password in an address, as it stands there, decoded and encoded; longest first."""
+    """What may be a password in an address, or a part of one, as it stands there, decoded and encoded; longest first.
+
+    An engine that takes `@` in a password for its end says the rest as the name of a host.
+    """
     rest = address.partition("://")[2]
     before = rest.rpartition("@")[0].partition(":")[2]
     values = re.findall(r"[?&][^=&]*=([^&]*)", rest)
-    found = {form(one) for one in (before, *values) for form in (str, unquote, unquote_plus, quote, quote_plus)}
+    known = set(APART.split(shown(address))) | set(re.findall(r"[?&]([^=&]*)=", rest))
+    parts = [one for one in APART.split(rest) if one not in known]
+    found = {form(one) for one in (before, *values, *parts) for form in (str, unquote, unquote_plus, quote, quote_plus)}
     return sorted((one for one in found if len(one) > 2), key=len, reverse=True)

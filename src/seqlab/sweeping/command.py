@@ -37,7 +37,11 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
     sweep = open_sweep(folder, storage)
     if action == "retry":
         sweep = Sweep(sweep.record, folder, Store(sweep.store.url))  # which is there, and is now written to
-    {"status": status, "best": best, "plot": plot, "retry": retry}[action](sweep)
+    try:
+        {"status": status, "best": best, "plot": plot, "retry": retry}[action](sweep)
+    except (TypeError, KeyError, AttributeError, LookupError) as error:
+        reason = printable(f"{type(error).__name__}: {error}")
+        raise InputError(f"{folder}: its study holds what no sweep writes ({reason})") from None
     return None
 
 

@@ -15,7 +15,7 @@ from optuna.trial import TrialState
 from seqlab.errors import RunError
 from seqlab.sweeping.events import LOG, Events, Progress, log_of
 from seqlab.sweeping.executor import Ended, Executor, Job
-from seqlab.sweeping.folders import claim
+from seqlab.sweeping.folders import check_space, claim
 from seqlab.sweeping.handover import VARIABLE, Handover
 from seqlab.sweeping.lease import end_group
 from seqlab.sweeping.ledger import ERROR, Ledger, Taken, failed_for_good
@@ -200,6 +200,7 @@ class Controller:
             self._free(slot)
             return
         if outcome is None:
+            check_space(self.plan.folder)  # a trial that fails for want of it has not failed
             outcome = Outcome(TrialState.FAIL, error=ended.error or self._reason(taken.number, ended.code or 0))
         self._finish(slot, outcome)
         self._measure(slot.asked, progress)

@@ -9,7 +9,10 @@ from typing import Any
 
 from seqlab.errors import InputError
 
-_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+LONGEST = 10_000  # characters of an expression
+LARGEST = 1e100  # of numbers on the way
+
+_ARITHMETIC: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -17,6 +20,11 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
     ast.USub: operator.neg,
+}
+"""Operators between numbers alone: on text and lists, Python's make copies, and formats with `%`."""
+
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    **_ARITHMETIC,
     ast.Not: operator.not_,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -32,20 +40,24 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 class Expression:
     """A condition or a sum over settings, which are named by their dotted keys.
 
-    Numbers, strings, lists, comparisons, `and`, `or`, `not`, `in` and arithmetic; no calls, so that a configuration
-    runs no code.
+    Numbers, strings, lists, comparisons, `and`, `or`, `not`, `in` and arithmetic with numbers; no calls, so that a
+    configuration runs no code, and nothing that grows, so that it takes no time and memory.
 
     Raises:
         InputError: it holds anything else.
     """
 
     def __init__(self, text: str) -> None:
+        if len(text) > LONGEST:
+            raise InputError(f"{text[:40]!r}…: an expression must have at most {LONGEST:,} characters")
         self.text = text
         try:
             self._tree = ast.parse(text.strip(), mode="eval").body
-        except SyntaxError:
+            self.names = frozenset(self._names(self._tree))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"not an expression: {text!r}") from None
-        self.names = frozenset(self._names(self._tree))
 
     def __call__(self, value_of: Callable[[str], Any]) -> Any:
         """Its value, where `value_of` gives that of a setting.
@@ -55,7 +67,7 @@ class Expression:
         """
         try:
             return self._value(self._tree, value_of)
-        except (TypeError, ZeroDivisionError) as error:
+        except (TypeError, ZeroDivisionError, OverflowError, RecursionError) as error:
             raise InputError(f"{self.text!r}: {error}") from None
 
     def _names(self, node: ast.AST) -> Iterator[str]:
@@ -84,14 +96,31 @@ class Expression:
             case ast.BoolOp():
                 return (all if isinstance(node.op, ast.And) else any)(value(one) for one in node.values)
             case ast.UnaryOp():
-                return _OPERATORS[type(node.op)](value(node.operand))
+                return _computed(node.op, value(node.operand))
             case ast.BinOp():
-                return _OPERATORS[type(node.op)](value(node.left), value(node.right))
+                return _computed(node.op, value(node.left), value(node.right))
             case ast.Compare():
                 sides = [value(one) for one in (node.left, *node.comparators)]
                 pairs = zip(node.ops, sides, sides[1:], strict=False)
                 return all(_OPERATORS[type(op)](left, right) for op, left, right in pairs)
         return value_of(_dotted(node, self.text))
+
+
+def _computed(operation: ast.AST, *values: Any) -> Any:
+    """The result of an operator.
+
+    Raises:
+        TypeError: arithmetic with what is no number.
+        OverflowError: it is too large.
+    """
+    if type(operation) not in _ARITHMETIC:
+        return _OPERATORS[type(operation)](*values)
+    for one in values:
+        if not isinstance(one, int | float):
+            raise TypeError(f"arithmetic is for numbers, but {str(one)[:40]!r} is none")
+        if abs(one) > LARGEST:
+            raise OverflowError(f"numbers must be at most {LARGEST:g}")
+    return _OPERATORS[type(operation)](*values)
 
 
 def _dotted(node: ast.AST, text: str) -> str:

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 from seqlab.errors import InputError
+from seqlab.files import written_atomically
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.handover import HANDOVER, Handover
 from seqlab.sweeping.lease import is_running, machine
 
 IDENTITY = ("study", "identity", "number", "values", "overrides")
 """What of `trial.json` says which trial the folder is of."""
+
+
+ROOM = 65536  # bytes that a trial needs at the least
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def check_space(folder: Path) -> None:
+    """Writes a little, and takes it away.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    probe = folder / ".room"
+    with written_atomically(probe) as file:
+        file.write(bytes(ROOM))
+    probe.unlink()
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error says that a disk is full: the system's, or SQLite's."""
+    return "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in FULL)
 
 
 def claim(given: Handover) -> str | None:

@@ -13,6 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FrozenTrial, TrialState
 
 from seqlab.sweeping.record import Sweep, number
+from seqlab.sweeping.summary import check_places
 
 COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange", "FAIL": "tab:red", "RUNNING": "tab:gray", "WAITING": "white"}
 
@@ -26,6 +27,7 @@ def write_plots(sweep: Sweep) -> list[Path]:
         "coordinates": coordinates,
         "slots": slots,
     }
+    check_places(sweep.folder)
     (sweep.folder / "plots").mkdir(parents=True, exist_ok=True)
     written = []
     for name, draw in plots.items():

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -29,8 +30,10 @@ from seqlab.sweeping.expressions import Expression
 PLAIN = re.compile(r"[A-Za-z_][\w/.-]*")
 SPECIAL = ("true", "false", "null", "nan", "inf")  # words that Hydra reads as values
 RANGE = re.compile(r"\brange\s*\(([^()]*)\)")
-MOST = 10_000  # values of a choice or a range
-LONGEST = 100_000  # characters of a sweep
+CHOICE = re.compile(r"\s*choice\s*\((.*)\)\s*", re.DOTALL)
+MOST = 10_000  # values of a range
+LONGEST = 20_000  # characters of a sweep: Hydra's parser takes seconds for so many
+DEEPEST = 20  # brackets within each other
 ABSENT = object()  # the configuration does not have the setting
 
 Choose = Callable[["Parameter", dict[str, Any]], Any]
@@ -103,7 +106,7 @@ def parameter(key: str, sweep: str, when: str | None = None, sets: Mapping[str, 
     """
     try:
         _check_size(sweep)
-        override = OverridesParser.create().parse_override(f"{key}={sweep}")
+        override = _parsed(key, sweep)
     except (HydraException, RecursionError, ValueError) as error:
         raise InputError(f"{key}: {' '.join(str(error).split())}") from None
     if not override.is_sweep_override():
@@ -118,14 +121,28 @@ def parameter(key: str, sweep: str, when: str | None = None, sets: Mapping[str, 
     return Parameter(key, distribution, Expression(when) if when else None, written, meant, computed)
 
 
+def _parsed(key: str, sweep: str) -> Override:
+    """Hydra's reading of a sweep, whose own `choice` takes no null."""
+    parser = OverridesParser.create()
+    try:
+        return parser.parse_override(f"{key}={sweep}")
+    except HydraException as error:
+        if "NoneType" in str(error) and (found := CHOICE.fullmatch(sweep)):
+            return parser.parse_override(f"{key}={found[1]}")
+        raise
+
+
 def _check_size(sweep: str) -> None:
     """Hydra makes a list of a range that it sorts or shuffles, however long.
 
     Raises:
-        ValueError: the sweep is too long, or holds a range of too many values.
+        ValueError: the sweep is too long or too deep, or holds a range of too many values.
     """
     if len(sweep) > LONGEST:
         raise ValueError(f"must have at most {LONGEST:,} characters, but has {len(sweep):,}")
+    depth = list(accumulate((one in "([{") - (one in ")]}") for one in sweep))
+    if max(depth, default=0) > DEEPEST:
+        raise ValueError(f"must have at most {DEEPEST} brackets within each other")
     for found in RANGE.finditer(sweep):
         try:
             start, stop, step = _bounds(found[1])
@@ -167,8 +184,6 @@ def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, Any]]
     if log:
         raise ValueError("only an interval or a range can be logarithmic")
     elements = list(override.sweep_iterator())
-    if len(elements) > MOST:
-        raise ValueError(f"must have at most {MOST:,} choices, but has {len(elements):,}")
     choices = {_choice(element): element for element in elements}
     if len(choices) < len(elements):
         raise ValueError("a choice stands there twice")

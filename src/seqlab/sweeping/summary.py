@@ -30,8 +30,24 @@ FILES = (BEST, "trials.csv", "summary.md", "plots")
 """What is written into a sweep's folder besides its record and its trials."""
 
 
+def check_places(folder: Path) -> None:
+    """Looks whether files of a sweep can be written where they belong.
+
+    Raises:
+        InputError: one is a link, behind which something else might be overwritten.
+    """
+    for name in FILES:
+        if (folder / name).is_symlink():
+            raise InputError(f"{folder / name}: a symbolic link, which is not written through")
+
+
 def write_summary(sweep: Sweep, notes: Sequence[str] = ()) -> str | None:
-    """Writes the three files; gives the line that runs the best configuration, if a trial is complete."""
+    """Writes the three files; gives the line that runs the best configuration, if a trial is complete.
+
+    Raises:
+        InputError: a file is a link, or the best trial does not say how it was run.
+    """
+    check_places(sweep.folder)
     best = sweep.best()
     line = None
     if best is not None:
@@ -109,7 +125,7 @@ def summary(sweep: Sweep, line: str | None, notes: Sequence[str]) -> str:
     count = {state: sum(one.state == state for one in trials) for state in TrialState}
     steps = sum(len(one.intermediate_values) for one in trials)
     parts = [
-        f"# {record.study}",
+        f"# {printable(record.study)}",
         f"{plural(count[TrialState.COMPLETE], 'trial')} complete, {count[TrialState.PRUNED]} pruned,"
         f" {count[TrialState.FAIL]} failed, {count[TrialState.RUNNING]} running, of {record.trials};"
         f" {plural(steps, 'validation')} in all.",
@@ -123,7 +139,8 @@ def summary(sweep: Sweep, line: str | None, notes: Sequence[str]) -> str:
     failed = [one for one in trials if one.state == TrialState.FAIL]
     if failed:
         lines = [
-            f"- trial {one.number}: {one.user_attrs.get(ERROR)}{log_of(sweep.folder, one.number)}" for one in failed
+            f"- trial {one.number}: {printable(str(one.user_attrs.get(ERROR)))}{log_of(sweep.folder, one.number)}"
+            for one in failed
         ]
         parts.append("Failed:\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
@@ -141,5 +158,5 @@ def _table(sweep: Sweep, most: int = 10) -> str:
         rows.append(
             [label, number(one.value), str(one.last_step), *(number(one.params.get(name, "")) for name in names)]
         )
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

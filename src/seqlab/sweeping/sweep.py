@@ -17,12 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.command_line import quoted
-from seqlab.errors import InputError
+from seqlab.errors import InputError, RunError
 from seqlab.sweeping.addresses import is_secret, shown
 from seqlab.sweeping.agreement import Search, description
 from seqlab.sweeping.controller import Controller, Plan
 from seqlab.sweeping.executor import Executor, ForkExecutor, slot_environment, slot_threads, visible_gpus
-from seqlab.sweeping.folders import set_aside
+from seqlab.sweeping.folders import is_full, set_aside
 from seqlab.sweeping.handover import STORAGE, Handover
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
 from seqlab.sweeping.lines import Line, name_of, wins
@@ -37,6 +37,7 @@ from seqlab.sweeping.settings import Settings
 from seqlab.sweeping.space import ABSENT, Parameter, Space, parameter
 from seqlab.sweeping.storage import Store, store_url
 from seqlab.sweeping.summary import FILES, write_summary
+from seqlab.words import plural, printable
 
 WARM = "seqlab.sweeping.warm"
 HOOK = "++hydra.callbacks.seqlab_sweeper._target_=seqlab.sweeping.hook.TellResult"
@@ -77,7 +78,16 @@ class Sweep:
 
         Raises:
             InputError: the study is of another search.
+            RunError: too many trials have failed, none is complete, or the disk is full.
         """
+        try:
+            return self._run()
+        except Exception as error:
+            if not is_full(error):
+                raise
+            raise RunError(f"{self.folder}: no space left; when there is, the same line continues the search") from None
+
+    def _run(self) -> float | None:
         settings = self.settings
         ledger = Ledger(
             self.store,
@@ -113,7 +123,7 @@ class Sweep:
         try:
             return self.space.baseline()
         except InputError as error:
-            print(f"no baseline: {error}")
+            print(printable(f"no baseline: {error}"))
             return None
 
     def _record(self, identity: str) -> Record:
@@ -165,16 +175,19 @@ class Sweep:
         return [*taken.line.typed, *resume, *storage, f"hydra.run.dir={own}", HOOK]
 
     def _announce(self, recorded: Recorded) -> None:
-        done = len(recorded.trials())
-        print(
-            f"study       {self.settings.study}: {self.settings.n_trials} trials" + (f", {done} begun" if done else "")
-        )
-        print(f"space       {', '.join(one.name for one in self.space.parameters)}")
-        if recorded.record.rungs:
-            print(f"pruning     after {', '.join(map(str, recorded.record.rungs))}")
-        print(f"slots       {self.settings.slots}, of {self._threads()} threads each")
-        print(f"kept in     {self.folder} and {self.store.shown}")
-        print(f"watch with  optuna-dashboard {self.store.shown}", flush=True)
+        settings, done = self.settings, len(recorded.trials())
+        begun = f", {done} begun" if done else ""
+        lines = {
+            "study": f"{settings.study}: {plural(settings.n_trials, 'trial')}{begun}",
+            "space": ", ".join(one.name for one in self.space.parameters),
+            "pruning": f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None,
+            "slots": f"{settings.slots}, of {plural(self._threads(), 'thread')} each",
+            "kept in": f"{self.folder} and {self.store.shown}",
+            "watch with": f"optuna-dashboard {self.store.shown}",
+        }
+        for name, text in lines.items():
+            if text is not None:
+                print(printable(f"{name:<12}{text}"), flush=True)
 
     def _conclude(self, recorded: Recorded, use: Use) -> None:
         notes = use_notes(use, self.settings.slots)

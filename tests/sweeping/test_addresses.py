@@ -1,0 +1,72 @@
+"""A password in a storage's address is kept out of whatever is written, however it stands there."""
+
+import os
+
+import pytest
+from omegaconf import OmegaConf
+
+from seqlab.errors import InputError
+from seqlab.sweeping.addresses import hidden, is_remote, is_secret, shown
+from seqlab.sweeping.handover import STORAGE, Handover
+from seqlab.sweeping.storage import Store
+from seqlab.sweeping.sweep import conceal
+
+SECRET = "geheim"
+ADDRESSES = [
+    ("postgresql://me:geheim@host/db", "postgresql://me:…@host/db"),
+    ("mysql+pymysql://me:a@geheim@host:3306/db", "mysql+pymysql://me:…@host:3306/db"),
+    ("postgresql://me:p/w:geheim@host/db", "postgresql://me:…@host/db"),
+    ("postgresql://me:p?geheim@host/db", "postgresql://…"),
+    ("postgresql://host/db?password=geheim", "postgresql://host/db?…"),
+    ("postgresql://host:5432/db?user=me&password=a@geheim", "postgresql://…"),
+    ("postgresql://me@host/db?sslpassword=geheim&x=1", "postgresql://me@host/db?…"),
+    ("postgresql://me:ge%68eim@host/db?options=a\ngeheim", "postgresql://me:…@host/db?…"),
+]
+
+
+@pytest.mark.parametrize(("address", "expected"), ADDRESSES)
+def test_no_part_of_a_password_is_shown(address, expected):
+    assert shown(address) == expected
+    assert shown(expected) == expected
+    assert is_secret(address)
+    said = hidden(f"cannot reach {address}: geheim was refused ('geheim')", address)
+    assert SECRET not in said
+    assert SECRET not in hidden(f"mismatched input in hydra.sweeper.storage={address.splitlines()[0]}")
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me@host/db", "sqlite:///a.db", "grpc://host:13000", "/a/journal.log"]
+)
+def test_an_address_without_one_is_shown_as_it_is(address):
+    assert shown(address) == address
+    assert not is_secret(address)
+    assert is_remote(address) == address.startswith(("postgresql", "grpc"))
+
+
+def test_an_error_of_an_engine_does_not_show_it():
+    with pytest.raises(InputError) as caught:
+        Store("postgresql://me:a:geheim@127.0.0.1:x/db?password=geheim")
+    assert SECRET not in str(caught.value)
+
+
+def test_trials_are_given_it_by_their_environment_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv(STORAGE, "")
+    address = "postgresql://me:geheim@host/db"
+    config = OmegaConf.create(
+        {
+            "hydra": {
+                "sweeper": {"storage": address},
+                "overrides": {"hydra": [f"hydra.sweeper.storage={address}", "a=b"]},
+            }
+        }
+    )
+    conceal(config, address)
+    assert SECRET not in OmegaConf.to_yaml(config)
+    assert config.hydra.overrides.hydra == ["a=b"]
+    assert os.environ[STORAGE] == address
+    given = Handover("s", None, 0, str(tmp_path))
+    assert SECRET not in given.write().read_text()
+    assert given.address() == address
+    monkeypatch.delenv(STORAGE)
+    with pytest.raises(InputError, match=r"SEQLAB_STORAGE must hold the address"):
+        given.address()
