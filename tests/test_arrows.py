@@ -26,7 +26,19 @@ MAY_IMPORT = {
     },
 }
 # Known to all rooms.
-LEAVES = {"errors", "identity", "checks", "files", "symbols", "paths", "source", "command_line", "words", "__version__", ""}
+LEAVES = {
+    "errors",
+    "identity",
+    "checks",
+    "files",
+    "symbols",
+    "paths",
+    "source",
+    "command_line",
+    "words",
+    "__version__",
+    "",
+}
 
 
 def imports(path):

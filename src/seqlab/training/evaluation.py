@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +16,7 @@ from seqlab.errors import InputError
 from seqlab.text.lines import read_bytes
 from seqlab.text.tokenizers import to_json
 from seqlab.training import bundle
+from seqlab.training.cautions import cautions
 from seqlab.training.environment import environment
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.measuring import measure
@@ -23,6 +25,9 @@ from seqlab.training.precision import precision_facts
 from seqlab.training.results import metrics_table, write_json
 from seqlab.training.settings import plain
 from seqlab.training.trainer import build_trainer, quiet
+from seqlab.training.unknowns import check_replacing
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(config: DictConfig) -> None:
@@ -48,9 +53,13 @@ def evaluate(config: DictConfig) -> None:
                 f"{folder}: the data's {side} vocabulary is not the model's: is it another file than the run was"
                 " trained on?"
             )
+    for line in cautions(data):
+        log.warning(line)
     model = predictor.model
     model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
-    free_running = FreeRunning(search_again(config, predictor.search, data.longest_target))
+    search = search_again(config, predictor.search, data.longest_target)
+    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.framed)
+    free_running = FreeRunning(search)
     if config.trainer.precision == "auto":
         config.trainer.precision = _precision(folder)
     trainer = build_trainer(config, [free_running], logger=False)

@@ -48,7 +48,7 @@ def predict(config: DictConfig) -> None:
     predictor.search = search_again(config, predictor.search, predictor.search.max_length)
     lines = list(read_lines(str(config.input), prompts=predictor.stream is not None))
     sources = [_encoded(line, predictor) for line in lines]
-    outputs = predictor.generate(sources, config.batch_size)
+    outputs = predictor.generate(sources, config.batch_size, [line.source for line in lines])
     form = _json if config.format == "jsonl" else _table
     text = "".join(f"{form(line, own, predictor)}\n" for line, own in zip(lines, outputs, strict=True))
     if config.output == "-":

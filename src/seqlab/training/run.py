@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from seqlab.models.objective import Objective
 from seqlab.training import bundle
 from seqlab.training.build import build, build_each, build_settings
 from seqlab.training.card import card
+from seqlab.training.cautions import cautions
 from seqlab.training.checkpoints import read_checkpoint
 from seqlab.training.compiling import compile_model
 from seqlab.training.environment import code, command, commit, environment
@@ -44,6 +46,9 @@ from seqlab.training.settling import settle
 from seqlab.training.starting import start
 from seqlab.training.streams import stream_format
 from seqlab.training.trainer import build_trainer, quiet
+from seqlab.training.unknowns import check_replacing
+
+log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig) -> float | None:
@@ -85,6 +90,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         return None
     search = build_search(config, data.longest_target)
     check_lengths(model, data, search)
+    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.framed)
     callbacks = callbacks_of(config, search, started)
     loggers = list(build_each(config.logger, "logger").values())
     trainer = build_trainer(config, callbacks.all, logger=loggers)
@@ -93,6 +99,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
 
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
+        for line in cautions(data):
+            log.warning(line)
         leakage_of(data)  # may take a while: before other processes are started and wait
     resume_loggers(loggers, checkpoint)
     trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)

@@ -123,8 +123,8 @@ def place(material: Material, dataset: str) -> str:
 def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Group]) -> Table:
     names, same, main = named(groups), comparable(groups), quality(groups)
     metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
-    best = {name: _best(groups, name) if same else None for name in metrics}
-    top = best.get(main) if main else None
+    best = {name: _best(groups, name) if same else [] for name in metrics}
+    top = next(iter(best.get(main, [])), None) if main else None
     heads = [("runs of", "architecture, and what else sets it apart"), ("seeds", "runs that differ in nothing else")]
     heads += [(NAMES[name], _meaning(name)) for name in metrics]
     heads += [("p against best", f"paired bootstrap of {NAMES[main]} over the test examples")] if main and top else []
@@ -132,7 +132,9 @@ def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Grou
     rows = []
     for one in groups:
         cells = [Cell(names[one.id], group=one), Cell(str(len(one.runs)), len(one.runs), one)]
-        cells += [_cell(one, one.metric(name), form(name), best=one is best[name]) for name in metrics]
+        cells += [
+            _cell(one, one.metric(name), form(name), best=any(one is other for other in best[name])) for name in metrics
+        ]
         cells += [_against(material, one, top, main)] if main and top else []
         cells += [_cell(one, cost(one), written) for _, _, written, cost in COSTS]
         rows.append(cells)
@@ -177,13 +179,15 @@ def _meaning(metric: str) -> str:
     return f"BLEU over lower-cased words and punctuation marks; {said}" if metric.endswith("token_bleu") else said
 
 
-def _best(groups: Sequence[Group], metric: str) -> Group | None:
-    """The one whose mean is best, of several."""
-    measured = [(found.mean, one) for one in groups if (found := one.metric(metric))]
-    if len(measured) < 2:
-        return None
+def _best(groups: Sequence[Group], metric: str) -> list[Group]:
+    """Those whose mean is best, of several: all that read the same as the best, which comes first."""
     sign = 1 if QUALITY.get(metric, True) else -1
-    return max(measured, key=lambda pair: sign * pair[0])[1]
+    measured = [(found.mean, one) for one in groups if (found := one.metric(metric))]
+    measured.sort(key=lambda pair: -sign * pair[0])
+    if len(measured) < 2:
+        return []
+    written = form(metric)
+    return [one for mean, one in measured if format(mean, written) == format(measured[0][0], written)]
 
 
 def _cell(group: Group, figure: Spread | None, written: str, best: bool = False) -> Cell:
