@@ -8,6 +8,8 @@ import torch
 
 from seqlab.metrics.free_running import IdMetrics, TextMetrics
 from seqlab.symbols import BOS, EOS, PAD
+from seqlab.text.languages import bleu_tokenizer
+from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
 
 WORDS = ["le", "chat", "est", "sur", "la", "table", "rouge", "et", "bleu", ",", ".", "il", "n'est", "pas", "là", "!"]
 
@@ -174,7 +176,6 @@ def test_text_scores_equal_sacrebleus(name, references, shortest, seed):
     [
         pytest.param(["", "le chat est là"], [["il est là"], ["le chat est là"]], id="an empty output"),
         pytest.param(["xyz", "le chat est là"], [["bonjour"], ["le chat est là"]], id="an output with nothing right"),
-        pytest.param(["Oui."], [["Oui."]], id="a short text"),
         pytest.param(["le  chat est là"], [["le chat\u202fest là"]], id="other spaces"),
         pytest.param(
             ["le chat est là , rouge"], [["le chat est là , rouge et", "le chat est là ,"]], id="two nearest lengths"
@@ -274,3 +275,47 @@ def test_the_signatures_are_sacrebleus_own(counts):
     metrics = text_metrics(outputs, references)
     metrics.compute()
     assert metrics.signatures() == expected
+
+
+PERFECT = [
+    ("zh", ["今天天气很好。", "你好。", "我们去学校，他不去。"]),
+    ("char", ["これは本です。", "東京に行きます。"]),
+    ("char", ["ฉันสบายดีมาก", "ไป"]),
+    ("13a", ["هل أنت بخير؟", "نعم، شكرا."]),
+    ("char", ["안녕하세요.", "잘 지내요?"]),
+    ("13a", ["Qu'est-ce que c'est\u202f?", "Va-t'en\u202f!"]),
+    ("13a", ["Va\u202f!", "Pars."]),
+]
+
+
+@pytest.mark.parametrize(("name", "texts"), PERFECT)
+@pytest.mark.parametrize("kind", [CharacterTokenizer, WordTokenizer])
+def test_a_perfect_output_scores_100_in_every_language(kind, name, texts):
+    tokenizer = kind.fit(texts)
+    outputs = [tokenizer.decode(tokenizer.encode(text)) for text in texts]
+    assert bleu_tokenizer(None, texts).name == name
+    metrics = TextMetrics(tokenizer=name)
+    metrics.update(outputs, [[text] for text in texts], [True] * len(texts))
+    assert metrics.compute() == pytest.approx({"bleu": 100, "chrf": 100, "token_bleu": 100, "exact_match": 1})
+    assert f"tok:{name}" in metrics.signatures()["bleu"]
+
+
+def test_right_chinese_with_one_wrong_word_is_not_0_and_what_sacrebleu_says_itself():
+    outputs, references = ["我们明天去学校，他不去。", "你好。"], ["我们今天去学校，他不去。", "你好。"]
+    metrics = TextMetrics(tokenizer="zh")
+    metrics.update(outputs, [[one] for one in references], [False, True])
+    score = metrics.compute()["bleu"]
+    assert 60 < score < 90
+    assert score == sacrebleu.corpus_bleu(outputs, [references], tokenize="zh").score
+    assert sacrebleu.corpus_bleu(outputs, [references]).score == 0
+
+
+def test_short_references_count_shorter_ngrams_and_long_ones_do_not():
+    metrics = TextMetrics()
+    metrics.update(["Go on!", "Run."], [["Go on!"], ["Run."]], [True, True])
+    assert metrics.compute()["bleu"] == pytest.approx(100)
+    assert "eff:yes" in metrics.signatures()["bleu"]
+    metrics = TextMetrics()
+    metrics.update(["Go on!"], [["Go on with it!"]], [False])
+    assert metrics.compute()["bleu"] == sacrebleu.corpus_bleu(["Go on!"], [["Go on with it!"]]).score
+    assert "eff:no" in metrics.signatures()["bleu"]

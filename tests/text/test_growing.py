@@ -56,9 +56,9 @@ def test_spaces_stand_between_tokens_and_after_what_was_before():
     assert "".join(told(pieces, [], pieces.encode("ran to"))[0]) == "ran to"
 
 
-def test_an_unknown_symbol_is_told_with_the_next():
+def test_an_unknown_symbol_is_told_at_once():
     letters = TOKENIZERS["characters"]
-    assert told(letters, [], letters.encode("a?c")) == (["a", "", "\ufffdc"], "")
+    assert told(letters, [], letters.encode("a?c")) == (["a", "<unk>", "c"], "")
     assert told(letters, letters.encode("a?"), letters.encode("c")) == (["c"], "")
 
 

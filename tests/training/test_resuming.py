@@ -45,6 +45,7 @@ AT_ONCE = {
         "data.cache",
         "data.eval_batch_size",
     ),
+    *("data.source_language", "data.target_language", "data.bleu_tokenizer"),
     *("free_running.every_n_epochs", "free_running.samples"),
 }
 FREE = ("optimizer", "scheduler", "trainer", "callbacks", "logger", "decoding")

@@ -14,6 +14,7 @@ from seqlab import paths
 from seqlab.checks import check_sizes
 from seqlab.data.text_pairs import TextPairs
 from seqlab.errors import InputError
+from seqlab.text.languages import deck_languages
 from seqlab.text.lines import read_bytes
 from seqlab.text.pairs import Pair, read_pairs
 from seqlab.text.tokenizers import Fit
@@ -68,6 +69,9 @@ class Anki(TextPairs):
         self.path = paths.phrasebook() if path == PHRASEBOOK else Path(path)
         self.reverse, self.max_pairs, self.sample, self.max_words = reverse, max_pairs, sample, max_words
         self.split, self.val_share, self.test_share, self.seed = split, val_share, test_share, seed
+        languages = ("en", "fr") if self.path == paths.phrasebook() else deck_languages(self.path.name)
+        source, target = reversed(languages) if reverse else languages
+        self.source_language, self.target_language = self.source_language or source, self.target_language or target
 
     def describe(self) -> str:
         if self.path == paths.phrasebook():

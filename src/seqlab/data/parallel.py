@@ -27,7 +27,8 @@ class Parallel(TextPairs):
 
     Args:
         path: the folder.
-        source, target: the languages, as the files' names end.
+        source, target: the languages, as the files' names end; they are also the languages for BLEU, unless
+            `source_language` and `target_language` say others.
         train, val, test: how the files' names begin; None for no such split (not of train).
         max_pairs: train on the first so many pairs (None: all).
         max_words: leave out training pairs with more words (by white space) than this on either side.
@@ -60,6 +61,7 @@ class Parallel(TextPairs):
                 " but is null"
             )
         self.path, self.languages = Path(path), (source, target)
+        self.source_language, self.target_language = self.source_language or source, self.target_language or target
         self.names = {"train": train, "val": val, "test": test}
         self.max_pairs, self.max_words = max_pairs, max_words
 

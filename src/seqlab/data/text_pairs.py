@@ -18,6 +18,7 @@ from seqlab.errors import InputError
 from seqlab.identity import fingerprint
 from seqlab.kinds import OWN
 from seqlab.text.forms import PAIRS, formed
+from seqlab.text.languages import BleuTokenizer, bleu_tokenizer, check_bleu_tokenizer
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import Fit, Tokenizer, fit_settings, from_json, to_json
 
@@ -28,14 +29,32 @@ class TextPairs(SequenceData):
     Args:
         tokenizer: learns a tokenizer from texts, as `CharacterTokenizer.fit` does; called once a side.
         shared_vocabulary: … or once for both sides together, so that a model may share their embeddings.
+        source_language, target_language: their codes ("de", "cmn"); that of the target chooses the tokenizer by which
+            BLEU is measured. None: what the files' names say, else what the script of the targets tells.
+        bleu_tokenizer: that tokenizer, by sacrebleu's name, whatever the language.
+
+    Raises:
+        ValueError: sacrebleu has no such tokenizer, or not what it needs.
     """
 
     together = True
     """Whether the pairs of a split that have the same source are measured once, each target being a reference."""
 
-    def __init__(self, tokenizer: Fit, shared_vocabulary: bool = False, **loading: Any) -> None:
+    def __init__(
+        self,
+        tokenizer: Fit,
+        shared_vocabulary: bool = False,
+        source_language: str | None = None,
+        target_language: str | None = None,
+        bleu_tokenizer: str | None = None,
+        **loading: Any,
+    ) -> None:
         super().__init__(**loading)
+        if bleu_tokenizer is not None:
+            check_bleu_tokenizer(bleu_tokenizer)
         self._fit, self._shared_vocabulary = tokenizer, shared_vocabulary
+        self.source_language, self.target_language = source_language, target_language
+        self._bleu_tokenizer = bleu_tokenizer
         self._texts: dict[str, list[tuple[str, list[str]]]] = {}
 
     @abstractmethod
@@ -128,6 +147,13 @@ class TextPairs(SequenceData):
 
     def references(self, split: str, row: int) -> Sequence[str]:
         return self._texts[split][row][1]
+
+    @functools.cached_property
+    def bleu_tokenizer(self) -> BleuTokenizer:
+        """By which tokenizer of sacrebleu BLEU is measured."""
+        if self._bleu_tokenizer is not None:
+            return BleuTokenizer(self._bleu_tokenizer)
+        return bleu_tokenizer(self.target_language, (references[0] for _, references in self._texts["train"]))
 
     def training_pairs(self) -> list[Pair]:
         """The training split as text."""

@@ -66,6 +66,8 @@ class Search(ABC):
     Args:
         max_length: an output ends after so many tokens, EOS counted as one, if it does not end by itself.
         min_length: an output has at least so many tokens, EOS not counted.
+        replace_unknown: an unknown word of an output is written as the source word most attended to. A search does not
+            look at this: whoever writes its outputs as text does.
 
     Raises:
         ValueError: `max_length` below 1, or `min_length` below 0 or above `max_length`.
@@ -73,6 +75,7 @@ class Search(ABC):
 
     max_length: int
     min_length: int = 0
+    replace_unknown: bool = False
 
     def __post_init__(self) -> None:
         check_sizes(max_length=self.max_length)

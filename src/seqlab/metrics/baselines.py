@@ -31,13 +31,16 @@ def nearest(queries: Sequence[str], known: Sequence[str]) -> list[int]:
     return found
 
 
-def copy_nearest(copied: Sequence[str], references: Sequence[Sequence[str]], lower: bool = False) -> dict[str, float]:
+def copy_nearest(
+    copied: Sequence[str], references: Sequence[Sequence[str]], lower: bool = False, tokenizer: str = "13a"
+) -> dict[str, float]:
     """The metrics of answering each source with the translation of the `nearest` training source.
 
-    What a model scores above this it did not get by memory alone. `lower` as in `TextMetrics`.
+    What a model scores above this it did not get by memory alone. `lower` and `tokenizer` as in
+    `TextMetrics`.
     """
     if not copied:
         return {}
-    metrics = TextMetrics(lower)
+    metrics = TextMetrics(lower, tokenizer)
     metrics.update(copied, references, [output in own for output, own in zip(copied, references, strict=True)])
     return {f"copy_nearest/{name}": value for name, value in metrics.compute().items()}

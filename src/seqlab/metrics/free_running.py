@@ -17,7 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.text import EditDistance
 
 from seqlab.symbols import EOS, PAD
-from seqlab.text.tokenizers import WordTokenizer
+from seqlab.text.tokenizers import words_and_marks
 
 
 class IdMetrics(nn.Module):
@@ -67,23 +67,22 @@ class TextMetrics:
     """Corpus BLEU (Papineni et al. 2002) and chrF (Popović 2015), 0 to 100, by sacrebleu at its defaults.
 
     Each output is held against all its references; `exact_match` is the share of outputs that are one of them.
-    `token_bleu` is BLEU over lower-cased words and punctuation marks (those of `WordTokenizer`), as tutorials with
-    word vocabularies report it, whatever the tokenizer of the model.
+    `token_bleu` is BLEU over lower-cased words and punctuation marks (`words_and_marks`), as tutorials with word
+    vocabularies report it, whatever the tokenizer of the model.
     (torchmetrics' chrF is another function: it forgives an output that shares nothing with any reference.)
+
+    Where no reference is as long as an n-gram of BLEU (four words), shorter n-grams are what counts: a perfect output
+    would have no score otherwise.
 
     Args:
         lower: case does not count in `bleu` and `chrf` either, for outputs that have none.
+        tokenizer: of sacrebleu, for `bleu`.
     """
 
-    def __init__(self, lower: bool = False) -> None:
-        # force: a word tokenizer's output is tokenised, and known to be; sacrebleu would say so each time.
-        self._metrics = {
-            "bleu": sacrebleu.BLEU(lowercase=lower, force=True),
-            "chrf": sacrebleu.CHRF(lowercase=lower),
-            "token_bleu": sacrebleu.BLEU(lowercase=True, tokenize="none", force=True),
-        }
-        self._words = WordTokenizer([], lower=True)
+    def __init__(self, lower: bool = False, tokenizer: str = "13a") -> None:
+        self._lower, self._tokenizer = lower, tokenizer
         self._rows: list[tuple[str, list[str], bool]] = []
+        self._signatures: dict[str, str] = {}
 
     def update(self, outputs: Sequence[str], references: Sequence[Sequence[str]], matches: Sequence[bool]) -> None:
         """Adds outputs and, for each, its references and whether it is one of them."""
@@ -94,19 +93,31 @@ class TextMetrics:
         """All metrics, by name, over the rows of all processes."""
         rows = gathered(self._rows)
         outputs, references = [row[0] for row in rows], [row[1] for row in rows]
-        scores = {}
-        for name, metric in self._metrics.items():
-            form = self._as_words if name == "token_bleu" else str
-            columns = _columns([[form(one) for one in own] for own in references])
-            scores[name] = metric.corpus_score([form(output) for output in outputs], columns).score
+        words = [_as_words(output) for output in outputs], [[_as_words(one) for one in own] for own in references]
+        metrics = {
+            "bleu": (_bleu(references, self._lower, self._tokenizer), outputs, references),
+            "chrf": (sacrebleu.CHRF(lowercase=self._lower), outputs, references),
+            "token_bleu": (_bleu(words[1], lower=True, tokenizer="none"), *words),
+        }
+        scores = {name: metric.corpus_score(said, _columns(own)).score for name, (metric, said, own) in metrics.items()}
+        self._signatures = {name: str(metric.get_signature()) for name, (metric, *_) in metrics.items()}
         return {**scores, "exact_match": sum(row[2] for row in rows) / len(rows)}
-
-    def _as_words(self, text: str) -> str:
-        return " ".join(self._words.split(text))
 
     def signatures(self) -> dict[str, str]:
         """sacrebleu's own signature of each metric; call `compute` first."""
-        return {name: str(metric.get_signature()) for name, metric in self._metrics.items()}
+        return self._signatures
+
+
+def _bleu(references: Sequence[Sequence[str]], lower: bool, tokenizer: str) -> Any:
+    # force: a word tokenizer's output may look tokenised; sacrebleu would warn of it each time.
+    metric = sacrebleu.BLEU(lowercase=lower, tokenize=tokenizer, force=True)
+    if not any(len(metric.tokenizer(one).split()) >= metric.max_ngram_order for own in references for one in own):
+        return sacrebleu.BLEU(lowercase=lower, tokenize=tokenizer, force=True, effective_order=True)
+    return metric
+
+
+def _as_words(text: str) -> str:
+    return " ".join(words_and_marks(text))
 
 
 def _columns(references: list[list[str]]) -> Any:

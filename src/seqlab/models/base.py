@@ -24,7 +24,7 @@ from seqlab.decoding import Hypotheses, Search, Step, Window
 from seqlab.decoding.hypotheses import Selectable
 from seqlab.decoding.window import Decode
 from seqlab.errors import InputError
-from seqlab.layers.attention import captured_attention, padding_mask
+from seqlab.layers.attention import Attention, captured_attention, padding_mask
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import TeacherForced
@@ -153,6 +153,11 @@ class Seq2Seq(LightningModule):
     def _step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         logits, state = self.decode(tokens[:, None], state)
         return logits[:, -1], state
+
+    @property
+    def attends(self) -> bool:
+        """Whether there is attention inside the model."""
+        return any(isinstance(module, Attention) for module in self.modules())
 
     @torch.inference_mode()
     def attention_maps(

@@ -61,7 +61,8 @@ def status(sweep: Sweep) -> None:
         at = one.intermediate_values.get(one.last_step) if one.last_step is not None else None
         value = one.value if one.value is not None else at
         shown = [number(one.params.get(name, "")) for name in names]
-        mark = " *" if best_trial is not None and one.number == best_trial.number else ""
+        tied = best_trial is not None and one.state == TrialState.COMPLETE and one.value == best_trial.value
+        mark = " *" if tied else ""
         cells = (f"{one.number}{mark}", state, str(one.last_step or 0), "" if value is None else number(value))
         table.add_row(*map(Text, (*cells, *shown)), style="dim" if state == "fail" else None)
     console.print(table)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqlab.text.tokenizers import UNKNOWN, Tokenizer
+from seqlab.text.tokenizers import Tokenizer
+
+HALF = "\N{REPLACEMENT CHARACTER}"
+"""How bytes that are not yet a whole character are decoded."""
+
+KNOWN = 256
+"""Tokens before the next that decide on the space between: quotation marks open or close by how many came before."""
 
 
 def text_after(tokenizer: Tokenizer, before: Sequence[int], ids: Sequence[int]) -> str:
     """The text of `ids` where they stand after others: with the space in between, if there is one."""
     known, text = tokenizer.decode(before), tokenizer.decode([*before, *ids])
     if not text.startswith(known):
-        known = known.rstrip(UNKNOWN)  # what was half a character is a whole one now
+        known = known.rstrip(HALF)  # what was half a character is a whole one now
     return text[len(known) :]
 
 
@@ -30,10 +36,9 @@ class GrowingText:
         """What there is to tell after one more token: perhaps nothing yet."""
         self._waiting.append(token)
         text = self.rest()
-        if not text or text.endswith(UNKNOWN):  # which may yet become a character
+        if not text or text.endswith(HALF):  # which may yet become a character
             return ""
-        # The tokens told last are all that the next need before them: a space is told from one token to the next.
-        self._told, self._waiting = self._waiting, []
+        self._told, self._waiting = [*self._told, *self._waiting][-KNOWN:], []
         return text
 
     def rest(self) -> str:

@@ -26,4 +26,5 @@ def copy_nearest_of(data: TextPairs, split: str) -> dict[str, float]:
     key = key_of(content=data.content_key(), split=split)
     folder = cached(data.cache / f"nearest-{key}", search)
     copied = [training[row].target for row in np.load(folder / FILE, allow_pickle=False)]
-    return copy_nearest(copied, [data.references(split, row) for row in rows], data.target_tokenizer.lower)
+    references = [data.references(split, row) for row in rows]
+    return copy_nearest(copied, references, data.target_tokenizer.lower, data.bleu_tokenizer.name)

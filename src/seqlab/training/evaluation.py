@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from seqlab.kinds import OWN
 from seqlab.text.plain_json import read_json
 from seqlab.text.tokenizers import to_json
 from seqlab.training import bundle
+from seqlab.training.cautions import cautions
 from seqlab.training.environment import environment
 from seqlab.training.free_running import FreeRunning
 from seqlab.training.measuring import measure
@@ -24,6 +26,9 @@ from seqlab.training.precision import precision_facts
 from seqlab.training.results import metrics_table, write_json
 from seqlab.training.settings import plain
 from seqlab.training.trainer import build_trainer, quiet
+from seqlab.training.unknowns import check_replacing
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(config: DictConfig) -> None:
@@ -51,9 +56,13 @@ def evaluate(config: DictConfig) -> None:
             )
     identity = data.identity()
     other = differences({"data": _identity(folder)}, {"data": identity})
+    for line in cautions(data):
+        log.warning(line)
     model = predictor.model
     model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
-    free_running = FreeRunning(search_again(config, predictor.search, data.longest_target))
+    search = search_again(config, predictor.search, data.longest_target)
+    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.framed)
+    free_running = FreeRunning(search)
     if config.trainer.precision == "auto":
         config.trainer.precision = _precision(folder)
     trainer = build_trainer(config, [free_running], logger=False)

@@ -83,12 +83,14 @@ def search_of(config: DictConfig, predictor: Predictor) -> Stepwise:
     if settings is not None and settings.get("temperature") == 0:
         return Greedy(max_length=settings.get("max_length") or length)
     if isinstance(own, Sample):
-        own = replace(own, max_length=length, min_length=min(own.min_length, length), n_best=1)
+        own = replace(own, max_length=length, min_length=min(own.min_length, length), n_best=1, replace_unknown=False)
     else:
         own = (Greedy if predictor.stream is None and not drawing else Sample)(max_length=length)
     search: Search = search_again(OmegaConf.create({"decoding": settings}), own, length)
     if not isinstance(search, Stepwise):
         raise InputError(f"decoding: {type(search).__name__} knows its output only as a whole; choose greedy or sample")
+    if search.replace_unknown:
+        raise InputError("decoding.replace_unknown must be false, for text is shown as it comes; see seqlab-predict")
     if isinstance(search, Sample) and search.n_best > 1:
         raise InputError(f"decoding.n_best must be 1, for one text is shown as it comes, but is {search.n_best}")
     return search

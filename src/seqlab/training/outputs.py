@@ -15,6 +15,7 @@ from seqlab.models.base import Seq2Seq
 from seqlab.text.growing import text_after
 from seqlab.text.tokenizers import matches_one
 from seqlab.training.streams import StreamFormat, stream_format
+from seqlab.training.unknowns import written
 
 
 @dataclass(frozen=True)
@@ -42,21 +43,27 @@ class Answers:
         self.predictions: list[Prediction] = []
         self._data, self._split = data, split
         self._ids = IdMetrics(data.target_size, data.filler).to(device)
-        self._texts = TextMetrics(data.target_tokenizer.lower) if isinstance(data, TextPairs) else None
+        self._texts: TextMetrics | None = None
+        if isinstance(data, TextPairs):
+            self._texts = TextMetrics(data.target_tokenizer.lower, data.bleu_tokenizer.name)
 
     def add(self, model: Seq2Seq, batch: Batch, search: Search) -> None:
         """Generates for each row of a batch, and measures; the best output counts."""
         found = model.generate(batch.source, batch.source_lengths, search)
         tokens, scores, rows = found.tokens[:, 0], found.scores[:, 0].tolist(), batch.rows.tolist()
         self._ids.update(tokens, batch.target)
+        sources = [self._data.source_text(self._split, row) for row in rows]
         tokenizer = self._data.target_tokenizer
-        outputs = [tokenizer.decode(ids) for ids in tokens.tolist()]
+        tokenizers = self._data.source_tokenizer, tokenizer
+        found_texts = written(search, model, tokenizers, batch.source, batch.source_lengths, sources, tokens[:, None])
+        outputs = [texts[0] for texts in found_texts]
         references = [self._data.references(self._split, row) for row in rows]
         matches = [matches_one(tokenizer, output, own) for output, own in zip(outputs, references, strict=True)]
         if self._texts is not None:
             self._texts.update(outputs, references, matches)
-        for row, output, own, score, match in zip(rows, outputs, references, scores, matches, strict=True):
-            source = self._data.source_text(self._split, row)
+        for row, source, output, own, score, match in zip(
+            rows, sources, outputs, references, scores, matches, strict=True
+        ):
             self.predictions.append(Prediction(row, source, output, own[0], score, match))
 
     def metrics(self) -> dict[str, float]:

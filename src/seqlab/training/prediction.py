@@ -56,7 +56,7 @@ def predict(config: DictConfig) -> None:
     lines = list(read_lines(str(config.input), whole, config.blank == "keep"))
     _warn_of_few_targets(lines)
     sources = [_encoded(line, predictor) for line in lines]
-    outputs = predictor.generate(sources, config.batch_size)
+    outputs = predictor.generate(sources, config.batch_size, [line.source for line in lines])
     form = _json if config.format == "jsonl" else _table
     ranked = any(len(own) > 1 for own in outputs)
     text = "".join(f"{form(line, own, predictor, ranked)}\n" for line, own in zip(lines, outputs, strict=True))

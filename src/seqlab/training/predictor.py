@@ -19,6 +19,7 @@ from seqlab.symbols import PAD
 from seqlab.text.growing import text_after
 from seqlab.text.tokenizers import Tokenizer
 from seqlab.training.streams import StreamFormat
+from seqlab.training.unknowns import check_replacing, written
 
 
 class Output(NamedTuple):
@@ -51,7 +52,8 @@ class Predictor:
 
     def predict_n_best(self, texts: Iterable[str], batch_size: int = 256) -> list[list[Output]]:
         """For each text all that the search gives, best first: one output at least."""
-        return self.generate([self.encode(text) for text in texts], batch_size)
+        texts = list(texts)
+        return self.generate([self.encode(text) for text in texts], batch_size, texts)
 
     def encode(self, text: str) -> list[int]:
         """What the model is given for a text: the ids of a source (none of a blank one), or of a prompt to go on from.
@@ -63,19 +65,38 @@ class Predictor:
             return self.source_tokenizer.read(text) if text.strip() else []
         return self.stream.prompt(self.target_tokenizer.read(text))
 
-    def generate(self, inputs: Sequence[Sequence[int]], batch_size: int = 256) -> list[list[Output]]:
+    def generate(
+        self, inputs: Sequence[Sequence[int]], batch_size: int = 256, texts: Sequence[str] | None = None
+    ) -> list[list[Output]]:
         """The same for texts that are encoded already; those of similar length share a batch.
 
         Where there are no ids the model is not asked: the output is empty, its score 0.
+
+        Args:
+            texts: those texts, where unknown words are replaced by words of them.
+
+        Raises:
+            InputError: the search replaces unknown words, which the model or its tokenizers cannot.
         """
+        tokenizers = self.source_tokenizer, self.target_tokenizer
+        check_replacing(self.search, self.model, *tokenizers, sources=self.stream is None)
         packed = Ragged.of(inputs)
         results = [[Output("", 0.0)]] * len(inputs)
         for rows in self._batches(packed.lengths, batch_size):
-            found = self._search(*(tensor.to(self.model.device) for tensor in packed.padded(rows)))
-            for row, n_best, scores in zip(rows.tolist(), found.tokens.tolist(), found.scores.tolist(), strict=True):
+            tokens, lengths = (tensor.to(self.model.device) for tensor in packed.padded(rows))
+            found = self._search(tokens, lengths)
+            if self.stream is None:
+                own = [texts[row] for row in rows] if texts is not None else None
+                outputs = written(self.search, self.model, tokenizers, tokens, lengths, own, found.tokens)
+            else:
+                outputs = [
+                    [text_after(self.target_tokenizer, inputs[row], ids) for ids in n_best]
+                    for row, n_best in zip(rows, found.tokens.tolist(), strict=True)
+                ]
+            for row, n_best, scores in zip(rows.tolist(), outputs, found.scores.tolist(), strict=True):
                 results[row] = [
-                    Output(self._text(inputs[row], ids), score)
-                    for rank, (ids, score) in enumerate(zip(n_best, scores, strict=True))
+                    Output(text, score)
+                    for rank, (text, score) in enumerate(zip(n_best, scores, strict=True))
                     if rank == 0 or score > -math.inf  # there may be fewer than were asked for
                 ]
         return results
@@ -99,11 +120,6 @@ class Predictor:
             return self.model.generate(tokens, lengths, self.search)
         search = self.stream.search(self.search)
         return self.model.generate(*_nothing(tokens), search, tokens, self.stream.length)
-
-    def _text(self, given: Sequence[int], ids: list[int]) -> str:
-        if self.stream is None:
-            return self.target_tokenizer.decode(ids)
-        return text_after(self.target_tokenizer, given, ids)
 
 
 def _nothing(prompts: Int[Tensor, "B P"]) -> tuple[Int[Tensor, "B 1"], Int[Tensor, " B"]]:

@@ -40,6 +40,8 @@ RULES: dict[str, Rule] = {
     # Files may have moved: what is in them is compared as data.
     **dict.fromkeys(("data.path", "data.validation_path"), "other name"),
     **dict.fromkeys(("data.cache", "data.eval_batch_size"), "at once"),
+    # How outputs are measured.
+    **dict.fromkeys(("data.source_language", "data.target_language", "data.bleu_tokenizer"), "at once"),
     # Another number of batches, or other ones, or another loss: an epoch is of one kind.
     **dict.fromkeys(("data.batch_size", "data.batch_tokens", "data.pool", "data.order_seed"), "at the end of an epoch"),
     **dict.fromkeys(("objective", "trainer.accumulate_grad_batches"), "at the end of an epoch"),

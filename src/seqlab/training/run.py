@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from seqlab.models.objective import Objective
 from seqlab.training import bundle
 from seqlab.training.build import build, build_each, build_settings
 from seqlab.training.card import card
+from seqlab.training.cautions import cautions
 from seqlab.training.compiling import compile_model
 from seqlab.training.environment import code, command, commit, environment
 from seqlab.training.failures import explained
@@ -52,6 +54,9 @@ from seqlab.training.settling import keep_configuration, settle
 from seqlab.training.starting import start
 from seqlab.training.streams import stream_format
 from seqlab.training.trainer import build_trainer, quiet
+from seqlab.training.unknowns import check_replacing
+
+log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig) -> float | None:
@@ -92,6 +97,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         return None
     search = build_search(config, data.longest_target)
     check_lengths(model, data, search)
+    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.framed)
     callbacks = callbacks_of(config, search, started)
     loggers = list(build_each(config.logger, "logger").values())
     history = [KeepsIdentity(identity), *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
@@ -104,6 +110,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         if checkpoint is not None:
             keep_configuration(config)
             announce(identity, checkpoint.before)
+        for line in cautions(data):
+            log.warning(line)
         leakage_of(data)  # may take a while: before other processes are started and wait
         resume_loggers(loggers, checkpoint)
     trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)

@@ -29,7 +29,7 @@ from seqlab.reporting.digests.run_folder import (
     tokens_by,
 )
 from seqlab.reporting.reading import DIGEST, read_file, read_json
-from seqlab.text.tokenizers import WordTokenizer
+from seqlab.text.tokenizers import words_and_marks
 
 KEPT = "digest.json"
 
@@ -151,7 +151,7 @@ def _predicted(
     rows = lengths.by_length(said, counts, tokens_by(target), statistics, bool(target and target.lower))
     content["by_length"] = {"split": split, "unit": "tokens" if tokenizers else "words", "rows": rows}
     content["correct"] = [int(bool(one.match)) for one in said]
-    words = tokens_by(target) if statistics is None else WordTokenizer([], lower=True).split
+    words = tokens_by(target) if statistics is None else words_and_marks
     classes = failures.classes(said, words, exact=statistics is None)
     content["failures"] = {"rule": failures.RULE, "counts": failures.counts(classes)}
     return content | {"samples": _samples(folder, said, counts, classes, trust)}

@@ -9,7 +9,7 @@ import numpy as np
 import sacrebleu
 
 from seqlab.reporting.digests.run_folder import Said
-from seqlab.text.tokenizers import WordTokenizer
+from seqlab.text.tokenizers import words_and_marks
 
 ORDER = 4
 """The longest n-grams of BLEU."""
@@ -22,10 +22,9 @@ def bleu_statistics(said: Sequence[Said]) -> np.ndarray:
     Words and marks, lower-cased, against the one reference that `predictions.tsv` holds.
     """
     metric = sacrebleu.BLEU(lowercase=True, tokenize="none", force=True, effective_order=True)
-    words = WordTokenizer([], lower=True)
     rows = []
     for one in said:
-        output, reference = (" ".join(words.split(text)) for text in (one.prediction, one.reference))
+        output, reference = (" ".join(words_and_marks(text)) for text in (one.prediction, one.reference))
         score = metric.sentence_score(output, [reference])
         rows.append([score.sys_len, score.ref_len, *score.counts, *score.totals])
     return np.array(rows, dtype=np.int64).reshape(-1, 2 + 2 * ORDER)

@@ -133,7 +133,9 @@ def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Grou
     rows = []
     for one in groups:
         cells = [Cell(names[one.id], group=one), Cell(str(len(one.seeds)), len(one.seeds), one)]
-        cells += [_cell(one, one.metric(name), form(name), best=one in best[name]) for name in metrics]
+        cells += [
+            _cell(one, one.metric(name), form(name), best=any(one is other for other in best[name])) for name in metrics
+        ]
         cells += [_against(material, one, top, main)] if main and top else []
         cells += [_cell(one, cost(one), written) for _, _, written, cost in COSTS]
         rows.append(cells)

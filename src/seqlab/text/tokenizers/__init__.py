@@ -1,13 +1,18 @@
 """Tokenizers: text to ids and back. PAD, BOS, EOS and UNK are 0 to 3 in all of them; own symbols follow.
 
 `encode` never adds BOS or EOS (the data does); `decode` leaves the four specials out, except that an UNK shows
-as U+FFFD, the replacement character. `fit` learns a vocabulary from training texts alone.
+as `<unk>`. `fit` learns a vocabulary from training texts alone.
 """
 
 from seqlab.text.tokenizers.base import UNKNOWN, Fit, Tokenizer, fit_settings, from_json, matches_one, to_json
 from seqlab.text.tokenizers.integers import IntegerTokenizer
 from seqlab.text.tokenizers.subwords import SentencePieceTokenizer
-from seqlab.text.tokenizers.vocabularies import ByteTokenizer, CharacterTokenizer, WordTokenizer
+from seqlab.text.tokenizers.vocabularies import (
+    ByteTokenizer,
+    CharacterTokenizer,
+    WordTokenizer,
+    words_and_marks,
+)
 
 __all__ = [
     "UNKNOWN",
@@ -22,4 +27,5 @@ __all__ = [
     "from_json",
     "matches_one",
     "to_json",
+    "words_and_marks",
 ]

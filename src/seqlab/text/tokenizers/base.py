@@ -11,9 +11,11 @@ from typing import Any
 from seqlab.arguments import check_arguments
 from seqlab.errors import InputError
 from seqlab.kinds import NOTHING, TOKENIZERS, Trust
+from seqlab.symbols import UNK
 from seqlab.text.forms import Form, checked, formed
 
-UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+UNKNOWN = "<unk>"
+"""How an unknown symbol is written."""
 
 
 class Tokenizer(ABC):
@@ -66,6 +68,17 @@ class Tokenizer(ABC):
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`; specials are left out."""
 
+    def comparable(self, text: str) -> str | None:
+        """A text without what the tokenizer does not keep of it, by which texts are compared.
+
+        None if it cannot be compared: the tokenizer does not know all of it, or cannot express it.
+        """
+        try:
+            ids = self.encode(text)
+        except ValueError:
+            return None
+        return None if UNK in ids else self.decode(ids)
+
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """The constructor's arguments, ready for JSON."""
@@ -110,18 +123,13 @@ def from_json(data: Any, trust: Trust = NOTHING, within: Path | None = None) -> 
 def matches_one(tokenizer: Tokenizer, output: str, references: Iterable[str]) -> bool:
     """Whether an output is one of the references, as far as the tokenizer can tell texts apart (spacing, case).
 
-    An output with an unknown symbol matches nothing.
+    An output with an unknown symbol matches nothing but that very text.
     """
-    if UNKNOWN in output:
-        return False
-    return any(output == reference or output == _reread(tokenizer, reference) for reference in references)
-
-
-def _reread(tokenizer: Tokenizer, text: str) -> str | None:
-    try:
-        return tokenizer.decode(tokenizer.encode(text))
-    except ValueError:
-        return None  # the tokenizer cannot express it, so no output is it
+    comparable = tokenizer.comparable(output)
+    return any(
+        output == reference or (comparable is not None and comparable == tokenizer.comparable(reference))
+        for reference in references
+    )
 
 
 Fit = Callable[[Iterable[str]], Tokenizer]

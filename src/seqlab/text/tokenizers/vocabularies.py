@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import regex
+
 from seqlab.symbols import SPECIALS, UNK
 from seqlab.text.patterns import finder
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
+from seqlab.text.tokenizers.spacing import Spacing, SpacingCounts
 
 
 class _Vocabulary(Tokenizer):
@@ -55,16 +58,32 @@ class CharacterTokenizer(_Vocabulary):
 
 
 class WordTokenizer(_Vocabulary):
-    """Words and punctuation marks found by a regular expression; `decode` joins them with single spaces.
+    """Words and punctuation marks found by a regular expression; `decode` joins them as the learnt spacing says.
 
-    Spacing and, with `lower`, case are lost: `decode(encode(text))` equals `text` only up to those.
+    `decode(encode(text))` equals `text` up to unknown words, case (with `lower`) and spacing that is not what usually
+    stands between its words and marks.
+
+    Args:
+        symbols: the vocabulary.
+        lower: case is lost.
+        pattern: what a word or a mark is.
+        spacing: what stands between them: see `Spacing`. Without it, a space.
+
+    Raises:
+        ValueError: a symbol that stands twice, no regular expression, or no spacing.
     """
 
     PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
 
-    def __init__(self, symbols: Sequence[str], lower: bool = False, pattern: str = PATTERN) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        lower: bool = False,
+        pattern: str = PATTERN,
+        spacing: Iterable[Sequence[str | None]] = (),
+    ) -> None:
         super().__init__(symbols)
-        self.lower, self.pattern = lower, pattern
+        self.lower, self.pattern, self._spacing = lower, pattern, Spacing(spacing)
         self._matches = finder(pattern, known=pattern == self.PATTERN)
 
     @classmethod
@@ -74,23 +93,53 @@ class WordTokenizer(_Vocabulary):
         """The words that stand at least `min_frequency` times in `texts`, the most frequent first."""
         splitter = cls([], lower, pattern)
         counts: Counter[str] = Counter()
+        spacing = SpacingCounts()
         for text in texts:
-            counts.update(splitter.split(text))
+            words, gaps = splitter._with_gaps(text)
+            counts.update(words)
+            spacing.add(words, gaps)
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        return cls([word for word, count in ranked if count >= min_frequency], lower, pattern)
+        symbols = [word for word, count in ranked if count >= min_frequency]
+        return cls(symbols, lower, pattern, spacing.learnt(set(symbols)).rows())
 
     def split(self, text: str) -> list[str]:
         """The words and marks of `text`, lower-cased if so set."""
         return [match.group() for match in self._matches(text.lower() if self.lower else text)]
 
+    def _with_gaps(self, text: str) -> tuple[list[str], list[str]]:
+        """The words and marks, and what stands before each of them."""
+        text = text.lower() if self.lower else text
+        words, gaps, end = [], [], 0
+        for match in self._matches(text):
+            words.append(match.group())
+            gaps.append(text[end : match.start()])
+            end = match.end()
+        return words, gaps
+
     def encode(self, text: str) -> list[int]:
         return self._lookup(self.split(text))
 
-    def decode(self, ids: Iterable[int]) -> str:
-        return " ".join(self._symbols(ids))
+    def decode(self, ids: Iterable[int], unknown: Iterable[str] = ()) -> str:
+        """The text of `ids`; what is UNK is written as the next of `unknown`, or `<unk>` where there is none left."""
+        words = iter(unknown)
+        symbols = self._symbols(ids)
+        return self._spacing.join(next(words, UNKNOWN) if one == UNKNOWN else one for one in symbols)
+
+    def comparable(self, text: str) -> str:
+        """The words and marks, with single spaces."""
+        return " ".join(self.split(text))
 
     def state(self) -> dict[str, Any]:
-        return {"symbols": self.symbols, "lower": self.lower, "pattern": self.pattern}
+        state = {"symbols": self.symbols, "lower": self.lower, "pattern": self.pattern}
+        return {**state, "spacing": self._spacing.rows()}
+
+
+_WORDS_AND_MARKS = regex.compile(f"{regex.escape(UNKNOWN)}|{WordTokenizer.PATTERN}")
+
+
+def words_and_marks(text: str) -> list[str]:
+    """The lower-cased words and marks of a text, by which outputs of all tokenizers compare; `<unk>` is one word."""
+    return _WORDS_AND_MARKS.findall(text.lower())
 
 
 class ByteTokenizer(Tokenizer):
