@@ -153,6 +153,7 @@ def test_bad_files_stop_nothing(tmp_path, monkeypatch):
         "skipped starves.tex: its reader needs more than 2,048 MiB of memory (data.limits.memory)",
         "skipped 2 files: no reader for .png",
     ]
+    assert not list((tmp_path / "cache" / "documents").glob(".*")), "the dead leave nothing"
     monkeypatch.setitem(FORMATS, ".tex", Format("test", lambda path: iter(["sound now"])))
     again = read_documents(tmp_path / "notes", tmp_path / "cache")
     assert {one.name for one in again.skipped} == {"raises.tex", "blank.txt", "a.png", "b.png"}, (

@@ -36,6 +36,8 @@ def find(path: Path) -> tuple[list[Path], list[Skipped]]:
     if path.is_file():
         reason = _objection(path)
         return ([], [Skipped(path.name, reason)]) if reason else ([path], [])
+    if not path.is_dir():
+        raise InputError(f"{path}: a device or a pipe; expected a folder or an ordinary file")
     found: list[Path] = []
     skipped: list[Skipped] = []
     for file, reason in _walk(path, {_identity(path): path}):
