@@ -325,7 +325,7 @@ SWEEP = record(
 """What `page.sweeps.digest_sweep` makes of a search."""
 
 SEARCH = record({"best": mapping_of(list_of(number)), "reached": list_of(optional(number))})
-REPLAY = record(
+_REPLAY = record(
     {
         "axes": mapping_of(list_of(scalar)),
         "best": number,
@@ -336,4 +336,14 @@ REPLAY = record(
         **dict.fromkeys(("epochs", "patience", "trials"), number),
     }
 )
-"""Ways of searching on recorded curves."""
+
+
+def replay(value: Any) -> None:
+    """Ways of searching on recorded curves: of as many seeds everywhere, two or more."""
+    _REPLAY(value)
+    count = len(value["seeds"])
+    if count < 2 or min(value["spent"]) <= 0 or None in value["rank_correlation"].values():
+        raise UnfitError("figures of two or more seeds", value["spent"])
+    for name, search in value["searches"].items():
+        if {len(value["spent"]), len(search["reached"]), *map(len, search["best"].values())} != {count}:
+            raise UnfitError(f"{count} seeds in “{name}”", search["reached"])

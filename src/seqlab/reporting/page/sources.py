@@ -18,8 +18,7 @@ from seqlab.reporting.comparison import UNCOMPARED
 from seqlab.reporting.descriptions import described
 from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
 from seqlab.reporting.reading import REFERENCE as CLAIM
-from seqlab.reporting.reading import REPLAY as REPLAYED
-from seqlab.reporting.reading import SWEEP, Schema, read_json
+from seqlab.reporting.reading import SWEEP, Schema, read_json, replay
 from seqlab.words import natural, printable
 
 RESULT = "result.json"
@@ -104,7 +103,7 @@ def gather(
     for path in sorted(outputs.glob("sweeps/*/sweep.json")):
         if (own := _tried(digest_sweep, path.parent, unread)) is not None:
             sweeps[own["study"]] = own | {"own": True}
-    replays = _read_all([outputs / REFERENCE / REPLAY], REPLAYED, unread)
+    replays = _read_all([outputs / REFERENCE / REPLAY], replay, unread)
     if not (claims or digests or sweeps):
         raise InputError(
             f"{unread[0]}, and there is nothing else to report"
