@@ -299,6 +299,15 @@ REFERENCE = record(
 )
 """A claim's committed result."""
 
+
+def by_step(value: Any) -> None:
+    """A number a step."""
+    mapping_of(number)(value)
+    for key in value:
+        if not key.isascii() or not key.isdecimal():
+            raise UnfitError("steps", key)
+
+
 TRIAL = record(
     {
         "number": whole,
@@ -306,7 +315,7 @@ TRIAL = record(
         "value": optional(number),
         "steps": whole,
         "parameters": mapping_of(anything),
-        "reported": FIGURES,
+        "reported": by_step,
         "baseline": truth,
     }
 )
@@ -318,7 +327,7 @@ SWEEP = record(
         "rungs": list_of(whole),
         "best": optional(whole),
         "parameters": list_of(text),
-        "importance": FIGURES,
+        "importance": mapping_of(number),
         "trials": list_of(TRIAL),
     }
 )
