@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from seqlab.errors import InputError
 from seqlab.reporting.comparison import main, markdown, read_runs, settings_of, show, table, write
 
 ENVIRONMENT = {"device": "cpu", "threads": 1}
@@ -388,3 +389,12 @@ def test_what_would_steer_the_terminal_is_written_out(tmp_path, capsys):
     show(tmp_path)
     printed = capsys.readouterr().out
     assert "\x1b" not in printed and r"\x1b[31m[red]" in printed and r"\x1b]0;title\x07 [/x]" in printed
+
+
+def test_nothing_is_written_through_a_link(tmp_path):
+    make_run(tmp_path / "multirun", 0, ["model=gru"])
+    (tmp_path / "elsewhere").write_text("precious")
+    (tmp_path / "multirun/comparison.md").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"comparison\.md: a link"):
+        write(tmp_path / "multirun")
+    assert (tmp_path / "elsewhere").read_text() == "precious"

@@ -10,7 +10,6 @@ from seqlab.errors import InputError
 from seqlab.reporting.reading import (
     DIGEST,
     REFERENCE,
-    REPLAY,
     RESULT,
     SWEEP,
     UnfitError,
@@ -18,8 +17,9 @@ from seqlab.reporting.reading import (
     read_file,
     read_json,
 )
+from seqlab.reporting.reading import replay as replay_schema
 
-SCHEMAS = [(DIGEST, digest()), (REFERENCE, claim_c()), (SWEEP, sweep()), (REPLAY, replay())]
+SCHEMAS = [(DIGEST, digest()), (REFERENCE, claim_c()), (SWEEP, sweep()), (replay_schema, replay())]
 
 
 def write(tmp_path, content):
@@ -38,7 +38,7 @@ BARE = reference("C", {"gru": []})
 
 @pytest.mark.parametrize(
     ("schema", "content"),
-    [(DIGEST, digest()), (REFERENCE, BARE), (SWEEP, sweep()), (REPLAY, replay())],
+    [(DIGEST, digest()), (REFERENCE, BARE), (SWEEP, sweep()), (replay_schema, replay())],
     ids=["digest", "reference", "sweep", "replay"],
 )
 def test_another_kind_in_place_of_any_value_is_named_or_makes_no_difference(schema, content):
@@ -95,3 +95,10 @@ def test_only_ordinary_files_of_some_size_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr("seqlab.reporting.reading.MOST_BYTES", 3)
     with pytest.raises(InputError, match="4 bytes; expected at most 3"):
         read_file(write(tmp_path, "1234"))
+
+
+def test_searches_on_recorded_curves_are_of_the_same_seeds():
+    content = replay()
+    content["searches"]["in full"]["reached"].append(7)
+    with pytest.raises(UnfitError, match="2 seeds in “in full”"):
+        replay_schema(content)

@@ -28,6 +28,7 @@ from seqlab.identity import differences, listed
 from seqlab.reporting.descriptions import described, description
 from seqlab.reporting.reading import RESULT as SCHEMA
 from seqlab.reporting.reading import read_file, read_json
+from seqlab.reporting.screens import screens
 from seqlab.reporting.spread import spread
 from seqlab.words import natural, printable
 
@@ -327,14 +328,17 @@ def write(multirun: Path) -> tuple[list[Setting], list[str]]:
         What is in them: the settings, and a line on each run that cannot be read.
 
     Raises:
-        InputError: no run is there that can be read.
+        InputError: no run is there that can be read, or a link has the name of a file.
     """
     runs, unread = read_runs(multirun)
     if unread and not runs:
         raise InputError(f"{unread[0]}, and no other run is here")
     settings = _grouped(multirun, runs)
-    write_atomically(multirun / "comparison.csv", comma_separated(settings))
-    write_atomically(multirun / "comparison.md", markdown(settings, unread))
+    for name, content in (("csv", comma_separated(settings)), ("md", markdown(settings, unread))):
+        path = multirun / f"comparison.{name}"
+        if path.is_symlink():  # which may lead out of a folder that is somebody else's
+            raise InputError(f"{path}: a link, through which nothing is written; take it away first")
+        write_atomically(path, content)
     return settings, unread
 
 
@@ -348,41 +352,13 @@ def show(multirun: Path) -> None:
 
     settings, unread = write(multirun)
     console = Console(highlight=False, markup=False)
-    for part in _screens(*table(settings), len(settings[0].label), console.width):
+    for part in screens(*table(settings), len(settings[0].label), console.width):
         console.print()
         console.print(part)
     console.print()
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
         console.print(line, soft_wrap=True)
     console.print(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv", soft_wrap=True)
-
-
-def _screens(heads: list[str], rows: list[list[str]], labels: int, width: int) -> list[Any]:
-    """The table as tables that are no wider than the screen; each begins with the labels, no figure is folded."""
-    from rich.cells import cell_len
-    from rich.table import Table
-    from rich.text import Text
-
-    heads, rows = [printable(head) for head in heads], [[printable(cell) for cell in row] for row in rows]
-    columns = [[row[i] for row in rows] for i in range(len(heads))]
-    widths = [max(map(cell_len, [*head.split(), *column])) for head, column in zip(heads, columns, strict=True)]
-    room = max(8, width // (2 * labels) - 2)  # labels leave half of the screen to figures
-    widths[:labels] = [min(own, room) for own in widths[:labels]]
-    parts: list[list[int]] = [[]]
-    for i in range(labels, len(heads)):
-        if parts[-1] and sum(widths[j] + 2 for j in [*range(labels), *parts[-1], i]) - 2 > width:
-            parts.append([])
-        parts[-1].append(i)
-    screens = []
-    for part in parts:
-        screen = Table(box=None, pad_edge=False, header_style="bold")
-        for i in [*range(labels), *part]:
-            side: Any = "left" if i < labels else "right"
-            screen.add_column(Text(heads[i]), justify=side, width=widths[i], overflow="fold")
-        for row in rows:
-            screen.add_row(*(Text(row[i]) for i in [*range(labels), *part]))
-        screens.append(screen)
-    return screens
 
 
 def main() -> None:

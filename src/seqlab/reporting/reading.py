@@ -299,6 +299,15 @@ REFERENCE = record(
 )
 """A claim's committed result."""
 
+
+def by_step(value: Any) -> None:
+    """A number a step."""
+    mapping_of(number)(value)
+    for key in value:
+        if not key.isascii() or not key.isdecimal():
+            raise UnfitError("steps", key)
+
+
 TRIAL = record(
     {
         "number": whole,
@@ -306,7 +315,7 @@ TRIAL = record(
         "value": optional(number),
         "steps": whole,
         "parameters": mapping_of(anything),
-        "reported": FIGURES,
+        "reported": by_step,
         "baseline": truth,
     }
 )
@@ -318,14 +327,14 @@ SWEEP = record(
         "rungs": list_of(whole),
         "best": optional(whole),
         "parameters": list_of(text),
-        "importance": FIGURES,
+        "importance": mapping_of(number),
         "trials": list_of(TRIAL),
     }
 )
 """What `page.sweeps.digest_sweep` makes of a search."""
 
 SEARCH = record({"best": mapping_of(list_of(number)), "reached": list_of(optional(number))})
-REPLAY = record(
+_REPLAY = record(
     {
         "axes": mapping_of(list_of(scalar)),
         "best": number,
@@ -336,4 +345,14 @@ REPLAY = record(
         **dict.fromkeys(("epochs", "patience", "trials"), number),
     }
 )
-"""Ways of searching on recorded curves."""
+
+
+def replay(value: Any) -> None:
+    """Ways of searching on recorded curves: of as many seeds everywhere, two or more."""
+    _REPLAY(value)
+    count = len(value["seeds"])
+    if count < 2 or min(value["spent"]) <= 0 or None in value["rank_correlation"].values():
+        raise UnfitError("figures of two or more seeds", value["spent"])
+    for name, search in value["searches"].items():
+        if {len(value["spent"]), len(search["reached"]), *map(len, search["best"].values())} != {count}:
+            raise UnfitError(f"{count} seeds in “{name}”", search["reached"])

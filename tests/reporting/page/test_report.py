@@ -1,15 +1,19 @@
 """From the files of `outputs/` to the page."""
 
 import json
+import sqlite3
 import sys
 from types import SimpleNamespace
 
+import optuna
 import pytest
 from reporting.page.made_up import claim_c, sweep, write_references
 
 from seqlab.errors import InputError
 from seqlab.reporting.page import sweeps
 from seqlab.reporting.page.report import write_report
+from seqlab.sweeping.journal import journal_storage
+from seqlab.sweeping.record import Record
 
 
 def test_references_alone_make_a_page(tmp_path, capsys):
@@ -26,6 +30,48 @@ def test_nothing_is_written_of_nothing(tmp_path):
     with pytest.raises(InputError):
         write_report(tmp_path, None, tmp_path / "report.html", draw=lambda: pytest.fail("drawn for nothing"))
     assert not list(tmp_path.iterdir())
+
+
+def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys):
+    """A sweep that names another program's database, odd results, a link where the digest goes."""
+    write_references(tmp_path, claim_c())
+    with sqlite3.connect(tmp_path / "anothers.db") as connection:
+        connection.execute("CREATE TABLE precious (x)")
+    record = {"study": "a", "storage": f"sqlite:///{tmp_path}/anothers.db", "direction": "minimize", "trials": 3}
+    for name, content in {
+        "sweeps/a/sweep.json": json.dumps(record),
+        "runs/a/1/result.json": '{"name": "a", "seed": 1, "metrics": {"val": {"loss": 1e999}}}',
+        "runs/\x1b[31m/1/result.json": "[",
+        "runs/b/1/result.json": '{"name": "<script>", "seed": 1, "metrics": {"val": {"teacher_forced/loss": 2}}}',
+        "runs/c/1/result.json": '{"name": "\\ud800", "seed": 1, "metrics": {"val": {"teacher_forced/loss": 2}}}',
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text(content, encoding="utf-8")
+    (tmp_path / "runs/b/1/digest.json").symlink_to(tmp_path / "anothers.db")
+    before = (tmp_path / "anothers.db").read_bytes()
+    write_report(tmp_path, None, tmp_path / "report.html")
+    assert (tmp_path / "anothers.db").read_bytes() == before
+    printed = capsys.readouterr().out
+    assert "14 runs in 6 settings, 1 claims, 0 sweeps" in printed and "\x1b" not in printed
+    unread = [line for line in printed.splitlines() if line.startswith("not read: ")]
+    assert len(unread) == 3 and any(r"runs/\x1b[31m/1/result.json: not JSON" in line for line in unread)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "no journal.log here" in page and "<script>," not in page
+
+
+def test_a_sweep_with_a_journal_is_shown_as_the_users(tmp_path, capsys):
+    folder = tmp_path / "sweeps" / "mine"
+    folder.mkdir(parents=True)
+    Record("mine", None, "minimize", 3, [1], "seqlab-train").write(folder)
+    study = optuna.create_study(study_name="mine", storage=journal_storage(folder / "journal.log"))
+    study.optimize(lambda trial: trial.suggest_categorical("a", ["[red]", "<b>"]) == "<b>", n_trials=3)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    write_report(tmp_path, None, tmp_path / "report.html")
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "mine (yours): nothing by pruning: none of 3 trials was stopped early." in page
+    assert "<b>" not in page
 
 
 def test_a_sweep_is_kept_as_a_reference(tmp_path, monkeypatch, capsys):

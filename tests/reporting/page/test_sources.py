@@ -204,3 +204,13 @@ def test_runs_that_are_here_are_tested_now(tmp_path):
     bahdanau, gru = read(tmp_path, runs).groups
     test = read(tmp_path, runs).significance(gru, bahdanau, "exact match")
     assert test["difference"] == pytest.approx(2 / 3) and test["p"] < 0.01
+
+
+def test_of_two_sweeps_of_one_study_one_is_shown_and_the_other_is_named(tmp_path):
+    folders = {tmp_path / "sweeps" / name: sweep() for name in ("a", "b")}
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "sweep.json").write_text("{}", encoding="utf-8")
+    material = read(tmp_path, {}, sweeps=folders)
+    assert len(material.sweeps) == 1
+    assert material.unread == [f"{tmp_path}/sweeps/b: another sweep here has the same study, made_up"]

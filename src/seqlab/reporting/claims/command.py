@@ -23,7 +23,7 @@ from seqlab.reporting.digests import digest
 from seqlab.sweeping.executor import available_cores, slot_threads, visible_gpus
 from seqlab.training.environment import code
 from seqlab.training.results import write_json
-from seqlab.words import duration
+from seqlab.words import duration, printable
 
 BY_ITSELF = PROFILES[0]
 """The profile whose runs lie in the folder itself; those of another have one beside it."""
@@ -121,7 +121,7 @@ class Reproduction:
             mine = any(run.claim.name == claim.name for run in runs)
             if mine and (missing := claim.missing()):
                 self.left_out[claim.name] = "; ".join(f"{one.resolved()} is not there: {one.get}" for one in missing)
-                print(f"claim {claim.name} is left out: {self.left_out[claim.name]}", flush=True)
+                print(printable(f"claim {claim.name} is left out: {self.left_out[claim.name]}"), flush=True)
         return [run for run in runs if run.claim.name not in self.left_out]
 
     def _announce(self, todo: Sequence[Run], states: dict[str, str], expected: dict[str, float]) -> None:
@@ -169,15 +169,15 @@ class Reproduction:
         for claim in self.claims:
             if (content := self.content.get(claim.name)) is None:
                 continue
-            print(f"\n{claim.name} · {claim.title}: {content['verdict']}")
+            print(f"\n{printable(f'{claim.name} · {claim.title}')}: {content['verdict']}")
             for one in content["criteria"]:
                 expected = f" (expected: {one['expected']})" if one["expected"] else ""
                 why = f": {one['why']}" if "why" in one else ""
-                print(f"  {words[one['holds']]:<4} {one['text']}: {one['measured']}{expected}{why}")
+                print(printable(f"  {words[one['holds']]:<4} {one['text']}: {one['measured']}{expected}{why}"))
 
     def _complain(self) -> None:
         for name, why in self.failed.items():
-            print(f"failed: {name}: {why}", file=sys.stderr)
+            print(printable(f"failed: {name}: {why}"), file=sys.stderr)
         if self.failed or self.errors:
             count = f"{len(self.failed)} of {len(self.runs)} runs failed" if self.failed else self.errors[0]
             raise RunError(f"{count}; the same command tries again")

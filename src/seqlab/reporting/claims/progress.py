@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from seqlab.reporting.claims.ledger import Claim
 from seqlab.reporting.claims.plan import Run
 from seqlab.reporting.claims.running import Ended
-from seqlab.words import duration
+from seqlab.words import duration, printable
 
 EVERY = 1.0
 """Seconds between two changes of the line."""
@@ -67,7 +68,7 @@ class Screen:
 
     def line(self, text: str) -> None:
         """A line that stays."""
-        self.console.print(text, markup=False)
+        self.console.print(printable(text), markup=False)
 
     def ended(self, end: Ended) -> None:
         """A line for a run that has ended, with what is still to be done."""
@@ -93,7 +94,8 @@ class Screen:
             self._looked = time.monotonic()
             what = ", ".join(f"{run.name} {duration(seconds)}" for run, seconds in running)
             verb = "saving" if stopping else "running"
-            self._status.update(f"{verb} {what}   {self._done} of {self._all}{self._left(running)}")
+            text = f"{verb} {what}   {self._done} of {self._all}{self._left(running)}"
+            self._status.update(Text(printable(text)))
 
     def close(self) -> None:
         """Takes the changing line away."""

@@ -18,8 +18,7 @@ from seqlab.reporting.comparison import UNCOMPARED
 from seqlab.reporting.descriptions import described
 from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
 from seqlab.reporting.reading import REFERENCE as CLAIM
-from seqlab.reporting.reading import REPLAY as REPLAYED
-from seqlab.reporting.reading import SWEEP, Schema, read_json
+from seqlab.reporting.reading import SWEEP, Schema, read_json, replay
 from seqlab.words import natural, printable
 
 RESULT = "result.json"
@@ -102,9 +101,13 @@ def gather(
         if (found := _tried(digest, folder, unread)) is not None:
             digests.append((folder, found))
     for path in sorted(outputs.glob("sweeps/*/sweep.json")):
-        if (own := _tried(digest_sweep, path.parent, unread)) is not None:
-            sweeps[own["study"]] = own | {"own": True}
-    replays = _read_all([outputs / REFERENCE / REPLAY], REPLAYED, unread)
+        if (found := _tried(digest_sweep, path.parent, unread)) is None:
+            continue
+        if sweeps.get(found["study"], {}).get("own"):
+            unread.append(printable(f"{path.parent}: another sweep here has the same study, {found['study']}"))
+            continue
+        sweeps[found["study"]] = found | {"own": True}
+    replays = _read_all([outputs / REFERENCE / REPLAY], replay, unread)
     if not (claims or digests or sweeps):
         raise InputError(
             f"{unread[0]}, and there is nothing else to report"
@@ -216,7 +219,8 @@ def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
     if place.startswith(CLAIMS) and len(parts) == 3:
         return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL, described(digest)
     typed = {name: value for name, value in digest.get("overrides", {}).items() if name not in UNCOMPARED}
-    code = str(digest.get("environment", {}).get("commit") or "")
+    environment = digest.get("environment", {})
+    code = str(environment.get("code") or environment.get("commit") or "")
     return "", digest["name"], USUAL, described(digest), json.dumps(typed, sort_keys=True), code
 
 
