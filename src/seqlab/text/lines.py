@@ -2,6 +2,8 @@
 
 import codecs
 import gzip
+import os
+import stat
 import zlib
 from pathlib import Path
 
@@ -35,10 +37,14 @@ def read_bytes(path: Path) -> bytes:
     """The bytes of a file.
 
     Raises:
-        InputError: there is no such file, or it cannot be read.
+        InputError: there is no such file, it cannot be read, or it is a device, which may never end (no terminal).
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not file.isatty()):
+                raise InputError(f"{path}: a device; expected a file")
+            return file.read()
     except OSError as error:
         raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
