@@ -25,7 +25,7 @@ from seqlab import __version__
 from seqlab.arguments import check_arguments
 from seqlab.decoding import Search
 from seqlab.errors import InputError
-from seqlab.kinds import MODELS, SEARCHES, Kinds, Named, Trust
+from seqlab.kinds import MODELS, SEARCHES, TOKENIZERS, Kinds, Named, Trust
 from seqlab.models.base import Seq2Seq
 from seqlab.text.plain_json import read_json
 from seqlab.text.tokenizers import Tokenizer, from_json, to_json
@@ -117,6 +117,12 @@ def named_model(path: str | Path) -> tuple[str, dict[str, Any]]:
     """
     folder = bundle_folder(Path(path))
     return _named(_read(folder), "model", folder)
+
+
+def kinds_of(model: Seq2Seq, tokenizers: Iterable[Tokenizer], search: Search) -> list[str]:
+    """The kinds that a bundle of these names."""
+    found = [MODELS.of(type(model)), *(TOKENIZERS.of(type(one)) for one in tokenizers), SEARCHES.of(type(search))]
+    return list(dict.fromkeys(found))
 
 
 def bundle_folder(path: Path) -> Path:
