@@ -34,7 +34,7 @@ from seqlab.training.streams import StreamFormat
 from seqlab.training.weights import Kept, check_fit, load_weights, no_more_than, numbers_in, read_header, write_weights
 
 FORMAT = 4
-"""Format 1 to 3 named classes by their modules."""
+"""Formats 1 to 3 named classes by their modules."""
 
 LARGEST = 1_000_000
 """An integer among settings, where the weights have fewer numbers; tokens of an output times outputs of a search."""
@@ -211,6 +211,7 @@ class _Source:
         if not isinstance(content["stream"], dict):
             raise InputError(f"{self.folder / 'bundle.json'}: stream: expected settings")
         settings = check_arguments(StreamFormat, content["stream"], f"{self.folder}: stream")
+        _check_integers(settings, LARGEST)
         with self._one_line("stream"):
             return StreamFormat(**settings)
 
