@@ -8,7 +8,7 @@ import pytest
 
 from seqlab.decoding import Greedy, Search
 from seqlab.errors import InputError
-from seqlab.kinds import MODELS, NOTHING, OWN, SEARCHES, TOKENIZERS, Trust
+from seqlab.kinds import MODELS, NOTHING, OWN, SEARCHES, TOKENIZERS, Trust, trust_typed
 from seqlab.models.base import Seq2Seq
 from seqlab.text.tokenizers import Tokenizer
 
@@ -93,3 +93,8 @@ def test_trust_comes_from_the_caller_and_the_environment(monkeypatch):
     for wrong in (["my lab"], ["my_lab.models"], [3], 3, "a.b", ["*"]):
         with pytest.raises(InputError, match="trust must be a list of packages"):
             Trust.of(wrong)
+
+
+def test_what_is_to_be_typed_names_each_package_once():
+    assert trust_typed(["bahdanau", "word"]) == ""
+    assert trust_typed(["my_lab.models:Own", "my_lab:Tokens", "other:Search"]) == " trust=[my_lab,other]"

@@ -110,6 +110,12 @@ class Kinds:
             )
 
 
+def trust_typed(kinds: Iterable[str]) -> str:
+    """What a command line must hold so that these kinds are found: " trust=[my_lab]", or nothing for seqlab's own."""
+    packages = dict.fromkeys(kind.partition(":")[0].partition(".")[0] for kind in kinds if ":" in kind)
+    return f" trust=[{','.join(packages)}]" if packages else ""
+
+
 def _is_place(text: str) -> bool:
     module, colon, name = text.partition(":")
     return bool(colon) and len(text) <= 200 and all(part.isidentifier() for part in f"{module}.{name}".split("."))

@@ -1,14 +1,21 @@
 """How a model starts: schemes against their formulas, weights of another run, frozen parts."""
 
 import math
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
+from hydra.utils import get_object
+from omegaconf import OmegaConf
 from torch import nn
 
+from seqlab.decoding import Greedy
 from seqlab.errors import InputError
 from seqlab.models.fixed_vector import FixedVector
-from seqlab.training.starting import Initialisation, freeze
+from seqlab.text.tokenizers import CharacterTokenizer
+from seqlab.training import bundle
+from seqlab.training.starting import Initialisation, freeze, take_weights
 
 INPUTS, OUTPUTS = 307, 211
 
@@ -90,3 +97,49 @@ def test_parts_are_frozen_by_their_names():
 def test_what_cannot_be_frozen_is_refused(patterns, message):
     with pytest.raises(InputError, match=message):
         frozen(patterns)
+
+
+@pytest.fixture
+def taking(tmp_path):
+    """Takes the weights of a bundle into a model of settings, for data of a tokenizer; gives both models."""
+    letters = CharacterTokenizer("abcd")
+    settings = {"source_size": 8, "target_size": 8, "width": 6, "embedding": 5, "cell": "gru", "dropout": 0.1}
+    donor = FixedVector(**settings)
+    bundle.save(tmp_path / "bundle", donor, settings, (letters, letters), Greedy(max_length=3))
+
+    def take(target="seqlab.models.fixed_vector.FixedVector", tokenizer=letters, **changes):
+        own = {name: value for name, value in (settings | changes).items() if not name.endswith("_size")}
+        model = OmegaConf.create({"_target_": target, **own})
+        config = OmegaConf.create({"model": model, "initial_weights": str(tmp_path / "bundle"), "trust": []})
+        sizes = {"source_size": tokenizer.size, "target_size": tokenizer.size}
+        data = SimpleNamespace(source_tokenizer=tokenizer, target_tokenizer=tokenizer, longest_source=2, **sizes)
+        taker = get_object(target)(**own, **sizes)
+        take_weights(taker, data, config)
+        return donor, taker
+
+    return take
+
+
+def test_weights_are_taken_though_dropout_differs_and_defaults_are_not_written(taking):
+    for changes in ({}, {"dropout": 0.5}, {"layers": 1}, {"reverse_source": False}):
+        donor, taker = taking(**changes)
+        assert all(torch.equal(taker.state_dict()[name], tensor) for name, tensor in donor.state_dict().items())
+
+
+class Reader(FixedVector):
+    """Another kind, whose tensors happen to fit."""
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reverse_source": True}, "of another model: model.reverse_source false → true; set"),
+        ({"width": 7, "cell": "lstm"}, "model.width 6 → 7, model.cell gru → lstm, .* more"),
+        ({"target": f"{__name__}.Reader"}, r"of another model: model fixed_vector → .*Reader; set"),
+        ({"tokenizer": CharacterTokenizer("abce")}, "its source vocabulary is not the data's .*symbols .* → "),
+    ],
+)
+def test_weights_of_another_model_or_vocabulary_are_refused_though_they_fit(taking, changes, message, monkeypatch):
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or SimpleNamespace(Reader=Reader))
+    with pytest.raises(InputError, match=message):
+        taking(**changes)

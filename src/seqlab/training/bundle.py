@@ -25,7 +25,7 @@ from seqlab import __version__
 from seqlab.arguments import check_arguments
 from seqlab.decoding import Search
 from seqlab.errors import InputError
-from seqlab.kinds import MODELS, SEARCHES, Kinds, Named, Trust
+from seqlab.kinds import MODELS, SEARCHES, TOKENIZERS, Kinds, Named, Trust
 from seqlab.models.base import Seq2Seq
 from seqlab.text.plain_json import read_json
 from seqlab.text.tokenizers import Tokenizer, from_json, to_json
@@ -34,7 +34,7 @@ from seqlab.training.streams import StreamFormat
 from seqlab.training.weights import Kept, check_fit, load_weights, no_more_than, numbers_in, read_header, write_weights
 
 FORMAT = 4
-"""Format 1 to 3 named classes by their modules."""
+"""Formats 1 to 3 named classes by their modules."""
 
 LARGEST = 1_000_000
 """An integer among settings, where the weights have fewer numbers; tokens of an output times outputs of a search."""
@@ -117,6 +117,12 @@ def named_model(path: str | Path) -> tuple[str, dict[str, Any]]:
     """
     folder = bundle_folder(Path(path))
     return _named(_read(folder), "model", folder)
+
+
+def kinds_of(model: Seq2Seq, tokenizers: Iterable[Tokenizer], search: Search) -> list[str]:
+    """The kinds that a bundle of these names."""
+    found = [MODELS.of(type(model)), *(TOKENIZERS.of(type(one)) for one in tokenizers), SEARCHES.of(type(search))]
+    return list(dict.fromkeys(found))
 
 
 def bundle_folder(path: Path) -> Path:
@@ -205,6 +211,7 @@ class _Source:
         if not isinstance(content["stream"], dict):
             raise InputError(f"{self.folder / 'bundle.json'}: stream: expected settings")
         settings = check_arguments(StreamFormat, content["stream"], f"{self.folder}: stream")
+        _check_integers(settings, LARGEST)
         with self._one_line("stream"):
             return StreamFormat(**settings)
 

@@ -18,18 +18,22 @@ WEIGHTS = {
 PACKAGES = ("python", "torch", "lightning", "seqlab")
 
 
-def card(result: dict[str, Any], data: SequenceData, model: Seq2Seq) -> str:
-    """A bundle's README.md, from what a run found out of `model` on `data`."""
-    parts = (_purpose(result, data, model), _data(result, data), _training(result), _metrics(result, data))
+def card(result: dict[str, Any], data: SequenceData, model: Seq2Seq, trust: str = "") -> str:
+    """A bundle's README.md, from what a run found out of `model` on `data`.
+
+    Args:
+        trust: what is to be typed so that the bundle's classes are imported.
+    """
+    parts = (_purpose(result, data, model, trust), _data(result, data), _training(result), _metrics(result, data))
     return "\n\n".join("\n".join(part) for part in (*parts, _limits(data, model), _licence(data))) + "\n"
 
 
-def _purpose(result: dict[str, Any], data: SequenceData, model: Seq2Seq) -> list[str]:
+def _purpose(result: dict[str, Any], data: SequenceData, model: Seq2Seq, trust: str) -> list[str]:
     kind = type(model)
     what = (inspect.getdoc(kind) or "").partition("\n")[0]
-    use = "seqlab-predict run=FOLDER input=FILE     # a line an input; input=- reads standard input"
+    use = f"seqlab-predict run=FOLDER{trust} input=FILE     # a line an input; input=- reads standard input"
     if not data.framed:
-        use = 'seqlab-generate run=FOLDER prompt="TEXT"'
+        use = f'seqlab-generate run=FOLDER{trust} prompt="TEXT"'
     return [
         f"# {result['name']}",
         "",

@@ -70,8 +70,12 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path) -> None:
-    """What came out: a table of metrics by split, some predictions, where things are and what to type next."""
+def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path, trust: str = "") -> None:
+    """What came out: a table of metrics by split, some predictions, where things are and what to type next.
+
+    Args:
+        trust: what is to be typed so that the bundle's classes are imported.
+    """
     console = Console(highlight=False, soft_wrap=True, markup=False)
     shown = printable(str(folder))
     console.print()
@@ -87,9 +91,9 @@ def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path) 
         f" about {training['flops'] / 1e12:.3g} TFLOP"
     )
     if any(one.match is None for one in samples):
-        console.print(f'continue with   seqlab-generate run={shown} prompt="TEXT"')
+        console.print(f'continue with   seqlab-generate run={shown}{trust} prompt="TEXT"')
     else:
-        console.print(f"predict with    seqlab-predict run={shown} input=FILE")
+        console.print(f"predict with    seqlab-predict run={shown}{trust} input=FILE")
 
 
 def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:

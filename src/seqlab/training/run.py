@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.kinds import trust_typed
 from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
 from seqlab.training import bundle
@@ -204,11 +205,12 @@ def keep(
         "metrics": metrics,
         "settings": plain(config),
     }
-    stream, about = stream_format(data), card(result, data, model)
+    trust = trust_typed(bundle.kinds_of(model, tokenizers, search))
+    stream, about = stream_format(data), card(result, data, model, trust)
     bundle.save(folder / "bundle", model, settings, tokenizers, search, stream, about)
     write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
     write_json(folder / "result.json", result)
-    print_summary(result, free_running.predictions[shown][:5], _shown(folder))
+    print_summary(result, free_running.predictions[shown][:5], _shown(folder), trust)
 
 
 def _shown(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ SAMPLES = 30
 
 CONTINUED = 400
 """Characters of a continued text that a sample keeps: the end of its prompt, the beginnings of what follows."""
+
+LONGEST = 1000
+"""Tokens of an output whose attention is shown."""
 
 BOUNDARY = "<eos>"
 """How the token that ends an output is shown."""
@@ -59,6 +63,8 @@ def attention(folder: Path, sources: Sequence[str], trust: Trust = NOTHING) -> l
 
     try:
         predictor = load(folder, trust)
+        own = predictor.search
+        predictor.search = replace(own, max_length=min(own.max_length, LONGEST))  # a page shows no more
         return _looks(predictor, [predictor.encode(source) for source in sources])
     except ValueError:
         return []  # of an earlier format, or of a package that is not trusted: there is the rest to show
