@@ -106,3 +106,13 @@ def test_the_table_has_a_row_a_slot(screen, sweep):
         "next look": ["3", "", "", "1"],
         "settings": ["x=0.1235 model.cell=[gru]", "", *["x=0.1235 model.cell=[gru]"] * 2],
     }
+
+
+def test_the_table_stands_below_the_lines_until_the_screen_is_closed(sweep):
+    screen = Screen(sweep, terminal=True)
+    assert screen._live.is_started
+    assert screen._live.console is screen.console
+    assert screen._live.transient  # nothing of it is left
+    screen.close()
+    assert not screen._live.is_started
+    Screen(sweep, terminal=False).close()
