@@ -63,7 +63,7 @@ def test_with_a_window_a_model_says_more_than_it_has_positions_for():
         torch.zeros(2, dtype=torch.long),
         Greedy(max_length=19, min_length=19),
     )
-    with pytest.raises(InputError, match="a target of up to 19 need 19 positions, but model.max_positions is 7"):
+    with pytest.raises(InputError, match=r"a target of up to 19 need 19 positions, but model.max_positions is 7"):
         model.generate(source, lengths, search)
     tokens = model.generate(source, lengths, search, window=6).tokens[:, 0]
     assert tokens.shape == (2, 19)
