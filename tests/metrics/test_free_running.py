@@ -6,7 +6,7 @@ import pytest
 import sacrebleu
 import torch
 
-from seqlab.metrics.free_running import IdMetrics, TextMetrics
+from seqlab.metrics.free_running import IdMetrics, TextMetrics, gathered
 from seqlab.symbols import BOS, EOS, PAD
 
 WORDS = ["le", "chat", "est", "sur", "la", "table", "rouge", "et", "bleu", ",", ".", "il", "n'est", "pas", "là", "!"]
@@ -274,3 +274,20 @@ def test_the_signatures_are_sacrebleus_own(counts):
     metrics = text_metrics(outputs, references)
     metrics.compute()
     assert metrics.signatures() == expected
+
+
+def test_rows_of_all_processes_come_one_process_after_another(monkeypatch):
+    rows = [("a", 1), ("b", 2)]
+    assert gathered(rows) == rows  # one process alone
+
+    def gather(parts, own):
+        assert parts == [None] * 3
+        parts[:] = [[("z", 0)], own, []]
+
+    for name, answer in (
+        ("is_initialized", lambda: True),
+        ("get_world_size", lambda: 3),
+        ("all_gather_object", gather),
+    ):
+        monkeypatch.setattr(torch.distributed, name, answer)
+    assert gathered(rows) == [("z", 0), *rows]
