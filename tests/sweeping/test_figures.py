@@ -40,7 +40,7 @@ def made(tmp_path):
                     intermediate_values={1: 9.0 - number, 3: value},
                 )
             )
-        return Sweep(Record("s", store.url, direction, 5, [1, 3]), tmp_path / direction, store)
+        return Sweep(Record("s", store.url, direction, 5, rungs=[1, 3]), tmp_path / direction, store)
 
     return make
 

@@ -7,6 +7,7 @@ from concurrent.futures import BrokenExecutor
 from types import SimpleNamespace
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
@@ -70,14 +71,16 @@ def test_a_launcher_gets_the_line_the_variables_and_the_folder(launched, tmp_pat
         "hydra.job.name=z",
         "b=--c",
     ]
-    _, ended, given = launched(returned(JobStatus.COMPLETED, 2), arguments, CARDS="a ${b}")
+    _, ended, given = launched(returned(JobStatus.COMPLETED, 2), arguments, CARDS="a, b")
     (overrides,), number = given[-1]
-    assert overrides == [
-        *("x=1", "hydra.job.name=z", "b=--c"),
-        '++hydra.job.env_set.CARDS="a \\\\${b}"',
-        f'hydra.sweep.dir="{tmp_path}"',
-        "hydra.sweep.subdir=${hydra:job.num}",
+    assert overrides[:3] == ["x=1", "hydra.job.name=z", "b=--c"]
+    parsed = OverridesParser.create().parse_overrides(overrides[3:])
+    assert [one.key_or_group for one in parsed] == [
+        *("hydra.job.env_set.CARDS", "hydra.sweep.dir", "hydra.sweep.subdir"),
     ]
+    values = OmegaConf.create({"a": [one.value() for one in parsed[:2]]}).a
+    assert list(values) == ["a, b", str(tmp_path)]
+    assert overrides[-1] == "hydra.sweep.subdir=${hydra:job.num}"
     assert number == 7
     assert ended == [Ended(7, 0)]
     progress = Events(tmp_path / "7").read()

@@ -45,7 +45,7 @@ def made(tmp_path):
         folder = tmp_path / direction
         (folder / "3").mkdir()
         (folder / "3/log.txt").touch()
-        return Sweep(Record("s", store.url, direction, 9, list(rungs)), folder, store)
+        return Sweep(Record("s", store.url, direction, 9, rungs=list(rungs)), folder, store)
 
     return make
 
