@@ -8,7 +8,7 @@ from optuna.trial import TrialState, create_trial
 from seqlab.sweeping import command
 from seqlab.sweeping.lease import ATTRIBUTE, Lease
 from seqlab.sweeping.ledger import ERROR, RETRY_OF
-from seqlab.sweeping.record import Record, Sweep
+from seqlab.sweeping.record import Record, Sweep, read_record
 from seqlab.sweeping.storage import Store
 from seqlab.sweeping.summary import summary, trials_csv
 
@@ -104,3 +104,12 @@ def test_the_state_of_every_trial(made, capsys, direction, best):
     ]
     assert lines[7:8] == [[]]
     assert lines[8][:5] == ["3", "of", "9", "trials", "finished,"]
+
+
+def test_a_record_comes_back_as_it_was_written(tmp_path):
+    bare = Record("s", "journal.log", "minimize", 5)
+    assert (bare.rungs, bare.flags, bare.fixed, bare.program) == ([], [], [], "")
+    full = Record("é", "j", "maximize", 5, rungs=[1, 3], program="p", flags=["--config-dir=x"], fixed=["a=1", "b='ü'"])
+    for one in (bare, full):
+        one.write(tmp_path)
+        assert read_record(tmp_path) == one

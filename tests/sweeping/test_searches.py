@@ -9,8 +9,9 @@ import sys
 
 import pytest
 
+from seqlab.sweeping import curves as module
 from seqlab.sweeping import replay
-from seqlab.sweeping.curves import Curve, Grid, write_curves
+from seqlab.sweeping.curves import Curve, Grid, read_curves, write_curves
 from seqlab.sweeping.replay import SEARCHES, Trace, compared
 
 EPOCHS, RATES = 10, [1.0, 1.1, 1.2, 1.3, 1.5, 1.6, 1.7, 1.8, 2.0, 2.5]
@@ -95,3 +96,13 @@ def test_the_command_writes_what_was_compared(tmp_path, monkeypatch, capsys):
     assert result["axes"] == {"lr": RATES, "order": ["after", "before", "never"]}
     assert list(result["searches"]) == list(few)
     assert capsys.readouterr().out == f"2 searches of 30 curves written into {tmp_path / 'replay.json'}\n"
+
+
+def test_the_command_keeps_the_curves_of_a_sweep(tmp_path, monkeypatch, capsys):
+    kept = tmp_path / "curves.jsonl"
+    monkeypatch.setattr(sys, "argv", ["curves", str(tmp_path), str(kept)])
+    monkeypatch.setattr(module, "open_sweep", lambda folder: folder)
+    monkeypatch.setattr(module, "recorded", lambda sweep: curves() if sweep == tmp_path else [])
+    module.main()
+    assert sorted(read_curves(kept), key=str) == sorted(curves(), key=str)
+    assert capsys.readouterr().out == f"30 curves of {tmp_path} written into {kept}\n"
