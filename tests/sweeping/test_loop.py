@@ -140,7 +140,7 @@ def test_what_a_trial_takes_besides_training_is_measured(pretend):
     one = pretend(trains, trials=3)
     one.run()
     assert len(one.use.overheads) == 3
-    assert all(0 < before < 5 and 0 < after < 5 for before, after in one.use.overheads)
+    assert all(0 < before < 60 and 0 < after < 60 for before, after in one.use.overheads)
 
 
 def test_a_trial_without_a_sign_of_life_is_ended(pretend):
