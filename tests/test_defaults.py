@@ -7,6 +7,9 @@ import yaml
 from hydra.utils import get_object
 from support import ROOT
 
+from seqlab.sweeping.ledger import Rules
+from seqlab.sweeping.settings import Settings
+
 OTHERWISE = {
     ("model/gru", "cell"),  # one class of two files
     ("data/notes", "cleaning"),  # read as written, in Python
@@ -35,3 +38,9 @@ def test_a_setting_has_one_default(name):
         if default is inspect.Parameter.empty or (name, setting) in OTHERWISE:
             continue
         assert (list(default) if isinstance(default, tuple) else default) == value, setting
+
+
+def test_a_studys_rules_are_by_default_those_of_the_settings():
+    rules, settings = Rules(1), Settings()
+    expected = (settings.max_retry, settings.max_failure_rate, settings.lease)
+    assert (rules.retries, rules.failures, rules.patience) == expected

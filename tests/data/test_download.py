@@ -7,6 +7,7 @@ import zipfile
 
 import pytest
 
+from seqlab.data import download as module
 from seqlab.data.download import download
 from seqlab.errors import InputError
 
@@ -77,3 +78,25 @@ def test_no_network_is_said_kindly(tmp_path):
     with pytest.raises(InputError, match=r"Without a network.*data.path=FILE"):
         download("http://127.0.0.1:9/fra-eng.zip", tmp_path / "fra-eng.zip", timeout=2.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_says_what_it_did(monkeypatch, tmp_path, capsys):
+    target = tmp_path / "fra-eng.zip"
+    monkeypatch.setattr(module, "DOWNLOADED", target)
+    monkeypatch.setattr(module, "download", lambda: target.write_bytes(DECK))
+    module.main()
+    assert capsys.readouterr().out == f"{len(DECK):,} sentence pairs in {target}: seqlab-train data=anki uses them\n"
+    module.main()
+    assert capsys.readouterr().out == f"{target} is there already; delete it to fetch it anew\n"
+
+
+def test_the_command_ends_with_the_code_of_its_error(monkeypatch, tmp_path, capsys):
+    def fails():
+        raise InputError("no network")
+
+    monkeypatch.setattr(module, "DOWNLOADED", tmp_path / "fra-eng.zip")
+    monkeypatch.setattr(module, "download", fails)
+    with pytest.raises(SystemExit) as stop:
+        module.main()
+    assert stop.value.code == 2
+    assert capsys.readouterr() == ("", "error: no network\n")

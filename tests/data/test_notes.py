@@ -291,6 +291,12 @@ def test_training_goes_on_exactly_where_its_state_was_taken(load, done):
     assert handed_out + [batch.target.tolist() for batch in again.train_dataloader()] == whole
 
 
+def test_a_loader_names_its_split(load):
+    data = load()
+    assert data.training_batches().split == "train"
+    assert [loader.split for loader in data.val_dataloader()] == ["val"]
+
+
 def test_a_limit_of_tokens_limits_the_blocks(load):
     assert {len(batch.rows) for batch in load(batch_tokens=5 * 17 + 3).train_dataloader()} <= {1, 2, 3, 4, 5}
     longest = max(len(batch.rows) for batch in load(batch_tokens=5 * 40 + 3, context=40).train_dataloader())

@@ -4,9 +4,12 @@ import itertools
 
 import pytest
 import torch
+from decoding.conftest import TableState
 
+from seqlab import decoding
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.decoding.search import top
+from seqlab.symbols import BOS, EOS
 
 
 def test_the_largest_values_are_those_of_a_stable_sort():
@@ -33,3 +36,26 @@ def test_logits_that_are_no_numbers_do_no_harm(table, search):
     toy.logits[:] = torch.nan
     found = toy.search(search(max_length=4))
     assert found.tokens.shape[:2] == found.lengths.shape == found.scores.shape == (2, 1)
+
+
+def test_what_the_room_offers_is_there():
+    assert all(hasattr(decoding, name) for name in decoding.__all__)
+
+
+@pytest.mark.parametrize("search", [Greedy, Sample])
+def test_a_stream_gives_token_by_token_what_a_search_gives_together(table, outputs, search):
+    toy = table(rows=1, positions=6)
+    toy.logits[..., EOS] = -torch.inf
+    one = search(max_length=6)
+    ((found, _),) = outputs(toy.search(one))[0]
+    start = torch.full((1,), BOS)
+    assert tuple(one.stream(toy.step, TableState(torch.arange(1)), start)) == found
+    assert len(found) == 6
+
+
+def test_a_stream_goes_on_after_the_end(table):
+    toy = table(rows=1, positions=5)
+    toy.logits[..., EOS] = 99.0
+    start = torch.full((1,), BOS)
+    streamed = Greedy(max_length=5, min_length=2).stream(toy.step, TableState(torch.arange(1)), start)
+    assert [token == EOS for token in streamed] == [False, False, True, True, True]

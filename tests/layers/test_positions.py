@@ -76,3 +76,8 @@ def test_angles_have_single_precision_where_the_default_is_half(precision):
     finally:
         torch.set_default_dtype(torch.float32)
     torch.testing.assert_close(vectors, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_rotation_keeps_the_precision_of_what_it_turns(dtype):
+    assert rotated(torch.ones(B, H, T, K, dtype=dtype), torch.arange(T)).dtype == dtype

@@ -6,7 +6,7 @@ import pytest
 import sacrebleu
 import torch
 
-from seqlab.metrics.free_running import IdMetrics, TextMetrics
+from seqlab.metrics.free_running import IdMetrics, TextMetrics, gathered
 from seqlab.symbols import BOS, EOS, PAD
 from seqlab.text.languages import bleu_tokenizer
 from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
@@ -319,3 +319,20 @@ def test_short_references_count_shorter_ngrams_and_long_ones_do_not():
     metrics.update(["Go on!"], [["Go on with it!"]], [False])
     assert metrics.compute()["bleu"] == sacrebleu.corpus_bleu(["Go on!"], [["Go on with it!"]]).score
     assert "eff:no" in metrics.signatures()["bleu"]
+
+
+def test_rows_of_all_processes_come_one_process_after_another(monkeypatch):
+    rows = [("a", 1), ("b", 2)]
+    assert gathered(rows) == rows  # one process alone
+
+    def gather(parts, own):
+        assert parts == [None] * 3
+        parts[:] = [[("z", 0)], own, []]
+
+    for name, answer in (
+        ("is_initialized", lambda: True),
+        ("get_world_size", lambda: 3),
+        ("all_gather_object", gather),
+    ):
+        monkeypatch.setattr(torch.distributed, name, answer)
+    assert gathered(rows) == [("z", 0), *rows]

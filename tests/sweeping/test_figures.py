@@ -40,7 +40,7 @@ def made(tmp_path):
                     intermediate_values={1: 9.0 - number, 3: value},
                 )
             )
-        return Sweep(Record("s", store.url, direction, 5, [1, 3]), tmp_path / direction, store)
+        return Sweep(Record("s", store.url, direction, 5, rungs=[1, 3]), tmp_path / direction, store)
 
     return make
 
@@ -118,9 +118,32 @@ def test_slots_have_their_trials_from_start_to_end(made, monkeypatch):
     bars = [(bar.get_x(), bar.get_width(), bar.get_y() + bar.get_height() / 2) for bar in axes.patches]
     assert bars == [pytest.approx(one) for one in ((0, 3, 0), (1, 4, 1), (4, 2, 0))]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["here:1 slot 0", "here:1 slot 1"]
+    assert [text.get_text().strip() for text in axes.texts] == ["0", "1", "2"]
+    assert axes.get_xlabel() == "seconds"
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path):
     store = Store(str(tmp_path / "journal.log"))
     optuna.create_study(study_name="s", storage=store.storage)
     assert plots.write_plots(Sweep(Record("s", store.url, "minimize", 5), tmp_path, store)) == []
+
+
+def test_plots_may_be_written_again(tmp_path):
+    store = Store(str(tmp_path / "journal.log"))
+    optuna.create_study(study_name="s", storage=store.storage)
+    sweep = Sweep(Record("s", store.url, "minimize", 5), tmp_path, store)
+    assert [plots.write_plots(sweep) for _ in range(2)] == [[], []]
+    assert (tmp_path / "plots").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("draw", "names"),
+    [
+        (plots.history, ("trial", "value")),
+        (plots.curves, ("validation", "best so far")),
+        (plots.importance, ("importance (PED-ANOVA)", "")),
+    ],
+)
+def test_axes_are_named(made, draw, names):
+    axes = drawn(draw, made())
+    assert (axes.get_xlabel(), axes.get_ylabel()) == names

@@ -1,6 +1,7 @@
 """What is shown of a sweep while it goes."""
 
 import io
+from unittest.mock import Mock
 
 import optuna
 import pytest
@@ -11,7 +12,6 @@ from rich.console import Console
 from seqlab.sweeping import live
 from seqlab.sweeping.controller import Slot
 from seqlab.sweeping.events import Events
-from seqlab.sweeping.lease import Lease
 from seqlab.sweeping.ledger import Taken
 from seqlab.sweeping.live import Screen
 from seqlab.sweeping.outcome import Outcome
@@ -35,7 +35,7 @@ def sweep(tmp_path):
                 intermediate_values={} if value is None else {1: 3.0, 3: value},
             )
         )
-    return Sweep(Record("s", store.url, "minimize", 6, [1, 3, 9]), tmp_path, store)
+    return Sweep(Record("s", store.url, "minimize", 6, rungs=[1, 3, 9]), tmp_path, store)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def screen(sweep, monkeypatch):
 
 
 def taken(number, adopted=False):
-    return Taken(number, {"x": 0.123456, "model.cell": "[gru]"}, Lease("me", "here", 1, None), adopted)
+    return Mock(spec=Taken, number=number, values={"x": 0.123456, "model.cell": "[gru]"}, adopted=adopted)
 
 
 def test_a_trial_begins_or_goes_on(screen):
@@ -106,3 +106,13 @@ def test_the_table_has_a_row_a_slot(screen, sweep):
         "next look": ["3", "", "", "1"],
         "settings": ["x=0.1235 model.cell=[gru]", "", *["x=0.1235 model.cell=[gru]"] * 2],
     }
+
+
+def test_the_table_stands_below_the_lines_until_the_screen_is_closed(sweep):
+    screen = Screen(sweep, terminal=True)
+    assert screen._live.is_started
+    assert screen._live.console is screen.console
+    assert screen._live.transient  # nothing of it is left
+    screen.close()
+    assert not screen._live.is_started
+    Screen(sweep, terminal=False).close()

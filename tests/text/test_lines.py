@@ -128,9 +128,3 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, reason):
     with pytest.raises(InputError, match=reason) as error:
         read_bytes(tmp_path / name)
     assert str(tmp_path / name) in str(error.value)
-
-
-def test_a_device_that_never_ends_is_refused(tmp_path):
-    (tmp_path / "endless").symlink_to("/dev/zero")
-    with pytest.raises(InputError, match="endless: a device; expected a file"):
-        read_bytes(tmp_path / "endless")
