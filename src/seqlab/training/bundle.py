@@ -145,7 +145,7 @@ def _read(folder: Path) -> dict[str, Any]:
     if number == FORMAT and type(number) is int:
         return content
     if type(number) is int and 1 <= number < FORMAT:
-        advice = "it is of an earlier seqlab; a run of your own writes its bundle again with seqlab-train resume=FOLDER"
+        advice = "it is of an earlier seqlab: train the model again"
     elif type(number) is int and number > FORMAT:
         advice = "it is of a newer seqlab; update this one"
     else:
