@@ -49,7 +49,7 @@ def test_repair_takes_damaged_lines_out_and_keeps_a_copy(journal):
     lines = journal.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:3], b'{"op_code": 7, "tr' + lines[3], b"\x00\x00\n", *lines[4:], b'{"op'])
     journal.write_bytes(damaged)
-    with pytest.raises(InputError, match=r"journal.log, line 3: damaged; .* seqlab-sweep repair study="):
+    with pytest.raises(InputError, match=r"journal.log, line 4: damaged; .* seqlab-sweep repair study="):
         values(journal)
     assert repair(journal) == 3
     assert values(journal) == [1.0, 2.0, 3.0]

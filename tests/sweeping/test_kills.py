@@ -44,7 +44,10 @@ class Killer:
         what, victims = self.random.choice([("controller", [one.pid]), ("server", servers), ("trial", trials)])
         if one.poll() is not None or not victims:
             return False
-        os.kill(self.random.choice(victims), signal.SIGKILL)
+        try:
+            os.kill(self.random.choice(victims), signal.SIGKILL)
+        except ProcessLookupError:  # it has just ended by itself
+            return False
         self.killed[what] += 1
         if what == "controller":
             one.wait()

@@ -115,7 +115,7 @@ def repair(folder: Path, storage: str | None) -> None:
         InputError: it is not kept in a journal.
     """
     kept = storage or read_record(folder).storage
-    if "://" in kept:
+    if kept is None or "://" in kept:
         raise InputError(f"{folder}: kept in a database, which repairs itself; only journals are repaired")
     if not Path(kept).is_file():
         raise InputError(f"{kept}: no such journal")

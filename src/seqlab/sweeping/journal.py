@@ -67,14 +67,14 @@ class Journal(JournalFileBackend):
         number = log_number_from
         try:
             for record in super().read_logs(log_number_from):
-                number += 1
                 if not isinstance(record, dict) or "op_code" not in record:
                     raise ValueError
                 yield record
+                number += 1
         except (ValueError, RecursionError):
             path = Path(self._file_path)
             raise InputError(
-                f"{path}, line {number}: damaged; when no sweep is running, type seqlab-sweep repair"
+                f"{path}, line {number + 1}: damaged; when no sweep is running, type seqlab-sweep repair"
                 f" study={path.parent} storage={path}"
             ) from None
 

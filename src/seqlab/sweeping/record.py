@@ -27,7 +27,7 @@ class Record:
 
     Args:
         study: its name.
-        storage: where it is kept, without a password.
+        storage: where it is kept, without a password; None in records of before that was left out.
         direction: "minimize" or "maximize".
         trials: how many it is to have.
         identity: what no other study has, whatever its name.
@@ -38,7 +38,7 @@ class Record:
     """
 
     study: str
-    storage: str
+    storage: str | None
     direction: str
     trials: int
     identity: str = ""
@@ -79,6 +79,8 @@ def _checked(content: Any) -> Record:
     """
     if not isinstance(content, dict):
         raise ValueError("no object")
+    if content.get("storage", ...) is None:
+        content = content | {"storage": ""}
     kinds: dict[str, type] = {"trials": int, "rungs": list, "flags": list, "fixed": list}
     known = {one.name for one in fields(Record)}
     for name in ("study", "storage", "direction", "trials"):
@@ -91,9 +93,10 @@ def _checked(content: Any) -> Record:
     for name, kind in (("rungs", int), ("flags", str), ("fixed", str)):
         if not all(isinstance(one, kind) for one in content.get(name, ())):
             raise ValueError(f"{name} must hold {kind.__name__} only")
+    storage = content["storage"] or None
     if content["direction"] not in DIRECTIONS:
         raise ValueError("direction must be minimize or maximize")
-    return Record(**{name: value for name, value in content.items() if name in known})
+    return Record(**{name: value for name, value in content.items() if name in known} | {"storage": storage})
 
 
 def is_record_of(folder: Path, identity: str) -> bool:
@@ -139,11 +142,11 @@ def open_sweep(folder: Path, storage: str | None = None) -> Sweep:
         InputError: there is none, it is kept on a server, or its study is not there.
     """
     record = read_record(folder)
-    if storage is None and is_remote(record.storage):
-        raise InputError(
-            f"{folder}: kept in {printable(record.storage)}, which is opened only where it is typed: add storage=…"
-        )
-    return Sweep(record, folder, Store(storage or record.storage, record.study))
+    url = storage or record.storage
+    if url is None or (storage is None and is_remote(url)):
+        where = "an address with a password" if url is None else printable(url)
+        raise InputError(f"{folder}: kept in {where}, which is opened only where it is typed: add storage=…")
+    return Sweep(record, folder, Store(url, record.study))
 
 
 def number(value: Any) -> str:
