@@ -290,3 +290,17 @@ def test_the_real_deck_with_attributions_is_read(real_data):
 def test_the_phrasebook_reads_like_any_deck(load):
     data = load(paths.phrasebook(), max_words=4, reverse=True)
     assert max(len(pair.source.split()) for pair in data.training_pairs()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "reverse", "languages", "bleu"),
+    [
+        ("cmn-eng.txt", False, ("en", "zh"), "zh"),
+        ("cmn.txt", True, ("zh", "en"), "13a"),
+        ("deck.txt", False, (None, None), "13a"),
+    ],
+)
+def test_a_decks_name_chooses_how_bleu_is_measured(tmp_path, load, name, reverse, languages, bleu):
+    data = load(write(tmp_path / name), reverse=reverse)
+    assert (data.source_language, data.target_language) == languages
+    assert data.bleu_tokenizer.name == bleu

@@ -167,3 +167,18 @@ def test_another_setting_is_another_cache(load, tmp_path, changed):
 def test_multi30k_has_its_published_sizes(load, real_data):
     data = load(path=real_data / "multi30k", test="test_2016_flickr")
     assert {split: len(data.examples[split]) for split in data.splits} == {"train": 29000, "val": 1014, "test": 1000}
+
+
+def test_the_files_endings_are_the_languages_unless_others_are_named(load, folder):
+    data = load()
+    assert (data.source_language, data.target_language, data.bleu_tokenizer.name) == ("de", "en", "13a")
+    for split in ("train", "val", "test"):
+        (folder / f"{split}.cmn").write_text((folder / f"{split}.en").read_text())
+    assert load(target="cmn").bleu_tokenizer.name == "zh"
+    assert load(target="cmn", target_language="tha").bleu_tokenizer.name == "char"
+    assert load(target="cmn", bleu_tokenizer="intl").bleu_tokenizer.name == "intl"
+
+
+def test_a_bleu_tokenizer_that_there_is_not_is_refused(load):
+    with pytest.raises(ValueError, match="bleu_tokenizer must be one of"):
+        load(bleu_tokenizer="words")

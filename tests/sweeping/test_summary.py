@@ -64,6 +64,16 @@ def sweep(tmp_path):
     return open_sweep(tmp_path)
 
 
+def test_every_tie_for_best_is_marked(sweep, capsys, monkeypatch):
+    trials = sweep.trials()
+    best = sweep.best().value
+    trials[1].value = best
+    monkeypatch.setattr(sweep, "trials", lambda: trials)
+    command.status(sweep)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if " *" in line] == ["1", "5"]
+
+
 def test_the_best_is_exported_as_a_configuration(sweep, capsys):
     command.run("best", sweep.folder)
     text = (sweep.folder / "best.yaml").read_text()

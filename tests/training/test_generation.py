@@ -141,3 +141,10 @@ def test_tokens_are_counted_as_they_come():
     meter = Meter()
     assert list(itertools.islice(meter.over(itertools.count()), 7)) == list(range(7))
     assert meter.summary().startswith("7 tokens in 0.0 s, ")
+
+
+def test_text_that_is_shown_as_it_comes_keeps_its_unknown_words():
+    own = predictor(search=Greedy(max_length=9, replace_unknown=True))
+    assert not search_of(OmegaConf.create(NOTHING), own).replace_unknown
+    with pytest.raises(InputError, match="see seqlab-predict"):
+        search_of(OmegaConf.create({**NOTHING, "decoding": {"replace_unknown": True}}), own)

@@ -145,6 +145,21 @@ def test_the_best_of_a_column_stands_out_and_p_stands_beside(tree):
     assert "0.002" in rows["context_gru"].text_content() and "best" in rows["bahdanau"].text_content()
 
 
+def test_every_tie_for_best_stands_out(tmp_path):
+    write_references(tmp_path, claim_c(best=21.004), sweep_with_ties())
+    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
+    bold = page.xpath("//table[@id='compare-0-table']//td[@class='best'][contains(., '21.20 ±')]")
+    assert [cell.xpath("string(../th//a)") for cell in bold] == ["context_gru", "bahdanau"]
+    marked = page.xpath("//tr[@class='best'][contains(th, '(best)')]/th/text()")
+    assert [text.split()[0] for text in marked] == ["0", "2"]
+
+
+def sweep_with_ties():
+    content = sweep()
+    content["trials"][0]["value"] = content["trials"][2]["value"]
+    return content
+
+
 def test_the_rule_that_sorts_outputs_is_stated(tree):
     (section,) = tree.xpath("//section[@id='failures']")
     assert IN_WORDS in section.text_content() and "51.5% (159)" in section.text_content()
