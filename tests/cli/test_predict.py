@@ -117,7 +117,7 @@ def test_a_blank_line_keeps_its_place(predict, command, trained, expected):
     refusing.stopped(2, "standard input:2: the line is blank")
 
 
-def test_a_stray_tab_is_told(command, trained, expected, tmp_path):
+def test_a_stray_tab_is_warned_of(command, trained, expected, tmp_path):
     (tmp_path / "input.txt.gz").write_bytes(gzip.compress(b"2 3\n1\t5\n"))
     outcome = command("predict", f"run={trained}", "input=input.txt.gz").succeeded()
     assert outcome.err.startswith("warning: 1 of 2 lines have a tab (first: input.txt.gz:2)")

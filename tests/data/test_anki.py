@@ -257,7 +257,7 @@ def test_a_part_that_is_asked_for_is_there_however_few_sources_there_are(load, d
         load(write(deck, five[:2]))
 
 
-def test_a_published_split_without_validation_is_told(load, deck, caplog):
+def test_a_published_split_without_validation_is_warned_of(load, deck, caplog):
     load(write(deck, DECK[:4]), split="published")
     assert "leaves no validation: a fifth of 4 pairs is none" in caplog.text
 

@@ -70,7 +70,7 @@ def test_lines_may_all_end_in_carriage_returns(data, line):
         decode_lines(data, "f")
 
 
-def test_a_carriage_return_inside_a_line_is_told_with_its_line(caplog):
+def test_a_carriage_return_inside_a_line_is_warned_of_with_its_line(caplog):
     assert decode_lines(b"a\r\nb\rc\n", "f") == ["a", "b\rc"]
     assert [message for message in caplog.messages if message.startswith("f:2: a carriage return")] == caplog.messages
     assert len(caplog.messages) == 1

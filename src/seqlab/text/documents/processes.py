@@ -111,7 +111,7 @@ class _Worker(Generic[Answer]):
 
     def give(self, task: int) -> None:
         self._task, self.deadline = task, time.monotonic() + self._limits.seconds
-        with contextlib.suppress(OSError):  # it has died: `take` tells of what
+        with contextlib.suppress(OSError):  # it has died: `take` says of what
             self.connection.send(task)
 
     def take(self) -> tuple[int, Answer | Died]:
