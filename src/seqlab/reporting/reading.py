@@ -329,7 +329,8 @@ SWEEP = record(
         "parameters": list_of(text),
         "importance": mapping_of(number),
         "trials": list_of(TRIAL),
-    }
+    },
+    {"commit": optional(text)},
 )
 """What `page.sweeps.digest_sweep` makes of a search."""
 

@@ -63,7 +63,7 @@ def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys):
 def test_a_sweep_with_a_journal_is_shown_as_the_users(tmp_path, capsys):
     folder = tmp_path / "sweeps" / "mine"
     folder.mkdir(parents=True)
-    Record("mine", None, "minimize", 3, [1], "seqlab-train").write(folder)
+    Record("mine", "elsewhere", "minimize", 3, program="seqlab-train").write(folder)
     study = optuna.create_study(study_name="mine", storage=journal_storage(folder / "journal.log"))
     study.optimize(lambda trial: trial.suggest_categorical("a", ["[red]", "<b>"]) == "<b>", n_trials=3)
     before = {path: path.read_bytes() for path in folder.iterdir()}

@@ -94,7 +94,8 @@ def gather(
     unread: list[str] = []
     claims = _read_all((outputs / REFERENCE).glob("*.json"), CLAIM, unread)
     claims.sort(key=lambda one: ORDER.find(one["claim"][:1]))
-    sweeps = {one["study"]: one for one in _read_all((outputs / REFERENCE / "sweeps").glob("*.json"), SWEEP, unread)}
+    kept = _read_all((outputs / REFERENCE / "sweeps").glob("*.json"), SWEEP, unread)
+    sweeps = {one["study"]: one | {"own": False} for one in kept}
     folders = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs))
     digests = []
     for folder in tqdm(folders, "reading runs", unit="run", delay=2, disable=None, leave=False):

@@ -35,10 +35,15 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
         InputError: no sweep is there, or it cannot be read.
     """
     from seqlab.sweeping.ledger import BASELINE
-    from seqlab.sweeping.looking import look_at
     from seqlab.sweeping.plots import importances
+    from seqlab.sweeping.record import open_sweep
+    from seqlab.sweeping.storage import JOURNAL
 
-    sweep = look_at(folder, storage)
+    journal = folder / JOURNAL
+    if storage is None and (journal.is_symlink() or not journal.is_file()):
+        # The record of somebody else's sweep could name any file.
+        raise InputError(f"{folder}: no {JOURNAL} here, and a storage elsewhere is opened only where it is named")
+    sweep = open_sweep(folder, storage or str(journal))
     record, best = sweep.record, sweep.best()
     program = Path(record.program)
     name = "seqlab-train" if program.name in ("train.py", "seqlab-train") else program.name
