@@ -87,8 +87,8 @@ FIRST = "encoder.rnn.weight_ih_l0"
     ("change", "message"),
     [
         (lambda t: t.update({FIRST: t[FIRST].to(torch.int8)}), "of int8, but the model has .* float32"),
-        (lambda t: t.update({FIRST: t[FIRST].double()}), "type F64"),
-        (lambda t: t.update({FIRST: t[FIRST].half()}), "type F16"),
+        (lambda t: t.update({FIRST: t[FIRST].double()}), "of float64, but the model has .* float32"),
+        (lambda t: t.update({FIRST: t[FIRST].half()}), "of float16, but the model has .* float32"),
         (lambda t: t.update({FIRST: t[FIRST].T.contiguous()}), "not of this model"),
         (lambda t: t.pop(FIRST), "no encoder.rnn.weight_ih_l0 in the file"),
         (lambda t: t.update(more=t[FIRST].clone()), "more is not of the model"),
@@ -122,6 +122,7 @@ HEADERS = {
     "a shape of text": header(a={"dtype": "F32", "shape": "34", "data_offsets": [0, 4]}),
     "a negative shape": header(a={"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}),
     "more than the file": header(a={"dtype": "F32", "shape": [HUGE, HUGE, HUGE], "data_offsets": [0, 4]}),
+    "another type": header(a={"dtype": "F8_E4M3", "shape": [0], "data_offsets": [0, 0]}),
     "no type": header(a={"dtype": ["F32"], "shape": [0], "data_offsets": [0, 0]}),
 }
 

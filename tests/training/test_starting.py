@@ -10,6 +10,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 from torch import nn
 
+from seqlab.data.toy import IntegerPairs
 from seqlab.decoding import Greedy
 from seqlab.errors import InputError
 from seqlab.models.fixed_vector import FixedVector
@@ -112,7 +113,8 @@ def taking(tmp_path):
         model = OmegaConf.create({"_target_": target, **own})
         config = OmegaConf.create({"model": model, "initial_weights": str(tmp_path / "bundle"), "trust": []})
         sizes = {"source_size": tokenizer.size, "target_size": tokenizer.size}
-        data = SimpleNamespace(source_tokenizer=tokenizer, target_tokenizer=tokenizer, longest_source=2, **sizes)
+        data = IntegerPairs([["1", "1"]])
+        data.source_tokenizer = data.target_tokenizer = tokenizer
         taker = get_object(target)(**own, **sizes)
         take_weights(taker, data, config)
         return donor, taker

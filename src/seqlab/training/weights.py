@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from lightning.pytorch import LightningModule
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -22,11 +23,11 @@ from seqlab.text.plain_json import parsed, read_regular
 
 LONGEST_HEADER = 16 << 20  # bytes
 TYPES = {
-    "F32": torch.float32,
+    **{"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16},
     **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8},
     "BOOL": torch.bool,
 }
-"""By safetensors' names. Floats are of single precision, whatever precision a model was trained in."""
+"""By safetensors' names."""
 
 
 class Kept(NamedTuple):
@@ -36,14 +37,16 @@ class Kept(NamedTuple):
     shape: tuple[int, ...]
 
 
-def write_weights(path: Path, model: nn.Module) -> None:
-    """Writes a model's parameters and buffers, floats in single precision.
+def write_weights(path: Path, model: LightningModule) -> None:
+    """Writes a model's parameters and buffers in the precision in which models are built (single), whatever precision
+    it was trained in.
 
     Raises:
         InputError: they cannot be written.
     """
+    built = torch.get_default_dtype()
     tensors = {
-        name: (tensor.float() if tensor.is_floating_point() else tensor).cpu().clone()  # tied ones apart
+        name: tensor.to("cpu", built if tensor.dtype == model.dtype else tensor.dtype, copy=True)  # tied ones apart
         for name, tensor in model.state_dict().items()
     }
     try:
@@ -132,9 +135,8 @@ def check_fit(expected: Mapping[str, Tensor], kept: Mapping[str, Kept], path: Pa
     reasons = [f"no {name} in the file" for name in expected if name not in kept]
     reasons += [f"{name[:80]} is not of the model" for name in kept if name not in expected]
     for name, tensor in expected.items():
-        kind = torch.float32 if tensor.is_floating_point() else tensor.dtype
-        if name in kept and kept[name] != (kind, tuple(tensor.shape)):
-            own = Kept(kind, tuple(tensor.shape))
+        own = Kept(tensor.dtype, tuple(tensor.shape))
+        if name in kept and kept[name] != own:
             reasons.append(f"{name} is {_shown(kept[name])}, but the model has {_shown(own)}")
     if reasons:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
