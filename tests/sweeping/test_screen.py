@@ -116,3 +116,17 @@ def test_the_table_stands_below_the_lines_until_the_screen_is_closed(sweep):
     screen.close()
     assert not screen._live.is_started
     Screen(sweep, terminal=False).close()
+
+
+def test_the_table_is_drawn_again_once_a_second(sweep, monkeypatch):
+    file, now = io.StringIO(), [100.0]
+    monkeypatch.setattr(live, "Console", lambda **how: Console(file=file, force_terminal=True, width=99, **how))
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
+    screen = Screen(sweep, terminal=True)
+    drawn = []
+    for at in (100.0, 100.5, 101.5):
+        now[0], before = at, file.tell()
+        screen.refresh([Slot(0, taken(7)), Slot(1)])
+        drawn.append("next look" in file.getvalue()[before:])
+    screen.close()
+    assert drawn == [True, False, True]
