@@ -98,12 +98,6 @@ class Setting:
 class Comparison(Callback):
     """Hydra's callback: keeps the table up to date after every run, and prints it at the end."""
 
-    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Takes away what an earlier multirun into the same folder left of this run: it had other settings."""
-        if config.hydra.mode == RunMode.MULTIRUN:
-            for name in (RESULT, ERROR):
-                (Path(config.hydra.runtime.output_dir) / name).unlink(missing_ok=True)
-
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Writes the table of the runs so far; a multirun that is stopped leaves it behind."""
         if config.hydra.mode == RunMode.MULTIRUN:
