@@ -7,6 +7,7 @@ import yaml
 from hydra.utils import get_object
 from support import ROOT
 
+from seqlab.data.module import SequenceData
 from seqlab.sweeping.ledger import Rules
 from seqlab.sweeping.settings import Settings
 
@@ -44,3 +45,11 @@ def test_a_studys_rules_are_by_default_those_of_the_settings():
     rules, settings = Rules(1), Settings()
     expected = (settings.max_retry, settings.max_failure_rate, settings.lease)
     assert (rules.retries, rules.failures, rules.patience) == expected
+
+
+def test_loading_has_one_default_for_all_data():
+    given = inspect.signature(SequenceData).parameters
+    settings = yaml.safe_load((ROOT / "conf/_loading.yaml").read_text())
+    assert settings.pop("order_seed") == "${seed}"
+    assert {name: given[name].default for name in settings} == settings
+    assert SequenceData.boundaries == "none"  # of what is no stream

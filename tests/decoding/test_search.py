@@ -1,5 +1,6 @@
 """What all searches share."""
 
+import inspect
 import itertools
 
 import pytest
@@ -39,7 +40,7 @@ def test_logits_that_are_no_numbers_do_no_harm(table, search):
 
 
 def test_what_the_room_offers_is_there():
-    assert all(hasattr(decoding, name) for name in decoding.__all__)
+    assert not [name for name in decoding.__all__ if inspect.ismodule(getattr(decoding, name))]
 
 
 @pytest.mark.parametrize("search", [Greedy, Sample])

@@ -15,7 +15,8 @@ def package(tmp_path, monkeypatch):
     (tmp_path / "a_lab/__init__.py").touch()
     (tmp_path / "a_lab/work.py").write_text(
         "import pathlib, sys\n"
-        "pathlib.Path('ran').write_text(f'{__name__} {sys.argv[1:]}')\n"
+        "found = sys.modules[__name__].__dict__ is globals()\n"  # else nothing of it could be pickled
+        "pathlib.Path('ran').write_text(f'{__name__} {sys.argv[1:]} {found}')\n"
         "def function():\n    return 7\n"
     )
     monkeypatch.chdir(tmp_path)
@@ -31,12 +32,12 @@ def test_a_module_or_a_script_runs_as_the_main_program(package, entry):
     run = entry_point(entry)
     assert not (package / "ran").exists()
     assert run() is None
-    assert (package / "ran").read_text() == "__main__ ['x=1']"
+    assert (package / "ran").read_text() == "__main__ ['x=1'] True"
 
 
 def test_a_function_gives_its_value(package):
     assert entry_point("a_lab.work:function")() == 7
-    assert (package / "ran").read_text() == "a_lab.work ['x=1']"
+    assert (package / "ran").read_text() == "a_lab.work ['x=1'] True"
 
 
 def stop(code):

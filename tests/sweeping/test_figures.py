@@ -147,3 +147,14 @@ def test_plots_may_be_written_again(tmp_path):
 def test_axes_are_named(made, draw, names):
     axes = drawn(draw, made())
     assert (axes.get_xlabel(), axes.get_ylabel()) == names
+
+
+@pytest.mark.parametrize(
+    ("draw", "title"),
+    [
+        (plots.curves, "learning curves; orange: pruned; dotted: rungs"),
+        (plots.coordinates, "parallel coordinates; orange: pruned; the darker the better"),
+    ],
+)
+def test_a_title_says_how_a_figure_is_read(made, draw, title):
+    assert drawn(draw, made()).get_title() == title

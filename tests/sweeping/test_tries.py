@@ -111,3 +111,16 @@ def test_beats_are_counted_and_a_child_is_noted(ledger):
     lease = one.trials()[number].user_attrs["lease"]
     assert (lease["child"], lease["held"], lease["idle"]) == (None, False, 0)
     assert one.beat() == []  # what was given back is nobody's to lose
+
+
+def test_deaths_in_a_row_are_counted_from_the_last_step_forward(ledger):
+    one, idle = ledger(), []
+    for step in (0, 0, 1, 1, 4):  # the step that the trial has come to when it is taken
+        taken = one.take()
+        idle.append(taken.lease.idle)
+        if step:
+            one.storage.set_trial_intermediate_value(one._id(taken.number), step, 1.0)
+        one.release(taken.number, died=True)
+    taken = one.take()
+    assert (taken.number, taken.lease.attempt) == (0, 6)
+    assert [*idle, taken.lease.idle] == [0, 1, 2, 0, 1, 0]
