@@ -27,7 +27,19 @@ MAY_IMPORT = {
 }
 # Known to all rooms.
 LEAVES = {
-    *("arguments", "checks", "command_line", "errors", "files", "identity", "kinds", "paths", "source", "symbols"),
+    *(
+        "arguments",
+        "checks",
+        "command_line",
+        "errors",
+        "files",
+        "folders",
+        "identity",
+        "kinds",
+        "paths",
+        "source",
+        "symbols",
+    ),
     *("words", "__version__", ""),
 }
 

@@ -14,6 +14,7 @@ from seqlab.sweeping.settings import Settings
 OTHERWISE = {
     ("model/gru", "cell"),  # one class of two files
     ("data/notes", "cleaning"),  # read as written, in Python
+    ("data/notes", "limits"),  # None stands for those of the file
 }
 
 

@@ -8,7 +8,7 @@ from support import ROOT
 
 from seqlab.training.build import build
 
-EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml"))
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml") if path.stem != "none")
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 
 

@@ -5,7 +5,7 @@ import functools
 
 import pytest
 
-from seqlab.folders import CONFIGURATION, claim_multirun, claim_run, leave_nothing
+from seqlab.folders import CONFIGURATION, claim_multirun, claim_run, has_begun, leave_nothing
 
 
 @pytest.mark.parametrize("claim", [claim_run, claim_multirun])
@@ -24,7 +24,7 @@ def test_what_a_run_left_is_not_written_over(tmp_path, name):
     assert (tmp_path / name).exists()
 
 
-def test_overwriting_takes_away_what_a_run_left_and_nothing_else(tmp_path):
+def test_overwriting_takes_away_what_a_run_left_and_nothing_else_once_the_new_one_begins(tmp_path):
     run = tmp_path / "run"
     assert claim_run(run, overwrite=False)
     (run / "checkpoints").mkdir()
@@ -33,14 +33,35 @@ def test_overwriting_takes_away_what_a_run_left_and_nothing_else(tmp_path):
     (run / "my_notes.txt").write_text("keep")
     assert claim_run(run, overwrite=True)
     assert sorted(path.name for path in run.iterdir()) == [CONFIGURATION, "my_notes.txt"]
+    has_begun(run)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_run_that_cannot_begin_gives_back_what_it_was_to_replace(tmp_path):
+    run = tmp_path / "run"
+    assert claim_run(run, overwrite=False)
+    (run / CONFIGURATION / "overrides.yaml").write_text("old")
+    (run / "result.json").write_text("old")
+    assert claim_run(run, overwrite=True)
+    (run / CONFIGURATION / "overrides.yaml").write_text("new")
+    leave_nothing(run)
+    assert (run / CONFIGURATION / "overrides.yaml").read_text() == (run / "result.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_looks_like_parts_of_a_run_is_not_overwritten_where_there_is_no_run(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    assert not claim_run(tmp_path, overwrite=True)
+    assert (tmp_path / "checkpoints").exists()
 
 
 def test_a_linked_part_of_a_run_is_unlinked_and_what_it_points_to_stays(tmp_path):
     (elsewhere := tmp_path / "elsewhere").mkdir()
     (elsewhere / "last.ckpt").touch()
-    (tmp_path / "run").mkdir()
+    assert claim_run(tmp_path / "run", overwrite=False)
     (tmp_path / "run/checkpoints").symlink_to(elsewhere)
     assert claim_run(tmp_path / "run", overwrite=True)
+    has_begun(tmp_path / "run")
     assert (elsewhere / "last.ckpt").exists()
 
 
@@ -50,14 +71,26 @@ def test_a_folder_with_other_things_in_it_may_take_a_run(tmp_path):
 
 
 def test_an_overwritten_multirun_leaves_no_run_that_is_not_of_the_new_one(tmp_path):
-    assert claim_multirun(tmp_path, overwrite=False)
+    folder = tmp_path / "all"
+    assert claim_multirun(folder, overwrite=False)
     for number in range(3):
-        (tmp_path / str(number) / CONFIGURATION).mkdir(parents=True)
-    (tmp_path / "comparison.csv").touch()
-    (tmp_path / "mine").mkdir()
-    assert not claim_multirun(tmp_path, overwrite=False)
-    assert claim_multirun(tmp_path, overwrite=True)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "multirun.yaml"]
+        (folder / str(number) / CONFIGURATION).mkdir(parents=True)
+    (folder / "comparison.csv").touch()
+    (folder / "mine").mkdir()
+    assert not claim_multirun(folder, overwrite=False)
+    assert claim_multirun(folder, overwrite=True)
+    has_begun(folder / "0")
+    assert sorted(path.name for path in folder.iterdir()) == ["mine", "multirun.yaml"]
+    assert [path.name for path in tmp_path.iterdir()] == ["all"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("held", ["sweep.json", "result.json", f"0/{CONFIGURATION}/overrides.yaml", CONFIGURATION])
+def test_a_multirun_is_never_made_of_runs_that_are_no_multirun(tmp_path, held, overwrite):
+    (tmp_path / held).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / held).touch()
+    assert not claim_multirun(tmp_path, overwrite)
+    assert (tmp_path / held).exists()
 
 
 def test_a_run_that_could_not_begin_leaves_no_folder(tmp_path):
@@ -68,3 +101,9 @@ def test_a_run_that_could_not_begin_leaves_no_folder(tmp_path):
     (tmp_path / "a/run/metrics.csv").touch()
     leave_nothing(tmp_path / "a/run")
     assert (tmp_path / "a/run" / CONFIGURATION).is_dir()
+
+
+def test_a_folder_that_this_process_did_not_make_is_left_alone(tmp_path):
+    (tmp_path / CONFIGURATION).mkdir()
+    leave_nothing(tmp_path)
+    assert (tmp_path / CONFIGURATION).is_dir()

@@ -65,12 +65,13 @@ def _null_named(argument: str) -> str:
     return argument
 
 
-def refuse_unknown(hydra: Any) -> None:
+def refuse_unknown() -> None:
     """Holds settings that were added with a + against the configuration: nothing would read a mistyped group.
 
     Raises:
         InputError: nothing in the configuration has such a name.
     """
+    hydra = HydraConfig.get()
     added = [one.lstrip("+") for one in hydra.overrides.task if one.startswith("+")]
     names = {one.partition("=")[0].partition("@")[0].partition(".")[0]: one for one in added}
     unknown = {name: one for name, one in names.items() if "/" not in name}
@@ -136,7 +137,6 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         nonlocal started
         started = True
         try:
-            refuse_unknown(HydraConfig.get())
             return task(config)
         except Exception as error:
             foreseen = _exit_code(error) is not None and not full

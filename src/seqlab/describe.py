@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import run_command
+from seqlab.cli import refuse_unknown, run_command
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.reporting.diagrams import diagram
@@ -13,6 +13,7 @@ from seqlab.reporting.diagrams import diagram
 
 def task(config: DictConfig) -> Any:
     """Describes the model of `config`, if there is one, else its data; torch is imported only here."""
+    refuse_unknown()
     from seqlab.training.architecture import architecture, print_structure
     from seqlab.training.description import describe
     from seqlab.training.failures import explained

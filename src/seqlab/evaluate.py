@@ -5,11 +5,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import added, run_command
+from seqlab.cli import added, refuse_unknown, run_command
 
 
 def task(config: DictConfig) -> Any:
     """Measures as `config` says; torch is imported only here."""
+    refuse_unknown()
     from seqlab.training.evaluation import evaluate
     from seqlab.training.failures import explained
 

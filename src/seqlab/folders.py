@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-
-from hydra.core.hydra_config import HydraConfig
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, read_write
-
-from seqlab.errors import Carried, InputError
-from seqlab.sweeping.handover import VARIABLE
 
 CONFIGURATION = ".hydra"
 LEFT = (
@@ -25,99 +16,81 @@ LEFT = (
 """What a run leaves beside its configuration."""
 RATE_TEST = "lr_find.csv"
 """What a range test leaves, which is no run: one may follow in its folder."""
-MULTIRUN = "multirun.yaml"
+MULTIRUN, STUDY = "multirun.yaml", "sweep.json"
 COMPARED = ("comparison.csv", "comparison.md")
-OWN_SWEEPER = "hydra_plugins.seqlab_sweeper."
-"""Its folder belongs to a study, which is joined and gone on with."""
 
 
-class ExclusiveFolders(Callback):
-    """Hydra's callback: makes the folder of a run, or of a multirun, before Hydra writes into it.
-
-    A folder that is named by the time gets a number behind its name where another run began in the same second.
-    Trials, resumed runs and the processes that DDP starts find the folder that was made for them.
-    """
-
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Makes the folder of a single run."""
-        if VARIABLE not in os.environ and config.hydra.output_subdir is not None:
-            _make(config, "run", claim_run)
-
-    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Makes the folder of a multirun; its runs have folders in it, by their numbers."""
-        if not str(config.hydra.sweeper._target_).startswith(OWN_SWEEPER):
-            _make(config, "sweep", claim_multirun)
-
-
-def _make(config: DictConfig, kind: str, claim: Callable[[Path, bool], bool]) -> None:
-    """Makes the folder that `hydra.<kind>.dir` names, and names the one that was made."""
-    try:
-        HydraConfig.instance().set_config(config)  # which names of folders refer to; Hydra itself does so later
-        made = _made(config, kind, claim)
-    except Exception as error:  # which Hydra would take for a warning
-        raise Carried(error) from error
-    with read_write(config.hydra):
-        config.hydra[kind].dir = str(made)
-
-
-def _made(config: DictConfig, kind: str, claim: Callable[[Path, bool], bool]) -> Path:
-    folder = Path(str(config.hydra[kind].dir))
-    if claim(folder, config.overwrite is True):
-        return folder
-    if "${now:" not in str(OmegaConf.to_container(config.hydra[kind], resolve=False)["dir"]):  # type: ignore[index,call-overload]
-        raise InputError(
-            f"hydra.{kind}.dir={folder}: holds a {'run' if kind == 'run' else 'multirun'} already; name another folder,"
-            + (f" go on with resume={folder}," if kind == "run" else "")
-            + " or write over it with overwrite=true"
-        )
-    names = (folder.with_name(f"{folder.name}_{number}") for number in itertools.count(2))
-    return next(name for name in names if claim(name, False))
+_MADE: dict[Path, Path | None] = {}
+"""Folders that this process made, and where what they held before is kept until a run has begun."""
 
 
 def claim_run(folder: Path, overwrite: bool) -> bool:
     """Makes a run's folder, for this process alone; False where another run has it.
 
     Args:
-        overwrite: takes away what an earlier run left there first. Other files in the folder stay.
+        overwrite: moves aside what an earlier run left there first. Other files in the folder stay.
     """
-    if overwrite:
-        for name in (CONFIGURATION, RATE_TEST, *LEFT):
-            _remove(folder / name)
-    elif any((folder / name).exists() for name in LEFT):
+    aside = None
+    if overwrite and (folder / CONFIGURATION).is_dir():
+        aside = _put_aside(folder, [CONFIGURATION, RATE_TEST, *LEFT])
+    if any((folder / name).exists() for name in LEFT):
         return False
     try:
         # Of two that begin at once one makes it.
         (folder / CONFIGURATION).mkdir(parents=True, exist_ok=(folder / RATE_TEST).is_file())
     except FileExistsError:
         return False
+    _MADE[folder.resolve()] = aside
     return True
 
 
 def claim_multirun(folder: Path, overwrite: bool) -> bool:
-    """Makes a multirun's folder, in the same way."""
-    if overwrite:
-        for path in list(folder.glob(f"*/{CONFIGURATION}")):
-            shutil.rmtree(path.parent)
-        for name in (MULTIRUN, *COMPARED):
-            _remove(folder / name)
+    """Makes a multirun's folder, in the same way; its runs are the subfolders that are named by numbers."""
+    aside = None
+    if overwrite and (folder / MULTIRUN).is_file():
+        runs = [path.parent.name for path in folder.glob(f"*/{CONFIGURATION}") if path.parent.name.isdecimal()]
+        aside = _put_aside(folder, [MULTIRUN, *COMPARED, *runs])
+    others = (CONFIGURATION, STUDY, *LEFT)
+    if any((folder / name).exists() for name in others) or any(folder.glob(f"*/{CONFIGURATION}")):
+        return False
     folder.mkdir(parents=True, exist_ok=True)
     try:
         (folder / MULTIRUN).touch(exist_ok=False)  # which Hydra fills
     except FileExistsError:
         return False
+    _MADE[folder.resolve()] = aside
     return True
 
 
+def has_begun(folder: Path) -> None:
+    """Says that the run in a folder begins in earnest: what it, or its multirun, is to replace goes."""
+    for path in (folder.resolve(), *folder.resolve().parents):
+        if aside := _MADE.get(path):
+            shutil.rmtree(aside)
+            _MADE[path] = None
+
+
 def leave_nothing(folder: Path) -> None:
-    """Takes away the folder of a run that could not begin: one that holds nothing but its configuration."""
+    """Takes away the folder of a run that could not begin, if this process made it, and puts back what it held."""
+    folder = folder.resolve()
+    if folder not in _MADE:
+        return
     with contextlib.suppress(OSError):
-        if [path.name for path in folder.iterdir()] == [CONFIGURATION]:
-            shutil.rmtree(folder / CONFIGURATION)
+        if [path.name for path in folder.iterdir() if path.name in (CONFIGURATION, *LEFT)] != [CONFIGURATION]:
+            return
+        shutil.rmtree(folder / CONFIGURATION)
+        if aside := _MADE[folder]:
+            for path in aside.iterdir():
+                path.rename(folder / path.name)
+            aside.rmdir()
+        elif not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _put_aside(folder: Path, names: Iterable[str]) -> Path:
+    """Moves these of a folder's files into a new folder beside it."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.resolve().name}-replaced-", dir=folder.resolve().parent))
+    for name in names:
+        if (folder / name).is_symlink() or (folder / name).exists():
+            (folder / name).rename(aside / name)
+    return aside

@@ -5,12 +5,13 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import added, import_from_here, run_command, verbatim
+from seqlab.cli import added, import_from_here, refuse_unknown, run_command, verbatim
 from seqlab.kinds import Trust
 
 
 def task(config: DictConfig) -> Any:
     """Generates as `config` says; torch is imported only here."""
+    refuse_unknown()
     if Trust.of(config.trust).packages:
         import_from_here()
     from seqlab.training.failures import explained

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from seqlab.cli import import_from_here, run_command
+from seqlab.cli import import_from_here, refuse_unknown, run_command
 from seqlab.kinds import Trust
 
 
 def task(config: DictConfig) -> None:
     """Writes the page; what reads runs and draws models is imported only here."""
+    refuse_unknown()
     from seqlab.reporting.page.report import write_report
 
     if (trust := Trust.of(config.trust)).packages:

@@ -4,11 +4,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import run_command
+from seqlab.cli import refuse_unknown, run_command
 
 
 def task(config: DictConfig) -> Any:
     """Reproduces as `config` says; torch is imported only here."""
+    refuse_unknown()
     from seqlab.reporting.claims.command import reproduce
 
     return reproduce(config)

@@ -6,11 +6,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import run_command
+from seqlab.cli import refuse_unknown, run_command
 
 
 def task(config: DictConfig) -> Any:
     """Does what `config.action` says; Optuna is imported only here."""
+    refuse_unknown()
     from seqlab.sweeping.command import run
 
     folder = Path(config.study)

@@ -8,13 +8,14 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from seqlab.cli import added, run_command
+from seqlab.cli import added, refuse_unknown, run_command
 from seqlab.command_line import PRIMARY, flags, quoted
 from seqlab.errors import InputError
 
 
 def task(config: DictConfig) -> Any:
     """Trains as `config` says; torch is imported only here."""
+    refuse_unknown()
     from seqlab.training.run import train
 
     return train(config)
@@ -45,8 +46,11 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     hydra = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra
     if Path(hydra.runtime.cwd).is_dir():
         os.chdir(hydra.runtime.cwd)  # relative paths are meant from where the run was started
+    # Processes that DDP starts type this again, from there.
+    here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    more = [argument for argument in arguments if not argument.startswith("resume=")]
     # Hydra would write down the new settings before they are compared with the run's; the run does so itself.
-    return [*flags(hydra), *own, *arguments, into, "hydra.output_subdir=null"]
+    return [*flags(hydra), *own, *more, f"resume={quoted(str(here))}", into, "hydra.output_subdir=null"]
 
 
 def _text(value: str) -> str:

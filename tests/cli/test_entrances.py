@@ -1,6 +1,5 @@
 """The same text gives the same ids wherever it enters: datasets, commands, Python, the page."""
 
-import importlib
 import json
 
 import pytest
@@ -15,7 +14,8 @@ from seqlab.reporting.digests import samples
 from seqlab.symbols import BOS
 from seqlab.text.documents import Cleaning
 from seqlab.text.tokenizers import CharacterTokenizer, from_json, to_json
-from seqlab.training import bundle
+from seqlab.training import generation, prediction
+from seqlab.training.predictor import Output, Predictor
 from seqlab.training.streams import stream_format
 
 TEXT = "ne\u0301  \ufb01n\u00a0\ufeffA\u030a\u3000b"
@@ -73,15 +73,12 @@ def test_a_text_is_the_same_wherever_it_enters(make, expected, command, tmp_path
         from_json(json.loads(json.dumps(to_json(one)))) for one in (data.source_tokenizer, data.target_tokenizer)
     )
     model = FixedVector(source_size=source.size, target_size=target.size, width=3)
-    predictor = bundle.Predictor(model, source, target, Greedy(max_length=2), stream_format(data))
-    for module in (bundle, seqlab):
-        monkeypatch.setattr(module, "load", lambda path: predictor, raising=False)
+    predictor = Predictor(model, source, target, Greedy(max_length=2), stream_format(data))
+    for module in (prediction, generation, seqlab):
+        monkeypatch.setattr(module, "load", lambda path, trust=(): predictor, raising=False)
     entered = []
-    answer = bundle.Output("", 0.0)
-    monkeypatch.setattr(
-        predictor, "generate", lambda inputs, size=0: entered.extend(inputs) or [[answer]] * len(inputs)
-    )
-    generation = importlib.import_module("seqlab.training.generation")
+    answer = Output("", 0.0)
+    monkeypatch.setattr(predictor, "generate", lambda inputs, *_: entered.extend(inputs) or [[answer]] * len(inputs))
     monkeypatch.setattr(generation, "spoken", lambda predictor, given, *_, **__: entered.append(given) or iter(()))
     monkeypatch.setattr(samples, "_looks", lambda predictor, ids: entered.extend(ids) or [])
     (tmp_path / "input.txt").write_text(f"{TEXT}\n", encoding="utf-8")

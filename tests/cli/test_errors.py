@@ -183,7 +183,7 @@ def test_a_size_that_a_model_of_ones_own_does_not_have_is_named(train, tmp_path,
     (tmp_path / "conf/sizes").mkdir()
     (tmp_path / "conf/sizes/small_mine.yaml").write_text("embedding: 7\n")
     train(*arguments).succeeded()
-    assert json.loads((tmp_path / "run/bundle/bundle.json").read_text())["model"]["embedding"] == 7
+    assert json.loads((tmp_path / "run/bundle/bundle.json").read_text())["model"]["settings"]["embedding"] == 7
 
 
 def test_an_example_too_long_for_a_models_positions_is_named_before_training(train, tmp_path, reversal):

@@ -37,10 +37,11 @@ def test_a_prompt_may_come_from_standard_input(generate):
     assert generate("prompt=-", "length=9", stdin="The bell\n").succeeded().out == typed
 
 
-def test_blank_lines_are_not_continued_but_nothing_is(command, writer):
+def test_blank_lines_are_not_continued_but_an_empty_prompt_is(generate, command, writer):
     rows = command("predict", f"run={writer}", "input=-", stdin="The\n\n").succeeded().out.splitlines()
     assert [bool(row.split("\t")[1]) for row in rows] == [True, False]
-    assert len(seqlab.load(writer).predict([""])[0]) == 12
+    assert seqlab.load(writer).predict([""]) == [""]
+    assert len(generate("prompt=", "length=9").succeeded().out) == 9 + len("\n")
 
 
 def test_the_same_seed_says_the_same_and_settings_may_be_typed_either_way(generate):

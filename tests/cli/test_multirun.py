@@ -90,7 +90,8 @@ def test_tracebacks_of_bad_input_are_shown_if_asked_for(multirun):
 
 def test_another_multirun_into_the_same_folder_starts_anew(multirun):
     multirun("model.width=8,9").succeeded()
-    outcome = multirun("model.width=0,7")
+    multirun("model.width=0,7").stopped(2, "overwrite=true")
+    outcome = multirun("model.width=0,7", "overwrite=true")
     assert outcome.code == 2
     assert [row[:2] for row in table_of(outcome.out)] == [["0", "0 of 1"], ["7", "1"]]
 

@@ -547,9 +547,32 @@ def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(command, t
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-def test_a_run_that_cannot_begin_leaves_no_folder(train, tmp_path, reversal):
+def test_a_run_that_cannot_begin_leaves_folders_as_they_were(train, command, copy, tmp_path, reversal):
     train(*reversal, "model=gru", "model.width=wide").stopped(2, "model.width")
     assert not (tmp_path / "run").exists()
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    for wrong in ("model.width=wide", "+modle=gru"):
+        train(*reversal, f"hydra.run.dir={copy}", "overwrite=true", wrong).stopped(2)
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+    (copy / "checkpoints/last.ckpt").unlink()
+    command("train", f"resume={copy}").stopped(2, "no such checkpoint")
+    assert (copy / ".hydra/overrides.yaml").is_file()
+
+
+def test_multiruns_that_begin_in_the_same_second_have_folders_of_their_own(command, tmp_path, tiny, reversal):
+    line = (*tiny, *reversal, "model=gru", "hydra.sweep.dir=all/${now:%Y}", "measure=false", "callbacks.outlook=null")
+    for _ in range(2):
+        command("train", "-m", *line, "seed=1,2").succeeded()
+    found = sorted(path.relative_to(tmp_path / "all").parts for path in (tmp_path / "all").glob("*/*/checkpoints"))
+    assert len({folder for folder, *_ in found}) == 2
+    assert len(found) == 4
+
+
+def test_settings_that_training_alone_brings_into_effect_are_refused_where_nothing_is_left_to_train(command, copy):
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file() and path.suffix != ".csv"}
+    setting = "optimizer.lr=1e-5"
+    command("train", f"resume={copy}", setting).stopped(2, "nothing left to train", "optimizer.lr 0.03 → 1e-05")
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_a_multirun_does_not_write_over_another(command, tmp_path, tiny, reversal):

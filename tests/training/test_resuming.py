@@ -157,6 +157,20 @@ def test_an_epoch_that_has_begun_counts_for_the_end_of_training(tmp_path):
         at(tmp_path, within=True).check_settings(now(trainer={"max_epochs": 2}))
 
 
+def test_an_average_is_gathered_from_the_first_epoch_on(tmp_path):
+    at(tmp_path).check_settings(now(weights="last"))
+    with pytest.raises(InputError, match="weights nothing → average"):
+        at(tmp_path).check_settings(now(weights="average"))
+
+
+def test_without_a_step_what_acts_in_steps_is_refused(tmp_path):
+    checkpoint = at(tmp_path)
+    checkpoint.check_settings(now(optimizer={"lr": 0.2}, trainer={"max_epochs": 9}))
+    checkpoint.check_steps(13)
+    with pytest.raises(InputError, match=r"nothing left to train.*: optimizer.lr 0.1 → 0.2;"):
+        checkpoint.check_steps(12)
+
+
 def test_files_may_move_but_not_change(tmp_path):
     at(tmp_path).resumed(now(data={"path": "b"}))
     with pytest.raises(InputError, match=r"other data: data.files 1 → 2"):

@@ -40,6 +40,12 @@ class Averager(Callback):
         """After which optimizer steps the kept weights were taken."""
         return sorted(self._kept)
 
+    @property
+    def state_key(self) -> str:
+        """Names what decides: the best by one metric are not those by another."""
+        decides = {"monitor": self.saver.monitor, "mode": self.saver.mode} if self.of == "best" else {}
+        return self._generate_state_key(of=self.of, **decides)
+
     def state_dict(self) -> dict[str, Any]:
         """Which weights are kept."""
         return {"kept": dict(self._kept)}

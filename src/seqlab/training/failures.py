@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,14 @@ def explained(config: DictConfig, resumable: Path | None = None) -> Iterator[Non
         raise InputError(" ".join(str(error).split())) from error
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _out_of_memory(config, error) from error
+    except KeyError as error:
+        where = traceback.extract_tb(error.__traceback__)[-1].filename
+        if OmegaConf.select(config, "resume") is None or "optim" not in Path(where).parts:
+            raise
+        raise InputError(
+            f"{config.resume}: what its optimizer kept in the checkpoint has no {error.args[0]!r}, which these settings"
+            " need; leave the optimizer's as they were"
+        ) from error
     except (RuntimeError, ValueError) as error:
         if "can't allocate memory" in str(error):
             raise _out_of_memory(config, error) from error

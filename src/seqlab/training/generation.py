@@ -23,6 +23,7 @@ from seqlab.text.tokenizers import Tokenizer
 from seqlab.training.bundle import load
 from seqlab.training.parts import search_again
 from seqlab.training.predictor import Predictor
+from seqlab.words import printable
 
 LENGTH = 200
 """Tokens to continue a text by, where no other number is asked for."""
@@ -193,5 +194,7 @@ class Meter:
 
 
 def _say(text: str) -> None:
+    if sys.stdout.isatty():  # which a bundle's vocabulary must not steer
+        text = "\n".join(map(printable, text.split("\n")))
     sys.stdout.write(text)
     sys.stdout.flush()

@@ -20,6 +20,7 @@ from seqlab.training.bundle import load
 from seqlab.training.parts import search_again
 from seqlab.training.predictor import Output, Predictor
 from seqlab.training.results import escaped
+from seqlab.words import printable
 
 FORMATS = ("tsv", "jsonl")
 BLANK = ("keep", "refuse")
@@ -61,7 +62,9 @@ def predict(config: DictConfig) -> None:
     ranked = any(len(own) > 1 for own in outputs)
     text = "".join(f"{form(line, own, predictor, ranked)}\n" for line, own in zip(lines, outputs, strict=True))
     if config.output == "-":
-        sys.stdout.write(text)
+        # A tab between columns is meant; a bundle's vocabulary may hold what steers a terminal.
+        safe = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+        sys.stdout.write(safe if sys.stdout.isatty() else text)
         sys.stdout.flush()
     else:
         write_atomically(Path(config.output), text)

@@ -53,7 +53,7 @@ class Predictor:
     def predict_n_best(self, texts: Iterable[str], batch_size: int = 256) -> list[list[Output]]:
         """For each text all that the search gives, best first: one output at least."""
         texts = list(texts)
-        return self.generate([self.encode(text) for text in texts], batch_size, texts)
+        return self.generate([self.encode(text) if text.strip() else [] for text in texts], batch_size, texts)
 
     def encode(self, text: str) -> list[int]:
         """What the model is given for a text: the ids of a source (none of a blank one), or of a prompt to go on from.

@@ -7,7 +7,7 @@ what cannot take effect any more is refused before anything is written, everythi
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -48,6 +48,13 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("trainer.limit_train_batches", "trainer.overfit_batches"), "at the end of an epoch"),
 }
 """For each setting, or group of settings, what becomes of a change when a run is resumed; the longest name counts."""
+
+
+OF_TRAINING = (
+    *("optimizer", "scheduler", "objective", "callbacks.saver.m", "data.batch", "data.pool", "data.order_seed"),
+    *("trainer.accumulate_grad_batches", "trainer.gradient_clip_val", "trainer.limit_train_batches"),
+)
+"""How the names of settings begin that act in training steps alone."""
 
 
 def rule_of(name: str) -> Rule:
@@ -146,7 +153,8 @@ class Checkpoint:
             InputError: one changed that may not, or not here.
         """
         changed = [one for one in differences(self.before.settings, now.settings) if one.name not in UNCOMPARED]
-        if fixed := [one for one in changed if rule_of(one.name) == "fixed"]:
+        late = {"weights": "average"}  # whose files have to be gathered from the first epoch on
+        if fixed := [one for one in changed if rule_of(one.name) == "fixed" or late.get(one.name) == one.new]:
             self._refuse(f"cannot take effect in a run that has begun: {listed(fixed)}")
         if self.progress.within and (
             later := [one for one in changed if rule_of(one.name) == "at the end of an epoch"]
@@ -188,6 +196,17 @@ class Checkpoint:
             history += (Resumption(self.progress.step, self.progress.epochs, self.changed, code),)
         return replace(now, resumed=history)
 
+    def check_steps(self, step: int) -> None:
+        """Holds the steps that are done after training against what changed.
+
+        Raises:
+            InputError: no step was taken, though settings changed that only training could bring into effect.
+        """
+        idle = {name: pair for name, pair in self.changed.items() if name.startswith(OF_TRAINING)}
+        if idle and step == self.progress.step:
+            found = listed(Difference(name, *pair) for name, pair in idle.items())
+            self._refuse(f"has nothing left to train (raise trainer.max_epochs), so this has no effect: {found}")
+
     def _refuse(self, reason: str) -> None:
         raise InputError(
             f"resume={self.shown}: {reason}; leave that as it was, or begin a new run: the same without resume="
@@ -197,8 +216,9 @@ class Checkpoint:
 def _progress(content: dict[str, Any]) -> Progress:
     loop = content["loops"]["fit_loop"]
     batches = loop["epoch_loop.batch_progress"]
-    epochs = loop["epoch_progress"]["current"]["processed"]
-    return Progress(content["global_step"], epochs, not batches["is_last_batch"] and batches["current"]["ready"] > 0)
+    within = not batches["is_last_batch"] and batches["current"]["ready"] > 0
+    begun = loop["epoch_progress"]["current"]["ready"]  # one that a limit of steps cut off counts as processed, too
+    return Progress(content["global_step"], begun - within, within)
 
 
 def facts_of(identity: RunIdentity) -> dict[str, Any]:
@@ -229,14 +249,27 @@ def epochs_before(identity: RunIdentity) -> tuple[int, int]:
 
 
 class KeepsIdentity(Callback):
-    """Has every checkpoint say what it is of."""
+    """Has every checkpoint say what it is of.
 
-    def __init__(self, identity: RunIdentity) -> None:
-        self.identity = identity
+    Args:
+        keep: writes down the configuration of a run that was resumed. Called before the first checkpoint that is of
+            this configuration: until then the old one is what the checkpoint is of.
+    """
+
+    def __init__(self, identity: RunIdentity, keep: Callable[[], None] | None = None) -> None:
+        self.identity, self.keep = identity, keep
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the description."""
         checkpoint[KEY] = asdict(self.identity)
+        if trainer.is_global_zero:
+            self.keep_configuration()
+
+    def keep_configuration(self) -> None:
+        """Writes the configuration, unless that is done."""
+        keep, self.keep = self.keep, None
+        if keep is not None:
+            keep()
 
 
 class ChangedRates(Callback):

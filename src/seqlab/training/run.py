@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from omegaconf import DictConfig
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.folders import has_begun
 from seqlab.kinds import trust_typed
 from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
@@ -94,6 +96,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     objective = build_settings(Objective, config.objective, "objective")
     model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
     if config.find_lr:
+        has_begun(folder)
         find_learning_rate(config, model, data, _shown(folder) / "lr_find.csv")
         return None
     search = build_search(config, data.longest_target)
@@ -101,7 +104,8 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.framed)
     callbacks = callbacks_of(config, search, started)
     loggers = list(build_each(config.logger, "logger").values())
-    history = [KeepsIdentity(identity), *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
+    keeps = KeepsIdentity(identity, functools.partial(keep_configuration, config) if checkpoint else None)
+    history = [keeps, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
     trainer = build_trainer(config, [*callbacks.all, *history], logger=loggers)
     if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise InputError(f"-m runs in one process each, but trainer.devices asks for {trainer.world_size}")
@@ -109,14 +113,16 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
         if checkpoint is not None:
-            keep_configuration(config)
             announce(identity, checkpoint.before)
         for line in cautions(data):
             log.warning(line)
         leakage_of(data)  # may take a while: before other processes are started and wait
         resume_loggers(loggers, checkpoint)
+        has_begun(folder)
     trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     fitted = time.perf_counter()
+    if checkpoint is not None:
+        checkpoint.check_steps(trainer.global_step)
     if not config.measure:
         if trainer.is_global_zero:
             print(f"best        {callbacks.saver.monitor} {callbacks.saver.best}; not measured", flush=True)
@@ -131,6 +137,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         seconds = {"fit": fit, "measure": measuring, "all": fit + measuring}
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
         facts = {**steps, "seconds": seconds, "training": training, **facts_of(identity)}
+        keeps.keep_configuration()
         keep(folder, config, data, model, trainer, metrics, facts)
     return callbacks.saver.best
 

@@ -86,7 +86,10 @@ def state_of(run: Run, code: str, any_code: bool = False) -> tuple[str, list[Dif
         settings, by = result["settings"], result["environment"].get("code")
     else:
         settings, by = _loaded(run.folder / ".hydra" / "config.yaml"), _begun_by(run.folder)
-    found = differences({**_plain(settings or {}), "code": by}, {**_plain(_wanted(run)), "code": code})
+    own = {**_plain(settings or {}), "code": by}
+    if result and not any_code:  # on the way to these settings it may have had others
+        own |= {"resumed": changed} if (changed := [one["changed"] for one in result.get("resumed", [])]) else {}
+    found = differences(own, {**_plain(_wanted(run)), "code": code})
     if found:
         return OTHER, found
     return FINISHED if result else GOES_ON, []

@@ -1,0 +1,76 @@
+"""Hydra's callback that makes the folders of runs and multiruns."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, read_write
+
+from seqlab.command_line import quoted
+from seqlab.errors import Carried, InputError
+from seqlab.folders import claim_multirun, claim_run
+from seqlab.sweeping.handover import VARIABLE
+
+OWN_SWEEPER = "hydra_plugins.seqlab_sweeper."
+"""Its folder belongs to a study, which is joined and gone on with."""
+
+
+class ExclusiveFolders(Callback):
+    """Hydra's callback: makes the folder of a run, or of a multirun, before Hydra writes into it.
+
+    A folder that is named by the time gets a number behind its name where another run began in the same second.
+    Trials, resumed runs and further processes of a run find the folder that was made for them.
+    """
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Makes the folder of a single run."""
+        if VARIABLE not in os.environ and config.hydra.output_subdir is not None and _is_first():
+            _make(config, "run", claim_run)
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Makes the folder of a multirun; its runs have folders in it, by their numbers."""
+        if not str(config.hydra.sweeper._target_).startswith(OWN_SWEEPER):
+            _make(config, "sweep", claim_multirun)
+
+
+def _is_first() -> bool:
+    """Whether this is the first process of a run, or its only one: launchers such as torchrun start all of them."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+
+
+def _make(config: DictConfig, kind: str, claim: Callable[[Path, bool], bool]) -> None:
+    """Makes the folder that `hydra.<kind>.dir` names, and names the one that was made."""
+    try:
+        HydraConfig.instance().set_config(config)  # which names of folders refer to; Hydra itself does so later
+        made = _made(config, kind, claim)
+    except Exception as error:  # which Hydra would take for a warning
+        raise Carried(error) from error
+    with read_write(config.hydra):
+        config.hydra[kind].dir = str(made)
+        # Each run of a multirun is composed anew, from what was typed.
+        config.hydra.overrides.hydra.append(f"hydra.{kind}.dir={quoted(str(made))}")
+
+
+def _made(config: DictConfig, kind: str, claim: Callable[[Path, bool], bool]) -> Path:
+    folder = Path(str(config.hydra[kind].dir))
+    by_time = "${now:" in str(OmegaConf.to_container(config.hydra[kind], resolve=False)["dir"])  # type: ignore[index,call-overload]
+    overwrite = config.overwrite is True and not by_time
+    if claim(folder, overwrite):
+        return folder
+    if by_time:
+        names = (folder.with_name(f"{folder.name}_{number}") for number in itertools.count(2))
+        return next(name for name in names if claim(name, False))
+    what = "run" if kind == "run" else "multirun"
+    if overwrite:
+        raise InputError(f"hydra.{kind}.dir={folder}: holds something else than a {what}; name another folder")
+    raise InputError(
+        f"hydra.{kind}.dir={folder}: holds runs already; name another folder,"
+        + (f" go on with resume={folder}," if kind == "run" else "")
+        + f" or write over a {what} with overwrite=true"
+    )
