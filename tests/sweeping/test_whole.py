@@ -30,7 +30,7 @@ def search(tmp_path, monkeypatch):
     def run(*more):
         (tmp_path / "conf").mkdir(exist_ok=True)
         (tmp_path / "conf/app.yaml").write_text("x: 0.5\ny: 1\nresume: null\nepochs: 9\n")
-        monkeypatch.setattr(sys, "argv", ["/bin/some-app", "-m", "--config-name=app", "y=2", "x=interval(0,1)"])
+        monkeypatch.setattr(sys, "argv", ["/bin/some-app", "--config-name=app", "-m", "y=2", "x=interval(0,1)"])
         settings = [
             *("hydra/sweeper=seqlab", "hydra.sweeper.n_trials=4", "hydra.sweeper.trial=['epochs=7']"),
             *("hydra.sweeper.checkpoint=last.ckpt", "hydra.sweeper.constraints=['x < y / 2.5']"),
