@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from seqlab.errors import Carried, InputError
+from seqlab.sweeping.addresses import conceal
 from seqlab.sweeping.handover import VARIABLE
 
 CONFIGURATION = ".hydra"
@@ -39,7 +40,8 @@ class ExclusiveFolders(Callback):
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Makes the folder of a single run."""
+        """Makes the folder of a single run, whose configuration may be a search's that is not run as one."""
+        conceal(config)
         if VARIABLE not in os.environ and config.hydra.output_subdir is not None:
             _make(config, "run", claim_run)
 
