@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from seqlab.command_line import quoted
 from seqlab.errors import Carried, InputError
 from seqlab.folders import claim_multirun, claim_run
+from seqlab.sweeping.addresses import conceal
 from seqlab.sweeping.handover import VARIABLE
 
 OWN_SWEEPER = "hydra_plugins.seqlab_sweeper."
@@ -29,7 +30,8 @@ class ExclusiveFolders(Callback):
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Makes the folder of a single run."""
+        """Makes the folder of a single run, whose configuration may be a search's that is not run as one."""
+        conceal(config)
         if VARIABLE not in os.environ and config.hydra.output_subdir is not None and _is_first():
             _make(config, "run", claim_run)
 

@@ -1,15 +1,13 @@
 """A password in a storage's address is kept out of whatever is written, however it stands there."""
 
-import os
-
 import pytest
 from omegaconf import OmegaConf
 
 from seqlab.errors import InputError
-from seqlab.sweeping.addresses import hidden, is_remote, is_secret, shown
-from seqlab.sweeping.handover import STORAGE, Handover
+from seqlab.folders import ExclusiveFolders
+from seqlab.sweeping.addresses import conceal, hidden, is_remote, is_secret, shown
+from seqlab.sweeping.handover import STORAGE, VARIABLE, Handover
 from seqlab.sweeping.storage import Store
-from seqlab.sweeping.sweep import conceal
 
 SECRET = "geheim"
 ADDRESSES = [
@@ -49,21 +47,28 @@ def test_an_error_of_an_engine_does_not_show_it():
     assert SECRET not in str(caught.value)
 
 
-def test_trials_are_given_it_by_their_environment_alone(tmp_path, monkeypatch):
-    monkeypatch.setenv(STORAGE, "")
-    address = "postgresql://me:geheim@host/db"
-    config = OmegaConf.create(
-        {
-            "hydra": {
-                "sweeper": {"storage": address},
-                "overrides": {"hydra": [f"hydra.sweeper.storage={address}", "a=b"]},
-            }
-        }
-    )
-    conceal(config, address)
+def test_no_quote_or_space_in_a_password_ends_it():
+    for address in ("postgresql://u:pa'geheim@h/db", 'postgresql://u:pa" geheim@h/db', "postgresql://h/db?a='geheim"):
+        assert SECRET not in hidden(f"mismatched input in hydra.sweeper.storage={address}'")
+
+
+def test_a_configuration_that_is_written_does_not_hold_it(monkeypatch):
+    def configured(address):
+        overrides = {"hydra": [f"++hydra.sweeper.storage={address}", "a=b"]}
+        config = OmegaConf.create({"hydra": {"sweeper": {"storage": address}, "overrides": overrides}})
+        OmegaConf.set_readonly(config.hydra, True)
+        return config
+
+    monkeypatch.setenv(VARIABLE, "trial.json")  # its folder is made already
+    ExclusiveFolders().on_run_start(config := configured("postgresql://me:geheim@host/db"))
     assert SECRET not in OmegaConf.to_yaml(config)
     assert config.hydra.overrides.hydra == ["a=b"]
-    assert os.environ[STORAGE] == address
+    conceal(config := configured("${oc.env:GEHEIM}"))
+    assert config == configured("${oc.env:GEHEIM}")
+
+
+def test_trials_are_given_it_by_their_environment_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv(STORAGE, address := "postgresql://me:geheim@host/db")
     given = Handover("s", None, 0, str(tmp_path))
     assert SECRET not in given.write().read_text()
     assert given.address() == address

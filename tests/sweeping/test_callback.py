@@ -90,6 +90,16 @@ def test_a_loss_that_diverges_is_seen_before_whoever_raises_over_it(trial, first
     assert (settled(trial.progress).state.name, settled(trial.progress).error) == ("PRUNED", "diverged")
 
 
+@pytest.mark.parametrize("hook", ["on_validation_epoch_end", "on_validation_end"])
+@pytest.mark.parametrize("monitor", ["val/loss", "accuracy"])
+def test_an_error_over_a_validation_s_loss_is_a_divergence(trial, monkeypatch, hook, monitor):
+    """The weights and the last loss of training are still finite then."""
+    monkeypatch.setattr(Watch, hook, lambda self, trainer, module: module.missing, raising=False)
+    with pytest.raises(AttributeError, match="missing"):
+        trial(1e30, Watch(), TrialReport(monitor), limit_train_batches=1)
+    assert trial.progress.diverged
+
+
 def test_an_error_of_its_own_over_a_loss_is_a_divergence_if_it_says_so_or_the_weights_do(trial):
     with pytest.raises(DivergedError):
         trial(0.1, TrialReport("val/loss"), Watch(DivergedError("far off")))

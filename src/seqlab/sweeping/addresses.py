@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
+from omegaconf import DictConfig, OmegaConf, read_write
+
+from seqlab.sweeping.lines import name_of
+
+SETTING = "hydra.sweeper.storage"
 HIDDEN = "…"
 FILES = ("sqlite",)
 """Kinds of database that are a file of this machine."""
 APART = re.compile(r"[@:/?&=#\s]+")
-IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://[^'\"\n]*[@?][^'\"\n]*")
+IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://.*[@?].*")
+"""An address and the rest of its line: white space and quotes may be in a password, too."""
 
 
 def shown(address: str) -> str:
@@ -46,6 +52,20 @@ def hidden(text: str, address: str = "") -> str:
         for secret in _secrets(address):
             text = text.replace(secret, HIDDEN)
     return IN_TEXT.sub(lambda found: shown(found[0]), text)
+
+
+def conceal(config: DictConfig) -> None:
+    """Takes a storage's password out of a configuration that is about to be written into files.
+
+    An interpolation stays, as it is written unresolved.
+    """
+    sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    address = sweeper.get("storage") if isinstance(sweeper, dict) else None
+    if isinstance(address, str) and is_secret(address):
+        with read_write(config.hydra):
+            OmegaConf.update(config, SETTING, shown(address))
+            typed = config.hydra.overrides.hydra
+            config.hydra.overrides.hydra = [one for one in typed if name_of(str(one)) != SETTING]
 
 
 def _secrets(address: str) -> list[str]:

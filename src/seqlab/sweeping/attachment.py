@@ -51,7 +51,7 @@ class Attached:
             return False, {}
         view = _View(self.storage, self._trial_id, step)
         study = optuna.Study(self.study, cast(BaseStorage, view), pruner=self.pruner)
-        return self.pruner.prune(study, view.get_trial(self._trial_id)), view.notes
+        return bool(self.pruner.prune(study, view.get_trial(self._trial_id))), view.notes  # some say numpy.bool
 
     def note(self, notes: dict[str, Any]) -> None:
         """Writes what the pruner wanted noted, as often as one likes."""

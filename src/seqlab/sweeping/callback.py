@@ -36,8 +36,8 @@ class TrialReport(Callback):
 
     Outside of a sweep it does nothing, so it may stand in any configuration, anywhere among the callbacks. A step is a
     validation, counted from 1. It raises nothing: training ends as it does after its last epoch, and what comes after
-    `fit` is left to the run. A training that diverges is pruned: where its metric, its weights or the loss of an
-    exception are not finite numbers, or the exception is a `DivergedError`.
+    `fit` is left to the run. A training that diverges is pruned: where its metric, its weights or, at an exception, a
+    loss are not finite numbers, or the exception is a `DivergedError`.
 
     Args:
         monitor: a validation metric.
@@ -111,15 +111,22 @@ class TrialReport(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Tells a training that has diverged from one that failed, on whichever process it fails."""
-        given, loss = handed_over(), self._last.loss
-        if given is None:
+        if (given := handed_over()) is None or not isinstance(exception, Exception):
             return
         if (
             isinstance(exception, DivergedError)
-            or (isinstance(exception, Exception) and loss is not None and not torch.isfinite(loss).all())
-            or (isinstance(exception, Exception) and not are_finite(pl_module, gradients=True))
+            or not all(torch.isfinite(loss).all() for loss in self._losses(trainer))
+            or not are_finite(pl_module, gradients=True)
         ):
             Events(Path(given.folder)).add("diverged", step=self.steps)
+
+    def _losses(self, trainer: Trainer) -> list[Tensor]:
+        """The last loss of training, the metric, and whatever else is logged as a loss. Not all metrics: some may be
+        undefined in a training that goes well.
+        """
+        logged = trainer.callback_metrics
+        losses = [value for name, value in logged.items() if name == self.monitor or "loss" in name.lower()]
+        return losses if self._last.loss is None else [self._last.loss, *losses]
 
 
 def are_finite(module: LightningModule, gradients: bool = False) -> bool:

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.command_line import quoted
 from seqlab.errors import InputError, RunError
-from seqlab.sweeping.addresses import is_secret, shown
+from seqlab.sweeping.addresses import conceal, is_secret, shown
 from seqlab.sweeping.agreement import Search, description
 from seqlab.sweeping.controller import Controller, Plan
 from seqlab.sweeping.executor import Executor, ForkExecutor, slot_environment, slot_threads, visible_gpus
@@ -71,7 +71,9 @@ class Sweep:
         self.pruner = _made(self.settings.pruner, "pruner") if self.settings.pruner else None
         rehearse(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
         self.store = Store(store_url(self.settings.storage, self.folder))
-        conceal(config, self.store.url)
+        if is_secret(self.store.url):
+            os.environ[STORAGE] = self.store.url  # trials have it from there alone
+            conceal(config)
 
     def run(self) -> float | None:
         """Runs the trials that the study lacks; gives the best value.
@@ -258,15 +260,6 @@ def line_of_trials(config: DictConfig, settings: Settings, fixed: list[str]) -> 
         hydra=tuple(one for one in hydra if not one.lstrip("+~").startswith(OF_THE_SWEEP)),
         groups=tuple(groups),
     )
-
-
-def conceal(config: DictConfig, address: str) -> None:
-    """Takes a storage's password out of what launchers write into files; trials have it from the environment."""
-    if is_secret(address):
-        os.environ[STORAGE] = address
-        OmegaConf.update(config, "hydra.sweeper.storage", shown(address))
-        typed = config.hydra.overrides.hydra
-        config.hydra.overrides.hydra = [one for one in typed if name_of(str(one)) != "hydra.sweeper.storage"]
 
 
 def keep_foreign(folder: Path, identity: str) -> None:
