@@ -112,6 +112,12 @@ class Group:
         return run.get("test_set") if "by_length" in run else None
 
     @property
+    def has_words(self) -> bool:
+        """Whether spaces separate the words of its targets, as far as the runs say by how their BLEU was measured."""
+        signatures = [run.get("signatures", {}).get("bleu") for run in self.runs]
+        return all(one is None or WORDS in one.split("|") for one in signatures)
+
+    @property
     def seeds(self) -> list[int]:
         """All different ones: a run that was repeated is no other seed."""
         return sorted({run["seed"] for run in self.runs})
@@ -239,12 +245,17 @@ def colours(groups: Sequence[Group]) -> dict[str, int]:
 
 
 def quality(groups: Sequence[Group]) -> str | None:
-    """The metric by which all of `groups` can be judged. A loss a token is none where their tokens differ."""
-    names = [name for name in QUALITY if name != LOSS or len({_tokens(one) for one in groups}) < 2]
+    """The metric by which all of `groups` can be judged. A loss a token is none where their tokens differ, token BLEU
+    none where a clause is one token.
+    """
+    unfit = {LOSS} if len({_tokens(one) for one in groups}) > 1 else set()
+    unfit |= set() if all(one.has_words for one in groups) else {TOKEN_BLEU}
+    names = [name for name in QUALITY if name not in unfit]
     return next((name for name in names if groups and all(one.metric(name) for one in groups)), None)
 
 
-LOSS = "teacher_forced/loss"
+LOSS, TOKEN_BLEU = "teacher_forced/loss", "free_running/token_bleu"
+WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
 
 
 def _tokens(group: Group) -> str:

@@ -4,6 +4,7 @@ import pytest
 from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
 
 from seqlab.reporting.page.answers.architectures import best, fastest
+from seqlab.reporting.page.plots import length_metric
 
 
 def said(answer):
@@ -41,6 +42,19 @@ def test_losses_of_other_tokens_are_not_compared(tmp_path):
     for run, name in zip(runs, "aabb", strict=True):
         run["identity"] = {"data": {"vocabularies": name}}
     assert best(found(tmp_path, runs)).sentences == []
+
+
+@pytest.mark.parametrize(("tokenizer", "metric"), [("13a", "token BLEU"), ("zh", "BLEU"), ("char", "BLEU")])
+def test_where_nothing_separates_words_token_bleu_is_no_quality(tmp_path, tokenizer, metric):
+    """Where a clause is one word, it ranks the worse model first."""
+    runs = []
+    for model, token_bleu, bleu in (("gru", 9.0, 10.0), ("bahdanau", 1.0, 30.0)):
+        metrics = {"free_running/token_bleu": token_bleu, "free_running/bleu": bleu}
+        signatures = {"bleu": f"nrefs:1|case:mixed|tok:{tokenizer}|version:2.6.0"}
+        runs.append(digest(model, overrides={"model": model}, metrics={"test": metrics}, signatures=signatures))
+    material = found(tmp_path, runs)
+    assert f"has the highest {metric} on test" in said(best(material))
+    assert length_metric(material.groups) == ("bleu" if tokenizer == "13a" else "exact_match")
 
 
 def test_a_seed_without_the_figure_is_counted(tmp_path):
@@ -128,6 +142,14 @@ def test_speeds_of_two_machines_are_not_compared(tmp_path):
     runs += timed("bahdanau", (80, 81))
     text = said(fastest(found(tmp_path / "more", runs)))
     assert "gru (yours), 900" in text and "bahdanau (yours), 80" in text and "lstm" not in text
+
+
+def test_a_run_on_a_machine_of_its_own_is_not_left_out_for_the_references(tmp_path):
+    one, other = fastest(found(tmp_path, timed("lstm", (90, 91), "cuda"), claim_c())).sentences
+    assert one == "Multi30k de→en (yours beside the reference): not known, as no two ran on the same machine."
+    assert other.startswith("Multi30k de→en (reference): ")
+    beside = said(fastest(found(tmp_path / "more", timed("lstm", (90, 91), "cpu (x86_64)"), claim_c())))
+    assert "lstm (yours), 90" in beside
 
 
 def test_speeds_of_two_profiles_whose_models_are_of_other_sizes_are_not_compared(tmp_path):
