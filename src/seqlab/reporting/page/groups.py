@@ -112,6 +112,16 @@ class Group:
         return run.get("test_set") if "by_length" in run else None
 
     @property
+    def measured_on(self) -> str | None:
+        """Equal where groups were measured on the same text; None where the runs do not say. Of language models it is
+        told by the settings of their data, as their predicted examples depend on their tokens.
+        """
+        if "test_set" not in self.runs[0] or self.examined:
+            return self.examined
+        data = self.setting("data") or {}
+        return fingerprint({name: value for name, value in data.items() if name not in UNMEASURED})
+
+    @property
     def has_words(self) -> bool:
         """Whether spaces separate the words of its targets, as far as the runs say by how their BLEU was measured."""
         signatures = [run.get("signatures", {}).get("bleu") for run in self.runs]
@@ -286,6 +296,8 @@ def told_apart(groups: Sequence[Group]) -> list[Group]:
 
 
 LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
+UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
+"""Settings of the data of a language model that leave the text alone by which it is measured."""
 
 
 def _flat(settings: Any, name: str = "") -> dict[str, str]:
@@ -297,8 +309,7 @@ def _flat(settings: Any, name: str = "") -> dict[str, str]:
 
 def comparable(groups: Sequence[Group]) -> bool:
     """Whether all were measured on the same examples, as far as they say."""
-    sets = {frozenset(run["test_set"] for run in one.runs if "test_set" in run) for one in groups}
-    return len(sets - {frozenset()}) < 2
+    return len({one.measured_on for one in groups} - {None}) < 2
 
 
 def by_dataset(groups: Sequence[Group]) -> dict[str, list[Group]]:

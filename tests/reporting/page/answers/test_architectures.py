@@ -4,6 +4,7 @@ import pytest
 from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
 
 from seqlab.reporting.page.answers.architectures import best, fastest
+from seqlab.reporting.page.groups import comparable
 from seqlab.reporting.page.plots import length_metric
 
 
@@ -42,6 +43,27 @@ def test_losses_of_other_tokens_are_not_compared(tmp_path):
     for run, name in zip(runs, "aabb", strict=True):
         run["identity"] = {"data": {"vocabularies": name}}
     assert best(found(tmp_path, runs)).sentences == []
+
+
+def language_model(size, test_set, bits, **data):
+    """A run of GPT, whose predicted examples (`test_set`) are of its own tokens."""
+    settings = {"model": {"_target_": "seqlab.models.gpt.GPT"}, "data": {"tokenizer": {"size": size}, **data}}
+    metrics = {"val": {"teacher_forced/bits_per_byte": bits, "teacher_forced/loss": 7 - bits}}
+    typed = {"data.tokenizer.size": str(size)}
+    run = digest("gpt", settings=settings, metrics=metrics, test_set=test_set, overrides=typed)
+    return {key: value for key, value in run.items() if key != "by_length"}
+
+
+def test_language_models_of_other_tokenizers_are_compared_where_the_text_is_the_same(tmp_path):
+    runs = [language_model(4000, "a", 2.0), language_model(8000, "b", 1.5)]
+    material = found(tmp_path, runs)
+    assert "data.tokenizer.size=8000 (yours), 1.5000 with one seed, has the lowest bits per byte" in said(
+        best(material)
+    )
+    assert comparable(material.groups)
+    runs[1] = language_model(8000, "b", 1.5, val_share=0.2)
+    material = found(tmp_path / "other text", runs)
+    assert not best(material).sentences and not comparable(material.groups)
 
 
 @pytest.mark.parametrize(("tokenizer", "metric"), [("13a", "token BLEU"), ("zh", "BLEU"), ("char", "BLEU")])
