@@ -293,14 +293,17 @@ def test_the_phrasebook_reads_like_any_deck(load):
 
 
 @pytest.mark.parametrize(
-    ("name", "reverse", "languages", "bleu"),
+    ("name", "columns", "settings", "languages", "bleu"),
     [
-        ("cmn-eng.txt", False, ("en", "zh"), "zh"),
-        ("cmn.txt", True, ("zh", "en"), "13a"),
-        ("deck.txt", False, (None, None), "13a"),
+        ("cmn-eng.txt", ("go", "去"), {}, ("en", "zh"), "zh"),
+        ("cmn.txt", ("go", "去"), {"reverse": True}, ("zh", "en"), "13a"),
+        ("jpn-eng.txt", ("これは本です", "go"), {}, ("en", "ja"), "13a"),  # its columns are the other way round
+        ("jpn-eng.txt", ("これは本です", "go"), {"target_language": "zh"}, ("en", "zh"), "zh"),
+        ("deck.txt", ("go", "va"), {}, (None, None), "13a"),
     ],
 )
-def test_a_decks_name_chooses_how_bleu_is_measured(tmp_path, load, name, reverse, languages, bleu):
-    data = load(write(tmp_path / name), reverse=reverse)
+def test_a_decks_name_chooses_how_bleu_is_measured(tmp_path, load, name, columns, settings, languages, bleu):
+    source, target = columns
+    data = load(write(tmp_path / name, [Pair(f"{source} {i}", f"{target} {i}") for i in range(9)]), **settings)
     assert (data.source_language, data.target_language) == languages
     assert data.bleu_tokenizer.name == bleu

@@ -83,6 +83,22 @@ def test_bleu_suits_the_language(language, texts, name):
     assert bleu_tokenizer(language, texts) == BleuTokenizer(name)
 
 
+@pytest.mark.parametrize(
+    ("named", "texts", "name", "remark"),
+    [
+        ("ja", ["This is a book."], "13a", "language ja, but they are not in the script of Japanese: BLEU"),
+        ("en", CHINESE, "zh", "language en, but they are in the script of Chinese: BLEU"),
+        ("ko", CHINESE, "zh", "in the script of Chinese"),
+        ("zh", CHINESE, "zh", None),
+        ("fr", ["Bonjour."], "13a", None),
+    ],
+)
+def test_a_files_name_gives_way_to_the_script(named, texts, name, remark):
+    found = bleu_tokenizer(named, texts, named_by_file=True)
+    assert found.name == name
+    assert found.remark is None if remark is None else remark in found.remark and "\n" not in found.remark
+
+
 @pytest.mark.parametrize(("language", "extra"), [("jpn", "japanese"), ("ko", "korean")])
 def test_mecab_is_for_those_who_have_it(language, extra, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())

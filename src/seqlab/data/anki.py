@@ -71,6 +71,7 @@ class Anki(TextPairs):
         self.split, self.val_share, self.test_share, self.seed = split, val_share, test_share, seed
         languages = ("en", "fr") if self.path == paths.phrasebook() else deck_languages(self.path.name)
         source, target = reversed(languages) if reverse else languages
+        self.named_by_file = self.target_language is None
         self.source_language, self.target_language = self.source_language or source, self.target_language or target
 
     def describe(self) -> str:

@@ -30,7 +30,7 @@ class TextPairs(SequenceData):
         tokenizer: learns a tokenizer from texts, as `CharacterTokenizer.fit` does; called once a side.
         shared_vocabulary: … or once for both sides together, so that a model may share their embeddings.
         source_language, target_language: their codes ("de", "cmn"); that of the target chooses the tokenizer by which
-            BLEU is measured. None: what the files' names say, else what the script of the targets tells.
+            BLEU is measured. None: what the files' names say, unless the script of the targets tells otherwise.
         bleu_tokenizer: that tokenizer, by sacrebleu's name, whatever the language.
 
     Raises:
@@ -39,6 +39,9 @@ class TextPairs(SequenceData):
 
     together = True
     """Whether the pairs of a split that have the same source are measured once, each target being a reference."""
+
+    named_by_file = False
+    """Whether nothing but a file's name says what the language of the targets is."""
 
     def __init__(
         self,
@@ -153,7 +156,8 @@ class TextPairs(SequenceData):
         """By which tokenizer of sacrebleu BLEU is measured."""
         if self._bleu_tokenizer is not None:
             return BleuTokenizer(self._bleu_tokenizer)
-        return bleu_tokenizer(self.target_language, (references[0] for _, references in self._texts["train"]))
+        targets = (references[0] for _, references in self._texts["train"])
+        return bleu_tokenizer(self.target_language, targets, self.named_by_file)
 
     def training_pairs(self) -> list[Pair]:
         """The training split as text."""

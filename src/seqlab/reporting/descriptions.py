@@ -27,7 +27,10 @@ def description(run: Mapping[str, Any]) -> dict[str, Any]:
         if name not in WITHOUT[""]
     }
     recorded = {name: run["identity"][name] for name in ("data", "model") if name in run.get("identity", {})}
-    changes = {str(one.get("step")): one["changed"] for one in run.get("resumed", []) if one.get("changed")}
+    changes: dict[str, list[Any]] = {}  # a run may be resumed several times at one step
+    for one in run.get("resumed", []):
+        if one.get("changed"):
+            changes.setdefault(str(one.get("step")), []).append(one["changed"])
     return {**recorded, "settings": settings, **({"changed after step": changes} if changes else {})}
 
 

@@ -81,13 +81,31 @@ class BleuTokenizer:
     remark: str | None = None
 
 
-def bleu_tokenizer(language: str | None, texts: Iterable[str]) -> BleuTokenizer:
+def bleu_tokenizer(language: str | None, texts: Iterable[str], named_by_file: bool = False) -> BleuTokenizer:
     """The tokenizer for BLEU in a language; where that is not known, in the one that the script of `texts` tells.
 
     Chinese has one of its own, Japanese and Korean that of MeCab where it is installed. Words that nothing separates
     are else measured by characters, and all other languages by sacrebleu's default.
+
+    Args:
+        language: its code.
+        texts: in that language.
+        named_by_file: only a file's name says so: where the script of `texts` is that of another language, that counts.
     """
-    language = (language_of(language) if language else None) or script_language(texts)
+    known = language_of(language) if language else None
+    if known is None or not named_by_file:
+        return _tokenizer_for(known or script_language(texts))
+    script = script_language(texts)
+    if script == (known if known in _SCRIPTS else None):
+        return _tokenizer_for(known)
+    found = _tokenizer_for(script)
+    what = f"in the script of {_NAMES[script]}" if script else f"not in the script of {_NAMES[known]}"
+    remark = f"the file's name says that targets are of the language {known}, but they are {what}: BLEU is measured by"
+    remark += f" sacrebleu's tokenizer {found.name}; data.target_language says what they are"
+    return BleuTokenizer(found.name, f"{remark}; {found.remark}" if found.remark else remark)
+
+
+def _tokenizer_for(language: str | None) -> BleuTokenizer:
     if language == "zh":
         return BleuTokenizer("zh")
     if language in _MECAB:

@@ -112,6 +112,22 @@ class Group:
         return run.get("test_set") if "by_length" in run else None
 
     @property
+    def measured_on(self) -> str | None:
+        """Equal where groups were measured on the same text; None where the runs do not say. Of language models it is
+        told by the settings of their data, as their predicted examples depend on their tokens.
+        """
+        if "test_set" not in self.runs[0] or self.examined:
+            return self.examined
+        data = self.setting("data") or {}
+        return fingerprint({name: value for name, value in data.items() if name not in UNMEASURED})
+
+    @property
+    def has_words(self) -> bool:
+        """Whether spaces separate the words of its targets, as far as the runs say by how their BLEU was measured."""
+        signatures = [run.get("signatures", {}).get("bleu") for run in self.runs]
+        return all(one is None or WORDS in one.split("|") for one in signatures)
+
+    @property
     def seeds(self) -> list[int]:
         """All different ones: a run that was repeated is no other seed."""
         return sorted({run["seed"] for run in self.runs})
@@ -239,12 +255,17 @@ def colours(groups: Sequence[Group]) -> dict[str, int]:
 
 
 def quality(groups: Sequence[Group]) -> str | None:
-    """The metric by which all of `groups` can be judged. A loss a token is none where their tokens differ."""
-    names = [name for name in QUALITY if name != LOSS or len({_tokens(one) for one in groups}) < 2]
+    """The metric by which all of `groups` can be judged. A loss a token is none where their tokens differ, token BLEU
+    none where a clause is one token.
+    """
+    unfit = {LOSS} if len({_tokens(one) for one in groups}) > 1 else set()
+    unfit |= set() if all(one.has_words for one in groups) else {TOKEN_BLEU}
+    names = [name for name in QUALITY if name not in unfit]
     return next((name for name in names if groups and all(one.metric(name) for one in groups)), None)
 
 
-LOSS = "teacher_forced/loss"
+LOSS, TOKEN_BLEU = "teacher_forced/loss", "free_running/token_bleu"
+WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
 
 
 def _tokens(group: Group) -> str:
@@ -275,6 +296,8 @@ def told_apart(groups: Sequence[Group]) -> list[Group]:
 
 
 LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
+UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
+"""Settings of the data of a language model that leave the text alone by which it is measured."""
 
 
 def _flat(settings: Any, name: str = "") -> dict[str, str]:
@@ -286,8 +309,7 @@ def _flat(settings: Any, name: str = "") -> dict[str, str]:
 
 def comparable(groups: Sequence[Group]) -> bool:
     """Whether all were measured on the same examples, as far as they say."""
-    sets = {frozenset(run["test_set"] for run in one.runs if "test_set" in run) for one in groups}
-    return len(sets - {frozenset()}) < 2
+    return len({one.measured_on for one in groups} - {None}) < 2
 
 
 def by_dataset(groups: Sequence[Group]) -> dict[str, list[Group]]:

@@ -148,9 +148,10 @@ def lengths(group: Group) -> list[dict[str, Any]]:
 
 
 def length_metric(groups: Sequence[Group]) -> str | None:
-    """What all of `groups` were measured by at every length."""
+    """What all of `groups` were measured by at every length. That BLEU is of words, and means nothing without them."""
     rows = [row for one in groups for row in lengths(one)]
-    return next((name for name in BY_LENGTH if rows and all(row.get(name) is not None for row in rows)), None)
+    names = [name for name in BY_LENGTH if name != "bleu" or all(one.has_words for one in groups)]
+    return next((name for name in names if rows and all(row.get(name) is not None for row in rows)), None)
 
 
 def buckets(groups: Sequence[Group]) -> list[str]:

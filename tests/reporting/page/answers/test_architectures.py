@@ -4,6 +4,8 @@ import pytest
 from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
 
 from seqlab.reporting.page.answers.architectures import best, fastest
+from seqlab.reporting.page.groups import comparable
+from seqlab.reporting.page.plots import length_metric
 
 
 def said(answer):
@@ -41,6 +43,40 @@ def test_losses_of_other_tokens_are_not_compared(tmp_path):
     for run, name in zip(runs, "aabb", strict=True):
         run["identity"] = {"data": {"vocabularies": name}}
     assert best(found(tmp_path, runs)).sentences == []
+
+
+def language_model(size, test_set, bits, **data):
+    """A run of GPT, whose predicted examples (`test_set`) are of its own tokens."""
+    settings = {"model": {"_target_": "seqlab.models.gpt.GPT"}, "data": {"tokenizer": {"size": size}, **data}}
+    metrics = {"val": {"teacher_forced/bits_per_byte": bits, "teacher_forced/loss": 7 - bits}}
+    typed = {"data.tokenizer.size": str(size)}
+    run = digest("gpt", settings=settings, metrics=metrics, test_set=test_set, overrides=typed)
+    return {key: value for key, value in run.items() if key != "by_length"}
+
+
+def test_language_models_of_other_tokenizers_are_compared_where_the_text_is_the_same(tmp_path):
+    runs = [language_model(4000, "a", 2.0), language_model(8000, "b", 1.5)]
+    material = found(tmp_path, runs)
+    assert "data.tokenizer.size=8000 (yours), 1.5000 with one seed, has the lowest bits per byte" in said(
+        best(material)
+    )
+    assert comparable(material.groups)
+    runs[1] = language_model(8000, "b", 1.5, val_share=0.2)
+    material = found(tmp_path / "other text", runs)
+    assert not best(material).sentences and not comparable(material.groups)
+
+
+@pytest.mark.parametrize(("tokenizer", "metric"), [("13a", "token BLEU"), ("zh", "BLEU"), ("char", "BLEU")])
+def test_where_nothing_separates_words_token_bleu_is_no_quality(tmp_path, tokenizer, metric):
+    """Where a clause is one word, it ranks the worse model first."""
+    runs = []
+    for model, token_bleu, bleu in (("gru", 9.0, 10.0), ("bahdanau", 1.0, 30.0)):
+        metrics = {"free_running/token_bleu": token_bleu, "free_running/bleu": bleu}
+        signatures = {"bleu": f"nrefs:1|case:mixed|tok:{tokenizer}|version:2.6.0"}
+        runs.append(digest(model, overrides={"model": model}, metrics={"test": metrics}, signatures=signatures))
+    material = found(tmp_path, runs)
+    assert f"has the highest {metric} on test" in said(best(material))
+    assert length_metric(material.groups) == ("bleu" if tokenizer == "13a" else "exact_match")
 
 
 def test_a_seed_without_the_figure_is_counted(tmp_path):
@@ -128,6 +164,14 @@ def test_speeds_of_two_machines_are_not_compared(tmp_path):
     runs += timed("bahdanau", (80, 81))
     text = said(fastest(found(tmp_path / "more", runs)))
     assert "gru (yours), 900" in text and "bahdanau (yours), 80" in text and "lstm" not in text
+
+
+def test_a_run_on_a_machine_of_its_own_is_not_left_out_for_the_references(tmp_path):
+    one, other = fastest(found(tmp_path, timed("lstm", (90, 91), "cuda"), claim_c())).sentences
+    assert one == "Multi30k de→en (yours beside the reference): not known, as no two ran on the same machine."
+    assert other.startswith("Multi30k de→en (reference): ")
+    beside = said(fastest(found(tmp_path / "more", timed("lstm", (90, 91), "cpu (x86_64)"), claim_c())))
+    assert "lstm (yours), 90" in beside
 
 
 def test_speeds_of_two_profiles_whose_models_are_of_other_sizes_are_not_compared(tmp_path):

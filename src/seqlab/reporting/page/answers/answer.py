@@ -83,10 +83,9 @@ def _profile(group: Group) -> tuple[bool, str]:
 
 def _alike(groups: Sequence[Group]) -> list[list[Group]]:
     """Those of one dataset by split and examples."""
-    found: dict[tuple[str, frozenset[str]], list[Group]] = {}
+    found: dict[tuple[str, str | None], list[Group]] = {}
     for one in groups:
-        examples = frozenset(run["test_set"] for run in one.runs if "test_set" in run)
-        found.setdefault((one.split, examples), []).append(one)
+        found.setdefault((one.split, one.measured_on), []).append(one)
     return list(found.values())
 
 

@@ -69,7 +69,8 @@ def fastest(material: Material) -> Answer:
     sentences, asked = [], []
     for scope in _several(material):
         timed = [one for one in scope.groups if mean(one.figure(*SPEED)) > 0]
-        alike = max(_by_machine(timed), key=len, default=[])
+        machines = [some for some in _by_machine(timed) if not scope.own or any(one.own for one in some)]
+        alike = max(machines, key=len, default=[])
         if len(alike) > 1:
             asked.append(scope)
             sentences.append(f"{scope.title}: {_speeds(alike)}")
