@@ -77,6 +77,15 @@ def test_a_study_of_another_search_is_refused_with_what_differs(tmp_path):
     ledger(tmp_path, {"epochs": 9})  # it is that search's now
 
 
+def test_of_two_searches_that_join_a_new_study_at_once_one_begins_trials(tmp_path):
+    first, second = ledger(tmp_path, {"epochs": 9}), ledger(tmp_path, {"epochs": 3})
+    with pytest.raises(InputError, match=r"another search: epochs 3 → 9; .*hydra.sweeper.study"):
+        first.take()
+    assert second.take().number == 0
+    with pytest.raises(InputError, match=r"another search"):
+        first.take()
+
+
 def test_a_study_that_does_not_say_what_it_searches_is_refused(tmp_path):
     one = ledger(tmp_path, {})
     one.take()
