@@ -5,11 +5,13 @@ import json
 import pytest
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
+from sweeping.pretended import Pretended
 from sweeping.simulation import SPACE, controller, results
 
 from seqlab.errors import InputError
 from seqlab.sweeping.agreement import LOGGING, MAY_DIFFER, Search, description, disagreement
 from seqlab.sweeping.events import Events
+from seqlab.sweeping.executor import Ended
 from seqlab.sweeping.folders import claim
 from seqlab.sweeping.handover import Handover
 from seqlab.sweeping.lease import machine, start_of
@@ -75,6 +77,15 @@ def test_a_study_of_another_search_is_refused_with_what_differs(tmp_path):
         ledger(tmp_path, {"epochs": 9})
     assert ledger(tmp_path, {"epochs": 9}, anyway=True).identity == one.identity
     ledger(tmp_path, {"epochs": 9})  # it is that search's now
+
+
+def test_of_two_searches_that_join_a_new_study_at_once_one_begins_trials(tmp_path):
+    first, second = ledger(tmp_path, {"epochs": 9}), ledger(tmp_path, {"epochs": 3})
+    with pytest.raises(InputError, match=r"another search: epochs 3 → 9; .*hydra.sweeper.study"):
+        first.take()
+    assert second.take().number == 0
+    with pytest.raises(InputError, match=r"another search"):
+        first.take()
 
 
 def test_a_study_that_does_not_say_what_it_searches_is_refused(tmp_path):
@@ -154,6 +165,40 @@ def test_a_folder_that_says_nothing_is_set_aside_and_one_in_use_is_refused(tmp_p
     (folder / "events.jsonl").write_text("")
     (folder / "trial.json").write_text("[" * 100_000)
     assert claim(given).endswith("is of something that is no trial of this study, so it is set aside as 3.aside-1")
+
+
+def test_a_folder_is_in_use_from_when_its_trial_is_begun_to_when_its_end_is_told(tmp_path):
+    """Of the trial's own process nothing is known before it trains."""
+    given = Handover(**{**vars(GIVEN), "folder": str(tmp_path / "3")})
+    Events(tmp_path / "3").add("started", owner="x", slot=0, host=machine(), pid=1, start=start_of(1))
+    with pytest.raises(InputError, match=r"3: a running trial of another study writes here"):
+        claim(given)
+    with pytest.raises(InputError, match=r"a running sweep of another study writes here; choose another hydra.sweep"):
+        keep_foreign(tmp_path, "other")
+    Events(tmp_path / "3").add("told", state="COMPLETE")
+    keep_foreign(tmp_path, "other")
+    assert "set aside" in claim(given)
+
+
+def test_what_a_running_sweep_writes_is_not_set_aside(tmp_path):
+    Record("s", "j", "minimize", 2, identity="abc", controller=[machine(), 1, start_of(1)]).write(tmp_path)
+    (tmp_path / "best.yaml").touch()
+    with pytest.raises(InputError, match=r"a running sweep of another study writes here; choose another hydra.sweep"):
+        keep_foreign(tmp_path, "other")
+    keep_foreign(tmp_path, "abc")
+    assert {path.name for path in tmp_path.iterdir()} == {"sweep.json", "best.yaml"}
+
+
+def test_what_another_study_s_trial_came_to_is_not_believed(tmp_path):
+    def taken_over(job):
+        Handover("other", "journal", job.number, str(job.folder), identity="abc").write()
+        Events(job.folder).add("ended", value=0.123)
+        return Ended(job.number, 0)
+
+    one = controller(tmp_path, trials=1, executor=lambda: Pretended(taken_over))
+    with pytest.raises(InputError, match=r"0: by now of trial 0 of an earlier or another study other"):
+        one.run()
+    assert [state for state, *_ in results(tmp_path).values()] == ["RUNNING"]
 
 
 def test_finished_folders_are_no_results_of_a_study_that_is_begun_again(tmp_path, sweep):

@@ -15,9 +15,9 @@ from optuna.trial import TrialState
 from seqlab.errors import RunError
 from seqlab.sweeping.events import LOG, Events, Progress, log_of
 from seqlab.sweeping.executor import Ended, Executor, Job
-from seqlab.sweeping.folders import check_space, claim
+from seqlab.sweeping.folders import check_own, check_space, claim
 from seqlab.sweeping.handover import VARIABLE, Handover
-from seqlab.sweeping.lease import end_group
+from seqlab.sweeping.lease import end_group, this_process
 from seqlab.sweeping.ledger import ERROR, Ledger, Taken, failed_for_good
 from seqlab.sweeping.outcome import DIVERGED, Outcome, Use, death, has_died, settled
 from seqlab.words import plural
@@ -162,7 +162,9 @@ class Controller:
         if taken.lease.idle > self.ledger.rules.deaths:
             return self._finish(slot, Outcome(TrialState.FAIL, error=f"died {taken.lease.idle} times in a row"))
         environment = {**self.plan.environment(slot.number), VARIABLE: str(handover.write())}
-        Events(folder).add("started", attempt=taken.lease.attempt, slot=slot.number, owner=self.ledger.owner)
+        host, pid, start = this_process()  # the trial's own process says so itself only when it trains
+        more = {"slot": slot.number, "owner": self.ledger.owner, "host": host, "pid": pid, "start": start}
+        Events(folder).add("started", attempt=taken.lease.attempt, **more)
         job = Job(taken.number, self.plan.arguments(taken, folder), folder, environment, slot.number)
         self.show.started(taken, slot.number)
         child = self.executor.start(job)
@@ -192,7 +194,9 @@ class Controller:
                     self._conclude(slot, slot.taken, ended)
 
     def _conclude(self, slot: Slot, taken: Taken, ended: Ended) -> None:
-        progress = Events(self.folder(taken.number)).read()
+        folder = self.folder(taken.number)
+        check_own(self._handover(taken, folder))
+        progress = Events(folder).read()
         outcome = settled(progress)
         if outcome is None and has_died(ended):
             self.ledger.release(taken.number, died=True)  # it goes on as the same trial

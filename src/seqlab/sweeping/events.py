@@ -79,6 +79,7 @@ class Progress:
         decisions: step → whether to stop there.
         diverged: a value was no finite number.
         process: that runs it, or ran it last: machine, number, start (see `Lease`).
+        controller: that has begun it and not told its end yet, in the same way.
         ended: it came to its end; `value` is what it came to (None if it gave none).
         spans: the slots and times of each attempt.
         first_steps, last_steps: their times.
@@ -90,6 +91,7 @@ class Progress:
     decisions: dict[int, Decision] = field(default_factory=dict)
     diverged: bool = False
     process: tuple[str, int, int | None] | None = None
+    controller: tuple[str, int, int | None] | None = None
     ended: bool = False
     value: float | None = None
     spans: list[Span] = field(default_factory=list)
@@ -117,8 +119,9 @@ class Progress:
         match kind:
             case "started":
                 self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))
+                self.controller = _process(line)
             case "process":
-                self.process = (line["host"], line["pid"], line["start"])
+                self.process = _process(line)
             case "first_step":
                 self.first_steps.append(line["time"])
             case "last_step":
@@ -132,6 +135,8 @@ class Progress:
                 self.diverged = True
             case "ended":
                 self.ended, self.value = True, line["value"]
+            case "told":
+                self.controller = None
 
 
 FACTS: dict[str, dict[str, Any]] = {
@@ -142,6 +147,11 @@ FACTS: dict[str, dict[str, Any]] = {
     "ended": {"value": float | None},
 }
 """What each event must hold, beside its time."""
+
+
+def _process(line: dict[str, Any]) -> tuple[str, int, int | None] | None:
+    """The process that a line names, if it does."""
+    return (line["host"], line["pid"], line["start"]) if _are(line, FACTS["process"]) else None
 
 
 def _are(line: dict[str, Any], kinds: dict[str, Any]) -> bool:

@@ -11,7 +11,7 @@ from seqlab.errors import InputError
 from seqlab.files import written_atomically
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.handover import HANDOVER, Handover
-from seqlab.sweeping.lease import is_running, machine
+from seqlab.sweeping.lease import lives
 
 IDENTITY = ("study", "identity", "number", "values", "overrides")
 """What of `trial.json` says which trial the folder is of."""
@@ -47,11 +47,27 @@ def claim(given: Handover) -> str | None:
     folder = Path(given.folder)
     if not folder.exists() or not any(folder.iterdir()) or _is_of(folder, given):
         return None
-    process = Events(folder).read().process
-    if process is not None and process[0] == machine() and is_running(*process[1:]):
+    if is_written(folder):
         raise InputError(f"{folder}: a running trial of another study writes here; choose another hydra.sweep.dir")
     whose = _owner(folder)
     return f"{folder} is of {whose}, so it is set aside as {set_aside(folder).name}"
+
+
+def is_written(folder: Path) -> bool:
+    """Whether a process of this machine writes into a trial's folder, or a controller waits for one that will."""
+    progress = Events(folder).read()
+    return lives(progress.process) or lives(progress.controller)
+
+
+def check_own(given: Handover) -> None:
+    """Looks whether a trial's folder is still its own.
+
+    Raises:
+        InputError: another study has made it a trial's of its own, on another machine.
+    """
+    folder = Path(given.folder)
+    if (folder / HANDOVER).is_file() and not _is_of(folder, given):
+        raise InputError(f"{folder}: by now of {_owner(folder)}, which writes here too; choose another hydra.sweep.dir")
 
 
 def set_aside(path: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
 from seqlab.sweeping.events import Decision, Events
-from seqlab.sweeping.lease import machine, start_of
+from seqlab.sweeping.lease import this_process
 
 VARIABLE = "SEQLAB_TRIAL"  # names the file
 STORAGE = "SEQLAB_STORAGE"  # the address of a storage that holds a password, which no file does
@@ -94,8 +94,8 @@ class Reporter:
         self._progress = self.events.read()
         self._sign = 1 if given.direction == "minimize" else -1
         self._trial = attached(given)
-        own = os.getpid()
-        self.events.add("process", host=machine(), pid=own, start=start_of(own))
+        host, pid, start = this_process()
+        self.events.add("process", host=host, pid=pid, start=start)
 
     def report(self, step: int, value: float, last: bool = False) -> bool:
         """Whether to stop after `step` (counted from 1), which came to `value`.

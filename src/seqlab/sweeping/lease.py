@@ -74,6 +74,17 @@ def start_of(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def this_process() -> tuple[str, int, int | None]:
+    """This process, so that others find it: machine, number, start."""
+    own = os.getpid()
+    return machine(), own, start_of(own)
+
+
+def lives(process: tuple[str, int, int | None] | None) -> bool:
+    """Whether a process other than this one still runs on this machine."""
+    return process is not None and process[0] == machine() and process[1] != os.getpid() and is_running(*process[1:])
+
+
 def end_group(process: int, started: int | None) -> None:
     """Ends a process that leads its group, with the group; nothing is done where the number may be another's by now."""
     for _ in range(100):

@@ -140,11 +140,8 @@ class Ledger:
         """
         kept, trials = self.storage.get_study_user_attrs(self._study_id), self.trials()
         begun, own = kept.get(SEARCH), self.search.description
-        if trials and not self.search.continue_anyway:
-            if not isinstance(begun, Mapping):
-                self._refuse("does not say what it searches")
-            if found := disagreement(begun, own):
-                self._refuse(f"was begun as another search: {listed(found)}")
+        if trials:
+            self._compare(begun)
         for trial in trials:
             for name, before in trial.distributions.items():
                 self._check_distribution(name, before)
@@ -153,6 +150,15 @@ class Ledger:
         if IDENTITY not in kept:
             self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
         return str(kept[IDENTITY])
+
+    def _compare(self, begun: Any) -> None:
+        """Refuses to work on a study that `begun` says to be of another search."""
+        if self.search.continue_anyway:
+            return
+        if not isinstance(begun, Mapping):
+            self._refuse("does not say what it searches")
+        if found := disagreement(begun, self.search.description):
+            self._refuse(f"was begun as another search: {listed(found)}")
 
     def _refuse(self, reason: str) -> NoReturn:
         raise InputError(
@@ -181,10 +187,12 @@ class Ledger:
             may_start: whether the last two may be begun.
 
         Raises:
-            InputError: the space holds nothing that its constraints allow.
+            InputError: the space holds nothing that its constraints allow, or the study has become another search's.
         """
         with self.store.turn(self.name):
             trials = self.trials()
+            if may_start:  # of two controllers that found no trial yet, the later has made the study its own search's
+                self._compare(self.storage.get_study_user_attrs(self._study_id).get(SEARCH))
             for trial in trials:
                 if trial.state == TrialState.RUNNING and trial.number not in self._leases:
                     lease = lease_of(trial.user_attrs)

@@ -35,6 +35,7 @@ class Record:
         program: the command that was typed.
         flags: where else configurations are.
         fixed: overrides that all trials share.
+        controller: the one that wrote this last: machine, number of the process, start (see `Lease`).
     """
 
     study: str
@@ -46,6 +47,7 @@ class Record:
     program: str = ""
     flags: list[str] = field(default_factory=list)
     fixed: list[str] = field(default_factory=list)
+    controller: list[Any] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Keeps it."""
@@ -81,7 +83,7 @@ def _checked(content: Any) -> Record:
         raise ValueError("no object")
     if content.get("storage", ...) is None:
         content = content | {"storage": ""}
-    kinds: dict[str, type] = {"trials": int, "rungs": list, "flags": list, "fixed": list}
+    kinds: dict[str, type] = {"trials": int, "rungs": list, "flags": list, "fixed": list, "controller": list}
     known = {one.name for one in fields(Record)}
     for name in ("study", "storage", "direction", "trials"):
         if name not in content:
@@ -93,18 +95,23 @@ def _checked(content: Any) -> Record:
     for name, kind in (("rungs", int), ("flags", str), ("fixed", str)):
         if not all(isinstance(one, kind) for one in content.get(name, ())):
             raise ValueError(f"{name} must hold {kind.__name__} only")
+    match content.get("controller", []):
+        case [] | [str(), int(), int() | None]:
+            pass
+        case _:
+            raise ValueError("controller must hold a machine, a number and a start")
     storage = content["storage"] or None
     if content["direction"] not in DIRECTIONS:
         raise ValueError("direction must be minimize or maximize")
     return Record(**{name: value for name, value in content.items() if name in known} | {"storage": storage})
 
 
-def is_record_of(folder: Path, identity: str) -> bool:
-    """Whether the record in `folder` is of this study."""
+def known_record(folder: Path) -> Record | None:
+    """The record in `folder`; None where there is none that can be read."""
     try:
-        return read_record(folder).identity == identity
+        return read_record(folder)
     except InputError:
-        return False
+        return None
 
 
 class Sweep:

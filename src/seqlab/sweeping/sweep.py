@@ -22,15 +22,17 @@ from seqlab.sweeping.addresses import conceal, is_secret, shown
 from seqlab.sweeping.agreement import Search, description
 from seqlab.sweeping.controller import Controller, Plan
 from seqlab.sweeping.executor import Executor, ForkExecutor, slot_environment, slot_threads, visible_gpus
-from seqlab.sweeping.folders import is_full, set_aside
+from seqlab.sweeping.folders import is_full, is_written, set_aside
 from seqlab.sweeping.handover import STORAGE, Handover
+from seqlab.sweeping.journal import locked
+from seqlab.sweeping.lease import lives, this_process
 from seqlab.sweeping.ledger import Ledger, Rules, Taken
 from seqlab.sweeping.lines import Line, name_of, wins
 from seqlab.sweeping.live import Screen
 from seqlab.sweeping.outcome import Use, utilisation
 from seqlab.sweeping.proposals import sampler_factory
 from seqlab.sweeping.pruning import rungs
-from seqlab.sweeping.record import RECORD, Record, is_record_of
+from seqlab.sweeping.record import RECORD, Record, known_record
 from seqlab.sweeping.record import Sweep as Recorded
 from seqlab.sweeping.rehearsal import nearest, rehearse
 from seqlab.sweeping.settings import Settings
@@ -105,8 +107,9 @@ class Sweep:
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         record = self._record(ledger.identity)
-        keep_foreign(self.folder, ledger.identity)
-        record.write(self.folder)
+        with locked(self.folder / f"{RECORD}.turn"):
+            keep_foreign(self.folder, ledger.identity)
+            record.write(self.folder)
         recorded = Recorded(record, self.folder, self.store)
         self._announce(recorded)
         screen = Screen(recorded)
@@ -139,6 +142,7 @@ class Sweep:
             program=sys.argv[0],
             flags=list(self.line.flags),
             fixed=list(self.line.fixed),
+            controller=list(this_process()),
         )
 
     def _executor(self) -> Executor:
@@ -192,6 +196,9 @@ class Sweep:
                 print(printable(f"{name:<12}{text}"), flush=True)
 
     def _conclude(self, recorded: Recorded, use: Use) -> None:
+        now = known_record(self.folder)
+        if now is not None and now.identity != recorded.record.identity:
+            return print(printable(f"no summary: {self.folder} is by now of study {now.study}"))
         notes = use_notes(use, self.settings.slots)
         line = write_summary(recorded, notes)
         for note in notes:
@@ -200,6 +207,7 @@ class Sweep:
         if line is not None and best is not None:
             print(f"best        trial {best.number}: {best.value:.6g}; see {self.folder / 'summary.md'}")
             print(f"run it with {line}", flush=True)
+        return None
 
 
 def use_notes(use: Use, slots: int) -> list[str]:
@@ -263,11 +271,20 @@ def line_of_trials(config: DictConfig, settings: Settings, fixed: list[str]) -> 
 
 
 def keep_foreign(folder: Path, identity: str) -> None:
-    """Sets aside what another study has left in a sweep's folder, and says so."""
-    if not is_record_of(folder, identity):
-        moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
-        if moved:
-            print(f"{folder} is of another study: what it holds is set aside as {', '.join(moved)}")
+    """Sets aside what another study has left in a sweep's folder, and says so.
+
+    Raises:
+        InputError: a controller of it still runs, on this machine.
+    """
+    before = known_record(folder)
+    if before is not None and before.identity == identity:
+        return
+    running = before is not None and bool(before.controller) and lives((*before.controller,))
+    if running or any(is_written(one) for one in folder.iterdir() if one.name.isdecimal()):
+        raise InputError(f"{folder}: a running sweep of another study writes here; choose another hydra.sweep.dir")
+    moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
+    if moved:
+        print(f"{folder} is of another study: what it holds is set aside as {', '.join(moved)}")
 
 
 def divided(arguments: list[str]) -> tuple[list[str], list[str]]:
