@@ -89,7 +89,7 @@ def _time(without: Group, carrying: Group) -> str:
     if carrying.devices != without.devices or len(carrying.devices) > 1:
         return "They ran on different machines, so their times do not compare."
     quick, slow = without.by_seed(seconds_a_step), carrying.by_seed(seconds_a_step)
-    change = between(quick, slow)
+    change, names = between(quick, slow), named([without, carrying])
     if change is None:
         return ""
     size = change.written(lambda seconds: f"{1000 * seconds:+.3g}".replace("-", "−"), " ms")
@@ -97,7 +97,8 @@ def _time(without: Group, carrying: Group) -> str:
         return f"A training step takes {'longer' if change.size > 0 else 'less time'}: {size}."
     if change.none_shown:
         return f"No difference in the time of a training step is shown: {size}."
-    return f"The time of a training step differs by {size}; with one seed, how far that varies is not known."
+    unknown = unsure(change, names[without.id], names[carrying.id])
+    return f"The time of a training step differs by {size}. {unknown}"
 
 
 def _size(without: Group, carrying: Group) -> str:

@@ -3,7 +3,8 @@
 Over seeds: the 95 % interval of Welch (1947, "The generalization of Student's problem when several different population
 variances are involved") for a difference of two means, or of Student for a mean of differences. Over examples: the
 paired bootstrap of `digests.significance`. A difference is shown where no interval that is there holds zero and
-both sides have several seeds; what one seed gave, another need not.
+both sides have several seeds; what one seed gave, another need not. Where all seeds of both sides have the same value
+(both right throughout, say), their interval has no width and tells nothing: then examples must show it.
 """
 
 from __future__ import annotations
@@ -47,8 +48,14 @@ class Difference:
 
     @property
     def shown(self) -> bool:
-        """Whether it is there over seeds and, where that was tested, over examples."""
-        return self.over_seeds is not None and not self.none_shown
+        """Whether it is there over seeds and, where that was tested or they do not vary, over examples."""
+        tells = self.over_seeds is not None and not (self.unvaried and self.over_examples is None)
+        return tells and not self.none_shown
+
+    @property
+    def unvaried(self) -> bool:
+        """Whether the seeds of each side have one value."""
+        return self.over_seeds is not None and self.over_seeds[0] == self.over_seeds[1]
 
     @property
     def _intervals(self) -> list[Interval]:
@@ -129,8 +136,17 @@ def signed(name: str) -> Callable[[float], str]:
     return write
 
 
+def untold(difference: Difference) -> str:
+    """Why a difference that is neither shown nor holds zero is not shown."""
+    if difference.unvaried:
+        return "all seeds of a side have the same value: how far others would vary is not known"
+    return "one seed: what another seed would give is not known"
+
+
 def unsure(difference: Difference, *names: str) -> str:
-    """What the seeds of two sides cannot tell; "" where both have several."""
+    """What the seeds of two sides cannot tell; "" where both have several that vary."""
+    if difference.unvaried:
+        return f"{untold(difference).capitalize()}."
     once = [name for name, count in zip(names, difference.seeds, strict=True) if count < 2]
     return (
         f"One seed of {' and '.join(dict.fromkeys(once))}: what another seed would give is not known." if once else ""
