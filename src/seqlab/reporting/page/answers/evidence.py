@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seqlab.reporting.page.groups import FORMS, NAMES, Group
 from seqlab.reporting.page.sources import Material
@@ -34,12 +34,14 @@ class Difference:
         seeds: how many each side has.
         over_seeds: 95 % interval; None where a side has one seed.
         over_examples: 95 % interval; None where nobody tested it.
+        untested: why not, where there is more to be said of it.
     """
 
     size: float
     seeds: tuple[int, int]
     over_seeds: Interval | None = None
     over_examples: Interval | None = None
+    untested: str = ""
 
     @property
     def none_shown(self) -> bool:
@@ -65,7 +67,7 @@ class Difference:
     def turned(self) -> Difference:
         """Seen from the other side."""
         seeds, examples = (one and (-one[1], -one[0]) for one in (self.over_seeds, self.over_examples))
-        return Difference(-self.size, self.seeds[::-1], seeds, examples)
+        return Difference(-self.size, self.seeds[::-1], seeds, examples, self.untested)
 
     def written(self, write: Callable[[float], str], unit: str = "") -> str:
         """Sign, size and intervals, as part of a sentence: "+7.00 ms (95 %: over seeds +6.77 to +7.23)"."""
@@ -74,7 +76,8 @@ class Difference:
             for what, interval in (("seeds", self.over_seeds), ("test examples", self.over_examples))
             if interval is not None
         ]
-        return f"{write(self.size)}{unit}" + (f" (95 %: {', '.join(ranges)})" if ranges else "")
+        parts = [*([f"95 %: {', '.join(ranges)}"] if ranges else []), *([self.untested] if self.untested else [])]
+        return f"{write(self.size)}{unit}" + (f" ({'; '.join(parts)})" if parts else "")
 
 
 def between(
@@ -119,7 +122,11 @@ def compared(material: Material, first: Group, second: Group, metric: str) -> Di
     test = material.significance(first, second, NAMES.get(metric, metric))
     interval = test.get("interval") if test else None
     bounds = (interval[0], interval[1]) if interval and len(interval) == 2 else None
-    return between(first.values(*path), second.values(*path), bounds)
+    found = between(first.values(*path), second.values(*path), bounds)
+    runs = [*first.runs, *second.runs]
+    if found and NAMES.get(metric) == "token BLEU" and any(run.get("references") == "first" for run in runs):
+        return replace(found, untested="not tested over examples, which have several references")
+    return found
 
 
 def signed(name: str) -> Callable[[float], str]:
