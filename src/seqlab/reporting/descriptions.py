@@ -14,6 +14,9 @@ WITHOUT = {
 }
 """Settings that make no other run: by the group they stand in."""
 
+CHANGED = "changed after step"
+"""The part of a description that holds what changed when a run was resumed."""
+
 
 def description(run: Mapping[str, Any]) -> dict[str, Any]:
     """Data, model and settings of a run, by its `result.json` or digest: equal where runs differ in their seed alone.
@@ -31,7 +34,7 @@ def description(run: Mapping[str, Any]) -> dict[str, Any]:
     for one in run.get("resumed", []):
         if one.get("changed"):
             changes.setdefault(str(one.get("step")), []).append(one["changed"])
-    return {**recorded, "settings": settings, **({"changed after step": changes} if changes else {})}
+    return {**recorded, "settings": settings, **({CHANGED: changes} if changes else {})}
 
 
 def described(run: Mapping[str, Any]) -> str:

@@ -71,6 +71,7 @@ def digest(model="gru", seed=1, data="de→en of multi30k", bleu=20.0, speed=100
         "leakage": {
             "val": {"source": {"copies": 0.011, "ngrams": {"5": 0.1, "10": 0.02, "15": None}, "nearest": None}}
         },
+        "references": "all",
         "curve": curve,
         "by_length": {"split": "test", "unit": "tokens", "rows": rows},
         "failures": {"rule": RULE, "counts": {"good": 53, "missing words": 29, "degenerate": 21}},

@@ -122,6 +122,11 @@ class Group:
         return fingerprint({name: value for name, value in data.items() if name not in UNMEASURED})
 
     @property
+    def all_references(self) -> bool:
+        """Whether its outputs can be measured again as they were: by all references that there are."""
+        return all(run.get("references") == "all" for run in self.runs)
+
+    @property
     def has_words(self) -> bool:
         """Whether spaces separate the words of its targets, as far as the runs say by how their BLEU was measured."""
         signatures = [run.get("signatures", {}).get("bleu") for run in self.runs]
@@ -264,6 +269,7 @@ def quality(groups: Sequence[Group]) -> str | None:
     return next((name for name in names if groups and all(one.metric(name) for one in groups)), None)
 
 
+EXACT = "exact match"
 LOSS, TOKEN_BLEU = "teacher_forced/loss", "free_running/token_bleu"
 WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
 

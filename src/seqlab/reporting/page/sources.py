@@ -16,7 +16,7 @@ from seqlab.errors import InputError
 from seqlab.reporting.claims.ledger import ORDER
 from seqlab.reporting.comparison import UNCOMPARED
 from seqlab.reporting.descriptions import described
-from seqlab.reporting.page.groups import USUAL, Digest, Group, told_apart
+from seqlab.reporting.page.groups import EXACT, USUAL, Digest, Group, told_apart
 from seqlab.reporting.reading import REFERENCE as CLAIM
 from seqlab.reporting.reading import SWEEP, Schema, read_json, replay
 from seqlab.words import natural, printable
@@ -53,8 +53,11 @@ class Material:
 
     def significance(self, a: Group, b: Group, metric: str) -> dict[str, Any] | None:
         """What a paired test of two groups came to, b's figure minus a's: as the reference of their claim has it, or
-        tested now, of runs that are here; None where it cannot be tested.
+        tested now, of runs that are here; None where it cannot be tested: digests hold what a test of BLEU needs for
+        the first reference alone, so that with several it would be of another figure.
         """
+        if metric != EXACT and not (a.all_references and b.all_references):
+            return None
         for test in self._of_references(a, b):
             if test["metric"] == metric:
                 if test["a"] == a.label:

@@ -165,6 +165,8 @@ def _split_note(groups: Sequence[Group]) -> str:
     devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
     note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
     note += " Seconds compare only on one machine." if len(devices) > 1 else ""
+    if any(run.get("references") == "first" for one in groups for run in one.runs):
+        note += " No p of what was measured with several references, as the predictions hold the first of them alone."
     others = sorted({one.profile for one in groups} - {USUAL}) if len({one.profile for one in groups}) > 1 else []
     note += "".join(f" “{profile}”: run with PROFILE={profile}, at another size or length." for profile in others)
     return note if comparable(groups) else f"{note} Rows were measured on different texts, so that none is called best."

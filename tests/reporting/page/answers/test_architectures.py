@@ -4,8 +4,10 @@ import pytest
 from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
 
 from seqlab.reporting.page.answers.architectures import best, fastest
+from seqlab.reporting.page.answers.context import carried
 from seqlab.reporting.page.groups import comparable
 from seqlab.reporting.page.plots import length_metric
+from seqlab.reporting.page.tables import comparisons
 
 
 def said(answer):
@@ -125,6 +127,23 @@ def test_a_reference_has_the_interval_over_examples_that_it_kept(tmp_path):
     assert "+7.00 (95 %: over seeds +6.77 to +7.23, over test examples +6.50 to +7.50) against the next" in text
     turned = said(best(gathered(tmp_path, claim_c(best=20.25))))
     assert "context_gru, 21.20" in turned and "over test examples +0.25 to +1.25" in turned
+
+
+def test_a_test_by_the_first_of_several_references_is_no_test_of_that_bleu(tmp_path):
+    content = claim_c()
+    content["groups"][0]["runs"][0]["references"] = "first"  # of gru, the last but one in the order of BLEU
+    (context,) = carried(gathered(tmp_path / "gru", content)).sentences
+    assert "(95 %: over seeds +6.77 to +7.23; not tested over examples, which have several references)" in context
+    material = gathered(tmp_path, content)
+    assert "over test examples" in said(best(material))
+    (table,) = comparisons(material)
+    assert "No p of what was measured with several references" in table.note
+    exact = [
+        digest(model, overrides={"model": model}, correct=correct, test_set="a", references="first")
+        for model, correct in (("gru", [0] * 9), ("lstm", [1] * 9))
+    ]
+    one, two = found(tmp_path / "exact", exact).groups
+    assert found(tmp_path / "exact again", exact).significance(one, two, "exact match")["difference"] == 1
 
 
 def test_an_answer_from_a_part_of_the_runs_says_what_is_missing(tmp_path):

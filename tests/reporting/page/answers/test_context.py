@@ -33,9 +33,9 @@ def test_it_is_asked_of_the_users_runs(tmp_path, without, carrying, text):
 def test_of_the_reference_it_is_asked_too(tmp_path):
     text = said(carried(gathered(tmp_path, claim_c())))
     assert "+7.00 (95 %: over seeds +6.77 to +7.23, over test examples +6.50 to +7.50)." in text
-    assert "Both have the same cell and width." in text and "weights" not in text
+    assert "All their other settings are the same." in text and "weights" not in text
     # 7,000 tokens at 1,300 and at 1,000 a second, in 70 steps: 76.9 and 100 ms, the same for all seeds.
-    assert "A training step takes longer: +23.1 ms (95 %: over seeds +23.1 to +23.1)." in text
+    assert "The time of a training step differs by +23.1 ms (95 %: over seeds +23.1 to +23.1); all seeds" in text
 
 
 def test_what_else_differs_is_said(tmp_path):
@@ -44,15 +44,28 @@ def test_what_else_differs_is_said(tmp_path):
         run["settings"]["model"]["width"] = 512
         run["parameters"] = 200_003
     text = said(carried(gathered(tmp_path, content)))
-    assert "The two differ in width, too, so this is not the context's alone." in text
+    assert "The two differ in model.width 256 → 512, too, so this is not the context's alone." in text
     assert "0.2 million weights instead of 0.1: size may be part of it." in text
+
+
+def test_whatever_else_of_its_description_differs_is_said(tmp_path):
+    """Also what no list of settings names, as its optimizer; but not what only one architecture has."""
+    runs = [*seeds("gru", (14.0,)), *seeds("context_gru", (21.0,))]
+    for run, dropout, optimizer in zip(runs, (0.9, 0.1), ("torch.optim.SGD", "torch.optim.Adam"), strict=True):
+        run["settings"]["model"]["dropout"] = dropout
+        run["settings"]["optimizer"] = {"_target_": optimizer}
+    runs[0]["settings"]["model"]["reverse_source"] = False
+    runs[0]["identity"] = {"data": {"files": "a"}}  # older runs have none
+    runs[1]["resumed"] = [{"step": 7, "changed": {"optimizer.lr": [1, 2]}}]
+    what = "model.dropout 0.9 → 0.1, optimizer._target_ torch.optim.SGD → torch.optim.Adam, changed after step"
+    assert f"The two differ in {what}" in said(carried(found(tmp_path, runs)))
 
 
 def test_of_several_settings_those_that_differ_least_are_compared(tmp_path):
     runs = [*seeds("gru", (14.0,)), *seeds("context_gru", (21.0,)), *seeds("context_gru", (90.0,))]
     runs[2]["settings"] = {"model": {**runs[2]["settings"]["model"], "width": 512}}
     text = said(carried(found(tmp_path, runs[::-1])))
-    assert "to 21.00 with one seed" in text and "Both have the same cell and width." in text
+    assert "to 21.00 with one seed" in text and "All their other settings are the same." in text
 
 
 def test_times_of_two_machines_are_not_compared(tmp_path):

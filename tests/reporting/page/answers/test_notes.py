@@ -47,7 +47,10 @@ def test_of_claim_g_each_part_ran_once(tmp_path):
         "G: phase1: 4.65 nats per token on held-out sentences of the same kind of text, 6.10 on other"
     )
     assert "5.8% of its validation sentences appear in training word for word." in text
-    assert "planted in training (5 epochs each) it is 4.60, 4.40, 3.10: −1.5 from 0% to 50%; one seed each" in text
+    assert (
+        "planted in training (5 epochs each) it is 4.60, 4.40, 3.10: −1.5 from 0% to 50%; one seed: what another seed"
+        in text
+    )
     assert "falls" not in text
 
 
@@ -62,6 +65,10 @@ def test_of_claim_g_each_part_ran_once(tmp_path):
 def test_with_seeds_planting_has_an_effect_or_none(tmp_path, planted, text):
     content = claim_g(planted)
     for group in content["groups"]:
-        group["runs"] = [{**run, "seed": seed} for run in group["runs"] for seed in (1, 2)]
+        (run,) = group["runs"]
+        loss = run["metrics"]["val"]["teacher_forced/loss"]
+        group["runs"] = [
+            {**run, "seed": seed, "metrics": {"val": {"teacher_forced/loss": loss + seed / 100}}} for seed in (1, 2)
+        ]
     answer = said(familiar(gathered(tmp_path, content)))
     assert text.partition(" from")[0].rstrip(".") in answer

@@ -120,8 +120,3 @@ def mean(figure: Spread | None) -> float:
 def in_form(value: float, word: str) -> str:
     """A value as figures of that name are written."""
     return format(value, FORMS.get(word, ".3g"))
-
-
-def listed(parts: Sequence[str]) -> str:
-    """With commas and an "and"."""
-    return " and ".join([*([", ".join(parts[:-1])] if len(parts) > 1 else []), *parts[-1:]])

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, listed, of, scopes
+from seqlab.identity import ABSENT, Difference, differences, listed
+from seqlab.reporting.descriptions import CHANGED, description
+from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, of, scopes
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
-from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure
+from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure, untold
 from seqlab.reporting.page.groups import NAMES, Group, named, quality, seconds_a_step
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import place
 
-EQUAL = {  # what a comparison of the two keeps equal, and where it stands among a run's settings
-    "cell": ("model", "cell"),
-    "width": ("model", "width"),
-    "layers": ("model", "layers"),
-    "epochs": ("trainer", "max_epochs"),
-    "batch size": ("data", "batch_size"),
-    "learning rate": ("optimizer", "lr"),
-}
+SHOWN = 6  # differences in settings
 
 
 def carried(material: Material) -> Answer:
@@ -63,25 +59,36 @@ def _change(material: Material, scope: Scope, without: Group, carrying: Group, m
     return f"{scope.title}: {' '.join(text.split())}"
 
 
-def _same(a: Group, b: Group) -> list[str]:
-    return [name for name, path in EQUAL.items() if _same_setting(a.setting(*path), b.setting(*path))]
+def _other(a: Group, b: Group) -> list[Difference]:
+    """What differs beside the architecture: in a setting, in the data, in what changed when a run was resumed.
+
+    A setting of the model that only one of the two has belongs to its architecture; what the model came to follows from
+    its settings.
+    """
+    one, two = _compared(a), _compared(b)
+    # What an older run does not record of its data is not known to differ.
+    both = (one.keys() & two.keys()) | {CHANGED}
+    found = differences(*({name: part for name, part in side.items() if name in both} for side in (one, two)))
+    return [
+        replace(each, name=each.name.removeprefix("settings."))
+        for each in found
+        if not (each.name.startswith("settings.model.") and ABSENT in (each.old, each.new))
+    ]
 
 
-def _other(a: Group, b: Group) -> list[str]:
-    """Which settings differ; one that only one side has belongs to its architecture."""
-    both = {name: (a.setting(*path), b.setting(*path)) for name, path in EQUAL.items()}
-    return [name for name, (one, two) in both.items() if None not in (one, two) and one != two]
-
-
-def _same_setting(one: Any, two: Any) -> bool:
-    return one is not None and bool(one == two)
+def _compared(group: Group) -> dict[str, Any]:
+    found = description(group.runs[0])
+    found.pop("model", None)
+    if isinstance(found["settings"].get("model"), dict):
+        model = {name: value for name, value in found["settings"]["model"].items() if name != "_target_"}
+        found["settings"] = {**found["settings"], "model": model}
+    return found
 
 
 def _all_else(a: Group, b: Group) -> str:
-    same, other = _same(a, b), _other(a, b)
-    if other:
-        return f"The two differ in {listed(other)}, too, so this is not the context's alone."
-    return f"Both have the same {listed(same)}." if same else ""
+    if other := _other(a, b):
+        return f"The two differ in {listed(other, SHOWN)}, too, so this is not the context's alone."
+    return "All their other settings are the same." if a.setting("model") else ""
 
 
 def _time(without: Group, carrying: Group) -> str:
@@ -97,7 +104,7 @@ def _time(without: Group, carrying: Group) -> str:
         return f"A training step takes {'longer' if change.size > 0 else 'less time'}: {size}."
     if change.none_shown:
         return f"No difference in the time of a training step is shown: {size}."
-    return f"The time of a training step differs by {size}; with one seed, how far that varies is not known."
+    return f"The time of a training step differs by {size}; {untold(change)}."
 
 
 def _size(without: Group, carrying: Group) -> str:

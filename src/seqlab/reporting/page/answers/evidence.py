@@ -3,7 +3,8 @@
 Over seeds: the 95 % interval of Welch (1947, "The generalization of Student's problem when several different population
 variances are involved") for a difference of two means, or of Student for a mean of differences. Over examples: the
 paired bootstrap of `digests.significance`. A difference is shown where no interval that is there holds zero and
-both sides have several seeds; what one seed gave, another need not.
+both sides have several seeds; what one seed gave, another need not. Where all seeds of both sides have the same value
+(both right throughout, say), their interval has no width and tells nothing: then examples must show it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seqlab.reporting.page.groups import FORMS, NAMES, Group
 from seqlab.reporting.page.sources import Material
@@ -33,12 +34,14 @@ class Difference:
         seeds: how many each side has.
         over_seeds: 95 % interval; None where a side has one seed.
         over_examples: 95 % interval; None where nobody tested it.
+        untested: why not, where there is more to be said of it.
     """
 
     size: float
     seeds: tuple[int, int]
     over_seeds: Interval | None = None
     over_examples: Interval | None = None
+    untested: str = ""
 
     @property
     def none_shown(self) -> bool:
@@ -47,8 +50,14 @@ class Difference:
 
     @property
     def shown(self) -> bool:
-        """Whether it is there over seeds and, where that was tested, over examples."""
-        return self.over_seeds is not None and not self.none_shown
+        """Whether it is there over seeds and, where that was tested or they do not vary, over examples."""
+        tells = self.over_seeds is not None and not (self.unvaried and self.over_examples is None)
+        return tells and not self.none_shown
+
+    @property
+    def unvaried(self) -> bool:
+        """Whether the seeds of each side have one value."""
+        return self.over_seeds is not None and self.over_seeds[0] == self.over_seeds[1]
 
     @property
     def _intervals(self) -> list[Interval]:
@@ -58,7 +67,7 @@ class Difference:
     def turned(self) -> Difference:
         """Seen from the other side."""
         seeds, examples = (one and (-one[1], -one[0]) for one in (self.over_seeds, self.over_examples))
-        return Difference(-self.size, self.seeds[::-1], seeds, examples)
+        return Difference(-self.size, self.seeds[::-1], seeds, examples, self.untested)
 
     def written(self, write: Callable[[float], str], unit: str = "") -> str:
         """Sign, size and intervals, as part of a sentence: "+7.00 ms (95 %: over seeds +6.77 to +7.23)"."""
@@ -67,7 +76,8 @@ class Difference:
             for what, interval in (("seeds", self.over_seeds), ("test examples", self.over_examples))
             if interval is not None
         ]
-        return f"{write(self.size)}{unit}" + (f" (95 %: {', '.join(ranges)})" if ranges else "")
+        parts = [*([f"95 %: {', '.join(ranges)}"] if ranges else []), *([self.untested] if self.untested else [])]
+        return f"{write(self.size)}{unit}" + (f" ({'; '.join(parts)})" if parts else "")
 
 
 def between(
@@ -112,7 +122,11 @@ def compared(material: Material, first: Group, second: Group, metric: str) -> Di
     test = material.significance(first, second, NAMES.get(metric, metric))
     interval = test.get("interval") if test else None
     bounds = (interval[0], interval[1]) if interval and len(interval) == 2 else None
-    return between(first.values(*path), second.values(*path), bounds)
+    found = between(first.values(*path), second.values(*path), bounds)
+    runs = [*first.runs, *second.runs]
+    if found and NAMES.get(metric) == "token BLEU" and any(run.get("references") == "first" for run in runs):
+        return replace(found, untested="not tested over examples, which have several references")
+    return found
 
 
 def signed(name: str) -> Callable[[float], str]:
@@ -129,8 +143,17 @@ def signed(name: str) -> Callable[[float], str]:
     return write
 
 
+def untold(difference: Difference) -> str:
+    """Why a difference that is neither shown nor holds zero is not shown."""
+    if difference.unvaried:
+        return "all seeds of a side have the same value: how far others would vary is not known"
+    return "one seed: what another seed would give is not known"
+
+
 def unsure(difference: Difference, *names: str) -> str:
-    """What the seeds of two sides cannot tell; "" where both have several."""
+    """What the seeds of two sides cannot tell; "" where both have several that vary."""
+    if difference.unvaried:
+        return f"{untold(difference).capitalize()}."
     once = [name for name, count in zip(names, difference.seeds, strict=True) if count < 2]
     return (
         f"One seed of {' and '.join(dict.fromkeys(once))}: what another seed would give is not known." if once else ""

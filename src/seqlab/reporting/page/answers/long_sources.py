@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from seqlab.reporting.claims.figures import slope_by_length
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
-from seqlab.reporting.page.answers.evidence import Difference, between
+from seqlab.reporting.page.answers.evidence import Difference, between, untold
 from seqlab.reporting.page.groups import Digest, Group, named, slug
 from seqlab.reporting.page.plots import BY_LENGTH, buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
@@ -73,7 +73,8 @@ def _falls(fixed: Sequence[Group], looking: Group, metric: str) -> str:
     shown = [f"{names[one.id]} {_written(values[one.id], measure)}" for one in groups]
     text = f"{measure.meaning}: {'; '.join(shown)}."
     beside = names[looking.id]
-    once = []  # what one seed gave is listed together: there is one thing to be said of it
+    # What seeds do not tell is listed together, by why: there is one thing to be said of it.
+    unknown: dict[str, list[str]] = {}
     for one in fixed:
         gap = between(values[looking.id], values[one.id])
         if gap is None:
@@ -81,9 +82,9 @@ def _falls(fixed: Sequence[Group], looking: Group, metric: str) -> str:
         elif gap.shown or gap.none_shown:
             text += f" {_verdict(gap, values[one.id], values[looking.id], measure, names[one.id], beside)}"
         else:
-            once.append(f"{names[one.id]} {gap.written(measure.write, measure.unit)}")
-    if once:
-        text += f" Against {beside}: {', '.join(once)}; one seed: what another seed would give is not known."
+            unknown.setdefault(untold(gap), []).append(f"{names[one.id]} {gap.written(measure.write, measure.unit)}")
+    for why, gaps in unknown.items():
+        text += f" Against {beside}: {', '.join(gaps)}; {why}."
     return text + _all_fail(groups, metric, labels)
 
 

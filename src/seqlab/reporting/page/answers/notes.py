@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer, lacking
-from seqlab.reporting.page.answers.evidence import Difference, between, signed, within
+from seqlab.reporting.page.answers.evidence import Difference, between, signed, untold, within
 from seqlab.reporting.page.groups import LOSS, Digest, Group, named
 from seqlab.reporting.page.sources import Material
 
@@ -61,7 +61,7 @@ def _verdict(gap: Difference) -> str:
     if gap.none_shown:
         return f"No difference is shown: {size}."
     if not gap.shown:
-        return f"That is {size} on other text; one seed: what another seed would give is not known."
+        return f"That is {size} on other text; {untold(gap)}."
     if gap.size > 0:
         return f"Other text costs more, {size}: the loss says, for a part, how alike the texts are."
     return f"Other text costs less, {size}: likeness to training is no advantage here."
@@ -83,7 +83,7 @@ def _planted(material: Material) -> list[str]:
         return [f"{text}: it {'falls' if gap.size < 0 else 'rises'} with what is planted, {size}."]
     if gap.none_shown:
         return [f"{text}: no effect is shown, {size}."]
-    return [f"{text}: {size}; one seed each: what another seed would give is not known."]
+    return [f"{text}: {size}; {untold(gap)}."]
 
 
 def _epochs(groups: dict[int, Group]) -> str:
