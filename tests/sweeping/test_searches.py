@@ -33,7 +33,7 @@ def grid():
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_does_what_its_name_says(grid, name):
-    trace = SEARCHES[name](grid, 3, 12 * EPOCHS)  # the median rule waits for five trials
+    trace = SEARCHES[name](grid, 4, 12 * EPOCHS)  # the median rule waits for five trials
     costs = [b - a for a, b in itertools.pairwise([0, *trace.trials])]
     if "in full" in name and "one epoch" not in name:
         assert costs == [EPOCHS] * 12

@@ -163,7 +163,7 @@ SEARCHES: dict[str, Search] = {
     "TPE, successive halving from epoch 3": sweep(tpe, halving(3, 3)),
     "TPE, successive halving from epoch 9": sweep(tpe, halving(9, 3)),
     "TPE, successive halving from epoch 6 by factor 2": sweep(tpe, halving(6, 2)),
-    "TPE, median rule from epoch 9": sweep(tpe, lambda _: MedianPruner(n_startup_trials=5, n_warmup_steps=8)),
+    "TPE, median rule from epoch 9": sweep(tpe, lambda _: MedianPruner(n_startup_trials=5, n_warmup_steps=9)),
     "random, Hyperband from epoch 1": sweep(at_random, hyperband()),
     f"one epoch of {FIRST}, the best {KEPT} of them in full": one_epoch,
     "random in full": sweep(at_random, lambda _: NopPruner()),
