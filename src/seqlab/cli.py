@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from seqlab.folders import leave_nothing
 from seqlab.reporting.comparison import ERROR
 from seqlab.sweeping.addresses import hidden
 from seqlab.sweeping.handover import VARIABLE
+from seqlab.sweeping.settings import Settings
 from seqlab.words import printable
 
 # A place that cannot be written to: no space, no permission, something else in the way.
@@ -40,6 +42,7 @@ UNUSABLE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
 }
+UNKNOWN_OF_SWEEPER = re.compile(r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'Settings'.*")
 
 
 def added(arguments: list[str], group: str) -> list[str]:
@@ -197,4 +200,11 @@ def _exit_code(error: Exception) -> int | None:
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
-    return printable(hidden(" ".join(str(error).split("Config search path:")[0].split())))
+    text = " ".join(str(error).split("Config search path:")[0].split())
+    return printable(hidden(UNKNOWN_OF_SWEEPER.sub(_nearest_of_sweeper, text)))
+
+
+def _nearest_of_sweeper(found: re.Match[str]) -> str:
+    """What Hydra says of a setting in a search's file, as the sweeper says it of one that is typed."""
+    near = difflib.get_close_matches(found[1], [one.name for one in fields(Settings)], n=1)
+    return f"hydra.sweeper.{found[1]}: no such setting" + (f"; did you mean {near[0]}?" if near else "")

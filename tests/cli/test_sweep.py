@@ -84,7 +84,7 @@ COMMAND = """
 from seqlab.cli import run_command
 
 def task(config):
-    return config.x
+    return config.seed
 
 run_command("train", task)
 """
@@ -94,7 +94,7 @@ def test_trials_of_a_search_that_asks_for_a_multirun_itself_are_single_runs(proc
     (tmp_path / "command.py").write_text(COMMAND)
     (tmp_path / "conf/sweeps").mkdir(parents=True)
     (tmp_path / "conf/sweeps/mine.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
-    typed = ("--config-dir=conf", "+sweeps=mine", "hydra/sweeper=seqlab", "+x=interval(0,1)", "hydra.sweep.dir=study")
+    typed = ("--config-dir=conf", "+sweeps=mine", "hydra/sweeper=seqlab", "seed=interval(0,1)", "hydra.sweep.dir=study")
     limits = ("hydra.sweeper.n_trials=2", "hydra.sweeper.baseline=false", "hydra.sweeper.max_retry=0")
     process("command.py", *typed, *limits).succeeded()
     assert [row["state"] for row in trials(tmp_path / "study")] == ["complete", "complete"]
@@ -114,7 +114,7 @@ run_command("train", task)
 
 def test_a_trial_says_in_one_line_what_it_refuses(process, tmp_path):
     (tmp_path / "command.py").write_text(REFUSING)
-    typed = ("-m", "hydra/sweeper=seqlab", "+x=interval(0,1)", "hydra.sweep.dir=study", "hydra.sweeper.n_trials=1")
+    typed = ("-m", "hydra/sweeper=seqlab", "seed=interval(0,1)", "hydra.sweep.dir=study", "hydra.sweeper.n_trials=1")
     limits = ("hydra.sweeper.baseline=false", "hydra.sweeper.max_retry=0")
     process("command.py", *typed, *limits).stopped(1, "trial 0: x: no good")
     command, *said = (tmp_path / "study/0/log.txt").read_text().splitlines()

@@ -18,15 +18,15 @@ from seqlab.sweeping.handover import handed_over, reporter
 @hydra.main(version_base=None, config_path=None)
 def main(config):
     told, marker = reporter(), os.path.dirname(handed_over().folder) + "/stumbled"
-    if config.how != "well" and not os.path.exists(marker):
+    if config.name != "well" and not os.path.exists(marker):
         open(marker, "w").close()
-        if config.how == "dies": os.kill(os.getpid(), signal.SIGKILL)
-        if config.how == "stops": raise StoppedError("told to stop")
-        if config.how == "hangs": time.sleep(HANGS)
+        if config.name == "dies": os.kill(os.getpid(), signal.SIGKILL)
+        if config.name == "stops": raise StoppedError("told to stop")
+        if config.name == "hangs": time.sleep(HANGS)
     for step in range(1, 4):
-        if told.report(step, config.x / step, last=step == 3):
+        if told.report(step, config.seed / step, last=step == 3):
             return None
-    return config.x / 3
+    return config.seed / 3
 
 main()
 """
@@ -35,7 +35,7 @@ from seqlab.cli import run_command
 from seqlab.errors import InputError
 
 def task(config):
-    raise {"foreseen": InputError, "unforeseen": ValueError}[config.how]("nothing but trouble")
+    raise {"foreseen": InputError, "unforeseen": ValueError}[config.name]("nothing but trouble")
 
 run_command("train", task)
 """
@@ -50,7 +50,7 @@ def sweep(tmp_path):
             pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
         (tmp_path / "application.py").write_text(application.replace("HANGS", str(HANGS)))
         arguments = [
-            *("-m", "hydra/sweeper=seqlab", f"hydra/launcher={launcher}", "+x=interval(0,1)", f"+how={how}"),
+            *("-m", "hydra/sweeper=seqlab", f"hydra/launcher={launcher}", "++seed=interval(0,1)", f"++name={how}"),
             *("hydra.sweeper.n_trials=3", "hydra.sweeper.slots=2", "hydra.sweeper.baseline=false"),
             *("hydra.sweeper.seed=1", "hydra.sweep.dir=study", *more),
         ]
@@ -67,7 +67,7 @@ def sweep(tmp_path):
 def assert_complete(rows):
     for row in rows:
         assert (row["state"], row["steps"]) == ("complete", "3")
-        assert float(row["value"]) == pytest.approx(float(row["x"]) / 3)
+        assert float(row["value"]) == pytest.approx(float(row["seed"]) / 3)
 
 
 ALL = ["joblib", *(pytest.param(launcher, marks=pytest.mark.slow) for launcher in ("submitit_local", "ray"))]

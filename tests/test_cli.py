@@ -1,0 +1,17 @@
+"""What a command says in its one line."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+
+from seqlab.cli import _one_line
+
+
+@pytest.mark.parametrize(("name", "meant"), [("n_trails", "; did you mean n_trials?"), ("xyz", "")])
+def test_a_setting_that_the_sweeper_does_not_have_is_named_with_the_nearest(tmp_path, name, meant):
+    (tmp_path / "mine.yaml").write_text(
+        f"defaults: [{{override hydra/sweeper: seqlab}}, _self_]\nhydra: {{sweeper: {{{name}: 3}}}}\n"
+    )
+    with initialize_config_dir(str(tmp_path), version_base="1.3"), pytest.raises(HydraException) as caught:
+        compose("mine")
+    assert _one_line(caught.value) == f"In 'mine': hydra.sweeper.{name}: no such setting{meant}"
