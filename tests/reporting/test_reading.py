@@ -60,25 +60,24 @@ def test_another_kind_in_place_of_any_value_is_named_or_makes_no_difference(sche
         ("", "not JSON"),
         ("{", "not JSON"),
         (b"\xff\xfe{", "not"),
-        (b'{"a": "\xff"}', "not UTF-8"),
-        ("[1, Infinity]", "Infinity is no number of JSON"),
-        ("[NaN]", "NaN is no number of JSON"),
-        ("[1e999]", "expected a finite number"),
-        (f"[1{'0' * 400}]", "expected a finite number"),
-        (f"[1{'0' * 9999}]", "not JSON"),
-        ("[" * 100_000, "nested too deeply"),
-        ("[" * 50 + "]" * 50, "expected at most 40 levels"),
-        ('{"a":' * 50 + "1" + "}" * 50, "expected at most 40 levels"),
+        (b'{"a": "\xff"}', "not JSON .*utf-8"),
+        ("[1, Infinity]", "Infinity is no number"),
+        ("[NaN]", "NaN is no number"),
+        ("[1e999]", "too large a number"),
+        ("[1e151]", r"0: expected a number within ±1e\+150, but found 1e\+151"),
+        (f"[1{'0' * 400}]", "more than 63 bits"),
+        (f"[1{'0' * 9999}]", "more than 63 bits"),
+        ("[" * 100_000, "more than 32 levels"),
+        ("[" * 50 + "]" * 50, "more than 32 levels"),
+        ('{"a":' * 50 + "1" + "}" * 50, "more than 32 levels"),
+        ('{"a": 1, "a": 2}', "the key 'a' stands twice"),
+        ('["\\ud800"]', "surrogates"),
     ],
 )
 def test_what_no_schema_allows(tmp_path, content, message):
     with pytest.raises(InputError, match=message) as raised:
         read_json(write(tmp_path, content), anything)
     assert "\n" not in str(raised.value)
-
-
-def test_half_a_surrogate_pair_is_replaced(tmp_path):
-    assert read_json(write(tmp_path, '{"\\ud800": ["a\\udfffb", "\\ud83d\\ude00"]}'), anything) == {"�": ["a�b", "😀"]}
 
 
 def test_the_key_is_named(tmp_path):
@@ -89,11 +88,11 @@ def test_the_key_is_named(tmp_path):
 
 def test_only_ordinary_files_of_some_size_are_read(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")  # opening it would wait without end
-    for name in ("pipe", "nothing", "."):
-        with pytest.raises(InputError, match="not a file"):
+    for name, message in (("pipe", "not a regular file"), ("nothing", "no such file"), (".", "not a regular file")):
+        with pytest.raises(InputError, match=message):
             read_file(tmp_path / name)
     monkeypatch.setattr("seqlab.reporting.reading.MOST_BYTES", 3)
-    with pytest.raises(InputError, match="4 bytes; expected at most 3"):
+    with pytest.raises(InputError, match="more than 3 bytes"):
         read_file(write(tmp_path, "1234"))
 
 

@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.errors import InputError
+from seqlab.text import plain_json
 from seqlab.words import printable
 
 MOST_BYTES = 1 << 28
 """Of a file that is read whole."""
-
-DEEPEST = 40
-"""Levels of lists and mappings in each other."""
 
 GREATEST = 1e150
 """Numbers are within ± this, so that their squares are finite."""
@@ -52,58 +50,27 @@ def read_file(path: Path) -> bytes:
     Raises:
         InputError: it is something else (a folder, a pipe), too large, or cannot be read.
     """
-    try:
-        if not path.is_file():
-            raise InputError(f"{path}: not a file")
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise InputError(f"{path}: {size:,} bytes; expected at most {MOST_BYTES:,}")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    data = plain_json.read_regular(path, MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise InputError(f"{path}: more than {MOST_BYTES:,} bytes")
+    return data
 
 
 def read_json(path: Path, schema: Schema) -> Any:
-    """A JSON file of a schema: numbers are finite, strings can be written as UTF-8, nothing is nested without end.
+    """A JSON file of a schema, read as `plain_json.read_json` does; numbers are within ± `GREATEST`.
 
     Raises:
         InputError: it is no such file; names the file and, where it is JSON, the key.
     """
     try:
-        content = json.loads(read_file(path), parse_constant=_no_constant)
-        content = _plain(content)
+        content = plain_json.read_json(path, object, MOST_BYTES)
+        moderate(content)
         schema(content)
     except UnfitError as problem:
         raise InputError(printable(f"{path}: {problem}")) from None
-    except RecursionError:
-        raise InputError(f"{path}: nested too deeply") from None
-    except UnicodeDecodeError as problem:
-        raise InputError(f"{path}: not UTF-8 ({problem.reason})") from None
-    except InputError:
-        raise
-    except ValueError as problem:
-        raise InputError(printable(f"{path}: not JSON ({problem})")) from None
+    except InputError as problem:
+        raise InputError(printable(str(problem))) from None
     return content
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _plain(content: Any, depth: int = 0) -> Any:
-    """The content with half surrogate pairs replaced, which no file can hold."""
-    if depth > DEEPEST:
-        raise UnfitError(f"at most {DEEPEST} levels", "…")
-    if isinstance(content, dict):
-        return {_whole(key): _at(key, lambda one: _plain(one, depth + 1), value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_plain(value, depth + 1) for value in content]
-    if isinstance(content, int | float) and not abs(content) <= GREATEST:
-        raise UnfitError("a finite number", "one that is too large")
-    return _whole(content) if isinstance(content, str) else content
-
-
-def _whole(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _at(key: str, kind: Callable[[Any], Any], value: Any) -> Any:
@@ -119,6 +86,16 @@ def _at(key: str, kind: Callable[[Any], Any], value: Any) -> Any:
 
 def anything(value: Any) -> None:
     """Any JSON."""
+
+
+def moderate(value: Any) -> None:
+    """Any JSON whose numbers can be squared."""
+    if isinstance(value, dict):
+        mapping_of(moderate)(value)
+    elif isinstance(value, list):
+        list_of(moderate)(value)
+    elif isinstance(value, int | float) and abs(value) > GREATEST:
+        raise UnfitError(f"a number within ±{GREATEST:g}", value)
 
 
 def text(value: Any) -> None:

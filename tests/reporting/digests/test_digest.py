@@ -222,7 +222,10 @@ def test_no_folder_of_the_machine_is_told(tmp_path):
         ),
         (lambda run: (run / "metrics.csv").write_text("step,epoch,x\n1,inf,1\n"), r"metrics.csv:2: expected numbers"),
         (lambda run: (run / "predictions.tsv").write_bytes(b"\xff"), r"predictions.tsv: not UTF-8"),
-        (lambda run: ((run / "metrics.csv").unlink(), (run / "metrics.csv").mkdir()), r"metrics.csv: not a file"),
+        (
+            lambda run: ((run / "metrics.csv").unlink(), (run / "metrics.csv").mkdir()),
+            r"metrics.csv: not a regular file",
+        ),
         (lambda run: (run / "predictions.tsv").write_text("a\tb\n"), r"predictions.tsv:1: expected the columns"),
         (
             lambda run: (run / "predictions.tsv").write_text("source\tprediction\treference\tscore\tmatch\n1\t2\n"),

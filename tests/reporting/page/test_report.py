@@ -53,9 +53,9 @@ def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys):
     write_report(tmp_path, None, tmp_path / "report.html")
     assert (tmp_path / "anothers.db").read_bytes() == before
     printed = capsys.readouterr().out
-    assert "14 runs in 6 settings, 1 claims, 0 sweeps" in printed and "\x1b" not in printed
+    assert "13 runs in 5 settings, 1 claims, 0 sweeps" in printed and "\x1b" not in printed
     unread = [line for line in printed.splitlines() if line.startswith("not read: ")]
-    assert len(unread) == 3 and any(r"runs/\x1b[31m/1/result.json: not JSON" in line for line in unread)
+    assert len(unread) == 4 and any(r"runs/\x1b[31m/1/result.json: not JSON" in line for line in unread)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "no journal.log here" in page and "<script>," not in page
 
