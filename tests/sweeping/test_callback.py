@@ -82,6 +82,14 @@ def trial(tmp_path, monkeypatch):
     return run
 
 
+def test_what_is_validated_outside_of_training_is_no_report(trial, tmp_path):
+    report = TrialReport("val/loss")
+    trainer = trial(0.1, report)
+    assert report.steps == 2
+    trainer.validate(trainer.lightning_module, DataLoader(torch.ones(3)), verbose=False)
+    assert report.steps == 2
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_loss_that_diverges_is_seen_before_whoever_raises_over_it(trial, first):
     callbacks = [TrialReport("val/loss"), Watch()]

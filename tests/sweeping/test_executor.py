@@ -138,3 +138,13 @@ def test_cores_and_cards_are_divided_among_slots(monkeypatch):
     assert "CUDA_VISIBLE_DEVICES" not in slot_environment(0, 3, [])
     cards = [slot_environment(slot, 1, ["2", "5"])["CUDA_VISIBLE_DEVICES"] for slot in range(3)]
     assert cards == ["2", "5", "2"]
+
+
+def test_a_job_that_is_started_again_has_a_process_of_its_own(executor, tmp_path):
+    first, _ = run(executor, tmp_path, 4)
+    ended(executor)
+    second, _ = run(executor, tmp_path, 4, "sleep")
+    assert second != first
+    assert is_running(second, start_of(second))
+    os.kill(second, signal.SIGKILL)
+    assert ended(executor) == [Ended(4, -signal.SIGKILL)]
