@@ -150,6 +150,7 @@ def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model,
         said = [row for row in said if len(row[0]) + len(row[2]) == 13]  # but where BOS begins the stream
     else:
         assert len(said) == result["examples"][shown]
+    said = [row for row in said if row[0].strip()]  # of blank text nothing is predicted
     assert said
     outputs = [own for (own,) in predictor.predict_n_best([source for source, *_ in said])]
     assert [output.text for output in outputs] == [row[1] for row in said]
@@ -177,4 +178,4 @@ def test_every_model_is_measured_and_predicts_by_every_search(model, tmp_path, m
 
 
 def test_every_search_is_tried():
-    assert {path.stem for path in (ROOT / "conf/decoding").glob("*.yaml")} == {"greedy", *SEARCHES}
+    assert {path.stem for path in (ROOT / "conf/decoding").glob("*.yaml")} == {"greedy", "none", *SEARCHES}

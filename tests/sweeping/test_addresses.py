@@ -4,7 +4,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqlab.errors import InputError
-from seqlab.folders import ExclusiveFolders
+from seqlab.exclusive_folders import ExclusiveFolders
 from seqlab.sweeping.addresses import conceal, hidden, is_remote, is_secret, shown
 from seqlab.sweeping.handover import STORAGE, VARIABLE, Handover
 from seqlab.sweeping.storage import Store

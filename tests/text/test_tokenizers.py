@@ -125,13 +125,15 @@ def test_a_users_own_tokenizer_survives_json_where_its_package_is_trusted():
 )
 def test_settings_that_a_tokenizer_does_not_take_are_refused_in_one_line(kind, settings, message):
     with pytest.raises(InputError, match=message) as error:
-        from_json({"kind": kind, "settings": settings})
+        from_json({"kind": kind, "form": [], "settings": settings})
     assert len(str(error.value)) < 400 and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("stored", [None, [], "word", {}, {"kind": "byte"}, {"kind": "byte", "settings": []}])
+@pytest.mark.parametrize(
+    "stored", [None, [], "word", {}, {"kind": "byte"}, {"kind": "byte", "form": [], "settings": []}]
+)
 def test_what_describes_no_tokenizer_is_refused(stored):
-    with pytest.raises(InputError, match="a kind and settings"):
+    with pytest.raises(InputError, match="a tokenizer"):
         from_json(stored)
 
 

@@ -41,10 +41,12 @@ def test_a_step_takes_the_mean_of_the_batches_gradients():
 
 def test_the_time_ahead_counts_all_batches_of_a_step(monkeypatch, capsys):
     data = mock.Mock(splits=[], source_size=5, target_size=5)
-    settings = {"is_global_zero": True, "estimated_stepping_batches": 10, "global_step": 0}
+    settings = {"is_global_zero": True, "global_step": 0}
     trainer = mock.Mock(spec=Trainer, accumulate_grad_batches=4, **settings)
     monkeypatch.setattr(monitors, "data_of", lambda trainer: data)
     monkeypatch.setattr(monitors, "leakage_of", lambda data: {})
     monkeypatch.setattr(Outlook, "_probe", lambda *_: 0.5)
-    Outlook().on_train_start(trainer, LightningModule())
+    module = LightningModule()
+    module.total_steps = lambda: 10
+    Outlook().on_train_start(trainer, module)
     assert "time        about 20 s of training" in capsys.readouterr().out
