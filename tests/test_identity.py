@@ -1,23 +1,11 @@
 """Descriptions are compared part by part, and hashed whatever the order of their keys."""
 
-import pytest
-
-from seqlab.identity import ABSENT, Difference, differences, file_fingerprint, fingerprint, listed
+from seqlab.identity import ABSENT, Difference, differences, fingerprint, listed
 
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys_but_on_every_value():
     assert fingerprint({"a": 1, "b": [2, "c"]}) == fingerprint({"b": [2, "c"], "a": 1})
     assert len({fingerprint(value) for value in (1, True, 1.5, "1", None, [1], {"a": 1}, {"a": 2})}) == 8
-
-
-def test_a_fingerprint_of_files_is_that_of_their_contents_in_order(tmp_path):
-    for name, content in (("a", "one"), ("b", "two"), ("c", "one"), ("d", "onetwo"), ("e", "")):
-        (tmp_path / name).write_text(content)
-    a, b, c, d, e = (tmp_path / name for name in "abcde")
-    assert file_fingerprint(a, b) == file_fingerprint(c, b) != file_fingerprint(b, a)
-    assert file_fingerprint(d, e) != file_fingerprint(a, b)  # the same bytes, divided in another way
-    with pytest.raises(FileNotFoundError):
-        file_fingerprint(tmp_path / "f")
 
 
 def test_differences_are_named_by_their_settings():

@@ -26,7 +26,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab import paths
-from seqlab.command_line import quoted
+from seqlab.command_line import quoted, searchpath
 from seqlab.errors import Carried, InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
@@ -81,8 +81,7 @@ def refuse_unknown() -> None:
     if not unknown:
         return
     loader = GlobalHydra.instance().config_loader()
-    flags = [one for one in hydra.overrides.hydra if one.lstrip("+").startswith("hydra.searchpath=")]
-    plain = loader.load_configuration(hydra.job.config_name, overrides=flags, run_mode=RunMode.RUN)
+    plain = loader.load_configuration(hydra.job.config_name, overrides=searchpath(hydra), run_mode=RunMode.RUN)
     groups = {name.partition("@")[0] for name in hydra.runtime.choices}
     known = sorted({str(name) for name in plain} | {name for name in groups if "/" not in name} - {"hydra"})
     for name, typed in unknown.items():

@@ -19,8 +19,12 @@ def flags(hydra: Any) -> list[str]:
     own = [one.relative_to(runtime.cwd) if one.is_relative_to(runtime.cwd) else one for one in named]
     folders = [f"--config-dir={one}" for one in own]
     names = [f"--config-name={hydra.job.config_name}"] if hydra.job.config_name != PRIMARY else []
-    searched = [one for one in hydra.overrides.hydra if one.lstrip("+").startswith("hydra.searchpath=")]
-    return [*folders, *names, *searched]
+    return [*folders, *names, *searchpath(hydra)]
+
+
+def searchpath(hydra: Any) -> list[str]:
+    """What was typed of where configurations are looked for: `hydra.searchpath=[…]`."""
+    return [one for one in hydra.overrides.hydra if one.lstrip("+").startswith("hydra.searchpath=")]
 
 
 def quoted(text: str) -> str:

@@ -10,10 +10,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-CHUNK = 1 << 20
 ABSENT = "nothing"
 
 
@@ -33,22 +31,6 @@ def fingerprint(description: Any) -> str:
     """A short hash of plain data (mappings in any order, sequences, strings, numbers, booleans, None)."""
     text = json.dumps(description, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def file_fingerprint(*paths: Path) -> str:
-    """A short hash of the content of files in the order given, whatever they are called.
-
-    Raises:
-        OSError: one cannot be read.
-    """
-    digest = hashlib.blake2b(digest_size=8)
-    for path in paths:
-        own = hashlib.blake2b(digest_size=16)
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                own.update(chunk)
-        digest.update(own.digest())
-    return digest.hexdigest()
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
