@@ -4,11 +4,13 @@ import json
 import sys
 
 import pytest
+import torch
 
 import seqlab
 from seqlab.errors import InputError
 from seqlab.kinds import Trust
 from seqlab.reporting.digests import digest
+from seqlab.training.checkpoints import read_checkpoint
 
 MODULE = """
 open({path!r}, "a").close()
@@ -119,5 +121,9 @@ def test_ones_own_run_whose_class_is_gone_is_one_line(command, copy):
     path = copy / "bundle/bundle.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"fixed_vector"', '"gone_lab:Model"'), encoding="utf-8")
     command("evaluate", f"run={copy}", "trainer=cpu").stopped(2, "gone_lab:Model, which cannot be imported here")
+    checkpoint = copy / "checkpoints/last.ckpt"
+    content = read_checkpoint(checkpoint)
+    content["run"]["settings"]["model"]["_target_"] = "gone_lab.Model"
+    torch.save(content, checkpoint)
     gone = ("trainer.max_epochs=2", "model._target_=gone_lab.Model")
     command("train", f"resume={copy}", *gone).stopped(2, "model._target_", "gone_lab.Model", "cannot be imported")
