@@ -14,8 +14,8 @@ LEFT = (
     *("evaluation.json", "digest.json", "error.txt"),
 )
 """What a run leaves beside its configuration."""
-RATE_TEST = "lr_find.csv"
-"""What a range test leaves, which is no run: one may follow in its folder."""
+RANGE_TEST = "lr_find.hydra"
+"""Where a range test leaves its configuration: it is no run, and one may follow in its folder."""
 MULTIRUN, STUDY = "multirun.yaml", "sweep.json"
 COMPARED = ("comparison.csv", "comparison.md")
 
@@ -32,12 +32,11 @@ def claim_run(folder: Path, overwrite: bool) -> bool:
     """
     aside = None
     if overwrite and (folder / CONFIGURATION).is_dir():
-        aside = _put_aside(folder, [CONFIGURATION, RATE_TEST, *LEFT])
+        aside = _put_aside(folder, [CONFIGURATION, *LEFT])
     if any((folder / name).exists() for name in LEFT):
         return False
     try:
-        # Of two that begin at once one makes it.
-        (folder / CONFIGURATION).mkdir(parents=True, exist_ok=(folder / RATE_TEST).is_file())
+        (folder / CONFIGURATION).mkdir(parents=True)  # of two that begin at once one makes it
     except FileExistsError:
         return False
     _MADE[folder.resolve()] = aside
@@ -68,6 +67,14 @@ def has_begun(folder: Path) -> None:
         if aside := _MADE.get(path):
             shutil.rmtree(aside)
             _MADE[path] = None
+
+
+def give_back(folder: Path) -> None:
+    """Leaves the folder of a range test to a run that may follow in it."""
+    kept = folder / RANGE_TEST
+    if kept.is_dir():
+        shutil.rmtree(kept)
+    (folder / CONFIGURATION).rename(kept)
 
 
 def leave_nothing(folder: Path) -> None:

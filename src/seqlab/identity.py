@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 ABSENT = "nothing"
+HOW_IT_BEGINS = ("resume", "overwrite")
+"""Settings of a run that say how it begins, not what it is."""
+BEGINNINGS = tuple(f"{name}=" for name in HOW_IT_BEGINS)
+"""How overrides of these settings begin."""
 
 
 @dataclass(frozen=True)

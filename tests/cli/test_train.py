@@ -429,11 +429,13 @@ def test_a_learning_rate_is_found_and_nothing_else_done(train, tmp_path, reversa
     (command,) = re.findall(r"^train with +(seqlab-train .*)$", outcome.out, re.M)
     assert command.endswith(f" model=gru optimizer.lr={rate}")
     assert (command.count("optimizer.lr"), "find_lr" in command) == (1, False)
-    assert {path.name for path in (tmp_path / "run").iterdir()} == {".hydra", "lr_find.csv"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"lr_find.hydra", "lr_find.csv"}
     with (tmp_path / "run/lr_find.csv").open(newline="") as file:
         rates = [float(row["learning_rate"]) for row in csv.DictReader(file)]
     assert rates[0] == pytest.approx(1e-6)
     assert len(rates) > 50
+    train(*reversal, "model=gru").succeeded()  # in the same folder
+    train(*reversal, "model=gru", "find_lr=true").stopped(2, "holds runs already")
 
 
 def test_a_learning_rate_is_found_without_the_schedule(train, tmp_path, reversal):

@@ -103,18 +103,26 @@ def test_gzip_is_unpacked_no_further_than_to_its_limit(monkeypatch):
     monkeypatch.setattr("seqlab.text.lines.ALWAYS_FINE", 1 << 20)
     bomb = gzip.compress(bytes(1 << 20)) * 64  # members one after another are one file
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"^f: holds more than 6,.* bytes; if that is right, unpack it first"):
+    with pytest.raises(
+        InputError, match=r"^f: takes more than 6,.* bytes of memory; if that is right, unpack it first"
+    ):
         gunzipped(bomb, "f")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 24 << 20
 
 
+def test_millions_of_short_lines_count_for_what_they_take_in_memory():
+    with pytest.raises(InputError, match=r"^f: takes more than 16,777,216 bytes of memory"):
+        gunzipped(gzip.compress(b"a\n" * 300_000), "f")
+    assert gunzipped(gzip.compress(b"a\n" * 200_000), "f") == b"a\n" * 200_000
+
+
 def test_standard_input_without_end_is_refused(monkeypatch):
     monkeypatch.setattr("seqlab.text.lines.LARGEST", 5 << 20)
     with Path("/dev/zero").open() as endless:
         monkeypatch.setattr("sys.stdin", endless)
-        with pytest.raises(InputError, match="standard input: holds more than"):
+        with pytest.raises(InputError, match="standard input: takes more than"):
             standard_input()
 
 

@@ -109,6 +109,12 @@ def test_unknown_words_are_spaced_as_words_and_written_plainly():
     assert tokenizer.decode(ids, ["zebra"]) == f"A zebra-{UNKNOWN} {UNKNOWN}."
 
 
+def test_scripts_without_separated_words_count_by_the_character():
+    assert words_and_marks("我爱GRU，很。") == ["我", "爱", "gru", "，", "很", "。"]
+    assert words_and_marks("ไม่ดี") == ["ไ", "ม่", "ดี"]  # a vowel that is written before, then characters with their marks
+    assert words_and_marks("가나 다") == ["가나", "다"]  # Korean has spaces
+
+
 def test_an_unknown_word_counts_as_one_word():
     assert words_and_marks("Le <unk>, là-bas") == ["le", "<unk>", ",", "là", "-", "bas"]
 

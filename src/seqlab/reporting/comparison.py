@@ -24,7 +24,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
-from seqlab.identity import differences, listed
+from seqlab.identity import HOW_IT_BEGINS, differences, listed
 from seqlab.reporting.descriptions import described, description
 from seqlab.reporting.reading import RESULT as SCHEMA
 from seqlab.reporting.reading import read_file, read_json
@@ -41,7 +41,7 @@ SHOWN = {  # metrics, and how they are written
     "free_running/bleu": ".2f",
     "free_running/token_bleu": ".2f",
 }
-UNCOMPARED = ("seed", "resume", "overwrite")  # overrides that make no other setting
+UNCOMPARED = ("seed", *HOW_IT_BEGINS)  # overrides that make no other setting
 APART = "apart by"  # the label of what differs between runs of the same overrides
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seqlab.identity import fingerprint
+from seqlab.identity import HOW_IT_BEGINS, fingerprint
 
 WITHOUT = {
-    "": ("name", "seed", "resume", "overwrite", "measure", "find_lr", "logger"),  # no part of what is trained
+    "": ("name", "seed", *HOW_IT_BEGINS, "measure", "find_lr", "logger"),  # no part of what is trained
     "data": ("cache", "order_seed"),
     "callbacks": ("progress", "outlook"),
 }

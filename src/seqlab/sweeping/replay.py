@@ -219,6 +219,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     curves, path = map(Path, sys.argv[1:3])
     grid = Grid(read_curves(curves))
+    if len(grid.curves) < TRIALS:
+        sys.exit(f"error: {curves}: {len(grid.curves)} curves; a comparison of searches needs at least {TRIALS}")
     facts = {
         "curves": curves.name,
         "axes": grid.axes,

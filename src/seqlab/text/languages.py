@@ -44,6 +44,8 @@ _NAMES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "th": "Thai", "lo":
 }
 UNSEPARATED = tuple(language for language in _SCRIPTS if language != "ko")
 """Languages whose words nothing separates."""
+UNSEPARATED_CHARACTER = regex.compile(rf"(?:{'|'.join(_SCRIPTS[one].pattern for one in UNSEPARATED)})\p{{M}}*")
+"""A character, with its marks, of the scripts that these are written in."""
 
 
 def language_of(code: str) -> str | None:

@@ -19,6 +19,8 @@ PIECE = 1 << 20  # bytes read at once
 LARGEST = 1 << 30  # bytes that a packed file, or standard input, may hold; what is not packed may be larger
 LARGEST_RATIO = 100  # unpacked to packed; text stays below 10
 ALWAYS_FINE = 1 << 24  # bytes that a packed file may hold whatever the ratio
+ADVICE = "; if that is right, unpack it first"
+LINE = 64  # bytes that Python takes for each line beside its characters, so that millions of short ones count
 # The longer mark first: UTF-32's begins with UTF-16's.
 OTHER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -98,7 +100,7 @@ def standard_input() -> bytes:
     Raises:
         InputError: it does not end.
     """
-    return _read(sys.stdin.buffer.read, LARGEST, "standard input", "")
+    return read_at_most(sys.stdin.buffer.read, LARGEST, "standard input", "")
 
 
 def largest_unpacked(packed: int) -> int:
@@ -116,17 +118,23 @@ def gunzipped(data: bytes, name: str) -> bytes:
         return data
     try:
         with gzip.GzipFile(fileobj=BytesIO(data)) as file:
-            return _read(file.read, largest_unpacked(len(data)), name, "; if that is right, unpack it first")
+            return read_at_most(file.read, largest_unpacked(len(data)), name, ADVICE)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{name}: not a readable gzip file ({error})") from None
 
 
-def _read(read: Callable[[int], bytes], limit: int, name: str, advice: str) -> bytes:
-    content = BytesIO()
+def read_at_most(read: Callable[[int], bytes], limit: int, name: str, advice: str) -> bytes:
+    """All that `read(size)` gives piece by piece.
+
+    Raises:
+        InputError: that takes more than `limit` bytes, `LINE` for each line included; the message ends with `advice`.
+    """
+    content, lines = BytesIO(), 0
     while piece := read(PIECE):
         content.write(piece)
-        if content.tell() > limit:
-            raise InputError(f"{name}: holds more than {limit:,} bytes{advice}")
+        lines += piece.count(b"\n")
+        if content.tell() + LINE * lines > limit:
+            raise InputError(f"{name}: takes more than {limit:,} bytes of memory{advice}")
     return content.getvalue()
 
 

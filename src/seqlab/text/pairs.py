@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from seqlab.errors import InputError
 from seqlab.text.anki_export import exported, is_export
 from seqlab.text.forms import PAIRS, formed
-from seqlab.text.lines import decode_lines, gunzipped, largest_unpacked, read_bytes
+from seqlab.text.lines import ADVICE, decode_lines, gunzipped, largest_unpacked, read_at_most, read_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def _unzip(data: bytes, name: str) -> tuple[bytes, str]:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             member = _member(archive, name, len(data))
             with archive.open(member) as file:
-                # The size in the directory can lie: never is more unpacked than it promises.
-                return file.read(member.file_size), member.filename
+                limit = largest_unpacked(min(member.compress_size, len(data)))
+                return read_at_most(file.read, limit, f"{name}!{member.filename}", ADVICE), member.filename
     except InputError:
         raise
     # What zipfile lets through of a damaged or encrypted archive.
@@ -103,6 +103,6 @@ def _member(archive: zipfile.ZipFile, name: str, size: int) -> zipfile.ZipInfo:
     if member.file_size > (limit := largest_unpacked(packed)):
         raise InputError(
             f"{name}: {member.filename} would unpack from {packed:,} to {member.file_size:,} bytes, of which {limit:,}"
-            " are read at most; if that is right, unpack it first"
+            f" are read at most{ADVICE}"
         )
     return member

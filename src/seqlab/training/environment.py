@@ -15,6 +15,7 @@ from lightning.pytorch import Trainer
 
 from seqlab import __version__, paths
 from seqlab.command_line import flags
+from seqlab.identity import BEGINNINGS
 from seqlab.source import source_hash
 
 
@@ -37,7 +38,7 @@ def environment(trainer: Trainer) -> dict[str, Any]:
 def command() -> str:
     """What to type for the run of this process, from its beginning."""
     hydra = HydraConfig.get()
-    typed = [one for one in hydra.overrides.task if not one.startswith(("resume=", "overwrite="))]
+    typed = [one for one in hydra.overrides.task if not one.startswith(BEGINNINGS)]
     return shlex.join(["seqlab-train", *flags(hydra), *typed])
 
 

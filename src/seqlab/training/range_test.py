@@ -18,6 +18,7 @@ from seqlab.command_line import flags
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
 from seqlab.files import write_atomically
+from seqlab.folders import give_back
 from seqlab.models.base import Seq2Seq
 from seqlab.training.trainer import build_trainer
 
@@ -41,6 +42,7 @@ def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, t
     text = io.StringIO()
     csv.writer(text).writerows([("learning_rate", "loss"), *zip(RATES.tolist(), test.losses, strict=False)])
     write_atomically(table, text.getvalue())
+    give_back(table.parent)
     rate = suggestion(test.losses)
     if rate is None:
         raise RunError(f"the loss does not fall at any learning rate of {LOWEST:g} to {HIGHEST:g}; see {table}")

@@ -16,20 +16,17 @@ from typing import Any, Literal
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from seqlab.errors import InputError
-from seqlab.identity import Difference, differences, fingerprint, listed
+from seqlab.identity import HOW_IT_BEGINS, Difference, differences, fingerprint, listed
 from seqlab.models.base import Seq2Seq
 from seqlab.training.checkpoints import read_checkpoint
 
 KEY = "run"
 """Where a checkpoint keeps the description of its run."""
 
-UNCOMPARED = ("resume", "overwrite")
-"""Settings that say how a run begins, not what it is."""
-
 Rule = Literal["at once", "at the end of an epoch", "other name", "fixed"]
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(("name", *UNCOMPARED, "measure", "compile", "find_lr", "weights", "trust"), "at once"),
+    **dict.fromkeys(("name", *HOW_IT_BEGINS, "measure", "compile", "find_lr", "weights", "trust"), "at once"),
     **dict.fromkeys(
         ("free_running", "decoding", "callbacks", "logger", "scheduler", "optimizer", "trainer"), "at once"
     ),
@@ -152,7 +149,7 @@ class Checkpoint:
         Raises:
             InputError: one changed that may not, or not here.
         """
-        changed = [one for one in differences(self.before.settings, now.settings) if one.name not in UNCOMPARED]
+        changed = [one for one in differences(self.before.settings, now.settings) if one.name not in HOW_IT_BEGINS]
         late = {"weights": "average"}  # whose files have to be gathered from the first epoch on
         if fixed := [one for one in changed if rule_of(one.name) == "fixed" or late.get(one.name) == one.new]:
             self._refuse(f"cannot take effect in a run that has begun: {listed(fixed)}")

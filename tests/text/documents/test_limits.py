@@ -1,7 +1,6 @@
 """Files made to flood memory, disk or time are left out, and leave nothing behind."""
 
 import os
-import time
 
 import pytest
 from document_files import epub, zipped
@@ -94,14 +93,13 @@ def test_devices_and_pipes_are_not_read(reasons, tmp_path, make):
         read_documents(tmp_path / "notes" / "endless.txt", tmp_path / "cache")
 
 
+@pytest.mark.timeout(30)  # far more than that where it is quadratic
 @pytest.mark.parametrize(
     "clean",
     [
-        lambda: list(without_markup(["<!--" * 16_000] * 30, Tally())),
-        lambda: html._even("a" + " " * 100_000 + "x"),
+        lambda: list(without_markup(["<!--" * 32_000] * 60, Tally())),
+        lambda: html._even("a" + " " * 400_000 + "x"),
     ],
 )
 def test_cleaning_takes_time_in_proportion_to_the_text(clean):
-    start = time.process_time()
     clean()
-    assert time.process_time() - start < 3

@@ -19,7 +19,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
-from seqlab.identity import Difference, differences
+from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS, Difference, differences
 from seqlab.reporting.claims.ledger import Claim, Group
 
 RESULT = "result.json"
@@ -164,7 +164,7 @@ def _as_if_today(folder: Path) -> dict[str, Any] | None:
     """The settings that what was typed for a run would have now; None if it can be typed no more."""
     typed = [str(one) for one in _loaded(folder / ".hydra" / "overrides.yaml") or []]
     with contextlib.suppress(Exception):
-        return _composed(tuple(one for one in typed if not one.startswith(("resume=", "overwrite="))))
+        return _composed(tuple(one for one in typed if not one.startswith(BEGINNINGS)))
     return None
 
 
@@ -172,7 +172,7 @@ def _plain(settings: dict[str, Any]) -> Any:
     """Settings as JSON keeps them, without what makes no other run: where it goes on from, and how a path is said."""
     config = OmegaConf.create(settings)
     plain = json.loads(json.dumps(settings))
-    for name in ("resume", "overwrite"):
+    for name in HOW_IT_BEGINS:
         plain.pop(name, None)
     for name in PATHS:
         if plain.get("data", {}).get(name) is not None:

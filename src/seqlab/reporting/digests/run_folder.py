@@ -16,6 +16,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from seqlab.command_line import flags
 from seqlab.errors import InputError
+from seqlab.identity import BEGINNINGS
 from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.digests.places import without_machine
 from seqlab.reporting.reading import GREATEST, RESULT, read_file, read_json
@@ -124,7 +125,7 @@ def read_overrides(folder: Path) -> list[str]:
     try:
         # Unresolved: an override may hold an interpolation, which means something in the whole configuration only.
         lines = OmegaConf.to_container(OmegaConf.load(path), resolve=False) or []
-        return [str(line) for line in lines if not str(line).startswith(("resume=", "overwrite="))]
+        return [str(line) for line in lines if not str(line).startswith(BEGINNINGS)]
     except (OSError, ValueError, YAMLError) as error:
         raise InputError(f"{path}: not a list of overrides ({' '.join(str(error).split())})") from None
 

@@ -9,6 +9,7 @@ from typing import Any
 import regex
 
 from seqlab.symbols import SPECIALS, UNK
+from seqlab.text.languages import UNSEPARATED_CHARACTER
 from seqlab.text.patterns import finder
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 from seqlab.text.tokenizers.spacing import Spacing, SpacingCounts
@@ -138,8 +139,11 @@ _WORDS_AND_MARKS = regex.compile(f"{regex.escape(UNKNOWN)}|{WordTokenizer.PATTER
 
 
 def words_and_marks(text: str) -> list[str]:
-    """The lower-cased words and marks of a text, by which outputs of all tokenizers compare; `<unk>` is one word."""
-    return _WORDS_AND_MARKS.findall(text.lower())
+    """The lower-cased words and marks of a text, by which outputs of all tokenizers compare; `<unk>` is one word.
+
+    In scripts that do not separate words, such as Chinese, each character counts as one.
+    """
+    return _WORDS_AND_MARKS.findall(UNSEPARATED_CHARACTER.sub(r" \g<0> ", text.lower()))
 
 
 class ByteTokenizer(Tokenizer):
