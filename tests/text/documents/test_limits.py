@@ -1,6 +1,8 @@
 """Files made to flood memory, disk or time are left out, and leave nothing behind."""
 
+import io
 import os
+import zipfile
 
 import pytest
 from document_files import epub, zipped
@@ -66,6 +68,15 @@ def test_memory_and_text_have_limits(reasons, monkeypatch):
         "b.md": "its text is longer than 100,000 bytes (data.limits.growth=20)",
     }
     assert "a.tex" not in reasons(Limits(memory=1000))
+
+
+def test_an_archive_that_lies_about_its_sizes_takes_no_more_memory(reasons):
+    size = 200_000_000
+    book = epub({"page": "a" * size})
+    claimed = [info.file_size for info in zipfile.ZipFile(io.BytesIO(book)).infolist() if info.file_size >= size]
+    lying = book.replace(claimed[0].to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+    assert lying != book
+    assert "its reader needs more than 100 MiB" in reasons(Limits(memory=100), lying__epub=lying)["lying.epub"]
 
 
 @pytest.mark.parametrize("limit", ["seconds", "memory", "growth"])
