@@ -71,9 +71,11 @@ class Page:
         return self.driver.execute_script(f"return {script}", *arguments)
 
     def all(self, selector):
-        found = self.driver.find_elements("css selector", selector)
-        assert found, selector
-        return found
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        # Beside other tests a page may take its time.
+        wait = WebDriverWait(self.driver, 20)
+        return wait.until(lambda driver: driver.find_elements("css selector", selector), selector)
 
     def one(self, selector):
         return self.all(selector)[0]
@@ -302,9 +304,10 @@ def test_a_link_to_what_a_tab_hides_opens_the_tab(page):
     page.driver.execute_script("document.querySelector('.answers .see a').href = '#compare-1'")
     page.click(page.one(".answers .see a"))
     assert hidden.is_displayed() and page.one("#compare-tab-2").get_attribute("aria-selected") == "true"
-    page.driver.get(page.driver.current_url.partition("#")[0] + "#val-notes-ml")
+    figure = page.one("figure[id^=val-notes-ml]").get_attribute("id")
+    page.driver.get(page.driver.current_url.partition("#")[0] + f"#{figure}")
     page.driver.refresh()
-    assert page.one("#val-notes-ml").is_displayed()
+    assert page.one(f"#{figure}").is_displayed()
 
 
 def test_print_shows_all_panels(page):
