@@ -1,5 +1,7 @@
 """Every experiment composes, is named like its file, and names a model that can be built and data that there is."""
 
+import functools
+
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -12,7 +14,9 @@ EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.ya
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 
 
+@functools.cache
 def settings(experiment, *overrides):
+    """An experiment's configuration: look, don't touch."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return compose("train", overrides=[f"experiment={experiment}", *overrides])
 

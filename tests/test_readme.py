@@ -1,13 +1,11 @@
 """README's worked example runs as it stands there."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
+from processes import forked, fresh
 from support import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,20 +25,18 @@ def example(tmp_path):
 def test_an_architecture_and_a_dataset_of_ones_own_train_and_predict(example):
     (command,) = re.findall(r"^    python (-m seqlab.train --config-dir=my_conf .*)$", README, flags=re.MULTILINE)
 
-    def run(*arguments, **options):
-        done = subprocess.run(
-            [sys.executable, *arguments], cwd=example, capture_output=True, text=True, timeout=120, **options
-        )
+    def succeeded(done):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    assert "BagOfSymbols" in run(*command.split(), "hydra.run.dir=run", env=environment)
+    _, _, *arguments = command.split()
+    assert "BagOfSymbols" in succeeded(fresh(example, *arguments, "hydra.run.dir=run"))
     line = json.loads((example / "run/result.json").read_text(encoding="utf-8"))["command"]
     assert ["-m", "seqlab.train", *shlex.split(line)[1:]] == command.split()
-    run("-m", "seqlab.train", "resume=run", "trainer.max_epochs=3", env=environment)
-    assert "test" in run("-m", "seqlab.evaluate", "run=run", "splits=test", env=environment)
-    predicted = run("-m", "seqlab.predict", "run=run", "input=-", "trust=[my_lab]", input="12\n7\n", env=environment)
+    succeeded(forked(example, "resume=run", "trainer.max_epochs=3"))
+    assert "test" in succeeded(forked(example, "run=run", "splits=test", command="evaluate"))
+    predicting = ("run=run", "input=-", "trust=[my_lab]")
+    predicted = succeeded(forked(example, *predicting, command="predict", stdin="12\n7\n"))
     assert [line.split("\t")[0] for line in predicted.splitlines()] == ["12", "7"]
 
 

@@ -16,6 +16,7 @@ from unittest import mock
 
 import pytest
 import torch
+from processes import forked
 
 TINY = (
     "trainer=cpu",
@@ -143,6 +144,16 @@ def process(tmp_path):
             check=False,
         )
         return Outcome(done.returncode, done.stdout or "", done.stderr)
+
+    return call
+
+
+@pytest.fixture
+def apart(tmp_path):
+    """Calls `seqlab-<name>` in a process of its own, which has torch imported already, and gives its Outcome."""
+
+    def call(name, *arguments, stdin=""):
+        return Outcome(*forked(tmp_path, *map(str, arguments), command=name, stdin=stdin))
 
     return call
 

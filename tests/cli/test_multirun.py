@@ -1,8 +1,5 @@
 """A multirun ends with a table; what goes wrong in one run stays there."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 TROUBLE = """
@@ -104,7 +101,7 @@ def test_range_tests_leave_nothing_to_compare(multirun, tmp_path):
 
 
 @pytest.fixture
-def stopped(process, tmp_path, tiny, reversal):
+def stopped(apart, tmp_path, tiny, reversal):
     """Calls a multirun of three runs in a process of its own that gets a signal in its second."""
 
     def call(name):
@@ -114,19 +111,9 @@ def stopped(process, tmp_path, tiny, reversal):
             f"+callbacks.signal.marker={tmp_path}/sent",
             "+callbacks.signal.step=100000,2,200000",
         )
-        return process(
-            "-m", "seqlab.train", "-m", *tiny, *reversal, "model=gru", "hydra.sweep.dir=all", *signals, **PATHS
-        )
+        return apart("train", "-m", *tiny, *reversal, "model=gru", "hydra.sweep.dir=all", *signals)
 
     return call
-
-
-# Where the module `signals` is found.
-PATHS = {
-    "PYTHONPATH": os.pathsep.join(
-        filter(None, (str(Path(__file__).parents[1] / "training"), os.environ.get("PYTHONPATH")))
-    )
-}
 
 
 def test_a_multirun_that_is_killed_leaves_the_table_of_what_has_ended(stopped, tmp_path):
@@ -135,11 +122,11 @@ def test_a_multirun_that_is_killed_leaves_the_table_of_what_has_ended(stopped, t
     assert "| reversal_gru | 1 |" in (tmp_path / "all/comparison.md").read_text(encoding="utf-8")
 
 
-def test_ctrl_c_stops_all_runs_and_the_stopped_one_can_be_finished(stopped, process, tmp_path):
+def test_ctrl_c_stops_all_runs_and_the_stopped_one_can_be_finished(stopped, apart, process, tmp_path):
     stopped("SIGINT").stopped(130, "resume=all/1")
     assert not (tmp_path / "all/2").exists()
     assert "| reversal_gru | 1 |" in (tmp_path / "all/comparison.md").read_text(encoding="utf-8")
 
-    process("-m", "seqlab.train", "resume=all/1", **PATHS).succeeded()
+    apart("train", "resume=all/1").succeeded()
     table = process("-m", "seqlab.reporting.comparison", "all", COLUMNS="200").succeeded()
     assert [row[:2] for row in table_of(table.out)] == [["100000", "1"], ["2", "1"]]

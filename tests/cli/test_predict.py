@@ -94,8 +94,8 @@ def test_a_folder_is_read_file_by_file_but_for_hidden_ones(command, trained, exp
     assert [line.split("\t")[:2] for line in out.splitlines()] == [list(pair) for pair in expected.items()]
 
 
-def test_standard_input_is_read(process, trained, expected):
-    outcome = process("-m", "seqlab.predict", f"run={trained}", "input=-", stdin="\n".join(SOURCES)).succeeded()
+def test_standard_input_is_read(apart, trained, expected):
+    outcome = apart("predict", f"run={trained}", "input=-", stdin="\n".join(SOURCES)).succeeded()
     assert [line.split("\t")[:2] for line in outcome.out.splitlines()] == [list(pair) for pair in expected.items()]
     assert outcome.err == ""
 

@@ -39,7 +39,10 @@ OPTIONS = (
 )
 
 
-@pytest.mark.parametrize("options", [(), OPTIONS], ids=["plain", "options"])
+PLAIN = pytest.param((), marks=pytest.mark.slow, id="plain")
+
+
+@pytest.mark.parametrize("options", [PLAIN, pytest.param(OPTIONS, id="options")])
 def test_two_processes_follow_the_curve_of_one(tmp_path, options):
     _, one = curve(tmp_path / "one", *options)
     printed, two = curve(tmp_path / "two", "trainer=ddp", "trainer.devices=2", *options)
