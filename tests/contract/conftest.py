@@ -13,7 +13,7 @@ from seqlab.data.notes import Notes
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training.build import build
 
-SMALL = {"width": 13, "embedding": 7}
+SMALL = {"width": 13, "embedding": 7, "max_positions": 37}
 BLOCKS = {"width": 12, "heads": 3, "layers": 2, "feed_forward": 11}
 VARIANTS = {
     "gru": {},
