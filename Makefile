@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXPERIMENT ?= reversal_bahdanau
 PROFILE ?= cpu
-RESULTS = $(BIN)/python -m seqlab.reporting.readme README.md outputs/reference
+RESULTS = $(BIN)/python -m seqlab.reporting.readme.claims README.md outputs/reference
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train sweep replay curves test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S report bundle results bench bench-keras wheel clean
@@ -32,7 +32,7 @@ sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
 
 replay: $(READY) ## compare ways of searching on recorded learning curves (a minute), into outputs/reference and README
 	$(BIN)/python -m seqlab.sweeping.replay outputs/reference/replay/curves.jsonl outputs/reference/replay/replay.json
-	$(BIN)/python -m seqlab.reporting.replay README.md outputs/reference/replay/replay.json
+	$(BIN)/python -m seqlab.reporting.readme.replay README.md outputs/reference/replay/replay.json
 
 curves: $(READY) ## record those curves anew (216 trainings, a quarter of an hour of one core)
 	$(BIN)/seqlab-train -m +sweeps=reversal_grid

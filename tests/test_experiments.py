@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from support import ROOT
 
-from seqlab.training.build import build
+from seqlab.config.instantiate import build
 
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml") if path.stem != "none")
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))

@@ -30,11 +30,11 @@ from seqlab.command_line import quoted, searchpath
 from seqlab.errors import Carried, InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
-from seqlab.reporting.comparison import ERROR
+from seqlab.formatting import printable
+from seqlab.runs.comparison import ERROR
 from seqlab.sweeping.addresses import hidden
 from seqlab.sweeping.handover import VARIABLE
 from seqlab.sweeping.settings import Settings
-from seqlab.words import printable
 
 # A place that cannot be written to: no space, no permission, something else in the way.
 UNUSABLE = {

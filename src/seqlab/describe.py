@@ -8,16 +8,16 @@ from omegaconf import DictConfig
 from seqlab.cli import refuse_unknown, run_command
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
-from seqlab.reporting.diagrams import diagram
+from seqlab.inspection.diagram import diagram
 
 
 def task(config: DictConfig) -> Any:
     """Describes the model of `config`, if there is one, else its data; torch is imported only here."""
     refuse_unknown()
-    from seqlab.training.architecture import architecture, print_structure
-    from seqlab.training.description import describe
-    from seqlab.training.failures import explained
-    from seqlab.training.results import write_json
+    from seqlab.dataset_analysis.dataset_summary import describe
+    from seqlab.files import write_json
+    from seqlab.inspection.model_summary import architecture, print_structure
+    from seqlab.training.error_messages import explained
 
     if config.output is not None and not isinstance(config.output, str):
         raise InputError(f"output must name a file, or be null, but is {config.output!r}")

@@ -11,8 +11,8 @@ from seqlab.cli import added, refuse_unknown, run_command
 def task(config: DictConfig) -> Any:
     """Measures as `config` says; torch is imported only here."""
     refuse_unknown()
-    from seqlab.training.evaluation import evaluate
-    from seqlab.training.failures import explained
+    from seqlab.training.error_messages import explained
+    from seqlab.training.evaluate_run import evaluate
 
     with explained(config):
         return evaluate(config)

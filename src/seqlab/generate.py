@@ -14,8 +14,8 @@ def task(config: DictConfig) -> Any:
     refuse_unknown()
     if Trust.of(config.trust).packages:
         import_from_here()
-    from seqlab.training.failures import explained
-    from seqlab.training.generation import generate
+    from seqlab.inference.generation import generate
+    from seqlab.training.error_messages import explained
 
     with explained(config):
         return generate(config)

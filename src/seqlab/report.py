@@ -21,8 +21,8 @@ def task(config: DictConfig) -> None:
 
 def _drawn() -> dict[str, str]:
     """A diagram an architecture, at a size that compares."""
-    from seqlab.reporting.diagrams import diagram
-    from seqlab.training.architecture import architectures
+    from seqlab.inspection.diagram import diagram
+    from seqlab.inspection.model_summary import architectures
 
     return {name: diagram(one, f"diagram-{name}") for name, one in architectures("model_size=small").items()}
 

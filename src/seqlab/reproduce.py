@@ -10,7 +10,7 @@ from seqlab.cli import refuse_unknown, run_command
 def task(config: DictConfig) -> Any:
     """Reproduces as `config` says; torch is imported only here."""
     refuse_unknown()
-    from seqlab.reporting.claims.command import reproduce
+    from seqlab.reproduction.reproduce_claims import reproduce
 
     return reproduce(config)
 

@@ -31,7 +31,7 @@ from benchmarks import (
 from benchmarks.harness import Row, isolated, say
 from benchmarks.workloads import ROOT
 from seqlab.files import write_atomically
-from seqlab.training.trainer import quiet
+from seqlab.quiet import quiet
 
 BENCHMARKS = {
     **dict.fromkeys(training.WORK, training.measure),

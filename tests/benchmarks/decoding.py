@@ -14,7 +14,7 @@ from benchmarks.workloads import Pairs
 from seqlab.data.batch import Batch
 from seqlab.decoding import Beam, Greedy, Search, Step
 from seqlab.decoding.hypotheses import Selectable
-from seqlab.symbols import EOS
+from seqlab.special_tokens import EOS
 
 NEEDED = 567  # tokens a second of published code, a sentence at a time
 ARCHITECTURES = ("bahdanau", "luong", "context_gru", "lstm", "transformer")

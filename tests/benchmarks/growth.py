@@ -11,8 +11,8 @@ import torch
 from benchmarks import training, workloads
 from benchmarks.harness import Row, Side, Spread, Timings, alternate, isolated, most_memory, say, silence
 from benchmarks.workloads import Pairs
+from seqlab.config.data_and_model import build_data
 from seqlab.data.batch import Examples
-from seqlab.training.parts import build_data
 
 SERIES = {
     "batch": (16, 64, 256),

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from benchmarks.harness import Spread, thread_count
-from seqlab.training.environment import code, commit
+from seqlab.training.provenance import code, commit
 
 PACKAGES = ("seqlab", "torch", "lightning", "transformers", "numpy")
 SIZE = 1024

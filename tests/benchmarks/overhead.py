@@ -12,11 +12,11 @@ from omegaconf import DictConfig
 from benchmarks.harness import Row, Spread, Timings, isolated
 from benchmarks.recipes import fit, places
 from benchmarks.training import bare_trainer
+from seqlab.config.instantiate import build
 from seqlab.data.batch import Batch
 from seqlab.data.loader import BatchLoader
 from seqlab.data.module import SequenceData
 from seqlab.models.base import Seq2Seq
-from seqlab.training.build import build
 
 WARMUP = 20
 RUN = (  # one epoch long enough for all steps, no validation between them, and so small that the trainer stands out

@@ -13,9 +13,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from benchmarks import training, workloads
 from benchmarks.harness import Row, Spread, alternate, isolated, say
 from benchmarks.workloads import CACHE, folder
+from seqlab.config.data_and_model import build_data, build_model, build_search
+from seqlab.config.instantiate import build, build_each, build_settings
 from seqlab.models.objective import Objective
-from seqlab.training.build import build, build_each, build_settings
-from seqlab.training.parts import build_data, build_model, build_search, callbacks_of
+from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.trainer import build_trainer
 
 GOAL = 1.88  # nats a character over the whole validation part

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.files import write_atomically
-from seqlab.reporting.readme import with_results
+from seqlab.reporting.readme.claims import with_results
 
 BEGIN, END = "<!-- bench: written by `make bench` -->", "<!-- end of bench -->"
 

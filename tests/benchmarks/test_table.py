@@ -4,7 +4,7 @@ from support import ROOT
 
 from benchmarks.harness import Row, Spread
 from benchmarks.table import BEGIN, END, markdown, read, summary
-from seqlab.reporting.readme import with_results
+from seqlab.reporting.readme.claims import with_results
 
 MACHINE = {
     "processor": "some",

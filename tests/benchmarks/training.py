@@ -25,11 +25,11 @@ from benchmarks.textbook.gpt import GPT
 from benchmarks.textbook.luong import Luong
 from benchmarks.textbook.transformer import Transformer
 from benchmarks.workloads import Pairs
+from seqlab.config.instantiate import build
 from seqlab.data.batch import Batch
 from seqlab.models.base import Seq2Seq
-from seqlab.training.build import build
-from seqlab.training.precision import has_bf16
-from seqlab.training.probing import count_flops
+from seqlab.training.callbacks.precision import has_bf16
+from seqlab.training.dry_run import count_flops
 
 SINGLE, HALF = "32-true", "bf16-mixed"
 NAMES = {SINGLE: "float32", HALF: "bf16"}

@@ -14,12 +14,12 @@ from omegaconf import DictConfig
 
 from benchmarks.harness import say, silence
 from seqlab import paths
+from seqlab.config.instantiate import build
 from seqlab.data.batch import Batch, Examples
 from seqlab.data.loader import BucketSampler
 from seqlab.data.module import SequenceData
 from seqlab.files import write_atomically
 from seqlab.models.base import Seq2Seq
-from seqlab.training.build import build
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "outputs/cache/bench"

@@ -4,19 +4,18 @@ import json
 
 import pytest
 
-import seqlab
 from seqlab.data.anki import Anki
 from seqlab.data.notes import Notes
 from seqlab.data.parallel import Parallel
 from seqlab.decoding import Greedy
+from seqlab.inference import bundle, generation, prediction
+from seqlab.inference.predictor import Output, Predictor
+from seqlab.inference.streams import stream_format
 from seqlab.models.fixed_vector import FixedVector
-from seqlab.reporting.digests import samples
-from seqlab.symbols import BOS
+from seqlab.runs import samples
+from seqlab.special_tokens import BOS
 from seqlab.text.documents import Cleaning
 from seqlab.text.tokenizers import CharacterTokenizer, from_json, to_json
-from seqlab.training import generation, prediction
-from seqlab.training.predictor import Output, Predictor
-from seqlab.training.streams import stream_format
 
 TEXT = "ne\u0301  \ufb01n\u00a0\ufeffA\u030a\u3000b"
 OTHER = "filler. " * 9
@@ -74,8 +73,8 @@ def test_a_text_is_the_same_wherever_it_enters(make, expected, command, tmp_path
     )
     model = FixedVector(source_size=source.size, target_size=target.size, width=3)
     predictor = Predictor(model, source, target, Greedy(max_length=2), stream_format(data))
-    for module in (prediction, generation, seqlab):
-        monkeypatch.setattr(module, "load", lambda path, trust=(): predictor, raising=False)
+    for module in (prediction, generation, bundle):
+        monkeypatch.setattr(module, "load", lambda path, trust=(): predictor)
     entered = []
     answer = Output("", 0.0)
     monkeypatch.setattr(predictor, "generate", lambda inputs, *_: entered.extend(inputs) or [[answer]] * len(inputs))

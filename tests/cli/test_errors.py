@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from seqlab.errors import InputError
-from seqlab.training.bundle import FORMAT
+from seqlab.inference.bundle import FORMAT
 
 NO_PAIRS = {
     "a line without a tab": ("pairs.txt", b"Go.\tVa !\nHello\n", ["pairs.txt:2", "expected source<TAB>target"]),

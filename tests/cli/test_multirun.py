@@ -128,5 +128,5 @@ def test_ctrl_c_stops_all_runs_and_the_stopped_one_can_be_finished(stopped, apar
     assert "| reversal_gru | 1 |" in (tmp_path / "all/comparison.md").read_text(encoding="utf-8")
 
     apart("train", "resume=all/1").succeeded()
-    table = process("-m", "seqlab.reporting.comparison", "all", COLUMNS="200").succeeded()
+    table = process("-m", "seqlab.runs.comparison", "all", COLUMNS="200").succeeded()
     assert [row[:2] for row in table_of(table.out)] == [["100000", "1"], ["2", "1"]]

@@ -14,9 +14,9 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab.errors import InputError
-from seqlab.reporting.claims import command as reproduction
-from seqlab.reporting.claims import running
-from seqlab.reporting.claims.ledger import FOLDER
+from seqlab.reproduction import pool
+from seqlab.reproduction import reproduce_claims as reproduction
+from seqlab.reproduction.claim import FOLDER
 
 FAKE = (sys.executable, str(Path(__file__).with_name("fake_train.py")))
 NAMES = ("fine", "fails", "stops", "slow")
@@ -48,8 +48,8 @@ def settings():
 @pytest.fixture
 def reproduce(command, tmp_path, monkeypatch, settings):
     """Calls `seqlab-reproduce` on the claims of the folder `ledger`; gives its Outcome."""
-    monkeypatch.setattr(running, "TRAIN", FAKE)
-    monkeypatch.setattr(running, "LOOK", 0.01)
+    monkeypatch.setattr(pool, "TRAIN", FAKE)
+    monkeypatch.setattr(pool, "LOOK", 0.01)
     monkeypatch.setattr(reproduction, "show_page", lambda outputs: None)
     monkeypatch.setattr(reproduction, "code", lambda: "own")
     monkeypatch.setattr(
@@ -228,21 +228,21 @@ def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_be
     script = f"""
 import os, sys
 from pathlib import Path
-from seqlab.reporting.claims import running
-from seqlab.reporting.claims.ledger import FOLDER
-from seqlab.reporting.claims.ledger import Claim, Group
-from seqlab.reporting.claims.plan import Run, make_room
-running.TRAIN = {FAKE!r}
+from seqlab.reproduction import pool
+from seqlab.reproduction.claim import FOLDER
+from seqlab.reproduction.claim import Claim, Group
+from seqlab.reproduction.plan import Run, make_room
+pool.TRAIN = {FAKE!r}
 group = Group("slow", "slow", ("experiment=toy_gru", "name=slow"), (1,))
 run = Run("A/slow/1", Claim("A", "cpu", "", "", "", (group,), ()), group, 1, Path("runs/slow"), group.arguments(1))
-with running.locked(Path("runs")) as lock:
-    pool = running.Pool(1, 1, [], lock)
-    pool.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda: None)
+with pool.locked(Path("runs")) as lock:
+    started = pool.Pool(1, 1, [], lock)
+    started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda: None)
 """
     environment = {**os.environ, "FAKE_SETTINGS": json.dumps(settings), "FAKE_CODE": "own"}
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) as runner:
         wait_for(tmp_path / "runs/slow/checkpoints/last.ckpt")
-        with pytest.raises(InputError, match="another seqlab-reproduce"), running.locked(tmp_path / "runs"):
+        with pytest.raises(InputError, match="another seqlab-reproduce"), pool.locked(tmp_path / "runs"):
             pass
         runner.send_signal(signal.SIGKILL)
     wait_for(tmp_path / "runs/slow/told.txt")

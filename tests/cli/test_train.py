@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from support import ROOT
 
-from seqlab.reporting.digests.run_folder import command as command_of
+from seqlab.runs.run_folder import command as command_of
 
 ANKI = ("data=anki", "data.max_pairs=60", "data.max_words=6")
 DATASETS = {
@@ -266,9 +266,9 @@ def test_other_precisions_train_generate_and_measure(train, tmp_path, reversal, 
 
 def test_the_faster_precision_is_recorded_and_kept_by_a_resumed_run(train, command, tmp_path, reversal, monkeypatch):
     slower = [False]
-    monkeypatch.setattr("seqlab.training.precision.has_bf16", lambda device: True)
+    monkeypatch.setattr("seqlab.training.callbacks.precision.has_bf16", lambda device: True)
     monkeypatch.setattr(
-        "seqlab.training.precision.timed_step",
+        "seqlab.training.callbacks.precision.timed_step",
         lambda *_: 2.0 if torch.is_autocast_enabled("cpu") is slower[0] else 1.0,
     )
     said = train(*reversal, "model=gru", "trainer.precision=auto").succeeded().out

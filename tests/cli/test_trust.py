@@ -9,8 +9,8 @@ import torch
 import seqlab
 from seqlab.errors import InputError
 from seqlab.kinds import Trust
-from seqlab.reporting.digests import digest
-from seqlab.training.checkpoints import read_checkpoint
+from seqlab.runs.run_digest import digest
+from seqlab.training.callbacks.checkpoints import read_checkpoint
 
 MODULE = """
 open({path!r}, "a").close()

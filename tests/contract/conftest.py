@@ -8,10 +8,10 @@ import torch
 from omegaconf import OmegaConf
 from support import ROOT
 
+from seqlab.config.instantiate import build
 from seqlab.data.batch import Examples
 from seqlab.data.notes import Notes
 from seqlab.text.tokenizers import CharacterTokenizer
-from seqlab.training.build import build
 
 SMALL = {"width": 13, "embedding": 7, "max_positions": 37}
 BLOCKS = {"width": 12, "heads": 3, "layers": 2, "feed_forward": 11}

@@ -9,18 +9,18 @@ from lightning.pytorch import Trainer
 from support import ROOT
 from torch.nn import functional as F
 
+from seqlab.config.data_and_model import build_model
+from seqlab.config.instantiate import build
 from seqlab.data.batch import Batch
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
+from seqlab.inference import bundle
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.metrics.teacher_forced import token_loss
 from seqlab.models.objective import sampled_logits
-from seqlab.symbols import BOS, EOS, PAD, UNK
+from seqlab.special_tokens import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers import CharacterTokenizer
-from seqlab.training import bundle
-from seqlab.training.build import build
-from seqlab.training.parts import build_model
 
 TOLERANCE = {"rtol": 0, "atol": 1e-10}
 

@@ -13,9 +13,9 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab import paths
-from seqlab.training import bundle
-from seqlab.training.evaluation import evaluate
-from seqlab.training.prediction import predict
+from seqlab.inference import bundle
+from seqlab.inference.prediction import predict
+from seqlab.training.evaluate_run import evaluate
 from seqlab.training.run import train
 
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))

@@ -6,10 +6,10 @@ import torch
 from omegaconf import OmegaConf
 from support import ROOT
 
+from seqlab.config.instantiate import build
 from seqlab.data.batch import Examples
 from seqlab.metrics.teacher_forced import token_loss
-from seqlab.symbols import PAD
-from seqlab.training.build import build
+from seqlab.special_tokens import PAD
 
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 SMALL = {"width": 64, "embedding": 64, "heads": 4, "layers": 2, "feed_forward": 128, "dropout": 0.0}

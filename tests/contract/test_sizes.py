@@ -5,7 +5,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from support import ROOT
 
-from seqlab.training.build import build
+from seqlab.config.instantiate import build
 
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 BODY = {"small": 250_000, "base": 4_000_000}

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seqlab.reporting.diagrams import diagram
-from seqlab.training.structure import structure_of
+from seqlab.inspection.diagram import diagram
+from seqlab.inspection.structure import structure_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 PHASES = ("encode", "decode")

@@ -7,7 +7,7 @@ from seqlab import paths
 from seqlab.data import anki
 from seqlab.data.anki import Anki
 from seqlab.errors import InputError
-from seqlab.symbols import UNK
+from seqlab.special_tokens import UNK
 from seqlab.text.pairs import Pair, read_pairs
 from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
 

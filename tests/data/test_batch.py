@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlab.data.batch import Batch, Examples, Ragged
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 
 SEQUENCES = [[7, 8, 9], [5], [], [4, 4, 4, 4, 11]]
 sequences_and_rows = st.lists(st.lists(st.integers(1, 2**31 - 1), max_size=7), min_size=1, max_size=11).flatmap(

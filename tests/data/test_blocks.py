@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from seqlab.data.blocks import Blocks, RandomBlocks, Windows
 from seqlab.data.loader import BatchLoader, BucketSampler
-from seqlab.data.shards import ShardWriter, Stream
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.data.token_memmap import ShardWriter, Stream
+from seqlab.special_tokens import BOS, EOS, PAD
 
 FIRST = 10
 """The ids of a stream are 10, 11, 12, …, so that each tells its place."""

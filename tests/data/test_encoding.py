@@ -1,8 +1,8 @@
 import pytest
 
 from seqlab.data.encoding import Counts, write_stream
-from seqlab.data.shards import Stream
-from seqlab.symbols import BOS, EOS, UNK
+from seqlab.data.token_memmap import Stream
+from seqlab.special_tokens import BOS, EOS, UNK
 from seqlab.text.tokenizers import ByteTokenizer, CharacterTokenizer, WordTokenizer
 
 LETTERS = CharacterTokenizer(["a", "b", "\n", "é"])

@@ -14,7 +14,7 @@ import pytest
 from seqlab.data import notes
 from seqlab.data.notes import Notes
 from seqlab.errors import InputError
-from seqlab.symbols import BOS, EOS
+from seqlab.special_tokens import BOS, EOS
 from seqlab.text.tokenizers import ByteTokenizer, CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
 
 SUBWORDS = functools.partial(SentencePieceTokenizer.fit, vocabulary_size=320)

@@ -5,7 +5,7 @@ import pytest
 
 from seqlab.data.reversal import Reversal, distinct_sequences
 from seqlab.errors import InputError
-from seqlab.symbols import BOS, EOS, SPECIALS
+from seqlab.special_tokens import BOS, EOS, SPECIALS
 
 SPLITS = ["train", "val", "test"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from seqlab.data.text_pairs import TextPairs
 from seqlab.errors import InputError
-from seqlab.symbols import BOS, EOS, UNK
+from seqlab.special_tokens import BOS, EOS, UNK
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
 

@@ -1,7 +1,7 @@
 import pytest
 
 from seqlab.data.toy import IntegerPairs
-from seqlab.symbols import BOS, EOS
+from seqlab.special_tokens import BOS, EOS
 
 
 def loaded(*pairs: tuple[str, str], **settings) -> IntegerPairs:

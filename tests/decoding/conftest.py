@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from seqlab.symbols import BOS, EOS, UNK
+from seqlab.special_tokens import BOS, EOS, UNK
 
 
 class TableState:

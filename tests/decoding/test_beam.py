@@ -5,7 +5,7 @@ import torch
 
 from seqlab.decoding import Beam, Greedy
 from seqlab.decoding.beam import block_repeats
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 
 WIDE = 4**4
 """Above the number of prefixes of any length here."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqlab.decoding import Greedy
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 
 V = 7
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from seqlab.decoding import Greedy, Sample
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 
 DRAWS = 20_000
 

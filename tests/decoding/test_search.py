@@ -10,7 +10,7 @@ from decoding.conftest import TableState
 from seqlab import decoding
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.decoding.search import top
-from seqlab.symbols import BOS, EOS
+from seqlab.special_tokens import BOS, EOS
 
 
 def test_the_largest_values_are_those_of_a_stable_sort():

@@ -6,7 +6,7 @@ from torch import nn
 
 from seqlab.layers.embedding import Embedding, OneHot, output_layer, token_input
 from seqlab.layers.positions import PositionedEmbedding
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 TOKENS = torch.tensor([[4, 1, 6], [2, 0, 0]])
 

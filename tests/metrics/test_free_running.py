@@ -7,7 +7,7 @@ import sacrebleu
 import torch
 
 from seqlab.metrics.free_running import IdMetrics, TextMetrics, gathered
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 from seqlab.text.languages import bleu_tokenizer
 from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from seqlab.metrics.teacher_forced import TeacherForced, token_loss
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 V = 11
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqlab.models.conv import Conv
-from seqlab.symbols import BOS, PAD
+from seqlab.special_tokens import BOS, PAD
 
 V, W, D, E = 13, 17, 11, 7
 SOURCE = torch.tensor([[4, 5, 6, 12, 4], [7, 8, 0, 0, 0], [9, 0, 0, 0, 0]])

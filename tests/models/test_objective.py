@@ -7,7 +7,7 @@ from seqlab.decoding import Greedy
 from seqlab.models.bahdanau import Bahdanau
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.objective import Objective, sampled_logits, token_losses
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 
 V, W = 13, 17
 SOURCE = torch.tensor([[4, 5, 6], [7, 8, 0], [9, 0, 0]])

@@ -9,7 +9,7 @@ from seqlab.models.bahdanau import Bahdanau
 from seqlab.models.context_gru import ContextGRU
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.luong import Luong
-from seqlab.symbols import BOS
+from seqlab.special_tokens import BOS
 
 V, W, D, E, A = 13, 17, 11, 7, 5
 SOURCE = torch.tensor([[4, 5, 6], [7, 8, 0]])

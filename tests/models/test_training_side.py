@@ -12,7 +12,7 @@ from seqlab.data.batch import Examples
 from seqlab.errors import InputError
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.objective import Objective
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 V, W, D, E = 11, 13, 7, 5
 BATCH = Examples.of([([4, 5, 6], [7, 8]), ([9], [12, 4, 5]), ([6, 6], [])]).batch(np.arange(3))

@@ -6,7 +6,7 @@ from torch import nn
 
 from seqlab.models.gpt import GPT
 from seqlab.models.transformer import Transformer
-from seqlab.symbols import BOS
+from seqlab.special_tokens import BOS
 
 V, W, D, H, INNER = 13, 17, 12, 3, 11
 SOURCE = torch.tensor([[4, 5, 6, 12], [7, 8, 0, 0]])

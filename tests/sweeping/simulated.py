@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from seqlab.sweeping.events import Events
-from seqlab.sweeping.handover import handed_over, reporter
+from seqlab.sweeping.handover import handed_over
+from seqlab.sweeping.reporter import reporter
 
 
 def curve(x: float, width: int, step: int) -> float:

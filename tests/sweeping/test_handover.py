@@ -12,7 +12,8 @@ from sweeping.simulation import PRUNER
 
 from seqlab.sweeping.attachment import Attached
 from seqlab.sweeping.events import Events
-from seqlab.sweeping.handover import VARIABLE, Handover, Reporter, handed_over, tell_end
+from seqlab.sweeping.handover import VARIABLE, Handover, handed_over, tell_end
+from seqlab.sweeping.reporter import Reporter
 from seqlab.sweeping.storage import Store
 
 

@@ -13,7 +13,8 @@ APPLICATION = """
 import os, signal, time
 import hydra
 from seqlab.errors import StoppedError
-from seqlab.sweeping.handover import handed_over, reporter
+from seqlab.sweeping.handover import handed_over
+from seqlab.sweeping.reporter import reporter
 
 @hydra.main(version_base=None, config_path=None)
 def main(config):

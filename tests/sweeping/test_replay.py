@@ -8,8 +8,8 @@ import pytest
 from optuna.pruners import NopPruner, SuccessiveHalvingPruner
 
 from seqlab.errors import InputError
-from seqlab.reporting.readme import with_results
-from seqlab.reporting.replay import BEGIN, END, table
+from seqlab.reporting.readme.claims import with_results
+from seqlab.reporting.readme.replay import BEGIN, END, table
 from seqlab.sweeping.curves import Curve, Grid, read_curves, recorded, write_curves
 from seqlab.sweeping.record import open_sweep
 from seqlab.sweeping.replay import Trace, at_random, compared, one_epoch, ranks_agree, stopping_early, sweep

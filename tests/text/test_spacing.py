@@ -7,8 +7,8 @@ import zipfile
 import pytest
 import sacrebleu
 
-from seqlab.symbols import UNK
-from seqlab.text.growing import GrowingText
+from seqlab.special_tokens import UNK
+from seqlab.text.incremental_detokenizer import GrowingText
 from seqlab.text.tokenizers import UNKNOWN, WordTokenizer, from_json, to_json, words_and_marks
 from seqlab.text.tokenizers.spacing import Spacing
 

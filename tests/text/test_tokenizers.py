@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seqlab import paths
 from seqlab.errors import InputError
 from seqlab.kinds import Trust
-from seqlab.symbols import BOS, EOS, PAD, SPECIALS, UNK
+from seqlab.special_tokens import BOS, EOS, PAD, SPECIALS, UNK
 from seqlab.text.pairs import read_pairs
 from seqlab.text.tokenizers import (
     UNKNOWN,

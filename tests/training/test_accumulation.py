@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader
 from seqlab.data.batch import Examples
 from seqlab.metrics.teacher_forced import token_loss
 from seqlab.models.fixed_vector import FixedVector
-from seqlab.symbols import PAD
-from seqlab.training import monitors
-from seqlab.training.monitors import Outlook
+from seqlab.special_tokens import PAD
+from seqlab.training.callbacks import monitors
+from seqlab.training.callbacks.monitors import Outlook
 
 
 def test_a_step_takes_the_mean_of_the_batches_gradients():

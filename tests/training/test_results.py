@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seqlab.training.outputs import Prediction
+from seqlab.inference.generation_outputs import Prediction
 from seqlab.training.results import print_summary, sample
 
 RESULT = {

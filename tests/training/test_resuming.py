@@ -14,8 +14,9 @@ from support import ROOT
 from torch.optim.lr_scheduler import ExponentialLR, OneCycleLR
 
 from seqlab.errors import InputError
-from seqlab.training.checkpoints import EarlyStopping, Saver
-from seqlab.training.optimizers import Muon, adamw
+from seqlab.optim.optimizers import Muon, adamw
+from seqlab.optim.schedules import Plateau, cosine, inverse_sqrt
+from seqlab.training.callbacks.checkpoints import EarlyStopping, Saver
 from seqlab.training.resuming import (
     RULES,
     ChangedRates,
@@ -25,7 +26,6 @@ from seqlab.training.resuming import (
     epochs_before,
     rule_of,
 )
-from seqlab.training.schedules import Plateau, cosine, inverse_sqrt
 
 TRAINER, MODULE = functools.partial(mock.Mock, spec=Trainer), mock.Mock(spec=LightningModule)
 

@@ -13,9 +13,9 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.formatting import printable
 from seqlab.sweeping.addresses import hidden
 from seqlab.sweeping.settings import Settings
-from seqlab.words import printable
 
 STOPPED = StoppedError.exit_code
 

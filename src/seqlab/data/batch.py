@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 
 SPLITS = ("train", "val", "val_other", "test")
 """In the order of reports. `val` is what training is steered by, `val_other` a second text beside it."""

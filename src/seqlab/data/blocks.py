@@ -17,9 +17,9 @@ from torch import Tensor
 
 from seqlab.data.batch import Batch, Rows
 from seqlab.data.loader import Sampler
-from seqlab.data.shards import Stream
+from seqlab.data.token_memmap import Stream
 from seqlab.identity import fingerprint
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 
 
 @dataclass(frozen=True)

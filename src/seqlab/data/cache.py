@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from seqlab.source import source_hash
+from seqlab.code_hash import source_hash
 
 COMPUTING = ("text", "data", "metrics")
 """The rooms whose code decides what is kept."""

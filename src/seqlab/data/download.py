@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from seqlab import __version__
 from seqlab.data.anki import DOWNLOADED
 from seqlab.errors import InputError
 from seqlab.text.pairs import read_pairs
+from seqlab.version import __version__
 
 SOURCE = "https://www.manythings.org/anki/fra-eng.zip"
 # The site turns away programs that do not say who they are, and Python's default name.

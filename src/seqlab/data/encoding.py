@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqlab.data.batch import Boundaries
-from seqlab.data.shards import ShardWriter
-from seqlab.symbols import BOS, EOS, UNK
+from seqlab.data.token_memmap import ShardWriter
+from seqlab.special_tokens import BOS, EOS, UNK
 from seqlab.text.tokenizers import Tokenizer
 
 

@@ -16,7 +16,7 @@ from seqlab.data.batch import SPLITS, Boundaries, Rows
 from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
 from seqlab.data.passages import Passages, passages_of
 from seqlab.identity import fingerprint
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 from seqlab.text.tokenizers import Tokenizer, to_json
 
 

@@ -21,8 +21,8 @@ from seqlab.data.encoding import Counts, write_stream
 from seqlab.data.loader import BatchLoader
 from seqlab.data.module import SequenceData
 from seqlab.data.passages import CHUNK, Passages
-from seqlab.data.shards import Stream
 from seqlab.data.texts import Runs, Split, Texts
+from seqlab.data.token_memmap import Stream
 from seqlab.errors import InputError
 from seqlab.identity import fingerprint
 from seqlab.kinds import OWN

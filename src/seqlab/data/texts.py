@@ -13,7 +13,7 @@ import numpy as np
 
 from seqlab.checks import check_sizes
 from seqlab.data.corpus import Corpus, read_corpus
-from seqlab.data.held_out import Parts, at_the_end, by_block, by_document, lines
+from seqlab.data.splits import Parts, at_the_end, by_block, by_document, lines
 from seqlab.text.documents import Cleaning, Document, Limits
 from seqlab.text.forms import Form
 from seqlab.text.sentences import sentences

@@ -16,7 +16,7 @@ from torch import Tensor
 from seqlab.checks import check_sizes
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
 from seqlab.decoding.search import Search, top
-from seqlab.symbols import EOS, PAD
+from seqlab.special_tokens import EOS, PAD
 
 
 class Live(NamedTuple):

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
-from seqlab.symbols import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD
 
 Choose = Callable[[Tensor, Tensor, int], Tensor]
 """From log-probabilities (R, V), the rows (R,) that they belong to, and the position: the next token of each row."""

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 
 class OneHot(nn.Module):

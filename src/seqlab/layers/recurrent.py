@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from seqlab.layers.half import in_half_on_cpu
+from seqlab.layers.cpu_half_precision import in_half_on_cpu
 from seqlab.layers.packing import EVERYWHERE, Packing
 
 Hidden = tuple[Tensor, ...]

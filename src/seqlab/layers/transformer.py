@@ -17,9 +17,9 @@ from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
 from seqlab.layers.attention import Attention
-from seqlab.layers.half import in_half_on_cpu
+from seqlab.layers.cpu_half_precision import in_half_on_cpu
+from seqlab.layers.kv_cache import Past
 from seqlab.layers.packing import EVERYWHERE, Packing
-from seqlab.layers.past import Past
 from seqlab.layers.positions import rotated
 from seqlab.layers.state import Sources
 

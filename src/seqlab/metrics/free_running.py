@@ -16,7 +16,7 @@ from torchmetrics import MeanMetric, SumMetric
 from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.text import EditDistance
 
-from seqlab.symbols import EOS, PAD
+from seqlab.special_tokens import EOS, PAD
 from seqlab.text.tokenizers import words_and_marks
 
 

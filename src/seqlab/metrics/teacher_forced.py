@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 
 class TokenLoss(Metric):

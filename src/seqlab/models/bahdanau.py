@@ -19,7 +19,7 @@ from seqlab.layers.embedding import output_layer, token_input
 from seqlab.layers.recurrent import Bridge, Hidden, Recurrent, make_cell
 from seqlab.layers.state import Sources, State
 from seqlab.models.base import Seq2Seq
-from seqlab.symbols import BOS
+from seqlab.special_tokens import BOS
 
 
 class Maxout(nn.Module):

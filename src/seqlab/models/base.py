@@ -28,9 +28,9 @@ from seqlab.layers.attention import Attention, captured_attention, padding_mask
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import TeacherForced
-from seqlab.models.lookups import quick_lookups
+from seqlab.models.fast_attribute_access import quick_lookups
 from seqlab.models.objective import Objective, sampled_logits, token_losses
-from seqlab.symbols import BOS, PAD
+from seqlab.special_tokens import BOS, PAD
 
 
 def log_due(trainer: Any) -> bool:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
+from seqlab.layers.kv_cache import Past
 from seqlab.layers.packing import Packing
-from seqlab.layers.past import Past
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
 from seqlab.layers.transformer import Block, Stack

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqlab.layers.state import State
 from seqlab.metrics.teacher_forced import at_least_single, token_loss
-from seqlab.symbols import BOS, PAD
+from seqlab.special_tokens import BOS, PAD
 
 
 @dataclass(frozen=True)

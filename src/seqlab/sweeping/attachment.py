@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import optuna
 from optuna.pruners import BasePruner, NopPruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-
-from seqlab.sweeping.storage import Store
-
-if TYPE_CHECKING:
-    from seqlab.sweeping.handover import Handover
 
 Direction = Literal["minimize", "maximize"]
 
@@ -91,16 +86,3 @@ class _View:
         seen.intermediate_values = {at: value for at, value in trial.intermediate_values.items() if at <= self._step}
         seen.system_attrs = {**trial.system_attrs, **self.notes}
         return seen
-
-
-def attached(given: Handover) -> Attached:
-    """The trial that a process was handed.
-
-    Raises:
-        ValueError: it is not running.
-    """
-    from hydra.utils import instantiate
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    pruner = NopPruner() if given.pruner is None else instantiate(given.pruner)
-    return Attached(given.study, given.number, Store(given.address()).storage, pruner, given.direction)

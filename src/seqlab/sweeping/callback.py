@@ -13,7 +13,8 @@ from torch.nn.parameter import is_lazy
 
 from seqlab.errors import DivergedError, InputError
 from seqlab.sweeping.events import Events
-from seqlab.sweeping.handover import Reporter, handed_over, reporter
+from seqlab.sweeping.handover import handed_over
+from seqlab.sweeping.reporter import Reporter, reporter
 
 MODES = {"minimize": "min", "maximize": "max"}
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqlab.errors import InputError
+from seqlab.formatting import plural, printable
 from seqlab.sweeping.journal import repair as repair_journal
 from seqlab.sweeping.lease import Watch, lease_of
 from seqlab.sweeping.ledger import ERROR, RETRY, failed_for_good
@@ -17,7 +18,6 @@ from seqlab.sweeping.plots import write_plots
 from seqlab.sweeping.record import Sweep, number, open_sweep, read_record
 from seqlab.sweeping.storage import Store
 from seqlab.sweeping.summary import BEST, write_summary
-from seqlab.words import plural, printable
 
 ACTIONS = ("status", "best", "plot", "retry", "repair")
 

@@ -13,6 +13,7 @@ from types import FrameType
 from optuna.trial import TrialState
 
 from seqlab.errors import RunError
+from seqlab.formatting import plural
 from seqlab.sweeping.events import LOG, Events, Progress, log_of
 from seqlab.sweeping.executor import Ended, Executor, Job
 from seqlab.sweeping.folders import check_own, check_space, claim
@@ -20,7 +21,6 @@ from seqlab.sweeping.handover import VARIABLE, Handover
 from seqlab.sweeping.lease import end_group, this_process
 from seqlab.sweeping.ledger import ERROR, Ledger, Taken, failed_for_good
 from seqlab.sweeping.outcome import DIVERGED, Outcome, Use, death, has_died, settled
-from seqlab.words import plural
 
 
 @dataclass

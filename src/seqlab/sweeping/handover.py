@@ -1,9 +1,8 @@
-"""The trial's side: how a process learns which trial it is, reports to it, and hears whether to stop."""
+"""The trial's side: how a process learns which trial it is, and says what that came to."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,8 +11,7 @@ from typing import Any, Literal
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
-from seqlab.sweeping.events import Decision, Events
-from seqlab.sweeping.lease import this_process
+from seqlab.sweeping.events import Events
 
 VARIABLE = "SEQLAB_TRIAL"  # names the file
 STORAGE = "SEQLAB_STORAGE"  # the address of a storage that holds a password, which no file does
@@ -75,54 +73,3 @@ def tell_end(value: Any) -> None:
     if (given := handed_over()) is not None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         Events(Path(given.folder)).add("ended", value=float(value) if number else None)
-
-
-class Reporter:
-    """Reports a trial's values, and says whether to stop.
-
-    What it reports is the best value so far, since a pruner compares what stands at a step. A step that is taken again
-    after a death gets the answer that it got, so that a killed trial ends as one that never was.
-
-    Raises:
-        ValueError: the trial is not running.
-    """
-
-    def __init__(self, given: Handover) -> None:
-        from seqlab.sweeping.attachment import attached
-
-        self.events = Events(Path(given.folder))
-        self._progress = self.events.read()
-        self._sign = 1 if given.direction == "minimize" else -1
-        self._trial = attached(given)
-        host, pid, start = this_process()
-        self.events.add("process", host=host, pid=pid, start=start)
-
-    def report(self, step: int, value: float, last: bool = False) -> bool:
-        """Whether to stop after `step` (counted from 1), which came to `value`.
-
-        At the last step nothing is asked: a trial that has run in full is complete.
-        """
-        if not math.isfinite(value):
-            self.events.add("diverged", step=step)
-            return True
-        known = self._progress.decisions.get(step)
-        if known is None:
-            earlier = [one for at, one in self._progress.reported.items() if at < step]
-            best = self._sign * min(self._sign * one for one in (*earlier, value))
-            self._progress.reported[step] = best
-            self.events.add("reported", step=step, value=best, raw=value)
-            self._trial.report(best, step)
-            if last:
-                return False
-            prune, notes = self._trial.decide(step)
-            # First into the trial's own memory: a kill in between must not make it forget that it was to stop.
-            known = self._progress.decisions[step] = Decision(prune, notes)
-            self.events.add("decided", step=step, prune=prune, notes=notes)
-        self._trial.note(known.notes)
-        return known.prune
-
-
-def reporter() -> Reporter | None:
-    """A reporter for the trial that this process is; None outside of a sweep."""
-    given = handed_over()
-    return None if given is None else Reporter(given)

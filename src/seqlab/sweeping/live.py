@@ -14,12 +14,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from seqlab.formatting import duration, printable
 from seqlab.sweeping.controller import Show, Slot
 from seqlab.sweeping.events import Events
 from seqlab.sweeping.ledger import Taken
 from seqlab.sweeping.outcome import Outcome
 from seqlab.sweeping.record import Sweep, number
-from seqlab.words import duration, printable
 
 EVERY = 1.0  # seconds between two looks at the trials
 

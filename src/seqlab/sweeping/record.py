@@ -11,10 +11,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.formatting import printable
 from seqlab.sweeping.addresses import is_remote
 from seqlab.sweeping.events import Events, Progress
 from seqlab.sweeping.storage import Store
-from seqlab.words import printable
 
 RECORD = "sweep.json"
 LARGEST = 10_000_000  # bytes of a record

@@ -18,11 +18,11 @@ from optuna.trial import FrozenTrial, TrialState
 from seqlab.command_line import quoted
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.formatting import plural, printable
 from seqlab.sweeping.events import log_of
 from seqlab.sweeping.ledger import ERROR, RETRY_OF
 from seqlab.sweeping.lines import Line, line_of
 from seqlab.sweeping.record import Record, Sweep, number
-from seqlab.words import plural, printable
 
 BEST = "best.yaml"
 PLAIN = re.compile(r"[\w/.:+-]+")  # what Hydra reads as text without quotes

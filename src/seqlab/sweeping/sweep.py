@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.command_line import quoted
 from seqlab.errors import InputError, RunError
+from seqlab.formatting import plural, printable
 from seqlab.sweeping.addresses import conceal, is_secret, shown
 from seqlab.sweeping.agreement import Search, description
 from seqlab.sweeping.controller import Controller, Plan
@@ -39,7 +40,6 @@ from seqlab.sweeping.settings import Settings
 from seqlab.sweeping.space import ABSENT, Parameter, Space, parameter
 from seqlab.sweeping.storage import Store, store_url
 from seqlab.sweeping.summary import FILES, write_summary
-from seqlab.words import plural, printable
 
 WARM = "seqlab.sweeping.warm"
 HOOK = "++hydra.callbacks.seqlab_sweeper._target_=seqlab.sweeping.hook.TellResult"

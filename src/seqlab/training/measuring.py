@@ -9,11 +9,11 @@ from omegaconf import DictConfig
 
 from seqlab.data.module import SequenceData
 from seqlab.data.text_pairs import TextPairs
+from seqlab.dataset_analysis.copy_nearest import copy_nearest_of
 from seqlab.errors import InputError
 from seqlab.models.base import Seq2Seq
-from seqlab.training.averaging import Averager
-from seqlab.training.baselines import copy_nearest_of
-from seqlab.training.checkpoints import Saver, read_checkpoint
+from seqlab.training.callbacks.checkpoints import Saver, read_checkpoint
+from seqlab.training.callbacks.weight_averaging import Averager
 from seqlab.training.results import nested
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqlab.files import write_atomically
-from seqlab.words import printable
+from seqlab.formatting import escaped, printable
 
 SHOWN = 80
 """Characters of a continued text that a sample shows: of its prompt, its continuation and its reference each."""
@@ -28,21 +25,6 @@ def nested(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
         split, _, rest = name.partition("/")
         result.setdefault(split, {})[rest] = value
     return result
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes readable JSON, whole or not at all; what is no finite number (the perplexity of a model that has
-    diverged) as null, since JSON has no word for it.
-    """
-    write_atomically(path, json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def predictions_table(predictions: Sequence[Any]) -> str:
@@ -63,11 +45,6 @@ def sample(one: Any) -> str:
         return f"{prompt}  →  {others[0]}  " + ("=" if one.match else f"≠  {others[1]}")
     shown = [text if len(text) <= SHOWN else f"{text[:SHOWN]}…" for text in others]
     return f"{prompt if len(prompt) <= SHOWN else f'…{prompt[-SHOWN:]}'}  →  {shown[0]}  |  {shown[1]}"
-
-
-def escaped(text: str) -> str:
-    """A field of a TSV file: tab, line ends and backslash as \\t, \\n, \\r, \\\\."""
-    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path, trust: str = "") -> None:

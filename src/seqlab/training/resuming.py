@@ -18,7 +18,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from seqlab.errors import InputError
 from seqlab.identity import HOW_IT_BEGINS, Difference, differences, fingerprint, listed
 from seqlab.models.base import Seq2Seq
-from seqlab.training.checkpoints import read_checkpoint
+from seqlab.training.callbacks.checkpoints import read_checkpoint
 
 KEY = "run"
 """Where a checkpoint keeps the description of its run."""

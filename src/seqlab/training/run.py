@@ -13,35 +13,35 @@ from hydra.types import RunMode
 from lightning.pytorch import Trainer, seed_everything
 from omegaconf import DictConfig
 
+from seqlab.config.data_and_model import build_data, build_model, build_search, check_lengths, model_settings
+from seqlab.config.instantiate import build, build_each, build_settings
+from seqlab.config.pinned_settings import keep_configuration, settle
+from seqlab.config.settings import check_settings, plain
 from seqlab.data.module import SequenceData
+from seqlab.dataset_analysis.cautions import cautions
+from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
+from seqlab.files import write_atomically, write_json
 from seqlab.folders import has_begun
+from seqlab.inference import bundle
+from seqlab.inference.streams import stream_format
+from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import trust_typed
 from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
-from seqlab.training import bundle
-from seqlab.training.build import build, build_each, build_settings
-from seqlab.training.card import card
-from seqlab.training.cautions import cautions
+from seqlab.quiet import quiet
+from seqlab.training.callbacks.builders import callbacks_of, check_callback_settings
+from seqlab.training.callbacks.generation_eval import FreeRunning
+from seqlab.training.callbacks.precision import precision_facts
 from seqlab.training.compiling import compile_model
-from seqlab.training.environment import code, command, commit, environment
-from seqlab.training.failures import explained
-from seqlab.training.free_running import FreeRunning
-from seqlab.training.leakage import leakage_of
+from seqlab.training.error_messages import explained
+from seqlab.training.initialization import start
 from seqlab.training.loggers import Events, MetricsFile
+from seqlab.training.lr_finder import find_learning_rate
 from seqlab.training.measuring import final_weights, measure
-from seqlab.training.parts import (
-    build_data,
-    build_model,
-    build_search,
-    callbacks_of,
-    check_lengths,
-    model_settings,
-)
-from seqlab.training.precision import precision_facts
-from seqlab.training.range_test import find_learning_rate
-from seqlab.training.results import predictions_table, print_summary, write_json
+from seqlab.training.model_card import card
+from seqlab.training.provenance import code, command, commit, environment
+from seqlab.training.results import predictions_table, print_summary
 from seqlab.training.resuming import (
     ChangedRates,
     Checkpoint,
@@ -52,12 +52,7 @@ from seqlab.training.resuming import (
     facts_of,
     model_identity,
 )
-from seqlab.training.settings import check_settings, plain
-from seqlab.training.settling import keep_configuration, settle
-from seqlab.training.starting import start
-from seqlab.training.streams import stream_format
-from seqlab.training.trainer import build_trainer, quiet
-from seqlab.training.unknowns import check_replacing
+from seqlab.training.trainer import build_trainer
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +77,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     started = time.perf_counter()
     commit(), code()  # of what is about to run, whatever happens to the files meanwhile
     check_settings(config)
+    check_callback_settings(config)
     checkpoint = resumed_checkpoint(config, folder)
     seed_everything(config.seed, workers=True, verbose=False)
 

@@ -1,10 +1,8 @@
-"""The trainer of a run, and what of its talk is heard."""
+"""The trainer of a run."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,8 +10,8 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.profilers import PassThroughProfiler
 from omegaconf import DictConfig
 
-from seqlab.training.build import build
-from seqlab.training.precision import HALF, SINGLE, FasterPrecision, Half
+from seqlab.config.instantiate import build
+from seqlab.training.callbacks.precision import HALF, SINGLE, FasterPrecision, Half
 
 
 def build_trainer(config: DictConfig, callbacks: Sequence[Callback], **settings: Any) -> Trainer:
@@ -41,12 +39,3 @@ class NoProfiler(PassThroughProfiler):
     def profile(self, action_name: str) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         """A context that does nothing."""
         return self._nothing
-
-
-def quiet() -> None:
-    """Leaves Lightning's advice out of the output; its errors stay."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
-    warnings.filterwarnings("ignore", module="torchmetrics")
-    warnings.filterwarnings("ignore", message=".*compute.*method of metric.*")

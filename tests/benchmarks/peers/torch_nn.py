@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from benchmarks.textbook.transformer import sinusoids
 from seqlab.data.batch import Batch
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 
 class Translator(nn.Module):

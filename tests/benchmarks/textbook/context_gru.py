@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.textbook.recurrent import Recurrent
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 
 class ContextGRU(Recurrent):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.data.batch import Batch
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 
 class Side(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from benchmarks.textbook.recurrent import Recurrent
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 
 class Seq2SeqLSTM(Recurrent):

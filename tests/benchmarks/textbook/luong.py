@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from benchmarks.textbook.recurrent import Recurrent
-from seqlab.symbols import PAD
+from seqlab.special_tokens import PAD
 
 
 class Luong(Recurrent):

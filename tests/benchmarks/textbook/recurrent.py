@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.data.batch import Batch
-from seqlab.symbols import BOS, PAD
+from seqlab.special_tokens import BOS, PAD
 
 
 class Recurrent(nn.Module):

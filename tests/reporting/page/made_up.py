@@ -2,8 +2,8 @@
 
 import json
 
-from seqlab.reporting.digests.failures import RULE
 from seqlab.reporting.page.sources import gather
+from seqlab.runs.output_classes import RULE
 
 TARGETS = {
     "gru": "seqlab.models.fixed_vector.FixedVector",

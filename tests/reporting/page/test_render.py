@@ -18,9 +18,9 @@ from reporting.page.made_up import (
     write_run,
 )
 
-from seqlab.reporting.digests.failures import IN_WORDS
 from seqlab.reporting.page.render import HERE, render
 from seqlab.reporting.page.sources import gather
+from seqlab.runs.output_classes import IN_WORDS
 
 EVIL = "</script><script>alert(1)</script><b>&\"'"
 DIAGRAM = '<svg role="img" viewBox="0 0 1 1"><title>parts of a gru</title></svg>'

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.identity import fingerprint
-from seqlab.reporting.spread import spread
+from seqlab.runs.spread import spread
 
 Digest = dict[str, Any]
 

@@ -12,13 +12,13 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from seqlab import __version__
 from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, Group, by_dataset, named, slug
 from seqlab.reporting.page.sentences import classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
+from seqlab.version import __version__
 
 HERE = Path(__file__).parent
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from seqlab.files import write_atomically
+from seqlab.formatting import printable
 from seqlab.kinds import NOTHING, Trust
-from seqlab.reporting.digests import digest
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather
 from seqlab.reporting.page.sweeps import digest_sweep
-from seqlab.words import printable
+from seqlab.runs.run_digest import digest
 
 
 def write_report(

@@ -13,13 +13,13 @@ from typing import Any
 from tqdm import tqdm
 
 from seqlab.errors import InputError
-from seqlab.reporting.claims.ledger import ORDER
-from seqlab.reporting.comparison import UNCOMPARED
-from seqlab.reporting.descriptions import described
+from seqlab.formatting import natural, printable
 from seqlab.reporting.page.groups import EXACT, USUAL, Digest, Group, told_apart
-from seqlab.reporting.reading import REFERENCE as CLAIM
-from seqlab.reporting.reading import SWEEP, Schema, read_json, replay
-from seqlab.words import natural, printable
+from seqlab.reproduction.claim import ORDER
+from seqlab.runs.comparison import UNCOMPARED
+from seqlab.runs.description import described
+from seqlab.runs.reading import REFERENCE as CLAIM
+from seqlab.runs.reading import SWEEP, Schema, read_json, replay
 
 RESULT = "result.json"
 REFERENCE = "reference"  # what is committed: a file a claim, and in sweeps/ one a search
@@ -65,7 +65,7 @@ class Material:
                 return {**test, "a": a.label, "b": b.label, **_turned(test)}
         if not (a.live and b.live) or len({run.get("test_set") for run in [*a.runs, *b.runs]}) > 1:
             return None
-        from seqlab.reporting.digests.significance import METRICS, significance
+        from seqlab.runs.significance import METRICS, significance
 
         try:
             return significance(a.runs, b.runs, metric) if metric in METRICS else None

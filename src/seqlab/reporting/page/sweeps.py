@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seqlab import __version__
 from seqlab.errors import InputError
 from seqlab.files import write_atomically
+from seqlab.formatting import printable
 from seqlab.reporting.page.figures import Figure, Series, bars, line_plot
 from seqlab.reporting.page.groups import slug
-from seqlab.reporting.reading import SWEEP, UnfitError
-from seqlab.words import printable
+from seqlab.runs.reading import SWEEP, UnfitError
+from seqlab.version import __version__
 
 COLOURS = {"COMPLETE": 3, "PRUNED": 1, "FAIL": 0, "RUNNING": 4, "WAITING": 4}
 REPLAY = "replay"  # the id of ways of searching on recorded curves
@@ -173,7 +173,7 @@ def _history(sweep: Sweep, finished: list[dict[str, Any]]) -> list[Series]:
 
 def main() -> None:
     """The command line."""
-    from seqlab.training.environment import code, commit
+    from seqlab.training.provenance import code, commit
 
     try:
         if len(sys.argv) not in (3, 4):

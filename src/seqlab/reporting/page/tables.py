@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqlab.reporting.claims.reference import OPEN, remake
-from seqlab.reporting.digests.failures import IN_WORDS, RULE
+from seqlab.formatting import duration
 from seqlab.reporting.page.groups import (
     NAMES,
     QUALITY,
@@ -22,7 +21,8 @@ from seqlab.reporting.page.groups import (
     quality,
 )
 from seqlab.reporting.page.sources import Material
-from seqlab.words import duration
+from seqlab.reproduction.reference import OPEN, remake
+from seqlab.runs.output_classes import IN_WORDS, RULE
 
 BEST = "best"
 COMPARED = (
@@ -245,7 +245,7 @@ def leakage(material: Material) -> Table | None:
 
 def replayed(replay: dict[str, Any]) -> Table:
     """Ways of searching on recorded curves: what each finds, and what it spends."""
-    from seqlab.reporting.replay import HEADS, note, rows
+    from seqlab.reporting.readme.replay import HEADS, note, rows
 
     first, *others = HEADS
     meant = [(first, "sampler and pruner"), *((one, "mean ± standard deviation over seeds") for one in others[:-1])]

@@ -11,7 +11,7 @@ from typing import Any
 from seqlab.arguments import check_arguments
 from seqlab.errors import InputError
 from seqlab.kinds import NOTHING, TOKENIZERS, Trust
-from seqlab.symbols import UNK
+from seqlab.special_tokens import UNK
 from seqlab.text.forms import Form, checked, formed
 
 UNKNOWN = "<unk>"

@@ -9,7 +9,7 @@ import numpy as np
 import regex
 
 from seqlab.checks import check_sizes
-from seqlab.symbols import SPECIALS, UNK
+from seqlab.special_tokens import SPECIALS, UNK
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 
 LONGEST = 1_000_000

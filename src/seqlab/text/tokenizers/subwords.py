@@ -14,7 +14,7 @@ import regex
 
 from seqlab.checks import check_sizes
 from seqlab.errors import InputError
-from seqlab.symbols import BOS, EOS, PAD, UNK
+from seqlab.special_tokens import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 
 log = logging.getLogger(__name__)

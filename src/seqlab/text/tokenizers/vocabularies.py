@@ -8,7 +8,7 @@ from typing import Any
 
 import regex
 
-from seqlab.symbols import SPECIALS, UNK
+from seqlab.special_tokens import SPECIALS, UNK
 from seqlab.text.languages import UNSEPARATED_CHARACTER
 from seqlab.text.patterns import finder
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer

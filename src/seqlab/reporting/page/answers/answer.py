@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from seqlab.reporting.claims.reference import remake
 from seqlab.reporting.page.groups import FORMS, USUAL, Group, Spread, by_dataset, form
 from seqlab.reporting.page.sources import Material
+from seqlab.reproduction.reference import remake
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from itertools import product
 from typing import Any
 
 from seqlab.identity import ABSENT, Difference, differences, listed
-from seqlab.reporting.descriptions import CHANGED, description
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, of, scopes
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
 from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure, untold
 from seqlab.reporting.page.groups import NAMES, Group, named, quality, seconds_a_step
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import place
+from seqlab.runs.description import CHANGED, description
 
 SHOWN = 6  # differences in settings
 

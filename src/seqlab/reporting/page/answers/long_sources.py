@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seqlab.reporting.claims.figures import slope_by_length
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
 from seqlab.reporting.page.answers.evidence import Difference, between, untold
 from seqlab.reporting.page.groups import Digest, Group, named, slug
 from seqlab.reporting.page.plots import BY_LENGTH, buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
+from seqlab.reproduction.claim_figures import slope_by_length
 
 FIXED = ("gru", "lstm", "context_gru")  # the source passes through one vector
 LOOKING = ("bahdanau", "luong", "transformer", "conv")  # attention; those with the likest encoder first

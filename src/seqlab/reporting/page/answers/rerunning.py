@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from seqlab.reporting.claims.reference import remake
 from seqlab.reporting.page.answers.answer import Answer, in_form, scopes
 from seqlab.reporting.page.answers.architectures import ranked
 from seqlab.reporting.page.groups import NAMES, Group, named, quality
 from seqlab.reporting.page.sources import Material
+from seqlab.reproduction.reference import remake
 
 
 def rerun(material: Material) -> Answer:

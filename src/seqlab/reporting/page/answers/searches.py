@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqlab.formatting import plural
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.groups import slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.sweeps import REPLAY, Sweep, baseline, saved, trial
-from seqlab.reporting.replay import came, share, size
-from seqlab.words import plural
+from seqlab.reporting.readme.replay import came, share, size
 
 SHIPPED = "(as shipped)"
 

@@ -1,0 +1,235 @@
+"""What a dataset holds, before anything is trained on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+from rich.bar import Bar
+from rich.console import Console
+from rich.table import Table
+
+from seqlab.config.data_and_model import build_data
+from seqlab.data.module import SequenceData
+from seqlab.data.passages import Passages
+from seqlab.dataset_analysis.overlap import leakage_of
+from seqlab.files import write_json
+from seqlab.metrics.hashes import folded, hashed_texts
+from seqlab.metrics.leakage import COMPARED, NEAR, NGRAMS, percent
+from seqlab.quiet import quiet
+from seqlab.special_tokens import UNK
+
+BINS = 10
+"""Of the histogram of lengths, beside the last, which takes all that is longer."""
+BAR = 24
+"""Characters of the longest bar."""
+WIDTH = 100
+"""Characters of a line that tables may fill even where the screen has fewer: no number is cut off."""
+
+
+def describe(config: DictConfig) -> None:
+    """Prints what the data of `config` holds, and keeps it as JSON where `config.output` names a file.
+
+    Raises:
+        InputError: settings or files that cannot be used.
+    """
+    quiet()
+    data = build_data(config.data)
+    found = description_of(data)
+    print_description(found)
+    if config.output is not None:
+        write_json(Path(config.output), found)
+        print(f"\nwritten to {config.output}")
+
+
+def description_of(data: SequenceData) -> dict[str, Any]:
+    """Splits, their sides, vocabularies, lengths of training and leakage, ready for JSON.
+
+    Frames and fillers count nowhere; shares are 0 to 1.
+    """
+    tallies = {split: _SplitTally(data, split) for split in data.splits}
+    sizes = {"sources": data.source_size}  # what is no source is of the target's tokenizer
+    training = tallies["train"].sides
+    return {
+        "data": data.describe(),
+        "remarks": data.remarks(),
+        "splits": {split: {"examples": len(data.examples[split]), **tally.facts()} for split, tally in tallies.items()},
+        "vocabularies": {
+            name: {"size": sizes.get(name, data.target_size), **side.types()} for name, side in training.items()
+        },
+        "lengths": _histogram({name: side.lengths() for name, side in training.items()}),
+        "leakage": {split: leakage.to_json() for split, leakage in leakage_of(data).items()},
+    }
+
+
+class _Texts:
+    """How many texts there are, and how many different ones but for case and spaces."""
+
+    def __init__(self) -> None:
+        self._hashes = [np.empty(0, np.uint64)]
+
+    def add(self, texts: list[str]) -> None:
+        self._hashes.append(hashed_texts(texts))
+
+    def facts(self) -> dict[str, Any]:
+        hashes = np.concatenate(self._hashes)
+        return {"sentences": len(hashes), "distinct": len(np.unique(hashes))}
+
+
+class _SideTally:
+    """Counts of one side of a split."""
+
+    def __init__(self) -> None:
+        self._texts, self._characters = _Texts(), 0
+        self._lengths = [np.empty(0, np.int64)]
+        self._counts = np.zeros(UNK + 1, dtype=np.int64)  # of each id
+
+    def add(self, part: Passages, texts: list[str]) -> None:
+        self._texts.add(texts)
+        self._characters += sum(map(len, part.sentences))
+        self._lengths.append(part.tokens.lengths)
+        counts = np.bincount(part.tokens.values, minlength=len(self._counts))
+        counts[: len(self._counts)] += self._counts
+        self._counts = counts
+
+    def lengths(self) -> np.ndarray:
+        return np.concatenate(self._lengths)
+
+    def facts(self) -> dict[str, Any]:
+        lengths, tokens = self.lengths(), int(self._counts.sum())
+        return {
+            **self._texts.facts(),
+            "characters": self._characters,
+            "tokens": tokens,
+            "unknown": int(self._counts[UNK]) / tokens if tokens else None,
+            "mean_length": float(lengths.mean()) if len(lengths) else None,
+            "longest": int(lengths.max(initial=0)),
+        }
+
+    def types(self) -> dict[str, Any]:
+        counts = np.delete(self._counts, UNK)
+        used = int((counts > 0).sum())
+        return {"used": used, "once": int((counts == 1).sum()) / used if used else None}
+
+
+class _SplitTally:
+    """Counts of a split."""
+
+    def __init__(self, data: SequenceData, split: str) -> None:
+        self.sides: dict[str, _SideTally] = {}
+        self._pairs = _Texts()
+        for sides in data.passages(split):
+            texts = {name: [folded(sentence) for sentence in part.sentences] for name, part in sides.items()}
+            for name, part in sides.items():
+                self.sides.setdefault(name, _SideTally()).add(part, texts[name])
+            if len(sides) > 1:
+                self._pairs.add(["\0".join(pair) for pair in zip(*texts.values(), strict=True)])
+
+    def facts(self) -> dict[str, Any]:
+        sides = {name: side.facts() for name, side in self.sides.items()}
+        return {"sides": sides | ({"pairs": self._pairs.facts()} if len(sides) > 1 else {})}
+
+
+def _histogram(lengths: dict[str, np.ndarray]) -> dict[str, Any]:
+    """How many passages of each side are at most so long; beyond the last limit is one in a hundred, or none."""
+    largest = max([1.0, *(float(np.quantile(own, 0.99)) for own in lengths.values() if len(own))])
+    step = _round_step(largest / BINS)
+    limits = [step * (i + 1) for i in range(int(np.ceil(largest / step)))]
+    counts = {
+        name: np.bincount(np.searchsorted(limits, own), minlength=len(limits) + 1).tolist()
+        for name, own in lengths.items()
+    }
+    return {"limits": limits, **counts}
+
+
+def _round_step(least: float) -> int:
+    """The smallest of 1, 2, 5, 10, 20, 50 … that is at least so large."""
+    return next(step for power in range(20) for step in (10**power, 2 * 10**power, 5 * 10**power) if step >= least)
+
+
+def print_description(found: dict[str, Any]) -> None:
+    """All of it, as a person reads it."""
+    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=max(console.width, WIDTH))
+    for line in (found["data"], *found["remarks"]):
+        console.print(line, markup=False)
+    console.print(
+        "\n[bold]splits[/bold]: distinct but for case and spaces; tokens without frames and fillers, in the mean and in"
+        " the longest"
+    )
+    console.print(_splits_table(found["splits"]))
+    console.print("\n[bold]vocabularies[/bold]: learnt from training, the four special symbols included")
+    console.print(_vocabularies_table(found["vocabularies"]))
+    console.print(
+        "\n[bold]lengths in training[/bold]: how many have up to so many tokens, and more than the line above"
+    )
+    console.print(_lengths_table(found["lengths"]))
+    if found["leakage"]:
+        console.print("\n[bold]leakage[/bold]: what of the held-out splits stands in training")
+        console.print(_leakage_table(found["leakage"]))
+        console.print(
+            "same, nearly: sentences that stand there but for case and spaces, and that are more than"
+            f" {NEAR} like one there.\nn-grams of tokens that stand there anywhere; none: nothing is that long.\n"
+            "mean, median, p90 (a tenth is above it): how like the nearest sentence there, 1 being the same: Jaccard\n"
+            f"similarity of their sets of five characters in a row, of at most {COMPARED:,} sentences."
+        )
+
+
+def _table(*columns: str) -> Table:
+    """A table of numbers, but for its first column."""
+    table = Table(box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left")
+    return table
+
+
+def _splits_table(splits: dict[str, Any]) -> Table:
+    table = _table("", "sentences", "distinct", "characters", "tokens", "unknown", "mean", "longest")
+    for split, facts in splits.items():
+        for name, side in facts["sides"].items():
+            cells = [f"{side['sentences']:,}", f"{side['distinct']:,}"]
+            if "tokens" in side:
+                mean = "" if side["mean_length"] is None else f"{side['mean_length']:.1f}"
+                cells += [f"{side['characters']:,}", f"{side['tokens']:,}", percent(side["unknown"]), mean]
+                cells += [f"{side['longest']:,}"]
+            table.add_row(f"{split} {name}", *cells)
+    return table
+
+
+def _vocabularies_table(vocabularies: dict[str, Any]) -> Table:
+    table = _table("", "size", "used in training", "of these once")
+    for name, one in vocabularies.items():
+        table.add_row(name, f"{one['size']:,}", f"{one['used']:,}", percent(one["once"]))
+    return table
+
+
+def _lengths_table(lengths: dict[str, Any]) -> Table:
+    limits = lengths["limits"]
+    sides = {name: counts for name, counts in lengths.items() if name != "limits"}
+    table = Table(box=None, pad_edge=False)
+    table.add_column(justify="right")
+    for name in sides:
+        table.add_column(name, width=BAR)
+        table.add_column(justify="right")
+    labels = [*(f"{limit:,}" for limit in limits), f"over {limits[-1]:,}"]
+    for i, label in enumerate(labels):
+        cells: list[Any] = [label]
+        for counts in sides.values():
+            cells += [Bar(max(counts), 0, counts[i], width=BAR), f"{counts[i]:,}"]
+        if i < len(limits) or any(counts[i] for counts in sides.values()):
+            table.add_row(*cells)
+    return table
+
+
+def _leakage_table(leakage: dict[str, Any]) -> Table:
+    table = _table("", "same", "nearly", *(f"{n}-grams" for n in NGRAMS), "mean", "median", "p90")
+    for split, sides in leakage.items():
+        for name, side in sides.items():
+            cells = [percent(side["copies"])]
+            if (nearest := side["nearest"]) is not None:
+                cells += [percent(nearest["near_copies"]), *map(percent, side["ngrams"].values())]
+                cells += [f"{nearest[key]:.2f}" for key in ("mean", "median", "percentile_90")]
+            table.add_row(f"{split} {name}", *cells)
+    return table

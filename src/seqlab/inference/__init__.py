@@ -1,0 +1,1 @@
+"""Trained models at work: bundles, predictions, generated text. Nothing here trains."""

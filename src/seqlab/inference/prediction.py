@@ -1,0 +1,169 @@
+"""Predicting for lines of text: a file, a folder of files, or standard input."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from seqlab.config.data_and_model import search_again
+from seqlab.errors import InputError
+from seqlab.files import write_atomically
+from seqlab.formatting import escaped, printable
+from seqlab.inference.bundle import load
+from seqlab.inference.predictor import Output, Predictor
+from seqlab.text.forms import formed
+from seqlab.text.lines import decode_lines, read_text_lines, standard_input
+from seqlab.text.tokenizers import matches_one
+
+FORMATS = ("tsv", "jsonl")
+BLANK = ("keep", "refuse")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One input: where it stands, the source (empty: a blank line), and the target if one is given."""
+
+    where: str
+    source: str
+    target: str | None
+
+
+def predict(config: DictConfig) -> None:
+    """Writes a line for each line of `config.input`, in its order: input, prediction, score and, of inputs with a
+    target, whether the prediction matches it. Where the search gives several outputs, TSV has a line and a rank for
+    each of them, JSONL a list. Everything is read and checked before anything is written.
+
+    Raises:
+        InputError: no model there, or an input that cannot be read or expressed; names the file and the line.
+    """
+    if config.format not in FORMATS:
+        raise InputError(f"format must be one of {', '.join(FORMATS)}, but is {config.format!r}")
+    if not isinstance(config.batch_size, int) or config.batch_size < 1:
+        raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
+    predictor = load(config.run, config.trust)
+    predictor.search = search_again(config, predictor.search, predictor.search.max_length)
+    if config.blank not in BLANK:
+        raise InputError(f"blank must be one of {', '.join(BLANK)}, but is {config.blank!r}")
+    if not isinstance(config.targets, bool):
+        raise InputError(f"targets must be true or false, but is {config.targets!r}")
+    whole = predictor.stream is not None or not config.targets
+    lines = list(read_lines(str(config.input), whole, config.blank == "keep"))
+    _warn_of_few_targets(lines)
+    sources = [_encoded(line, predictor) for line in lines]
+    outputs = predictor.generate(sources, config.batch_size, [line.source for line in lines])
+    form = _json if config.format == "jsonl" else _table
+    ranked = any(len(own) > 1 for own in outputs)
+    text = "".join(f"{form(line, own, predictor, ranked)}\n" for line, own in zip(lines, outputs, strict=True))
+    if config.output == "-":
+        # A tab between columns is meant; a bundle's vocabulary may hold what steers a terminal.
+        safe = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+        sys.stdout.write(safe if sys.stdout.isatty() else text)
+        sys.stdout.flush()
+    else:
+        write_atomically(Path(config.output), text)
+        print(f"{len(lines)} predictions written to {config.output}", file=sys.stderr)
+
+
+def read_lines(location: str, whole: bool = False, blank: bool = True) -> Iterator[Line]:
+    """The lines of a file, of every file of a folder (by name, hidden ones left out), or of standard input ("-").
+
+    Files may be gzip-compressed.
+
+    Args:
+        whole: a line is a source, or a text to go on from, as it stands, and has no columns.
+        blank: whether a line may be blank; its source is then empty.
+
+    Raises:
+        InputError: nothing to read there, a file that is empty, binary or not UTF-8, or a line without a source.
+    """
+    if location == "-":
+        data = standard_input()
+        yield from _parsed(decode_lines(data, "standard input", blank=True), "standard input", whole, blank)
+        return
+    path = Path(location)
+    files = [path]
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p.relative_to(path)))
+        if not files:
+            raise InputError(f"{path}: no files in this folder; expected lines of source[<TAB>target]")
+    for file in files:
+        yield from _parsed(read_text_lines(file, blank=True), str(file), whole, blank)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _parsed(lines: Sequence[str], name: str, whole: bool, blank: bool) -> Iterator[Line]:
+    for number, line in enumerate(lines, 1):
+        where = f"{name}:{number}"
+        columns = [line] if whole else [column.strip() for column in line.split("\t")]
+        if not line.strip():
+            if not blank:
+                raise InputError(f"{where}: the line is blank; blank=keep gives it an empty output")
+            columns = [""]
+        elif not columns[0]:
+            raise InputError(f"{where}: the line has no source; expected source[<TAB>target]")
+        if len(columns) > 3:
+            raise InputError(f"{where}: {len(columns)} columns; expected source[<TAB>target[<TAB>attribution]]")
+        yield Line(where, columns[0], columns[1] if len(columns) > 1 and columns[1] else None)
+
+
+def _warn_of_few_targets(lines: Sequence[Line]) -> None:
+    """A file of sources may hold a stray tab: that what follows it is left out must not go unseen."""
+    given = [line for line in lines if line.target is not None]
+    if given and len(given) < sum(bool(line.source) for line in lines):
+        print(
+            f"warning: {len(given)} of {len(lines)} lines have a tab (first: {given[0].where}): what follows it is"
+            " taken for the target; targets=false takes the whole line for the source",
+            file=sys.stderr,
+        )
+
+
+def _encoded(line: Line, predictor: Predictor) -> list[int]:
+    if not line.source:
+        return []  # which gets an empty output
+    try:
+        ids = predictor.encode(line.source)
+        if predictor.stream is None:
+            predictor.model.check_lengths(len(ids), predictor.search.max_length)
+        if line.target is not None:
+            predictor.target_tokenizer.read(line.target)
+    except ValueError as error:
+        raise InputError(f"{line.where}: {error}") from None
+    return ids
+
+
+def _json(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
+    fields = []
+    for output in outputs:
+        score = output.score if math.isfinite(output.score) else None  # JSON has no −∞
+        match = _match(line, output, predictor)
+        own = {"prediction": output.text, "score": score}
+        fields.append(own if match is None else {**own, "match": match})
+    n_best = {"n_best": fields} if ranked else {}
+    return json.dumps({"input": line.source, **fields[0], **n_best}, ensure_ascii=False)
+
+
+def _table(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
+    rows = []
+    for rank, output in enumerate(outputs, 1):
+        columns = [escaped(line.source), escaped(output.text), f"{output.score:.4f}"]
+        if ranked:
+            columns.append(str(rank))
+        match = _match(line, output, predictor)
+        rows.append("\t".join(columns if match is None else [*columns, str(match).lower()]))
+    return "\n".join(rows)
+
+
+def _match(line: Line, output: Output, predictor: Predictor) -> bool | None:
+    if line.target is None:
+        return None
+    tokenizer = predictor.target_tokenizer
+    return matches_one(tokenizer, output.text, [formed(line.target, tokenizer.form)])

@@ -1,0 +1,323 @@
+"""An architecture drawn as SVG, from the description that was recorded of its module (`seqlab.inspection.structure`).
+
+What encodes stands on the left, what decodes on the right, the state that goes from one to the other between them.
+Boxes are modules, in the order in which they come to work, inside the modules that they are parts of; arrows say which
+made what another took. One that goes back, to what has been at work before, is dashed: from one step to the next, say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+COLUMN, STATE, BETWEEN, MARGIN = 330.0, 170.0, 64.0, 14.0
+BOX, JOINT, GAP, PAD, LANE, TOP = 40.0, 20.0, 20.0, 11.0, 9.0, 64.0
+HEAD = 460.0
+"""At least as wide as what stands above."""
+OUTSIDE = -1
+"""The index of what lies before all parts of a box; that of what lies behind them is their number."""
+
+STYLE = (
+    "font-family:system-ui,sans-serif;font-size:12px;max-width:100%;height:auto;color:inherit;"
+    "--accent:var(--diagram-accent,#2a7ab8)"
+)
+
+
+@dataclass
+class _Box:
+    """A part, or a joint, and where it stands."""
+
+    node: dict[str, Any]
+    inside: list[_Box]
+    edges: set[tuple[int, int]] = field(default_factory=set)  # between parts of `inside`, by index
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 0.0
+    height: float = 0.0
+
+    @property
+    def middle(self) -> float:
+        return self.y + self.height / 2
+
+    @property
+    def centre(self) -> float:
+        return self.x + self.width / 2
+
+
+def diagram(structure: dict[str, Any], prefix: str = "diagram") -> str:
+    """The drawing as one <svg> element, which may stand in a page or be a file.
+
+    Colours are those of the text around it, and `--diagram-accent`.
+
+    Args:
+        structure: what `structure_of` gives.
+        prefix: of all ids; several drawings on one page need different ones.
+    """
+    phases = [phase for phase in ("encode", "decode") if structure[phase]["parts"]]  # of plain text nothing encodes
+    columns = {phase: _column(structure, phase) for phase in phases}
+    state = _Box({"path": "state"}, [_leaf(f"state.{one['name']}", one) for one in structure["state"]])
+    crossings = [crossing for phase, column in columns.items() for crossing in _connect(column, structure[phase])]
+    left, headings = MARGIN, ""
+    for phase, column in columns.items():
+        _place(column, left, TOP, COLUMN)
+        headings += _text(left, 56, phase, weight=600)
+        left += COLUMN + STATE + 2 * BETWEEN
+    height = max(column.y + column.height for column in columns.values())
+    fields = {one.node["path"]: one for one in state.inside}
+    _place_state(state, MARGIN + COLUMN + BETWEEN, height, [own for _, own, _ in crossings])
+    shapes = [headings] + [_drawn(column) for column in columns.values()] + [_drawn_state(state)]
+    for name, box, given in crossings:
+        if name in fields:
+            shapes.append(_crossing(box, fields[name], prefix) if given else _crossing(fields[name], box, prefix))
+    arrows = "".join(_arrows(column, prefix) for column in columns.values())
+    return _svg(
+        structure, prefix, max(left - STATE - 2 * BETWEEN + MARGIN, HEAD), height + MARGIN, "".join(shapes) + arrows
+    )
+
+
+def _svg(structure: dict[str, Any], prefix: str, width: float, height: float, content: str) -> str:
+    axes = "   ".join(f"{letter} = {size:,}" for letter, size in structure["axes"].items())
+    head = f"{structure['name']}, {structure['parameters']:,} parameters"
+    headings = _text(MARGIN, 20, head, size=16, weight=600) + _text(
+        MARGIN, 38, f"{axes}   ↻ n: at work n times", faint=True
+    )
+    marker = (
+        f'<defs><marker id="{prefix}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"'
+        ' orient="auto"><path d="M0 0.8 8 4 0 7.2z" fill="currentColor"/></marker></defs>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{prefix}-title {prefix}-desc"'
+        f' viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" style="{STYLE}">'
+        f'<title id="{prefix}-title">{escape(head)}</title>'
+        f'<desc id="{prefix}-desc">{escape(described(structure))}</desc>{marker}{headings}{content}</svg>\n'
+    )
+
+
+def described(structure: dict[str, Any]) -> str:
+    """The drawing in words."""
+    phases = []
+    for phase in ("encode", "decode"):
+        parts = [_named(part, "") for part in structure[phase]["parts"] if "joint" not in part]
+        phases.append(f"To {phase}, {structure['inputs'][phase][0]} goes through {', '.join(parts) or 'nothing'}.")
+    fields = ", ".join(f"{one['name']} ({', '.join(map(_times, one['shapes']))})" for one in structure["state"])
+    return " ".join([structure["about"], *phases, f"The state between them holds {fields or 'nothing'}."])
+
+
+def _named(part: dict[str, Any], around: str) -> str:
+    name = part["path"].removeprefix(f"{around}.")
+    return f"{name} × {part['repeat']}" if part["repeat"] > 1 else name
+
+
+def _times(shape: str) -> str:
+    return "×".join(shape.split()) or "a number"
+
+
+# What connects what -------------------------------------------------------------------------------------------
+
+
+def _column(structure: dict[str, Any], phase: str) -> _Box:
+    """All of a phase, what goes in and what comes out included."""
+    name, shape = structure["inputs"][phase]
+    parts = [_leaf(name, {"shapes": [shape]}), *map(_boxed, structure[phase]["parts"])]
+    if phase == "decode":
+        name, shape = structure["output"]
+        parts.append(_leaf(name, {"shapes": [shape]}))
+    return _Box({"path": ""}, parts)
+
+
+def _boxed(node: dict[str, Any], around: str = "") -> _Box:
+    return _Box({**node, "around": around}, [_boxed(part, node["path"]) for part in node.get("parts", [])])
+
+
+def _leaf(path: str, content: dict[str, Any]) -> _Box:
+    return _Box({"path": path, "name": path.partition(".")[2] or path, "end": True, **content}, [])
+
+
+def _connect(column: _Box, phase: dict[str, Any]) -> list[tuple[str, _Box, bool]]:
+    """Gives each box the edges between its parts.
+
+    Returns:
+        What goes to the state (True) or comes from it: the field, and the outermost part.
+    """
+    chains: dict[str, list[tuple[_Box, int]]] = {}
+
+    def visit(box: _Box, chain: list[tuple[_Box, int]]) -> None:
+        for i, part in enumerate(box.inside):
+            chains[part.node["path"]] = [*chain, (box, i)]
+            visit(part, chains[part.node["path"]])
+
+    visit(column, [])
+    crossings: dict[tuple[str, int, bool], _Box] = {}
+    for before, after in phase["edges"]:
+        one, other = chains.get(before, []), chains.get(after, [])
+        shared = 0
+        while shared < min(len(one), len(other)) and one[shared] == other[shared]:
+            shared += 1
+        if one and other and shared < min(len(one), len(other)):
+            box, i = one[shared]
+            box.edges.add((i, other[shared][1]))
+        elif one and not other:
+            crossings[after, one[0][1], True] = column.inside[one[0][1]]
+        elif other and not one:
+            crossings[before, other[0][1], False] = column.inside[other[0][1]]
+        for box, i in one[shared + 1 :]:
+            box.edges.add((i, len(box.inside)))
+        for box, i in other[shared + 1 :]:
+            box.edges.add((OUTSIDE, i))
+    return [(name, box, given) for (name, _, given), box in crossings.items()]
+
+
+# Where everything stands --------------------------------------------------------------------------------------
+
+
+def _lanes(box: _Box, back: bool) -> dict[tuple[int, int], int]:
+    """A lane beside the parts for each arrow that passes some, or goes back: those that overlap have different ones."""
+    edges = [(i, j) for i, j in box.edges if (i >= j if back else j > i + 1)]
+    lanes: list[list[tuple[int, int]]] = []
+    found: dict[tuple[int, int], int] = {}
+    for edge in sorted(edges, key=lambda edge: (abs(edge[1] - edge[0]), edge)):
+        low, high = min(edge), max(edge)
+        free = (n for n, taken in enumerate(lanes) if all(high <= a or low >= b for a, b in taken))
+        lane = next(free, len(lanes))
+        if lane == len(lanes):
+            lanes.append([])
+        lanes[lane].append((low, high))
+        found[edge] = lane
+    return found
+
+
+def _place(box: _Box, x: float, y: float, width: float) -> None:
+    """Gives a box and all that is inside it a place; its height follows."""
+    box.x, box.y, box.width = x, y, width
+    if "joint" in box.node:
+        box.width = 58.0 if len(box.node["joint"]) > 1 else JOINT
+        box.x, box.height = x + (width - box.width) / 2, JOINT
+        return
+    if not box.inside:
+        box.height = BOX
+        return
+    framed = bool(box.node["path"])
+    left, right = (LANE * (1 + max(_lanes(box, back).values(), default=-1)) for back in (True, False))
+    pad = PAD if framed else 0.0
+    top = y + (BOX + GAP * 0.7 if framed else 0.0)
+    for part in box.inside:
+        _place(part, x + pad + left, top, width - 2 * pad - left - right)
+        top = part.y + part.height + GAP
+    box.height = top - y - GAP + (GAP * 0.7 if framed else 0.0)
+
+
+def _place_state(state: _Box, x: float, height: float, linked: Sequence[_Box]) -> None:
+    """Puts the state beside what it is linked with."""
+    size = len(state.inside) * (BOX + GAP) - GAP
+    wanted = sum(box.middle for box in linked) / len(linked) - size / 2 if linked else TOP
+    top = max(TOP, min(wanted, height - size))
+    for one in state.inside:
+        one.x, one.y, one.width, one.height = x, top, STATE, BOX
+        top += BOX + GAP
+
+
+# What is drawn ------------------------------------------------------------------------------------------------
+
+
+def _drawn(box: _Box) -> str:
+    """A box with all that is inside it."""
+    inside = "".join(map(_drawn, box.inside))
+    node = box.node
+    if not node["path"]:
+        return inside
+    if "joint" in node:
+        return (
+            f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height}" rx="{JOINT / 2}"'
+            ' fill="none" stroke="currentColor" stroke-opacity=".6"/>'
+            + _text(box.centre, box.middle + 4, node["joint"], anchor="middle")
+        )
+    if node.get("end"):
+        return _frame(box, "var(--accent)") + _labels(box, node["name"], _times(node["shapes"][0]), "")
+    shape = "" if node["shape"] is None else _times(node["shape"])
+    calls = f"  ↻ {node['calls']}" if node["calls"] > 1 else ""
+    label = _labels(box, _name(box), f"{node['class']}  {shape}{calls}", f"{node['parameters'] * node['repeat']:,}")
+    return _frame(box, "currentColor") + label + inside
+
+
+def _name(box: _Box) -> str:
+    """What a part is called inside of what surrounds it; a long name by its end."""
+    name = _named(box.node, box.node["around"])
+    longest = int((box.width - 16) / 6.8)
+    return name if len(name) <= longest else f"…{name[-longest + 1 :]}"
+
+
+def _drawn_state(state: _Box) -> str:
+    parts = []
+    for one in state.inside:
+        shapes = ", ".join(map(_times, one.node["shapes"]))
+        parts.append(_frame(one, "var(--accent)") + _labels(one, one.node["name"], shapes, ""))
+    return "".join(parts)
+
+
+def _frame(box: _Box, colour: str) -> str:
+    return (
+        f'<rect x="{box.x:.1f}" y="{box.y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}" rx="5"'
+        f' fill="{colour}" fill-opacity=".05" stroke="{colour}" stroke-opacity=".55"/>'
+    )
+
+
+def _labels(box: _Box, name: str, below: str, right: str) -> str:
+    return (
+        _text(box.x + 8, box.y + 16, name, weight=600)
+        + _text(box.x + 8, box.y + 32, below, faint=True)
+        + (_text(box.x + box.width - 8, box.y + 32, right, anchor="end", faint=True) if right else "")
+    )
+
+
+def _text(
+    x: float, y: float, text: str, size: int = 12, weight: int = 400, faint: bool = False, anchor: str = ""
+) -> str:
+    extra = f' text-anchor="{anchor}"' if anchor else ""
+    extra += f' font-size="{size}"' if size != 12 else ""
+    extra += f' font-weight="{weight}"' if weight != 400 else ""
+    extra += ' fill-opacity=".75"' if faint else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="currentColor" xml:space="preserve"{extra}>{escape(text)}</text>'
+
+
+def _arrows(box: _Box, prefix: str) -> str:
+    """All arrows between parts of a box, and inside of those."""
+    drawn = [_arrows(part, prefix) for part in box.inside]
+    parts, end = box.inside, len(box.inside)
+    forward, back = _lanes(box, back=False), _lanes(box, back=True)
+    bottom = box.y + box.height
+    for i, j in sorted(box.edges):
+        if (i, j) in back:
+            x = min(part.x for part in parts if part.height != JOINT) - LANE * (back[i, j] + 1) + 2
+            one, other = parts[i], parts[j]
+            route = f"M{one.x:.1f} {one.middle + 5:.1f}H{x:.1f}V{other.middle - 5:.1f}H{other.x:.1f}"
+        elif (i, j) in forward:
+            x = max(part.x + part.width for part in parts) + LANE * (forward[i, j] + 1) - 2
+            start = f"M{x:.1f} {box.y + BOX:.1f}"
+            if i != OUTSIDE:
+                start = f"M{parts[i].x + parts[i].width:.1f} {parts[i].middle + 5:.1f}H{x:.1f}"
+            stop = f"V{bottom:.1f}"
+            if j != end:
+                stop = f"V{parts[j].middle - 5:.1f}H{parts[j].x + parts[j].width:.1f}"
+            route = start + stop
+        else:
+            top = box.y + BOX if i == OUTSIDE else parts[i].y + parts[i].height
+            x = (parts[j] if j < end else parts[i]).centre
+            route = f"M{x:.1f} {top:.1f}V{bottom if j == end else parts[j].y:.1f}"
+        drawn.append(_path(route, prefix, dashed=(i, j) in back))
+    return "".join(drawn)
+
+
+def _crossing(one: _Box, other: _Box, prefix: str) -> str:
+    """An arrow from one column to the next."""
+    x, y, end, level = one.x + one.width, one.middle, other.x, other.middle
+    bend = (x + end) / 2
+    route = f"M{x:.1f} {y:.1f}C{bend:.1f} {y:.1f} {bend:.1f} {level:.1f} {end:.1f} {level:.1f}"
+    return _path(route, prefix, accent=True)
+
+
+def _path(route: str, prefix: str, dashed: bool = False, accent: bool = False) -> str:
+    extra = ' stroke-dasharray="4 3"' if dashed else ""
+    extra += f' stroke="{"var(--accent)" if accent else "currentColor"}" marker-end="url(#{prefix}-arrow)"'
+    return f'<path d="{route}" fill="none" stroke-opacity=".7"{extra}/>'

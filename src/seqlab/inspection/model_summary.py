@@ -1,0 +1,100 @@
+"""What the architecture of a configuration is made of, at the sizes that its data gives it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra import compose
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from seqlab import paths
+from seqlab.config.data_and_model import build_data, build_model
+from seqlab.config.settings import check_size, plain
+from seqlab.data.module import SequenceData
+from seqlab.inspection.structure import structure_of
+from seqlab.quiet import quiet
+
+WIDTH = 120
+"""Characters of a line that the table may fill even where the screen has fewer: nothing is cut off."""
+
+
+def architecture(config: DictConfig) -> dict[str, Any]:
+    """The structure of the model of `config`, recorded while it reads a few training examples of the data.
+
+    Raises:
+        InputError: settings or files that cannot be used.
+    """
+    quiet()
+    if config.model_size is not None:
+        check_size(config.model_size)
+    return _structure(config, build_data(config.data))
+
+
+def architectures(*settings: str) -> dict[str, dict[str, Any]]:
+    """The structures of all architectures in conf/model, by its options; called where Hydra is at work.
+
+    Args:
+        settings: overrides of `seqlab-describe`, such as "model_size=small".
+    """
+    quiet()
+    data: SequenceData | None = None
+    found = {}
+    for path in sorted((paths.config_dir() / "model").glob("*.yaml")):
+        config = compose("describe", [f"model={path.stem}", *settings])
+        data = data or build_data(config.data)
+        found[path.stem] = _structure(config, data)
+    return found
+
+
+def _structure(config: DictConfig, data: SequenceData) -> dict[str, Any]:
+    model = build_model(config.model, data)
+    return structure_of(model, data.training_batches().middle(), plain(config.model, resolve=True))
+
+
+def print_structure(structure: dict[str, Any]) -> None:
+    """All of it, as a person reads it."""
+    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=max(console.width, WIDTH))
+    console.print(f"[bold]{structure['class']}[/bold]: {structure['about']}")
+    axes = ", ".join(f"{letter} = {size:,}" for letter, size in structure["axes"].items())
+    console.print(f"{structure['parameters']:,} parameters. Shapes: {axes}", markup=False)
+    table = Table(box=None, pad_edge=False)
+    for column, justify in (("part", "left"), ("class", "left"), ("gives", "left"), ("times", "right")):
+        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("parameters", justify="right", no_wrap=True)
+    for phase in ("encode", "decode"):
+        name, shape = structure["inputs"][phase]
+        table.add_row(f"[bold]{phase}[/bold]")
+        table.add_row(f"  {name}", "", _axes(shape))
+        for row in _rows(structure[phase]["parts"], "", "  "):
+            table.add_row(*row)
+        if phase == "encode":
+            table.add_row("[bold]state[/bold]")
+            for one in structure["state"] or [{"name": "nothing", "shapes": []}]:
+                table.add_row(f"  {one['name']}", "", ", ".join(map(_axes, one["shapes"])))
+    table.add_row(f"  {structure['output'][0]}", "", _axes(structure["output"][1]))
+    console.print(table)
+    console.print(
+        "A part has all parameters of its module; of those that work on both sides the total holds each once."
+    )
+
+
+def _rows(parts: list[dict[str, Any]], around: str, indent: str) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for part in parts:
+        if "joint" in part:
+            rows.append((f"{indent}({part['joint']})",))
+            continue
+        repeat, calls = part["repeat"], part["calls"]
+        name = part["path"].removeprefix(around) + (f" × {repeat}" if repeat > 1 else "")
+        shape = "" if part["shape"] is None else _axes(part["shape"])
+        count = f"{part['parameters'] * repeat:,}" if part["parameters"] else ""
+        rows.append((indent + name, part["class"], shape, str(calls) if calls > 1 else "", count))
+        rows += _rows(part["parts"], f"{part['path']}.", f"{indent}  ")
+    return rows
+
+
+def _axes(shape: str) -> str:
+    return f"({shape.replace(' ', ', ')})"

@@ -1,0 +1,215 @@
+"""What an architecture is made of, recorded from the module itself while it reads a batch: parts, shapes, what gives
+what to what. A plain description, ready for JSON, from which a table and a drawing are made.
+
+B batch, S source length, T target tokens, V target vocabulary; D, E and F as the model's settings name them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqlab.data.batch import Batch
+from seqlab.inspection.tracing import Flow, Recorded, tensors_in
+from seqlab.models.base import Seq2Seq
+from seqlab.special_tokens import PAD
+
+WIDTHS = {"width": "D", "embedding": "E", "feed_forward": "F"}
+"""Settings that have a letter in shapes."""
+ROWS = 5
+"""Examples of the batch that is read."""
+
+
+def structure_of(model: Seq2Seq, batch: Batch, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's parts in both phases, the state between them, and which gives what to which.
+
+    Modules of equal parts that follow each other stand there once, with their number as `repeat`.
+
+    Args:
+        batch: two examples at least; the first few are read.
+        settings: the model's: widths among them get their letters.
+    """
+    batch = _distinct(batch)
+    with torch.no_grad():
+        model.eval()
+        encoded, decoded, state = _record(model, batch)
+        *others, other_state = _record(model, _smaller(batch))
+    axes = _Axes(batch, model, settings)
+    modules = dict(model.named_modules())
+    trees = {}
+    for phase, recorded, other in zip(("encode", "decode"), (encoded, decoded), others, strict=True):
+        names = {name: axes.named(shape, other.shapes[name]) for name, shape in recorded.shapes.items()}
+        trees[phase] = _Tree(modules, recorded, names).to_json()
+    kind = type(model)
+    return {
+        "name": kind.__qualname__,
+        "class": f"{kind.__module__}.{kind.__qualname__}",
+        "about": (inspect.getdoc(kind) or "").partition("\n")[0],
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "axes": axes.letters,
+        "inputs": {"encode": ["source", "B S"], "decode": ["tokens", "B T"]},
+        "output": ["logits", "B T V"],
+        "state": [
+            {"name": name, "shapes": sorted({axes.named(*pair) for pair in zip(own, other_state[name], strict=True)})}
+            for name, own in state.items()
+        ],
+        **trees,
+    }
+
+
+def _record(model: Seq2Seq, batch: Batch) -> tuple[Recorded, Recorded, dict[str, list[tuple[int, ...]]]]:
+    """What happened while encoding and decoding, and the shapes of the state's fields."""
+    flow = Flow(model)
+    with flow.watching():
+        encoded = flow.phase()
+        flow.name([batch.source], "source")
+        state = model.encode(batch.source, batch.source_lengths)
+        fields = {field.name: list(_tensors(getattr(state, field.name))) for field in dataclasses.fields(state)}
+        fields = {name: tensors for name, tensors in fields.items() if tensors}
+        for name, tensors in fields.items():
+            flow.ends(tensors, f"state.{name}")
+        decoded = flow.phase()
+        for name, tensors in fields.items():
+            flow.name(tensors, f"state.{name}")
+        tokens = batch.told
+        flow.name([tokens], "tokens")
+        logits, _ = model.decode(tokens, state)
+        flow.ends([logits], "logits")
+    return encoded, decoded, {name: [tuple(t.shape) for t in tensors] for name, tensors in fields.items()}
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors of a state's field, inside tuples and further states."""
+    if dataclasses.is_dataclass(value):
+        value = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from _tensors(one)
+    else:
+        yield from tensors_in(value)
+
+
+def _distinct(batch: Batch) -> Batch:
+    """A few rows, their source longer than their target or shorter, and neither as long as there are rows."""
+    batch = Batch(*(field[:ROWS] for field in batch))
+    while batch.source.size(1) == batch.told.size(1):
+        batch = batch._replace(target=F.pad(batch.target, (0, 1), value=PAD))
+    rows = next(n for n in (5, 3, 2, 4) if n not in (batch.source.size(1), batch.told.size(1)))
+    return Batch(*(torch.cat([field] * rows)[:rows] for field in batch))
+
+
+def _smaller(batch: Batch) -> Batch:
+    """The batch with one row less, and one place less on either side: what changes with it is no width."""
+    fewer = Batch(*(field[:-1] for field in batch))
+    if fewer.source.size(1) > 1:
+        source = fewer.source[:, :-1]
+        fewer = fewer._replace(source=source, source_lengths=fewer.source_lengths.clamp(max=source.size(1)))
+    return fewer._replace(target=fewer.target[:, :-1])
+
+
+class _Axes:
+    """Names of sizes."""
+
+    def __init__(self, batch: Batch, model: Seq2Seq, settings: Mapping[str, Any]) -> None:
+        (rows, source), told = batch.source.shape, batch.told.size(1)
+        self._lengths = {rows: "B", source: "S", told: "T", source + told: "S+T"}
+        sizes = {letter: settings.get(name) for name, letter in WIDTHS.items()}
+        self._widths = {size: letter for letter, size in reversed(sizes.items()) if isinstance(size, int)}
+        self._widths |= {n * size: f"{n}D" for n in (2, 3, 4) if (size := sizes["D"])} | self._widths
+        self._vocabulary = model.target_size
+        self.letters = {"B": rows, "S": source, "T": told, "V": model.target_size}
+        self.letters |= {letter: size for letter, size in sizes.items() if isinstance(size, int)}
+
+    def named(self, shape: tuple[int, ...], smaller: tuple[int, ...]) -> str:
+        """The shape of a tensor, which is `smaller` where the batch is."""
+        names = [self._name(*sizes) for sizes in zip(shape, smaller, strict=True)]
+        if shape and shape[-1] == smaller[-1] == self._vocabulary:
+            names[-1] = "V"
+        return " ".join(names)
+
+    def _name(self, size: int, smaller: int) -> str:
+        if size != smaller:
+            return self._lengths.get(size, str(size))
+        return self._widths.get(size, str(size))
+
+
+class _Tree:
+    """The parts of a phase, nested as modules are."""
+
+    def __init__(self, modules: dict[str, nn.Module], recorded: Recorded, shapes: dict[str, str]) -> None:
+        self._modules, self._recorded, self._shapes = modules, recorded, shapes
+        self._instead: dict[str, str] = {}  # of modules that others stand for
+
+    def to_json(self) -> dict[str, Any]:
+        """Parts, joints and edges."""
+        nodes = list(self._recorded.nodes)
+        parts = self._children("", nodes)
+        edges = dict.fromkeys(
+            (self._stands(a), self._stands(b)) for a, b in self._recorded.edges if not self._onward(a, b)
+        )
+        return {"parts": parts, "edges": [[a, b] for a, b in edges if a != b]}
+
+    def _onward(self, before: str, after: str) -> bool:
+        """Whether an edge goes from one module to another of those that one stands for."""
+        start = ""
+        for one, other in zip(before.split("."), after.split("."), strict=False):
+            if one != other:
+                return self._stands(start + one) == self._stands(start + other)
+            start += f"{one}."
+        return False
+
+    def _children(self, around: str, nodes: list[str]) -> list[dict[str, Any]]:
+        start = f"{around}." if around else ""
+        own: dict[str, list[str]] = {}
+        for node in nodes:
+            own.setdefault(start + node.removeprefix(start).partition(".")[0], []).append(node)
+        children: list[dict[str, Any]] = []
+        last = ""
+        for name, inner in own.items():
+            child = self._node(name, [node for node in inner if node != name])
+            if children and name.rpartition(".")[2].isdigit() and _same(children[-1], child):
+                children[-1]["repeat"] += 1
+                self._instead[name] = last
+            else:
+                children.append(child)
+                last = name
+        return children
+
+    def _node(self, name: str, inner: list[str]) -> dict[str, Any]:
+        if (joint := self._recorded.joints.get(name)) is not None:
+            return {"path": name, "joint": joint.sign}
+        module, parts = self._modules[name], self._children(name, inner)
+        if len(parts) == 1 and "joint" not in parts[0] and name not in self._recorded.nodes:
+            (only,) = parts  # what surrounds it has nothing else
+            return only | ({"shape": self._shapes[name]} if self._recorded.calls.get(name) else {})
+        return {
+            "path": name,
+            "class": type(module).__name__,
+            "shape": self._shapes.get(name),
+            "calls": self._recorded.calls.get(name, 0),
+            "parameters": sum(p.numel() for p in module.parameters()),
+            "repeat": 1,
+            "parts": parts,
+        }
+
+    def _stands(self, name: str) -> str:
+        for path, other in self._instead.items():
+            if name == path or name.startswith(f"{path}."):
+                return self._stands(other + name[len(path) :])
+        return name
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two modules are made of the same parts."""
+    if "joint" in one or "joint" in other:
+        return one.get("joint") == other.get("joint")
+    if any(one[key] != other[key] for key in ("class", "shape", "parameters")):
+        return False
+    pairs = zip(one["parts"], other["parts"], strict=False)
+    return len(one["parts"]) == len(other["parts"]) and all(_same(*pair) for pair in pairs)

@@ -1,0 +1,1 @@
+"""README's generated tables, from committed reference files."""

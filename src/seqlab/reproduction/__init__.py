@@ -1,0 +1,1 @@
+"""Published claims: a file each, what runs them, and what they come to."""

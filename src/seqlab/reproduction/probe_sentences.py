@@ -1,0 +1,32 @@
+"""What a trained model says of sentences that it is asked to translate, held against all that a deck knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from seqlab.inference.bundle import load
+from seqlab.reproduction.criteria import Said
+from seqlab.text.pairs import read_pairs
+from seqlab.text.tokenizers import matches_one
+
+
+def ask(folder: Path, sources: Sequence[str]) -> list[Said]:
+    """Asks the model of a finished run whose data are sentence pairs.
+
+    Raises:
+        InputError: no finished run, or no deck at its `data.path`.
+    """
+    deck = OmegaConf.select(OmegaConf.load(folder / ".hydra" / "config.yaml"), "data.path")
+    known: dict[str, list[str]] = {source: [] for source in sources}
+    for pair in read_pairs(Path(deck)):
+        if pair.source in known:
+            known[pair.source].append(pair.target)
+    predictor = load(folder)
+    outputs = predictor.predict(sources)
+    return [
+        Said(source, matches_one(predictor.target_tokenizer, output, known[source]), len(known[source]))
+        for source, output in zip(sources, outputs, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""What finished runs say: their folders read, compared and summed up."""

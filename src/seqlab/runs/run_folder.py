@@ -1,0 +1,168 @@
+"""What a run has left in its folder, read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import regex
+from omegaconf import OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
+
+from seqlab.command_line import flags
+from seqlab.errors import InputError
+from seqlab.identity import BEGINNINGS
+from seqlab.kinds import NOTHING, Trust
+from seqlab.runs.anonymise import without_machine
+from seqlab.runs.reading import GREATEST, RESULT, read_file, read_json
+from seqlab.text import plain_json
+from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer, from_json
+
+Tokens = Callable[[str], Sequence[Hashable]]
+"""The tokens of a text, to count and to compare."""
+
+_ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line of `predictions.tsv`. `match` is None of a text that was continued: it can go on in many ways."""
+
+    source: str
+    prediction: str
+    reference: str
+    match: bool | None
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """`result.json` of a finished run.
+
+    Raises:
+        InputError: there is none, or it is no result (see `reading.RESULT`).
+    """
+    path = folder / "result.json"
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected that of a run")
+    if not path.is_file():
+        raise InputError(f"{folder}: no result.json here; expected the folder of a run that has finished")
+    return dict(read_json(path, RESULT))
+
+
+def read_predictions(folder: Path) -> list[Said]:
+    """The lines of `predictions.tsv`, in the order of the split; none if the run has left none.
+
+    Raises:
+        InputError: not such a file; names the line.
+    """
+    path = folder / "predictions.tsv"
+    if not path.exists():
+        return []
+    try:
+        first, *lines = read_file(path).decode("utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason})") from None
+    heads = first.split("\t")
+    continued = heads[:2] == ["prompt", "continuation"]
+    if not continued and (heads[:3] != ["source", "prediction", "reference"] or "match" not in heads):
+        raise InputError(f"{path}:1: expected the columns source, prediction, reference, score and match")
+    said = []
+    for number, line in enumerate(lines, 2):
+        cells = line.split("\t")
+        if len(cells) != len(heads):
+            raise InputError(f"{path}:{number}: {len(cells)} columns; expected {len(heads)}")
+        match = None if continued else cells[heads.index("match")] == "true"
+        source, prediction, reference = map(_unescaped, cells[:3])
+        said.append(Said(source, prediction, reference, match))
+    return said
+
+
+def _unescaped(cell: str) -> str:
+    return regex.sub(r"\\[tnr\\]", lambda found: _ESCAPES[found[0]], cell)
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The rows of `metrics.csv`, each with what was logged in it; none if there is no such file.
+
+    Raises:
+        InputError: a cell that is no number, a row that belongs to no step; names the line.
+    """
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return []
+    text = read_file(path).decode("utf-8", "replace")
+    rows: list[dict[str, float]] = []
+    try:
+        for row in csv.DictReader(io.StringIO(text)):
+            rows.append(_numbers(row))
+    except (AttributeError, TypeError, ValueError, csv.Error):
+        raise InputError(
+            f"{path}:{len(rows) + 2}: expected numbers under the names of metrics, step and epoch among them"
+        ) from None
+    return rows
+
+
+def _numbers(row: dict[str, str]) -> dict[str, float]:
+    numbers = {name: float(value) for name, value in row.items() if value}
+    if not (0 <= numbers.get("step", -1) <= GREATEST and 0 <= numbers.get("epoch", 0) <= GREATEST):
+        raise ValueError("of no step")
+    return numbers
+
+
+def read_overrides(folder: Path) -> list[str]:
+    """What was typed after the command, as it was typed; nothing if the run has not kept it.
+
+    Raises:
+        InputError: a file of Hydra's that is not one.
+    """
+    path = folder / ".hydra" / "overrides.yaml"
+    if not path.is_file():
+        return []
+    try:
+        # Unresolved: an override may hold an interpolation, which means something in the whole configuration only.
+        lines = OmegaConf.to_container(OmegaConf.load(path), resolve=False) or []
+        return [str(line) for line in lines if not str(line).startswith(BEGINNINGS)]
+    except (OSError, ValueError, YAMLError) as error:
+        raise InputError(f"{path}: not a list of overrides ({' '.join(str(error).split())})") from None
+
+
+def command(folder: Path) -> str:
+    """The line that runs it again, without the folders of the machine that it ran on."""
+    arguments = _own_configurations(folder) + read_overrides(folder)
+    return shlex.join(["seqlab-train", *(without_machine(argument) for argument in arguments)])
+
+
+def _own_configurations(folder: Path) -> list[str]:
+    """What was typed to name configurations of one's own; nothing if the run has not kept it."""
+    path = folder / ".hydra" / "hydra.yaml"
+    if not path.is_file():
+        return []
+    try:
+        return flags(OmegaConf.load(path).hydra)
+    except (OSError, ValueError, AttributeError, YAMLError) as error:
+        raise InputError(f"{path}: not a configuration of Hydra's ({' '.join(str(error).split())})") from None
+
+
+def read_tokenizers(folder: Path, trust: Trust = NOTHING) -> tuple[Tokenizer, Tokenizer] | None:
+    """Source and target tokenizer of the run's bundle; None if it has no bundle, or they cannot be made here."""
+    path = folder / "bundle" / "tokenizers.json"
+    if not path.is_file():
+        return None
+    try:
+        source, target = (from_json(entry, trust, folder) for entry in plain_json.read_json(path, list))
+    except ValueError:
+        return None  # of a package that is not trusted, or of another version: words must do
+    return source, target
+
+
+def tokens_by(tokenizer: Tokenizer | None) -> Tokens:
+    """How to take a text to pieces: as the tokenizer does, fillers left out; by white space where there is none."""
+    if tokenizer is None:
+        return str.split
+    if isinstance(tokenizer, IntegerTokenizer):  # an output may be longer than any array, or hold an unknown symbol
+        return tokenizer.words
+    return tokenizer.encode

@@ -1,0 +1,1 @@
+"""What watches a run and acts on it: checkpoints, averages, measurements, progress."""

@@ -1,0 +1,140 @@
+"""The mean of the weights after several epochs, which is often better than any of them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from seqlab.checks import check_sizes
+from seqlab.errors import InputError
+from seqlab.training.callbacks.checkpoints import Saver
+
+
+class Averager(Callback):
+    """Keeps the weights after the last, or the best, epochs as files to be averaged when training is over.
+
+    A file goes only when a checkpoint that does without it has been saved: a resumed run finds all it needs.
+
+    Args:
+        saver: says where the files stand and which metric decides what is best.
+        checkpoints: how many weights to average.
+        of: "last": those after the last epochs; "best": those after the best validations.
+
+    Raises:
+        ValueError: `checkpoints` below 1.
+    """
+
+    def __init__(self, saver: Saver, checkpoints: int = 5, of: Literal["last", "best"] = "last") -> None:
+        check_sizes(checkpoints=checkpoints)
+        self.saver, self.checkpoints, self.of = saver, checkpoints, of
+        self._kept: dict[int, float] = {}  # optimizer step → what decides: the smallest stay
+
+    @property
+    def steps(self) -> list[int]:
+        """After which optimizer steps the kept weights were taken."""
+        return sorted(self._kept)
+
+    @property
+    def state_key(self) -> str:
+        """Names what decides: the best by one metric are not those by another."""
+        decides = {"monitor": self.saver.monitor, "mode": self.saver.mode} if self.of == "best" else {}
+        return self._generate_state_key(of=self.of, **decides)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which weights are kept."""
+        return {"kept": dict(self._kept)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes up which are kept."""
+        self._kept = dict(state_dict["kept"])
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Refuses to wait for validations that will not come.
+
+        Raises:
+            InputError: the best are asked for, and there is no validation split.
+        """
+        if self.of == "best" and not sum(trainer.num_val_batches):
+            raise InputError("average.of must be last where there is no validation split, but is best")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the weights if they are among the best.
+
+        Raises:
+            InputError: there is no such metric.
+        """
+        if self.of != "best" or trainer.sanity_checking or trainer.state.fn != "fit":
+            return
+        value = self.saver.value(trainer) * (1 if self.saver.mode == "min" else -1)
+        self._keep(trainer, pl_module, math.inf if math.isnan(value) else value)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the weights of the epoch."""
+        if self.of == "last":
+            self._keep(trainer, pl_module, -float(trainer.global_step))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Deletes what the last checkpoint does without."""
+        self._prune(trainer)
+
+    def average(self) -> dict[str, Tensor]:
+        """The mean of the kept weights, taken in double precision; what is no floating number is the newest.
+
+        Raises:
+            InputError: none were kept, or a file is missing or broken.
+        """
+        if not self._kept:
+            raise InputError("weights must be best or last here, but is average: no epoch has ended with that")
+        total: dict[str, Tensor] = {}
+        for step in self.steps:
+            newest = self._read(step)
+            for name, tensor in newest.items():
+                total[name] = total.get(name, 0.0) + tensor.double()
+        return {
+            name: (total[name] / len(self.steps)).to(tensor.dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in newest.items()
+        }
+
+    def _path(self, step: int) -> Path:
+        return self.saver.folder / f"step_{step}.safetensors"
+
+    def _read(self, step: int) -> dict[str, Tensor]:
+        try:
+            return load_file(self._path(step))
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{self._path(step)}: not a readable weights file ({error})") from None
+
+    def _keep(self, trainer: Trainer, pl_module: LightningModule, rank: float) -> None:
+        self._prune(trainer)
+        kept = {**self._kept, trainer.global_step: rank}
+        chosen = sorted(kept, key=lambda step: (kept[step], step))[: self.checkpoints]
+        if trainer.global_step in chosen and trainer.is_global_zero:
+            tensors = {name: tensor.cpu().clone() for name, tensor in pl_module.state_dict().items()}  # tied ones apart
+            self._write(tensors, self._path(trainer.global_step))
+        self._kept = {step: kept[step] for step in chosen}
+
+    def _write(self, tensors: dict[str, Tensor], target: Path) -> None:
+        """Writes beside the target and moves it into place."""
+        self.saver.folder.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_suffix(".tmp")
+        try:
+            save_file(tensors, temporary)
+            temporary.replace(target)
+        except SafetensorError as error:
+            raise InputError(f"{target}: the weights cannot be written ({error})") from None
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _prune(self, trainer: Trainer) -> None:
+        """Deletes files that are not kept: those that went before the last checkpoint was saved."""
+        if not trainer.is_global_zero:
+            return
+        for path in self.saver.folder.glob("step_*.safetensors"):
+            if path not in {self._path(step) for step in self._kept}:
+                path.unlink()

@@ -1,0 +1,74 @@
+"""What a user reads when training, measuring or predicting cannot go on."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.training.callbacks.checkpoints import Interrupted
+
+UNFIT = ("in loading state_dict", "loaded state dict")
+"""What torch says of a model and an optimizer that are not those of the checkpoint."""
+
+
+@contextmanager
+def explained(config: DictConfig, resumable: Path | None = None) -> Iterator[None]:
+    """Turns what torch and Lightning raise into a line that says what to do.
+
+    Args:
+        config: names the sizes to lower when memory runs out.
+        resumable: the run's folder; from its first checkpoint on it can be resumed.
+
+    Raises:
+        InputError: Lightning refuses a setting, or a run is resumed with settings that its checkpoint does not fit.
+        RunError: memory has run out.
+        StoppedError: Ctrl-C or SIGTERM.
+    """
+    try:
+        yield
+    except Interrupted:
+        raise _stopped(resumable) from None
+    except SystemExit as stop:
+        # Lightning answers a Ctrl-C outside of training steps by leaving, without a word.
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise _stopped(resumable) from None
+        raise
+    except MisconfigurationException as error:
+        raise InputError(" ".join(str(error).split())) from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(config, error) from error
+    except KeyError as error:
+        where = traceback.extract_tb(error.__traceback__)[-1].filename
+        if OmegaConf.select(config, "resume") is None or "optim" not in Path(where).parts:
+            raise
+        raise InputError(
+            f"{config.resume}: what its optimizer kept in the checkpoint has no {error.args[0]!r}, which these settings"
+            " need; leave the optimizer's as they were"
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        if "can't allocate memory" in str(error):
+            raise _out_of_memory(config, error) from error
+        if OmegaConf.select(config, "resume") is not None and any(words in str(error) for words in UNFIT):
+            reason = " ".join(" ".join(str(error).split("\n")[:2]).split())
+            raise InputError(f"{config.resume}: its checkpoint does not fit these settings ({reason})") from error
+        raise
+
+
+def _stopped(resumable: Path | None) -> StoppedError:
+    if resumable is None or not (resumable / "checkpoints" / "last.ckpt").is_file():
+        return StoppedError("stopped")
+    return StoppedError(f"stopped; go on with: seqlab-train resume={resumable}")
+
+
+def _out_of_memory(config: DictConfig, error: BaseException) -> RunError:
+    names = ("data.batch_size", "data.eval_batch_size", "batch_size")
+    sizes = [f"{name} ({size})" for name in names if (size := OmegaConf.select(config, name)) is not None]
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return RunError(f"out of memory: lower {', '.join(sizes)} or the model's width ({reason})")

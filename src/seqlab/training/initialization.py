@@ -1,0 +1,150 @@
+"""How a model starts: its matrices drawn by a scheme, the weights of another run, parts that stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, ListConfig
+from torch import Tensor, nn
+
+from seqlab.arguments import with_defaults
+from seqlab.config.data_and_model import model_settings
+from seqlab.config.instantiate import build_settings
+from seqlab.data.module import SequenceData
+from seqlab.errors import InputError
+from seqlab.identity import differences, listed
+from seqlab.inference import bundle
+from seqlab.kinds import MODELS
+from seqlab.models.base import Seq2Seq
+
+SCHEMES: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
+    "xavier_uniform": (nn.init.xavier_uniform_, 1.0),
+    "xavier_normal": (nn.init.xavier_normal_, 1.0),
+    "kaiming_uniform": (lambda matrix, gain: nn.init.kaiming_uniform_(matrix).mul_(gain), 1.0),
+    "kaiming_normal": (lambda matrix, gain: nn.init.kaiming_normal_(matrix).mul_(gain), 1.0),
+    "orthogonal": (nn.init.orthogonal_, 1.0),
+    "uniform": (lambda matrix, bound: nn.init.uniform_(matrix, -bound, bound), 0.08),
+    "normal": (lambda matrix, deviation: nn.init.normal_(matrix, std=deviation), 0.02),
+}
+"""How to draw a matrix with a scale, and the scale that is customary."""
+
+FREE = ("dropout", "max_positions", "sources")
+"""Settings of a model that its weights do not depend on, or only by their shapes, which are compared as well."""
+
+
+def start(model: Seq2Seq, data: SequenceData, config: DictConfig, resumed: bool) -> None:
+    """Gives the model its first weights, as `config` says; those of a run that is resumed come from its checkpoint.
+
+    Raises:
+        InputError: settings that cannot be used, or weights that do not fit.
+    """
+    initialisation: Initialisation = build_settings(Initialisation, config.initialisation, "initialisation")
+    if initialisation.scheme is not None and config.initial_weights is not None:
+        raise InputError(
+            f"initial_weights ({config.initial_weights}) and initialisation.scheme ({initialisation.scheme}) exclude"
+            " each other"
+        )
+    initialisation(model)
+    if config.initial_weights is not None and not resumed:
+        take_weights(model, data, config)
+    patterns = [config.freeze] if isinstance(config.freeze, str) else config.freeze
+    if not isinstance(patterns, ListConfig | list) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise InputError(f"freeze must be a list of names, but is {config.freeze!r}")
+    freeze(model, patterns)
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """Draws all matrices of a model (embeddings and kernels too, biases and norms not) by one scheme.
+
+    The gates of a recurrent layer are one matrix. PAD's embedding stays zero.
+
+    Args:
+        scheme: xavier_uniform or xavier_normal (Glorot & Bengio 2010), kaiming_uniform or kaiming_normal (He et al.
+            2015, arXiv 1502.01852, for ReLU), orthogonal (Saxe et al. 2014, arXiv 1312.6120), uniform, normal; None
+            leaves the architecture's own.
+        scale: the bound of uniform, the standard deviation of normal, a gain of the others; None is 0.08, 0.02, 1.
+
+    Raises:
+        ValueError: an unknown scheme, or a scale that is not above 0 or belongs to none.
+    """
+
+    scheme: str | None = None
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.scheme is not None and self.scheme not in SCHEMES:
+            raise ValueError(f"scheme must be null or one of {', '.join(SCHEMES)}, but is {self.scheme!r}")
+        if self.scale is not None and (self.scheme is None or self.scale <= 0):
+            raise ValueError(f"scale must be above 0 and belong to a scheme, but is {self.scale} of {self.scheme}")
+
+    @torch.no_grad()
+    def __call__(self, model: nn.Module) -> None:
+        """Draws them."""
+        if self.scheme is None:
+            return
+        draw, customary = SCHEMES[self.scheme]
+        for parameter in model.parameters():
+            if parameter.dim() >= 2:
+                draw(parameter, self.scale or customary)
+        for module in model.modules():
+            if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+                module.weight[module.padding_idx] = 0
+
+
+def take_weights(model: Seq2Seq, data: SequenceData, config: DictConfig) -> None:
+    """Copies the weights of `config.initial_weights`, a bundle or a run's folder, into `model`.
+
+    They must be of the same kind of model with the same settings (tensors of other models may fit by chance) and of the
+    same vocabularies. The data's examples, and what acts in training alone (`FREE`), may be others.
+
+    Raises:
+        InputError: no bundle there, or one of another model or of other vocabularies; says what differs.
+    """
+    path = str(config.initial_weights)
+    try:
+        other = bundle.load(path, config.trust)
+        kind, settings = bundle.named_model(path)
+    except InputError as error:
+        raise InputError(f"initial_weights: {error}") from None
+    for side in ("source", "target"):
+        theirs, ours = (getattr(one, f"{side}_tokenizer").vocabulary() for one in (other, data))
+        if found := differences(theirs, ours):
+            raise InputError(
+                f"initial_weights: {path}: its {side} vocabulary is not the data's ({listed(found)}); tune it on data"
+                " with the tokenizers that it was trained with"
+            )
+    old = _description(other.model, kind, settings)
+    new = _description(model, MODELS.of(type(model)), model_settings(config.model, data))
+    if found := differences(old, new):
+        raise InputError(f"initial_weights: {path} is of another model: {listed(found)}; set these as they were")
+    model.load_state_dict(other.model.state_dict())
+
+
+def _description(model: Seq2Seq, kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model must have in common with another to take its weights; settings by the names that a user types."""
+    complete = with_defaults(type(model), settings)
+    shapes = {f"shape of {name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    return {"model": kind, **{f"model.{name}": own for name, own in complete.items() if name not in FREE}, **shapes}
+
+
+def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
+    """Leaves parameters out of training whose names, or whose modules' names, match a pattern (of fnmatch).
+
+    Raises:
+        InputError: a pattern that matches nothing, or nothing left to train.
+    """
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for pattern in patterns:
+        chosen = [name for name in parameters if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")]
+        if not chosen:
+            parts = ", ".join(dict.fromkeys(name.partition(".")[0] for name in parameters))
+            raise InputError(f"freeze: no parameter is named {pattern!r}; the model's parts are {parts}")
+        for name in chosen:
+            parameters[name].requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError(f"freeze: nothing is left to train with {', '.join(patterns)}")

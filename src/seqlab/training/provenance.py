@@ -1,0 +1,72 @@
+"""What a result was made with."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import shlex
+import subprocess
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch import Trainer
+
+from seqlab import paths
+from seqlab.code_hash import source_hash
+from seqlab.command_line import flags
+from seqlab.identity import BEGINNINGS
+from seqlab.version import __version__
+
+
+def environment(trainer: Trainer) -> dict[str, Any]:
+    """Versions, git commit, hash of the code, device, processes and threads."""
+    device = trainer.strategy.root_device
+    packages = ("torch", "lightning", "hydra-core", "torchmetrics", "numpy", "sentencepiece", "sacrebleu")
+    return {
+        "seqlab": __version__,
+        "commit": commit(),
+        "code": code(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+        "processes": trainer.world_size,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def command() -> str:
+    """What to type for the run of this process, from its beginning."""
+    hydra = HydraConfig.get()
+    typed = [one for one in hydra.overrides.task if not one.startswith(BEGINNINGS)]
+    return shlex.join(["seqlab-train", *flags(hydra), *typed])
+
+
+@functools.cache
+def commit() -> str | None:
+    """The commit of the checkout that seqlab runs from, with "+changes" if files differ; None outside a checkout.
+
+    Asked once a process: what was imported is what runs, whatever happens to the files afterwards.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(paths.PACKAGE), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", __file__)  # else the checkout around is somebody else's
+        watched = (".", str(paths.config_dir()))
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", *watched) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@functools.cache
+def code() -> str:
+    """A hash of the source that decides a result: all of seqlab but what reads results (`sweeping`, `reporting`).
+
+    Equal over commits that change nothing of it, and outside a checkout: two results of one setting and one code are
+    the same result.
+    """
+    return source_hash(lambda room: room not in ("sweeping", "runs", "reproduction", "reporting"))

@@ -1,0 +1,41 @@
+"""What a user is told of the text before training."""
+
+import importlib.util
+
+import pytest
+
+from seqlab.data.anki import Anki
+from seqlab.dataset_analysis.cautions import cautions
+from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
+
+CHINESE = "今天天气很好。", "我们明天去学校。", "你叫什么名字？"
+KOREAN = "안녕하세요.", "잘 지내요?", "저는 학생입니다."
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(tokenizer, targets, **settings):
+        path = tmp_path / "deck.txt"
+        path.write_text("".join(f"Number {i}.\t{text}\n" for i, text in enumerate(targets * 5)), "utf-8")
+        data = Anki(tokenizer, path=path, cache=tmp_path / "cache", **settings)
+        data.prepare_data()
+        data.setup("fit")
+        return data
+
+    return load
+
+
+def test_words_of_a_script_without_spaces_are_warned_of_with_a_way_out(load):
+    (line,) = cautions(load(WordTokenizer.fit, CHINESE))
+    assert "words of the target (Chinese)" in line and "tokenizer=character" in line and "\n" not in line
+    assert cautions(load(CharacterTokenizer.fit, CHINESE)) == []
+    assert cautions(load(WordTokenizer.fit, ("Bonjour.", "Ça va ?"))) == []
+    (line,) = cautions(load(WordTokenizer.fit, CHINESE, reverse=True))
+    assert "words of the source (Chinese)" in line
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mecab_ko") is not None, reason="MeCab for Korean is here")
+def test_what_would_measure_better_is_named_once(load):
+    (line,) = cautions(load(WordTokenizer.fit, KOREAN))
+    assert "BLEU of Korean is measured by characters" in line
+    assert cautions(load(WordTokenizer.fit, KOREAN, bleu_tokenizer="13a")) == []

@@ -1,0 +1,96 @@
+"""README's results come from what the claims came to."""
+
+import json
+
+import pytest
+from support import ROOT
+
+from seqlab.errors import InputError
+from seqlab.reporting.readme.claims import HEAD, details, read_references, summary, with_results
+
+REFERENCE = {
+    "claim": "X",
+    "profile": "cpu",
+    "title": "a title",
+    "text": "A text.",
+    "source": "a source",
+    "verdict": "not comparable",
+    "why": "1 of 2 runs of a",
+    "partial": "1 of 2 runs are not there",
+    "criteria": [
+        {"text": "either | or", "expected": "5", "measured": "7.0 ± 0.1", "holds": None},
+        {"text": "beside it", "expected": "stated", "measured": "8", "holds": True},
+    ],
+    "columns": {"epochs": "epochs", "steps": "steps"},
+    "groups": [
+        {
+            "label": "a",
+            "title": "some runs",
+            "seeds": [1, 3],
+            "expected_runs": 3,
+            "figures": {"epochs": {"mean": 2.5, "sd": 0.5, "values": [2, 3]}},
+            "seconds": {"mean": 50.4, "sd": 3.0, "values": [47.4, 53.4]},
+            "runs": [{"environment": {"commit": commit}} for commit in ("0123456789abcdef", "feed")],
+        },
+        {"label": "b", "title": "none", "seeds": [], "expected_runs": 1, "figures": {}, "seconds": None, "runs": []},
+    ],
+    "environment": {"device": "cpu", "threads": 1, "torch": "2.13.0"},
+    "seconds": 100.8,
+}
+
+
+def test_readme_has_a_row_for_each_claim_and_for_each_criterion_that_decides(tmp_path):
+    (tmp_path / "X.json").write_text(json.dumps(REFERENCE))
+    lines = summary(read_references(tmp_path)).splitlines()
+    assert "| **X** a title | not comparable: 1 of 2 runs of a | 2 of 4 | 1 min 41 s | `make reproduce-X` |" in lines
+    assert "| **X** | either \\| or | 5 | 7.0 ± 0.1 | – |" in lines
+    assert not any("beside it" in line for line in lines)
+
+
+def test_the_details_have_all_criteria_figures_and_commits(tmp_path):
+    (tmp_path / "X.json").write_text(json.dumps(REFERENCE))
+    text = details(read_references(tmp_path))
+    assert "| either \\| or | 5 | 7.0 ± 0.1 | – |" in text.splitlines()
+    assert "| beside it | stated | 8 | yes |" in text.splitlines()
+    assert "| runs | seeds | epochs | seconds a run |" in text.splitlines()  # nobody has steps
+    assert "| `a`: some runs | 1, 3 | 2.5 ± 0.5 | 50 ± 3 |" in text.splitlines()
+    assert "| `b`: none | none | – | – |" in text.splitlines()
+    assert "1 of 2 runs are not there." in text
+    assert "commit 0123456789ab, feed." in text
+
+
+def test_a_claim_that_does_not_hold_is_told_by_its_criteria(tmp_path):
+    criteria = [{"text": "a", "expected": "5", "measured": "7", "holds": False}]
+    refuted = {**REFERENCE, "verdict": "does not hold", "why": "a", "criteria": criteria}
+    (tmp_path / "X.json").write_text(json.dumps(refuted))
+    assert "| **X** a title | does not hold | 2 of 4 |" in summary(read_references(tmp_path))
+
+
+def test_another_profile_and_a_part_of_another_claim_say_how_they_are_run(tmp_path):
+    (tmp_path / "X_full.json").write_text(json.dumps({**REFERENCE, "profile": "full", "part_of": "C"}))
+    text = summary(read_references(tmp_path))
+    assert "| **X (full)** a title |" in text
+    assert "`make reproduce-C PROFILE=full`" in text
+
+
+def test_results_go_between_their_marks_and_again():
+    text = "a\n<!-- results: written by `make results` -->\nold\n<!-- end of results -->\nb\n"
+    once = with_results(text, "new\n")
+    assert once == "a\n<!-- results: written by `make results` -->\n\nnew\n\n<!-- end of results -->\nb\n"
+    assert with_results(once, "new\n") == once
+    with pytest.raises(InputError, match="mark where results go"):
+        with_results("no marks", "")
+
+
+def test_a_file_that_is_no_claim_is_named(tmp_path):
+    (tmp_path / "X.json").write_text("{}")
+    with pytest.raises(InputError, match=r"X\.json: not what a claim came to"):
+        read_references(tmp_path)
+
+
+def test_readme_shows_the_committed_results():
+    folder = ROOT / "outputs/reference"
+    readme, own = (path.read_text(encoding="utf-8") for path in (ROOT / "README.md", folder / "README.md"))
+    references = read_references(folder)
+    assert with_results(readme, summary(references)) == readme, "run `make results`"
+    assert HEAD + details(references) == own, "run `make results`"

@@ -1,0 +1,94 @@
+"""The ledger: what its files say, under each profile."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from support import ROOT
+
+from seqlab.errors import InputError
+from seqlab.reproduction.claim import FOLDER, PROFILES, Need, read_claim, read_claims
+from seqlab.reproduction.criteria import RULES, Results, judge
+
+CLAIM = """
+title: a title
+text: a text
+source: a source
+groups:
+  some:
+    title: some
+    settings: experiment=toy_gru
+    cpu: model.width=8 'name=two words'
+    seeds: {cpu: [1, 2], full: [3]}
+criteria:
+  - {text: a criterion, rule: below, of: some, figure: epochs, bound: 5}
+"""
+
+
+def test_every_command_of_the_ledger_composes():
+    claims = [claim for profile in PROFILES for claim in read_claims(None, profile)]
+    assert {claim.name for claim in claims} == {"R", "T", "C", "C_lengths", "K", "G", "S"}
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for words in {group.words for claim in claims for group in claim.groups}:
+            assert compose("train", list(words)).seed == 1
+
+
+def test_every_rule_of_the_ledger_knows_its_groups():
+    for claim in read_claims():
+        nothing = {group.label: Results([], len(group.seeds)) for group in claim.groups}
+        for criterion in claim.criteria:
+            assert criterion.rule in RULES
+            assert "there is no group" not in judge(criterion, nothing).why
+        assert {label for pair in claim.compared for label in pair} <= {group.label for group in claim.groups}
+
+
+def test_claims_are_chosen_with_what_is_part_of_them():
+    assert [claim.name for claim in read_claims(["C", "R"])] == ["C", "C_lengths", "R"]
+    with pytest.raises(InputError, match="claims must be among C, C_lengths, G, K, R, S, T, but 'Z' is not"):
+        read_claims(["Z"])
+    with pytest.raises(InputError, match="profile must be one of cpu, full, but is 'gpu'"):
+        read_claims(None, "gpu")
+
+
+def test_what_is_run_depends_on_the_profile(tmp_path):
+    (tmp_path / "X.yaml").write_text(CLAIM)
+    (cpu,), (full,) = (read_claims(None, profile, tmp_path) for profile in PROFILES)
+    assert cpu.groups[0].arguments(2) == ["experiment=toy_gru", "model.width=8", "name=two words", "seed=2"]
+    assert cpu.groups[0].command == "seqlab-train -m experiment=toy_gru model.width=8 'name=two words' seed=1,2"
+    assert full.groups[0].command == "seqlab-train experiment=toy_gru seed=3"
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        ("title: a title\n", "groups is missing"),
+        (CLAIM.replace("source: a source", ""), "source is missing"),
+        (CLAIM + "extra: 1\n", "extra"),
+        (CLAIM.replace("full: [3]", "half: [3]"), "full is missing"),
+        (CLAIM.replace("rule: below, ", ""), "rule is missing"),
+        ("- a list\n", "not a claim"),
+        ("title: [\n", "not a claim"),
+    ],
+)
+def test_a_file_that_is_no_claim_is_named(tmp_path, broken, named):
+    (tmp_path / "X.yaml").write_text(broken)
+    with pytest.raises(InputError, match=rf"X\.yaml: .*{named}"):
+        read_claim(tmp_path / "X.yaml", "full")
+
+
+def test_what_must_be_there_is_looked_for_where_the_environment_says(tmp_path, monkeypatch):
+    need = Need("${oc.env:SOME_DATA,nowhere}/train.de*", "put it there")
+    assert not need.is_there()
+    monkeypatch.setenv("SOME_DATA", str(tmp_path))
+    assert not need.is_there()
+    (tmp_path / "train.de.gz").touch()
+    assert need.is_there()
+
+
+def test_the_criteria_of_the_published_claims_are_those_that_were_fixed():
+    """A number that decides must not drift: 97 % (R), 0.01 (T)."""
+    bounds = {
+        name: [
+            c.arguments["bound"] for c in read_claim(FOLDER / f"{name}.yaml", "cpu").criteria if "bound" in c.arguments
+        ]
+        for name in "RT"
+    }
+    assert bounds == {"R": [0.97, 0.97, 0.97], "T": [0.01, 1.0]}

@@ -1,0 +1,107 @@
+"""Every rule decides both ways, and says so when it cannot decide."""
+
+import pytest
+
+from seqlab.errors import InputError
+from seqlab.reproduction.claim import Criterion
+from seqlab.reproduction.criteria import Results, Said, judge
+
+LOSS = "metrics.val.teacher_forced/loss"
+
+
+def runs(*values, expected=None, **more):
+    digests = [{"metrics": {"val": {"teacher_forced/loss": value}}, **more} for value in values]
+    return Results(digests, expected or len(digests))
+
+
+def decided(groups, rule, **arguments):
+    return judge(Criterion("a text", rule, arguments), groups)
+
+
+@pytest.mark.parametrize(("bound", "holds"), [(0.5, True), (0.51, False)])
+def test_at_least_counts_the_bound_itself_and_means_over_seeds(bound, holds):
+    finding = decided({"a": runs(0.25, 0.75)}, "at_least", of="a", figure=LOSS, bound=bound)
+    assert finding.holds is holds
+    assert finding.measured == "0.5000 ± 0.3536"
+
+
+@pytest.mark.parametrize(("bound", "holds"), [(0.5, False), (0.51, True)])
+def test_below_does_not_count_the_bound_itself(bound, holds):
+    assert decided({"a": runs(0.25, 0.75)}, "below", of="a", figure=LOSS, bound=bound).holds is holds
+
+
+@pytest.mark.parametrize(("rule", "holds"), [("above", True), ("below_other", False)])
+def test_a_group_is_held_against_another(rule, holds):
+    groups = {"a": runs(3.0, 5.0), "b": runs(3.5)}
+    assert decided(groups, rule, of="a", than="b", figure=LOSS).holds is holds
+    assert decided(groups, rule, of="b", than="a", figure=LOSS).holds is not holds
+
+
+def test_a_figure_is_held_against_another_of_the_same_group():
+    groups = {"a": runs(3.0, epochs=5, steps=2)}
+    assert decided(groups, "above", of="a", figure="epochs", than_figure="steps").holds is True
+    assert decided(groups, "above", of="a", figure="steps", than_figure="epochs").holds is False
+
+
+@pytest.mark.parametrize(("order", "holds"), [("abc", True), ("acb", False), ("aab", False)])
+def test_falling_means_every_step_falls(order, holds):
+    groups = {"a": runs(3.0), "b": runs(2.0), "c": runs(1.0)}
+    assert decided(groups, "falling", of=list(order), figure=LOSS).holds is holds
+
+
+@pytest.mark.parametrize(("found", "holds"), [(0.145, True), (0.16, True), (0.2, False), (0.1, False)])
+def test_a_meter_recovers_what_was_planted_beside_what_stood_there(found, holds):
+    """With a twentieth there already, planting a tenth makes 0.05 + 0.1 · 0.95 = 0.145."""
+    groups = {"none": runs(0.05), "tenth": runs(found)}
+    arguments = {"base": "none", "shares": {"tenth": 0.1}, "figure": LOSS, "tolerance": 0.02}
+    assert decided(groups, "recovers", **arguments).holds is holds
+
+
+def test_what_is_to_be_stated_is_stated():
+    finding = decided({"a": runs(1.5, epochs=7)}, "stated", of=["a"], figures={LOSS: "loss", "epochs": "epochs"})
+    assert (finding.measured, finding.holds) == ("loss 1.500, epochs 7", True)
+
+
+def test_failures_are_counted_over_seeds():
+    counts = {"good": 6, "missing words": 1, "degenerate": 1}
+    finding = decided({"a": runs(1.0, 2.0, failures={"counts": counts})}, "classes", of=["a"])
+    assert (finding.measured, finding.holds) == ("a: good 75.0%, missing words 12.5%, degenerate 12.5%", True)
+    assert decided({"a": runs(1.0)}, "classes", of=["a"]).holds is None
+
+
+@pytest.mark.parametrize(("right", "holds"), [([True, True, False], True), ([True, False, False], False)])
+def test_most_runs_must_say_it(right, holds):
+    said = [[Said("Go.", True, 2), Said("Run!", match, 3)] for match in right]
+    finding = decided({"a": Results(runs(1, 2, 3).digests, 3, said)}, "said", of="a")
+    assert finding.holds is holds
+    assert finding.measured.startswith("`Go.` 3 of 3 (of 2 references)")
+
+
+@pytest.mark.parametrize(
+    ("groups", "why"),
+    [
+        ({"a": Results([], 3)}, "no finished run of a"),
+        ({"a": Results([{"metrics": {}}], 1)}, f"{LOSS} was not measured in every run of a"),
+        ({}, "there is no group a"),
+    ],
+)
+def test_nothing_is_decided_without_figures(groups, why):
+    finding = decided(groups, "below", of="a", figure=LOSS, bound=1.0)
+    assert (finding.measured, finding.holds, finding.why) == ("–", None, why)
+
+
+def test_a_mean_over_too_few_seeds_is_shown_and_not_judged():
+    finding = decided({"a": runs(0.1, expected=3)}, "below", of="a", figure=LOSS, bound=1.0)
+    assert (finding.measured, finding.holds, finding.why) == ("0.1000", None, "1 of 3 runs of a")
+
+
+@pytest.mark.parametrize(
+    ("rule", "arguments", "named"),
+    [
+        ("best", {}, "rule must be one of at_least"),
+        ("below", {"of": "a"}, "below: missing a required argument: 'figure'"),
+    ],
+)
+def test_a_rule_that_is_none_or_lacks_settings_is_an_error(rule, arguments, named):
+    with pytest.raises(InputError, match=named):
+        decided({"a": runs(1.0)}, rule, **arguments)

@@ -1,0 +1,105 @@
+"""What a claim came to: its verdict, and what is kept of its runs."""
+
+import json
+
+import numpy as np
+import pytest
+from support import ROOT
+
+from seqlab.reproduction.claim import Claim, Criterion, Group
+from seqlab.reproduction.criteria import Results
+from seqlab.reproduction.reference import reference, verdict
+
+BLEU = "metrics.test.free_running/token_bleu"
+
+
+def digest(seed, bleu=20.0, **more):
+    return {
+        "seed": seed,
+        "metrics": {"test": {"free_running/token_bleu": bleu, "free_running/chrf": None if seed == 2 else 40.0}},
+        "seconds": {"fit": 3.0, "all": 5.123456789},
+        "environment": {"threads": 1},
+        "settings": {"seed": seed},
+        "samples": [{"source": "somebody's sentence"}],
+        "correct": [0, 1],
+        **more,
+    }
+
+
+def claim(*bounds, own_data=False, compared=()):
+    groups = tuple(Group(label, label, ("model=gru",), (1, 2)) for label in "ab")
+    arguments = [{"of": "a", "figure": BLEU, "bound": bound} for bound in bounds]
+    criteria = tuple(Criterion(f"criterion {i}", "at_least", one) for i, one in enumerate(arguments))
+    columns = {BLEU: "BLEU", "parameters": "parameters"}
+    return Claim(
+        "X", "cpu", "a title", "a text", "a source", groups, criteria,
+        columns=columns, own_data=own_data, compared=compared,
+    )  # fmt: skip
+
+
+def groups(a=(1, 2), b=(1, 2), **more):
+    return {label: Results([digest(seed, **more) for seed in own], 2) for label, own in (("a", a), ("b", b))}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "a", "word", "why"),
+    [
+        ((19, 20), (1, 2), "holds", None),
+        ((19, 21), (1, 2), "does not hold", "criterion 1"),
+        ((19,), (1,), "not comparable", "1 of 2 runs of a"),
+        ((19, 20), (), "not comparable", "no finished run of a"),
+    ],
+)
+def test_a_claim_holds_if_all_its_criteria_do(bounds, a, word, why):
+    came = verdict(claim(*bounds), groups(a))
+    assert (came.word, came.why) == (word, why)
+
+
+def test_figures_are_spreads_over_seeds_and_what_one_run_lacks_is_left_out():
+    content = reference(claim(19), groups())
+    (group, _) = content["groups"]
+    assert group["metrics"] == {"test": {"free_running/token_bleu": {"mean": 20.0, "sd": 0.0, "values": [20.0, 20.0]}}}
+    assert list(group["figures"]) == [BLEU]
+    assert group["command"] == "seqlab-train -m model=gru seed=1,2"
+    assert (group["seeds"], content["seconds"], content["verdict"]) == ([1, 2], 20.4938, "holds")
+
+
+@pytest.mark.parametrize("own_data", [True, False])
+def test_somebody_elses_sentences_and_what_is_heavy_are_not_kept(own_data):
+    content = reference(claim(19, own_data=own_data), groups())
+    runs = content["groups"][0]["runs"]
+    assert [("settings" in run, "samples" in run, "correct" in run) for run in runs] == [
+        (True, own_data, False),
+        (False, False, False),
+    ]
+    assert ("somebody" in json.dumps(content)) is own_data
+
+
+def test_a_claim_that_was_partly_run_says_so():
+    content = reference(claim(19), groups(b=()), "2 of 4 runs are not there")
+    assert content["partial"] == "2 of 4 runs are not there"
+    assert content["groups"][1]["seeds"] == []
+    assert "seconds" in content["groups"][1]
+
+
+def test_pairs_of_groups_are_compared_by_the_statistics_of_their_sentences():
+    """Unigrams all right against all wrong: one BLEU is above the other on every test set."""
+    good, bad = np.array([[9, 9, *[9, 8, 7, 6] * 2]] * 7), np.array([[9, 9, *[1, 1, 1, 1], *[9, 8, 7, 6]]] * 7)
+    own = groups()
+    for label, statistics in (("a", bad), ("b", good)):
+        for one in own[label].digests:
+            one |= {"bleu_statistics": statistics.tolist(), "test_set": "same"}
+    (test,) = reference(claim(19, compared=[["a", "b"]]), own)["significance"]
+    assert (test["a"], test["b"], test["metric"]) == ("a", "b", "token BLEU")
+    assert test["difference"] > 0
+    assert test["p"] < 0.01
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "outputs/reference").glob("*.json")), ids=lambda path: path.stem)
+def test_committed_results_hold_no_folder_of_a_machine_and_name_their_code(path):
+    text = path.read_text(encoding="utf-8")
+    content = json.loads(text)
+    assert content["environment"]["commit"]
+    places = [f"/{name}/" for name in ("home", "tmp", "work", "root")]
+    assert not [start for start in ('"/', *places) if start in text]
+    assert len(text) < 1_000_000
