@@ -106,7 +106,7 @@ def test_a_multirun_is_never_made_of_runs_that_are_no_multirun(tmp_path, held, o
 def test_a_run_that_could_not_begin_leaves_no_folder(tmp_path):
     claim_run(tmp_path / "a/run", overwrite=False)
     leave_nothing(tmp_path / "a/run")
-    assert list((tmp_path / "a").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
     claim_run(tmp_path / "a/run", overwrite=False)
     (tmp_path / "a/run/metrics.csv").touch()
     leave_nothing(tmp_path / "a/run")

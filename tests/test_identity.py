@@ -1,6 +1,6 @@
 """Descriptions are compared part by part, and hashed whatever the order of their keys."""
 
-from seqlab.identity import ABSENT, Difference, differences, fingerprint, listed
+from seqlab.identity import ABSENT, Difference, changes_on_resuming, differences, fingerprint, listed
 
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys_but_on_every_value():
@@ -27,3 +27,9 @@ def test_a_list_of_differences_fits_on_a_line():
     assert listed(found) == "a0 0 → null, a1 1 → null, a2 2 → null, a3 3 → null, and 2 more"
     assert listed(found[:1]) == "a0 0 → null"
     assert len(listed([Difference("a", "x" * 1000, True)])) < 80
+
+
+def test_what_changed_on_resuming_is_a_line_each_time():
+    rate = {"step": 1200, "changed": {"optimizer.lr": [0.1, 0.01], "seed": [1, 2]}}
+    found = changes_on_resuming([{"step": 7, "changed": {}}, rate])
+    assert found == ["after step 1,200 with optimizer.lr 0.1 → 0.01, seed 1 → 2"]

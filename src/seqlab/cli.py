@@ -16,13 +16,14 @@ from typing import Any
 
 import hydra
 import hydra._internal.utils
+from hydra import compose, initialize_config_dir
 from hydra._internal.hydra import Hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab import paths
@@ -43,6 +44,9 @@ UNUSABLE = {
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
 }
 UNKNOWN_OF_SWEEPER = re.compile(r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'Settings'.*")
+
+MISSING = re.compile(r"Missing mandatory value: (\w+).*")
+UNKNOWN_SETTING = re.compile(r"Could not override '([^']+)'\. .*To append to your (?:config|default list) use .*")
 
 
 def added(arguments: list[str], group: str) -> list[str]:
@@ -82,8 +86,10 @@ def refuse_unknown() -> None:
         return
     loader = GlobalHydra.instance().config_loader()
     plain = loader.load_configuration(hydra.job.config_name, overrides=searchpath(hydra), run_mode=RunMode.RUN)
-    groups = {name.partition("@")[0] for name in hydra.runtime.choices}
-    known = sorted({str(name) for name in plain} | {name for name in groups if "/" not in name} - {"hydra"})
+    # A search is added to what is trained; other commands read no group beside their own.
+    choices = (hydra if hydra.job.config_name == "train" else plain.hydra).runtime.choices
+    groups = {name.partition("@")[0] for name in choices}
+    known = sorted(({str(name) for name in plain} | {name for name in groups if "/" not in name}) - {"hydra"})
     for name, typed in unknown.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -170,7 +176,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         if code is None or (full and not isinstance(error, StoppedError)):  # a sweep tells a stop by its code
             raise
         sys.stdout.flush()
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        print(f"error: {_without_advice(_one_line(error), config_name)}", file=sys.stderr)
         sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -200,7 +206,26 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
     text = " ".join(str(error).split("Config search path:")[0].split())
+    text = MISSING.sub(r"\1 is not set; type \1=…", text)
     return printable(hidden(UNKNOWN_OF_SWEEPER.sub(_nearest_of_sweeper, text)))
+
+
+def _without_advice(reason: str, config_name: str) -> str:
+    """Hydra's word on a setting or a group that is not there, with the nearest one that is.
+
+    Hydra's own advice is to add it with a +, which would be refused.
+    """
+    if (found := UNKNOWN_SETTING.fullmatch(reason)) is None:
+        return reason
+    around, dot, last = found[1].rpartition(".")
+    try:
+        with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
+            plain = compose(config_name)
+        known = OmegaConf.select(plain, around) if around else plain
+    except (HydraException, OmegaConfBaseException):
+        known = None
+    near = difflib.get_close_matches(last, [str(name) for name in known or ()], n=1)
+    return f"no setting or group is named {found[1]}" + (f"; did you mean {around}{dot}{near[0]}?" if near else "")
 
 
 def _nearest_of_sweeper(found: re.Match[str]) -> str:

@@ -22,6 +22,8 @@ COMPARED = ("comparison.csv", "comparison.md")
 
 _MADE: dict[Path, Path | None] = {}
 """Folders that this process made, and where what they held before is kept until a run has begun."""
+_MISSING: dict[Path, list[Path]] = {}
+"""For each of them, it and those around it that were not there before, the innermost first."""
 
 
 def claim_run(folder: Path, overwrite: bool) -> bool:
@@ -35,11 +37,12 @@ def claim_run(folder: Path, overwrite: bool) -> bool:
         aside = _put_aside(folder, [CONFIGURATION, *LEFT])
     if any((folder / name).exists() for name in LEFT):
         return False
+    missing = [one for one in (folder.resolve(), *folder.resolve().parents) if not one.exists()]
     try:
         (folder / CONFIGURATION).mkdir(parents=True)  # of two that begin at once one makes it
     except FileExistsError:
         return False
-    _MADE[folder.resolve()] = aside
+    _MADE[folder.resolve()], _MISSING[folder.resolve()] = aside, missing
     return True
 
 
@@ -90,8 +93,8 @@ def leave_nothing(folder: Path) -> None:
             for path in aside.iterdir():
                 path.rename(folder / path.name)
             aside.rmdir()
-        elif not any(folder.iterdir()):
-            folder.rmdir()
+        for made in _MISSING.get(folder, ()):
+            made.rmdir()  # an OSError where it holds something else, which ends this
 
 
 def _put_aside(folder: Path, names: Iterable[str]) -> Path:

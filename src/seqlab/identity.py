@@ -78,3 +78,16 @@ def _is_sequence(value: Any) -> bool:
 def _shown(value: Any) -> str:
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def changes_on_resuming(resumed: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What a run went on with when it was resumed, a line each time that settings changed.
+
+    Args:
+        resumed: as `result.json` keeps it: `step`, and `changed`: by name, the setting before and after.
+    """
+    return [
+        f"after step {one['step']:,} with {listed(found, limit=len(found))}"
+        for one in resumed
+        if (found := [Difference(name, old, new) for name, (old, new) in one["changed"].items()])
+    ]

@@ -508,6 +508,31 @@ def test_a_cache_that_cannot_be_made_is_named(train, tmp_path):
     assert_no_result(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "typed", "named"),
+    [
+        ("train", "modle=gru", "no setting or group is named modle; did you mean model?"),
+        ("train", "model.widht=3", "no setting or group is named model.widht; did you mean model.width?"),
+        ("predict", "formt=jsonl", "no setting or group is named formt; did you mean format?"),
+        ("predict", "model=gru", "no setting or group is named model"),
+        ("predict", "+model=gru", "no setting or group is named model"),
+        ("evaluate", "+optimizer=sgd", "no setting or group is named optimizer"),
+    ],
+)
+def test_an_unknown_name_gets_the_nearest_one_and_no_advice_that_does_not_help(command, trained, name, typed, named):
+    given = {"train": ("seed=1",), "predict": (f"run={trained}", "input=x"), "evaluate": (f"run={trained}",)}
+    assert "use +" not in command(name, *given[name], typed).stopped(2, named)
+
+
+def test_what_has_to_be_typed_is_named(command, trained):
+    command("predict", f"run={trained}").stopped(2, "input is not set; type input=…")
+
+
+def test_a_run_that_would_train_nothing_is_refused_and_leaves_no_folder(train, tmp_path, reversal):
+    train(*reversal, "model=gru", "trainer.max_epochs=0", "hydra.run.dir=new/run").stopped(2, "max_epochs", "but is 0")
+    assert list(tmp_path.iterdir()) == []
+
+
 # The whole story ----------------------------------------------------------------------------------------------
 
 

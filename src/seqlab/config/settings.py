@@ -29,6 +29,11 @@ def check_settings(config: DictConfig) -> None:
     if "tokenizer" in config and "tokenizer" not in config.data:
         chosen = HydraConfig.get().runtime.choices["data"]
         raise InputError(f"tokenizer: data={chosen} has no text for a tokenizer to learn; leave it out")
+    for name in ("max_epochs", "max_steps"):
+        if config.resume is None and OmegaConf.select(config, f"trainer.{name}") == 0:
+            raise InputError(
+                f"trainer.{name} must be at least 1, or −1 for no limit, but is 0: nothing would be trained"
+            )
     norm = OmegaConf.select(config, "trainer.gradient_clip_val")
     if isinstance(norm, int | float) and norm <= 0:  # Lightning would not clip, and not say so
         raise InputError(f"trainer.gradient_clip_val must be above 0, or null for no limit, but is {norm}")

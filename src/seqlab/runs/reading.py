@@ -145,6 +145,13 @@ def list_of(kind: Schema) -> Schema:
     return check
 
 
+def pair(value: Any) -> None:
+    """A list of two: what was before, and after."""
+    list_of(anything)(value)
+    if len(value) != 2:
+        raise UnfitError("a list of two", value)
+
+
 def mapping_of(kind: Schema) -> Schema:
     """A mapping to values of that kind."""
 
@@ -211,7 +218,7 @@ FACTS: dict[str, Schema] = {
     "leakage": mapping_of(mapping_of(SIDE)),
     "settings": mapping_of(anything),
     "identity": record({}, {"data": mapping_of(anything), "model": mapping_of(anything)}),
-    "resumed": list_of(record({}, {"step": whole, "changed": mapping_of(anything)})),
+    "resumed": list_of(record({}, {"step": whole, "changed": mapping_of(pair)})),
 }
 METRICS = some(mapping_of(FIGURES))
 RESULT = record({"name": text, "seed": whole, "metrics": METRICS}, FACTS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from seqlab.identity import fingerprint
+from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.runs.spread import spread
 
 Digest = dict[str, Any]
@@ -156,6 +156,11 @@ class Group:
     def commit(self) -> str:
         """Of the code that trained the first run; "" where it is not known."""
         return str(self.runs[0].get("environment", {}).get("commit") or "")
+
+    @property
+    def resumed(self) -> list[str]:
+        """What runs went on with when they were resumed; see `changes_on_resuming`."""
+        return list(dict.fromkeys(line for run in self.runs for line in changes_on_resuming(run.get("resumed") or [])))
 
     def is_of(self, claim: dict[str, Any]) -> bool:
         """Whether it is run for a claim, as that was run."""

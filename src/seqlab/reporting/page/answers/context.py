@@ -40,7 +40,7 @@ def _pair(scope: Scope) -> tuple[Group, Group] | None:
     """The two that differ least; of the user's runs, if it is theirs."""
     without, carrying = ([one for one in scope.groups if one.architecture == name] for name in ("gru", "context_gru"))
     pairs = [pair for pair in product(without, carrying) if not scope.own or any(one.own for one in pair)]
-    return min(pairs, key=lambda pair: len(_other(*pair)), default=None)
+    return min(pairs, key=lambda pair: len(differing(*pair)), default=None)
 
 
 def _change(material: Material, scope: Scope, without: Group, carrying: Group, metric: str) -> str:
@@ -59,7 +59,7 @@ def _change(material: Material, scope: Scope, without: Group, carrying: Group, m
     return f"{scope.title}: {' '.join(text.split())}"
 
 
-def _other(a: Group, b: Group) -> list[Difference]:
+def differing(a: Group, b: Group) -> list[Difference]:
     """What differs beside the architecture: in a setting, in the data, in what changed when a run was resumed.
 
     A setting of the model that only one of the two has belongs to its architecture; what the model came to follows from
@@ -86,7 +86,7 @@ def _compared(group: Group) -> dict[str, Any]:
 
 
 def _all_else(a: Group, b: Group) -> str:
-    if other := _other(a, b):
+    if other := differing(a, b):
         return f"The two differ in {listed(other, SHOWN)}, too, so this is not the context's alone."
     return "All their other settings are the same." if a.setting("model") else ""
 

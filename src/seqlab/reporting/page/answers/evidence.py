@@ -74,7 +74,7 @@ class Difference:
         ranges = [
             f"over {what} {write(interval[0])} to {write(interval[1])}"
             for what, interval in (("seeds", self.over_seeds), ("test examples", self.over_examples))
-            if interval is not None
+            if interval is not None and interval[0] < interval[1]
         ]
         parts = [*([f"95 %: {', '.join(ranges)}"] if ranges else []), *([self.untested] if self.untested else [])]
         return f"{write(self.size)}{unit}" + (f" ({'; '.join(parts)})" if parts else "")

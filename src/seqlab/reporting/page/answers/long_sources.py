@@ -6,7 +6,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from seqlab.identity import listed
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
+from seqlab.reporting.page.answers.context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Difference, between, untold
 from seqlab.reporting.page.groups import Digest, Group, named, slug
 from seqlab.reporting.page.plots import BY_LENGTH, buckets, length_metric, lengths, lengths_of, trained_to
@@ -48,7 +50,7 @@ def fixed_vector(material: Material) -> Answer:
     for scope in scopes(material):
         some = [one for one in scope.groups if lengths(one)]
         fixed = [one for one in some if one.architecture in FIXED]
-        looking = next((one for name in LOOKING for one in some if one.architecture == name), None)
+        looking = _likest([one for name in LOOKING for one in some if one.architecture == name], fixed)
         metric = length_metric([*fixed, looking]) if looking and fixed else None
         if looking and metric and len(buckets([*fixed, looking])) > 1 and _asked(scope, fixed, looking):
             sentences.append(f"{scope.title}: {_falls(fixed, looking, metric)}")
@@ -58,6 +60,11 @@ def fixed_vector(material: Material) -> Answer:
         return Answer(question, run="make reproduce-C")
     missing, run = lacking(material, asked)
     return Answer(question, sentences, list(dict.fromkeys(links)), run, missing)
+
+
+def _likest(looking: Sequence[Group], fixed: Sequence[Group]) -> Group | None:
+    """The first of those whose settings differ least from those of the fixed ones."""
+    return min(looking, key=lambda one: sum(len(differing(other, one)) for other in fixed), default=None)
 
 
 def _asked(scope: Scope, fixed: Sequence[Group], looking: Group) -> bool:
@@ -85,6 +92,9 @@ def _falls(fixed: Sequence[Group], looking: Group, metric: str) -> str:
             unknown.setdefault(untold(gap), []).append(f"{names[one.id]} {gap.written(measure.write, measure.unit)}")
     for why, gaps in unknown.items():
         text += f" Against {beside}: {', '.join(gaps)}; {why}."
+    for one in fixed:
+        if other := differing(one, looking):
+            text += f" {names[one.id]} and {beside} differ in {listed(other, SHOWN)}, too: this is not length's alone."
     return text + _all_fail(groups, metric, labels)
 
 
