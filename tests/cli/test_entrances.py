@@ -45,7 +45,7 @@ def notes(boundaries, cleaning):
 
 def ids_in(data):
     """The ids that the dataset has made of the text, which stands first in it."""
-    if data.framed:
+    if data.has_bos_eos:
         return data.examples["train"].source_ids(0).tolist()
     stream = data._streams["train"]
     ids = stream[0 : len(stream)].tolist()
@@ -88,6 +88,6 @@ def test_a_text_is_the_same_wherever_it_enters(make, expected, command, tmp_path
     samples.attention(tmp_path, [TEXT])
     own = ids_in(data)
     assert target.decode(own) == expected
-    if data.boundaries == "none" and not data.framed:
+    if data.boundaries == "none" and not data.has_bos_eos:
         assert own.pop(0) == BOS  # of the stream: a prompt goes on from anywhere in it
     assert entered == [own] * 5

@@ -471,6 +471,8 @@ def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(train, command, copy, 
     command("train", f"resume={copy}", "trainer.max_epochs=2").succeeded()
     train(*reversal, "model=gru", "trainer.max_epochs=2").succeeded()
     assert result_of(copy)["epochs"] == 2
+    card = (copy / "bundle/README.md").read_text(encoding="utf-8")
+    assert "It went on after step 25 with trainer.max_epochs 1 → 2. In one go this line may" in card
     assert losses_of(copy) == losses_of(tmp_path / "run")
     assert weights_of(copy) == weights_of(tmp_path / "run")
 

@@ -58,7 +58,7 @@ def test_on_running_text_no_parameter_is_left_out(model_config, running_text):
     model = build_model(model_config, running_text)
     (batch, *_) = running_text.train_dataloader()
     assert not batch.source_lengths.any()
-    token_loss(model(batch.source, batch.source_lengths, batch.told), batch.asked).backward()
+    token_loss(model(batch.source, batch.source_lengths, batch.decoder_input), batch.labels).backward()
     assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
@@ -70,16 +70,16 @@ def test_extra_padding_leaves_logits_unchanged(model, batch):
 
 def gradients_of(model, batch, inside):
     """Logits, and the gradients of their cross-entropy."""
-    logits = model(batch.source, batch.source_lengths, batch.told, inside)
+    logits = model(batch.source, batch.source_lengths, batch.decoder_input, inside)
     model.zero_grad()
-    token_loss(logits, batch.asked if inside is None else batch.asked[inside]).backward()
+    token_loss(logits, batch.labels if inside is None else batch.labels[inside]).backward()
     return logits, [parameter.grad.clone() for parameter in model.parameters()]
 
 
 def test_leaving_padding_out_leaves_logits_and_gradients_unchanged(model, batch, monkeypatch):
     wide = batch._replace(source=F.pad(batch.source, (0, 3), value=PAD), target=F.pad(batch.target, (0, 2), value=PAD))
     wide.target[1], wide.target_lengths[1] = PAD, 0  # a filler row
-    inside = padding_mask(wide.target_lengths - 1, wide.told.size(1))
+    inside = padding_mask(wide.target_lengths - 1, wide.decoder_input.size(1))
     packed, own = gradients_of(model, wide, inside)
     monkeypatch.setattr(Packing, "of", lambda real: EVERYWHERE)
     everything, expected = gradients_of(model, wide, None)

@@ -153,7 +153,7 @@ def test_a_source_is_generated_from_once(load):
     data = load()
     for split, pairs in pairs_of(data).items():
         first = [pairs.index(pair) for pair in pairs if pair.target.startswith("va")]
-        assert [row for row, new in enumerate(data.distinct(split)) if new] == first
+        assert [row for row, new in enumerate(data.rows_to_generate(split)) if new] == first
 
 
 def test_a_character_of_validation_alone_is_unknown(load, deck):
@@ -172,8 +172,8 @@ def test_a_second_dataset_reads_nothing_but_the_cache(load, monkeypatch):
     again = load()
     assert pairs_of(again) == pairs_of(first)
     assert again.training_pairs() == first.training_pairs()
-    assert [again.distinct(split).tolist() for split in again.splits] == [
-        first.distinct(split).tolist() for split in first.splits
+    assert [again.rows_to_generate(split).tolist() for split in again.splits] == [
+        first.rows_to_generate(split).tolist() for split in first.splits
     ]
 
 

@@ -78,17 +78,17 @@ def test_a_batch_holds_its_rows_padded_on_the_right():
     assert batch.source_lengths.tolist() == [2, 1]
     assert batch.target.tolist() == [[BOS, 9, 8, 7, EOS], [BOS, EOS, PAD, PAD, PAD]]
     assert batch.target_lengths.tolist() == [5, 2]
-    assert batch.given.tolist() == [1, 1]
+    assert batch.context_length.tolist() == [1, 1]
     assert batch.rows.tolist() == [2, 1]
 
 
 def test_what_is_given_is_told_and_not_asked_for():
     batch = Examples.of([([7], [9, 8, 7]), ([5], [6]), ([4], [3])]).batch(np.array([0, 1, -1]))
-    assert batch.told.tolist() == [[BOS, 9, 8, 7], [BOS, 6, EOS, PAD], [PAD] * 4]
-    assert batch.asked.tolist() == [[9, 8, 7, EOS], [6, EOS, PAD, PAD], [PAD] * 4]
+    assert batch.decoder_input.tolist() == [[BOS, 9, 8, 7], [BOS, 6, EOS, PAD], [PAD] * 4]
+    assert batch.labels.tolist() == [[9, 8, 7, EOS], [6, EOS, PAD, PAD], [PAD] * 4]
     assert batch.tokens.tolist() == [4, 2, 0]
-    later = batch._replace(given=torch.tensor([3, 1, 1]))
-    assert later.asked.tolist() == [[PAD, PAD, 7, EOS], [6, EOS, PAD, PAD], [PAD] * 4]
+    later = batch._replace(context_length=torch.tensor([3, 1, 1]))
+    assert later.labels.tolist() == [[PAD, PAD, 7, EOS], [6, EOS, PAD, PAD], [PAD] * 4]
     assert later.tokens.tolist() == [2, 2, 0]
 
 

@@ -23,7 +23,7 @@ def ids(tmp_path_factory):
 def asked(batch):
     """The tokens that a batch asks for, with what the model is told before each."""
     for row in range(len(batch.rows)):
-        for place in range(int(batch.given[row]), int(batch.target_lengths[row])):
+        for place in range(int(batch.context_length[row]), int(batch.target_lengths[row])):
             yield int(batch.target[row, place]), batch.target[row, :place].tolist()
 
 
@@ -67,7 +67,7 @@ def test_blocks_are_those_of_a_plain_loop(ids, tokens, length, stride):
     for row, (block, told) in enumerate(expected):
         assert batch.target[row, : len(block)].tolist() == blocks.target_ids(row).tolist() == block
         assert (batch.target[row, len(block) :] == PAD).all()
-        assert (batch.target_lengths[row], batch.given[row]) == (len(block), told)
+        assert (batch.target_lengths[row], batch.context_length[row]) == (len(block), told)
     assert blocks.lengths(np.arange(len(blocks))).tolist() == [len(block) for block, _ in expected]
     assert blocks.longest_target == max(len(block) for block, _ in expected) - 1
     assert (blocks.longest_source, batch.source_lengths.sum(), blocks.source_ids(0).size) == (0, 0, 0)
@@ -77,10 +77,10 @@ def test_blocks_are_those_of_a_plain_loop(ids, tokens, length, stride):
 def test_blocks_computed_by_hand(ids):
     [batch] = all_batches(Blocks(ids.first(8), 4, 0, 2))
     assert batch.target.tolist() == [[10, 11, 12, 13, 14], [12, 13, 14, 15, 16], [14, 15, 16, 17, PAD]]
-    assert batch.asked.tolist() == [[11, 12, 13, 14], [PAD, PAD, 15, 16], [PAD, PAD, 17, PAD]]
+    assert batch.labels.tolist() == [[11, 12, 13, 14], [PAD, PAD, 15, 16], [PAD, PAD, 17, PAD]]
     [batch] = all_batches(Blocks(ids.first(8), 4, 0, 4))
     assert batch.target.tolist() == [[10, 11, 12, 13, 14], [14, 15, 16, 17, PAD]]
-    assert batch.asked.tolist() == [[11, 12, 13, 14], [15, 16, 17, PAD]]
+    assert batch.labels.tolist() == [[11, 12, 13, 14], [15, 16, 17, PAD]]
 
 
 def test_chunks_computed_by_hand(ids):
@@ -89,7 +89,7 @@ def test_chunks_computed_by_hand(ids):
     assert batch.source.tolist() == [[PAD] * 5, [11, 12, 13, PAD, PAD], [12, 13, 14, 15, 16]]
     assert batch.source_lengths.tolist() == [0, 3, 5]
     assert batch.target.tolist() == [[BOS, 11, 12, 13, EOS], [BOS, 14, 15, 16, EOS], [BOS, 17, 18, EOS, PAD]]
-    assert batch.asked.tolist() == [[11, 12, 13, EOS], [14, 15, 16, EOS], [17, 18, EOS, PAD]]
+    assert batch.labels.tolist() == [[11, 12, 13, EOS], [14, 15, 16, EOS], [17, 18, EOS, PAD]]
     assert chunks.tokens == sum(batch.tokens) == 8 + 3
     assert chunks.lengths(np.arange(3)).tolist() == [5, 5, 5]
     assert (chunks.longest_source, chunks.longest_target) == (5, 4)
@@ -136,7 +136,7 @@ def test_a_filler_row_has_a_source_to_work_on_and_asks_for_nothing(ids, context,
         if context:
             assert (batch.source_lengths > 0).all()
         real = examples.batch(np.array([3]))
-        for field in ("target", "target_lengths", "given", "source_lengths"):
+        for field in ("target", "target_lengths", "context_length", "source_lengths"):
             assert getattr(batch, field)[~filler].tolist() in (getattr(real, field).tolist(), [])
 
 
@@ -189,7 +189,7 @@ def training(ids, context=0, rank=0, world_size=1):
 @pytest.mark.parametrize("context", [0, 5])
 def test_training_batches_are_whole_blocks_at_their_places(ids, context):
     for batch in training(ids, context):
-        assert batch.given.tolist() == [1] * len(batch.rows)
+        assert batch.context_length.tolist() == [1] * len(batch.rows)
         for place, target in zip(batch.rows.tolist(), batch.target.tolist(), strict=True):
             following = list(range(FIRST + place + 1, FIRST + place + 8))
             assert target == ([BOS, *following, EOS] if context else [FIRST + place, *following])

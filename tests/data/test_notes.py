@@ -239,7 +239,7 @@ def test_evaluation_asks_for_every_token_once_whatever_the_stride(load):
         found = sorted(
             (place, int(token))
             for batch in loader
-            for row, tokens in zip(batch.rows.tolist(), batch.asked, strict=True)
+            for row, tokens in zip(batch.rows.tolist(), batch.labels, strict=True)
             for place, token in enumerate(tokens, row * data.stride + 1)
             if token
         )
@@ -248,7 +248,7 @@ def test_evaluation_asks_for_every_token_once_whatever_the_stride(load):
 
 def test_context_gives_every_model_pairs(load):
     data = load(context=9)
-    assert data.framed
+    assert data.has_bos_eos
     assert data.boundaries == "none"
     val = data.examples["val"]
     for row in range(1, len(val)):
@@ -256,7 +256,7 @@ def test_context_gives_every_model_pairs(load):
         text = data.target_tokenizer.decode(stream(data, "val"))
         assert text[row * 16 - 9 : row * 16] == before
         assert text[row * 16 : row * 16 + 16] == after
-    assert data.distinct("val").all()
+    assert data.rows_to_generate("val").all()
 
 
 # Batches -------------------------------------------------------------------------------------------------------
@@ -306,11 +306,11 @@ def test_a_limit_of_tokens_limits_the_blocks(load):
 def test_a_few_whole_blocks_are_continued(load):
     data = load(length=31)
     for split in data.splits:
-        rows = data.distinct(split).nonzero()[0]
+        rows = data.rows_to_generate(split).nonzero()[0]
         assert len(rows) == 8
-        assert set(rows) <= set(data.measured(split))
+        assert set(rows) <= set(data.eval_rows(split))
         assert (data.examples[split].lengths(rows) == 32).all()
-    assert load(length=1500).distinct("val").sum() == 1
+    assert load(length=1500).rows_to_generate("val").sum() == 1
 
 
 def test_the_description_tells_how_much_there_is(load):
@@ -332,7 +332,7 @@ def test_passages_are_the_text_of_a_split_as_far_as_it_is_trained_on(load, monke
     for split in data.splits:
         parts = [sides["sentences"] for sides in data.passages(split)]
         ids = [i for part in parts for i in part.tokens.values.tolist()]
-        streamed = [i for i in stream(data, split) if i not in data.unsaid]
+        streamed = [i for i in stream(data, split) if i not in data.special_ids]
         assert ids[: len(streamed)] == streamed
         assert len(ids) - len(streamed) < (100 if split == "train" and fraction < 1 else 1), "a unit at the end"
         said = [text for part in parts for text in part.sentences]

@@ -90,13 +90,13 @@ def test_training_pairs_are_the_training_split_as_text(load):
 
 def test_a_source_is_generated_from_once(load):
     data = load()
-    assert data.distinct("train").tolist() == [True, True, False]
-    assert data.distinct("val").tolist() == [True, True, False]
+    assert data.rows_to_generate("train").tolist() == [True, True, False]
+    assert data.rows_to_generate("val").tolist() == [True, True, False]
 
 
 def test_a_longer_source_is_another_one_than_its_beginning(load):
     data = load(CharacterTokenizer.fit, {"train": [Pair("a", "b"), Pair("a b", "b"), Pair("a", "c")]})
-    assert data.distinct("train").tolist() == [True, True, False]
+    assert data.rows_to_generate("train").tolist() == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_an_empty_split_is_none(load):
 def test_as_many_training_rows_are_measured_as_there_are_for_validation(load):
     many = [Pair(f"a{i}", f"A{i}") for i in range(17)]
     data = load(CharacterTokenizer.fit, {"train": many, "val": many[:5]})
-    rows = data.measured("train")
+    rows = data.eval_rows("train")
     assert 1 < len(rows) <= 5
     assert len(set(np.diff(rows))) == 1, "evenly spread"
-    assert data.measured("val").tolist() == [0, 1, 2, 3, 4]
+    assert data.eval_rows("val").tolist() == [0, 1, 2, 3, 4]
     batches = list(data.evaluation_loader("train"))
     assert sorted(row for batch in batches for row in batch.rows.tolist()) == rows.tolist()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from seqlab.layers.kv_cache import Past
+from seqlab.layers.kv_cache import KVCache
 
 B, H, K = 3, 2, 5
 
@@ -30,7 +30,7 @@ def mode(request):
 
 def test_a_past_grows_token_by_token(mode):
     parts = [new(3, 0)] + [new(count, seed) for seed, count in enumerate([1] * 9 + [4, 1], 1)]
-    past = Past.of(*parts[0])
+    past = KVCache.of(*parts[0])
     for count, part in enumerate(parts[1:], 2):
         past = past.then(*part)
         check(past, joined(*parts[:count]))
@@ -38,7 +38,7 @@ def test_a_past_grows_token_by_token(mode):
 
 def test_several_go_on_from_one(mode):
     begin, first, second, third = new(3, 0), new(1, 1), new(1, 2), new(2, 3)
-    trunk = Past.of(*begin).then(*first)
+    trunk = KVCache.of(*begin).then(*first)
     left = trunk.then(*second)
     right = trunk.then(*third)
     further = left.then(*third)
@@ -52,7 +52,7 @@ def test_several_go_on_from_one(mode):
 
 def test_chosen_rows_go_on_by_themselves(mode):
     begin, first, second = new(3, 0), new(1, 1), new(1, 2)
-    trunk = Past.of(*begin).then(*first)
+    trunk = KVCache.of(*begin).then(*first)
     rows = torch.tensor([2, 0, 0])
     chosen = trunk.select(rows)
     after, grown = trunk.then(*second), chosen.then(*second)
@@ -63,14 +63,14 @@ def test_chosen_rows_go_on_by_themselves(mode):
 
 def test_what_is_read_on_without_gradients_takes_the_room_there_is():
     with torch.inference_mode():
-        past = Past.of(*new(3, 0)).then(*new(1, 1))
+        past = KVCache.of(*new(3, 0)).then(*new(1, 1))
         assert past.then(*new(1, 2)).buffers[0] is past.buffers[0]
         assert past.then(*new(1, 3)).buffers[0] is not past.buffers[0]  # taken
 
 
 def test_gradients_reach_what_was_read():
     begin, first = new(3, 0).requires_grad_(), new(1, 1).requires_grad_()
-    past = Past.of(*begin).then(*first)
+    past = KVCache.of(*begin).then(*first)
     (past.keys.sum() + 2 * past.values.sum()).backward()
     for part in (begin, first):
         assert torch.equal(part.grad, torch.tensor([1.0, 2.0])[:, None, None, None, None].expand_as(part))

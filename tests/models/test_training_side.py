@@ -52,9 +52,9 @@ def made():
 
 def nats(model):
     """The loss of the batch by a plain loop, summed, and its tokens."""
-    logits = model(BATCH.source, BATCH.source_lengths, BATCH.told).detach().log_softmax(-1)
-    asked = [(row, at) for row in range(3) for at in range(4) if BATCH.asked[row, at] != PAD]
-    return -sum(logits[row, at, BATCH.asked[row, at]].item() for row, at in asked), len(asked)
+    logits = model(BATCH.source, BATCH.source_lengths, BATCH.decoder_input).detach().log_softmax(-1)
+    asked = [(row, at) for row in range(3) for at in range(4) if BATCH.labels[row, at] != PAD]
+    return -sum(logits[row, at, BATCH.labels[row, at]].item() for row, at in asked), len(asked)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -13,7 +13,7 @@ from seqlab.metrics.teacher_forced import token_loss
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.special_tokens import PAD
 from seqlab.training.callbacks import monitors
-from seqlab.training.callbacks.monitors import Outlook
+from seqlab.training.callbacks.monitors import RunSummary
 
 
 def test_a_step_takes_the_mean_of_the_batches_gradients():
@@ -45,8 +45,8 @@ def test_the_time_ahead_counts_all_batches_of_a_step(monkeypatch, capsys):
     trainer = mock.Mock(spec=Trainer, accumulate_grad_batches=4, **settings)
     monkeypatch.setattr(monitors, "data_of", lambda trainer: data)
     monkeypatch.setattr(monitors, "leakage_of", lambda data: {})
-    monkeypatch.setattr(Outlook, "_probe", lambda *_: 0.5)
+    monkeypatch.setattr(RunSummary, "_probe", lambda *_: 0.5)
     module = LightningModule()
     module.total_steps = lambda: 10
-    Outlook().on_train_start(trainer, module)
+    RunSummary().on_train_start(trainer, module)
     assert "time        about 20 s of training" in capsys.readouterr().out

@@ -101,7 +101,7 @@ def check_lengths(model: Seq2Seq, data: SequenceData, search: Search) -> None:
     Raises:
         InputError: they are too long.
     """
-    said = search.max_length if data.framed else 0
+    said = search.max_length if data.has_bos_eos else 0
     try:
         model.check_lengths(data.longest_source, max(data.longest_target, said))
     except InputError as error:

@@ -26,37 +26,36 @@ Boundaries = Literal["sentence", "document", "none"]
 
 
 class Batch(NamedTuple):
-    """What a model trains on. Sources are unframed; targets run BOS … EOS, or are blocks of a stream; both are filled
-    with PAD on the right.
+    """What a model trains on. Sources have no BOS and EOS; targets run BOS … EOS, or are blocks of a stream; both are
+    padded with PAD on the right.
 
-    `given` tells how many tokens at the beginning of each target the model is told without being asked for them: 1, or
-    more where a block of a stream begins with what another block has asked for. `rows` tells which examples of the
-    split these are; −1 marks a filler row, there only so that every process has a row to work on, with a target of no
-    tokens.
+    `context_length` is how many tokens at the beginning of each target are decoder input but no labels: 1, or more
+    where a block of a stream begins with labels of the block before. `rows` are the examples' indices in the split; −1
+    marks a filler row, which gives every process a row to work on and whose target has no tokens.
     """
 
     source: Int[Tensor, "B S"]
     source_lengths: Int[Tensor, " B"]
     target: Int[Tensor, "B T"]
     target_lengths: Int[Tensor, " B"]
-    given: Int[Tensor, " B"]
+    context_length: Int[Tensor, " B"]
     rows: Int[Tensor, " B"]
 
     @property
-    def told(self) -> Int[Tensor, "B L"]:
-        """What the decoder is told, one token after another: targets but for their last place, L = T − 1."""
+    def decoder_input(self) -> Int[Tensor, "B L"]:
+        """What the decoder reads under teacher forcing: targets without their last position, L = T − 1."""
         return self.target[:, :-1]
 
     @property
-    def asked(self) -> Int[Tensor, "B L"]:
-        """What it should say after each of them; PAD where it is not asked."""
-        places = torch.arange(1, self.target.size(1), device=self.target.device)
-        return self.target[:, 1:].masked_fill(places < self.given[:, None], PAD)
+    def labels(self) -> Int[Tensor, "B L"]:
+        """The next token at each position of the decoder input; PAD where there is none to predict."""
+        positions = torch.arange(1, self.target.size(1), device=self.target.device)
+        return self.target[:, 1:].masked_fill(positions < self.context_length[:, None], PAD)
 
     @property
     def tokens(self) -> Int[Tensor, " B"]:
-        """Tokens that each row asks for."""
-        return (self.target_lengths - self.given).clamp(min=0)
+        """Labels of each row."""
+        return (self.target_lengths - self.context_length).clamp(min=0)
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""

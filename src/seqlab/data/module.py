@@ -28,9 +28,9 @@ def data_of(trainer: Any) -> SequenceData:
 class SequenceData(LightningDataModule):
     """Base of every dataset. A subclass fills `examples` and the two tokenizers in `load`.
 
-    Where it is `framed`, targets run from BOS to EOS: outputs that can be generated from a source, and compared. Where
-    it is not, they are blocks of a stream: of those a model can only be asked to continue a beginning. In a stream BOS
-    and EOS may stand around every part of the text: `boundaries` says around which ("sentence", "document", "none").
+    Where `has_bos_eos` is true, targets run from BOS to EOS: outputs can be generated from a source and compared. Where
+    it is false, targets are blocks of a stream, and a model can only continue the beginning of one. In a stream BOS and
+    EOS may enclose every part of the text: `boundaries` says which parts ("sentence", "document", "none").
 
     Args:
         batch_size: examples a training batch, at most.
@@ -49,7 +49,7 @@ class SequenceData(LightningDataModule):
         ValueError: a size below 1, or pools together with a limit of tokens.
     """
 
-    framed = True
+    has_bos_eos = True
     boundaries: Boundaries = "none"
 
     def __init__(
@@ -147,7 +147,7 @@ class SequenceData(LightningDataModule):
 
         Sides are named in the plural. Where there are several, sentence n of one belongs to sentence n of the others.
         """
-        examples, marks = self.examples[split], self.unsaid
+        examples, marks = self.examples[split], self.special_ids
         sides = {}
         if examples.longest_source:
             source = functools.partial(self.source_text, split)
@@ -161,7 +161,7 @@ class SequenceData(LightningDataModule):
         return self.references(split, row)[0]
 
     @property
-    def unsaid(self) -> set[int]:
+    def special_ids(self) -> set[int]:
         """The ids of target and source that only frame or fill them."""
         return {PAD, BOS, EOS} | ({self.filler} if self.filler is not None else set())
 
@@ -186,11 +186,11 @@ class SequenceData(LightningDataModule):
         """A short hash of the content of the files that the examples were read from; None where there are none."""
         return None
 
-    def distinct(self, split: str) -> np.ndarray:
+    def rows_to_generate(self, split: str) -> np.ndarray:
         """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""
         return np.ones(len(self.examples[split]), dtype=bool)
 
-    def measured(self, split: str) -> np.ndarray:
+    def eval_rows(self, split: str) -> np.ndarray:
         """The rows of a split that are measured after training.
 
         All of them, but for training examples: there an even sample, no larger than the validation split.
@@ -232,7 +232,7 @@ class SequenceData(LightningDataModule):
 
     def evaluation_loader(self, split: str) -> BatchLoader:
         """The measured rows of any split."""
-        return self._loader(split, self.eval_batch_size, among=self.measured(split))
+        return self._loader(split, self.eval_batch_size, among=self.eval_rows(split))
 
     def _loader(
         self,

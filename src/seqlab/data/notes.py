@@ -108,7 +108,7 @@ class Notes(SequenceData):
             raise ValueError(f"fraction must be above 0 and at most 1, but is {fraction}")
         if not 0 <= bpe_dropout < 1:
             raise ValueError(f"bpe_dropout must be at least 0 and below 1, but is {bpe_dropout}")
-        self.path, self.framed, self.bpe_dropout = Path(path), context > 0, bpe_dropout
+        self.path, self.has_bos_eos, self.bpe_dropout = Path(path), context > 0, bpe_dropout
         self.length, self.stride, self.context, self.fraction = length, stride or length, context, fraction
         self.boundaries: Boundaries = boundaries or ("none" if context else "sentence")
         self.texts = Texts(
@@ -237,11 +237,11 @@ class Notes(SequenceData):
     def content_key(self) -> str:
         return key_of(streams=self._folder.name, fraction=self.fraction)
 
-    def distinct(self, split: str) -> np.ndarray:
+    def rows_to_generate(self, split: str) -> np.ndarray:
         """Of blocks a few that are whole, evenly spread; of chunks all."""
-        if self.framed:
-            return super().distinct(split)
-        rows = self.measured(split)
+        if self.has_bos_eos:
+            return super().rows_to_generate(split)
+        rows = self.eval_rows(split)
         lengths = self.examples[split].lengths(rows)
         whole = rows[lengths == lengths.max()]
         chosen = np.zeros(len(self.examples[split]), dtype=bool)

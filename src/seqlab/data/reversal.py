@@ -82,7 +82,7 @@ class Reversal(SequenceData):
     def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
         """The sources: the targets say the same."""
         examples, text = self.examples[split], functools.partial(self.source_text, split)
-        for part in passages_of(examples.source_ids, len(examples), text, self.unsaid):
+        for part in passages_of(examples.source_ids, len(examples), text, self.special_ids):
             yield {"sequences": part}
 
     def load(self) -> None:

@@ -163,9 +163,9 @@ class TextPairs(SequenceData):
         """The training split as text."""
         return [Pair(source, references[0]) for source, references in self._texts["train"]]
 
-    def distinct(self, split: str) -> np.ndarray:
+    def rows_to_generate(self, split: str) -> np.ndarray:
         if not self.together:
-            return super().distinct(split)
+            return super().rows_to_generate(split)
         sources = [source for source, _ in self._texts[split]]
         first = np.zeros(len(sources), dtype=bool)
         first[np.unique(sources, return_index=True)[1]] = True

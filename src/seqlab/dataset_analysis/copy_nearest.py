@@ -15,7 +15,7 @@ FILE = "nearest.npy"
 
 def copy_nearest_of(data: TextPairs, split: str) -> dict[str, float]:
     """`copy_nearest` for the sources of a split that are generated from when measuring."""
-    rows = data.distinct(split).nonzero()[0].tolist()
+    rows = data.rows_to_generate(split).nonzero()[0].tolist()
     training = data.training_pairs()
 
     def search(folder: Path) -> None:

@@ -44,4 +44,4 @@ class StreamFormat:
 
 def stream_format(data: SequenceData) -> StreamFormat | None:
     """The stream that a dataset is cut from, if it is."""
-    return None if data.framed else StreamFormat(boundaries=data.boundaries, length=data.longest_target)
+    return None if data.has_bos_eos else StreamFormat(boundaries=data.boundaries, length=data.longest_target)

@@ -77,7 +77,7 @@ def _record(model: Seq2Seq, batch: Batch) -> tuple[Recorded, Recorded, dict[str,
         decoded = flow.phase()
         for name, tensors in fields.items():
             flow.name(tensors, f"state.{name}")
-        tokens = batch.told
+        tokens = batch.decoder_input
         flow.name([tokens], "tokens")
         logits, _ = model.decode(tokens, state)
         flow.ends([logits], "logits")
@@ -98,9 +98,9 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 def _distinct(batch: Batch) -> Batch:
     """A few rows, their source longer than their target or shorter, and neither as long as there are rows."""
     batch = Batch(*(field[:ROWS] for field in batch))
-    while batch.source.size(1) == batch.told.size(1):
+    while batch.source.size(1) == batch.decoder_input.size(1):
         batch = batch._replace(target=F.pad(batch.target, (0, 1), value=PAD))
-    rows = next(n for n in (5, 3, 2, 4) if n not in (batch.source.size(1), batch.told.size(1)))
+    rows = next(n for n in (5, 3, 2, 4) if n not in (batch.source.size(1), batch.decoder_input.size(1)))
     return Batch(*(torch.cat([field] * rows)[:rows] for field in batch))
 
 
@@ -117,7 +117,7 @@ class _Axes:
     """Names of sizes."""
 
     def __init__(self, batch: Batch, model: Seq2Seq, settings: Mapping[str, Any]) -> None:
-        (rows, source), told = batch.source.shape, batch.told.size(1)
+        (rows, source), told = batch.source.shape, batch.decoder_input.size(1)
         self._lengths = {rows: "B", source: "S", told: "T", source + told: "S+T"}
         sizes = {letter: settings.get(name) for name, letter in WIDTHS.items()}
         self._widths = {size: letter for letter, size in reversed(sizes.items()) if isinstance(size, int)}

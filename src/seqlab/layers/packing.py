@@ -23,11 +23,11 @@ class Packing(NamedTuple):
     their input as it is.
 
     Attributes:
-        places: of the real positions, row after row; None: everything is taken for real.
+        indices: of the real positions, row after row; None: everything is taken for real.
         shape: B, T.
     """
 
-    places: Int[Tensor, " N"] | None = None
+    indices: Int[Tensor, " N"] | None = None
     shape: tuple[int, ...] = ()
 
     @classmethod
@@ -40,26 +40,26 @@ class Packing(NamedTuple):
 
     def lengths(self) -> Int[Tensor, " B"] | None:
         """How many positions of each row are real (None: all)."""
-        if self.places is None:
+        if self.indices is None:
             return None
         rows, steps = self.shape
-        return (self.places // steps).bincount(minlength=rows)
+        return (self.indices // steps).bincount(minlength=rows)
 
     def pack(self, values: Shaped[Tensor, "B T *D"]) -> Shaped[Tensor, "*P"]:
         """The values at real positions, (N, *D)."""
-        return values if self.places is None else values.flatten(0, 1).index_select(0, self.places)
+        return values if self.indices is None else values.flatten(0, 1).index_select(0, self.indices)
 
     def of_rows(self, values: Float[Tensor, "B D"]) -> Float[Tensor, "*P D"]:
         """The values of each row at its real positions, (N, D), or, with nothing left out, (B, 1, D)."""
-        return values[:, None] if self.places is None else values.index_select(0, self.places // self.shape[1])
+        return values[:, None] if self.indices is None else values.index_select(0, self.indices // self.shape[1])
 
     def unpack(self, values: Float[Tensor, "*P D"]) -> Float[Tensor, "B T *D"]:
         """Values (N, *D) where they belong, with zeros at padding."""
-        if self.places is None:
+        if self.indices is None:
             return values
         rows, steps = self.shape
         empty = values.new_zeros(rows * steps, *values.shape[1:])
-        return empty.index_copy(0, self.places, values).unflatten(0, (rows, steps))
+        return empty.index_copy(0, self.indices, values).unflatten(0, (rows, steps))
 
 
 EVERYWHERE = Packing()

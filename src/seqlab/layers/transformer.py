@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from seqlab.checks import check_sizes
 from seqlab.layers.attention import Attention
 from seqlab.layers.cpu_half_precision import in_half_on_cpu
-from seqlab.layers.kv_cache import Past
+from seqlab.layers.kv_cache import KVCache
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.positions import rotated
 from seqlab.layers.state import Sources
@@ -144,15 +144,15 @@ class MultiHeadAttention(nn.Module):
         inputs: Float[Tensor, "*P D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: Past | None = None,
+        earlier: KVCache | None = None,
         packing: Packing = EVERYWHERE,
-    ) -> tuple[Float[Tensor, "*P D"], Past]:
+    ) -> tuple[Float[Tensor, "*P D"], KVCache]:
         """Attention of `inputs` to themselves and to what stood `earlier`, and the keys and values of all of it."""
         query, keys, values = self._split(packing.unpack(self.inputs(inputs))).chunk(3, dim=1)
         query, keys = _normalised(query, self.query_norm), _normalised(keys, self.key_norm)
         if self.rotary:
             query, keys = rotated(query, positions), rotated(keys, positions)
-        known = Past.of(keys, values) if earlier is None else earlier.then(keys, values)
+        known = KVCache.of(keys, values) if earlier is None else earlier.then(keys, values)
         return self.output(packing.pack(_joined(self.core(query, known.keys, known.values, mask)))), known
 
     def memory(self, outputs: Float[Tensor, "*P D"], packing: Packing = EVERYWHERE) -> KeysValues:
@@ -285,10 +285,10 @@ class Block(nn.Module):
         inputs: Float[Tensor, "*P D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: Past | None = None,
+        earlier: KVCache | None = None,
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
-    ) -> tuple[Float[Tensor, "*P D"], Past]:
+    ) -> tuple[Float[Tensor, "*P D"], KVCache]:
         """The outputs, and the keys and values of the self-attention, those of `earlier` included."""
         attended, known = self.self_attention.to_itself(
             self.self_residual.before(inputs), positions, mask, earlier, packing
@@ -326,10 +326,10 @@ class Stack(nn.Module):
         inputs: Float[Tensor, "B T D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: tuple[Past, ...] | None = None,
+        earlier: tuple[KVCache, ...] | None = None,
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
-    ) -> tuple[Float[Tensor, "*P D"], tuple[Past, ...]]:
+    ) -> tuple[Float[Tensor, "*P D"], tuple[KVCache, ...]]:
         """The outputs of the last block, packed by `packing`, and what each block knows by now (`earlier` of the next
         call).
         """

@@ -262,8 +262,8 @@ class Seq2Seq(LightningModule):
             logits, asked = self._told(batch)
         else:
             state = self.encode(batch.source, batch.source_lengths)
-            logits = sampled_logits(self.decode, state, batch.told, self._objective.teacher_forcing)
-            asked = batch.asked
+            logits = sampled_logits(self.decode, state, batch.decoder_input, self._objective.teacher_forcing)
+            asked = batch.labels
         total, plain = token_losses(logits, asked, self._objective.label_smoothing)
         tokens = (asked != PAD).sum()
         self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
@@ -275,9 +275,9 @@ class Seq2Seq(LightningModule):
 
     def _told(self, batch: Batch) -> tuple[Float[Tensor, "*P V"], Int[Tensor, "*P"]]:
         """Teacher-forced logits and what was asked for; where leaving out padding pays, of the real positions alone."""
-        real = padding_mask(batch.target_lengths - 1, batch.told.size(1))
-        logits = self(batch.source, batch.source_lengths, batch.told, real)
-        return logits, batch.asked[real] if logits.dim() == 2 else batch.asked
+        real = padding_mask(batch.target_lengths - 1, batch.decoder_input.size(1))
+        logits = self(batch.source, batch.source_lengths, batch.decoder_input, real)
+        return logits, batch.labels[real] if logits.dim() == 2 else batch.labels
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         """What is minimised; the plain cross-entropy is logged."""

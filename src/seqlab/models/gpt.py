@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
-from seqlab.layers.kv_cache import Past
+from seqlab.layers.kv_cache import KVCache
 from seqlab.layers.packing import Packing
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
@@ -29,7 +29,7 @@ class GPTState(State):
     `known` is None before anything was read; `mask` tells where the source is real, and is None without a source.
     """
 
-    known: tuple[Past, ...] | None
+    known: tuple[KVCache, ...] | None
     mask: Bool[Tensor, "B S"] | None
 
     @property

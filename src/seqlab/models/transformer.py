@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
-from seqlab.layers.kv_cache import Past
+from seqlab.layers.kv_cache import KVCache
 from seqlab.layers.packing import Packing
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import Sources, State
@@ -26,7 +26,7 @@ class TransformerState(State):
     """Per layer the source's keys and values, (B, H, S, K) each, and the tokens so far."""
 
     sources: Sources
-    known: tuple[Past, ...] | None
+    known: tuple[KVCache, ...] | None
 
     @property
     def length(self) -> int:

@@ -23,7 +23,7 @@ from seqlab.kinds import OWN
 from seqlab.quiet import quiet
 from seqlab.text.plain_json import read_json
 from seqlab.text.tokenizers import to_json
-from seqlab.training.callbacks.generation_eval import FreeRunning
+from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
 from seqlab.training.measuring import measure
 from seqlab.training.provenance import environment
@@ -63,8 +63,8 @@ def evaluate(config: DictConfig) -> None:
     model = predictor.model
     model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
     search = search_again(config, predictor.search, data.longest_target)
-    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.framed)
-    free_running = FreeRunning(search)
+    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
+    free_running = GenerationEval(search)
     if config.trainer.precision == "auto":
         config.trainer.precision = _precision(folder)
     trainer = build_trainer(config, [free_running], logger=False)

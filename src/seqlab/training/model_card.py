@@ -7,6 +7,7 @@ from typing import Any
 
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.overlap import leakage_of
+from seqlab.identity import changes_on_resuming
 from seqlab.models.base import Seq2Seq
 from seqlab.training.results import number
 
@@ -32,7 +33,7 @@ def _purpose(result: dict[str, Any], data: SequenceData, model: Seq2Seq, trust: 
     kind = type(model)
     what = (inspect.getdoc(kind) or "").partition("\n")[0]
     use = f"seqlab-predict run=FOLDER{trust} input=FILE     # a line an input; input=- reads standard input"
-    if not data.framed:
+    if not data.has_bos_eos:
         use = f'seqlab-generate run=FOLDER{trust} prompt="TEXT"'
     return [
         f"# {result['name']}",
@@ -55,11 +56,14 @@ def _data(result: dict[str, Any], data: SequenceData) -> list[str]:
 def _training(result: dict[str, Any]) -> list[str]:
     environment, training = result["environment"], result["training"]
     versions = ", ".join(f"{name} {environment[name]}" for name in PACKAGES)
+    resumed = changes_on_resuming(result["resumed"])
+    again = [f"It went on {'; '.join(resumed)}. In one go this line may give another result.", ""] if resumed else []
     return [
         "## Training",
         "",
         f"    {result['command']}",
         "",
+        *again,
         f"Epochs {result['epochs']}, steps {result['steps']:,}, target tokens {training['tokens']:,};"
         f" {training['seconds']:.0f} s on {environment['device']} with threads {environment['threads']}, about"
         f" {training['flops'] / 1e12:.3g} TFLOP. Seed {result['seed']}; commit {environment['commit']},"
@@ -75,7 +79,7 @@ def _metrics(result: dict[str, Any], data: SequenceData) -> list[str]:
     rows = [f"| {name} | {' | '.join(number(name, v.get(name)) for v in metrics.values())} |" for name in names]
     notes = [f"The weights are {WEIGHTS[result['weights']]}.", "Losses are in nats a token."]
     notes += ["Teacher-forced metrics tell the model every earlier target token."]
-    notes += [f"Free-running ones let it speak on its own, by {search} search."] if data.framed else []
+    notes += [f"Free-running ones let it speak on its own, by {search} search."] if data.has_bos_eos else []
     notes += ["Those with filler count the zeros that fill arrays up."] if data.filler is not None else []
     notes += ["The test split was measured once, after training."] if "test" in metrics else []
     return [
@@ -91,7 +95,7 @@ def _metrics(result: dict[str, Any], data: SequenceData) -> list[str]:
 
 
 def _limits(data: SequenceData, model: Seq2Seq) -> list[str]:
-    source = f"sources of at most {data.longest_source} tokens and " if data.framed else ""
+    source = f"sources of at most {data.longest_source} tokens and " if data.has_bos_eos else ""
     positions = "" if model.max_positions is None else f" It takes no more than {model.max_positions} positions."
     return [
         "## Limits",

@@ -31,7 +31,7 @@ from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
 from seqlab.quiet import quiet
 from seqlab.training.callbacks.builders import callbacks_of, check_callback_settings
-from seqlab.training.callbacks.generation_eval import FreeRunning
+from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
 from seqlab.training.compiling import compile_model
 from seqlab.training.error_messages import explained
@@ -97,7 +97,7 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         return None
     search = build_search(config, data.longest_target)
     check_lengths(model, data, search)
-    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.framed)
+    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
     callbacks = callbacks_of(config, search, started)
     loggers = list(build_each(config.logger, "logger").values())
     keeps = KeepsIdentity(identity, functools.partial(keep_configuration, config) if checkpoint else None)
@@ -189,7 +189,7 @@ def keep(
     """Writes the bundle, `predictions.tsv` and, last of all, `result.json`; prints the summary."""
     settings, search = model_settings(config.model, data), build_search(config, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
-    free_running = next(c for c in trainer.callbacks if isinstance(c, FreeRunning))  # type: ignore[attr-defined]
+    free_running = next(c for c in trainer.callbacks if isinstance(c, GenerationEval))  # type: ignore[attr-defined]
     shown = next(split for split in ("test", "val", "train") if split in data.splits)
     result = {
         "name": config.name,
@@ -197,7 +197,7 @@ def keep(
         "seed": config.seed,
         "data": data.describe(),
         "examples": {split: len(data.examples[split]) for split in data.splits},
-        "measured": {split: len(data.measured(split)) for split in data.splits},
+        "measured": {split: len(data.eval_rows(split)) for split in data.splits},
         "leakage": {split: leakage.to_json() for split, leakage in leakage_of(data).items()},
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),

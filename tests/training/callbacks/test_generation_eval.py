@@ -12,7 +12,7 @@ from seqlab.special_tokens import PAD
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.text.tokenizers.base import UNKNOWN
-from seqlab.training.callbacks.generation_eval import FreeRunning
+from seqlab.training.callbacks.generation_eval import GenerationEval
 
 TEXT = (
     "The dog counts no gulls. It sleeps on the ropes until the bell rings, and then it is the first on land. On the way"
@@ -49,7 +49,7 @@ def measured(tmp_path):
     """The callback after one validation, and what was logged."""
     data = Few(CharacterTokenizer.fit, cache=tmp_path, eval_batch_size=3)
     data.setup("validate")
-    callback = FreeRunning(Greedy(max_length=3))
+    callback = GenerationEval(Greedy(max_length=3))
     trainer = Trainer(callbacks=[callback], **QUIET)
     (logged,) = trainer.validate(Table(data.source_size, data.target_size, width=5), datamodule=data, verbose=False)
     return callback, logged
@@ -97,13 +97,13 @@ def block(row):
 
 
 def test_second_halves_of_a_stream_are_continued_and_not_measured(stream, writer):
-    callback = FreeRunning(Sample(max_length=99, temperature=3.0))
+    callback = GenerationEval(Sample(max_length=99, temperature=3.0))
     trainer = Trainer(callbacks=[callback], **QUIET)
     trainer.datamodule = stream
     (logged,) = trainer.test(writer, [stream.evaluation_loader("val")], verbose=False)
     assert not any("free_running" in name for name in logged)
     said = callback.predictions["val"]
-    assert [one.row for one in said] == stream.distinct("val").nonzero()[0].tolist()
+    assert [one.row for one in said] == stream.rows_to_generate("val").nonzero()[0].tolist()
     known = [stream.target_tokenizer.decode(stream.target_tokenizer.encode(block(one.row))) for one in said]
     assert [one.source + one.reference for one in said] == known
     texts = [(one.source, one.prediction, one.reference) for one in said[1:]]
@@ -113,7 +113,7 @@ def test_second_halves_of_a_stream_are_continued_and_not_measured(stream, writer
 
 @pytest.mark.parametrize(("samples", "shown"), [(0, 0), (2, 2)])
 def test_while_training_a_stream_is_continued_for_samples_alone(stream, writer, capsys, samples, shown):
-    callback = FreeRunning(Greedy(max_length=3), samples=samples)
+    callback = GenerationEval(Greedy(max_length=3), samples=samples)
     Trainer(callbacks=[callback], **QUIET).validate(writer, datamodule=stream, verbose=False)
     lines = [line for line in capsys.readouterr().out.splitlines() if "→" in line]
     assert len(lines) == shown

@@ -13,7 +13,7 @@ from seqlab.config.settings import plain
 from seqlab.decoding import Search
 from seqlab.errors import InputError
 from seqlab.training.callbacks.checkpoints import Saver
-from seqlab.training.callbacks.generation_eval import FreeRunning
+from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.throughput import Throughput
 from seqlab.training.callbacks.weight_averaging import Averager
 
@@ -24,7 +24,7 @@ def check_callback_settings(config: DictConfig) -> None:
     Raises:
         InputError: `free_running` has a setting of another kind.
     """
-    check_arguments(FreeRunning, plain(config.free_running), "free_running")
+    check_arguments(GenerationEval, plain(config.free_running), "free_running")
 
 
 class Callbacks(NamedTuple):
@@ -43,7 +43,7 @@ def callbacks_of(config: DictConfig, search: Search, began: float | None = None)
         InputError: settings that one does not take, or none that saves the weights.
     """
     callbacks = build_each(config.callbacks, "callbacks")
-    callbacks["free_running"] = FreeRunning(search, **config.free_running)
+    callbacks["free_running"] = GenerationEval(search, **config.free_running)
     callbacks["throughput"] = throughput = Throughput(began)
     saver = callbacks.get("saver")
     if not isinstance(saver, Saver):

@@ -15,7 +15,7 @@ from seqlab.metrics.free_running import gathered
 from seqlab.training.results import sample
 
 
-class FreeRunning(Callback):
+class GenerationEval(Callback):
     """Generates from the sources of a split and measures the outputs; has texts continued where there are no sources.
 
     Only rows that the data calls distinct are generated from.
@@ -85,7 +85,7 @@ class FreeRunning(Callback):
 
     def due(self, trainer: Trainer) -> bool:
         """Whether this epoch's validation generates."""
-        if not (data_of(trainer).framed or self.samples):
+        if not (data_of(trainer).has_bos_eos or self.samples):
             return False
         return self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
 
@@ -93,11 +93,12 @@ class FreeRunning(Callback):
         data = data_of(trainer)
         self._splits = [loader.split for loader in (loaders if isinstance(loaders, list) else [loaders])]
         self._outputs = {split: outputs_of(data, split, pl_module.device) for split in self._splits}
-        self._distinct = {split: torch.from_numpy(data.distinct(split)) for split in self._splits}
+        self._rows_to_generate = {split: torch.from_numpy(data.rows_to_generate(split)) for split in self._splits}
 
     def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:
         rows = batch.rows.cpu()
-        chosen = ((rows >= 0) & self._distinct[split][rows.clamp(min=0)]).nonzero().squeeze(1).to(batch.source.device)
+        wanted = (rows >= 0) & self._rows_to_generate[split][rows.clamp(min=0)]
+        chosen = wanted.nonzero().squeeze(1).to(batch.source.device)
         if len(chosen):
             with trainer.precision_plugin.forward_context():  # callbacks are called outside of it
                 self._outputs[split].add(pl_module, Batch(*(field[chosen] for field in batch)), self.search)

@@ -62,7 +62,7 @@ class GradientWatch(Callback):
             pl_module.log("train/gradient_norm", self._norm)
 
 
-class Outlook(Callback):
+class RunSummary(Callback):
     """Prints, before training, what there is to do: parameters, examples, steps and about how long they take."""
 
     PROBES = 5

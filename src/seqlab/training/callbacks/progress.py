@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from seqlab.models.base import Seq2Seq
-from seqlab.training.callbacks.generation_eval import FreeRunning
+from seqlab.training.callbacks.generation_eval import GenerationEval
 
 SHOWN = {
     "val/teacher_forced/loss": "val loss {:.4f}",
@@ -79,7 +79,7 @@ class Progress(TQDMProgressBar):
     def _report(self, trainer: Trainer, pl_module: LightningModule, when: str) -> None:
         parts = [when, f"train loss {float(cast(Seq2Seq, pl_module).epoch_loss()):.4f}"]
         # What was not measured in this epoch keeps its value of an earlier one: it is not shown again.
-        due = any(callback.due(trainer) for callback in trainer.callbacks if isinstance(callback, FreeRunning))  # type: ignore[attr-defined]
+        due = any(callback.due(trainer) for callback in trainer.callbacks if isinstance(callback, GenerationEval))  # type: ignore[attr-defined]
         values = {name: v for name, v in trainer.callback_metrics.items() if due or "free_running" not in name}
         parts += [text.format(float(values[name])) for name, text in SHOWN.items() if name in values]
         self._line(trainer, "  ".join([*parts, f"{time.perf_counter() - self._started:.1f} s"]))
