@@ -16,6 +16,7 @@ from unittest import mock
 
 import pytest
 import torch
+from hydra._internal.hydra import Hydra
 from processes import forked
 
 TINY = (
@@ -77,6 +78,13 @@ def warnings_in(file):
         yield
 
 
+def composed_once(arguments):
+    """Spares Hydra the composition by which it sees whether a multirun is asked for, where nothing asks for one."""
+    if any(one in ("-m", "--multirun") or "hydra.mode" in one or "sweeps" in one for one in map(str, arguments)):
+        return contextlib.nullcontext()
+    return mock.patch.object(Hydra, "get_mode", lambda *_, **__: None)
+
+
 def in_process(command, *arguments, folder, environment, stdin=""):
     """Calls an entry point and undoes what it does to the process."""
     main = importlib.import_module(f"seqlab.{command}").main
@@ -93,6 +101,7 @@ def in_process(command, *arguments, folder, environment, stdin=""):
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             warnings_in(err),
+            composed_once(arguments),
         ):
             main()
         code = 0

@@ -269,7 +269,7 @@ def reread(model, batch, row, text, given, window):
 def test_text_longer_than_the_window_is_that_of_reading_all_anew(model, examples, given):
     batch = examples.batch(np.arange(2))
     prompt = torch.tensor([[BOS, 5, 9, 8, 7, 6, 11], [BOS, 12, 6, 8, 4, 7, 7]])[:, :given]
-    search = Sample(max_length=11, min_length=11)
+    search = Sample(max_length=8, min_length=8)
     found = model.generate(batch.source, batch.source_lengths, search, prompt, window=5)
     texts = torch.cat([prompt, found.tokens[:, 0]], dim=1)
     slowly = [reread(model, batch, row, text, given, window=5) for row, text in enumerate(texts)]
