@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import functools
 import os
@@ -31,7 +30,7 @@ from seqlab.command_line import quoted, searchpath
 from seqlab.errors import Carried, InputError, RunError, StoppedError
 from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
-from seqlab.formatting import printable
+from seqlab.formatting import did_you_mean, printable
 from seqlab.runs.comparison import ERROR
 from seqlab.sweeping.addresses import hidden
 from seqlab.sweeping.handover import VARIABLE
@@ -92,9 +91,8 @@ def refuse_unknown() -> None:
     known = sorted(({str(name) for name in plain} | {name for name in groups if "/" not in name}) - {"hydra"})
     for name, typed in unknown.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise InputError(f"{typed}: no setting or group is named {name}; {meant}")
+            meant = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise InputError(f"{typed}: no setting or group is named {name}{meant}")
 
 
 def verbatim(arguments: list[str], key: str) -> list[str]:
@@ -224,11 +222,9 @@ def _without_advice(reason: str, config_name: str) -> str:
         known = OmegaConf.select(plain, around) if around else plain
     except (HydraException, OmegaConfBaseException):
         known = None
-    near = difflib.get_close_matches(last, [str(name) for name in known or ()], n=1)
-    return f"no setting or group is named {found[1]}" + (f"; did you mean {around}{dot}{near[0]}?" if near else "")
+    return f"no setting or group is named {found[1]}{did_you_mean(last, map(str, known or ()), around + dot)}"
 
 
 def _nearest_of_sweeper(found: re.Match[str]) -> str:
     """What Hydra says of a setting in a search's file, as the sweeper says it of one that is typed."""
-    near = difflib.get_close_matches(found[1], [one.name for one in fields(Settings)], n=1)
-    return f"hydra.sweeper.{found[1]}: no such setting" + (f"; did you mean {near[0]}?" if near else "")
+    return f"hydra.sweeper.{found[1]}: no such setting{did_you_mean(found[1], [one.name for one in fields(Settings)])}"

@@ -1,6 +1,8 @@
 """Numbers and names as a person says and sorts them."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
 
 def duration(seconds: float) -> str:
@@ -21,6 +23,12 @@ def plural(count: int, noun: str) -> str:
 def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts "2" before "10", and "run2" before "run10"."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def did_you_mean(name: str, known: Iterable[str], around: str = "") -> str:
+    """ "; did you mean …?" with the known name that is most like `name`, `around` before it; "" where none is."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {around}{found[0]}?" if found else ""
 
 
 def printable(text: str) -> str:

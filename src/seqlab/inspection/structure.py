@@ -117,13 +117,13 @@ class _Axes:
     """Names of sizes."""
 
     def __init__(self, batch: Batch, model: Seq2Seq, settings: Mapping[str, Any]) -> None:
-        (rows, source), told = batch.source.shape, batch.decoder_input.size(1)
-        self._lengths = {rows: "B", source: "S", told: "T", source + told: "S+T"}
+        (rows, source), target = batch.source.shape, batch.decoder_input.size(1)
+        self._lengths = {rows: "B", source: "S", target: "T", source + target: "S+T"}
         sizes = {letter: settings.get(name) for name, letter in WIDTHS.items()}
         self._widths = {size: letter for letter, size in reversed(sizes.items()) if isinstance(size, int)}
         self._widths |= {n * size: f"{n}D" for n in (2, 3, 4) if (size := sizes["D"])} | self._widths
         self._vocabulary = model.target_size
-        self.letters = {"B": rows, "S": source, "T": told, "V": model.target_size}
+        self.letters = {"B": rows, "S": source, "T": target, "V": model.target_size}
         self.letters |= {letter: size for letter, size in sizes.items() if isinstance(size, int)}
 
     def named(self, shape: tuple[int, ...], smaller: tuple[int, ...]) -> str:

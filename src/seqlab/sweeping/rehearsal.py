@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -17,6 +16,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 
 from seqlab.errors import InputError
+from seqlab.formatting import did_you_mean
 from seqlab.sweeping.lines import Line
 from seqlab.sweeping.proposals import Proposals
 from seqlab.sweeping.space import Space, suggested
@@ -62,7 +62,7 @@ def check_options(space: Space, line: Line, loader: ConfigLoader) -> None:
         words = [choice for choice in one.distribution.choices if isinstance(choice, str) and "/" not in choice]
         for word in words if options else ():
             if word not in options:
-                raise InputError(f"{one.name}: no option {word!r}{nearest(word, options)}")
+                raise InputError(f"{one.name}: no option {word!r}{did_you_mean(word, options)}")
 
 
 def covering(space: Space) -> Iterator[dict[str, Any]]:
@@ -90,7 +90,7 @@ def composed(space: Space, line: Line, loader: ConfigLoader) -> DictConfig:
         known = list(settings_of(OmegaConf.to_container(base, resolve=False)))
         for one in space.parameters:
             if one.name in str(error) and one.name not in known:
-                reason += nearest(one.name, known)
+                reason += did_you_mean(one.name, known)
         raise InputError(f"a trial of this search does not compose: {reason}") from None
 
 
@@ -101,12 +101,6 @@ def settings_of(config: Any, around: str = "") -> Iterator[str]:
             yield key
             if isinstance(value, dict):
                 yield from settings_of(value, f"{key}.")
-
-
-def nearest(name: str, known: Sequence[str]) -> str:
-    """ "; did you mean …?", where something like it is known."""
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def check_modes(config: DictConfig, direction: str) -> None:

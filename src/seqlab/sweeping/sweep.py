@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.command_line import quoted
 from seqlab.errors import InputError, RunError
-from seqlab.formatting import plural, printable
+from seqlab.formatting import did_you_mean, plural, printable
 from seqlab.sweeping.addresses import conceal, is_secret, shown
 from seqlab.sweeping.agreement import Search, description
 from seqlab.sweeping.controller import Controller, Plan
@@ -35,7 +35,7 @@ from seqlab.sweeping.proposals import sampler_factory
 from seqlab.sweeping.pruning import rungs
 from seqlab.sweeping.record import RECORD, Record, known_record
 from seqlab.sweeping.record import Sweep as Recorded
-from seqlab.sweeping.rehearsal import nearest, rehearse
+from seqlab.sweeping.rehearsal import rehearse
 from seqlab.sweeping.settings import Settings
 from seqlab.sweeping.space import ABSENT, Parameter, Space, parameter
 from seqlab.sweeping.storage import Store, store_url
@@ -233,7 +233,7 @@ def _settings(config: DictConfig) -> Settings:
     known = [one.name for one in fields(Settings)]
     for name in map(str, plain):
         if name not in known:
-            raise InputError(f"hydra.sweeper.{name}: no such setting{nearest(name, known)}")
+            raise InputError(f"hydra.sweeper.{name}: no such setting{did_you_mean(name, known)}")
     settings = Settings(**{str(name): value for name, value in plain.items()})
     if settings.direction not in ("minimize", "maximize"):
         raise InputError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")

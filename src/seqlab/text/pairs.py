@@ -68,9 +68,8 @@ def _pair(columns: Sequence[str], where: str) -> Pair:
 def _unzip(data: bytes, name: str) -> tuple[bytes, str]:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
-            member = _member(archive, name, len(data))
+            member, limit = _member(archive, name, len(data))
             with archive.open(member) as file:
-                limit = largest_unpacked(min(member.compress_size, len(data)))
                 return read_at_most(file.read, limit, f"{name}!{member.filename}", ADVICE), member.filename
     except InputError:
         raise
@@ -79,8 +78,8 @@ def _unzip(data: bytes, name: str) -> tuple[bytes, str]:
         raise InputError(f"{name}: not a readable zip file ({error})") from None
 
 
-def _member(archive: zipfile.ZipFile, name: str, size: int) -> zipfile.ZipInfo:
-    """The one text file that is neither macOS litter nor a note about the deck."""
+def _member(archive: zipfile.ZipFile, name: str, size: int) -> tuple[zipfile.ZipInfo, int]:
+    """The one text file that is neither macOS litter nor a note about the deck, and how many bytes it may unpack to."""
 
     def holds_pairs(info: zipfile.ZipInfo) -> bool:
         path = PurePosixPath(info.filename)
@@ -105,4 +104,4 @@ def _member(archive: zipfile.ZipFile, name: str, size: int) -> zipfile.ZipInfo:
             f"{name}: {member.filename} would unpack from {packed:,} to {member.file_size:,} bytes, of which {limit:,}"
             f" are read at most{ADVICE}"
         )
-    return member
+    return member, limit

@@ -113,8 +113,8 @@ class Group:
 
     @property
     def measured_on(self) -> str | None:
-        """Equal where groups were measured on the same text; None where the runs do not say. Of language models it is
-        told by the settings of their data, as their predicted examples depend on their tokens.
+        """Equal where groups were measured on the same text; None where the runs do not say. For language models it is
+        derived from the settings of their data, as their predicted examples depend on their tokens.
         """
         if "test_set" not in self.runs[0] or self.examined:
             return self.examined
