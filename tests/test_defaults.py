@@ -50,7 +50,7 @@ def test_a_studys_rules_are_by_default_those_of_the_settings():
 
 def test_loading_has_one_default_for_all_data():
     given = inspect.signature(SequenceData).parameters
-    settings = yaml.safe_load((ROOT / "conf/_loading.yaml").read_text())
+    settings = yaml.safe_load((ROOT / "conf/shared/loading.yaml").read_text())
     assert settings.pop("order_seed") == "${seed}"
     assert {name: given[name].default for name in settings} == settings
     assert SequenceData.boundaries == "none"  # of what is no stream

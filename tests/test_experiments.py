@@ -51,9 +51,11 @@ def test_claim_c_changes_only_the_decoder():
     assert (fixed.optimizer, fixed.scheduler) == (carried.optimizer, carried.scheduler)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "conf/larger").glob("*.yaml")))
-def test_an_experiment_is_larger_on_another_trainer(name):
-    trainer, _, experiment = name.partition("_")
-    small, large = settings(experiment), settings(experiment, f"trainer={trainer}")
+@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name.endswith("_gpu")])
+def test_an_experiment_for_a_gpu_is_larger_and_its_trainer_alone_changes_nothing_else(name):
+    small, large = settings(name.removesuffix("_gpu")), settings(name)
     assert large.model.width > small.model.width
-    assert (large.name, large.data._target_) == (experiment, small.data._target_)
+    assert (large.data._target_, large.trainer.accelerator) == (small.data._target_, "gpu")
+    on_gpu = settings(name.removesuffix("_gpu"), "trainer=gpu")
+    assert {group for group in on_gpu if on_gpu[group] != small[group]} == {"trainer"}
+    assert {key for key in on_gpu.trainer if on_gpu.trainer[key] != small.trainer[key]} == {"accelerator"}

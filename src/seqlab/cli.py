@@ -47,6 +47,8 @@ UNKNOWN_OF_SWEEPER = re.compile(r"ConfigKeyError raised while composing config: 
 MISSING = re.compile(r"Missing mandatory value: (\w+).*")
 UNKNOWN_SETTING = re.compile(r"Could not override '([^']+)'\. .*To append to your (?:config|default list) use .*")
 
+RENAMED_SHARED = re.compile(r"(In '[^']+': Could not load '_(\w+)')\.")
+
 
 def added(arguments: list[str], group: str) -> list[str]:
     """The command line with settings of `group` added where the configuration does not hold them yet.
@@ -205,7 +207,14 @@ def _one_line(error: Exception) -> str:
         return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
     text = " ".join(str(error).split("Config search path:")[0].split())
     text = MISSING.sub(r"\1 is not set; type \1=…", text)
+    text = RENAMED_SHARED.sub(_shared_now, text)
     return printable(hidden(UNKNOWN_OF_SWEEPER.sub(_nearest_of_sweeper, text)))
+
+
+def _shared_now(found: re.Match[str]) -> str:
+    """Hydra's word on a part that experiments share and that used to be a file beside the groups."""
+    is_shared = (paths.config_dir() / "shared" / f"{found[2]}.yaml").is_file()
+    return f"{found[1]}; it is now shared/{found[2]}" if is_shared else found[0]
 
 
 def _without_advice(reason: str, config_name: str) -> str:

@@ -186,6 +186,16 @@ def test_a_size_that_a_model_of_ones_own_does_not_have_is_named(train, tmp_path,
     assert json.loads((tmp_path / "run/bundle/bundle.json").read_text())["model"]["settings"]["embedding"] == 7
 
 
+def test_a_shared_part_by_its_old_name_gets_the_new_one(train, tmp_path):
+    (tmp_path / "conf/data").mkdir(parents=True)
+    (tmp_path / "conf/data/mine.yaml").write_text("defaults: [/_loading@_here_, _self_]\n")
+    mine = ("hydra.searchpath=[file://conf]", "data=mine")
+    train(*mine).stopped(2, "'_loading'; it is now shared/loading")
+    (tmp_path / "conf/data/mine.yaml").write_text("defaults: [/_hoarding@_here_, _self_]\n")
+    line = train(*mine).stopped(2, "'_hoarding'")
+    assert "now" not in line
+
+
 def test_an_example_too_long_for_a_models_positions_is_named_before_training(train, tmp_path, reversal):
     outcome = train(*reversal, "model=conv", "model.max_positions=3")
     line = outcome.stopped(2, "reversal of", "model.max_positions is 3")

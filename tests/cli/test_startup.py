@@ -28,6 +28,7 @@ for arguments in (["--help"], ["--cfg", "job"], ["foo=1"]):
 CONF = ROOT / "conf"
 OPTIONS = sorted(p.relative_to(CONF).with_suffix("") for p in CONF.glob("*/*.yaml"))
 EXPERIMENTS = [option for option in OPTIONS if option.parts[0] == "experiment" and option.name != "none"]
+SHARED = [option for option in OPTIONS if option.parts[0] == "shared"]  # which others choose
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -74,6 +75,7 @@ def test_help_lists_groups_and_settings(command):
         ("seqlab-train data=an", {"data=anki"}),
         ("seqlab-train data=", {"data=anki", "data=notes", "data=parallel", "data=reversal", "data=toy"}),
         ("seqlab-train experiment=toy", {"experiment=toy_gru"}),
+        ("seqlab-train model_size=", {"model_size=base", "model_size=none", "model_size=small"}),
         ("seqlab-train trainer.max_ep", {"trainer.max_epochs="}),
         ("seqlab-train -m +sweeps=rev", {"+sweeps=reversal_bahdanau", "+sweeps=reversal_grid"}),
     ],
@@ -90,15 +92,11 @@ def test_a_conf_folder_where_it_is_called_does_not_matter(command, tmp_path):
     assert "mine" not in command("train", "model=gru", "--cfg", "job").succeeded().out
 
 
-@pytest.mark.parametrize("option", [option for option in OPTIONS if option not in EXPERIMENTS], ids=str)
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option not in EXPERIMENTS + SHARED], ids=str)
 def test_every_option_composes(command, option):
     group, name = option.parts
-    beside = {"tokenizer": ["data=anki"], "sizes": ["model=" + name.partition("_")[2]]}  # where an option belongs
-    where = "sizes@model" if group == "sizes" else group
-    trainer, _, experiment = name.partition("_")
-    larger = [f"trainer={trainer}", f"experiment={experiment}"]  # which choose it themselves
-    arguments = larger if group == "larger" else [f"{where}={name}", *beside.get(group, [])]
-    config = OmegaConf.create(command("train", *arguments, "--cfg", "job").succeeded().out)
+    beside = ["data=anki"] if group == "tokenizer" else []  # which is of text
+    config = OmegaConf.create(command("train", f"{group}={name}", *beside, "--cfg", "job").succeeded().out)
     assert {"data", "model", "optimizer", "trainer", "callbacks", "logger", "decoding", "seed"} <= set(config)
     assert "_target_" in config.data
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import yaml
 from hydra import compose, initialize_config_dir
 from support import ROOT
 
@@ -18,8 +19,8 @@ def settings(*overrides):
 
 
 def test_every_architecture_has_every_size():
-    sizes = {path.stem for path in (ROOT / "conf/sizes").glob("*.yaml")}
-    assert sizes == {f"{size}_{model}" for size in BODY for model in MODELS}
+    table = yaml.safe_load((ROOT / "conf/sizes.yaml").read_text(encoding="utf-8"))
+    assert {(size, model) for model in table for size in table[model]} == {(s, m) for s in BODY for m in MODELS}
 
 
 @pytest.mark.parametrize("vocabulary", [20, 6000])

@@ -1,0 +1,1 @@
+"""The sizes of seqlab's architectures."""
