@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seqlab.data.anki import Anki
-from seqlab.data.notes import Notes
+from seqlab.data.documents import Documents
 from seqlab.data.parallel import Parallel
 from seqlab.decoding import Greedy
 from seqlab.inference import bundle, generation, prediction
@@ -38,7 +38,7 @@ def notes(boundaries, cleaning):
     def make(folder):
         (folder / "notes.txt").write_text(f"{TEXT}\n\n{OTHER}", encoding="utf-8")
         settings = {"split": "tail", "length": 4, "boundaries": boundaries, "cleaning": cleaning}
-        return Notes(CharacterTokenizer.fit, folder / "notes.txt", **settings, cache=folder / "cache")
+        return Documents(CharacterTokenizer.fit, folder / "notes.txt", **settings, cache=folder / "cache")
 
     return make
 

@@ -1,13 +1,16 @@
 """Objects from configs: the signature is the schema."""
 
 import functools
+import importlib
 
 import pytest
+from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from seqlab.arguments import check_arguments
 from seqlab.config import instantiate as module
 from seqlab.config.instantiate import build, build_each, takes
+from seqlab.config.renamed import RENAMED, new_name
 from seqlab.errors import InputError
 
 
@@ -65,6 +68,9 @@ def test_partial_waits_to_be_called():
     [
         ({"other": 1}, "thing.other: unknown key; Closed takes inner, size"),
         ({"size": "many"}, "thing.size must be int, but is 'many'"),
+        ({"_target_": "seqlab.data.notes.Notes"}, "'seqlab.data.notes.Notes' is now called seqlab.data.documents.Doc"),
+        ({"_target_": "seqlab.training.optimizers.Muon"}, "is now called seqlab.optim.optimizers.Muon"),
+        ({"_target_": "seqlab.training.monitors.Outlook"}, "is now called seqlab.training.callbacks.monitors.RunSum"),
         ({"_target_": "no.such.thing"}, "thing._target_: 'no.such.thing' cannot be imported"),
         ({"_target_": None}, "thing._target_ must name a class or function, but is None"),
         ({"size": "${nowhere}"}, "thing: Interpolation key 'nowhere' not found"),
@@ -113,3 +119,15 @@ def test_entries_that_are_null_are_left_out():
     group = OmegaConf.create({"one": config(size=5), "none": None})
     assert list(build_each(group, "group")) == ["one"]
     assert build_each(None, "group") == {}
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_what_has_another_name_is_there_by_it_and_no_longer_by_the_old_one(old, new):
+    inside = ""
+    if new.endswith("."):
+        own = vars(importlib.import_module(new[:-1]))
+        inside = next(name for name in own if getattr(own[name], "__module__", "") == new[:-1])
+    assert new_name(old + inside) == new + inside
+    assert callable(get_object(new + inside))
+    with pytest.raises((ImportError, ValueError)):
+        get_object(old + inside)

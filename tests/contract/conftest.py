@@ -10,7 +10,7 @@ from support import ROOT
 
 from seqlab.config.instantiate import build
 from seqlab.data.batch import Examples
-from seqlab.data.notes import Notes
+from seqlab.data.documents import Documents
 from seqlab.text.tokenizers import CharacterTokenizer
 
 SMALL = {"width": 13, "embedding": 7, "max_positions": 37}
@@ -112,7 +112,9 @@ def running_text(tmp_path_factory):
     """Blocks of a text: there are no sources."""
     folder = tmp_path_factory.mktemp("text")
     (folder / "text.txt").write_text("".join(f"Sentence {n} is the last but {89 - n}. " for n in range(89)))
-    data = Notes(CharacterTokenizer.fit, folder / "text.txt", length=7, block=300, batch_size=5, cache=folder / "cache")
+    data = Documents(
+        CharacterTokenizer.fit, folder / "text.txt", length=7, block=300, batch_size=5, cache=folder / "cache"
+    )
     data.prepare_data()
     data.setup("fit")
     return data

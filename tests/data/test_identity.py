@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from seqlab.data.anki import Anki
-from seqlab.data.notes import Notes
+from seqlab.data.documents import Documents
 from seqlab.data.parallel import Parallel
 from seqlab.data.reversal import Reversal
 from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
@@ -58,7 +58,7 @@ def test_every_file_of_a_parallel_corpus_counts(tmp_path):
 
 def test_running_text_is_known_by_its_documents_and_its_stream(tmp_path):
     fit = CharacterTokenizer.fit
-    tail = functools.partial(Notes, fit, split="tail", boundaries="none", length=7, cache=tmp_path / "c")
+    tail = functools.partial(Documents, fit, split="tail", boundaries="none", length=7, cache=tmp_path / "c")
     for name, text in (("a.txt", "one two three. " * 9), ("b.txt", "one two three. " * 9), ("c.txt", "one two. " * 9)):
         (tmp_path / name).write_text(text)
     a, b, c = (identity(tail(path=tmp_path / name)) for name in ("a.txt", "b.txt", "c.txt"))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from seqlab.data.notes import Notes
+from seqlab.data.documents import Documents
 from seqlab.data.text_pairs import TextPairs
 from seqlab.data.toy import IntegerPairs
 from seqlab.dataset_analysis import dataset_summary
@@ -102,7 +102,7 @@ def test_it_is_ready_for_json(found):
 
 def test_a_language_model_has_one_side(tmp_path):
     (tmp_path / "notes.txt").write_text("A cat. A dog. A bird, and a fish.", encoding="utf-8")
-    data = Notes(
+    data = Documents(
         CharacterTokenizer.fit, tmp_path / "notes.txt", split="tail", val_share=0.6, length=5, cache=tmp_path / "c"
     )
     data.setup("fit")

@@ -5,8 +5,8 @@ import functools
 import pytest
 
 from seqlab.data.anki import Anki
+from seqlab.data.documents import Documents
 from seqlab.data.module import SequenceData
-from seqlab.data.notes import Notes
 from seqlab.data.parallel import Parallel
 from seqlab.data.reversal import Reversal
 from seqlab.data.toy import IntegerPairs
@@ -40,7 +40,7 @@ def test_no_reversal_stands_in_training(tmp_path):
 def test_the_planted_share_of_notes_is_found_again(tmp_path, planted):
     text = " ".join(f"Sentence {i} is unlike number {i * i}." for i in range(1000))
     (tmp_path / "notes.txt").write_text(text, encoding="utf-8")
-    data = loaded(Notes(WordTokenizer.fit, tmp_path / "notes.txt", planted=planted, cache=tmp_path / "cache"))
+    data = loaded(Documents(WordTokenizer.fit, tmp_path / "notes.txt", planted=planted, cache=tmp_path / "cache"))
     found = leakage_of(data)["val"].sides["sentences"]
     assert found.copies == pytest.approx(planted, abs=1 / found.sentences)
 

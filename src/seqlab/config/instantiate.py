@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.arguments import check_arguments, parameters
+from seqlab.config.renamed import new_name
 from seqlab.errors import InputError
 
 
@@ -33,7 +34,9 @@ def build(config: DictConfig, key: str, base: type | None = None, /, **extra: An
     try:
         function = hydra.utils.get_object(target)
     except (HydraException, ImportError, ValueError, AttributeError) as error:
-        raise InputError(f"{key}._target_: {target!r} cannot be imported ({' '.join(str(error).split())})") from None
+        new = new_name(target)
+        why = f"is now called {new}" if new else f"cannot be imported ({' '.join(str(error).split())})"
+        raise InputError(f"{key}._target_: {target!r} {why}") from None
     if base is not None and not (inspect.isclass(function) and issubclass(function, base)):
         raise InputError(f"{key}._target_ must be a {base.__name__}, but is {target}")
     arguments = {**values, **extra}

@@ -25,7 +25,7 @@ Split = Literal["block", "document", "folder", "tail"]
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The text of each split, to be gone through as often as needed; `Notes` says what the settings mean.
+    """The text of each split, to be gone through as often as needed; `Documents` says what the settings mean.
 
     A unit is a sentence, or a line as it stands where not `by_sentence`.
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
-from seqlab.data.notes import Notes
+from seqlab.data.documents import Documents
 from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Greedy, Hypotheses, Sample
 from seqlab.models.fixed_vector import FixedVector
@@ -78,7 +78,7 @@ def stream(tmp_path):
     """Blocks of 8 symbols of a stream, of some of which the second half is generated."""
     (tmp_path / "text.txt").write_text(TEXT, encoding="utf-8")
     cut = {"split": "tail", "val_share": 0.5, "boundaries": "none", "length": 7}
-    data = Notes(CharacterTokenizer.fit, tmp_path / "text.txt", **cut, eval_batch_size=4, cache=tmp_path)
+    data = Documents(CharacterTokenizer.fit, tmp_path / "text.txt", **cut, eval_batch_size=4, cache=tmp_path)
     data.setup("validate")
     return data
 

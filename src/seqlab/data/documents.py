@@ -34,7 +34,7 @@ CONTINUED = 8
 UNTOUCHED = Cleaning(normalise=False, front_matter=False, code_fences=False, markup=False, duplicates=False)
 
 
-class Notes(SequenceData):
+class Documents(SequenceData):
     """The documents of a folder, or a single file, as a stream of tokens.
 
     Training documents stand in random order, and each epoch cuts them into other blocks. Validation is read in order,

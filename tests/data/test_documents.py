@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from seqlab.data import notes
-from seqlab.data.notes import Notes
+from seqlab.data import documents
+from seqlab.data.documents import Documents
 from seqlab.errors import InputError
 from seqlab.special_tokens import BOS, EOS
 from seqlab.text.tokenizers import ByteTokenizer, CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
@@ -42,8 +42,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def load(folder, tmp_path):
-    def load(tokenizer=CharacterTokenizer.fit, path=folder, **settings) -> Notes:
-        data = Notes(tokenizer, path, cache=tmp_path / "cache", **{"block": 300, "length": 16, **settings})
+    def load(tokenizer=CharacterTokenizer.fit, path=folder, **settings) -> Documents:
+        data = Documents(tokenizer, path, cache=tmp_path / "cache", **{"block": 300, "length": 16, **settings})
         data.prepare_data()
         data.setup("fit")
         return data
@@ -327,7 +327,7 @@ def test_the_description_tells_how_much_there_is(load):
 @pytest.mark.parametrize("fraction", [1.0, 0.3])
 @pytest.mark.parametrize("chunk", [5, 4096])
 def test_passages_are_the_text_of_a_split_as_far_as_it_is_trained_on(load, monkeypatch, boundaries, fraction, chunk):
-    monkeypatch.setattr(notes, "CHUNK", chunk)
+    monkeypatch.setattr(documents, "CHUNK", chunk)
     data = load(boundaries=boundaries, fraction=fraction)
     for split in data.splits:
         parts = [sides["sentences"] for sides in data.passages(split)]
@@ -409,8 +409,7 @@ def test_a_second_time_nothing_is_learnt_or_encoded(load, tmp_path):
 
 KILLED = """
 import sys, time
-from seqlab.data import notes
-from seqlab.data.notes import Notes
+from seqlab.data.documents import Documents
 from seqlab.text.tokenizers import CharacterTokenizer
 
 class Stuck(CharacterTokenizer):
@@ -423,7 +422,7 @@ class Stuck(CharacterTokenizer):
             time.sleep(600)
         return super().encode(text)
 
-Notes(Stuck.fit, sys.argv[1], cache=sys.argv[2], block=300, length=16).prepare_data()
+Documents(Stuck.fit, sys.argv[1], cache=sys.argv[2], block=300, length=16).prepare_data()
 """
 
 

@@ -1,0 +1,22 @@
+"""Classes and functions that configurations name and that have moved, so that whoever names an old one is told."""
+
+RENAMED = {
+    "seqlab.data.notes.Notes": "seqlab.data.documents.Documents",
+    "seqlab.folders.ExclusiveFolders": "seqlab.exclusive_folders.ExclusiveFolders",
+    "seqlab.reporting.comparison.": "seqlab.runs.comparison.",
+    "seqlab.training.checkpoints.": "seqlab.training.callbacks.checkpoints.",
+    "seqlab.training.monitors.Outlook": "seqlab.training.callbacks.monitors.RunSummary",
+    "seqlab.training.monitors.": "seqlab.training.callbacks.monitors.",
+    "seqlab.training.optimizers.": "seqlab.optim.optimizers.",
+    "seqlab.training.progress.": "seqlab.training.callbacks.progress.",
+    "seqlab.training.schedules.": "seqlab.optim.schedules.",
+}
+"""By what an old name is or begins with."""
+
+
+def new_name(target: str) -> str | None:
+    """What a target is called now, if it had another name before."""
+    for old, new in RENAMED.items():
+        if target == old or (old.endswith(".") and target.startswith(old)):
+            return new + target.removeprefix(old)
+    return None
