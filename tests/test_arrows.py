@@ -33,7 +33,7 @@ MAY_IMPORT = {
 # Known to all rooms.
 LEAVES = {
     *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "formatting", "identity"),
-    *("kinds", "paths", "quiet", "special_tokens", "version", ""),
+    *("extras", "kinds", "paths", "quiet", "special_tokens", "version", ""),
 }
 
 

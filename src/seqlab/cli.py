@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seqlab import paths
 from seqlab.command_line import quoted, searchpath
 from seqlab.errors import Carried, InputError, RunError, StoppedError
+from seqlab.extras import not_installed
 from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
 from seqlab.formatting import did_you_mean, printable
@@ -145,7 +146,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         nonlocal started
         started = True
         try:
-            return task(config)
+            return _called(task, config)
         except Exception as error:
             foreseen = _exit_code(error) is not None and not full
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
@@ -182,6 +183,14 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         sys.exit(130)
     if failures:
         sys.exit(_exit_code(failures[0]) or 1)
+
+
+def _called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+    """Does the task; a module of an extra that is not installed is bad input, with the line that installs it."""
+    try:
+        return task(config)
+    except ModuleNotFoundError as error:
+        raise not_installed(error, HydraConfig.get().job.name) or error from error
 
 
 def _note_failure(error: Exception, foreseen: bool) -> None:

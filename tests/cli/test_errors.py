@@ -186,6 +186,15 @@ def test_a_size_that_a_model_of_ones_own_does_not_have_is_named(train, tmp_path,
     assert json.loads((tmp_path / "run/bundle/bundle.json").read_text())["model"]["settings"]["embedding"] == 7
 
 
+def test_a_reader_that_is_not_installed_is_named(train, tmp_path, monkeypatch):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}')
+    monkeypatch.setitem(sys.modules, "nbformat", None)
+    outcome = train("data=notes", "data.path=notes", "model=gpt")
+    outcome.stopped(2, 'reading a.ipynb needs nbformat, which is not installed; type pip install "seqlab[documents]"')
+    assert_no_result(tmp_path)
+
+
 def test_a_shared_part_by_its_old_name_gets_the_new_one(train, tmp_path):
     (tmp_path / "conf/data").mkdir(parents=True)
     (tmp_path / "conf/data/mine.yaml").write_text("defaults: [/_loading@_here_, _self_]\n")

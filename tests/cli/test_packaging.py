@@ -44,7 +44,8 @@ PAGE += [f"seqlab/reporting/page/assets/{name}" for name in ("style.css", "scrip
 
 
 @pytest.mark.parametrize(
-    "name", ["seqlab/data/phrasebook.txt", *CLAIMS, *PAGE, *(f"seqlab/{config}" for config in CONFIGS)]
+    "name",
+    ["seqlab/py.typed", "seqlab/data/phrasebook.txt", *CLAIMS, *PAGE, *(f"seqlab/{config}" for config in CONFIGS)],
 )
 def test_the_wheel_holds_what_is_read_at_run_time(wheel, name):
     assert name in zipfile.ZipFile(wheel).namelist()

@@ -1,7 +1,9 @@
 """`seqlab-report`: a page of what there is, or a word on what to run first."""
 
 import shutil
+import sys
 
+import pytest
 from support import ROOT
 
 
@@ -21,3 +23,11 @@ def test_a_fresh_clone_has_its_page(command, tmp_path):
 
 def test_folders_that_hold_no_run_are_named(command):
     command("report", "runs=[elsewhere]").stopped(2, "elsewhere", "no finished run")
+
+
+@pytest.mark.parametrize("module", ["jinja2", "markupsafe"])
+def test_a_library_of_the_report_that_is_missing_is_named(command, monkeypatch, module):
+    for name in [name for name in sys.modules if name.startswith("seqlab.reporting.page")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    command("report").stopped(2, f'report needs {module}, which is not installed; type pip install "seqlab[report]"')

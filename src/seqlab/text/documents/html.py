@@ -37,6 +37,7 @@ def html_text(data: bytes) -> str:
     Raises:
         UnreadableError: the data is no text.
     """
+    import lxml.etree  # noqa: F401 - the parser, whose absence beautifulsoup4 would take for a damaged page
     from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
 
     check_is_text(data)

@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from seqlab.errors import InputError
+from seqlab.extras import not_installed
 from seqlab.files import write_atomically
 from seqlab.text.documents.collection import Collection, Document
 from seqlab.text.documents.finding import Skipped, find, name_of, reason_of
@@ -61,7 +62,7 @@ def read_documents(path: Path, cache: Path, processes: int | None = None, limits
         limits: what reading one file may take (None: the defaults of `Limits`).
 
     Raises:
-        InputError: no such folder, or nothing in it that can be read.
+        InputError: no such folder, nothing in it that can be read, or a reader's library is not installed.
     """
     files, skipped = find(path)
     processes = processes or cores()
@@ -175,6 +176,8 @@ def _pieces(entry: _Entry, limits: Limits) -> Iterator[str]:
         raise _OddsError(reason_of(error)) from None
     except RecursionError:
         raise UnreadableError("what is in it is nested too deeply") from None
+    except ModuleNotFoundError as error:
+        raise not_installed(error, f"reading {entry.file.name}") or error from None
     except Exception as error:  # what libraries raise on damaged files has no end
         reason = " ".join(str(error).split())[:200]
         if isinstance(error, MemoryError) or "memory" in reason.lower():

@@ -1,0 +1,21 @@
+"""Modules that only a part of seqlab imports, and the extra that installs each: `pip install "seqlab[EXTRA]"`."""
+
+from seqlab.errors import InputError
+
+EXTRAS = {
+    **dict.fromkeys(("bs4", "charset_normalizer", "docx", "lxml", "nbformat", "pptx"), "documents"),
+    **dict.fromkeys(("pylatexenc", "pypdfium2"), "documents"),
+    **dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), "report"),
+}
+
+
+def not_installed(error: ModuleNotFoundError, what: str) -> InputError | None:
+    """The line that says how to install what `error` misses; None if it is of no extra.
+
+    Args:
+        what: what needs it: a file, a command.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module not in EXTRAS:
+        return None
+    return InputError(f'{what} needs {module}, which is not installed; type pip install "seqlab[{EXTRAS[module]}]"')
