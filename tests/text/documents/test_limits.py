@@ -3,12 +3,13 @@
 import io
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 from document_files import epub, zipped
 
 from seqlab.errors import InputError
-from seqlab.text.documents import Limits, html, read_documents
+from seqlab.text.documents import Limits, html, processes, read_documents
 from seqlab.text.documents import reading as reading_module
 from seqlab.text.documents.formats import FORMATS, Format
 from seqlab.text.documents.steps import Tally, without_markup
@@ -68,6 +69,12 @@ def test_memory_and_text_have_limits(reasons, monkeypatch):
         "b.md": "its text is longer than 100,000 bytes (data.limits.growth=20)",
     }
     assert "a.tex" not in reasons(Limits(memory=1000))
+
+
+def test_where_memory_cannot_be_limited_a_warning_says_so(reasons, monkeypatch):
+    monkeypatch.setattr(processes, "HELD", Path("/no/such/file"))
+    with pytest.warns(UserWarning, match=r"data\.limits\.memory holds on Linux only"):
+        assert reasons(Limits(memory=1)) == {}
 
 
 def test_an_archive_that_lies_about_its_sizes_takes_no_more_memory(reasons):

@@ -28,6 +28,8 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 # Forked: nothing is imported again, and a caller's script needs no `if __name__ == "__main__"`.
 _CONTEXT = multiprocessing.get_context("fork")
+HELD = Path("/proc/self/statm")
+"""Where Linux says how much memory a process holds; elsewhere readers have no limit to theirs."""
 
 
 class Died(str):
@@ -68,6 +70,8 @@ def in_processes(
     What `work` raises is raised here. A process that takes longer for a task than the limits allow is killed, and where
     it asks for more memory than they allow it gets a MemoryError.
     """
+    if not HELD.is_file():
+        warnings.warn("data.limits.memory holds on Linux only: here a file may take all memory", stacklevel=2)
     waiting = iter(range(len(tasks)))
     busy: dict[Connection, _Worker[Answer]] = {}
 
@@ -161,8 +165,8 @@ def _serve(work: Callable[[int], Any], connection: Connection, parents: Connecti
 
 def _limit_memory(more: int) -> None:
     """No more than so many bytes beside those of the parent, which the process shares."""
-    with contextlib.suppress(OSError):  # where there is no /proc nothing is known of the parent's
-        held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    with contextlib.suppress(OSError):  # not Linux, of which `in_processes` warns
+        held = int(HELD.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         wanted = held + more
         resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
