@@ -257,7 +257,10 @@ class Seq2Seq(LightningModule):
         return next((config.scheduler for config in configs if hasattr(config.scheduler, "monitor")), None)
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """What is minimised: the mean a target token of this batch, over all processes that share it."""
+        """What is minimised: the mean per target token of this batch, over all processes that share it.
+
+        Without a Trainer, in a training loop of one's own, the mean is that of this process alone.
+        """
         if self._objective.teacher_forcing == 1:
             logits, asked = self._told(batch)
         else:
@@ -267,7 +270,7 @@ class Seq2Seq(LightningModule):
         total, plain = token_losses(logits, asked, self._objective.label_smoothing)
         tokens = (asked != PAD).sum()
         self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
-        if self.trainer.world_size > 1:
+        if self._trainer is not None and self._trainer.world_size > 1:
             # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
             tokens = self.trainer.strategy.reduce(tokens.float(), reduce_op="mean")
         self.step_loss = plain.detach() / tokens  # without smoothing; averaged over processes it is the batch's
