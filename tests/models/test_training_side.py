@@ -69,6 +69,22 @@ def test_a_step_minimises_the_mean_and_logs_it(made, processes):
     assert trainer.reduced == ["mean"] * (processes - 1)
 
 
+def test_a_loop_of_ones_own_trains_without_a_trainer():
+    torch.manual_seed(0)
+    model = FixedVector(V, W, width=D, embedding=E)
+    total, tokens = nats(model)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    losses = []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss = model.loss(BATCH)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] == pytest.approx(total / tokens, abs=1e-5)
+    assert losses[-1] < losses[0] / 2
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_an_epoch_is_the_mean_over_its_tokens_in_all_processes(made, processes):
     model, trainer = made(Objective(label_smoothing=0.25), processes=processes, log_every_n_steps=99)

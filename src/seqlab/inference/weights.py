@@ -96,7 +96,7 @@ def _kept(name: str, entry: Any) -> Kept:
 
 
 def numbers_in(kept: Mapping[str, Kept]) -> int:
-    """How many numbers all tensors hold together."""
+    """Number of elements of all tensors together."""
     return sum(math.prod(one.shape) for one in kept.values())
 
 

@@ -83,21 +83,22 @@ class Seq2Seq(LightningModule):
     ) -> Float[Tensor, "*P V"]:
         """Teacher-forced logits of the token after each of `tokens`.
 
-        Where `real` tells which are no padding (which stands on the right) and it pays, those of these alone, (N, V).
+        With `real`, which is False at the padding on the right, those of the N real positions alone, (N, V), where
+        leaving out padding pays.
         """
         packing = EVERYWHERE if real is None else Packing.of(real)
         logits, _ = self.decode(tokens, replace(self.encode(source, source_lengths), packing=packing))
         return logits if logits.dim() == 2 else packing.pack(logits)
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
-        """The positions that a pair takes (BOS is one of the target, EOS none); `max_positions` is what there are."""
+        """Positions that a pair occupies (BOS occupies one of the target, EOS none); `max_positions` is the limit."""
         return max(source_length, target_length)
 
     def check_lengths(self, source_length: int, target_length: int) -> None:
-        """Refuses lengths for which the model has not learnt positions.
+        """Refuses lengths beyond the positions that the model has learnt.
 
         Raises:
-            InputError: a source of that many tokens and a target of that many need more than there are.
+            InputError: such a pair needs more than `max_positions`.
         """
         needed = self.positions_needed(source_length, target_length)
         if self.max_positions is not None and needed > self.max_positions:
@@ -115,9 +116,9 @@ class Seq2Seq(LightningModule):
         prompt: Int[Tensor, "B P"] | None = None,
         window: int | None = None,
     ) -> Hypotheses:
-        """What the model says on its own, found by `search`, after the tokens `prompt` (BOS). Call `eval()` first.
+        """Generates free-running by `search`, after the tokens `prompt` (by default BOS). Call `eval()` first.
 
-        With a `window` it may say more than it has positions for: see `begin`.
+        With a `window` outputs may grow longer than the model has positions for: see `begin`.
 
         Raises:
             InputError: outputs may grow longer than the model has positions for.
@@ -134,10 +135,10 @@ class Seq2Seq(LightningModule):
         prompt: Int[Tensor, "B P"] | None = None,
         window: int | None = None,
     ) -> tuple[Step, Selectable, Int[Tensor, " B"]]:
-        """All that a search takes: the step, the state before the last token of `prompt` (BOS), and that token.
+        """What a search starts from: the step, the state before the last token of `prompt` (by default BOS), and it.
 
-        A model that tells tokens by their positions sees no more than `window` tokens at once, if there is one; of a
-        longer prompt the last that fit.
+        With a `window`, a positional model sees no more than that many tokens at once; of a longer prompt it sees the
+        last that fit.
         """
         if prompt is None:
             prompt = source_lengths.new_full((len(source), 1), BOS)
@@ -163,10 +164,10 @@ class Seq2Seq(LightningModule):
     def attention_maps(
         self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], tokens: Int[Tensor, "B T"]
     ) -> dict[str, Float[Tensor, "B H _ _"]]:
-        """Where each attention inside the model looks while it decodes `tokens`, by the name of its module.
+        """The weights of each attention inside the model while it decodes `tokens`, by the name of its module.
 
-        (B, heads, queries, memory): the shares that the positions of the memory have in what each query gets. One
-        without heads has a single one; a model without attention gives nothing. Call `eval()` first.
+        (B, heads, queries, memory), summing to 1 over the memory. An attention without heads counts as having one; a
+        model without attention returns an empty dictionary. Call `eval()` first.
         """
         with captured_attention(self) as maps:
             self(source, source_lengths, tokens)
@@ -181,12 +182,12 @@ class Seq2Seq(LightningModule):
         objective: Objective | None = None,
         epochs_before: tuple[int, int] = (0, 0),
     ) -> None:
-        """Says how to train: `optimizer(named parameters)` and `scheduler(optimizer)`, stepped after every batch.
+        """Sets how to train: `optimizer(named parameters)` and `scheduler(optimizer)`, stepped after every batch.
 
         A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. One that has a
         `monitor` is stepped with that metric after each validation instead. Without an objective the teacher-forced
-        cross-entropy is minimised. Of a resumed run whose epochs had another number of steps once, `epochs_before` says
-        how many such epochs there were, and their steps.
+        cross-entropy is minimised. In a resumed run whose earlier epochs had another number of steps, `epochs_before`
+        holds how many such epochs there were, and their steps altogether.
         """
         self._optimizer, self._scheduler, self._epochs_before = optimizer, scheduler, epochs_before
         self._objective = objective or Objective()
@@ -257,7 +258,10 @@ class Seq2Seq(LightningModule):
         return next((config.scheduler for config in configs if hasattr(config.scheduler, "monitor")), None)
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """What is minimised: the mean a target token of this batch, over all processes that share it."""
+        """What is minimised: the mean per target token of this batch, over all processes that share it.
+
+        Without a Trainer, in a training loop of one's own, the mean is that of this process alone.
+        """
         if self._objective.teacher_forcing == 1:
             logits, asked = self._told(batch)
         else:
@@ -267,7 +271,7 @@ class Seq2Seq(LightningModule):
         total, plain = token_losses(logits, asked, self._objective.label_smoothing)
         tokens = (asked != PAD).sum()
         self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
-        if self.trainer.world_size > 1:
+        if self._trainer is not None and self._trainer.world_size > 1:
             # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
             tokens = self.trainer.strategy.reduce(tokens.float(), reduce_op="mean")
         self.step_loss = plain.detach() / tokens  # without smoothing; averaged over processes it is the batch's
@@ -288,11 +292,11 @@ class Seq2Seq(LightningModule):
         return loss
 
     def epoch_loss(self) -> Float[Tensor, ""]:
-        """Mean cross-entropy a token of the epoch so far (of this process's rows)."""
+        """Mean cross-entropy per token of the epoch so far, over this process's rows."""
         return self._train_loss[0] / self._train_loss[2].clamp(min=1)
 
     def on_train_epoch_end(self) -> None:
-        """Logs the epoch's cross-entropy over all processes, by what the decoder was told, and what was minimised."""
+        """Logs the epoch's cross-entropy over all processes, named by how the decoder was fed, and the objective."""
         totals = self._train_loss
         if self.trainer.world_size > 1:
             totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
@@ -308,13 +312,13 @@ class Seq2Seq(LightningModule):
         checkpoint["train_loss"] = self._train_loss.cpu()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes it up again."""
+        """Restores that loss."""
         self._train_loss = checkpoint["train_loss"]
 
     # Measuring ----------------------------------------------------------------------------------------------
 
     def measure_bytes(self, tokens_per_byte: Mapping[str, float | None]) -> None:
-        """Has bits per byte measured, too, of those splits whose tokens a byte are known."""
+        """Adds bits per byte to the metrics of those splits whose number of tokens per byte is known."""
         for split, ratio in tokens_per_byte.items():
             if ratio is not None:
                 metrics = cast(TeacherForced, self.measures[f"{split}_split"])
@@ -336,9 +340,9 @@ class Seq2Seq(LightningModule):
 
 
 def _with_heads(calls: list[Tensor]) -> Float[Tensor, "B H _ _"]:
-    """The weights of an attention that was called once a step (B, M), or for all steps: (B, T, M), (B, H, T, M).
+    """Joins the weights of an attention called once per step, (B, M), or for all steps: (B, T, M), (B, H, T, M).
 
-    Of the latter the last call counts: a decoder-only model has read its source by calls before.
+    When called for all steps, the last call counts: earlier ones are a decoder-only model reading its source.
     """
     weights = torch.stack(calls, dim=1) if calls[0].dim() == 2 else calls[-1]
     return weights if weights.dim() == 4 else weights[:, None]

@@ -1,4 +1,4 @@
-"""What training minimises, and what the decoder is told meanwhile.
+"""What training minimises, and how the decoder is fed meanwhile.
 
 B batch, T target length, V target vocabulary; "*P" is B and T, or the N positions that were not left out.
 """
@@ -24,11 +24,11 @@ class Objective:
     Args:
         label_smoothing: ε of Szegedy et al. (2016, arXiv 1512.00567, section 7); see `token_losses`. What is reported
             as a loss stays the plain cross-entropy.
-        teacher_forcing: share of the target tokens that the decoder is told while it trains; the rest are its own
+        teacher_forcing: share of the decoder inputs that are target tokens; the rest are the decoder's own predictions
             (scheduled sampling); see `sampled_logits`. Below 1 a target is decoded step by step, which costs time.
 
     Raises:
-        ValueError: a share that is none.
+        ValueError: a share out of range.
     """
 
     label_smoothing: float = 0.0
@@ -68,10 +68,10 @@ def sampled_logits(
     tokens: Int[Tensor, "B T"],
     teacher_forcing: float,
 ) -> Float[Tensor, "B T V"]:
-    """Scheduled sampling (Bengio et al. 2015, arXiv 1506.03099, section 2.4): logits after what the decoder was told.
+    """Scheduled sampling (Bengio et al. 2015, arXiv 1506.03099, section 2.4): logits of a decoder partly fed by itself.
 
-    It is told the first of `tokens` (BOS) and then, at each step and in each row, the target's token with probability
-    `teacher_forcing`, else what it held most probable itself at the step before, PAD and BOS left out as in search. No
+    Its input is the first of `tokens` (BOS) and then, at each step and in each row, the target's token with probability
+    `teacher_forcing`, else its own most probable token of the step before, PAD and BOS left out as in search. No
     gradient flows through that choice.
     """
     told = torch.rand(tokens.shape, device=tokens.device) < teacher_forcing
