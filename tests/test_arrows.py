@@ -25,15 +25,27 @@ MAY_IMPORT = {
     },
     "sweeping": set(),
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.
-    "runs": {"text", "inference.bundle"},
+    "runs": {"text", "inference.bundle", "config.plain"},
     # Claims are run as trials are, and their results are known by the code that made them.
-    "reproduction": {"text", "inference.bundle", "runs", "sweeping", "training.provenance"},
+    "reproduction": {
+        *("text", "inference.bundle", "runs", "sweeping", "training.provenance", "config.plain", "config.settings"),
+    },
     "reporting": {"runs", "reproduction", "sweeping", "training.provenance"},
 }
 # Known to all rooms.
 LEAVES = {
     *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "formatting", "identity"),
-    *("extras", "kinds", "paths", "quiet", "special_tokens", "version", ""),
+    *("extras", "kinds", "paths", "private_parts", "quiet", "special_tokens", "version", ""),
+}
+
+
+# Where a configuration of OmegaConf's may be seen: the room that reads it, what Hydra calls, and the sweeper, which
+# writes configurations. Everywhere else settings are typed.
+SEES_CONFIGURATIONS = {
+    *("config", "sweeping"),
+    *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "cli"),
+    *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
+    "private_parts",
 }
 
 
@@ -59,6 +71,41 @@ def test_a_room_imports_only_lower_rooms(room):
             assert not (top == "optuna" and room != "sweeping"), f"{path.name} imports {name}"
             beside = room == "sweeping" and path.name != "callback.py"  # which is the one that Lightning calls
             assert not (beside and top in ("torch", "lightning")), f"{path.name} imports {name}"
+
+
+def test_the_configuration_ends_at_the_door():
+    for path in sorted((ROOT / "src/seqlab").rglob("*.py")):
+        name = module_of(path).removeprefix("seqlab.")
+        if not {name, name.split(".")[0]} & SEES_CONFIGURATIONS:
+            assert not [one for one in imports(path) if one.split(".")[0] in ("omegaconf", "hydra")], name
+
+
+def test_private_parts_of_libraries_are_used_in_one_file():
+    """(The sweeper is to know nothing of seqlab, and has its own.)"""
+    for path in sorted((ROOT / "src/seqlab").rglob("*.py")):
+        if path.name == "private_parts.py" or "sweeping" in path.parts:
+            continue
+        found = [one for one in imports(path) if one.startswith(PRIVATE)]
+        assert not found, f"{path.name} imports {found[0]}"
+        assert not [one for one in ast.walk(ast.parse(path.read_text())) if private_attribute(one)], path.name
+
+
+PRIVATE = ("hydra._internal", "hydra.core.global_hydra", "hydra.core.config_store", "hydra.core.override_parser")
+
+
+def private_attribute(node):
+    """Whether a node of a syntax tree reads an attribute that its class keeps to itself, of another object."""
+    if not (isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")):
+        return False
+    own = isinstance(node.value, ast.Name) and node.value.id == "self"
+    return node.attr in LIBRARIES and not own
+
+
+LIBRARIES = {
+    *("_parameters", "_modules", "_buffers", "_is_mkldnn_bf16_supported", "_internal", "_metadata", "_parent"),
+    *("_precision_plugin", "_callback_connector", "_signal_connector", "_logger_connector", "_fit_loop"),
+}
+"""Names of attributes that torch, Lightning, Hydra and OmegaConf keep to themselves."""
 
 
 def test_every_room_has_its_rule():

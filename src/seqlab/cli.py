@@ -14,11 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import hydra._internal.utils
 from hydra import compose, initialize_config_dir
-from hydra._internal.hydra import Hydra
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -32,6 +28,7 @@ from seqlab.extras import not_installed
 from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
 from seqlab.formatting import did_you_mean, printable
+from seqlab.private_parts import let_errors_through, run_once, share_config_store, with_hydra_composed
 from seqlab.runs.comparison import ERROR
 from seqlab.sweeping.addresses import hidden
 from seqlab.sweeping.handover import VARIABLE
@@ -86,8 +83,7 @@ def refuse_unknown() -> None:
     unknown = {name: one for name, one in names.items() if "/" not in name}
     if not unknown:
         return
-    loader = GlobalHydra.instance().config_loader()
-    plain = loader.load_configuration(hydra.job.config_name, overrides=searchpath(hydra), run_mode=RunMode.RUN)
+    plain = with_hydra_composed(hydra.job.config_name, searchpath(hydra))
     # A search is added to what is trained; other commands read no group beside their own.
     choices = (hydra if hydra.job.config_name == "train" else plain.hydra).runtime.choices
     groups = {name.partition("@")[0] for name in choices}
@@ -125,17 +121,12 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     if own_code:
         import_from_here()
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
-    # Hydra prints errors over several lines and exits with 1, unless it takes itself to be debugged: then it lets them
-    # through. (The variable would do it, too, but whatever a run starts would read it.)
-    hydra._internal.utils.is_under_debugger = lambda: True
+    let_errors_through()
     # torch then takes large tensors from large pages, which the kernel hands out far faster (on Linux).
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # Hydra copies the store of all plugins' schemas whenever it looks into a group, a hundred times for --help, though
-    # nobody changes a copy: that would be half of the time until help appears.
-    ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
-    # A trial is a single run, whatever its configuration says, which Hydra would compose once more to see.
-    if VARIABLE in os.environ:
-        Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
+    share_config_store()
+    if VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
+        run_once()
 
     sys.argv[1:] = nulls_named(sys.argv[1:])
     started = False

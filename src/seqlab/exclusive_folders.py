@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from seqlab.command_line import quoted
 from seqlab.errors import Carried, InputError
 from seqlab.folders import claim_multirun, claim_run
+from seqlab.private_parts import let_hydra_know
 from seqlab.sweeping.addresses import conceal
 from seqlab.sweeping.handover import VARIABLE
 
@@ -49,7 +49,7 @@ def _is_first() -> bool:
 def _make(config: DictConfig, kind: str, claim: Callable[[Path, bool], bool]) -> None:
     """Makes the folder that `hydra.<kind>.dir` names, and names the one that was made."""
     try:
-        HydraConfig.instance().set_config(config)  # which names of folders refer to; Hydra itself does so later
+        let_hydra_know(config)  # which names of folders refer to
         made = _made(config, kind, claim)
     except Exception as error:  # which Hydra would take for a warning
         raise Carried(error) from error

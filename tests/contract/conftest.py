@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from support import ROOT
 
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.data.batch import Examples
 from seqlab.data.documents import Documents
 from seqlab.text.tokenizers import CharacterTokenizer
@@ -88,7 +88,7 @@ def _double():
 def model(model_config):
     """An architecture with random weights of a scale at which every part matters."""
     torch.manual_seed(5)
-    model = build(model_config, "model", source_size=SOURCE_SIZE, target_size=TARGET_SIZE).eval()
+    model = Component.of(model_config, "model").build(source_size=SOURCE_SIZE, target_size=TARGET_SIZE).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-0.7, 0.7)

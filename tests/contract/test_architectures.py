@@ -9,8 +9,8 @@ from lightning.pytorch import Trainer
 from support import ROOT
 from torch.nn import functional as F
 
+from seqlab.config.component import Component
 from seqlab.config.data_and_model import build_model
-from seqlab.config.instantiate import build
 from seqlab.data.batch import Batch
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
@@ -55,7 +55,7 @@ def test_gradients_reach_every_parameter(model, batch):
 
 def test_on_running_text_no_parameter_is_left_out(model_config, running_text):
     """Processes that train together wait for the gradient of every parameter."""
-    model = build_model(model_config, running_text)
+    model = build_model(Component.of(model_config, "model"), running_text)
     (batch, *_) = running_text.train_dataloader()
     assert not batch.source_lengths.any()
     token_loss(model(batch.source, batch.source_lengths, batch.decoder_input), batch.labels).backward()
@@ -279,7 +279,7 @@ def test_text_longer_than_the_window_is_that_of_reading_all_anew(model, examples
 @torch.no_grad()
 def test_a_beam_of_full_width_finds_the_best_of_all_outputs(model_config, batch):
     torch.manual_seed(6)
-    model = build(model_config, "model", source_size=int(batch.source.max()) + 1, target_size=7).eval()
+    model = Component.of(model_config, "model").build(source_size=int(batch.source.max()) + 1, target_size=7).eval()
     for parameter in model.parameters():
         parameter.uniform_(-0.7, 0.7)
     symbols = range(UNK, 7)
@@ -313,7 +313,7 @@ def test_attention_maps_are_distributions_that_leave_padding_out(model, batch):
 def test_the_same_seed_builds_the_same_model(model_config):
     def weights():
         torch.manual_seed(11)
-        return build(model_config, "model", source_size=5, target_size=7).state_dict()
+        return Component.of(model_config, "model").build(source_size=5, target_size=7).state_dict()
 
     first, second = weights(), weights()
     assert all(torch.equal(first[name], second[name]) for name in first)
@@ -332,7 +332,9 @@ def test_a_checkpoint_gives_the_same_model_back(model, model_config, batch, tmp_
     trainer = Trainer(logger=False, enable_progress_bar=False, accelerator="cpu")
     trainer.strategy.connect(model)
     trainer.save_checkpoint(tmp_path / "last.ckpt")
-    other = build(model_config, "model", source_size=model.source_size, target_size=model.target_size).eval()
+    other = (
+        Component.of(model_config, "model").build(source_size=model.source_size, target_size=model.target_size).eval()
+    )
     assert not torch.allclose(logits_of(other, batch), logits_of(model, batch))
     other.load_state_dict(torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"])
     assert torch.equal(logits_of(other, batch), logits_of(model, batch))

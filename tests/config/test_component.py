@@ -1,4 +1,4 @@
-"""Objects from configs: the signature is the schema."""
+"""Objects from settings: the signature is the schema."""
 
 import functools
 import importlib
@@ -8,8 +8,8 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from seqlab.arguments import check_arguments
-from seqlab.config import instantiate as module
-from seqlab.config.instantiate import build, build_each, takes
+from seqlab.config import component as module
+from seqlab.config.component import Component, components_of
 from seqlab.config.renamed import RENAMED, new_name
 from seqlab.errors import InputError
 
@@ -37,15 +37,19 @@ class Closed:
         self.size, self.inner = size, inner
 
 
+def build(group, key, **extra):
+    return Component.of(group, key).build(**extra)
+
+
 @pytest.fixture(autouse=True)
 def _targets(monkeypatch):
-    """Makes the classes above importable as seqlab.config.instantiate.<name>."""
+    """Makes the classes above importable as seqlab.config.component.<name>."""
     for cls in (Base, Child, Leaf, Closed):
         monkeypatch.setattr(module, cls.__name__, cls, raising=False)
 
 
 def config(**values):
-    return OmegaConf.create({"_target_": "seqlab.config.instantiate.Closed", **values})
+    return OmegaConf.create({"_target_": "seqlab.config.component.Closed", **values})
 
 
 def test_builds_nested_configs_first():
@@ -73,6 +77,7 @@ def test_partial_waits_to_be_called():
         ({"_target_": "seqlab.training.monitors.Outlook"}, "is now called seqlab.training.callbacks.monitors.RunSum"),
         ({"_target_": "no.such.thing"}, "thing._target_: 'no.such.thing' cannot be imported"),
         ({"_target_": None}, "thing._target_ must name a class or function, but is None"),
+        ({"_target_": "${nowhere}"}, "thing: Interpolation key 'nowhere' not found"),
         ({"size": "${nowhere}"}, "thing: Interpolation key 'nowhere' not found"),
     ],
 )
@@ -82,7 +87,7 @@ def test_what_does_not_fit_is_named(values, message):
 
 
 def test_a_value_that_the_constructor_refuses_is_an_input_error():
-    bad = OmegaConf.create({"_target_": "seqlab.config.instantiate.Child", "name": "bad"})
+    bad = OmegaConf.create({"_target_": "seqlab.config.component.Child", "name": "bad"})
     with pytest.raises(InputError, match="thing: name must not be bad"):
         build(bad, "thing")
 
@@ -97,16 +102,15 @@ def test_keywords_are_followed_to_the_bases():
 @pytest.mark.parametrize(
     ("target", "taken"),
     [
-        ("seqlab.config.instantiate.Closed", True),
-        ("seqlab.config.instantiate.Leaf", False),  # it takes any
+        ("seqlab.config.component.Closed", True),
+        ("seqlab.config.component.Leaf", False),  # it takes any
         ("no.such.thing", False),
         (None, False),
         ("???", False),
-        ("${nowhere}", False),
     ],
 )
 def test_what_a_target_takes_by_name(target, taken):
-    assert takes(OmegaConf.create({"_target_": target}), "size") is taken
+    assert Component("thing", {"_target_": target}).takes("size") is taken
 
 
 def test_lists_become_the_tuples_that_are_asked_for():
@@ -117,8 +121,24 @@ def test_lists_become_the_tuples_that_are_asked_for():
 
 def test_entries_that_are_null_are_left_out():
     group = OmegaConf.create({"one": config(size=5), "none": None})
-    assert list(build_each(group, "group")) == ["one"]
-    assert build_each(None, "group") == {}
+    assert components_of(group, "group") == {"one": Component.of(group.one, "group.one")}
+    assert components_of(None, "group") == {}
+
+
+@pytest.mark.parametrize("group", ["text", 5, [1]])
+def test_what_is_no_group_is_refused(group):
+    with pytest.raises(InputError, match="thing must be a group of settings, but is"):
+        Component.of(group, "thing")
+    with pytest.raises(InputError, match="things must be a group of settings, but is"):
+        components_of(group, "things")
+
+
+def test_what_is_built_may_change_its_arguments_and_nothing_else():
+    component = Component("thing", {"_target_": "seqlab.config.component.Closed", "inner": [1, 2]})
+    component.build().inner.append(3)
+    assert component.build().inner == [1, 2]
+    assert component.with_settings(size=7).build().size == 7
+    assert "size" not in component.settings
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
