@@ -9,9 +9,9 @@ from omegaconf import OmegaConf, open_dict
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from support import ROOT
 
-from seqlab.sweeping.curves import Grid, read_curves
-from seqlab.sweeping.settings import Settings
-from seqlab.sweeping.sweep import base_of, space_of
+from hydra_pruning_sweeper.replay.curves import Grid, read_curves
+from hydra_pruning_sweeper.run_sweep import base_of, space_of
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 
 SEARCHES = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))
 
@@ -21,7 +21,7 @@ def composed(search):
         config = compose("train", overrides=[f"+sweeps={search}"], return_hydra_config=True)
     with open_dict(config):
         config.hydra.runtime.output_dir = "run"
-    settings = Settings(**OmegaConf.to_container(config.hydra.sweeper, resolve=True))
+    settings = SweeperSettings(**OmegaConf.to_container(config.hydra.sweeper, resolve=True))
     return config, settings
 
 

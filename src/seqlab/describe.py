@@ -5,9 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.cli import refuse_unknown, run_command
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
 from seqlab.inspection.diagram import diagram
 
 

@@ -12,7 +12,7 @@ from seqlab.cli import refuse_unknown, run_command
 def task(config: DictConfig) -> Any:
     """Does what `config.action` says; Optuna is imported only here."""
     refuse_unknown()
-    from seqlab.sweeping.command import run
+    from hydra_pruning_sweeper.views.command import run
 
     folder = Path(config.study)
     return run(config.action, folder if folder.is_dir() else Path(config.folder) / config.study, config.storage)

@@ -8,8 +8,9 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_pruning_sweeper.quoting import quoted
 from seqlab.cli import added, refuse_unknown, run_command
-from seqlab.command_line import PRIMARY, flags, quoted
+from seqlab.command_line import PRIMARY, flags
 from seqlab.errors import InputError
 
 

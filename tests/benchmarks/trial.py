@@ -16,16 +16,17 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.first_step import STARTED, seconds_in
 from benchmarks.harness import Done, Row, Spread, alternate
 from benchmarks.workloads import CACHE, ROOT
+from hydra_pruning_sweeper.execution.controller import Controller, Plan, SweepObserver
+from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job
+from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads
+from hydra_pruning_sweeper.run_sweep import HOOK, WARM
+from hydra_pruning_sweeper.study.sampler import sampler_factory
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.space import Space, parameter
+from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
+from hydra_pruning_sweeper.trial.context import TrialContext
+from hydra_pruning_sweeper.trial.events import LOG
 from seqlab import paths
-from seqlab.sweeping.controller import Controller, Plan, Show
-from seqlab.sweeping.events import LOG
-from seqlab.sweeping.executor import ForkExecutor, Job, slot_environment, slot_threads
-from seqlab.sweeping.handover import Handover
-from seqlab.sweeping.ledger import Ledger, Rules, Taken
-from seqlab.sweeping.proposals import sampler_factory
-from seqlab.sweeping.space import Space, parameter
-from seqlab.sweeping.storage import Store, store_url
-from seqlab.sweeping.sweep import HOOK, WARM
 
 SWEEP = "+sweeps=reversal_bahdanau"
 BARE = ("experiment=reversal_bahdanau", "callbacks=early_stopping")  # what the sweep makes of the configuration
@@ -112,8 +113,8 @@ class Trials:
         self.ends: list[float] = []
         folder.mkdir()
         pruner: Any = OmegaConf.to_container(sweeper.pruner, resolve=True)
-        store = Store(store_url(None, folder))
-        self.ledger = Ledger(
+        store = StudyStorage(store_url(None, folder))
+        self.shared_study = SharedStudy(
             store,
             STUDY,
             "minimize",
@@ -122,20 +123,20 @@ class Trials:
             sampler_factory(instantiate(sweeper.sampler, _partial_=True)),
             instantiate(pruner),
         )
-        self.handover = Handover(STUDY, store.url, pruner=pruner)
+        self.trial_context = TrialContext(STUDY, store.url, pruner=pruner)
 
     def __call__(self, turn: int) -> Done:
         """Seconds from asking for it to its first step."""
-        self.ledger.rules = Rules(turn + 1, retries=0, failures=0.0)
+        self.shared_study.rules = Rules(turn + 1, retries=0, failures=0.0)
         started = {STARTED: str(time.perf_counter())}
-        plan = Plan(self.folder, 1, self.arguments, self.handover, lambda slot: started)
-        controller = Controller(self.ledger, self.server, plan, Show())
+        plan = Plan(self.folder, 1, self.arguments, self.trial_context, lambda slot: started)
+        controller = Controller(self.shared_study, self.server, plan, SweepObserver())
         controller.run()
         ((_, end),) = controller.use.overheads
         self.ends.append(end)
         return Done(1.0, seconds_in((self.folder / str(turn) / LOG).read_text(encoding="utf-8")))
 
-    def arguments(self, taken: Taken, folder: Path) -> list[str]:
+    def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:
         """The command line of a trial, as a sweep writes it."""
-        own = self.ledger.space.arguments(taken.values)
+        own = self.shared_study.space.arguments(leased.values)
         return [SWEEP, *RUN, *self.sweeper.trial, *own, f"hydra.run.dir='{folder}'", HOOK]

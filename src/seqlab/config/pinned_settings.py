@@ -9,7 +9,7 @@ from typing import Any, cast
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from seqlab.files import write_atomically
+from hydra_pruning_sweeper.atomic_files import write_atomically
 
 SUBFOLDER = ".hydra"
 

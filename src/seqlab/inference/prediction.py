@@ -11,10 +11,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.messages import printable
 from seqlab.config.data_and_model import search_again
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.formatting import escaped, printable
+from seqlab.formatting import escaped
 from seqlab.inference.bundle import load
 from seqlab.inference.predictor import Output, Predictor
 from seqlab.text.forms import formed

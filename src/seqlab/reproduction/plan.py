@@ -17,9 +17,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.differences import Difference, differences
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS, Difference, differences
+from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
 from seqlab.reproduction.claim import Claim, Group
 
 RESULT = "result.json"

@@ -11,12 +11,12 @@ from lightning.pytorch import seed_everything
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from hydra_pruning_sweeper.differences import differences, listed
 from seqlab.config.data_and_model import build_data, search_again
 from seqlab.config.settings import plain
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.errors import InputError
 from seqlab.files import write_json
-from seqlab.identity import differences, listed
 from seqlab.inference import bundle
 from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import OWN

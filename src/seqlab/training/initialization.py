@@ -11,12 +11,12 @@ import torch
 from omegaconf import DictConfig, ListConfig
 from torch import Tensor, nn
 
+from hydra_pruning_sweeper.differences import differences, listed
 from seqlab.arguments import with_defaults
 from seqlab.config.data_and_model import model_settings
 from seqlab.config.instantiate import build_settings
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
-from seqlab.identity import differences, listed
 from seqlab.inference import bundle
 from seqlab.kinds import MODELS
 from seqlab.models.base import Seq2Seq

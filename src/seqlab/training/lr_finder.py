@@ -14,10 +14,10 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Callback, LightningModule, Trainer
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.command_line import flags
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
-from seqlab.files import write_atomically
 from seqlab.folders import give_back
 from seqlab.models.base import Seq2Seq
 from seqlab.training.trainer import build_trainer

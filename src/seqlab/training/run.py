@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from lightning.pytorch import Trainer, seed_everything
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.config.data_and_model import build_data, build_model, build_search, check_lengths, model_settings
 from seqlab.config.instantiate import build, build_each, build_settings
 from seqlab.config.pinned_settings import keep_configuration, settle
@@ -21,7 +22,7 @@ from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import InputError
-from seqlab.files import write_atomically, write_json
+from seqlab.files import write_json
 from seqlab.folders import has_begun
 from seqlab.inference import bundle
 from seqlab.inference.streams import stream_format

@@ -1,0 +1,84 @@
+"""What becomes of trials, and how the time was used."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from optuna.trial import TrialState
+
+from hydra_pruning_sweeper.execution.executor import JobEnd
+from hydra_pruning_sweeper.trial.events import TrialProgress
+
+STOPS = {128 + number for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
+"""Exit codes of a process that was stopped from outside, and took the time to say so."""
+
+DIVERGED = "diverged"  # why a trial was pruned, if a pruner did not do it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended: its state, what it came to, or why it failed or was pruned."""
+
+    state: TrialState
+    value: float | None = None
+    error: str | None = None
+
+
+def settled_outcome(progress: TrialProgress) -> Outcome | None:
+    """What became of a trial by its own account; None while that is open."""
+    if progress.diverged:
+        return Outcome(TrialState.PRUNED, error=DIVERGED)
+    if progress.pruned:
+        return Outcome(TrialState.PRUNED)
+    if progress.ended and progress.value is not None:
+        if not math.isfinite(progress.value):
+            return Outcome(TrialState.PRUNED, error=DIVERGED)
+        return Outcome(TrialState.COMPLETE, progress.value)
+    return None
+
+
+def has_died(ended: JobEnd) -> bool:
+    """Whether a trial's process was ended from outside, so that it goes on from where it was."""
+    return ended.code is None or ended.code < 0 or ended.code in STOPS
+
+
+def death(ended: JobEnd) -> str:
+    """What ended a process."""
+    if ended.error is not None:
+        return ended.error
+    code = ended.code or 0
+    number = -code if code < 0 else code - 128
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"exit code {code}"
+
+
+@dataclass
+class SlotUse:
+    """How the time was used, in seconds.
+
+    Args:
+        begun, last_begun: when the sweep, and its last trial, were begun.
+        spans: from when to when a slot had a trial.
+        overheads: of each trial, from asking to its first step and from its last step to telling.
+    """
+
+    begun: float = field(default_factory=time.time)
+    last_begun: float | None = None
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    overheads: list[tuple[float, float]] = field(default_factory=list)
+
+
+def utilisation(use: SlotUse, slots: int) -> float | None:
+    """The share of the slots' time that trials had, until the last one was begun: after that there are none to give.
+
+    None where no slot had a second trial.
+    """
+    if use.last_begun is None or len(use.spans) <= slots:
+        return None
+    busy = sum(max(0.0, min(end, use.last_begun) - start) for start, end in use.spans)
+    return busy / (slots * (use.last_begun - use.begun))

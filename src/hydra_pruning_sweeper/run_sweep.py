@@ -1,0 +1,351 @@
+"""A sweep from Hydra's command line: what was typed becomes a study, its trials command lines like any other."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hydra_pruning_sweeper.errors import ExecutionError, UsageError
+from hydra_pruning_sweeper.execution.controller import Controller, Plan
+from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor
+from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
+from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads, visible_gpus
+from hydra_pruning_sweeper.execution.trial_folders import is_full, is_written, set_aside
+from hydra_pruning_sweeper.messages import did_you_mean, plural, printable
+from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.study.addresses import conceal, is_secret, shown
+from hydra_pruning_sweeper.study.journal import locked
+from hydra_pruning_sweeper.study.lease import lives, this_process
+from hydra_pruning_sweeper.study.preflight import check_before_start
+from hydra_pruning_sweeper.study.record import RECORD, SweepRecord, known_record
+from hydra_pruning_sweeper.study.rungs import rungs
+from hydra_pruning_sweeper.study.sampler import sampler_factory
+from hydra_pruning_sweeper.study.search_spec import SearchSpec, description
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
+from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from hydra_pruning_sweeper.study.trial_command import TrialCommand, name_of, wins
+from hydra_pruning_sweeper.trial.context import STORAGE_VARIABLE, TrialContext
+from hydra_pruning_sweeper.views.live_table import LiveTable
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
+from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
+
+WARM = "hydra_pruning_sweeper.trial.preload"
+HOOK = "++hydra.callbacks.seqlab_sweeper._target_=hydra_pruning_sweeper.trial.hydra_callback.TrialResult"
+OF_THE_SWEEP = (
+    "hydra.sweeper",
+    "hydra/sweeper",
+    "hydra.sweep",
+    "hydra.run.dir",
+    "hydra.mode",
+    "hydra.launcher",
+    "hydra/launcher",
+)
+
+
+class SweepRun:
+    """A study from `config.hydra.sweeper` and the command line's `arguments`.
+
+    Raises:
+        UsageError: settings that cannot be used.
+    """
+
+    def __init__(self, config: DictConfig, arguments: list[str], context: HydraContext, task: TaskFunction) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.config, self.context, self.task = config, context, task
+        self.settings = _settings(config)
+        self.folder = Path(config.hydra.sweep.dir)
+        fixed, typed = divided(arguments)
+        self.space = space_of(self.settings, fixed, typed, base_of(config))
+        self.line = line_of_trials(config, self.settings, fixed)
+        self.sampler = sampler_factory(_made(self.settings.sampler, "sampler", _partial_=True))
+        self.pruner = _made(self.settings.pruner, "pruner") if self.settings.pruner else None
+        check_before_start(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
+        self.store = StudyStorage(store_url(self.settings.storage, self.folder))
+        if is_secret(self.store.url):
+            os.environ[STORAGE_VARIABLE] = self.store.url  # trials have it from there alone
+            conceal(config)
+
+    def run(self) -> float | None:
+        """Runs the trials that the study lacks; gives the best value.
+
+        Raises:
+            UsageError: the study is of another search.
+            ExecutionError: too many trials have failed, none is complete, or the disk is full.
+        """
+        try:
+            return self._run()
+        except Exception as error:
+            if not is_full(error):
+                raise
+            raise ExecutionError(
+                f"{self.folder}: no space left; when there is, the same line continues the search"
+            ) from None
+
+    def _run(self) -> float | None:
+        settings = self.settings
+        shared_study = SharedStudy(
+            self.store,
+            settings.study,
+            settings.direction,
+            self.space,
+            Rules(settings.n_trials, settings.max_retry, settings.max_failure_rate, patience=settings.lease),
+            self.sampler,
+            self.pruner,
+            settings.seed,
+            self._baseline(),
+            SearchSpec(description(self.config, settings, self.space, self.line), self.line, settings.continue_anyway),
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = self._record(shared_study.identity)
+        with locked(self.folder / f"{RECORD}.turn"):
+            keep_foreign(self.folder, shared_study.identity)
+            record.write(self.folder)
+        recorded = RecordedSweep(record, self.folder, self.store)
+        self._announce(recorded)
+        screen = LiveTable(recorded)
+        controller = Controller(shared_study, self._executor(), self._plan(), screen)
+        try:
+            controller.run()
+        finally:
+            screen.close()
+            self._conclude(recorded, controller.use)
+        best = recorded.best()
+        return None if best is None else best.value
+
+    def _baseline(self) -> dict[str, Any] | None:
+        if not self.settings.baseline:
+            return None
+        try:
+            return self.space.baseline()
+        except UsageError as error:
+            print(printable(f"no baseline: {error}"))
+            return None
+
+    def _record(self, identity: str) -> SweepRecord:
+        return SweepRecord(
+            study=self.settings.study,
+            storage=shown(self.store.url),
+            direction=self.settings.direction,
+            trials=self.settings.n_trials,
+            identity=identity,
+            rungs=rungs(self.settings.pruner),
+            program=sys.argv[0],
+            flags=list(self.line.flags),
+            fixed=list(self.line.fixed),
+            controller=list(this_process()),
+        )
+
+    def _executor(self) -> Executor:
+        if "BasicLauncher" not in str(self.config.hydra.launcher.get("_target_")):
+            from hydra_pruning_sweeper.execution.launchers import LauncherExecutor
+
+            return LauncherExecutor(self.config, self.context, self.task, self.settings.slots)
+        entry = self.settings.entry or _typed_entry()
+        threads = self._threads()
+        return ForkExecutor(entry, sys.argv[0], [WARM, *self.settings.preload], slot_environment(0, threads, ()))
+
+    def _threads(self) -> int:
+        return self.settings.threads or slot_threads(self.settings.slots)
+
+    def _plan(self) -> Plan:
+        settings = self.settings
+        threads, gpus = self._threads(), visible_gpus()
+        storage = None if is_secret(self.store.url) else self.store.url
+        trial_context = TrialContext(
+            settings.study, storage, pruner=settings.pruner or None, direction=settings.direction
+        )
+        return Plan(
+            self.folder,
+            settings.slots,
+            self.arguments,
+            trial_context,
+            lambda slot: slot_environment(slot, threads, gpus),
+            beat=settings.lease / 4,
+            silence=settings.max_silence,
+        )
+
+    def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:
+        """The command line of a trial."""
+        own = quoted(str(folder.resolve()))
+        resumed = self.settings.checkpoint is not None and (folder / self.settings.checkpoint).is_file()
+        storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []  # a search's file may name it
+        resume = [f"{self.settings.resume}={own}"] if resumed else []
+        return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={own}", HOOK]
+
+    def _announce(self, recorded: RecordedSweep) -> None:
+        settings, done = self.settings, len(recorded.trials())
+        begun = f", {done} begun" if done else ""
+        lines = {
+            "study": f"{settings.study}: {plural(settings.n_trials, 'trial')}{begun}",
+            "space": ", ".join(one.name for one in self.space.parameters),
+            "pruning": f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None,
+            "slots": f"{settings.slots}, of {plural(self._threads(), 'thread')} each",
+            "kept in": f"{self.folder} and {self.store.shown}",
+            "watch with": f"optuna-dashboard {self.store.shown}",
+        }
+        for name, text in lines.items():
+            if text is not None:
+                print(printable(f"{name:<12}{text}"), flush=True)
+
+    def _conclude(self, recorded: RecordedSweep, use: SlotUse) -> None:
+        now = known_record(self.folder)
+        if now is not None and now.identity != recorded.record.identity:
+            return print(printable(f"no summary: {self.folder} is by now of study {now.study}"))
+        notes = use_notes(use, self.settings.slots)
+        line = write_summary(recorded, notes)
+        for note in notes:
+            print(note)
+        best = recorded.best()
+        if line is not None and best is not None:
+            print(f"best        trial {best.number}: {best.value:.6g}; see {self.folder / 'summary.md'}")
+            print(f"run it with {line}", flush=True)
+        return None
+
+
+def use_notes(use: SlotUse, slots: int) -> list[str]:
+    """How the time was used, in sentences."""
+    notes = []
+    if (share := utilisation(use, slots)) is not None:
+        notes.append(f"Slots were in use {share:.1%} of the time.")
+    if use.overheads:
+        before, after = (sorted(one)[len(one) // 2] for one in zip(*use.overheads, strict=True))
+        notes.append(
+            f"A trial takes {before:.2f} s from ask to first step, which holds what any run does before it trains (its"
+            f" configuration, data and model), and {after:.2f} s from last step to tell (medians)."
+        )
+    return notes
+
+
+def _settings(config: DictConfig) -> SweeperSettings:
+    try:
+        plain = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UsageError(f"hydra.sweeper: {' '.join(str(error).split())}") from None
+    assert isinstance(plain, dict)
+    known = [one.name for one in fields(SweeperSettings)]
+    for name in map(str, plain):
+        if name not in known:
+            raise UsageError(f"hydra.sweeper.{name}: no such setting{did_you_mean(name, known)}")
+    settings = SweeperSettings(**{str(name): value for name, value in plain.items()})
+    if settings.direction not in ("minimize", "maximize"):
+        raise UsageError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")
+    for name in ("threads", "max_silence"):
+        value = getattr(settings, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+            raise UsageError(f"hydra.sweeper.{name} must be a number above 0, or null, but is {value}")
+    for name in ("n_trials", "slots"):
+        if getattr(settings, name) < 1:
+            raise UsageError(f"hydra.sweeper.{name} must be at least 1, but is {getattr(settings, name)}")
+    return settings
+
+
+def _made(setting: Any, name: str, **more: Any) -> Any:
+    try:
+        return instantiate(setting, **more)
+    except Exception as error:  # of Hydra, or of whatever is made
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UsageError(f"hydra.sweeper.{name}: {reason}") from None
+
+
+def line_of_trials(config: DictConfig, settings: SweeperSettings, fixed: list[str]) -> TrialCommand:
+    """What all trials have in common on their command lines. What is typed wins over what the search gives them."""
+    choices = config.hydra.runtime.choices
+    groups = [name_of(text) for text in fixed if name_of(text) in choices]
+    hydra = [str(one) for one in config.hydra.overrides.hydra]
+    return TrialCommand(
+        config_name=config.hydra.job.config_name or "",
+        flags=tuple(typed_flags(sys.argv[1:])),
+        every=tuple(text for text in settings.trial if not wins(fixed, name_of(text), groups)),
+        fixed=tuple(fixed),
+        hydra=tuple(one for one in hydra if not one.lstrip("+~").startswith(OF_THE_SWEEP)),
+        groups=tuple(groups),
+    )
+
+
+def keep_foreign(folder: Path, identity: str) -> None:
+    """Sets aside what another study has left in a sweep's folder, and says so.
+
+    Raises:
+        UsageError: a controller of it still runs, on this machine.
+    """
+    before = known_record(folder)
+    if before is not None and before.identity == identity:
+        return
+    running = before is not None and bool(before.controller) and lives((*before.controller,))
+    if running or any(is_written(one) for one in folder.iterdir() if one.name.isdecimal()):
+        raise UsageError(f"{folder}: a running sweep of another study writes here; choose another hydra.sweep.dir")
+    moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
+    if moved:
+        print(f"{folder} is of another study: what it holds is set aside as {', '.join(moved)}")
+
+
+def divided(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The overrides that are the same for all trials, and the sweeps."""
+    parsed = OverridesParser.create().parse_overrides(arguments)
+    sweeps = [text for text, one in zip(arguments, parsed, strict=True) if one.is_sweep_override()]
+    return [text for text in arguments if text not in sweeps], sweeps
+
+
+def space_of(settings: SweeperSettings, fixed: list[str], typed: list[str], base: Callable[[str], Any]) -> Space:
+    """The space: the settings', but for what the command line fixes, or sweeps in another way.
+
+    Raises:
+        UsageError: it is empty, or a sweep is none.
+    """
+    named = {name_of(text) for text in (*fixed, *typed)}
+    parameters: list[Parameter] = []
+    for key, sweep in settings.space.items():
+        if key.lstrip("+") in named:
+            continue
+        how = sweep if isinstance(sweep, Mapping) else {"sweep": sweep}
+        if not {"sweep"} <= set(how) <= {"sweep", "when", "sets"}:
+            raise UsageError(f"hydra.sweeper.space.{key} must be a sweep, or have the keys sweep, when and sets")
+        sets = {name: rule for name, rule in how.get("sets", {}).items() if name.lstrip("+") not in named}
+        if "sets" not in how or sets:
+            parameters.append(parameter(key, str(how["sweep"]), how.get("when"), sets))
+    for text in typed:
+        key, _, sweep = text.partition("=")
+        parameters.append(parameter(key, sweep))
+    if not parameters:
+        raise UsageError("nothing to search: choose +sweeps=NAME, or type KEY=interval(…), choice(…) or range(…)")
+    return Space(parameters, settings.constraints, base)
+
+
+def base_of(config: DictConfig) -> Callable[[str], Any]:
+    """Gives the configuration's own value of a setting, or the option of a group."""
+    choices = config.hydra.runtime.choices
+
+    def base(name: str) -> Any:
+        return choices[name] if name in choices else OmegaConf.select(config, name, default=UNSET)
+
+    return base
+
+
+def typed_flags(arguments: list[str]) -> list[str]:
+    """The flags of a command line that say which configurations there are."""
+    from hydra._internal.utils import get_args_parser
+
+    typed, _ = get_args_parser().parse_known_args(arguments)
+    names = ("config_path", "config_name", "config_dir")
+    return [f"--{name.replace('_', '-')}={value}" for name in names if (value := getattr(typed, name))]
+
+
+def _typed_entry() -> str:
+    """What runs when the command line is typed again: a module, or a script."""
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is not None:
+        return str(main.__spec__.name)  # type: ignore[union-attr]
+    return str(Path(sys.argv[0]).resolve())

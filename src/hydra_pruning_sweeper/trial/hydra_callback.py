@@ -1,0 +1,19 @@
+"""How a trial's result gets from Hydra to the sweep, whatever started the trial."""
+
+import os
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+
+from hydra_pruning_sweeper.trial.context import record_end
+
+
+class TrialResult(Callback):
+    """Notes what the task function returned; does nothing outside of a sweep."""
+
+    def on_job_end(self, config: Any, job_return: JobReturn, **kwargs: Any) -> None:
+        """Notes it, if the task came to its end; of the processes of a distributed run the first does."""
+        first = os.environ.get("LOCAL_RANK", "0") == os.environ.get("NODE_RANK", "0") == "0"
+        if first and job_return.status == JobStatus.COMPLETED:
+            record_end(job_return.return_value)

@@ -1,0 +1,128 @@
+"""What `seqlab-sweep` does with a study: status, best, plot, retry, repair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from optuna.trial import TrialState
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.messages import plural, printable
+from hydra_pruning_sweeper.study.journal import repair as repair_journal
+from hydra_pruning_sweeper.study.lease import Watch, lease_of
+from hydra_pruning_sweeper.study.record import read_record
+from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY, failed_for_good
+from hydra_pruning_sweeper.study.storage import StudyStorage
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, number, open_sweep
+from hydra_pruning_sweeper.views.sweep_plots import write_plots
+from hydra_pruning_sweeper.views.sweep_summary import BEST, write_summary
+
+ACTIONS = ("status", "best", "plot", "retry", "repair")
+
+
+def run(action: str, folder: Path, storage: str | None = None) -> None:
+    """Does `action` to the sweep in `folder`.
+
+    Raises:
+        UsageError: no such action, no sweep there, or nothing to be done.
+    """
+    if action not in ACTIONS:
+        raise UsageError(
+            f"seqlab-sweep must be told {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is told {action!r}"
+        )
+    if action == "repair":
+        return repair(folder, storage)
+    sweep = open_sweep(folder, storage)
+    if action == "retry":
+        sweep = RecordedSweep(
+            sweep.record, folder, StudyStorage(sweep.store.url)
+        )  # which is there, and is now written to
+    try:
+        {"status": status, "best": best, "plot": plot, "retry": retry}[action](sweep)
+    except (TypeError, KeyError, AttributeError, LookupError) as error:
+        reason = printable(f"{type(error).__name__}: {error}")
+        raise UsageError(f"{folder}: its study holds what no sweep writes ({reason})") from None
+    return None
+
+
+def status(sweep: RecordedSweep) -> None:
+    """Shows where every trial stands."""
+    trials, best_trial = sweep.trials(), sweep.best()
+    console = Console(highlight=False, soft_wrap=True)
+    names = sweep.parameters()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("trial", "state", "step", "value", *names):
+        table.add_column(Text(printable(name)), justify="right")
+    watch = Watch(60.0)
+    for one in trials:
+        state = one.state.name.lower()
+        if one.state == TrialState.RUNNING and watch.has_expired(one.number, lease_of(one.user_attrs)):
+            state = "waiting"  # nobody runs it; the next controller does
+        at = one.intermediate_values.get(one.last_step) if one.last_step is not None else None
+        value = one.value if one.value is not None else at
+        shown = [number(one.params.get(name, "")) for name in names]
+        tied = best_trial is not None and one.state == TrialState.COMPLETE and one.value == best_trial.value
+        mark = " *" if tied else ""
+        cells = (f"{one.number}{mark}", state, str(one.last_step or 0), "" if value is None else number(value))
+        table.add_row(*map(Text, (*cells, *shown)), style="dim" if state == "fail" else None)
+    console.print(table)
+    finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
+    console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed_for_good(trials))} failed")
+    for one in failed_for_good(trials):
+        console.print(Text(f"trial {one.number} failed: {printable(str(one.user_attrs.get(ERROR)))}"))
+
+
+def best(sweep: RecordedSweep) -> None:
+    """Writes the summary anew, and shows the best configuration and the line that runs it.
+
+    Raises:
+        UsageError: no trial is complete.
+    """
+    line = write_summary(sweep)
+    if line is None:
+        raise UsageError(f"{sweep.folder}: no trial is complete yet")
+    print((sweep.folder / BEST).read_text(encoding="utf-8"), end="")
+    print(f"\nrun it with {line}")
+
+
+def plot(sweep: RecordedSweep) -> None:
+    """Writes the plots."""
+    for path in write_plots(sweep):
+        print(path)
+
+
+def retry(sweep: RecordedSweep) -> None:
+    """Marks trials that failed, to be tried once more when the sweep is started again.
+
+    Raises:
+        UsageError: none failed.
+    """
+    failed = failed_for_good(sweep.trials())
+    if not failed:
+        raise UsageError(f"{sweep.folder}: no trial has failed for good")
+    storage = sweep.store.storage
+    study = storage.get_study_id_from_name(sweep.record.study)
+    numbers = [one.number for one in failed]
+    storage.set_study_user_attr(study, RETRY, [*storage.get_study_user_attrs(study).get(RETRY, ()), *numbers])
+    shown = ", ".join(map(str, numbers))
+    print(f"{plural(len(failed), 'trial')} ({shown}) will be tried again when the sweep is started again")
+
+
+def repair(folder: Path, storage: str | None) -> None:
+    """Takes unreadable lines out of the study's journal.
+
+    Raises:
+        UsageError: it is not kept in a journal.
+    """
+    kept = storage or read_record(folder).storage
+    if kept is None or "://" in kept:
+        raise UsageError(f"{folder}: kept in a database, which repairs itself; only journals are repaired")
+    if not Path(kept).is_file():
+        raise UsageError(f"{kept}: no such journal")
+    damaged = repair_journal(Path(kept))
+    print(
+        f"{plural(damaged, 'damaged line')} taken out; a copy is in {kept}.damaged" if damaged else "nothing is damaged"
+    )
