@@ -44,7 +44,7 @@ SWEEPER_MAY_IMPORT = {
     "replay": {"study", "trial", "views"},
 }
 # Of the sweeper, known to all of its rooms, and to seqlab.
-SWEEPER_LEAVES = {"atomic_files", "differences", "errors", "messages", "quoting"}
+SWEEPER_LEAVES = {"atomic_files", "differences", "errors", "messages", "names", "quoting"}
 
 
 def imports(path):

@@ -37,6 +37,7 @@ def test_a_search_composes_and_its_baseline_is_in_its_space(search):
     if settings.baseline:
         assert space.allows(space.baseline())
     assert settings.study == search
+    assert "logger" in settings.not_compared
     assert settings.pruner.get("max_resource", config.trainer.max_epochs) == config.trainer.max_epochs
     assert config.callbacks.early_stopping.patience == 5
     assert config.hydra.sweep.dir == f"outputs/sweeps/{search}"

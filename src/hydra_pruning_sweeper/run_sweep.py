@@ -23,6 +23,7 @@ from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads, visible_gpus
 from hydra_pruning_sweeper.execution.trial_folders import is_full, is_written, set_aside
 from hydra_pruning_sweeper.messages import did_you_mean, plural, printable
+from hydra_pruning_sweeper.names import STORAGE_VARIABLE
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.addresses import conceal, is_secret, shown
 from hydra_pruning_sweeper.study.journal import locked
@@ -37,13 +38,13 @@ from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from hydra_pruning_sweeper.study.trial_command import TrialCommand, name_of, wins
-from hydra_pruning_sweeper.trial.context import STORAGE_VARIABLE, TrialContext
+from hydra_pruning_sweeper.trial.context import TrialContext
 from hydra_pruning_sweeper.views.live_table import LiveTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
 from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
 
 WARM = "hydra_pruning_sweeper.trial.preload"
-HOOK = "++hydra.callbacks.seqlab_sweeper._target_=hydra_pruning_sweeper.trial.hydra_callback.TrialResult"
+HOOK = "++hydra.callbacks.trial_result._target_=hydra_pruning_sweeper.trial.hydra_callback.TrialResult"
 OF_THE_SWEEP = (
     "hydra.sweeper",
     "hydra/sweeper",

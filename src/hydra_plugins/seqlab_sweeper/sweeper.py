@@ -47,4 +47,5 @@ class SeqlabSweeper(Sweeper):
             sys.exit(error.exit_code)
 
 
-ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=SweeperSettings, provider="seqlab_sweeper")
+SETTINGS = SweeperSettings(_target_=f"{SeqlabSweeper.__module__}.{SeqlabSweeper.__name__}")
+ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=SETTINGS, provider="seqlab_sweeper")

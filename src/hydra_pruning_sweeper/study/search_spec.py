@@ -18,14 +18,11 @@ MAY_DIFFER = frozenset(
     {
         *("slots", "threads", "storage", "preload", "checkpoint", "resume"),  # where and how trials run
         *("n_trials", "max_retry", "max_failure_rate", "max_silence", "lease"),  # when it is enough
-        *("continue_anyway", "_target_", "_recursive_"),
+        *("not_compared", "continue_anyway", "_target_", "_recursive_"),
     }
 )
 """Settings of `hydra.sweeper` in which controllers of one study may differ. In all others they must agree, as in every
-setting of a run except `LOGGING`. The launcher is theirs too, like everything of Hydra's except the sweeper."""
-
-LOGGING = ("logger", "callbacks.progress", "callbacks.outlook", "callbacks.learning_rate", "trainer.log_every_n_steps")
-"""Settings of a run that change what it shows and logs, but not what it comes to."""
+setting of a run that `not_compared` does not name. The launcher is free too, like all of Hydra except the sweeper."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,11 @@ def description(config: DictConfig, settings: SweeperSettings, space: Space, lin
     choices = {name: option for name, option in config.hydra.runtime.choices.items() if not name.startswith("hydra/")}
     run = {str(name): value for name, value in plain.items() if name != "hydra"}
     return _storable(
-        {"groups": choices, "settings": _without(run, LOGGING), "sweeper": {"hydra": {"sweeper": sweeper}}}
+        {
+            "groups": choices,
+            "settings": _without(run, settings.not_compared),
+            "sweeper": {"hydra": {"sweeper": sweeper}},
+        }
     )
 
 

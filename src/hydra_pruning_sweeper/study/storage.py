@@ -81,7 +81,7 @@ def _open(url: str, study: str | None) -> BaseStorage:
     except ImportError:
         raise UsageError(
             f"hydra.sweeper.storage: no driver for {url.partition(':')[0]} is installed:"
-            """ pip install "seqlab[postgresql]" for postgresql://, pymysql for mysql+pymysql://"""
+            """ pip install "psycopg[binary]" for postgresql://, pymysql for mysql+pymysql://"""
         ) from None
     except Exception as error:  # each engine has exceptions of its own
         reason = hidden(" ".join(str(error).split()), url)

@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from omegaconf import MISSING
+
 
 @dataclass
 class SweeperSettings:
     """What `hydra.sweeper` holds. Trials are Hydra runs in `hydra.sweep.dir`, in folders named by their numbers."""
 
-    _target_: str = "hydra_plugins.seqlab_sweeper.sweeper.SeqlabSweeper"
+    _target_: str = MISSING
     _recursive_: bool = False
 
     # The study's name is part of the experiment: brackets of Hyperband are drawn from it.
@@ -47,6 +49,8 @@ class SweeperSettings:
     entry: Any = None
     # Modules that all trials' processes have imported already.
     preload: list[str] = field(default_factory=list)
+    # Settings of a run that change what it shows and logs, not its result: controllers of one study may differ in them.
+    not_compared: list[str] = field(default_factory=list)
     # Overrides that every trial gets besides its own.
     trial: list[str] = field(default_factory=list)
     # How a trial that died goes on: when the file (in its folder) is there, the setting is given the folder.

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.names import STORAGE_VARIABLE
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
-TRIAL_VARIABLE = "SEQLAB_TRIAL"  # names the file
-STORAGE_VARIABLE = "SEQLAB_STORAGE"  # the address of a storage that holds a password, which no file does
+TRIAL_VARIABLE = "SWEEPER_TRIAL_CONTEXT"  # names the file
 CONTEXT_FILE = "trial.json"
 
 

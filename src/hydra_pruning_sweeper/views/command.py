@@ -11,6 +11,7 @@ from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable
+from hydra_pruning_sweeper.names import COMMAND
 from hydra_pruning_sweeper.study.journal import repair as repair_journal
 from hydra_pruning_sweeper.study.lease import Watch, lease_of
 from hydra_pruning_sweeper.study.record import read_record
@@ -30,9 +31,7 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
         UsageError: no such action, no sweep there, or nothing to be done.
     """
     if action not in ACTIONS:
-        raise UsageError(
-            f"seqlab-sweep must be told {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is told {action!r}"
-        )
+        raise UsageError(f"{COMMAND} must be told {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is told {action!r}")
     if action == "repair":
         return repair(folder, storage)
     sweep = open_sweep(folder, storage)

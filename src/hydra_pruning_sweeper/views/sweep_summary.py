@@ -67,7 +67,9 @@ def best_config(sweep: RecordedSweep, best: FrozenTrial) -> tuple[str, str]:
     """
     record, trial = sweep.record, command_of(best.user_attrs)
     if trial is None:
-        raise UsageError(f"{sweep.folder}: trial {best.number} does not say how it was run (of an older seqlab?)")
+        raise UsageError(
+            f"{sweep.folder}: trial {best.number} does not say how it was run (begun by an older version?)"
+        )
     defaults: list[Any] = [trial.config_name] if trial.config_name else []
     values = OmegaConf.create({})
     left: list[str] = []

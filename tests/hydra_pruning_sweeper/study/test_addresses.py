@@ -4,9 +4,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.names import STORAGE_VARIABLE
 from hydra_pruning_sweeper.study.addresses import conceal, hidden, is_remote, is_secret, shown
 from hydra_pruning_sweeper.study.storage import StudyStorage
-from hydra_pruning_sweeper.trial.context import STORAGE_VARIABLE, TRIAL_VARIABLE, TrialContext
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
 from seqlab.exclusive_folders import ExclusiveFolders
 
 SECRET = "geheim"
