@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from support import ROOT
 
 from hydra_pruning_sweeper.replay.curves import Grid, read_curves
-from hydra_pruning_sweeper.run_sweep import base_of, space_of
+from hydra_pruning_sweeper.search_from_config import base_of, space_of
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 
 SEARCHES = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))

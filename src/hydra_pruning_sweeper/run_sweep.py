@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
 from hydra_pruning_sweeper.execution.controller import Controller, Plan
 from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor
 from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads, visible_gpus
-from hydra_pruning_sweeper.execution.trial_folders import is_full, is_written, set_aside
-from hydra_pruning_sweeper.messages import did_you_mean, plural, printable
+from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
+from hydra_pruning_sweeper.messages import plural, printable
 from hydra_pruning_sweeper.names import STORAGE_VARIABLE
 from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.search_from_config import (
+    base_of,
+    command_of_trials,
+    settings_from,
+    space_of,
+    split_overrides,
+)
 from hydra_pruning_sweeper.study.addresses import conceal, is_secret, shown
 from hydra_pruning_sweeper.study.journal import locked
 from hydra_pruning_sweeper.study.lease import lives, this_process
@@ -34,10 +37,7 @@ from hydra_pruning_sweeper.study.rungs import rungs
 from hydra_pruning_sweeper.study.sampler import sampler_factory
 from hydra_pruning_sweeper.study.search_spec import SearchSpec, description
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
-from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
-from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
-from hydra_pruning_sweeper.study.trial_command import TrialCommand, name_of, wins
 from hydra_pruning_sweeper.trial.context import TrialContext
 from hydra_pruning_sweeper.views.live_table import LiveTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
@@ -45,15 +45,6 @@ from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
 
 WARM = "hydra_pruning_sweeper.trial.preload"
 HOOK = "++hydra.callbacks.trial_result._target_=hydra_pruning_sweeper.trial.hydra_callback.TrialResult"
-OF_THE_SWEEP = (
-    "hydra.sweeper",
-    "hydra/sweeper",
-    "hydra.sweep",
-    "hydra.run.dir",
-    "hydra.mode",
-    "hydra.launcher",
-    "hydra/launcher",
-)
 
 
 class SweepRun:
@@ -66,13 +57,13 @@ class SweepRun:
     def __init__(self, config: DictConfig, arguments: list[str], context: HydraContext, task: TaskFunction) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.config, self.context, self.task = config, context, task
-        self.settings = _settings(config)
+        self.settings = settings_from(config)
         self.folder = Path(config.hydra.sweep.dir)
-        fixed, typed = divided(arguments)
+        fixed, typed = split_overrides(arguments)
         self.space = space_of(self.settings, fixed, typed, base_of(config))
-        self.line = line_of_trials(config, self.settings, fixed)
-        self.sampler = sampler_factory(_made(self.settings.sampler, "sampler", _partial_=True))
-        self.pruner = _made(self.settings.pruner, "pruner") if self.settings.pruner else None
+        self.line = command_of_trials(config, self.settings, fixed)
+        self.sampler = sampler_factory(_instantiated(self.settings.sampler, "sampler", _partial_=True))
+        self.pruner = _instantiated(self.settings.pruner, "pruner") if self.settings.pruner else None
         check_before_start(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
         self.store = StudyStorage(store_url(self.settings.storage, self.folder))
         if is_secret(self.store.url):
@@ -112,7 +103,7 @@ class SweepRun:
         self.folder.mkdir(parents=True, exist_ok=True)
         record = self._record(shared_study.identity)
         with locked(self.folder / f"{RECORD}.turn"):
-            keep_foreign(self.folder, shared_study.identity)
+            set_foreign_aside(self.folder, shared_study.identity)
             record.write(self.folder)
         recorded = RecordedSweep(record, self.folder, self.store)
         self._announce(recorded)
@@ -230,30 +221,7 @@ def use_notes(use: SlotUse, slots: int) -> list[str]:
     return notes
 
 
-def _settings(config: DictConfig) -> SweeperSettings:
-    try:
-        plain = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    except OmegaConfBaseException as error:
-        raise UsageError(f"hydra.sweeper: {' '.join(str(error).split())}") from None
-    assert isinstance(plain, dict)
-    known = [one.name for one in fields(SweeperSettings)]
-    for name in map(str, plain):
-        if name not in known:
-            raise UsageError(f"hydra.sweeper.{name}: no such setting{did_you_mean(name, known)}")
-    settings = SweeperSettings(**{str(name): value for name, value in plain.items()})
-    if settings.direction not in ("minimize", "maximize"):
-        raise UsageError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")
-    for name in ("threads", "max_silence"):
-        value = getattr(settings, name)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
-            raise UsageError(f"hydra.sweeper.{name} must be a number above 0, or null, but is {value}")
-    for name in ("n_trials", "slots"):
-        if getattr(settings, name) < 1:
-            raise UsageError(f"hydra.sweeper.{name} must be at least 1, but is {getattr(settings, name)}")
-    return settings
-
-
-def _made(setting: Any, name: str, **more: Any) -> Any:
+def _instantiated(setting: Any, name: str, **more: Any) -> Any:
     try:
         return instantiate(setting, **more)
     except Exception as error:  # of Hydra, or of whatever is made
@@ -261,22 +229,7 @@ def _made(setting: Any, name: str, **more: Any) -> Any:
         raise UsageError(f"hydra.sweeper.{name}: {reason}") from None
 
 
-def line_of_trials(config: DictConfig, settings: SweeperSettings, fixed: list[str]) -> TrialCommand:
-    """What all trials have in common on their command lines. What is typed wins over what the search gives them."""
-    choices = config.hydra.runtime.choices
-    groups = [name_of(text) for text in fixed if name_of(text) in choices]
-    hydra = [str(one) for one in config.hydra.overrides.hydra]
-    return TrialCommand(
-        config_name=config.hydra.job.config_name or "",
-        flags=tuple(typed_flags(sys.argv[1:])),
-        every=tuple(text for text in settings.trial if not wins(fixed, name_of(text), groups)),
-        fixed=tuple(fixed),
-        hydra=tuple(one for one in hydra if not one.lstrip("+~").startswith(OF_THE_SWEEP)),
-        groups=tuple(groups),
-    )
-
-
-def keep_foreign(folder: Path, identity: str) -> None:
+def set_foreign_aside(folder: Path, identity: str) -> None:
     """Sets aside what another study has left in a sweep's folder, and says so.
 
     Raises:
@@ -286,62 +239,11 @@ def keep_foreign(folder: Path, identity: str) -> None:
     if before is not None and before.identity == identity:
         return
     running = before is not None and bool(before.controller) and lives((*before.controller,))
-    if running or any(is_written(one) for one in folder.iterdir() if one.name.isdecimal()):
+    if running or any(is_in_use(one) for one in folder.iterdir() if one.name.isdecimal()):
         raise UsageError(f"{folder}: a running sweep of another study writes here; choose another hydra.sweep.dir")
     moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
     if moved:
         print(f"{folder} is of another study: what it holds is set aside as {', '.join(moved)}")
-
-
-def divided(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The overrides that are the same for all trials, and the sweeps."""
-    parsed = OverridesParser.create().parse_overrides(arguments)
-    sweeps = [text for text, one in zip(arguments, parsed, strict=True) if one.is_sweep_override()]
-    return [text for text in arguments if text not in sweeps], sweeps
-
-
-def space_of(settings: SweeperSettings, fixed: list[str], typed: list[str], base: Callable[[str], Any]) -> Space:
-    """The space: the settings', but for what the command line fixes, or sweeps in another way.
-
-    Raises:
-        UsageError: it is empty, or a sweep is none.
-    """
-    named = {name_of(text) for text in (*fixed, *typed)}
-    parameters: list[Parameter] = []
-    for key, sweep in settings.space.items():
-        if key.lstrip("+") in named:
-            continue
-        how = sweep if isinstance(sweep, Mapping) else {"sweep": sweep}
-        if not {"sweep"} <= set(how) <= {"sweep", "when", "sets"}:
-            raise UsageError(f"hydra.sweeper.space.{key} must be a sweep, or have the keys sweep, when and sets")
-        sets = {name: rule for name, rule in how.get("sets", {}).items() if name.lstrip("+") not in named}
-        if "sets" not in how or sets:
-            parameters.append(parameter(key, str(how["sweep"]), how.get("when"), sets))
-    for text in typed:
-        key, _, sweep = text.partition("=")
-        parameters.append(parameter(key, sweep))
-    if not parameters:
-        raise UsageError("nothing to search: choose +sweeps=NAME, or type KEY=interval(…), choice(…) or range(…)")
-    return Space(parameters, settings.constraints, base)
-
-
-def base_of(config: DictConfig) -> Callable[[str], Any]:
-    """Gives the configuration's own value of a setting, or the option of a group."""
-    choices = config.hydra.runtime.choices
-
-    def base(name: str) -> Any:
-        return choices[name] if name in choices else OmegaConf.select(config, name, default=UNSET)
-
-    return base
-
-
-def typed_flags(arguments: list[str]) -> list[str]:
-    """The flags of a command line that say which configurations there are."""
-    from hydra._internal.utils import get_args_parser
-
-    typed, _ = get_args_parser().parse_known_args(arguments)
-    names = ("config_path", "config_name", "config_dir")
-    return [f"--{name.replace('_', '-')}={value}" for name in names if (value := getattr(typed, name))]
 
 
 def _typed_entry() -> str:

@@ -6,7 +6,8 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.seqlab_sweeper.sweeper import SeqlabSweeper
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
-from hydra_pruning_sweeper.run_sweep import SweepRun, _settings, line_of_trials, space_of
+from hydra_pruning_sweeper.run_sweep import SweepRun
+from hydra_pruning_sweeper.search_from_config import command_of_trials, settings_from, space_of
 from hydra_pruning_sweeper.study.lease import Lease
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial
 from hydra_pruning_sweeper.study.space import UNSET
@@ -45,7 +46,7 @@ def test_an_application_that_knows_nothing_of_seqlab_ends_with_a_line(monkeypatc
 )
 def test_settings_that_there_are_not_are_refused(changed, match):
     with pytest.raises(UsageError, match=match):
-        _settings(OmegaConf.create({"hydra": {"sweeper": {**vars(SweeperSettings()), **changed}}}))
+        settings_from(OmegaConf.create({"hydra": {"sweeper": {**vars(SweeperSettings()), **changed}}}))
 
 
 @pytest.mark.parametrize("name", ["it's", "a, b=[c]", "x\\'${y}", "two  spaces"])
@@ -73,7 +74,7 @@ def test_what_is_typed_wins_over_what_the_search_gives_and_computes(monkeypatch)
         "job": {"config_name": "train"},
         "overrides": {"hydra": ["hydra.sweeper.storage=x", "hydra.searchpath=[a]", "+hydra.launcher.n_jobs=2"]},
     }
-    line = line_of_trials(OmegaConf.create({"hydra": hydra}), own, fixed)
+    line = command_of_trials(OmegaConf.create({"hydra": hydra}), own, fixed)
     assert line.overrides == ["measure=false", *fixed, "hydra.searchpath=[a]"]
     assert line.groups == ("model",)
     assert [one.name for one in space_of(own, fixed, [], lambda _: UNSET).parameters] == ["lr"]

@@ -10,8 +10,8 @@ from sweeper_support.simulation import SPACE, controller, results
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.executor import JobEnd
-from hydra_pruning_sweeper.execution.trial_folders import claim
-from hydra_pruning_sweeper.run_sweep import keep_foreign
+from hydra_pruning_sweeper.execution.trial_folders import claim_folder
+from hydra_pruning_sweeper.run_sweep import set_foreign_aside
 from hydra_pruning_sweeper.study.lease import machine, start_of
 from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.search_spec import MAY_DIFFER, SearchSpec, description, disagreement
@@ -19,7 +19,7 @@ from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
-from hydra_pruning_sweeper.study.trial_command import TrialCommand, wins
+from hydra_pruning_sweeper.study.trial_command import TrialCommand, is_overridden
 from hydra_pruning_sweeper.trial.context import TrialContext
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
@@ -148,12 +148,12 @@ GIVEN = TrialContext("s", "journal", 3, identity="abc", values={"x": 0.5}, overr
 def test_a_folder_of_another_trial_is_set_aside(tmp_path, change):
     folder = tmp_path / "3"
     given = TrialContext(**{**vars(GIVEN), "folder": str(folder)})
-    assert claim(given) is None
+    assert claim_folder(given) is None
     given.write()
-    assert claim(given) is None
+    assert claim_folder(given) is None
     TrialContext(**{**vars(given), **change}).write()
     (folder / "mine").touch()
-    assert "trial" in claim(given)
+    assert "trial" in claim_folder(given)
     assert (tmp_path / "3.aside-1/mine").exists()
     assert not folder.exists()
 
@@ -163,10 +163,12 @@ def test_a_folder_that_says_nothing_is_set_aside_and_one_in_use_is_refused(tmp_p
     given = TrialContext(**{**vars(GIVEN), "folder": str(folder)})
     TrialEvents(folder).add("process", host=machine(), pid=1, start=start_of(1))
     with pytest.raises(UsageError, match=r"a running trial of another study writes here"):
-        claim(given)
+        claim_folder(given)
     (folder / "events.jsonl").write_text("")
     (folder / "trial.json").write_text("[" * 100_000)
-    assert claim(given).endswith("is of something that is no trial of this study, so it is set aside as 3.aside-1")
+    assert claim_folder(given).endswith(
+        "is of something that is no trial of this study, so it is set aside as 3.aside-1"
+    )
 
 
 def test_a_folder_is_in_use_from_when_its_trial_is_begun_to_when_its_end_is_told(tmp_path):
@@ -174,20 +176,20 @@ def test_a_folder_is_in_use_from_when_its_trial_is_begun_to_when_its_end_is_told
     given = TrialContext(**{**vars(GIVEN), "folder": str(tmp_path / "3")})
     TrialEvents(tmp_path / "3").add("started", owner="x", slot=0, host=machine(), pid=1, start=start_of(1))
     with pytest.raises(UsageError, match=r"3: a running trial of another study writes here"):
-        claim(given)
+        claim_folder(given)
     with pytest.raises(UsageError, match=r"a running sweep of another study writes here; choose another hydra.sweep"):
-        keep_foreign(tmp_path, "other")
+        set_foreign_aside(tmp_path, "other")
     TrialEvents(tmp_path / "3").add("told", state="COMPLETE")
-    keep_foreign(tmp_path, "other")
-    assert "set aside" in claim(given)
+    set_foreign_aside(tmp_path, "other")
+    assert "set aside" in claim_folder(given)
 
 
 def test_what_a_running_sweep_writes_is_not_set_aside(tmp_path):
     SweepRecord("s", "j", "minimize", 2, identity="abc", controller=[machine(), 1, start_of(1)]).write(tmp_path)
     (tmp_path / "best.yaml").touch()
     with pytest.raises(UsageError, match=r"a running sweep of another study writes here; choose another hydra.sweep"):
-        keep_foreign(tmp_path, "other")
-    keep_foreign(tmp_path, "abc")
+        set_foreign_aside(tmp_path, "other")
+    set_foreign_aside(tmp_path, "abc")
     assert {path.name for path in tmp_path.iterdir()} == {"sweep.json", "best.yaml"}
 
 
@@ -208,7 +210,7 @@ def test_finished_folders_are_no_results_of_a_study_that_is_begun_again(tmp_path
     (tmp_path / "journal.log").unlink()
     one = sweep(trials=2, steps=1, settings={"epochs": 3})
     assert [len(reported) for *_, reported in results(tmp_path).values()] == [1, 1]
-    assert [note.rpartition("/")[2] for note in one.show.notes] == [
+    assert [note.rpartition("/")[2] for note in one.observer.notes] == [
         f"{number} is of trial {number} of an earlier or another study study, so it is set aside as {number}.aside-1"
         for number in range(2)
     ]
@@ -220,19 +222,19 @@ def test_finished_folders_are_no_results_of_a_study_that_is_begun_again(tmp_path
 def test_what_another_study_left_in_the_sweep_s_folder_is_kept(tmp_path, capsys):
     SweepRecord("s", "journal", "minimize", 2, identity="abc").write(tmp_path)
     (tmp_path / "best.yaml").touch()
-    keep_foreign(tmp_path, "abc")
+    set_foreign_aside(tmp_path, "abc")
     assert capsys.readouterr().out == ""
-    keep_foreign(tmp_path, "other")
+    set_foreign_aside(tmp_path, "other")
     assert len(capsys.readouterr().out.splitlines()) == 1
     assert {path.name for path in tmp_path.iterdir()} == {"sweep.json.aside-1", "best.yaml.aside-1"}
 
 
 def test_what_is_typed_wins_over_what_every_trial_gets():
-    assert wins(["free_running.every_n_epochs=1"], "free_running.every_n_epochs", [])
-    assert wins(["~callbacks"], "callbacks.outlook", ["callbacks"])
-    assert wins(["free_running={every_n_epochs:1}"], "free_running.every_n_epochs", [])
-    assert not wins(["callbacks=early_stopping"], "callbacks.outlook", ["callbacks"])
-    assert not wins(["measured=true"], "measure", [])
+    assert is_overridden(["free_running.every_n_epochs=1"], "free_running.every_n_epochs", [])
+    assert is_overridden(["~callbacks"], "callbacks.outlook", ["callbacks"])
+    assert is_overridden(["free_running={every_n_epochs:1}"], "free_running.every_n_epochs", [])
+    assert not is_overridden(["callbacks=early_stopping"], "callbacks.outlook", ["callbacks"])
+    assert not is_overridden(["measured=true"], "measure", [])
 
 
 def test_a_controller_of_another_search_is_refused_before_it_changes_anything(tmp_path, shared):

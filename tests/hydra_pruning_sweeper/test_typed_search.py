@@ -10,7 +10,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from hydra_pruning_sweeper import run_sweep as module
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.outcome import SlotUse
-from hydra_pruning_sweeper.run_sweep import base_of, divided, space_of, typed_flags, use_notes
+from hydra_pruning_sweeper.run_sweep import use_notes
+from hydra_pruning_sweeper.search_from_config import base_of, settings_from, space_of, split_overrides, typed_flags
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 
 
@@ -28,7 +29,7 @@ def test_sweeps_are_told_from_what_all_trials_share():
         "~callbacks.outlook",
         "y=[1,2]",
     ]
-    fixed, swept = divided(typed)
+    fixed, swept = split_overrides(typed)
     assert fixed == ["data=anki", "x='a,b'", "~callbacks.outlook", "y=[1,2]"]
     assert swept == ["model=gru,lstm", "lr=interval(0,1)", "+n=range(1,4)"]
 
@@ -92,9 +93,9 @@ def test_what_cannot_be_searched_is_refused(space, typed, message):
 )
 def test_settings_of_a_search_that_cannot_be_are_refused_with_their_values(setting, value, message):
     good = {"direction": "maximize", "n_trials": 1, "slots": 1}
-    assert module._settings(OmegaConf.create({"hydra": {"sweeper": good}})) == SweeperSettings(**good)
+    assert settings_from(OmegaConf.create({"hydra": {"sweeper": good}})) == SweeperSettings(**good)
     with pytest.raises(UsageError, match=message):
-        module._settings(OmegaConf.create({"hydra": {"sweeper": {**good, setting: value}}}))
+        settings_from(OmegaConf.create({"hydra": {"sweeper": {**good, setting: value}}}))
 
 
 def test_flags_that_say_where_configurations_are_come_along():

@@ -14,8 +14,15 @@ from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.executor import Executor, Job, JobEnd
-from hydra_pruning_sweeper.execution.outcome import DIVERGED, Outcome, SlotUse, death, has_died, settled_outcome
-from hydra_pruning_sweeper.execution.trial_folders import check_own, check_space, claim
+from hydra_pruning_sweeper.execution.outcome import (
+    DIVERGED,
+    Outcome,
+    SlotUse,
+    cause_of_death,
+    settled_outcome,
+    was_killed,
+)
+from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, check_still_own, claim_folder
 from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.study.lease import end_group, this_process
 from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedStudy, failed_for_good
@@ -83,12 +90,12 @@ class Controller:
         show: is told what happens.
     """
 
-    def __init__(self, shared_study: SharedStudy, executor: Executor, plan: Plan, show: SweepObserver) -> None:
-        self.shared_study, self.executor, self.plan, self.show = shared_study, executor, plan, show
+    def __init__(self, shared_study: SharedStudy, executor: Executor, plan: Plan, observer: SweepObserver) -> None:
+        self.shared_study, self.executor, self.plan, self.observer = shared_study, executor, plan, observer
         self.slots = [Slot(number) for number in range(plan.slots)]
         self.use = SlotUse()
         self._interrupts = 0
-        self._beaten = time.monotonic()
+        self._last_beat = time.monotonic()
 
     def run(self) -> None:
         """Runs until there are enough trials and none is running, here or elsewhere.
@@ -105,10 +112,10 @@ class Controller:
         try:
             while self._interrupts < 2:
                 filled = self._fill()
-                if not filled and all(slot.leased is None for slot in self.slots) and self._is_over():
+                if not filled and all(slot.leased is None for slot in self.slots) and self._is_finished():
                     break
-                self._hear(0.2)
-                self._look_after()
+                self._collect_ended(0.2)
+                self._check_signs_of_life()
             if self._interrupts >= 2:
                 self._stop()
         finally:
@@ -121,14 +128,16 @@ class Controller:
             raise KeyboardInterrupt
         if self.shared_study.has_failed():
             raise ExecutionError(self._failure())
-        if (reason := self._nothing_found()) is not None:
+        if (reason := self._why_nothing_is_best()) is not None:
             raise ExecutionError(reason)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._interrupts += 1 if number == signal.SIGINT else 2
         running = sum(slot.leased is not None for slot in self.slots)
         if self._interrupts == 1:
-            self.show.note(f"finishing {running} running trials; Ctrl-C once more stops them, to be gone on with later")
+            self.observer.note(
+                f"finishing {running} running trials; Ctrl-C once more stops them, to be gone on with later"
+            )
 
     def _fill(self) -> bool:
         """Gives every free slot a trial, if there are any; whether there were."""
@@ -144,7 +153,7 @@ class Controller:
                 self._start(slot, leased)
         return found
 
-    def _is_over(self) -> bool:
+    def _is_finished(self) -> bool:
         """Whether nobody runs a trial any more; those of other controllers are waited for, as they may die."""
         if self._interrupts:
             return True
@@ -157,8 +166,8 @@ class Controller:
         if leased.orphan is not None:  # children die with their controller, but it may be dying still
             end_group(*leased.orphan)
         trial_context = self._handover(leased, folder)
-        if (note := claim(trial_context)) is not None:
-            self.show.note(note)
+        if (note := claim_folder(trial_context)) is not None:
+            self.observer.note(note)
         if (outcome := settled_outcome(TrialEvents(folder).read())) is not None:  # its end was not told any more
             return self._finish(slot, outcome)
         if leased.lease.idle > self.shared_study.rules.deaths:
@@ -168,7 +177,7 @@ class Controller:
         more = {"slot": slot.number, "owner": self.shared_study.owner, "host": host, "pid": pid, "start": start}
         TrialEvents(folder).add("started", attempt=leased.lease.attempt, **more)
         job = Job(leased.number, self.plan.arguments(leased, folder), folder, environment, slot.number)
-        self.show.started(leased, slot.number)
+        self.observer.started(leased, slot.number)
         child = self.executor.start(job)
         if child is not None:
             self.shared_study.note_child(leased.number, child)
@@ -188,7 +197,7 @@ class Controller:
         """The trial's own."""
         return self.plan.folder / str(number)
 
-    def _hear(self, seconds: float) -> None:
+    def _collect_ended(self, seconds: float) -> None:
         """Takes note of trials that have ended."""
         for ended in self.executor.wait(seconds):
             for slot in self.slots:
@@ -197,38 +206,40 @@ class Controller:
 
     def _conclude(self, slot: Slot, leased: LeasedTrial, ended: JobEnd) -> None:
         folder = self.folder(leased.number)
-        check_own(self._handover(leased, folder))
+        check_still_own(self._handover(leased, folder))
         progress = TrialEvents(folder).read()
         outcome = settled_outcome(progress)
-        if outcome is None and has_died(ended):
+        if outcome is None and was_killed(ended):
             self.shared_study.release(leased.number, died=True)  # it goes on as the same trial
-            self.show.note(f"trial {leased.number} died ({death(ended)}): it goes on from where it was")
+            self.observer.note(f"trial {leased.number} died ({cause_of_death(ended)}): it goes on from where it was")
             self._free(slot)
             return
         if outcome is None:
-            check_space(self.plan.folder)  # a trial that fails for want of it has not failed
-            outcome = Outcome(TrialState.FAIL, error=ended.error or self._reason(leased.number, ended.code or 0))
+            check_disk_space(self.plan.folder)  # a trial that fails for want of it has not failed
+            outcome = Outcome(
+                TrialState.FAIL, error=ended.error or self._error_from_log(leased.number, ended.code or 0)
+            )
         self._finish(slot, outcome)
-        self._measure(slot.asked, progress)
+        self._note_overheads(slot.asked, progress)
 
     def _finish(self, slot: Slot, outcome: Outcome) -> None:
         assert slot.leased is not None
         number = slot.leased.number
         if self.shared_study.tell(number, outcome.state, outcome.value, outcome.error):
             TrialEvents(self.folder(number)).add("told", state=outcome.state.name)
-            self.show.ended(number, outcome)
+            self.observer.ended(number, outcome)
         self._free(slot)
 
     def _free(self, slot: Slot) -> None:
         slot.leased = None
         self.use.spans.append((slot.asked, time.time()))
 
-    def _measure(self, asked: float, progress: TrialProgress) -> None:
+    def _note_overheads(self, asked: float, progress: TrialProgress) -> None:
         """Notes what the trial took besides training."""
         if len(progress.spans) == 1 and progress.first_steps and progress.last_steps:
             self.use.overheads.append((progress.first_steps[0] - asked, time.time() - progress.last_steps[-1]))
 
-    def _reason(self, number: int, code: int) -> str:
+    def _error_from_log(self, number: int, code: int) -> str:
         """Why a trial failed, from the end of its log."""
         if code == 0:
             return "it ended without a value"
@@ -237,13 +248,13 @@ class Controller:
         said = [line for line in lines[-50:] if line.strip() and not line.startswith(" ")]
         return said[-1].removeprefix("error: ") if said else f"exit code {code}"
 
-    def _look_after(self) -> None:
+    def _check_signs_of_life(self) -> None:
         """Signs of life: gives this controller's, misses those of trials."""
-        self.show.refresh(self.slots)
-        if time.monotonic() - self._beaten > self.plan.beat:
-            self._beaten = time.monotonic()
+        self.observer.refresh(self.slots)
+        if time.monotonic() - self._last_beat > self.plan.beat:
+            self._last_beat = time.monotonic()
             for number in self.shared_study.beat():
-                self.show.note(f"trial {number} was taken over by another controller")
+                self.observer.note(f"trial {number} was taken over by another controller")
                 self.executor.signal(number, signal.SIGKILL)
         if self.plan.silence is not None:
             for slot in self.slots:
@@ -268,7 +279,7 @@ class Controller:
                 self.executor.signal(slot.leased.number, sign)
             end = time.monotonic() + patience
             while any(slot.leased is not None for slot in running) and time.monotonic() < end:
-                self._hear(0.1)
+                self._collect_ended(0.1)
         self._release()
 
     def _release(self) -> None:
@@ -277,7 +288,7 @@ class Controller:
                 self.shared_study.release(slot.leased.number)
                 slot.leased = None
 
-    def _nothing_found(self) -> str | None:
+    def _why_nothing_is_best(self) -> str | None:
         """Why there is no best trial; None where there is one."""
         trials = self.shared_study.trials()
         if any(one.state == TrialState.COMPLETE for one in trials):

@@ -93,14 +93,14 @@ class ForkExecutor(Executor):
         self.entry, self.program, self.preload = entry, program, list(preload)
         self.environment = {**os.environ, **(environment or {})}
         self._ended: queue.Queue[JobEnd] = queue.Queue()
-        self._server = _Server(self.environment, self._ended, self.preload)
+        self._server = _ServerProcess(self.environment, self._ended, self.preload)
         for name, error in self._server.failed().items():
             raise ExecutionError(f"hydra.sweeper.preload: {name} cannot be imported ({error})")
 
     def start(self, job: Job) -> int | None:
         """Forks a process for the job; None if the server died over it, which `wait` then tells."""
         if self._server.has_ended():
-            self._server = _Server(self.environment, self._ended, self.preload)
+            self._server = _ServerProcess(self.environment, self._ended, self.preload)
         return self._server.start(
             job.number,
             {
@@ -130,7 +130,7 @@ class ForkExecutor(Executor):
         self._server.close()
 
 
-class _Server:
+class _ServerProcess:
     """A server's process, and a thread that hears what it says."""
 
     def __init__(self, environment: Mapping[str, str], ended: queue.Queue[JobEnd], preload: Sequence[str]) -> None:

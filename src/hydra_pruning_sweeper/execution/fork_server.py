@@ -29,10 +29,10 @@ def serve() -> None:
     orders, answers = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    Server(orders, answers).run()
+    ForkServer(orders, answers).run()
 
 
-class Server:
+class ForkServer:
     """Forks children on order, and says how each ended.
 
     Orders are `{"preload": [modules]}` and `{"start": {…}}`: the arguments of `become` and the trial's number. Answers

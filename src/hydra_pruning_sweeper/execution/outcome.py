@@ -41,12 +41,12 @@ def settled_outcome(progress: TrialProgress) -> Outcome | None:
     return None
 
 
-def has_died(ended: JobEnd) -> bool:
+def was_killed(ended: JobEnd) -> bool:
     """Whether a trial's process was ended from outside, so that it goes on from where it was."""
     return ended.code is None or ended.code < 0 or ended.code in STOPS
 
 
-def death(ended: JobEnd) -> str:
+def cause_of_death(ended: JobEnd) -> str:
     """What ended a process."""
     if ended.error is not None:
         return ended.error

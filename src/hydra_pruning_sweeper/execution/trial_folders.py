@@ -21,7 +21,7 @@ ROOM = 65536  # bytes that a trial needs at the least
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def check_space(folder: Path) -> None:
+def check_disk_space(folder: Path) -> None:
     """Writes a little, and takes it away.
 
     Raises:
@@ -38,35 +38,35 @@ def is_full(error: Exception) -> bool:
     return "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in FULL)
 
 
-def claim(given: TrialContext) -> str | None:
+def claim_folder(context: TrialContext) -> str | None:
     """Makes the folder in `given` the trial's own. One that is not is renamed to a sibling; the line that says so.
 
     Raises:
         UsageError: a process that still runs writes into it.
     """
-    folder = Path(given.folder)
-    if not folder.exists() or not any(folder.iterdir()) or _is_of(folder, given):
+    folder = Path(context.folder)
+    if not folder.exists() or not any(folder.iterdir()) or _is_of(folder, context):
         return None
-    if is_written(folder):
+    if is_in_use(folder):
         raise UsageError(f"{folder}: a running trial of another study writes here; choose another hydra.sweep.dir")
     whose = _owner(folder)
     return f"{folder} is of {whose}, so it is set aside as {set_aside(folder).name}"
 
 
-def is_written(folder: Path) -> bool:
+def is_in_use(folder: Path) -> bool:
     """Whether a process of this machine writes into a trial's folder, or a controller waits for one that will."""
     progress = TrialEvents(folder).read()
     return lives(progress.process) or lives(progress.controller)
 
 
-def check_own(given: TrialContext) -> None:
+def check_still_own(context: TrialContext) -> None:
     """Looks whether a trial's folder is still its own.
 
     Raises:
         UsageError: another study has made it a trial's of its own, on another machine.
     """
-    folder = Path(given.folder)
-    if (folder / CONTEXT_FILE).is_file() and not _is_of(folder, given):
+    folder = Path(context.folder)
+    if (folder / CONTEXT_FILE).is_file() and not _is_of(folder, context):
         raise UsageError(f"{folder}: by now of {_owner(folder)}, which writes here too; choose another hydra.sweep.dir")
 
 
@@ -86,9 +86,9 @@ def _content(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _is_of(folder: Path, given: TrialContext) -> bool:
+def _is_of(folder: Path, context: TrialContext) -> bool:
     content = _content(folder)
-    expected = json.loads(json.dumps({name: getattr(given, name) for name in IDENTITY}))
+    expected = json.loads(json.dumps({name: getattr(context, name) for name in IDENTITY}))
     return all(content.get(name) == value for name, value in expected.items())
 
 

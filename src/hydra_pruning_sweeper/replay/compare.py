@@ -70,7 +70,7 @@ SearchMethod = Callable[[Grid, int, float], Trace]
 """Searches the grid with a seed for at least so many epochs, or until nothing is left."""
 
 
-def stopping_early(values: list[float], patience: int = PATIENCE) -> list[float]:
+def stopped_early(values: list[float], patience: int = PATIENCE) -> list[float]:
     """The values until none has been better for `patience` validations."""
     best = 0
     for step, value in enumerate(values):
@@ -102,7 +102,7 @@ def _train(
 ) -> tuple[list[float], TrialState]:
     """Replays a training; gives the values it came to, and how it ended."""
     trial = AttachedTrial(shared_study.study.study_name, leased.number, shared_study.storage, pruner, "minimize")
-    values = stopping_early(curve.values)
+    values = stopped_early(curve.values)
     for step in range(1, len(values)):  # nothing is asked at the last
         trial.report(min(values[:step]), step)
         prune, notes = trial.decide(step)
@@ -132,7 +132,7 @@ def one_epoch(grid: Grid, seed: int, epochs: float) -> Trace:
     for curve in drawn:
         trace.add(curve.values[:1], complete=False)
     for curve in sorted(drawn, key=lambda one: one.values[0])[:KEPT]:
-        trace.add(stopping_early(curve.values), complete=True, before=1)
+        trace.add(stopped_early(curve.values), complete=True, before=1)
     return trace
 
 
@@ -172,7 +172,7 @@ SEARCHES: dict[str, SearchMethod] = {
 """The first is what the others are held against, the last may spend twice as much."""
 
 
-def compared(
+def compare_searches(
     grid: Grid, seeds: Sequence[int], searches: Mapping[str, SearchMethod], trials: int = TRIALS
 ) -> dict[str, Any]:
     """What each search comes to for the epochs that the first one spends on `trials`, and when it comes to its best.
@@ -208,7 +208,7 @@ def _within(trace: Trace, value: float, epochs: int) -> int | None:
     return reached if reached is not None and reached <= epochs else None
 
 
-def ranks_agree(grid: Grid, epoch: int) -> float:
+def rank_correlation(grid: Grid, epoch: int) -> float:
     """Spearman's correlation of the values after an epoch with the best ones of whole trainings."""
     early = [min(one.values[:epoch]) for one in grid.curves]
     end = [min(one.values) for one in grid.curves]
@@ -230,9 +230,9 @@ def main() -> None:
         "epochs": grid.epochs,
         "patience": PATIENCE,
         "best": min(min(one.values) for one in grid.curves),
-        "rank_correlation": {epoch: ranks_agree(grid, epoch) for epoch in (1, 3, 9) if epoch < grid.epochs},
+        "rank_correlation": {epoch: rank_correlation(grid, epoch) for epoch in (1, 3, 9) if epoch < grid.epochs},
     }
-    result = facts | compared(grid, SEEDS, SEARCHES)
+    result = facts | compare_searches(grid, SEEDS, SEARCHES)
     write_atomically(path, json.dumps(result, indent=1) + "\n")
     print(f"{len(SEARCHES)} searches of {len(grid.curves)} curves written into {path}")
 

@@ -95,7 +95,7 @@ def _values(found: Any) -> list[Any]:
     return sorted(different) if all(isinstance(one, int | float) for one in different) else sorted(different, key=str)
 
 
-def recorded(sweep: RecordedSweep) -> list[Curve]:
+def recorded_curves(sweep: RecordedSweep) -> list[Curve]:
     """The curves of a sweep's complete trials."""
     curves = []
     for trial in sweep.trials():
@@ -128,7 +128,7 @@ def read_curves(path: Path) -> list[Curve]:
 def main() -> None:
     """The command line."""
     sweep, path = map(Path, sys.argv[1:3])
-    curves = recorded(open_sweep(sweep))
+    curves = recorded_curves(open_sweep(sweep))
     write_curves(path, curves)
     print(f"{len(curves)} curves of {sweep} written into {path}")
 

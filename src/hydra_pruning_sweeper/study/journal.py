@@ -30,7 +30,7 @@ def locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-class MendingLock(JournalFileOpenLock):
+class RepairingLock(JournalFileOpenLock):
     """The journal's lock. Whoever gets it first takes away the torn line of a writer that died in the middle of one.
 
     Optuna's own locks are files that a killed holder leaves behind: all others then wait for 30 seconds.
@@ -45,7 +45,7 @@ class MendingLock(JournalFileOpenLock):
         handle = os.open(self.journal.with_name(f"{self.journal.name}.lock"), os.O_CREAT | os.O_RDWR, 0o666)
         fcntl.flock(handle, fcntl.LOCK_EX)
         self._held.append(handle)
-        mend_tail(self.journal)
+        cut_torn_line(self.journal)
         return True
 
     def release(self) -> None:
@@ -57,7 +57,7 @@ class Journal(JournalFileBackend):
     """Optuna's journal, which says which of its lines cannot be read."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path), lock_obj=MendingLock(path))
+        super().__init__(str(path), lock_obj=RepairingLock(path))
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
         """The records from one on.
@@ -104,7 +104,7 @@ def journal_storage(path: Path) -> JournalStorage:
     return JournalStorage(Journal(path))
 
 
-def mend_tail(path: Path) -> bool:
+def cut_torn_line(path: Path) -> bool:
     """Cuts off a last line without an end, keeping it in `<name>.torn`; the lock must be held.
 
     Without this the next record would be glued to it, and the one after that would make the journal unreadable.
@@ -134,7 +134,7 @@ def repair(path: Path) -> int:
         The number of lines that were damaged.
     """
     with locked(path.with_name(f"{path.name}.lock")):
-        damaged = int(mend_tail(path))
+        damaged = int(cut_torn_line(path))
         lines = path.read_bytes().splitlines(keepends=True)
         mended = [_record(line) for line in lines]
         broken = sum(old != new for old, new in zip(lines, mended, strict=True))

@@ -108,7 +108,7 @@ def is_running(pid: int, started: int | None) -> bool:
     return True
 
 
-class Watch:
+class LeaseWatch:
     """Tells which leases have expired.
 
     On this machine a controller is seen to be there or not; one on another machine counts as dead when its lease has

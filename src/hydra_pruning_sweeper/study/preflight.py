@@ -18,7 +18,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import did_you_mean
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
-from hydra_pruning_sweeper.study.space import Space, suggested
+from hydra_pruning_sweeper.study.space import Space, suggest
 from hydra_pruning_sweeper.study.trial_command import TrialCommand
 
 REPORT = "hydra_pruning_sweeper.trial.lightning_callback.TrialReport"
@@ -48,7 +48,7 @@ def propose(space: Space, make_sampler: Callable[[int], BaseSampler]) -> Iterato
     study.stop = lambda: None  # type: ignore[method-assign]  # of a grid that is done
     while True:
         trial = study.ask()
-        yield space.chosen(lambda one, _, trial=trial: suggested(trial, one))  # type: ignore[misc]
+        yield space.chosen(lambda one, _, trial=trial: suggest(trial, one))  # type: ignore[misc]
         study.tell(trial, 0.0)
 
 

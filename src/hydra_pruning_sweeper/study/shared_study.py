@@ -23,10 +23,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hydra_pruning_sweeper.differences import listed
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, Watch, lease_of, machine, start_of
+from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
 from hydra_pruning_sweeper.study.search_spec import SearchSpec, disagreement
-from hydra_pruning_sweeper.study.space import Space, described, suggested
+from hydra_pruning_sweeper.study.space import Space, described, suggest
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.trial_command import COMMAND_ATTRIBUTE, TrialCommand, command_of
 
@@ -112,7 +112,7 @@ class SharedStudy:
         self.make_sampler, self.seed, self.baseline = make_sampler, seed, baseline
         self.pruner = pruner or NopPruner()
         self.owner = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self.watch = Watch(rules.patience)
+        self.watch = LeaseWatch(rules.patience)
         self._leases: dict[int, Lease] = {}
         self.study = optuna.create_study(
             study_name=name, storage=self.storage, direction=direction, pruner=self.pruner, load_if_exists=True
@@ -242,7 +242,7 @@ class SharedStudy:
 
     def _values(self, trial: Trial) -> tuple[dict[str, Any], TrialCommand]:
         """The trial's values, drawn where they are not in the storage yet, and its command line."""
-        values = self.space.chosen(lambda one, _: suggested(trial, one))
+        values = self.space.chosen(lambda one, _: suggest(trial, one))
         if trial.number == 0 and self.baseline is not None:
             trial.set_user_attr(BASELINE, True)
         line = self.search.line.with_values(self.space.arguments(values))

@@ -219,7 +219,7 @@ def described(distribution: BaseDistribution) -> str:
     return f"tag(log,{sweep})" if distribution.log else sweep
 
 
-def suggested(trial: Trial, one: Parameter) -> Any:
+def suggest(trial: Trial, one: Parameter) -> Any:
     """The value of a parameter in a trial, drawn by the study's sampler where it has none yet."""
     match one.distribution:
         case FloatDistribution() as kind:

@@ -60,7 +60,7 @@ def command_of(attributes: Mapping[str, Any]) -> TrialCommand | None:
     return TrialCommand(**{name: part for name, part in parts.items() if name in known})  # type: ignore[arg-type]
 
 
-def wins(typed: Sequence[str], key: str, groups: Sequence[str]) -> bool:
+def is_overridden(typed: Sequence[str], key: str, groups: Sequence[str]) -> bool:
     """Whether one of the `typed` overrides leaves nothing for another override of `key` to set.
 
     A group's option does not: what is below the group can still be set.

@@ -72,6 +72,6 @@ def current_trial(environment: Mapping[str, str] = os.environ) -> TrialContext |
 
 def record_end(value: Any) -> None:
     """Notes what the trial came to; does nothing outside of a sweep."""
-    if (given := current_trial()) is not None:
+    if (context := current_trial()) is not None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        TrialEvents(Path(given.folder)).add("ended", value=float(value) if number else None)
+        TrialEvents(Path(context.folder)).add("ended", value=float(value) if number else None)

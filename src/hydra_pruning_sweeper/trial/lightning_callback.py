@@ -67,10 +67,10 @@ class TrialReport(Callback):
         Raises:
             UsageError: the search goes the other way than `mode`.
         """
-        if (given := current_trial()) is None:
+        if (context := current_trial()) is None:
             return
-        if self.mode != MODES[given.direction]:
-            raise UsageError(f"TrialReport.mode is {self.mode}, but hydra.sweeper.direction is {given.direction}")
+        if self.mode != MODES[context.direction]:
+            raise UsageError(f"TrialReport.mode is {self.mode}, but hydra.sweeper.direction is {context.direction}")
         others = [one for one in trainer.callbacks if one is not self._last]  # type: ignore[attr-defined]
         trainer.callbacks = [self._last, *others]  # type: ignore[attr-defined]
 
@@ -112,14 +112,14 @@ class TrialReport(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Tells a training that has diverged from one that failed, on whichever process it fails."""
-        if (given := current_trial()) is None or not isinstance(exception, Exception):
+        if (context := current_trial()) is None or not isinstance(exception, Exception):
             return
         if (
             isinstance(exception, DivergenceError)
             or not all(torch.isfinite(loss).all() for loss in self._losses(trainer))
             or not are_finite(pl_module, gradients=True)
         ):
-            TrialEvents(Path(given.folder)).add("diverged", step=self.steps)
+            TrialEvents(Path(context.folder)).add("diverged", step=self.steps)
 
     def _losses(self, trainer: Trainer) -> list[Tensor]:
         """The last loss of training, the metric, and whatever else is logged as a loss. Not all metrics: some may be

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
 
 
-def attach(given: TrialContext) -> AttachedTrial:
+def attach(context: TrialContext) -> AttachedTrial:
     """The trial that a process was handed.
 
     Raises:
@@ -31,8 +31,10 @@ def attach(given: TrialContext) -> AttachedTrial:
     from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    pruner = NopPruner() if given.pruner is None else instantiate(given.pruner)
-    return AttachedTrial(given.study, given.number, StudyStorage(given.address()).storage, pruner, given.direction)
+    pruner = NopPruner() if context.pruner is None else instantiate(context.pruner)
+    return AttachedTrial(
+        context.study, context.number, StudyStorage(context.address()).storage, pruner, context.direction
+    )
 
 
 class Reporter:
@@ -45,11 +47,11 @@ class Reporter:
         ValueError: the trial is not running.
     """
 
-    def __init__(self, given: TrialContext) -> None:
-        self.events = TrialEvents(Path(given.folder))
+    def __init__(self, context: TrialContext) -> None:
+        self.events = TrialEvents(Path(context.folder))
         self._progress = self.events.read()
-        self._sign = 1 if given.direction == "minimize" else -1
-        self._trial = attach(given)
+        self._sign = 1 if context.direction == "minimize" else -1
+        self._trial = attach(context)
         host, pid, start = this_process()
         self.events.add("process", host=host, pid=pid, start=start)
 
@@ -80,5 +82,5 @@ class Reporter:
 
 def reporter() -> Reporter | None:
     """A reporter for the trial that this process is; None outside of a sweep."""
-    given = current_trial()
-    return None if given is None else Reporter(given)
+    context = current_trial()
+    return None if context is None else Reporter(context)

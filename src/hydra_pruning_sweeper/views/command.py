@@ -13,11 +13,11 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable
 from hydra_pruning_sweeper.names import COMMAND
 from hydra_pruning_sweeper.study.journal import repair as repair_journal
-from hydra_pruning_sweeper.study.lease import Watch, lease_of
+from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of
 from hydra_pruning_sweeper.study.record import read_record
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY, failed_for_good
 from hydra_pruning_sweeper.study.storage import StudyStorage
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, number, open_sweep
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, open_sweep
 from hydra_pruning_sweeper.views.sweep_plots import write_plots
 from hydra_pruning_sweeper.views.sweep_summary import BEST, write_summary
 
@@ -55,17 +55,17 @@ def status(sweep: RecordedSweep) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("trial", "state", "step", "value", *names):
         table.add_column(Text(printable(name)), justify="right")
-    watch = Watch(60.0)
+    watch = LeaseWatch(60.0)
     for one in trials:
         state = one.state.name.lower()
         if one.state == TrialState.RUNNING and watch.has_expired(one.number, lease_of(one.user_attrs)):
             state = "waiting"  # nobody runs it; the next controller does
         at = one.intermediate_values.get(one.last_step) if one.last_step is not None else None
         value = one.value if one.value is not None else at
-        shown = [number(one.params.get(name, "")) for name in names]
+        shown = [formatted(one.params.get(name, "")) for name in names]
         tied = best_trial is not None and one.state == TrialState.COMPLETE and one.value == best_trial.value
         mark = " *" if tied else ""
-        cells = (f"{one.number}{mark}", state, str(one.last_step or 0), "" if value is None else number(value))
+        cells = (f"{one.number}{mark}", state, str(one.last_step or 0), "" if value is None else formatted(value))
         table.add_row(*map(Text, (*cells, *shown)), style="dim" if state == "fail" else None)
     console.print(table)
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)

@@ -19,7 +19,7 @@ from hydra_pruning_sweeper.execution.outcome import Outcome
 from hydra_pruning_sweeper.messages import duration, printable
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial
 from hydra_pruning_sweeper.trial.events import TrialEvents
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, number
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
 
 EVERY = 1.0  # seconds between two looks at the trials
 
@@ -53,12 +53,12 @@ class LiveTable(SweepObserver):
         trials = self.sweep.trials()
         trial, best = trials[number_], self.sweep.best()
         word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[outcome.state]
-        came = f": {number(trial.value)}" if trial.value is not None else ""
+        came = f": {formatted(trial.value)}" if trial.value is not None else ""
         text = f"trial {number_:>3}  {word} after {trial.last_step or 0}{came}"
         if outcome.error:
             text += f": {outcome.error}"
         done = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
-        shown = f"best {number(best.value)} (trial {best.number})" if best is not None else "none complete yet"
+        shown = f"best {formatted(best.value)} (trial {best.number})" if best is not None else "none complete yet"
         self._line(f"{text}   {shown}, {done}/{self.sweep.record.trials}{self._left(done)}")
 
     def note(self, text: str) -> None:
@@ -97,7 +97,7 @@ class LiveTable(SweepObserver):
             step = max(reported, default=0)
             rungs = self.sweep.record.rungs
             ahead = rungs[bisect.bisect_right(rungs, step) :]
-            best = number(reported[step]) if step else ""
+            best = formatted(reported[step]) if step else ""
             row = (slot.number, slot.leased.number, step, best, ahead[0] if ahead else "")
             table.add_row(*map(Text, map(str, row)), Text(settings(slot.leased)))
         return table
@@ -105,4 +105,4 @@ class LiveTable(SweepObserver):
 
 def settings(leased: LeasedTrial) -> str:
     """A trial's values, short."""
-    return " ".join(f"{name}={number(value)}" for name, value in leased.values.items())
+    return " ".join(f"{name}={formatted(value)}" for name, value in leased.values.items())

@@ -57,6 +57,6 @@ def open_sweep(folder: Path, storage: str | None = None) -> RecordedSweep:
     return RecordedSweep(record, folder, StudyStorage(url, record.study))
 
 
-def number(value: Any) -> str:
+def formatted(value: Any) -> str:
     """A value as it is shown."""
     return f"{value:.4g}" if isinstance(value, float) else printable(str(value))

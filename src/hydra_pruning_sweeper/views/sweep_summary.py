@@ -23,7 +23,7 @@ from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY_OF
 from hydra_pruning_sweeper.study.trial_command import TrialCommand, command_of
 from hydra_pruning_sweeper.trial.events import log_of
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, number
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
 
 BEST = "best.yaml"
 PLAIN = re.compile(r"[\w/.:+-]+")  # what Hydra reads as text without quotes
@@ -159,7 +159,7 @@ def _table(sweep: RecordedSweep, most: int = 10) -> str:
     for one in done[:most]:
         label = f"{one.number}" + ("" if one.state == TrialState.COMPLETE else " (pruned)")
         rows.append(
-            [label, number(one.value), str(one.last_step), *(number(one.params.get(name, "")) for name in names)]
+            [label, formatted(one.value), str(one.last_step), *(formatted(one.params.get(name, "")) for name in names)]
         )
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

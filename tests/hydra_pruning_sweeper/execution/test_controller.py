@@ -13,7 +13,7 @@ from sweeper_support.simulation import SPACE, controller, executor, logged, resu
 from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.executor import ForkExecutor
 from hydra_pruning_sweeper.execution.outcome import SlotUse, settled_outcome, utilisation
-from hydra_pruning_sweeper.execution.trial_folders import check_space, is_full
+from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, is_full
 from hydra_pruning_sweeper.study.shared_study import failed_for_good
 from hydra_pruning_sweeper.study.space import Space
 from hydra_pruning_sweeper.trial.events import TrialEvents, TrialProgress
@@ -55,7 +55,7 @@ def test_a_trial_that_dies_goes_on_as_the_same_trial(sweep, tmp_path, shared):
     one = sweep(trials=6, how="dies_once")
     died = [n for n in results(tmp_path) if (tmp_path / str(n) / "stumbled").exists()]
     assert died
-    assert len([note for note in one.show.notes if "SIGKILL" in note]) == len(died)
+    assert len([note for note in one.observer.notes if "SIGKILL" in note]) == len(died)
     for number in died:
         assert len(TrialEvents(tmp_path / str(number)).read().spans) == 2
     controller(tmp_path / "calm", trials=6, executor=lambda: shared).run()
@@ -83,7 +83,7 @@ def test_a_disk_that_is_full_ends_the_sweep_and_no_trial(sweep, tmp_path, monkey
     def full(folder):
         raise OSError(errno.ENOSPC, "No space left on device", str(folder))
 
-    monkeypatch.setattr("hydra_pruning_sweeper.execution.controller.check_space", full)
+    monkeypatch.setattr("hydra_pruning_sweeper.execution.controller.check_disk_space", full)
     with pytest.raises(OSError, match="No space left"):
         sweep(trials=2, how="fails_once")
     monkeypatch.undo()
@@ -93,7 +93,7 @@ def test_a_disk_that_is_full_ends_the_sweep_and_no_trial(sweep, tmp_path, monkey
 
 
 def test_a_full_disk_is_told_from_other_errors(tmp_path):
-    check_space(tmp_path)
+    check_disk_space(tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert is_full(OSError(errno.ENOSPC, "x"))
     assert is_full(RuntimeError("(sqlite3.OperationalError) database or disk is full"))

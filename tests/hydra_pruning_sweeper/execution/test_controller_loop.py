@@ -46,7 +46,7 @@ def test_each_trial_gets_its_line_its_variables_and_its_slot(pretend, tmp_path):
         assert trial.state == TrialState.COMPLETE
         assert trial.value == 1.0
     assert one.executor.closed
-    assert [(number, outcome.value) for number, outcome in one.show.ends] == [(n, 1.0) for n in range(5)]
+    assert [(number, outcome.value) for number, outcome in one.observer.ends] == [(n, 1.0) for n in range(5)]
     assert len(one.use.spans) == 5
 
 
@@ -93,7 +93,7 @@ def test_a_trial_that_dies_goes_on_and_is_said_to(pretend):
     one = pretend(dies_twice, trials=1, rules={"deaths": 2})
     one.run()
     assert lives == [0, 0, 0]
-    assert one.show.notes == ["trial 0 died (SIGKILL): it goes on from where it was"] * 2
+    assert one.observer.notes == ["trial 0 died (SIGKILL): it goes on from where it was"] * 2
     (trial,) = one.shared_study.trials()
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.5)
     assert (trial.user_attrs["lease"]["attempt"], trial.user_attrs["lease"]["idle"]) == (3, 2)
@@ -162,7 +162,7 @@ def test_the_first_ctrl_c_begins_nothing_more(pretend):
         one.run()
     assert [job.number for job in one.executor.jobs] == [0, 1]
     assert [trial.state for trial in one.shared_study.trials()] == [TrialState.COMPLETE] * 2
-    assert one.show.notes == ["finishing 1 running trials; Ctrl-C once more stops them, to be gone on with later"]
+    assert one.observer.notes == ["finishing 1 running trials; Ctrl-C once more stops them, to be gone on with later"]
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -6,7 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.execution.executor import JobEnd
-from hydra_pruning_sweeper.execution.outcome import SlotUse, death, has_died, settled_outcome, utilisation
+from hydra_pruning_sweeper.execution.outcome import SlotUse, cause_of_death, settled_outcome, utilisation, was_killed
 from hydra_pruning_sweeper.trial.events import Decision, TrialProgress
 
 STOPPED, FAILED = True, False
@@ -27,14 +27,14 @@ STOPPED, FAILED = True, False
     ],
 )
 def test_a_code_tells_who_ended_a_process(code, died, name):
-    assert has_died(JobEnd(0, code)) is died
-    assert death(JobEnd(0, code)) == name
+    assert was_killed(JobEnd(0, code)) is died
+    assert cause_of_death(JobEnd(0, code)) == name
 
 
 def test_a_process_of_which_nobody_knows_the_code_has_died():
-    assert has_died(JobEnd(0, None))
-    assert death(JobEnd(0, None)) == "exit code 0"
-    assert death(JobEnd(0, -9, "the server ended")) == "the server ended"
+    assert was_killed(JobEnd(0, None))
+    assert cause_of_death(JobEnd(0, None)) == "exit code 0"
+    assert cause_of_death(JobEnd(0, -9, "the server ended")) == "the server ended"
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.replay.compare import (
     Trace,
     at_random,
-    compared,
+    compare_searches,
     one_epoch,
-    ranks_agree,
-    stopping_early,
+    rank_correlation,
+    stopped_early,
     sweep,
 )
-from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves, recorded, write_curves
+from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves, recorded_curves, write_curves
 from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
 from seqlab.reporting.readme.claims import with_results
 from seqlab.reporting.readme.replay import BEGIN, END, table
@@ -67,9 +67,9 @@ def test_a_grid_with_holes_is_none(wrong, message):
 
 
 def test_stopping_early_counts_values_that_are_not_better():
-    assert stopping_early([5, 4, 4, 4, 3, 3, 3], patience=3) == [5, 4, 4, 4, 3, 3, 3]
-    assert stopping_early([5, 4, 4, 4, 4, 3, 3], patience=3) == [5, 4, 4, 4, 4]
-    assert stopping_early([1, 2], patience=3) == [1, 2]
+    assert stopped_early([5, 4, 4, 4, 3, 3, 3], patience=3) == [5, 4, 4, 4, 3, 3, 3]
+    assert stopped_early([5, 4, 4, 4, 4, 3, 3], patience=3) == [5, 4, 4, 4, 4]
+    assert stopped_early([1, 2], patience=3) == [1, 2]
 
 
 def test_a_trace_counts_epochs_and_the_best_of_complete_trials():
@@ -109,17 +109,17 @@ def test_one_epoch_pays_once_for_the_first(grid):
 
 def test_searches_are_compared_at_equal_cost(grid):
     searches = {"full": sweep(at_random, lambda _: NopPruner()), "one": one_epoch}
-    result = compared(grid, [0, 1, 2], searches, trials=5)
+    result = compare_searches(grid, [0, 1, 2], searches, trials=5)
     assert result["spent"] == [35, 35, 35]
     for seed, target in enumerate(result["targets"]):
         trace = searches["full"](grid, seed, 1000)
         assert target == trace.best(35)
         assert result["searches"]["full"]["reached"][seed] == trace.reached(target) <= 35
     assert result["searches"]["one"]["best"]["half"] == [1 / 7] * 3
-    assert ranks_agree(grid, 1) == pytest.approx(1.0)
-    assert ranks_agree(Grid(curves(shape=lambda at, step: at + 1 if step == 1 else 0.5 - at / 20)), 1) == pytest.approx(
-        -1
-    )
+    assert rank_correlation(grid, 1) == pytest.approx(1.0)
+    assert rank_correlation(
+        Grid(curves(shape=lambda at, step: at + 1 if step == 1 else 0.5 - at / 20)), 1
+    ) == pytest.approx(-1)
 
     facts = {"rank_correlation": {"1": 1.0}, "axes": grid.axes, "epochs": 7, "patience": 5, "best": 1 / 7}
     text = table(json.loads(json.dumps(result | facts)))
@@ -129,7 +129,7 @@ def test_searches_are_compared_at_equal_cost(grid):
 
 
 def test_curves_of_a_sweep_are_what_its_trials_came_to(sweep_of_all, tmp_path):
-    found = recorded(open_sweep(tmp_path))
+    found = recorded_curves(open_sweep(tmp_path))
     assert [len(one.values) for one in found] == [9, 9, 9]
     for at, one in enumerate(found):
         own = [float(line.split()[1]) for line in (tmp_path / str(at) / "curve.txt").read_text().splitlines()]

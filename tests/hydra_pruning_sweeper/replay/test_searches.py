@@ -11,7 +11,7 @@ import pytest
 
 from hydra_pruning_sweeper.replay import compare
 from hydra_pruning_sweeper.replay import curves as module
-from hydra_pruning_sweeper.replay.compare import SEARCHES, Trace, compared
+from hydra_pruning_sweeper.replay.compare import SEARCHES, Trace, compare_searches
 from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves, write_curves
 
 EPOCHS, RATES = 10, [1.0, 1.1, 1.2, 1.3, 1.5, 1.6, 1.7, 1.8, 2.0, 2.5]
@@ -58,7 +58,7 @@ def test_the_last_search_may_spend_twice_as_much():
             trace.add([11.0, 9.0 - len(trace.trials)], complete=True)
         return trace
 
-    result = compared(grid, [0, 1], {"first": search, "second": search, "last": search}, trials=4)
+    result = compare_searches(grid, [0, 1], {"first": search, "second": search, "last": search}, trials=4)
     assert asked == [8, 8, 8, 8, 16, 16]
     assert (result["seeds"], result["trials"], result["spent"], result["targets"]) == ([0, 1], 4, [8, 8], [6.0, 6.0])
     best = {name: found["best"] for name, found in result["searches"].items()}
@@ -80,7 +80,7 @@ def test_the_command_writes_what_was_compared(tmp_path, monkeypatch, capsys):
     few = {name: SEARCHES[name] for name in ("random in full", "TPE in full")}
     monkeypatch.setattr(compare, "SEARCHES", few)
     monkeypatch.setattr(compare, "SEEDS", [1])
-    monkeypatch.setattr(compare, "compared", functools.partial(compared, trials=2))
+    monkeypatch.setattr(compare, "compare_searches", functools.partial(compare_searches, trials=2))
     compare.main()
     result = json.loads((tmp_path / "replay.json").read_text())
     assert {name: result[name] for name in ("curves", "epochs", "patience", "trials", "seeds", "spent")} == {
@@ -98,7 +98,7 @@ def test_the_command_keeps_the_curves_of_a_sweep(tmp_path, monkeypatch, capsys):
     kept = tmp_path / "curves.jsonl"
     monkeypatch.setattr(sys, "argv", ["curves", str(tmp_path), str(kept)])
     monkeypatch.setattr(module, "open_sweep", lambda folder: folder)
-    monkeypatch.setattr(module, "recorded", lambda sweep: curves() if sweep == tmp_path else [])
+    monkeypatch.setattr(module, "recorded_curves", lambda sweep: curves() if sweep == tmp_path else [])
     module.main()
     assert sorted(read_curves(kept), key=str) == sorted(curves(), key=str)
     assert capsys.readouterr().out == f"30 curves of {tmp_path} written into {kept}\n"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hydra_pruning_sweeper.study import lease as module
-from hydra_pruning_sweeper.study.lease import Lease, Watch, end_group, is_running, lease_of, machine, start_of
+from hydra_pruning_sweeper.study.lease import Lease, LeaseWatch, end_group, is_running, lease_of, machine, start_of
 
 OWN = Lease("me", machine(), os.getpid(), start_of(os.getpid()))
 
@@ -28,13 +28,13 @@ def test_a_lease_comes_back_from_the_storage_as_it_was():
 
 
 def test_nobody_and_whoever_gave_it_back_have_expired():
-    watch = Watch(60)
+    watch = LeaseWatch(60)
     assert watch.has_expired(1, None)
     assert watch.has_expired(1, replace(OWN, held=False))
 
 
 def test_a_living_process_here_has_not_expired_and_a_dead_one_has_at_once():
-    watch = Watch(60)
+    watch = LeaseWatch(60)
     assert not watch.has_expired(1, OWN)
     done = subprocess.Popen([sys.executable, "-c", "pass"])
     done.wait()
@@ -43,7 +43,7 @@ def test_a_living_process_here_has_not_expired_and_a_dead_one_has_at_once():
 
 
 def test_another_machine_expires_when_it_gives_no_sign_for_long(clock):
-    watch, lease = Watch(60), replace(OWN, host="elsewhere")
+    watch, lease = LeaseWatch(60), replace(OWN, host="elsewhere")
     assert not watch.has_expired(1, lease)
     clock[0] = 50
     assert not watch.has_expired(1, lease)
