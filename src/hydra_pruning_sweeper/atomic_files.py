@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Writes `text` beside `path` and moves it into place; what is no ordinary file (a device) is written to itself.
+    """Writes `text` to a temporary file and renames that to `path`; a device is written to directly.
 
     Raises:
-        OSError: the place cannot be written to; names `path`.
+        OSError: `path` cannot be written; the error names it.
     """
     path = path.resolve()
     if path.is_dir():
@@ -30,11 +30,11 @@ def write_atomically(path: Path, text: str) -> None:
 
 @contextmanager
 def written_atomically(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that becomes `path` when the block ends; if the block fails nothing has happened."""
+    """A file to write to, which becomes `path` when the block ends; if the block fails, `path` is unchanged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    except FileNotFoundError:  # a folder of the kernel's, which takes no files
+    except FileNotFoundError:  # a folder of the kernel's, in which no files can be created
         raise NotADirectoryError(errno.ENOTDIR, "not a folder for files", str(path.parent)) from None
     try:
         with os.fdopen(handle, "wb") as file:

@@ -11,7 +11,7 @@ ABSENT = "nothing"
 
 @dataclass(frozen=True)
 class Difference:
-    """A part in which two descriptions differ; `ABSENT` where one of them does not have it."""
+    """An entry in which two descriptions differ; `ABSENT` where one of them lacks it."""
 
     name: str
     old: Any
@@ -22,7 +22,7 @@ class Difference:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
-    """All parts in which two descriptions differ, by dotted name, in the order of `old`, then of `new`.
+    """All entries in which two descriptions differ, by dotted name, in the order of `old`, then of `new`.
 
     Mappings are compared key by key, anything else as a whole; 1 and 1.0 are equal, 1 and True are not.
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def duration(seconds: float) -> str:
-    """A time: "42 s", "3 min 20 s", "2 h 5 min"."""
+    """A duration: "42 s", "3 min 20 s", "2 h 5 min"."""
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 1 else "a second"
     minutes, rest = divmod(round(seconds), 60)
@@ -21,13 +21,13 @@ def plural(count: int, noun: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], around: str = "") -> str:
-    """ "; did you mean …?" with the known name that is most like `name`, `around` before it; "" where none is."""
+    """ "; did you mean …?" with the known name that is most similar to `name`, preceded by `around`; "" if none is."""
     found = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {around}{found[0]}?" if found else ""
 
 
 def printable(text: str) -> str:
-    r"""Text from outside as one line that a terminal only shows: what would steer it is written out, as `\x1b`.
+    r"""Text from outside as one line that is safe to print: characters that control a terminal are escaped, as `\x1b`.
 
     That is every control character (line ends and tabs too), unpaired surrogates, and the characters that reverse the
     direction of the text around them (Unicode Standard Annex 9, section 2). Give it text of several lines line by line.

@@ -1,4 +1,4 @@
-"""A sweep from Hydra's command line: what was typed becomes a study, its trials command lines like any other."""
+"""A sweep from start to end: from what was typed to a study, its trials, and the files that sum it up."""
 
 from __future__ import annotations
 
@@ -43,15 +43,22 @@ from hydra_pruning_sweeper.views.live_table import LiveTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
 from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
 
-WARM = "hydra_pruning_sweeper.trial.preload"
+PRELOAD = "hydra_pruning_sweeper.trial.preload"
+# Whatever starts a trial, Hydra then calls back with the result of its task.
 HOOK = "++hydra.callbacks.trial_result._target_=hydra_pruning_sweeper.trial.hydra_callback.TrialResult"
 
 
 class SweepRun:
-    """A study from `config.hydra.sweeper` and the command line's `arguments`.
+    """A sweep as `config.hydra.sweeper` and the command line's `arguments` describe it.
+
+    Args:
+        config: composed with the overrides that are no sweeps, Hydra's own settings included.
+        arguments: all overrides of the command line.
+        context: gives access to Hydra's configuration loader.
+        task: the application's main function.
 
     Raises:
-        UsageError: settings that cannot be used.
+        UsageError: a setting cannot be used, or the search is found impossible before its first trial.
     """
 
     def __init__(self, config: DictConfig, arguments: list[str], context: HydraContext, task: TaskFunction) -> None:
@@ -67,14 +74,14 @@ class SweepRun:
         check_before_start(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
         self.store = StudyStorage(store_url(self.settings.storage, self.folder))
         if is_secret(self.store.url):
-            os.environ[STORAGE_VARIABLE] = self.store.url  # trials have it from there alone
+            os.environ[STORAGE_VARIABLE] = self.store.url  # the only way in which trials get it
             conceal(config)
 
     def run(self) -> float | None:
-        """Runs the trials that the study lacks; gives the best value.
+        """Runs trials until the study has enough; returns the best value.
 
         Raises:
-            UsageError: the study is of another search.
+            UsageError: the study belongs to another search.
             ExecutionError: too many trials have failed, none is complete, or the disk is full.
         """
         try:
@@ -107,12 +114,12 @@ class SweepRun:
             record.write(self.folder)
         recorded = RecordedSweep(record, self.folder, self.store)
         self._announce(recorded)
-        screen = LiveTable(recorded)
-        controller = Controller(shared_study, self._executor(), self._plan(), screen)
+        table = LiveTable(recorded)
+        controller = Controller(shared_study, self._executor(), self._plan(), table)
         try:
             controller.run()
         finally:
-            screen.close()
+            table.close()
             self._conclude(recorded, controller.use)
         best = recorded.best()
         return None if best is None else best.value
@@ -147,7 +154,7 @@ class SweepRun:
             return LauncherExecutor(self.config, self.context, self.task, self.settings.slots)
         entry = self.settings.entry or _typed_entry()
         threads = self._threads()
-        return ForkExecutor(entry, sys.argv[0], [WARM, *self.settings.preload], slot_environment(0, threads, ()))
+        return ForkExecutor(entry, sys.argv[0], [PRELOAD, *self.settings.preload], slot_environment(0, threads, ()))
 
     def _threads(self) -> int:
         return self.settings.threads or slot_threads(self.settings.slots)
@@ -173,7 +180,8 @@ class SweepRun:
         """The command line of a trial."""
         own = quoted(str(folder.resolve()))
         resumed = self.settings.checkpoint is not None and (folder / self.settings.checkpoint).is_file()
-        storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []  # a search's file may name it
+        # A search's file may hold the address, with its password, which trials are not to write into their folders.
+        storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []
         resume = [f"{self.settings.resume}={own}"] if resumed else []
         return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={own}", HOOK]
 
@@ -195,7 +203,7 @@ class SweepRun:
     def _conclude(self, recorded: RecordedSweep, use: SlotUse) -> None:
         now = known_record(self.folder)
         if now is not None and now.identity != recorded.record.identity:
-            return print(printable(f"no summary: {self.folder} is by now of study {now.study}"))
+            return print(printable(f"no summary: {self.folder} now belongs to study {now.study}"))
         notes = use_notes(use, self.settings.slots)
         line = write_summary(recorded, notes)
         for note in notes:
@@ -208,32 +216,37 @@ class SweepRun:
 
 
 def use_notes(use: SlotUse, slots: int) -> list[str]:
-    """How the time was used, in sentences."""
+    """Sentences on how busy the slots were, and what a trial costs besides its training."""
     notes = []
     if (share := utilisation(use, slots)) is not None:
         notes.append(f"Slots were in use {share:.1%} of the time.")
     if use.overheads:
         before, after = (sorted(one)[len(one) // 2] for one in zip(*use.overheads, strict=True))
         notes.append(
-            f"A trial takes {before:.2f} s from ask to first step, which holds what any run does before it trains (its"
-            f" configuration, data and model), and {after:.2f} s from last step to tell (medians)."
+            f"A trial takes {before:.2f} s from ask to first step, which includes what any run does before training"
+            f" (its configuration, data and model), and {after:.2f} s from last step to tell (medians)."
         )
     return notes
 
 
 def _instantiated(setting: Any, name: str, **more: Any) -> Any:
+    """What the `_target_` of `hydra.sweeper.<name>` makes.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
     try:
         return instantiate(setting, **more)
-    except Exception as error:  # of Hydra, or of whatever is made
+    except Exception as error:  # Hydra's, or of the class that is instantiated
         reason = " ".join(str(error.__cause__ or error).split())
         raise UsageError(f"hydra.sweeper.{name}: {reason}") from None
 
 
 def set_foreign_aside(folder: Path, identity: str) -> None:
-    """Sets aside what another study has left in a sweep's folder, and says so.
+    """Renames what another study has left in a sweep's folder, and prints that.
 
     Raises:
-        UsageError: a controller of it still runs, on this machine.
+        UsageError: that study still runs on this machine.
     """
     before = known_record(folder)
     if before is not None and before.identity == identity:
@@ -243,11 +256,11 @@ def set_foreign_aside(folder: Path, identity: str) -> None:
         raise UsageError(f"{folder}: a running sweep of another study writes here; choose another hydra.sweep.dir")
     moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
     if moved:
-        print(f"{folder} is of another study: what it holds is set aside as {', '.join(moved)}")
+        print(f"{folder} belongs to another study: its files are renamed to {', '.join(moved)}")
 
 
 def _typed_entry() -> str:
-    """What runs when the command line is typed again: a module, or a script."""
+    """The module or script that typing the same command line again would run."""
     main = sys.modules["__main__"]
     if getattr(main, "__spec__", None) is not None:
         return str(main.__spec__.name)  # type: ignore[union-attr]

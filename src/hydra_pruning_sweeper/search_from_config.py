@@ -17,7 +17,7 @@ from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from hydra_pruning_sweeper.study.trial_command import TrialCommand, is_overridden, name_of
 
-OF_THE_SWEEP = (
+SWEEP_OVERRIDES = (
     "hydra.sweeper",
     "hydra/sweeper",
     "hydra.sweep",
@@ -26,9 +26,15 @@ OF_THE_SWEEP = (
     "hydra.launcher",
     "hydra/launcher",
 )
+"""How overrides begin that configure the sweep itself: its trials are not given them."""
 
 
 def settings_from(config: DictConfig) -> SweeperSettings:
+    """The settings in `config.hydra.sweeper`, checked.
+
+    Raises:
+        UsageError: one is unknown, refers to nothing, or has a value that cannot be used.
+    """
     try:
         plain = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     except OmegaConfBaseException as error:
@@ -52,14 +58,14 @@ def settings_from(config: DictConfig) -> SweeperSettings:
 
 
 def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The overrides that are the same for all trials, and the sweeps."""
+    """The overrides that are the same for all trials, and those that are swept."""
     parsed = OverridesParser.create().parse_overrides(arguments)
     sweeps = [text for text, one in zip(arguments, parsed, strict=True) if one.is_sweep_override()]
     return [text for text in arguments if text not in sweeps], sweeps
 
 
 def base_of(config: DictConfig) -> Callable[[str], Any]:
-    """Gives the configuration's own value of a setting, or the option of a group."""
+    """A function from a setting to its value in `config`, and from a group to its chosen option."""
     choices = config.hydra.runtime.choices
 
     def base(name: str) -> Any:
@@ -69,10 +75,10 @@ def base_of(config: DictConfig) -> Callable[[str], Any]:
 
 
 def space_of(settings: SweeperSettings, fixed: list[str], typed: list[str], base: Callable[[str], Any]) -> Space:
-    """The space: the settings', but for what the command line fixes, or sweeps in another way.
+    """The search space: that of `settings`, except for what the command line fixes or sweeps differently.
 
     Raises:
-        UsageError: it is empty, or a sweep is none.
+        UsageError: it is empty, or one of its entries is not a sweep.
     """
     named = {name_of(text) for text in (*fixed, *typed)}
     parameters: list[Parameter] = []
@@ -94,7 +100,7 @@ def space_of(settings: SweeperSettings, fixed: list[str], typed: list[str], base
 
 
 def typed_flags(arguments: list[str]) -> list[str]:
-    """The flags of a command line that say which configurations there are."""
+    """The flags of a command line that say where configurations are and which one is composed."""
     from hydra._internal.utils import get_args_parser
 
     typed, _ = get_args_parser().parse_known_args(arguments)
@@ -103,7 +109,7 @@ def typed_flags(arguments: list[str]) -> list[str]:
 
 
 def command_of_trials(config: DictConfig, settings: SweeperSettings, fixed: list[str]) -> TrialCommand:
-    """What all trials have in common on their command lines. What is typed wins over what the search gives them."""
+    """What the command lines of all trials share. What the user typed wins over what `settings.trial` says."""
     choices = config.hydra.runtime.choices
     groups = [name_of(text) for text in fixed if name_of(text) in choices]
     hydra = [str(one) for one in config.hydra.overrides.hydra]
@@ -112,6 +118,6 @@ def command_of_trials(config: DictConfig, settings: SweeperSettings, fixed: list
         flags=tuple(typed_flags(sys.argv[1:])),
         every=tuple(text for text in settings.trial if not is_overridden(fixed, name_of(text), groups)),
         fixed=tuple(fixed),
-        hydra=tuple(one for one in hydra if not one.lstrip("+~").startswith(OF_THE_SWEEP)),
+        hydra=tuple(one for one in hydra if not one.lstrip("+~").startswith(SWEEP_OVERRIDES)),
         groups=tuple(groups),
     )

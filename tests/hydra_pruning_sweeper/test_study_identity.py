@@ -167,7 +167,7 @@ def test_a_folder_that_says_nothing_is_set_aside_and_one_in_use_is_refused(tmp_p
     (folder / "events.jsonl").write_text("")
     (folder / "trial.json").write_text("[" * 100_000)
     assert claim_folder(given).endswith(
-        "is of something that is no trial of this study, so it is set aside as 3.aside-1"
+        "belongs to something that is no trial of this study, so it is renamed to 3.aside-1"
     )
 
 
@@ -181,7 +181,7 @@ def test_a_folder_is_in_use_from_when_its_trial_is_begun_to_when_its_end_is_told
         set_foreign_aside(tmp_path, "other")
     TrialEvents(tmp_path / "3").add("told", state="COMPLETE")
     set_foreign_aside(tmp_path, "other")
-    assert "set aside" in claim_folder(given)
+    assert "renamed to" in claim_folder(given)
 
 
 def test_what_a_running_sweep_writes_is_not_set_aside(tmp_path):
@@ -200,7 +200,7 @@ def test_what_another_study_s_trial_came_to_is_not_believed(tmp_path):
         return JobEnd(job.number, 0)
 
     one = controller(tmp_path, trials=1, executor=lambda: PretendedExecutor(taken_over))
-    with pytest.raises(UsageError, match=r"0: by now of trial 0 of an earlier or another study other"):
+    with pytest.raises(UsageError, match=r"0: now belongs to trial 0 of an earlier or another study other"):
         one.run()
     assert [state for state, *_ in results(tmp_path).values()] == ["RUNNING"]
 
@@ -211,7 +211,7 @@ def test_finished_folders_are_no_results_of_a_study_that_is_begun_again(tmp_path
     one = sweep(trials=2, steps=1, settings={"epochs": 3})
     assert [len(reported) for *_, reported in results(tmp_path).values()] == [1, 1]
     assert [note.rpartition("/")[2] for note in one.observer.notes] == [
-        f"{number} is of trial {number} of an earlier or another study study, so it is set aside as {number}.aside-1"
+        f"{number} belongs to trial {number} of an earlier or another study study, so it is renamed to {number}.aside-1"
         for number in range(2)
     ]
     content = json.loads((tmp_path / "0/trial.json").read_text())

@@ -1,4 +1,4 @@
-"""The loop of a sweep: as soon as a slot is free, the next trial; until there are enough and none is running."""
+"""The loop of a sweep: every free slot gets the next trial, until there are enough and none is running."""
 
 from __future__ import annotations
 
@@ -32,7 +32,13 @@ from hydra_pruning_sweeper.trial.events import LOG, TrialEvents, TrialProgress, 
 
 @dataclass
 class Slot:
-    """A place where trials run, one after another."""
+    """A slot, in which trials run one after another.
+
+    Args:
+        number: the slot's number.
+        leased: the trial that it has, if any.
+        asked: when that trial was asked for, in seconds since the epoch.
+    """
 
     number: int
     leased: LeasedTrial | None = None
@@ -40,34 +46,34 @@ class Slot:
 
 
 class SweepObserver:
-    """Is told about a sweep as it goes; this one keeps it to itself."""
+    """Observer of a running sweep; this one ignores all events."""
 
     def started(self, leased: LeasedTrial, slot: int) -> None:
-        """A trial was begun, or gone on with."""
+        """A trial was started or continued."""
 
     def ended(self, number: int, outcome: Outcome) -> None:
         """A trial ended."""
 
     def note(self, text: str) -> None:
-        """Something else."""
+        """Something else worth a line happened."""
 
     def refresh(self, slots: Sequence[Slot]) -> None:
-        """Time goes on."""
+        """Called several times per second."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the controller needs to know besides the study.
+    """How a controller runs its trials.
 
     Args:
-        folder: of the sweep; each trial has one in it, named by its number.
-        slots: trials at a time.
-        arguments: gives the command line of a trial, to be run in a folder.
-        environment: gives the variables of a slot.
-        handover: what every trial is told, its number and folder aside.
-        beat: seconds between signs of life.
-        silence: seconds without one after which a trial counts as hanging; None: it may take as long as it likes.
-        grace: seconds that a trial has to save itself when the sweep is stopped.
+        folder: the sweep's folder; each trial gets a folder in it, named by its number.
+        slots: how many trials run at a time.
+        arguments: a function from a trial and its folder to its command line.
+        environment: a function from a slot to its environment variables.
+        trial_context: the context that all trials share.
+        beat: seconds between renewals of the controller's leases.
+        silence: seconds without output or a report after which a trial counts as hanging; None: never.
+        grace: seconds that a trial has to save its state when the sweep is stopped.
     """
 
     folder: Path
@@ -84,10 +90,10 @@ class Controller:
     """Runs a study's trials. Any number of controllers may share one study.
 
     Args:
-        ledger: the study.
+        shared_study: the study.
         executor: runs the trials.
-        plan: how.
-        show: is told what happens.
+        plan: how they are run.
+        observer: is told what happens.
     """
 
     def __init__(self, shared_study: SharedStudy, executor: Executor, plan: Plan, observer: SweepObserver) -> None:
@@ -100,8 +106,8 @@ class Controller:
     def run(self) -> None:
         """Runs until there are enough trials and none is running, here or elsewhere.
 
-        The first Ctrl-C lets the running trials finish, the second stops them (as SIGTERM does at once); whatever has
-        not ended goes on when the sweep is started again.
+        The first Ctrl-C lets the running trials finish, the second stops them, as SIGTERM does. Stopped trials
+        are continued when the sweep is started again.
 
         Raises:
             KeyboardInterrupt: it was interrupted.
@@ -120,7 +126,7 @@ class Controller:
                 self._stop()
         finally:
             self.executor.close()
-            with contextlib.suppress(Exception):  # after an error they are given back, for another controller
+            with contextlib.suppress(Exception):  # after an error, another controller may take the trials
                 self._release()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
@@ -135,12 +141,10 @@ class Controller:
         self._interrupts += 1 if number == signal.SIGINT else 2
         running = sum(slot.leased is not None for slot in self.slots)
         if self._interrupts == 1:
-            self.observer.note(
-                f"finishing {running} running trials; Ctrl-C once more stops them, to be gone on with later"
-            )
+            self.observer.note(f"finishing {running} running trials; Ctrl-C again stops them, to be continued later")
 
     def _fill(self) -> bool:
-        """Gives every free slot a trial, if there are any; whether there were."""
+        """Gives each free slot a trial while there are any; returns whether there was one."""
         found = False
         for slot in self.slots:
             if slot.leased is None:
@@ -154,7 +158,7 @@ class Controller:
         return found
 
     def _is_finished(self) -> bool:
-        """Whether nobody runs a trial any more; those of other controllers are waited for, as they may die."""
+        """Whether no controller runs a trial any more. Those of others are waited for: their controllers may die."""
         if self._interrupts:
             return True
         return self.shared_study.is_full() and not any(
@@ -163,19 +167,20 @@ class Controller:
 
     def _start(self, slot: Slot, leased: LeasedTrial) -> None:
         folder = self.folder(leased.number)
-        if leased.orphan is not None:  # children die with their controller, but it may be dying still
+        if leased.orphan is not None:  # it dies with its controller, but may not be dead yet
             end_group(*leased.orphan)
-        trial_context = self._handover(leased, folder)
+        trial_context = self._context_of(leased, folder)
         if (note := claim_folder(trial_context)) is not None:
             self.observer.note(note)
-        if (outcome := settled_outcome(TrialEvents(folder).read())) is not None:  # its end was not told any more
+        outcome = settled_outcome(TrialEvents(folder).read())
+        if outcome is not None:  # finished, but not recorded in the study
             return self._finish(slot, outcome)
         if leased.lease.idle > self.shared_study.rules.deaths:
             return self._finish(slot, Outcome(TrialState.FAIL, error=f"died {leased.lease.idle} times in a row"))
         environment = {**self.plan.environment(slot.number), TRIAL_VARIABLE: str(trial_context.write())}
-        host, pid, start = this_process()  # the trial's own process says so itself only when it trains
-        more = {"slot": slot.number, "owner": self.shared_study.owner, "host": host, "pid": pid, "start": start}
-        TrialEvents(folder).add("started", attempt=leased.lease.attempt, **more)
+        host, pid, start = this_process()  # before training, only the controller is known to be alive
+        facts = {"slot": slot.number, "owner": self.shared_study.owner, "host": host, "pid": pid, "start": start}
+        TrialEvents(folder).add("started", attempt=leased.lease.attempt, **facts)
         job = Job(leased.number, self.plan.arguments(leased, folder), folder, environment, slot.number)
         self.observer.started(leased, slot.number)
         child = self.executor.start(job)
@@ -183,7 +188,7 @@ class Controller:
             self.shared_study.note_child(leased.number, child)
         return None
 
-    def _handover(self, leased: LeasedTrial, folder: Path) -> TrialContext:
+    def _context_of(self, leased: LeasedTrial, folder: Path) -> TrialContext:
         return replace(
             self.plan.trial_context,
             number=leased.number,
@@ -194,11 +199,11 @@ class Controller:
         )
 
     def folder(self, number: int) -> Path:
-        """The trial's own."""
+        """A trial's folder."""
         return self.plan.folder / str(number)
 
     def _collect_ended(self, seconds: float) -> None:
-        """Takes note of trials that have ended."""
+        """Handles the trials that have ended, waiting at most `seconds` for one."""
         for ended in self.executor.wait(seconds):
             for slot in self.slots:
                 if slot.leased is not None and slot.leased.number == ended.number:
@@ -206,16 +211,16 @@ class Controller:
 
     def _conclude(self, slot: Slot, leased: LeasedTrial, ended: JobEnd) -> None:
         folder = self.folder(leased.number)
-        check_still_own(self._handover(leased, folder))
+        check_still_own(self._context_of(leased, folder))
         progress = TrialEvents(folder).read()
         outcome = settled_outcome(progress)
         if outcome is None and was_killed(ended):
-            self.shared_study.release(leased.number, died=True)  # it goes on as the same trial
+            self.shared_study.release(leased.number, died=True)  # to be continued as the same trial
             self.observer.note(f"trial {leased.number} died ({cause_of_death(ended)}): it goes on from where it was")
             self._free(slot)
             return
         if outcome is None:
-            check_disk_space(self.plan.folder)  # a trial that fails for want of it has not failed
+            check_disk_space(self.plan.folder)  # raises: a full disk is no trial's failure
             outcome = Outcome(
                 TrialState.FAIL, error=ended.error or self._error_from_log(leased.number, ended.code or 0)
             )
@@ -235,7 +240,7 @@ class Controller:
         self.use.spans.append((slot.asked, time.time()))
 
     def _note_overheads(self, asked: float, progress: TrialProgress) -> None:
-        """Notes what the trial took besides training."""
+        """Notes the time that a trial took besides training."""
         if len(progress.spans) == 1 and progress.first_steps and progress.last_steps:
             self.use.overheads.append((progress.first_steps[0] - asked, time.time() - progress.last_steps[-1]))
 
@@ -245,11 +250,11 @@ class Controller:
             return "it ended without a value"
         path = self.folder(number) / LOG
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-        said = [line for line in lines[-50:] if line.strip() and not line.startswith(" ")]
-        return said[-1].removeprefix("error: ") if said else f"exit code {code}"
+        messages = [line for line in lines[-50:] if line.strip() and not line.startswith(" ")]
+        return messages[-1].removeprefix("error: ") if messages else f"exit code {code}"
 
     def _check_signs_of_life(self) -> None:
-        """Signs of life: gives this controller's, misses those of trials."""
+        """Renews this controller's leases, and ends trials that hang."""
         self.observer.refresh(self.slots)
         if time.monotonic() - self._last_beat > self.plan.beat:
             self._last_beat = time.monotonic()
@@ -271,7 +276,7 @@ class Controller:
         self._finish(slot, Outcome(TrialState.FAIL, error=f"no sign of life for {self.plan.silence:g} s"))
 
     def _stop(self) -> None:
-        """Stops the running trials, which save themselves if they can, and gives them back."""
+        """Stops the running trials, giving them time to save their state, and releases them."""
         for sign, patience in ((signal.SIGTERM, self.plan.grace), (signal.SIGKILL, 5.0)):
             running = [slot for slot in self.slots if slot.leased is not None]
             for slot in running:
@@ -289,7 +294,7 @@ class Controller:
                 slot.leased = None
 
     def _why_nothing_is_best(self) -> str | None:
-        """Why there is no best trial; None where there is one."""
+        """Why there is no best trial; None if there is one."""
         trials = self.shared_study.trials()
         if any(one.state == TrialState.COMPLETE for one in trials):
             return None

@@ -1,4 +1,4 @@
-"""Running trials side by side, each in a process of its own, and hearing how each ends."""
+"""Running trials side by side, each in its own process."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from hydra_pruning_sweeper.trial.events import LOG
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be run.
+    """The run of a trial.
 
     Args:
-        number: the trial's.
-        arguments: overrides, as they are typed.
-        folder: the trial's own.
-        environment: variables that it gets.
-        slot: where it runs.
+        number: the trial's number.
+        arguments: its command line, without the program.
+        folder: the trial's folder.
+        environment: variables that are set for it.
+        slot: the number of the slot that it runs in.
     """
 
     number: int
@@ -44,9 +44,9 @@ class JobEnd:
     """How a trial's process ended.
 
     Args:
-        number: the trial's.
-        code: its exit code, minus the signal that killed it, or None if nobody knows.
-        error: what went wrong, where that is not in its log.
+        number: the trial's number.
+        code: its exit code; minus the signal's number if one killed it; None if unknown.
+        error: what went wrong, where its log does not say so.
     """
 
     number: int
@@ -55,19 +55,19 @@ class JobEnd:
 
 
 class Executor(abc.ABC):
-    """Whatever can run jobs."""
+    """Runs jobs."""
 
     @abc.abstractmethod
     def start(self, job: Job) -> int | None:
-        """Starts a job; gives its process, if that is one of this machine."""
+        """Starts a job; returns its process if that is known and on this machine."""
 
     @abc.abstractmethod
     def wait(self, seconds: float) -> list[JobEnd]:
-        """The jobs that have ended, after waiting at most so long for the first."""
+        """The jobs that have ended; waits at most `seconds` for the first."""
 
     @abc.abstractmethod
     def signal(self, number: int, sign: signal.Signals) -> None:
-        """Sends a signal to a job and all that it has started."""
+        """Sends a signal to a job's process and those that it has started."""
 
     @abc.abstractmethod
     def close(self) -> None:
@@ -75,13 +75,13 @@ class Executor(abc.ABC):
 
 
 class ForkExecutor(Executor):
-    """Forks each job from a server that has imported the heavy libraries once.
+    """Forks each job from a server process that has imported the heavy libraries once.
 
     Args:
-        entry: what a job runs: see `server.entry_point`.
-        program: the first word of the command line.
-        preload: modules to import beforehand.
-        environment: changes to that of the server, from which its children have theirs.
+        entry: what a job runs: see `fork_server.entry_point`.
+        program: the first word of a job's command line.
+        preload: modules that the server imports.
+        environment: variables that are set for the server, and so for all jobs.
 
     Raises:
         ExecutionError: a module cannot be imported.
@@ -98,7 +98,7 @@ class ForkExecutor(Executor):
             raise ExecutionError(f"hydra.sweeper.preload: {name} cannot be imported ({error})")
 
     def start(self, job: Job) -> int | None:
-        """Forks a process for the job; None if the server died over it, which `wait` then tells."""
+        """Forks a process for the job; None if the server died, which `wait` then reports as the job's end."""
         if self._server.has_ended():
             self._server = _ServerProcess(self.environment, self._ended, self.preload)
         return self._server.start(
@@ -126,15 +126,15 @@ class ForkExecutor(Executor):
         self._server.signal(number, sign)
 
     def close(self) -> None:
-        """Ends the server, and it its children."""
+        """Ends the server, which ends its children."""
         self._server.close()
 
 
 class _ServerProcess:
-    """A server's process, and a thread that hears what it says."""
+    """The process of a fork server, with a thread that reads its answers."""
 
     def __init__(self, environment: Mapping[str, str], ended: queue.Queue[JobEnd], preload: Sequence[str]) -> None:
-        # `-c` and not `-m`: a child's __main__ must not be that module, which libraries would then run again.
+        # `-c` instead of `-m`: libraries that import a child's __main__ again must not run the server.
         command = [sys.executable, "-c", "from hydra_pruning_sweeper.execution.fork_server import serve; serve()"]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)
@@ -148,24 +148,24 @@ class _ServerProcess:
         self.order({"preload": list(preload)})
 
     def failed(self) -> dict[str, str]:
-        """What could not be imported; waits until the rest is."""
+        """Module → error of those that cannot be imported; waits until the others are."""
         with self._changed:
             self._changed.wait_for(lambda: self._over or self._failed is not None)
             return self._failed or {}
 
     def has_ended(self) -> bool:
-        """Whether it takes no orders any more."""
+        """Whether it takes no more orders."""
         return self._over or self._process.poll() is not None
 
     def order(self, order: dict[str, Any]) -> None:
-        """Tells it to do something; what has ended hears nothing."""
+        """Sends an order; nothing happens if the server has ended."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write((json.dumps(order) + "\n").encode())
             self._process.stdin.flush()
 
     def start(self, number: int, how: dict[str, Any]) -> int | None:
-        """Has it fork; gives the child."""
+        """Lets the server fork a job; returns the child's process, or None if the server has died."""
         with self._changed:
             self._started.pop(number, None)
             self.order({"start": {"number": number, **how}})
@@ -182,7 +182,7 @@ class _ServerProcess:
                     os.killpg(child, sign)
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends the server."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -191,19 +191,19 @@ class _ServerProcess:
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            said = json.loads(line)
+            answer = json.loads(line)
             with self._changed:
-                if "started" in said:
-                    self._started[said["started"]] = self._running[said["started"]] = said["pid"]
+                if "started" in answer:
+                    self._started[answer["started"]] = self._running[answer["started"]] = answer["pid"]
                     self._changed.notify_all()
-                elif "ended" in said:
-                    self._running.pop(said["ended"], None)
-                    self._ended.put(JobEnd(said["ended"], said["code"]))
+                elif "ended" in answer:
+                    self._running.pop(answer["ended"], None)
+                    self._ended.put(JobEnd(answer["ended"], answer["code"]))
                 else:
-                    self._failed = said["failed"]
+                    self._failed = answer["failed"]
                     self._changed.notify_all()
         self._process.wait()
-        with self._changed:  # its children die with it, but not what those have started
+        with self._changed:  # its children die with it, but not the processes that those have started
             self._over = True
             for number, child in self._running.items():
                 with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -1,7 +1,7 @@
-"""A process that has imported the heavy libraries once, and forks a child for each trial.
+"""A process that imports the heavy libraries once, and forks a child for each trial.
 
-It only imports: a computation before the fork would leave a child with threads that are not there. It reads a line of
-JSON for each order and writes one for each thing that happens; when its controller is gone, it ends its children.
+It computes nothing, since a child of a fork lacks the threads that a computation may have started. Orders are lines of
+JSON that it reads, answers are lines that it writes. When its controller is gone, it ends its children.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 def serve() -> None:
-    """Takes orders from standard input until it ends; what would be printed goes to standard error."""
+    """Takes orders from standard input until that ends; anything printed goes to standard error."""
     orders, answers = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
@@ -33,7 +33,7 @@ def serve() -> None:
 
 
 class ForkServer:
-    """Forks children on order, and says how each ended.
+    """Forks children on order, and reports how each ended.
 
     Orders are `{"preload": [modules]}` and `{"start": {…}}`: the arguments of `become` and the trial's number. Answers
     are `{"ready": …, "failed": …}`, `{"started": number, "pid": …}` and `{"ended": number, "code": …}`: the exit code,
@@ -76,14 +76,14 @@ class ForkServer:
             self._answer(ready=True, failed=failed)
             return
         start = order["start"]
-        own = os.getpid()
+        parent = os.getpid()
         child = os.fork()
         if child == 0:
             with contextlib.suppress(OSError):
                 for handle in (self.orders, self.answers, self._wakeup, self._wake):
                     os.close(handle)
             signal.set_wakeup_fd(-1)
-            become(parent=own, **{name: value for name, value in start.items() if name != "number"})
+            become(parent=parent, **{name: value for name, value in start.items() if name != "number"})
         self._children[child] = start["number"]
         self._answer(started=start["number"], pid=child)
 
@@ -91,7 +91,7 @@ class ForkServer:
         for child in list(self._children):
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
-                _end_group(child)  # what it may have left behind: the other processes of a distributed run
+                _end_group(child)  # processes that it left behind, such as those of a distributed run
                 self._answer(ended=self._children.pop(child), code=os.waitstatus_to_exitcode(status))
 
     def _answer(self, **facts: Any) -> None:
@@ -111,24 +111,24 @@ def _end_group(leader: int) -> None:
 def become(
     parent: int, entry: str, arguments: list[str], environment: dict[str, str | None], log: str, folder: str
 ) -> NoReturn:
-    """Turns this forked process into the one that a user would have started by typing the command line.
+    """Makes this forked process behave like one that was started by typing the command line.
 
     Args:
-        parent: the process that has forked it; both end together.
-        entry: what is run: see `entry_point`.
+        parent: the process that forked it, with which it ends.
+        entry: what to run: see `entry_point`.
         arguments: `sys.argv`.
-        environment: changes to it; None takes a variable away.
-        log: file at whose end the output goes.
-        folder: working directory.
+        environment: variables to set, or with None to remove.
+        log: the file to which output is appended.
+        folder: the working directory.
     """
     code = 1
     try:
-        os.setpgid(0, 0)  # Ctrl-C is the controller's
+        os.setpgid(0, 0)  # so that Ctrl-C reaches the controller only
         die_with(parent)
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.makedirs(os.path.dirname(log), exist_ok=True)  # noqa: PTH103, PTH120  # nothing more is imported here
+        os.makedirs(os.path.dirname(log), exist_ok=True)  # noqa: PTH103, PTH120  # without another import
         output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o666)
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -141,7 +141,7 @@ def become(
                 os.environ[name] = value
         os.chdir(folder)
         if folder not in sys.path:
-            sys.path.insert(0, folder)  # a user's own package stands where the command is typed
+            sys.path.insert(0, folder)  # where a user's own package may be
         sys.argv[:] = arguments
         print("$", shlex.join([os.path.basename(arguments[0]), *arguments[1:]]))  # noqa: PTH119
         code = _exit_code(entry_point(entry))
@@ -149,7 +149,7 @@ def become(
         traceback.print_exc()
     finally:
         with contextlib.suppress(BaseException):
-            threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter does at its end
+            threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter does when it exits
             atexit._run_exitfuncs()
             sys.stdout.flush()
             sys.stderr.flush()
@@ -172,7 +172,7 @@ def _exit_code(run: Callable[[], Any]) -> int:
 
 
 def entry_point(entry: str) -> Callable[[], Any]:
-    """What `entry` names: `package.module:function`, a module as after `python -m`, or the path of a script."""
+    """The function to run for `entry`: `package.module:function`, a module as for `python -m`, or a script's path."""
     import runpy
 
     if entry.endswith(".py") or os.sep in entry:
@@ -185,19 +185,19 @@ def entry_point(entry: str) -> Callable[[], Any]:
 
 
 def die_with(parent: int) -> None:
-    """Ends this process when `parent`, which has forked it, ends: by a signal of the kernel, or by looking."""
+    """Ends this process when `parent`, which forked it, ends: by the kernel's signal on Linux, else by polling."""
     if sys.platform == "linux":
         import ctypes
 
         ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
     else:
 
-        def look() -> None:
+        def poll() -> None:
             while os.getppid() == parent:
                 time.sleep(0.5)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        threading.Thread(target=look, daemon=True).start()
+        threading.Thread(target=poll, daemon=True).start()
     if os.getppid() != parent:  # it ended meanwhile
         os._exit(1)
 

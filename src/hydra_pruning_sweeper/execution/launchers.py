@@ -1,4 +1,4 @@
-"""Running trials with one of Hydra's launchers (joblib, submitit, Ray): one job a call, from one thread a slot."""
+"""Running trials with one of Hydra's launchers (joblib, submitit, Ray): one job per call, one thread per slot."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.lease import is_running, machine
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
-KILLED = ("UncompletedJobError", "WorkerCrashedError")  # of submitit, of Ray
-OWN = ("hydra.run.dir=", "++hydra.callbacks.", "--")  # of a command line; here Hydra itself says where a job runs
+KILLED = ("UncompletedJobError", "WorkerCrashedError")  # exceptions of submitit and of Ray
+NOT_LAUNCHED = ("hydra.run.dir=", "++hydra.callbacks.", "--")  # arguments that Hydra sets by itself for a launched job
 
 
 class LauncherExecutor(Executor):
-    """Hands each job to the launcher that `config` names.
+    """Runs each job with the launcher that `config` names.
 
-    What a job is told goes in overrides, since its process may be anywhere. A launcher cannot be told to end a job: one
-    on this machine is sent signals by its number, one on another machine runs on until it ends by itself.
+    A job gets its environment by overrides, since its process may be on any machine. Launchers cannot end a job: one
+    on this machine is sent signals directly, one on another machine runs until it ends by itself.
 
     Raises:
         ExecutionError: the launcher is not installed.
@@ -43,12 +43,12 @@ class LauncherExecutor(Executor):
         self.config, self.context, self.task = copy.deepcopy(config), context, task
         self._ended: queue.Queue[JobEnd] = queue.Queue()
         self._folders: dict[int, Path] = {}
-        if "n_jobs" in config.hydra.launcher:  # joblib's: one alone it would run in this process, between its threads
+        if "n_jobs" in config.hydra.launcher:  # joblib runs a single job within this process, which has threads
             OmegaConf.update(self.config, "hydra.launcher.n_jobs", max(2, slots))
         if "ray" in config.hydra.launcher:
-            # Ray would begin anew what died, where the sweep goes on with it.
+            # Ray would restart a killed job from the beginning, which the sweep continues.
             OmegaConf.update(self.config, "hydra.launcher.ray.remote.max_retries", 0, force_add=True)
-            self._launcher().launch([], initial_job_idx=0)  # starts Ray, which threads beside each other do twice
+            self._launcher().launch([], initial_job_idx=0)  # starts Ray once, before several threads do
 
     def start(self, job: Job) -> int | None:
         """Starts a thread that waits for the job."""
@@ -62,7 +62,7 @@ class LauncherExecutor(Executor):
     def _launch(self, job: Job) -> None:
         try:
             launcher = self._launcher()
-            overrides = [one for one in job.arguments if not one.startswith(OWN)]
+            overrides = [one for one in job.arguments if not one.startswith(NOT_LAUNCHED)]
             overrides += [f"++hydra.job.env_set.{name}={quoted(value)}" for name, value in job.environment.items()]
             overrides += [
                 f"hydra.sweep.dir={quoted(str(job.folder.resolve().parent))}",
@@ -75,10 +75,10 @@ class LauncherExecutor(Executor):
             else:
                 error = done._return_value
                 stopped = isinstance(error, InterruptionError)
-                self._ended.put(JobEnd(job.number, InterruptionError.exit_code if stopped else 1, _said(error)))
-        except BaseException as error:  # whatever becomes of a launcher, the slot is free again
+                self._ended.put(JobEnd(job.number, InterruptionError.exit_code if stopped else 1, _one_line(error)))
+        except BaseException as error:  # whatever happens in a launcher, the slot must become free
             code = None if _was_killed(error) else 1
-            self._ended.put(JobEnd(job.number, code, _said(error)))
+            self._ended.put(JobEnd(job.number, code, _one_line(error)))
 
     def wait(self, seconds: float) -> list[JobEnd]:
         """The jobs that have ended."""
@@ -92,7 +92,7 @@ class LauncherExecutor(Executor):
         return ended
 
     def signal(self, number: int, sign: signal.Signals) -> None:
-        """Sends a signal to the job's process, if it has begun on this machine."""
+        """Sends a signal to the job's process, if that has started on this machine."""
         process = TrialEvents(self._folders[number]).read().process
         if process is None:
             return
@@ -102,16 +102,16 @@ class LauncherExecutor(Executor):
                 os.kill(pid, sign)
 
     def close(self) -> None:
-        """Nothing: threads end with the process."""
+        """Does nothing: threads end with the process."""
 
 
 def _was_killed(error: BaseException) -> bool:
-    """Whether a launcher complains of a process that ended without a word: joblib's pool does by `BrokenExecutor`."""
+    """Whether a launcher's exception means that a process died: joblib's pool raises `BrokenExecutor`."""
     return isinstance(error, BrokenExecutor) or type(error).__name__ in KILLED
 
 
-def _said(error: BaseException) -> str:
-    """An error in a line, as a command says it."""
+def _one_line(error: BaseException) -> str:
+    """An error in one line, as a command prints it."""
     text = " ".join(str(error).split())
     return text if isinstance(error, (UsageError, ExecutionError)) else f"{type(error).__name__}: {text}"
 

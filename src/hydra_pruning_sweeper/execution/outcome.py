@@ -1,4 +1,4 @@
-"""What becomes of trials, and how the time was used."""
+"""How trials end, and how the time was used."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hydra_pruning_sweeper.execution.executor import JobEnd
 from hydra_pruning_sweeper.trial.events import TrialProgress
 
 STOPS = {128 + number for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
-"""Exit codes of a process that was stopped from outside, and took the time to say so."""
+"""Exit codes of a process that was stopped by a signal, and handled it."""
 
-DIVERGED = "diverged"  # why a trial was pruned, if a pruner did not do it
+DIVERGED = "diverged"  # the reason for pruning where no pruner decided it
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended: its state, what it came to, or why it failed or was pruned."""
+    """How a trial ended: its state, its value, or why it failed or was pruned."""
 
     state: TrialState
     value: float | None = None
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def settled_outcome(progress: TrialProgress) -> Outcome | None:
-    """What became of a trial by its own account; None while that is open."""
+    """How a trial ended according to its own events; None if they do not tell."""
     if progress.diverged:
         return Outcome(TrialState.PRUNED, error=DIVERGED)
     if progress.pruned:
@@ -42,12 +42,12 @@ def settled_outcome(progress: TrialProgress) -> Outcome | None:
 
 
 def was_killed(ended: JobEnd) -> bool:
-    """Whether a trial's process was ended from outside, so that it goes on from where it was."""
+    """Whether a trial's process was stopped from outside, so that the trial is to be continued."""
     return ended.code is None or ended.code < 0 or ended.code in STOPS
 
 
 def cause_of_death(ended: JobEnd) -> str:
-    """What ended a process."""
+    """What stopped a process: an error, a signal's name, or an exit code."""
     if ended.error is not None:
         return ended.error
     code = ended.code or 0
@@ -62,9 +62,9 @@ class SlotUse:
     """How the time was used, in seconds.
 
     Args:
-        begun, last_begun: when the sweep, and its last trial, were begun.
-        spans: from when to when a slot had a trial.
-        overheads: of each trial, from asking to its first step and from its last step to telling.
+        begun, last_begun: when the sweep, and its latest trial, were started.
+        spans: the times during which a slot had a trial.
+        overheads: per trial, the time before its first and after its last training step.
     """
 
     begun: float = field(default_factory=time.time)
@@ -74,9 +74,9 @@ class SlotUse:
 
 
 def utilisation(use: SlotUse, slots: int) -> float | None:
-    """The share of the slots' time that trials had, until the last one was begun: after that there are none to give.
+    """The share of time in which slots had a trial, until the last trial was started, after which slots must idle.
 
-    None where no slot had a second trial.
+    None unless some slot had a second trial.
     """
     if use.last_begun is None or len(use.spans) <= slots:
         return None

@@ -10,19 +10,19 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXP
 
 
 def available_cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def slot_threads(slots: int) -> int:
-    """The cores that this process may use, divided among the slots, and no more than OMP_NUM_THREADS says."""
+    """Threads per slot: the available cores divided by the slots, at most OMP_NUM_THREADS."""
     cores = available_cores()
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(cores // slots, int(said) if said.isdecimal() else cores))
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores // slots, int(limit) if limit.isdecimal() else cores))
 
 
 def visible_gpus() -> list[str]:
-    """The graphics cards that this process may use."""
+    """The identifiers of the GPUs that this process may use."""
     if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
         return [one for one in named.split(",") if one and one != "-1"]
     try:
@@ -33,6 +33,6 @@ def visible_gpus() -> list[str]:
 
 
 def slot_environment(slot: int, threads: int, gpus: Sequence[str]) -> dict[str, str]:
-    """The variables that keep a slot to its share of the machine."""
+    """Environment variables that limit a slot to its share of cores and to one GPU."""
     environment = dict.fromkeys(THREADS, str(threads))
     return environment | ({"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} if gpus else {})

@@ -1,4 +1,4 @@
-"""Whose a folder is: a trial's says so in `trial.json`, a sweep's in `sweep.json`. Those of others are set aside."""
+"""The folders of trials. `trial.json` says which trial a folder belongs to; folders of other trials are renamed."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ from hydra_pruning_sweeper.trial.context import CONTEXT_FILE, TrialContext
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
 IDENTITY = ("study", "identity", "number", "values", "overrides")
-"""What of `trial.json` says which trial the folder is of."""
+"""The entries of `trial.json` that identify the trial."""
 
-
-ROOM = 65536  # bytes that a trial needs at the least
+ROOM = 65536  # bytes that a trial needs at least
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def check_disk_space(folder: Path) -> None:
-    """Writes a little, and takes it away.
+    """Checks that a little can be written.
 
     Raises:
-        OSError: there is no room for it.
+        OSError: the disk is full.
     """
     probe = folder / ".room"
     with written_atomically(probe) as file:
@@ -34,12 +33,12 @@ def check_disk_space(folder: Path) -> None:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether an error says that a disk is full: the system's, or SQLite's."""
+    """Whether an error, of the system or of SQLite, means that a disk is full."""
     return "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in FULL)
 
 
 def claim_folder(context: TrialContext) -> str | None:
-    """Makes the folder in `given` the trial's own. One that is not is renamed to a sibling; the line that says so.
+    """Ensures that the trial's folder is its own or empty. Renames one of another trial; returns a line about that.
 
     Raises:
         UsageError: a process that still runs writes into it.
@@ -50,28 +49,30 @@ def claim_folder(context: TrialContext) -> str | None:
     if is_in_use(folder):
         raise UsageError(f"{folder}: a running trial of another study writes here; choose another hydra.sweep.dir")
     whose = _owner(folder)
-    return f"{folder} is of {whose}, so it is set aside as {set_aside(folder).name}"
+    return f"{folder} belongs to {whose}, so it is renamed to {set_aside(folder).name}"
 
 
 def is_in_use(folder: Path) -> bool:
-    """Whether a process of this machine writes into a trial's folder, or a controller waits for one that will."""
+    """Whether a process on this machine runs the trial in this folder, or a controller is about to start one."""
     progress = TrialEvents(folder).read()
     return lives(progress.process) or lives(progress.controller)
 
 
 def check_still_own(context: TrialContext) -> None:
-    """Looks whether a trial's folder is still its own.
+    """Checks that a trial's folder is still its own.
 
     Raises:
-        UsageError: another study has made it a trial's of its own, on another machine.
+        UsageError: it now belongs to a trial of another study, on another machine.
     """
     folder = Path(context.folder)
     if (folder / CONTEXT_FILE).is_file() and not _is_of(folder, context):
-        raise UsageError(f"{folder}: by now of {_owner(folder)}, which writes here too; choose another hydra.sweep.dir")
+        raise UsageError(
+            f"{folder}: now belongs to {_owner(folder)}, which writes here too; choose another hydra.sweep.dir"
+        )
 
 
 def set_aside(path: Path) -> Path:
-    """Renames a file or folder to a sibling that was not there; gives its new place."""
+    """Renames a file or folder to `<name>.aside-<number>`; returns its new path."""
     number = 1
     while (target := path.with_name(f"{path.name}.aside-{number}")).exists():
         number += 1

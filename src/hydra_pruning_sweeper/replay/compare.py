@@ -30,20 +30,20 @@ from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedS
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
 
-PATIENCE = 5  # validations without a better value after which a training stops, as in sweeps/
-TRIALS = 25  # of the search that the others are held against
-SEEDS = range(10, 20)  # with others the settings below were chosen
-FIRST, KEPT = 100, 10  # configurations that are trained for an epoch, and of those in full
+PATIENCE = 5  # validations without a better value after which a training stops early
+TRIALS = 25  # of the reference search, whose cost and result the others are compared with
+SEEDS = range(10, 20)  # the settings below were chosen with other seeds
+FIRST, KEPT = 100, 10  # configurations that are trained for one epoch, and the best of them that are trained in full
 
 
 @dataclass
 class Trace:
-    """What a search came to as it went.
+    """The course of a search.
 
     Attributes:
-        epochs: trained in all.
-        trials: epochs trained when each trial ended.
-        found: epochs trained → value, of trials that are complete in the end: others are never the best.
+        epochs: the number of epochs trained so far.
+        trials: that number at the end of each trial.
+        found: pairs of that number and the value reached then, of trials that became complete: others are never best.
     """
 
     epochs: int = 0
@@ -51,27 +51,27 @@ class Trace:
     found: list[tuple[int, float]] = field(default_factory=list)
 
     def add(self, values: list[float], complete: bool, before: int = 0) -> None:
-        """Adds a trial's values, of which the first `before` were paid for earlier."""
+        """Adds a trial's values; the first `before` of them were counted earlier."""
         if complete:
             self.found += [(self.epochs + step - before, one) for step, one in enumerate(values, 1) if step > before]
         self.epochs += len(values) - before
         self.trials.append(self.epochs)
 
     def best(self, epochs: float) -> float:
-        """The best value after so many epochs; infinite before there is one."""
+        """The best value within a number of epochs; infinite if there is none."""
         return min((value for at, value in self.found if at <= epochs), default=math.inf)
 
     def reached(self, value: float) -> int | None:
-        """The epochs it took to come to `value`; None if it never did."""
+        """The number of epochs until `value` was reached; None if it never was."""
         return next((at for at, one in self.found if one <= value), None)
 
 
 SearchMethod = Callable[[Grid, int, float], Trace]
-"""Searches the grid with a seed for at least so many epochs, or until nothing is left."""
+"""Searches a grid, with a seed, for at least a number of epochs, or until all of it was tried."""
 
 
 def stopped_early(values: list[float], patience: int = PATIENCE) -> list[float]:
-    """The values until none has been better for `patience` validations."""
+    """The values up to where early stopping ends the training."""
     best = 0
     for step, value in enumerate(values):
         if value < values[best]:
@@ -82,7 +82,7 @@ def stopped_early(values: list[float], patience: int = PATIENCE) -> list[float]:
 
 
 def sweep(sampler: Callable[[int], BaseSampler], pruner: Callable[[int], BasePruner]) -> SearchMethod:
-    """A search by a study of Optuna's; the pruner is made for a number of epochs."""
+    """A search by this sweeper's study; `pruner` makes the pruner for a number of epochs."""
 
     def search(grid: Grid, seed: int, epochs: float) -> Trace:
         store, trace, judge = _Memory(), Trace(), pruner(grid.epochs)
@@ -100,10 +100,10 @@ def sweep(sampler: Callable[[int], BaseSampler], pruner: Callable[[int], BasePru
 def _train(
     shared_study: SharedStudy, leased: LeasedTrial, curve: Curve, pruner: BasePruner
 ) -> tuple[list[float], TrialState]:
-    """Replays a training; gives the values it came to, and how it ended."""
+    """Replays a training from its curve; returns the values it reached, and how it ended."""
     trial = AttachedTrial(shared_study.study.study_name, leased.number, shared_study.storage, pruner, "minimize")
     values = stopped_early(curve.values)
-    for step in range(1, len(values)):  # nothing is asked at the last
+    for step in range(1, len(values)):  # the pruner is not asked at the last
         trial.report(min(values[:step]), step)
         prune, notes = trial.decide(step)
         trial.note(notes)
@@ -114,19 +114,19 @@ def _train(
 
 
 class _Memory(StudyStorage):
-    """A study of this process alone."""
+    """A storage in the memory of this process."""
 
     def __init__(self) -> None:
         self.url, self.storage = "", InMemoryStorage()
 
     @contextmanager
     def turn(self, study: str) -> Iterator[None]:
-        """There is nobody else."""
+        """Nothing to wait for: there is no other process."""
         yield
 
 
 def one_epoch(grid: Grid, seed: int, epochs: float) -> Trace:
-    """A hundred random configurations for an epoch each, then the best ten in full (after arXiv 2307.15422)."""
+    """`FIRST` random configurations for one epoch each, then the best `KEPT` in full (arXiv 2307.15422)."""
     trace = Trace()
     drawn = random.Random(seed).sample(grid.curves, min(FIRST, len(grid.curves)))
     for curve in drawn:
@@ -142,17 +142,17 @@ def halving(first: int, factor: int) -> Callable[[int], BasePruner]:
 
 
 def hyperband(first: int = 1, factor: int = 3) -> Callable[[int], BasePruner]:
-    """Hyperband from `first` epochs; by default as sweeps/ have it."""
+    """Hyperband from `first` epochs; the default is Optuna's."""
     return lambda epochs: HyperbandPruner(min_resource=first, max_resource=epochs, reduction_factor=factor)
 
 
 def tpe(seed: int) -> BaseSampler:
-    """Optuna's default, as sweeps/ have it."""
+    """TPE, Optuna's default sampler."""
     return TPESampler(seed=seed)
 
 
 def at_random(seed: int) -> BaseSampler:
-    """Each configuration as likely as any other."""
+    """Uniform random sampling."""
     return RandomSampler(seed=seed)
 
 
@@ -169,15 +169,15 @@ SEARCHES: dict[str, SearchMethod] = {
     f"one epoch of {FIRST}, the best {KEPT} of them in full": one_epoch,
     "random in full": sweep(at_random, lambda _: NopPruner()),
 }
-"""The first is what the others are held against, the last may spend twice as much."""
+"""The first is the reference; the last may spend twice its epochs."""
 
 
 def compare_searches(
     grid: Grid, seeds: Sequence[int], searches: Mapping[str, SearchMethod], trials: int = TRIALS
 ) -> dict[str, Any]:
-    """What each search comes to for the epochs that the first one spends on `trials`, and when it comes to its best.
+    """The result of each search within the epochs that the first one takes for `trials`, and when it reaches its best.
 
-    The last search goes on to twice those epochs. Every list holds a value a seed.
+    The last search continues to twice those epochs. Every list has one value per seed.
     """
     first, *_, last = searches
     results: dict[str, Any] = {}
@@ -209,7 +209,7 @@ def _within(trace: Trace, value: float, epochs: int) -> int | None:
 
 
 def rank_correlation(grid: Grid, epoch: int) -> float:
-    """Spearman's correlation of the values after an epoch with the best ones of whole trainings."""
+    """Spearman's correlation of the best values until `epoch` with those of the whole trainings."""
     early = [min(one.values[:epoch]) for one in grid.curves]
     end = [min(one.values) for one in grid.curves]
     first, last = (np.argsort(np.argsort(one)) for one in (early, end))

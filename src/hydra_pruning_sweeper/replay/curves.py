@@ -1,4 +1,4 @@
-"""Learning curves of a sweep over a grid, kept: `python -m hydra_pruning_sweeper.replay.curves SWEEP FILE`."""
+"""Recorded learning curves of a grid: `python -m hydra_pruning_sweeper.replay.curves SWEEP FILE` writes a sweep's."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.study.space import Parameter, Space, parameter
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, open_sweep
 
-DIGITS = 6  # of what is kept
+DIGITS = 6  # of the recorded values
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A training in full.
+    """The learning curve of a training that was not pruned.
 
     Args:
         settings: setting → value.
-        values: the monitored metric after each validation, the first after one epoch.
-        seconds: what each epoch took, its validation included.
+        values: the monitored metric after each epoch.
+        seconds: the duration of each epoch, with its validation.
     """
 
     settings: dict[str, Any]
@@ -37,13 +37,12 @@ class Curve:
 
 
 class Grid:
-    """Curves of all combinations of some settings.
+    """Curves of all combinations of some settings' values.
 
-    A sampler chooses of it by position: of three numbers or more, which have an order, an integer from 0; of anything
-    else the value itself.
+    Settings with three or more numbers are sampled by the numbers' positions, as integers from 0; others by value.
 
     Raises:
-        UsageError: a combination is missing or there twice, or a curve is shorter than others.
+        UsageError: a combination is missing or there twice, or curves differ in length.
     """
 
     def __init__(self, curves: Sequence[Curve]) -> None:
@@ -68,12 +67,12 @@ class Grid:
 
     @property
     def curves(self) -> list[Curve]:
-        """All of them."""
+        """All curves."""
         return list(self._curves.values())
 
     @property
     def space(self) -> Space:
-        """What a sampler chooses from."""
+        """The search space."""
         return Space([self._parameter(name, values) for name, values in self.axes.items()])
 
     def _parameter(self, name: str, values: list[Any]) -> Parameter:
@@ -85,7 +84,7 @@ class Grid:
         return len(self.axes[name]) > 2 and all(isinstance(one, int | float) for one in self.axes[name])
 
     def curve(self, chosen: Mapping[str, Any]) -> Curve:
-        """The curve of what a sampler chose."""
+        """The curve of the values that a sampler chose."""
         values = {name: self.axes[name][at] if self._is_ordered(name) else at for name, at in chosen.items()}
         return self._curves[self._key(values)]
 
@@ -109,13 +108,13 @@ def recorded_curves(sweep: RecordedSweep) -> list[Curve]:
 
 
 def write_curves(path: Path, curves: Sequence[Curve]) -> None:
-    """Writes a line a curve."""
+    """Writes a line per curve."""
     lines = sorted(json.dumps(asdict(one)) for one in curves)
     write_atomically(path, "".join(f"{line}\n" for line in lines))
 
 
 def read_curves(path: Path) -> list[Curve]:
-    """Reads what `write_curves` wrote.
+    """The curves in a file of `write_curves`.
 
     Raises:
         UsageError: there is no such file.

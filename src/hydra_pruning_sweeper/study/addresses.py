@@ -1,4 +1,7 @@
-"""Addresses of storages, and their passwords, which no file, log or screen shows."""
+"""Addresses of storages. Their passwords are kept out of files, logs and messages.
+
+Applications import this at every start, so it needs neither Optuna nor torch.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,13 @@ FILES = ("sqlite",)
 """Kinds of database that are a file of this machine."""
 APART = re.compile(r"[@:/?&=#\s]+")
 IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://.*[@?].*")
-"""An address and the rest of its line: white space and quotes may be in a password, too."""
+"""An address and the rest of its line, since a password may contain white space and quotes."""
 
 
 def shown(address: str) -> str:
-    """An address without whatever may be a password: what stands in front of `@`, names aside, and after `?`.
+    """An address without anything that may be a password: what precedes `@`, except the user's name, and follows `?`.
 
-    A password may hold any character, `@`, `?` and `/` among them: where it cannot be told what is one, all is hidden.
+    A password may contain any character, even `@`, `?` and `/`. Where it is unclear what is password, all is hidden.
     """
     kind, separator, rest = address.partition("://")
     if not separator or not ("@" in rest or "?" in rest):
@@ -40,13 +43,13 @@ def is_secret(address: str) -> bool:
 
 
 def is_remote(address: str) -> bool:
-    """Whether an address is of a server, and not of a file."""
+    """Whether an address names a server, not a file."""
     kind, separator, _ = address.partition("://")
     return bool(separator) and kind.partition("+")[0] not in FILES
 
 
 def hidden(text: str, address: str = "") -> str:
-    """A text without the passwords of the addresses in it, nor those of `address` by themselves."""
+    """A text without the passwords of the addresses in it, nor any part of the password of `address`."""
     if is_secret(address):
         text = text.replace(address, shown(address))
         for secret in _secrets(address):
@@ -55,9 +58,9 @@ def hidden(text: str, address: str = "") -> str:
 
 
 def conceal(config: DictConfig) -> None:
-    """Takes a storage's password out of a configuration that is about to be written into files.
+    """Removes a storage's password from a configuration that is about to be written to files.
 
-    An interpolation stays, as it is written unresolved.
+    An interpolation stays, since files hold it unresolved.
     """
     sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     address = sweeper.get("storage") if isinstance(sweeper, dict) else None
@@ -69,9 +72,9 @@ def conceal(config: DictConfig) -> None:
 
 
 def _secrets(address: str) -> list[str]:
-    """What may be a password in an address, or a part of one, as it stands there, decoded and encoded; longest first.
+    """What may be a password in an address, or part of one: as written, decoded and encoded; longest first.
 
-    An engine that takes `@` in a password for its end says the rest as the name of a host.
+    Parts count, since a database driver that splits at an `@` within a password reports the rest as a host name.
     """
     rest = address.partition("://")[2]
     before = rest.rpartition("@")[0].partition(":")[2]

@@ -1,4 +1,4 @@
-"""Conditions over settings, in Python's syntax: `model.width % model.heads == 0`."""
+"""Conditions and formulas over settings, in Python's syntax: `model.width % model.heads == 0`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from hydra_pruning_sweeper.errors import UsageError
 
 LONGEST = 10_000  # characters of an expression
-LARGEST = 1e100  # of numbers on the way
+LARGEST = 1e100  # of the numbers that are computed with
 
 _ARITHMETIC: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -21,7 +21,7 @@ _ARITHMETIC: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Mod: operator.mod,
     ast.USub: operator.neg,
 }
-"""Operators between numbers alone: on text and lists, Python's make copies, and formats with `%`."""
+"""Operators for numbers only: on text and lists, Python's would repeat, concatenate and format."""
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     **_ARITHMETIC,
@@ -38,13 +38,13 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 
 
 class Expression:
-    """A condition or a sum over settings, which are named by their dotted keys.
+    """A condition or a formula over settings, which are named by their dotted keys.
 
-    Numbers, strings, lists, comparisons, `and`, `or`, `not`, `in` and arithmetic with numbers; no calls, so that a
-    configuration runs no code, and nothing that grows, so that it takes no time and memory.
+    Allowed are numbers, strings, lists, comparisons, `and`, `or`, `not`, `in` and arithmetic with numbers. There are no
+    calls, so that a configuration cannot run code, and no powers or repetition, so that it cannot use up memory.
 
     Raises:
-        UsageError: it holds anything else.
+        UsageError: it contains anything else.
     """
 
     def __init__(self, text: str) -> None:
@@ -60,10 +60,10 @@ class Expression:
             raise UsageError(f"not an expression: {text!r}") from None
 
     def __call__(self, value_of: Callable[[str], Any]) -> Any:
-        """Its value, where `value_of` gives that of a setting.
+        """Its value, given a function from settings to theirs.
 
         Raises:
-            UsageError: the values do not go together.
+            UsageError: the values have types or sizes that cannot be combined.
         """
         try:
             return self._value(self._tree, value_of)
@@ -110,7 +110,7 @@ def _computed(operation: ast.AST, *values: Any) -> Any:
     """The result of an operator.
 
     Raises:
-        TypeError: arithmetic with what is no number.
+        TypeError: arithmetic with something other than numbers.
         OverflowError: it is too large.
     """
     if type(operation) not in _ARITHMETIC:

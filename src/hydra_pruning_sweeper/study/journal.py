@@ -1,4 +1,4 @@
-"""Optuna's journal in a file, made to outlive those who write it: locks that die with their holder, a mended tail."""
+"""Optuna's journal in a file, safe against writers that are killed: their locks and torn lines do not stay."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hydra_pruning_sweeper.names import COMMAND
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the file `path` for this process and thread alone; the system lets go when the process dies."""
+    """Holds an exclusive lock on the file `path`; the system releases it when the process dies."""
     handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -31,9 +31,9 @@ def locked(path: Path) -> Iterator[None]:
 
 
 class RepairingLock(JournalFileOpenLock):
-    """The journal's lock. Whoever gets it first takes away the torn line of a writer that died in the middle of one.
+    """The journal's lock. Acquiring it removes the torn line of a writer that died while writing.
 
-    Optuna's own locks are files that a killed holder leaves behind: all others then wait for 30 seconds.
+    Optuna's own locks are files that a killed holder leaves behind, for which all others then wait 30 seconds.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -54,16 +54,16 @@ class RepairingLock(JournalFileOpenLock):
 
 
 class Journal(JournalFileBackend):
-    """Optuna's journal, which says which of its lines cannot be read."""
+    """Optuna's journal; names the line that cannot be read."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path), lock_obj=RepairingLock(path))
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
-        """The records from one on.
+        """The records from `log_number_from` on.
 
         Raises:
-            UsageError: a line is none.
+            UsageError: a line is not a record.
         """
         number = log_number_from
         try:
@@ -81,7 +81,7 @@ class Journal(JournalFileBackend):
 
 
 class ReadOnlyJournal(Journal):
-    """A journal that is only looked at: nothing is made, mended or locked.
+    """A journal that is only read: nothing is created, repaired or locked.
 
     Raises:
         UsageError: there is no such file.
@@ -94,20 +94,20 @@ class ReadOnlyJournal(Journal):
         self._log_number_offset = {0: 0}
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Is never done."""
+        """Refuses to write."""
         raise PermissionError(errno.EROFS, os.strerror(errno.EROFS), self._file_path)
 
 
 def journal_storage(path: Path) -> JournalStorage:
-    """The storage in the journal at `path`, which is made if it is not there."""
+    """The storage in the journal at `path`, which is created if it does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(Journal(path))
 
 
 def cut_torn_line(path: Path) -> bool:
-    """Cuts off a last line without an end, keeping it in `<name>.torn`; the lock must be held.
+    """Moves an unfinished last line to `<name>.torn`; returns whether there was one. The lock must be held.
 
-    Without this the next record would be glued to it, and the one after that would make the journal unreadable.
+    Otherwise the next record would be appended to it, and the one after that would make the journal unreadable.
     """
     with path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
@@ -126,9 +126,9 @@ def cut_torn_line(path: Path) -> bool:
 
 
 def repair(path: Path) -> int:
-    """Takes unreadable lines out of a journal, saving of each what is a whole record; keeps a copy of it as it was.
+    """Removes unreadable lines from a journal, but keeps a complete record at the end of one; backs up the journal.
 
-    Only while no sweep is running: records are counted by their lines.
+    To be called only while no sweep runs, since running ones count records by their lines.
 
     Returns:
         The number of lines that were damaged.
@@ -147,7 +147,7 @@ def repair(path: Path) -> int:
 
 
 def _record(line: bytes) -> bytes:
-    """The line, or the record at its end where a torn one stands before it, or nothing."""
+    """The line if it is a record; else the record at its end, behind a torn one; else nothing."""
     start = 0
     while start >= 0:
         try:

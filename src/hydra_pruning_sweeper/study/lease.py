@@ -1,4 +1,4 @@
-"""Who runs a trial, and whether they are still there."""
+"""Which controller runs a trial, and whether it is still alive."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ ATTRIBUTE = "lease"
 
 @dataclass(frozen=True)
 class Lease:
-    """A trial's runner, kept with the trial.
+    """The claim of a controller on a trial, stored as an attribute of the trial.
 
     Args:
-        owner: the controller, by a name of its own.
+        owner: the controller's unique name.
         host: the machine it runs on.
         pid: its process there.
-        started: when that process started, in the machine's own count: process numbers are given anew.
+        started: when that process started, in clock ticks: the system reuses process numbers.
         attempt: how often the trial has been started.
-        idle: how often in a row its process died without a step forward.
+        idle: how many times in a row its process died without reporting another step.
         step: the trial's last reported step when it was started.
-        child: the trial's own process, and when it started.
-        beat: counts as long as the controller lives.
-        held: whether somebody runs it; given back when a controller stops.
+        child: the trial's process, and when it started.
+        beat: a counter that a living controller keeps increasing.
+        held: whether a controller runs it; false once that has stopped and given it back.
     """
 
     owner: str
@@ -43,16 +43,16 @@ class Lease:
     held: bool = True
 
     def as_attribute(self) -> dict[str, Any]:
-        """As plain data."""
+        """The lease as plain data."""
         return asdict(self)
 
     def beating(self) -> Lease:
-        """The same, a moment later."""
+        """The lease with its counter increased."""
         return replace(self, beat=self.beat + 1)
 
 
 def lease_of(attributes: dict[str, Any]) -> Lease | None:
-    """The lease among a trial's attributes; None if nobody ever had it."""
+    """The lease among a trial's attributes; None if no controller ever had one."""
     if ATTRIBUTE not in attributes:
         return None
     facts = attributes[ATTRIBUTE]
@@ -60,13 +60,13 @@ def lease_of(attributes: dict[str, Any]) -> Lease | None:
 
 
 def machine() -> str:
-    """This machine, as it was started: no process outlives that."""
+    """This machine's name and boot: a process of an earlier boot cannot be alive."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     return f"{platform.node()}/{boot.read_text().strip()[:8]}" if boot.is_file() else platform.node()
 
 
 def start_of(pid: int) -> int | None:
-    """When a process started, in clock ticks; None if it is not there (or the system does not tell)."""
+    """When a process started, in clock ticks; None if it does not run, or the system does not say."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -75,7 +75,7 @@ def start_of(pid: int) -> int | None:
 
 
 def this_process() -> tuple[str, int, int | None]:
-    """This process, so that others find it: machine, number, start."""
+    """What identifies this process to others: machine, process number, start."""
     own = os.getpid()
     return machine(), own, start_of(own)
 
@@ -86,7 +86,7 @@ def lives(process: tuple[str, int, int | None] | None) -> bool:
 
 
 def end_group(process: int, started: int | None) -> None:
-    """Ends a process that leads its group, with the group; nothing is done where the number may be another's by now."""
+    """Kills a process group by its leader, unless the number may by now belong to another process."""
     for _ in range(100):
         if started is None or not is_running(process, started):
             return
@@ -111,8 +111,8 @@ def is_running(pid: int, started: int | None) -> bool:
 class LeaseWatch:
     """Tells which leases have expired.
 
-    On this machine a controller is seen to be there or not; one on another machine counts as dead when its lease has
-    not changed for `patience` seconds of this machine's clock, so that clocks need not agree.
+    A controller on this machine is looked up by its process. One on another machine counts as dead when its lease has
+    not changed for `patience` seconds by this machine's clock, so that clocks need not agree.
     """
 
     def __init__(self, patience: float) -> None:
@@ -121,7 +121,7 @@ class LeaseWatch:
         self._seen: dict[int, tuple[Lease, float]] = {}
 
     def has_expired(self, number: int, lease: Lease | None) -> bool:
-        """Whether nobody runs trial `number` any more."""
+        """Whether no controller runs trial `number` any more."""
         if lease is None or not lease.held:
             return True
         if lease.host == self._host and not is_running(lease.pid, lease.started):

@@ -1,4 +1,4 @@
-"""What can be known of a search before its first trial: its space is not empty, and its settings exist and agree."""
+"""Checks of a search before its first trial: its space is not empty, its settings exist and do not contradict."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ DRAWS = 50
 def check_before_start(
     space: Space, line: TrialCommand, loader: ConfigLoader, make_sampler: Callable[[int], BaseSampler], direction: str
 ) -> None:
-    """Proposes and composes as trials do, so that a mistake is found before the first of them.
+    """Samples and composes trials without running them, so that mistakes are found before the first one starts.
 
     Raises:
-        UsageError: constraints leave nothing, the sampler lacks a package, a setting or an option of the space does
-            not exist, or a callback watches its metric in the other direction.
+        UsageError: no values satisfy the constraints, the sampler needs a missing package, a setting or an option of
+            the space does not exist, or a callback monitors its metric in the other direction.
     """
     list(islice(propose(space, make_sampler), 2))
     check_options(space, line, loader)
@@ -43,9 +43,9 @@ def check_before_start(
 
 
 def propose(space: Space, make_sampler: Callable[[int], BaseSampler]) -> Iterator[dict[str, Any]]:
-    """What a search of this space would begin with."""
+    """The values that the first trials of a search would get."""
     study = optuna.create_study(sampler=ConstrainedSampler(space, make_sampler, 0))
-    study.stop = lambda: None  # type: ignore[method-assign]  # of a grid that is done
+    study.stop = lambda: None  # type: ignore[method-assign]  # called by a grid sampler when its grid is used up
     while True:
         trial = study.ask()
         yield space.chosen(lambda one, _, trial=trial: suggest(trial, one))  # type: ignore[misc]
@@ -53,7 +53,11 @@ def propose(space: Space, make_sampler: Callable[[int], BaseSampler]) -> Iterato
 
 
 def check_options(space: Space, line: TrialCommand, loader: ConfigLoader) -> None:
-    """Looks for the options of groups among the choices; each would have to be composed to be found missing."""
+    """Checks that choices between options of a group exist, without composing each of them.
+
+    Raises:
+        UsageError: one does not exist.
+    """
     for one in space.parameters:
         if one.sets or not isinstance(one.distribution, CategoricalDistribution):
             continue
@@ -66,7 +70,7 @@ def check_options(space: Space, line: TrialCommand, loader: ConfigLoader) -> Non
 
 
 def covering(space: Space) -> Iterator[dict[str, Any]]:
-    """Values for trials in which each parameter is searched at least once, where its condition can hold at all."""
+    """Values of a few trials that together search each parameter whose condition can hold."""
     left = {one.name for one in space.parameters}
     for values in islice(propose(space, lambda seed: RandomSampler(seed=seed)), DRAWS):
         if left & values.keys():
@@ -77,7 +81,7 @@ def covering(space: Space) -> Iterator[dict[str, Any]]:
 
 
 def composed(space: Space, line: TrialCommand, loader: ConfigLoader) -> DictConfig:
-    """The configuration of a trial.
+    """The composed configuration of a trial.
 
     Raises:
         UsageError: it does not compose.
@@ -95,7 +99,7 @@ def composed(space: Space, line: TrialCommand, loader: ConfigLoader) -> DictConf
 
 
 def settings_of(config: Any, around: str = "") -> Iterator[str]:
-    """The dotted names of all settings, Hydra's own aside."""
+    """The dotted names of all settings except Hydra's own."""
     for name, value in config.items():
         if (key := f"{around}{name}") != "hydra":
             yield key
@@ -104,10 +108,10 @@ def settings_of(config: Any, around: str = "") -> Iterator[str]:
 
 
 def check_modes(config: DictConfig, direction: str) -> None:
-    """Compares the search's direction with the mode of everything that watches what trials report.
+    """Compares the search's direction with the mode of every callback that monitors the metric that trials report.
 
     Raises:
-        UsageError: one contradicts it.
+        UsageError: one monitors it in the other direction.
     """
     watching = dict(_watching(OmegaConf.to_container(config, resolve=False), ""))
     reported = {_value(config, f"{name}.monitor") for name, one in watching.items() if one.get("_target_") == REPORT}
@@ -121,7 +125,7 @@ def check_modes(config: DictConfig, direction: str) -> None:
 
 
 def _value(config: DictConfig, name: str) -> Any:
-    """What a setting is; None where it refers to something that a run alone knows."""
+    """The value of a setting; None where it refers to something that is only known within a run."""
     try:
         return OmegaConf.select(config, name)
     except OmegaConfBaseException:

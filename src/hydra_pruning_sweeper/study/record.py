@@ -1,4 +1,4 @@
-"""What a sweep keeps about itself in its folder, so that other commands find the study and know what was searched."""
+"""The record in a sweep's folder, by which other commands find the study and know what was searched."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ DIRECTIONS = ("minimize", "maximize")
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """A sweep, as it was asked for.
+    """A sweep as it was started.
 
     Args:
         study: its name.
-        storage: where it is kept, without a password; None in records of before that was left out.
+        storage: the address of the study's storage, without a password; None in records of earlier versions, which left
+            out an address that had one.
         direction: "minimize" or "maximize".
-        trials: how many it is to have.
-        identity: what no other study has, whatever its name.
+        trials: how many are to be complete or pruned in the end.
+        identity: unique to the study, unlike its name.
         rungs: steps at which trials may be pruned.
-        program: the command that was typed.
-        flags: where else configurations are.
+        program: the command that was typed, its first word.
+        flags: typed flags that say where configurations are.
         fixed: overrides that all trials share.
         controller: the one that wrote this last: machine, number of the process, start (see `Lease`).
     """
@@ -45,15 +46,15 @@ class SweepRecord:
     controller: list[Any] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
-        """Keeps it."""
+        """Writes the record into a sweep's folder."""
         write_atomically(folder / RECORD, json.dumps(asdict(self), indent=1) + "\n")
 
 
 def read_record(folder: Path) -> SweepRecord:
-    """The sweep in `folder`.
+    """The record of the sweep in `folder`.
 
     Raises:
-        UsageError: there is none, or what is there is no record of one.
+        UsageError: there is none, or the file is not a valid record.
     """
     path = folder / RECORD
     if not path.is_file():
@@ -69,10 +70,10 @@ def read_record(folder: Path) -> SweepRecord:
 
 
 def _checked(content: Any) -> SweepRecord:
-    """A record from what a file holds; what is unknown is passed over.
+    """A record from the content of a file; unknown entries are ignored.
 
     Raises:
-        ValueError: something is missing, or of another type.
+        ValueError: an entry is missing, or of the wrong type.
     """
     if not isinstance(content, dict):
         raise ValueError("no object")
@@ -102,7 +103,7 @@ def _checked(content: Any) -> SweepRecord:
 
 
 def known_record(folder: Path) -> SweepRecord | None:
-    """The record in `folder`; None where there is none that can be read."""
+    """The record in `folder`; None where there is none, or an invalid one."""
     try:
         return read_record(folder)
     except UsageError:

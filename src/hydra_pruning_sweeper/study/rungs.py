@@ -1,4 +1,4 @@
-"""Where a pruner looks at a trial."""
+"""Rungs: the steps at which a pruner may stop a trial."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ HALVING = ("HyperbandPruner", "SuccessiveHalvingPruner")
 def rungs(pruner: Mapping[str, Any] | None, last: int | None = None) -> list[int]:
     """The steps at which a halving pruner may stop a trial: `min_resource` times powers of `reduction_factor`.
 
-    Brackets of Hyperband share these; each begins at a later one. Nothing is asked at the last step. Other pruners, and
-    one whose `min_resource` is found as it goes, have none.
+    Hyperband's brackets share them, each starting at a later one. The last step is not among them: a trial that gets
+    there is complete. Empty for other pruners, and where `min_resource` is not fixed in advance.
     """
     if pruner is None or str(pruner.get("_target_", "")).rpartition(".")[2] not in HALVING:
         return []

@@ -1,4 +1,4 @@
-"""What a trial will be: any of Optuna's samplers, held to conditions and constraints before the trial starts."""
+"""Sampling the values of a trial: any of Optuna's samplers, restricted to what conditions and constraints allow."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.study.space import Parameter, Space
 
-DRAWS = 30  # of the sampler, until one keeps to the constraints and is new
-RANDOM_DRAWS = 300  # after those
+DRAWS = 30  # of the configured sampler, until one satisfies the constraints and is new
+RANDOM_DRAWS = 300  # uniform ones, after those
 
 
 class ConstrainedSampler(BaseSampler):
-    """A sampler that gives all values of a trial together, allowed by the constraints and new if there are any new.
+    """A sampler that draws all values of a trial at once: they satisfy the constraints, and are new if possible.
 
-    The sampler underneath is made anew for each trial, from the seed and the trial's number: a search that was
-    interrupted goes on as if it had not been, and two machines do not propose the same.
+    The wrapped sampler is created for each trial from the seed and the trial's number. So an interrupted search
+    continues as if it had not been interrupted, and two machines do not propose the same values.
 
     Args:
-        space: what may be chosen.
-        make: gives a sampler for a seed.
-        seed: of the search.
-        baseline: the values of trial 0; None leaves them to the sampler.
-        known: combinations that trials have had.
+        space: the search space.
+        make: creates the wrapped sampler from a seed.
+        seed: the search's seed.
+        baseline: the values of trial 0; None lets the sampler choose them.
+        known: the values of earlier trials.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class ConstrainedSampler(BaseSampler):
         self._inner: BaseSampler | None = None
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Makes the sampler of this trial."""
+        """Creates the wrapped sampler for this trial."""
         self._inner = self.make(self._seed(trial))
         self._inner.before_trial(study, trial)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All parameters: none is left to be drawn on its own."""
+        """All parameters: none is left to be drawn by itself."""
         return self.space.distributions
 
     def sample_relative(
@@ -60,7 +60,7 @@ class ConstrainedSampler(BaseSampler):
         """The trial's values.
 
         Raises:
-            UsageError: no draw keeps to the constraints.
+            UsageError: no draw satisfies the constraints.
         """
         if trial.number == 0 and self.baseline is not None:
             return dict(self.baseline)
@@ -75,11 +75,11 @@ class ConstrainedSampler(BaseSampler):
                 allowed = values
         if allowed is None:
             rules = " and ".join(one.text for one in self.space.constraints)
-            raise UsageError(f"the space holds nothing, or next to nothing, for which {rules}")
+            raise UsageError(f"no values in the space, or almost none, satisfy {rules}")
         return allowed
 
     def _seed(self, trial: FrozenTrial) -> int:
-        """Searches with seeds side by side share no trial's."""
+        """The trial's seed: hashed, so that searches with neighbouring seeds have no trial's seed in common."""
         return int(np.random.SeedSequence((self.seed, trial.number)).generate_state(1)[0])
 
     def _draw(self, sampler: BaseSampler, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -89,7 +89,8 @@ class ConstrainedSampler(BaseSampler):
         except ImportError as error:
             raise UsageError(f"{type(sampler).__name__} needs {error.name}: pip install {error.name}") from None
         so_far = copy.copy(trial)
-        so_far.system_attrs = study._storage.get_trial_system_attrs(trial._trial_id)  # what the sampler has noted
+        # Read again, for what the sampler may have just noted.
+        so_far.system_attrs = study._storage.get_trial_system_attrs(trial._trial_id)
 
         def choose(one: Parameter, values: dict[str, Any]) -> Any:
             if one.name in together:
@@ -105,19 +106,19 @@ class ConstrainedSampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Not asked: all values are given together."""
+        """Never called, as all values are drawn at once."""
         raise NotImplementedError(param_name)
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Tells the sampler underneath: it may have something to note about the trial."""
+        """Lets the wrapped sampler write its notes about the trial."""
         self.make(self._seed(trial)).after_trial(study, trial, state, values)
 
 
 def sampler_factory(make: Callable[..., BaseSampler]) -> Callable[[int], BaseSampler]:
-    """Calls `make` with the seed where it takes one and has none.
+    """A function from a seed to a sampler; the seed is ignored where `make` takes none or has one already.
 
     Raises:
-        UsageError: it does not take what it is given.
+        UsageError: `make` does not accept the arguments that it is bound to.
     """
     bound = getattr(make, "keywords", {})
     try:

@@ -1,4 +1,4 @@
-"""What a search says of itself, and what controllers that share a study must agree on."""
+"""The description of a search, in which all controllers of a study must agree."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ setting of a run that `not_compared` does not name. The launcher is free too, li
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """A search, as one controller has it.
+    """A search as one controller is configured to run it.
 
     Args:
         description: `groups`, `settings` and `sweeper`, as plain data.
-        line: the command line of its trials, values aside.
-        continue_anyway: whether it takes over a study that is of another search.
+        line: the command line that its trials share.
+        continue_anyway: whether to continue a study that was begun as another search.
     """
 
     description: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class SearchSpec:
 
 
 def description(config: DictConfig, settings: SweeperSettings, space: Space, line: TrialCommand) -> dict[str, Any]:
-    """What identifies a search: its settings, the space, and what all its trials are given."""
+    """What identifies a search, as plain data: its settings, the space, and what all its trials are given."""
     own = {name: value for name, value in asdict(settings).items() if name not in MAY_DIFFER}
     space_of = {one.name: one.described for one in space.parameters}
     sweeper = {**own, "space": space_of, "config_name": line.config_name}
@@ -59,7 +59,7 @@ def description(config: DictConfig, settings: SweeperSettings, space: Space, lin
 
 
 def disagreement(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
-    """In what two descriptions differ: groups first, as they explain most of the rest."""
+    """Where two descriptions differ: groups first, as they explain most other differences."""
     found: list[Difference] = []
     for part in dict.fromkeys((*new, *old)):
         found += differences(_mapping(old.get(part)), _mapping(new.get(part)))
@@ -81,7 +81,7 @@ def _without(settings: dict[str, Any], names: Sequence[str], around: str = "") -
 
 
 def _storable(value: Any) -> Any:
-    """As every storage gives it back: JSON without NaN."""
+    """The value as any storage returns it: as JSON, which has no NaN."""
     if isinstance(value, Mapping):
         return {str(name): _storable(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The study as its controllers share it: who takes which trial, and what became of it.
+"""A study that several controllers share: which of them runs which trial, and how each trial ended.
 
 Every change is made in a turn (see `StudyStorage.turn`), in an order that leaves the study consistent wherever a kill
 interrupts it: a trial is running, with or without a controller that runs it, or it has ended.
@@ -31,20 +31,20 @@ from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.trial_command import COMMAND_ATTRIBUTE, TrialCommand, command_of
 
 COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
-RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"
-SEARCH, IDENTITY = "search", "identity"  # of a study: what it searches, and a name that no other study has
+RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"  # attributes of trials; RETRY of a study
+SEARCH, IDENTITY = "search", "identity"  # attributes of a study: its search's description, and its unique identity
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a study keeps to.
+    """When a study is finished, and when it has failed.
 
     Args:
         trials: how many are to be complete or pruned in the end, over all controllers.
-        retries: how often a failed trial is tried again under a new number.
+        retries: how often a failed trial is retried, under a new number.
         failures: the share of `trials` that may fail for good before nothing more is started.
-        deaths: a trial whose process died so often in a row without a step forward has failed.
-        patience: seconds after which a controller on another machine that gives no sign counts as dead.
+        deaths: a trial has failed when its process died more often in a row without reporting another step.
+        patience: seconds without a sign of life after which a controller on another machine counts as dead.
     """
 
     trials: int
@@ -56,15 +56,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class LeasedTrial:
-    """A trial to run.
+    """A trial that this controller is to run.
 
     Args:
         number: its number.
-        values: of its parameters.
+        values: its parameters' values.
         line: its command line.
-        lease: this controller's.
-        adopted: somebody else had begun it.
-        orphan: their process for it, if it may still be there.
+        lease: this controller's lease on it.
+        adopted: whether another controller had started it.
+        orphan: the process that the other controller started for it, which may still run.
     """
 
     number: int
@@ -76,22 +76,22 @@ class LeasedTrial:
 
 
 class SharedStudy:
-    """A study and this controller's part in it.
+    """A study, and the leases on its trials that this controller holds.
 
     Args:
         store: where the study is kept.
-        name: the study's.
+        name: the study's name.
         direction: "minimize" or "maximize".
-        space: what may be chosen.
-        rules: what the study keeps to.
-        make_sampler: gives a sampler for a seed.
-        pruner: brackets of Hyperband decide what the sampler sees.
-        seed: of the search.
-        baseline: the values of trial 0; None leaves them to the sampler.
-        search: what is searched, and how its trials are run.
+        space: the search space.
+        rules: when it is finished, and when it has failed.
+        make_sampler: creates a sampler from a seed.
+        pruner: the pruner; under Hyperband a sampler sees the trials of its own bracket only.
+        seed: the search's seed.
+        baseline: the values of trial 0; None lets the sampler choose them.
+        search: the search's description, and the command line of its trials.
 
     Raises:
-        UsageError: the study is of another search.
+        UsageError: the study belongs to another search.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class SharedStudy:
         )
         if self.study.direction.name.lower() != direction:
             raise UsageError(
-                f"study {name} has direction {self.study.direction.name.lower()}, but asked is {direction}:"
+                f"study {name} has direction {self.study.direction.name.lower()}, but this search has {direction}:"
                 " choose another hydra.sweeper.study"
             )
         self._study_id = self.storage.get_study_id_from_name(name)
@@ -132,7 +132,7 @@ class SharedStudy:
         return self.store.storage
 
     def _agree(self) -> str:
-        """Compares this search with the study's, which it becomes if there is none yet; gives the study's identity.
+        """Compares this search with that of the study, which has none yet if it is new; returns the study's identity.
 
         Raises:
             UsageError: they differ.
@@ -151,7 +151,7 @@ class SharedStudy:
         return str(kept[IDENTITY])
 
     def _compare(self, begun: Any) -> None:
-        """Refuses to work on a study that `begun` says to be of another search."""
+        """Refuses a study whose search, described by `begun`, is another one."""
         if self.search.continue_anyway:
             return
         if not isinstance(begun, Mapping):
@@ -166,7 +166,7 @@ class SharedStudy:
         )
 
     def _check_distribution(self, name: str, before: BaseDistribution) -> None:
-        """Optuna keeps no study in which a parameter changes its kind or its choices."""
+        """Refuses a parameter whose kind or choices have changed, which Optuna does not support within a study."""
         try:
             check_distribution_compatibility(before, self.space.distributions.get(name, before))
         except ValueError:
@@ -180,17 +180,17 @@ class SharedStudy:
         return self.storage.get_all_trials(self._study_id, deepcopy=False)
 
     def take(self, may_start: bool = True) -> LeasedTrial | None:
-        """The next trial for a free slot: one whose runner died, a failed one to try again, or a new one.
+        """The next trial for a free slot: one whose controller died, a retry of a failed one, or a new one.
 
         Args:
-            may_start: whether the last two may be begun.
+            may_start: whether the last two may be started.
 
         Raises:
-            UsageError: the space holds nothing that its constraints allow, or the study has become another search's.
+            UsageError: nothing in the space satisfies the constraints, or the study now belongs to another search.
         """
         with self.store.turn(self.name):
             trials = self.trials()
-            if may_start:  # of two controllers that found no trial yet, the later has made the study its own search's
+            if may_start:  # another controller may have replaced the search while there was no trial
                 self._compare(self.storage.get_study_user_attrs(self._study_id).get(SEARCH))
             for trial in trials:
                 if trial.state == TrialState.RUNNING and trial.number not in self._leases:
@@ -203,22 +203,22 @@ class SharedStudy:
             return self._try_again(waiting[0]) if waiting else self._begin(trials)
 
     def is_full(self, trials: list[FrozenTrial] | None = None) -> bool:
-        """Whether nothing more is to be begun: there are enough trials, or too many have failed."""
+        """Whether no more trials are to be started: there are enough, or too many have failed."""
         trials = self.trials() if trials is None else trials
         return sum(one.state in COUNTED for one in trials) >= self.rules.trials or self.has_failed(trials)
 
     def has_failed(self, trials: list[FrozenTrial] | None = None) -> bool:
-        """Whether too many trials have been given up."""
+        """Whether more trials have failed for good than `rules` allow."""
         return len(self.given_up(trials)) > self.rules.failures * self.rules.trials
 
     def given_up(self, trials: list[FrozenTrial] | None = None) -> list[FrozenTrial]:
-        """Trials that failed for good, and are not to be tried again either."""
+        """Failed trials that will not be retried."""
         trials = self.trials() if trials is None else trials
         waiting = {one.number for one in self.to_retry(trials)}
         return [one for one in failed_for_good(trials) if one.number not in waiting]
 
     def to_retry(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """Failed trials that are to be tried again: those asked for, and those with tries left."""
+        """Failed trials to be retried: those that the user asked for, and those with retries left."""
         by_number = {one.number: one for one in trials}
 
         def tries(trial: FrozenTrial) -> int:
@@ -234,14 +234,14 @@ class SharedStudy:
         try:
             trial = self.study.ask()
             values, line = self._values(trial)
-        except Exception:  # of the sampler or the space: nobody could continue the trial
+        except Exception:  # the sampler's or the space's: nobody could continue such a trial
             for left in self.trials()[len(trials) :]:
                 self.storage.set_trial_state_values(self._id(left.number), TrialState.FAIL)
             raise
         return self._lease(trial.number, values, line, None)
 
     def _values(self, trial: Trial) -> tuple[dict[str, Any], TrialCommand]:
-        """The trial's values, drawn where they are not in the storage yet, and its command line."""
+        """The trial's values, drawn unless they are in the storage already, and its command line."""
         values = self.space.chosen(lambda one, _: suggest(trial, one))
         if trial.number == 0 and self.baseline is not None:
             trial.set_user_attr(BASELINE, True)
@@ -250,7 +250,7 @@ class SharedStudy:
         return values, line
 
     def _try_again(self, failed: FrozenTrial) -> LeasedTrial:
-        """A new trial with the values of one that failed, there as a whole or not at all."""
+        """A new trial with the values of a failed one, created in a single step so that a kill leaves no half of it."""
         again = optuna.trial.create_trial(
             state=TrialState.RUNNING,
             params=failed.params,
@@ -264,7 +264,7 @@ class SharedStudy:
         return self._lease(number, dict(failed.params), line, None)
 
     def _adopt(self, trial: FrozenTrial, before: Lease | None) -> LeasedTrial:
-        """The same trial, taken over, with its own command line; a kill may have left it without that."""
+        """Takes over a running trial with its command line, which a kill may have left unwritten."""
         if (line := command_of(trial.user_attrs)) is not None:
             return self._lease(trial.number, dict(trial.params), line, before, trial.last_step or 0)
         known = [one.params for one in self.trials() if one.state in COUNTED and one.number < trial.number]
@@ -295,11 +295,11 @@ class SharedStudy:
         return lease is not None and lease.held and lease.owner == self.owner
 
     def note_child(self, number: int, child: int) -> None:
-        """Notes the trial's process."""
+        """Adds the trial's process to its lease."""
         self._write(number, replace(self._leases[number], child=(child, start_of(child))))
 
     def beat(self) -> list[int]:
-        """Shows that this controller lives; gives the trials that others have taken over meanwhile."""
+        """Renews all leases; returns the trials that other controllers have taken over meanwhile."""
         lost = []
         with self.store.turn(self.name):
             for number, lease in list(self._leases.items()):
@@ -311,7 +311,7 @@ class SharedStudy:
         return lost
 
     def release(self, number: int, died: bool = False) -> None:
-        """Gives a trial back as it stands: whoever has a slot free goes on with it."""
+        """Gives a trial back as it is: any controller with a free slot continues it."""
         with self.store.turn(self.name):
             if self._is_mine(number):
                 lease = self._leases[number]
@@ -319,9 +319,9 @@ class SharedStudy:
             self._leases.pop(number, None)
 
     def tell(self, number: int, state: TrialState, value: float | None = None, error: str | None = None) -> bool:
-        """Ends a trial, unless somebody else has taken it over.
+        """Ends a trial, unless another controller has taken it over; returns whether it did.
 
-        A pruned one keeps the last value that it reported.
+        The value of a pruned trial is the last one that it reported.
         """
         with self.store.turn(self.name):
             mine = self._is_mine(number)
@@ -334,16 +334,16 @@ class SharedStudy:
             if state == TrialState.PRUNED and trial.last_step is not None:
                 value = trial.intermediate_values[trial.last_step]
             values = None if value is None else [value]
-            if RETRY_OF not in trial.user_attrs:  # else the sampler knows nothing of it
+            if RETRY_OF not in trial.user_attrs:  # a retry was not drawn by the sampler
                 told = copy.copy(self.study)
-                told.stop = lambda: None  # type: ignore[method-assign]  # a grid that is done; n_trials says when to end
+                told.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
                 ConstrainedSampler(self.space, self.make_sampler, self.seed).after_trial(told, trial, state, values)
             self.storage.set_trial_state_values(self._id(number), state, values)
             return True
 
 
 def failed_for_good(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Trials that failed and were not tried again; not those that ended before they had a command line."""
+    """Failed trials that were not retried, without those that ended before they had a command line."""
     retried = {one.user_attrs.get(RETRY_OF) for one in trials}
     failed = [one for one in trials if one.state == TrialState.FAIL and command_of(one.user_attrs) is not None]
     return [one for one in failed if one.number not in retried]

@@ -1,4 +1,4 @@
-"""What a search may choose from: Hydra's sweep syntax as Optuna's distributions, with conditions and constraints."""
+"""The search space: Hydra's sweep syntax as Optuna's distributions, with conditions and constraints."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ SPECIAL = ("true", "false", "null", "nan", "inf")  # words that Hydra reads as v
 RANGE = re.compile(r"\brange\s*\(([^()]*)\)")
 CHOICE = re.compile(r"\s*choice\s*\((.*)\)\s*", re.DOTALL)
 MOST = 10_000  # values of a range
-LONGEST = 20_000  # characters of a sweep: Hydra's parser takes seconds for so many
-DEEPEST = 20  # brackets within each other
+LONGEST = 20_000  # characters of a sweep: Hydra's parser takes seconds for that many
+DEEPEST = 20  # levels of nested brackets
 UNSET = object()  # the value of a setting that the configuration does not have
 
 Choose = Callable[["Parameter", dict[str, Any]], Any]
-"""Gives a value of a parameter, knowing those chosen before it."""
+"""Chooses the value of a parameter, given those chosen before it."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A setting that is searched.
+    """A setting that is searched, or a helper variable from which settings are computed.
 
     Args:
-        key: the setting as it is typed, with a `+` where the configuration does not hold it yet.
-        distribution: what it may be.
-        when: holds where the setting is searched; elsewhere it stays as the configuration has it.
-        written: how a choice is typed.
-        meant: what a choice is in a configuration: for Optuna, lists and mappings are text.
-        sets: settings that follow from its value, if it is none itself.
+        key: the setting as it is typed, with a `+` where the configuration does not contain it yet.
+        distribution: the values it may take.
+        when: the condition under which it is searched; otherwise the configuration's value stays.
+        written: choice → how it is typed.
+        meant: choice → its value in a configuration: Optuna keeps lists and mappings as text.
+        sets: setting → its formula, where the parameter is a helper variable.
     """
 
     key: str
@@ -67,26 +67,26 @@ class Parameter:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The settings that its conditions name."""
+        """The other settings that its condition and formulas name."""
         named = [one.names for one in (self.when, *self.sets.values()) if one is not None]
         return frozenset().union(*named) - {self.name}
 
     @property
     def described(self) -> str:
-        """What is searched, on a line: two searches that agree on all of these search the same."""
+        """The parameter in one line, all but its name: parameters with the same line are searched in the same way."""
         sweep = f"choice({','.join(self.written.values())})" if self.written else described(self.distribution)
         when = f" when {self.when.text}" if self.when is not None else ""
         sets = "".join(f", {name} = {rule.text}" for name, rule in self.sets.items())
         return f"{sweep}{when}{sets}"
 
     def choice(self, value: Any) -> Any:
-        """The choice that means a configuration's `value`; the value itself where there is none."""
+        """The choice that represents a configuration's `value`; the value itself if there is none."""
         plain = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
         same = [one for one, meant in self.meant.items() if type(meant) is type(plain) and meant == plain]
         return same[0] if same else plain
 
     def holds(self, value: Any) -> bool:
-        """Whether `value` is among what it may be."""
+        """Whether `value` is within the distribution."""
         try:
             return bool(self.distribution._contains(self.distribution.to_internal_repr(value)))
         except (ValueError, TypeError):
@@ -97,12 +97,13 @@ def parameter(key: str, sweep: str, when: str | None = None, sets: Mapping[str, 
     """A parameter from Hydra's sweep syntax: `interval`, `choice`, `range`, `int(interval(…))`, `tag(log, …)`.
 
     Args:
-        key: the setting, or with `sets` any word.
-        when: the condition for it to be searched.
+        key: the setting; with `sets` any word, the helper variable's name.
+        sweep: what is typed behind the `=`.
+        when: the condition under which it is searched.
         sets: settings that are computed from it: `model.feed_forward: factor * model.width`.
 
     Raises:
-        UsageError: it is something else, or an interval that is empty.
+        UsageError: `sweep` is not a sweep, or an empty one.
     """
     try:
         _check_size(sweep)
@@ -122,7 +123,7 @@ def parameter(key: str, sweep: str, when: str | None = None, sets: Mapping[str, 
 
 
 def _parsed(key: str, sweep: str) -> Override:
-    """Hydra's reading of a sweep, whose own `choice` takes no null."""
+    """A sweep as Hydra parses it. Its `choice` does not accept null, so that such a list is parsed without the word."""
     parser = OverridesParser.create()
     try:
         return parser.parse_override(f"{key}={sweep}")
@@ -133,40 +134,40 @@ def _parsed(key: str, sweep: str) -> Override:
 
 
 def _check_size(sweep: str) -> None:
-    """Hydra makes a list of a range that it sorts or shuffles, however long.
+    """Limits what Hydra has to parse: a range that is sorted or shuffled becomes a list, however long.
 
     Raises:
-        ValueError: the sweep is too long or too deep, or holds a range of too many values.
+        ValueError: the sweep is too long or too deeply nested, or contains a range of too many values.
     """
     if len(sweep) > LONGEST:
         raise ValueError(f"must have at most {LONGEST:,} characters, but has {len(sweep):,}")
     depth = list(accumulate((one in "([{") - (one in ")]}") for one in sweep))
     if max(depth, default=0) > DEEPEST:
-        raise ValueError(f"must have at most {DEEPEST} brackets within each other")
+        raise ValueError(f"must have at most {DEEPEST} levels of brackets")
     for found in RANGE.finditer(sweep):
         try:
             start, stop, step = _bounds(found[1])
         except (ValueError, TypeError):
-            continue  # Hydra says what is wrong with it
+            continue  # Hydra's parser reports what is wrong with it
         if step and abs((stop - start) / step) > MOST:
             raise ValueError(f"{found[0]} has more than {MOST:,} values: search an interval(…) or int(interval(…))")
 
 
 def _bounds(arguments: str) -> tuple[float, float, float]:
-    """Start, stop and step of a range, given by position or by name."""
-    places, named = [], {"start": 0.0, "step": 1.0}
+    """Start, stop and step of a range, whose arguments are given by position or by name."""
+    positional, named = [], {"start": 0.0, "step": 1.0}
     for one in arguments.split(","):
         name, _, value = one.rpartition("=")
         if name:
             named[name.strip()] = float(value)
         else:
-            places.append(float(value))
-    named |= dict(zip(("stop",) if len(places) == 1 else ("start", "stop", "step"), places, strict=False))
+            positional.append(float(value))
+    named |= dict(zip(("stop",) if len(positional) == 1 else ("start", "stop", "step"), positional, strict=False))
     return named.get("start", 0.0), named.get("stop", 0.0), named.get("step", 1.0)
 
 
 def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, Any]]:
-    """What may be chosen; of choices, each as Optuna keeps it, with what was typed for it."""
+    """The distribution, and for choices: each as Optuna keeps it → as Hydra parsed it."""
     value: Any = override.value()
     tags = set(getattr(value, "tags", ()))
     log = "log" in tags
@@ -186,7 +187,7 @@ def _distribution(override: Override) -> tuple[BaseDistribution, dict[Any, Any]]
     elements = list(override.sweep_iterator())
     choices = {_choice(element): element for element in elements}
     if len(choices) < len(elements):
-        raise ValueError("a choice stands there twice")
+        raise ValueError("a choice is listed twice")
     return CategoricalDistribution(list(choices)), choices
 
 
@@ -203,7 +204,7 @@ def _steps(value: RangeSweep, log: bool) -> BaseDistribution:
 
 
 def described(distribution: BaseDistribution) -> str:
-    """A distribution as it is typed."""
+    """A distribution in Hydra's sweep syntax."""
     match distribution:
         case CategoricalDistribution():
             return f"choice({','.join(map(typed, distribution.choices))})"
@@ -220,7 +221,7 @@ def described(distribution: BaseDistribution) -> str:
 
 
 def suggest(trial: Trial, one: Parameter) -> Any:
-    """The value of a parameter in a trial, drawn by the study's sampler where it has none yet."""
+    """The value of a parameter in a trial; the study's sampler draws it where there is none yet."""
     match one.distribution:
         case FloatDistribution() as kind:
             return trial.suggest_float(one.name, kind.low, kind.high, step=kind.step, log=kind.log)
@@ -232,14 +233,14 @@ def suggest(trial: Trial, one: Parameter) -> Any:
 
 
 def _choice(element: Any) -> Any:
-    """A choice as Optuna keeps it: null, numbers and words as they are; lists and mappings as they are typed."""
+    """A choice as Optuna keeps it: null, numbers and words unchanged, lists and mappings as text."""
     if element is None or isinstance(element, str | int | float | bool):
         return element
     return element.text if isinstance(element, QuotedString) else Transformer.str(element)
 
 
 def typed(value: Any) -> str:
-    """A value as it is typed: what is no plain word stands in quotes, lists and mappings as they are."""
+    """A value as it is typed: text that is not a plain word in quotes, lists and mappings in brackets."""
     text = value.text if isinstance(value, QuotedString) else value
     if not isinstance(text, str):
         return str(Transformer.str(text))
@@ -249,12 +250,12 @@ def typed(value: Any) -> str:
 
 
 class Space:
-    """Parameters in the order in which they are chosen, and what must hold between them.
+    """Parameters, in the order in which they are chosen, and the constraints between them.
 
     Args:
-        parameters: a condition may name those before it.
-        constraints: every combination keeps to these; they may name any setting.
-        base: gives the value that the configuration has for a setting.
+        parameters: the condition of one may name those before it.
+        constraints: conditions that the values of every trial satisfy; they may name any setting.
+        base: a function from a setting to its value in the configuration, or `UNSET`.
 
     Raises:
         UsageError: a condition names a parameter that comes later.
@@ -273,11 +274,11 @@ class Space:
         for one in self.parameters:
             later.discard(one.name)
             if named := sorted(one.needs & later):
-                raise UsageError(f"{one.name}: its condition names {named[0]}, which must stand before it")
+                raise UsageError(f"{one.name}: its condition names {named[0]}, which must come before it")
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """What each parameter may be, by name."""
+        """The distribution of each parameter, by name."""
         return {one.name: one.distribution for one in self.parameters}
 
     def chosen(self, choose: Choose) -> dict[str, Any]:
@@ -293,23 +294,23 @@ class Space:
         return all(one(self._value_of(values)) for one in self.constraints)
 
     def baseline(self) -> dict[str, Any]:
-        """The configuration's own values.
+        """The parameters' values in the configuration.
 
         Raises:
-            UsageError: one is outside of the space, or they break a constraint.
+            UsageError: one is outside of the space, or they violate a constraint.
         """
         values = self.chosen(self._own)
         for one in self.parameters:
             if one.name in values and not one.holds(value := values[one.name]):
                 shown = "not set" if value is UNSET else typed(value)
-                raise UsageError(f"{one.name} is {shown}, which the space does not hold")
+                raise UsageError(f"{one.name} is {shown}, which is outside the space")
         for rule in self.constraints:
             if not rule(self._value_of(values)):
                 raise UsageError(f"{rule.text} does not hold")
         return values
 
     def _own(self, one: Parameter, values: dict[str, Any]) -> Any:
-        """The configuration's value; of what is no setting itself, the choice from which its settings follow."""
+        """The configuration's value; for a helper variable, the choice from which its settings' values follow."""
         if not one.sets:
             return one.choice(self.base(one.name))
         for choice in getattr(one.distribution, "choices", ()):

@@ -1,4 +1,4 @@
-"""Where a study is kept: a journal in its folder, a database, or a gRPC proxy; and whose turn it is to change it."""
+"""The storage of a study (a journal in its folder, a database, or a gRPC proxy), and turns at changing it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ JOURNAL = "journal.log"
 
 
 class StudyStorage:
-    """An Optuna storage named by one line that any process or machine can open.
+    """An Optuna storage with an address that any process or machine can open.
 
     Args:
         url: `postgresql://…`, `mysql://…`, `sqlite:///FILE`, `grpc://HOST:PORT`, or the path of a journal.
-
-        study: only to look at this study, which must exist: nothing is made or changed. None opens the storage to
-            work with, and makes what it lacks.
+        study: opens the storage read-only for this study, which must exist. None opens it for writing, and creates
+            what it lacks.
 
     Raises:
-        UsageError: it cannot be opened, or does not hold the study.
+        UsageError: it cannot be opened, or does not contain the study.
     """
 
     def __init__(self, url: str, study: str | None = None) -> None:
@@ -44,7 +43,7 @@ class StudyStorage:
 
     @contextmanager
     def turn(self, study: str) -> Iterator[None]:
-        """One controller at a time counts trials, takes one, tells its end. It ends with the process that has it."""
+        """The turn, for one controller at a time, to count trials, take one, or end one. It ends with its process."""
         if isinstance(self.storage, RDBStorage):
             manager = _database_turn(self.storage, study)
         elif self.url.startswith("grpc://"):
@@ -57,12 +56,12 @@ class StudyStorage:
 
     @property
     def shown(self) -> str:
-        """The name without a password."""
+        """The address without a password."""
         return shown(self.url)
 
 
 def store_url(setting: str | None, folder: Path) -> str:
-    """The line that names the storage: the setting, or the journal in the sweep's folder."""
+    """The storage's address: the setting, or the journal in the sweep's folder."""
     if setting is None:
         return str(folder.resolve() / JOURNAL)
     return setting if "://" in setting else str(Path(setting).resolve())
@@ -74,7 +73,7 @@ def _open(url: str, study: str | None) -> BaseStorage:
             host, _, port = url.removeprefix("grpc://").partition(":")
             return optuna.storages.GrpcStorageProxy(host=host, port=int(port or 13000))
         if "://" in url:
-            return _database(url) if study is None else _looked_at(url, study)
+            return _database(url) if study is None else _read_only(url, study)
         return journal_storage(Path(url)) if study is None else JournalStorage(ReadOnlyJournal(Path(url)))
     except UsageError:
         raise
@@ -83,16 +82,16 @@ def _open(url: str, study: str | None) -> BaseStorage:
             f"hydra.sweeper.storage: no driver for {url.partition(':')[0]} is installed:"
             """ pip install "psycopg[binary]" for postgresql://, pymysql for mysql+pymysql://"""
         ) from None
-    except Exception as error:  # each engine has exceptions of its own
+    except Exception as error:  # each database has exceptions of its own
         reason = hidden(" ".join(str(error).split()), url)
         raise UsageError(f"hydra.sweeper.storage: {shown(url)} cannot be opened ({reason})") from None
 
 
-def _looked_at(url: str, study: str) -> RDBStorage:
-    """A database that holds the study already; a file is opened so that it cannot be written to.
+def _read_only(url: str, study: str) -> RDBStorage:
+    """A database that contains the study already; a file is opened read-only.
 
     Raises:
-        UsageError: it does not hold the study.
+        UsageError: it does not contain the study.
     """
     import sqlalchemy
 
@@ -114,7 +113,7 @@ def _looked_at(url: str, study: str) -> RDBStorage:
 
 
 def _database(url: str) -> RDBStorage:
-    """A database; where several controllers make its tables at once, one does, and the others come again."""
+    """A database. Where several controllers create its tables at once, one succeeds, and the others retry."""
     from sqlalchemy.exc import SQLAlchemyError
 
     for wait in (0.2, 0.5, 1.0, 2.0):
@@ -129,7 +128,7 @@ def _database(url: str) -> RDBStorage:
 
 @contextmanager
 def _database_turn(storage: RDBStorage, study: str) -> Iterator[None]:
-    """A lock of the database itself, which it lets go of when the connection is gone."""
+    """A lock within the database, which releases it when the connection is lost."""
     import sqlalchemy
 
     kind, number = storage.engine.dialect.name, zlib.crc32(study.encode())
@@ -150,14 +149,14 @@ def _database_turn(storage: RDBStorage, study: str) -> Iterator[None]:
             connection.execute(sqlalchemy.text(give))
 
 
-PATIENCE = 60.0  # seconds after which a turn that nobody ends is taken for that of a dead controller
+PATIENCE = 60.0  # seconds after which a turn counts as abandoned by a dead controller
 
 
 @contextmanager
 def _attribute_turn(storage: BaseStorage, study: str) -> Iterator[None]:
-    """Where there is no lock to be had: an attribute a contender. Alone to hold one up is to have the turn.
+    """A turn without locks, by one attribute per contender: whoever is alone in having set theirs has the turn.
 
-    Each writes before it reads, so of two at least one sees the other; it steps back and tries again.
+    Each writes before it reads, so of two at least one sees the other, withdraws and tries again.
     """
     number, own = storage.get_study_id_from_name(study), f"turn:{uuid.uuid4().hex}"
     seen: dict[str, float] = {}

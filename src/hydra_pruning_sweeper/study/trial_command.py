@@ -11,14 +11,14 @@ COMMAND_ATTRIBUTE = "command"
 
 @dataclass(frozen=True)
 class TrialCommand:
-    """What is typed for a trial. Each trial keeps its own: whoever continues or exports it needs no other.
+    """The command line of a trial, stored with it: whoever continues or exports the trial needs nothing else.
 
     Args:
-        config_name: the configuration that is composed.
-        flags: where else configurations are, as typed.
-        every: overrides that the search gives every trial, except where the user typed another value.
+        config_name: the primary configuration.
+        flags: further flags that say where configurations are, as typed.
+        every: overrides of `hydra.sweeper.trial`, without those that the user typed differently.
         fixed: overrides that were typed for all trials.
-        own: overrides that set the trial's values.
+        own: overrides with the trial's values.
         hydra: overrides of Hydra's own settings that were typed for all trials.
         groups: which of the overridden keys are groups.
     """
@@ -32,26 +32,26 @@ class TrialCommand:
     groups: Sequence[str] = ()
 
     def with_values(self, own: Sequence[str]) -> TrialCommand:
-        """The line of a trial with these values."""
+        """The command line of the trial with these values."""
         return replace(self, own=tuple(own))
 
     @property
     def overrides(self) -> list[str]:
-        """Everything but flags."""
+        """All overrides."""
         return [*self.every, *self.fixed, *self.own, *self.hydra]
 
     @property
     def typed(self) -> list[str]:
-        """Everything, as it is typed."""
+        """Flags and overrides, as they are typed."""
         return [*self.flags, *self.overrides]
 
     def as_attribute(self) -> dict[str, Any]:
-        """As plain data."""
+        """The command as plain data."""
         return {name: part if isinstance(part, str) else list(part) for name, part in asdict(self).items()}
 
 
 def command_of(attributes: Mapping[str, Any]) -> TrialCommand | None:
-    """The line among a trial's attributes; None if it was never begun, or not by this sweeper."""
+    """The command among a trial's attributes; None if it never got one, or not from this sweeper."""
     facts = attributes.get(COMMAND_ATTRIBUTE)
     if not isinstance(facts, Mapping):
         return None
@@ -61,9 +61,9 @@ def command_of(attributes: Mapping[str, Any]) -> TrialCommand | None:
 
 
 def is_overridden(typed: Sequence[str], key: str, groups: Sequence[str]) -> bool:
-    """Whether one of the `typed` overrides leaves nothing for another override of `key` to set.
+    """Whether the `typed` overrides decide `key`, so that another override of it would be lost or undo theirs.
 
-    A group's option does not: what is below the group can still be set.
+    Choosing a group's option does not decide the settings within the group.
     """
     for text in typed:
         deletes, name = text.startswith("~"), name_of(text)
@@ -73,5 +73,5 @@ def is_overridden(typed: Sequence[str], key: str, groups: Sequence[str]) -> bool
 
 
 def name_of(override: str) -> str:
-    """The setting or group that an override is of."""
+    """The setting or group that an override sets."""
     return override.partition("=")[0].lstrip("+~")

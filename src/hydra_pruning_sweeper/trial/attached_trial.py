@@ -1,4 +1,4 @@
-"""The trial as the storage knows it: attached to from another process, reported to, judged by the pruner."""
+"""A trial in the storage, as the process that runs it sees it: reports values, and asks the pruner."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ class AttachedTrial:
             raise ValueError(f"trial {number} of {study} is not running, but {state.name}")
 
     def trial(self) -> FrozenTrial:
-        """As it stands in the storage."""
+        """The trial's present state in the storage."""
         return self.storage.get_trial(self._trial_id)
 
     def report(self, value: float, step: int) -> None:
-        """Reports a value, unless the step has one."""
+        """Reports a value, unless the step has one already."""
         if step not in self.trial().intermediate_values:
             self.storage.set_trial_intermediate_value(self._trial_id, step, value)
 
     def decide(self, step: int) -> tuple[bool, dict[str, Any]]:
-        """Whether the pruner would stop the trial after `step`, and what it wants noted about it.
+        """Whether the pruner would stop the trial after `step`, and the attributes that it would set.
 
-        Pruners write their notes (the rung that was reached) into the storage before they answer. They are shown a
-        view that keeps what they write, so that an answer and its notes count together or not at all.
+        Pruners write attributes (the rung that was reached) into the storage before they answer. They get a view that
+        intercepts these, so that answer and attributes are recorded together or not at all.
         """
         if isinstance(self.pruner, NopPruner):
             return False, {}
         view = _View(self.storage, self._trial_id, step)
         study = optuna.Study(self.study, cast(BaseStorage, view), pruner=self.pruner)
-        return bool(self.pruner.prune(study, view.get_trial(self._trial_id))), view.notes  # some say numpy.bool
+        return bool(self.pruner.prune(study, view.get_trial(self._trial_id))), view.notes  # some return numpy.bool
 
     def note(self, notes: dict[str, Any]) -> None:
-        """Writes what the pruner wanted noted, as often as one likes."""
+        """Writes the attributes that the pruner set. May be repeated."""
         known = self.trial().system_attrs
         for name, value in notes.items():
             if known.get(name) != value:
@@ -57,7 +57,7 @@ class AttachedTrial:
 
 
 class _View:
-    """A storage as it was when a trial had come to a step; what is noted about that trial stays here."""
+    """A storage as it was when a trial had reached a step; attributes that are set on the trial stay in the view."""
 
     def __init__(self, storage: BaseStorage, trial_id: int, step: int) -> None:
         self._storage, self._trial_id, self._step = storage, trial_id, step
@@ -67,16 +67,16 @@ class _View:
         return getattr(self._storage, name)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Keeps a note."""
+        """Keeps the attribute in the view."""
         assert trial_id == self._trial_id
         self.notes[key] = value
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """A trial."""
+        """A trial, as the view shows it."""
         return self._seen(self._storage.get_trial(trial_id))
 
     def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
-        """All trials, not to be changed."""
+        """All trials, as the view shows them; not to be changed."""
         return [self._seen(one) for one in self._storage.get_all_trials(study_id, deepcopy=False, states=states)]
 
     def _seen(self, trial: FrozenTrial) -> FrozenTrial:

@@ -1,4 +1,4 @@
-"""The trial's side: how a process learns which trial it is, and says what that came to."""
+"""How a process learns which trial it runs, and records the trial's result."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.names import STORAGE_VARIABLE
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
-TRIAL_VARIABLE = "SWEEPER_TRIAL_CONTEXT"  # names the file
+TRIAL_VARIABLE = "SWEEPER_TRIAL_CONTEXT"  # environment variable with the path of that file
 CONTEXT_FILE = "trial.json"
 
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What a trial's process is given: a file in the trial's folder, which its environment names.
+    """What the process of a trial needs to know: a file in the trial's folder, whose path is in its environment.
 
     Args:
-        study: its name.
-        storage: where it is kept; None where the address holds a password and stands in the environment instead.
-        number: which trial of it.
-        folder: the trial's own.
-        identity: the study's, which no other study of that name has.
-        values: what was chosen for the trial.
+        study: the study's name.
+        storage: its storage's address; None where that contains a password and is in the environment instead.
+        number: the trial's number.
+        folder: the trial's folder.
+        identity: the study's identity, which other studies of that name do not share.
+        values: the trial's values.
         overrides: its whole command line.
-        pruner: its configuration, with a `_target_`; None for no pruning.
+        pruner: the pruner's configuration, with a `_target_`; None for no pruning.
         direction: "minimize" or "maximize".
     """
 
@@ -45,16 +45,16 @@ class TrialContext:
     direction: Literal["minimize", "maximize"] = "minimize"
 
     def write(self) -> Path:
-        """Writes the file."""
+        """Writes the file; returns its path."""
         path = Path(self.folder) / CONTEXT_FILE
         write_atomically(path, json.dumps(asdict(self)) + "\n")
         return path
 
     def address(self) -> str:
-        """Where the study is kept.
+        """The storage's address.
 
         Raises:
-            UsageError: the environment does not say so.
+            UsageError: it should be in the environment, but is not.
         """
         found = self.storage or os.environ.get(STORAGE_VARIABLE)
         if not found:
@@ -65,13 +65,13 @@ class TrialContext:
 
 
 def current_trial(environment: Mapping[str, str] = os.environ) -> TrialContext | None:
-    """The trial that this process is; None outside of a sweep."""
+    """The context of the trial that this process runs; None outside of a sweep."""
     path = environment.get(TRIAL_VARIABLE)
     return TrialContext(**json.loads(Path(path).read_text(encoding="utf-8"))) if path else None
 
 
 def record_end(value: Any) -> None:
-    """Notes what the trial came to; does nothing outside of a sweep."""
+    """Records the result of the trial's task, None unless it is a number; does nothing outside of a sweep."""
     if (context := current_trial()) is not None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         TrialEvents(Path(context.folder)).add("ended", value=float(value) if number else None)

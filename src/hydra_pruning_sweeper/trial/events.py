@@ -1,4 +1,4 @@
-"""What happened to a trial, line by line, in its folder: how it tells its controller, and how it remembers itself."""
+"""The log of events in a trial's folder, from which its controller, and the trial when continued, learn its state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 EVENTS = "events.jsonl"
 LOG = "log.txt"
-LARGEST = 2**63  # of whole numbers
+LARGEST = 2**63  # of integers
 
 
 def log_of(folder: Path, number: int) -> str:
@@ -21,13 +21,13 @@ def log_of(folder: Path, number: int) -> str:
 
 
 class TrialEvents:
-    """The file `events.jsonl` of a trial. Each line is written at once: a kill leaves it whole or not there."""
+    """The file `events.jsonl` of a trial. A line is written by one call: a kill leaves all of it or nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / EVENTS
 
     def add(self, event: str, **facts: Any) -> None:
-        """Writes a line."""
+        """Appends an event."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"event": event, "time": time.time(), **facts})
         handle = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o666)
@@ -40,20 +40,20 @@ class TrialEvents:
             os.close(handle)
 
     def read(self) -> TrialProgress:
-        """All lines together."""
+        """The trial's progress according to all events."""
         progress = TrialProgress()
         if self.path.is_file():
             for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
                 try:
                     progress.take(json.loads(line))
                 except (ValueError, RecursionError):
-                    continue  # torn by a machine that stopped, or not of a trial
+                    continue  # torn when the machine stopped, or not an event
         return progress
 
 
 @dataclass
 class Decision:
-    """Whether a trial was to stop at a step, and what the pruner noted about it."""
+    """Whether a trial was to stop after a step, and the attributes that the pruner set on it."""
 
     prune: bool
     notes: dict[str, Any]
@@ -61,7 +61,7 @@ class Decision:
 
 @dataclass
 class Span:
-    """When a slot had a trial: from a start to its end, or to the last thing that is known of it."""
+    """When a trial was in a slot: from its start to its last event."""
 
     owner: str
     slot: int
@@ -71,18 +71,18 @@ class Span:
 
 @dataclass
 class TrialProgress:
-    """Where a trial stands.
+    """The state of a trial.
 
     Attributes:
         reported: step → best value so far.
         raw, times: step → the value itself, and when it was reported.
-        decisions: step → whether to stop there.
-        diverged: a value was no finite number.
-        process: that runs it, or ran it last: machine, number, start (see `Lease`).
-        controller: that has begun it and not told its end yet, in the same way.
-        ended: it came to its end; `value` is what it came to (None if it gave none).
-        spans: the slots and times of each attempt.
-        first_steps, last_steps: their times.
+        decisions: step → whether to stop after it.
+        diverged: whether a value was not finite.
+        process: the process that runs it, or ran it last: machine, number, start (see `Lease`).
+        controller: the controller that started it and has not yet recorded its end, in the same form.
+        ended: whether its task has returned; `value` is the result, None if that was no number.
+        spans: slot and times of each attempt.
+        first_steps, last_steps: when training began and ended, per attempt.
     """
 
     reported: dict[int, float] = field(default_factory=dict)
@@ -100,17 +100,17 @@ class TrialProgress:
 
     @property
     def pruned(self) -> bool:
-        """Whether it was stopped early."""
+        """Whether the pruner stopped it."""
         return any(one.prune for one in self.decisions.values())
 
     def take(self, line: Any) -> None:
-        """Adds a line.
+        """Takes an event into account.
 
         Raises:
-            ValueError: it is not as `TrialEvents` writes it.
+            ValueError: it is not an event that `TrialEvents` writes.
         """
         if not isinstance(line, dict) or not _are(line, {"event": str, "time": float}):
-            raise ValueError("no event")
+            raise ValueError("not an event")
         kind = line["event"]
         if not _are(line, FACTS.get(kind, {})):
             raise ValueError(f"an event {kind} without its facts")
@@ -146,16 +146,16 @@ FACTS: dict[str, dict[str, Any]] = {
     "decided": {"step": int, "prune": bool, "notes": dict},
     "ended": {"value": float | None},
 }
-"""What each event must hold, beside its time."""
+"""The facts that each event must contain, besides its time."""
 
 
 def _process(line: dict[str, Any]) -> tuple[str, int, int | None] | None:
-    """The process that a line names, if it does."""
+    """The process that an event names, if any."""
     return (line["host"], line["pid"], line["start"]) if _are(line, FACTS["process"]) else None
 
 
 def _are(line: dict[str, Any], kinds: dict[str, Any]) -> bool:
-    """Whether a line holds facts of these kinds; whole numbers count as numbers, true and false do not."""
+    """Whether an event has facts of these types; integers count as floats, booleans as neither."""
     for name, kind in kinds.items():
         value = line.get(name, ...)
         if isinstance(value, bool) and kind is not bool:

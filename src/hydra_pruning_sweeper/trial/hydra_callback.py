@@ -1,4 +1,4 @@
-"""How a trial's result gets from Hydra to the sweep, whatever started the trial."""
+"""Hydra's callback by which a trial's result reaches the sweep, whichever launcher started it."""
 
 import os
 from typing import Any
@@ -10,10 +10,10 @@ from hydra_pruning_sweeper.trial.context import record_end
 
 
 class TrialResult(Callback):
-    """Notes what the task function returned; does nothing outside of a sweep."""
+    """Records what the task function returned; does nothing outside of a sweep."""
 
     def on_job_end(self, config: Any, job_return: JobReturn, **kwargs: Any) -> None:
-        """Notes it, if the task came to its end; of the processes of a distributed run the first does."""
+        """Records it if the task has completed; in a distributed run, only on the first process."""
         first = os.environ.get("LOCAL_RANK", "0") == os.environ.get("NODE_RANK", "0") == "0"
         if first and job_return.status == JobStatus.COMPLETED:
             record_end(job_return.return_value)

@@ -1,4 +1,4 @@
-"""The Lightning side of a trial: after each validation it reports, and hears whether to stop."""
+"""Lightning's callback that reports a trial's metric after each validation, and stops training when it is pruned."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MODES = {"minimize": "min", "maximize": "max"}
 
 
 class LastLoss(Callback):
-    """Keeps the loss that is about to be differentiated. It stands before all other callbacks, one of which may raise
-    over that loss.
+    """Keeps the loss that is about to be differentiated. Comes before all other callbacks, one of which may raise
+    because of that loss.
     """
 
     def __init__(self) -> None:
@@ -33,16 +33,16 @@ class LastLoss(Callback):
 
 
 class TrialReport(Callback):
-    """Reports the monitored metric to the trial that this run is, and ends training when the trial is pruned.
+    """Reports the monitored metric to the trial that this run is, and stops training when the trial is pruned.
 
-    Outside of a sweep it does nothing, so it may stand in any configuration, anywhere among the callbacks. A step is a
-    validation, counted from 1. It raises nothing: training ends as it does after its last epoch, and what comes after
-    `fit` is left to the run. A training that diverges is pruned: where its metric, its weights or, at an exception, a
-    loss are not finite numbers, or the exception is a `DivergenceError`.
+    Outside of a sweep it does nothing, so it may be in any configuration, anywhere among the callbacks. A step is a
+    validation, counted from 1. To stop, it raises nothing: training ends as it does after its last epoch, and what
+    follows `fit` is left to the run. A training that diverges is pruned: when its metric or its weights are not finite,
+    when an exception is raised while a loss or a gradient is not finite, or when that is a `DivergenceError`.
 
     Args:
-        monitor: a validation metric.
-        mode: whether the best is its smallest ("min") or largest ("max") value.
+        monitor: the name of a validation metric.
+        mode: whether its best value is the smallest ("min") or largest ("max") value.
     """
 
     def __init__(self, monitor: str, mode: Literal["min", "max"] = "min") -> None:
@@ -54,18 +54,18 @@ class TrialReport(Callback):
         self._has_begun = False
 
     def state_dict(self) -> dict[str, Any]:
-        """How many validations there were, and whether the trial was stopped after the last."""
+        """The number of validations so far, and whether the trial was stopped after the last."""
         return {"steps": self.steps, "stopped": self.stopped}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes them up."""
+        """Restores them."""
         self.steps, self.stopped = state_dict["steps"], state_dict["stopped"]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Puts the keeper of the loss before all callbacks.
+        """Adds `LastLoss` before all other callbacks.
 
         Raises:
-            UsageError: the search goes the other way than `mode`.
+            UsageError: the direction of the search contradicts `mode`.
         """
         if (context := current_trial()) is None:
             return
@@ -75,19 +75,19 @@ class TrialReport(Callback):
         trainer.callbacks = [self._last, *others]  # type: ignore[attr-defined]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Finds the trial, on the first process; stays stopped if it was."""
+        """Attaches to the trial, on the first process; stops at once if the trial was stopped before."""
         self._reporter = reporter() if trainer.is_global_zero else None
         if self.stopped and current_trial() is not None:
             trainer.should_stop = True
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Notes when training begins."""
+        """Records when training begins."""
         if self._reporter is not None and not self._has_begun:
             self._has_begun = True
             self._reporter.events.add("first_step")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Reports.
+        """Reports the metric, and stops training if the trial is to be pruned.
 
         Raises:
             UsageError: there is no such metric.
@@ -106,12 +106,12 @@ class TrialReport(Callback):
         return float(trainer.callback_metrics[self.monitor])
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes when training is over."""
+        """Records when training is over."""
         if self._reporter is not None:
             self._reporter.events.add("last_step")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Tells a training that has diverged from one that failed, on whichever process it fails."""
+        """Records that training has diverged, as opposed to failed, on whichever process that happens."""
         if (context := current_trial()) is None or not isinstance(exception, Exception):
             return
         if (
@@ -122,8 +122,8 @@ class TrialReport(Callback):
             TrialEvents(Path(context.folder)).add("diverged", step=self.steps)
 
     def _losses(self, trainer: Trainer) -> list[Tensor]:
-        """The last loss of training, the metric, and whatever else is logged as a loss. Not all metrics: some may be
-        undefined in a training that goes well.
+        """The last training loss, the monitored metric, and all logged losses. Other metrics are left out, as they may
+        be undefined in a healthy training.
         """
         logged = trainer.callback_metrics
         losses = [value for name, value in logged.items() if name == self.monitor or "loss" in name.lower()]
@@ -131,9 +131,9 @@ class TrialReport(Callback):
 
 
 def are_finite(module: LightningModule, gradients: bool = False) -> bool:
-    """Whether all weights, and `gradients` if so asked, are finite numbers.
+    """Whether all weights, and with `gradients` those too, are finite.
 
-    Gradients alone may overflow in half precision, for a step that is then left out.
+    Gradients alone do not show divergence: in half precision one may overflow, and its step is then skipped.
     """
     weights = [one for one in module.parameters() if one.is_floating_point() and not is_lazy(one)]
     tensors = [one.detach() for one in weights]

@@ -1,6 +1,6 @@
-"""Imports what every trial needs, and finds Hydra's plugins, in the server from which trials are forked.
+"""Imported by the server from which trials are forked: imports what every trial needs, and finds Hydra's plugins.
 
-Nothing is computed here: threads do not live through a fork.
+Nothing may be computed here, since threads do not survive a fork.
 """
 
 import importlib.util

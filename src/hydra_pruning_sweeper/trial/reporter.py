@@ -1,6 +1,6 @@
-"""How a trial reports its values and hears whether to stop.
+"""How a trial reports its values and learns whether to stop.
 
-Optuna is imported with the first reporter: a run that is no trial does without.
+Optuna is imported with the first reporter, so that a run outside of a sweep does without it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def attach(context: TrialContext) -> AttachedTrial:
-    """The trial that a process was handed.
+    """The trial of this context, in its study's storage.
 
     Raises:
-        ValueError: it is not running.
+        ValueError: the trial is not running.
     """
     import optuna
     from hydra.utils import instantiate
@@ -38,10 +38,10 @@ def attach(context: TrialContext) -> AttachedTrial:
 
 
 class Reporter:
-    """Reports a trial's values, and says whether to stop.
+    """Reports a trial's values, and tells whether to stop.
 
-    What it reports is the best value so far, since a pruner compares what stands at a step. A step that is taken again
-    after a death gets the answer that it got, so that a killed trial ends as one that never was.
+    It reports the best value so far, since pruners compare the values at a step. A step that is repeated after a kill
+    gets the same answer as before, so that a killed trial ends like an undisturbed one.
 
     Raises:
         ValueError: the trial is not running.
@@ -56,9 +56,9 @@ class Reporter:
         self.events.add("process", host=host, pid=pid, start=start)
 
     def report(self, step: int, value: float, last: bool = False) -> bool:
-        """Whether to stop after `step` (counted from 1), which came to `value`.
+        """Reports the `value` of `step`, counted from 1; returns whether to stop after it.
 
-        At the last step nothing is asked: a trial that has run in full is complete.
+        The pruner is not asked at the last step: a trial that gets there is complete.
         """
         if not math.isfinite(value):
             self.events.add("diverged", step=step)
@@ -73,7 +73,7 @@ class Reporter:
             if last:
                 return False
             prune, notes = self._trial.decide(step)
-            # First into the trial's own memory: a kill in between must not make it forget that it was to stop.
+            # Recorded before it is noted in the storage: a kill in between must not lose the decision to stop.
             known = self._progress.decisions[step] = Decision(prune, notes)
             self.events.add("decided", step=step, prune=prune, notes=notes)
         self._trial.note(known.notes)
@@ -81,6 +81,6 @@ class Reporter:
 
 
 def reporter() -> Reporter | None:
-    """A reporter for the trial that this process is; None outside of a sweep."""
+    """A reporter for the trial that this process runs; None outside of a sweep."""
     context = current_trial()
     return None if context is None else Reporter(context)

@@ -1,4 +1,4 @@
-"""What `seqlab-sweep` does with a study: status, best, plot, retry, repair."""
+"""Commands on the study of a sweep: status, best, plot, retry, repair."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ ACTIONS = ("status", "best", "plot", "retry", "repair")
 
 
 def run(action: str, folder: Path, storage: str | None = None) -> None:
-    """Does `action` to the sweep in `folder`.
+    """Runs a command on the sweep in `folder`; `storage` is the address of its storage, if that is a server.
 
     Raises:
-        UsageError: no such action, no sweep there, or nothing to be done.
+        UsageError: there is no such command, no sweep in `folder`, or nothing to be done.
     """
     if action not in ACTIONS:
-        raise UsageError(f"{COMMAND} must be told {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is told {action!r}")
+        raise UsageError(
+            f"the action of {COMMAND} must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is {action!r}"
+        )
     if action == "repair":
         return repair(folder, storage)
     sweep = open_sweep(folder, storage)
     if action == "retry":
-        sweep = RecordedSweep(
-            sweep.record, folder, StudyStorage(sweep.store.url)
-        )  # which is there, and is now written to
+        sweep = RecordedSweep(sweep.record, folder, StudyStorage(sweep.store.url))  # opened again, for writing
     try:
         {"status": status, "best": best, "plot": plot, "retry": retry}[action](sweep)
     except (TypeError, KeyError, AttributeError, LookupError) as error:
         reason = printable(f"{type(error).__name__}: {error}")
-        raise UsageError(f"{folder}: its study holds what no sweep writes ({reason})") from None
+        raise UsageError(f"{folder}: its study contains data that no sweep writes ({reason})") from None
     return None
 
 
 def status(sweep: RecordedSweep) -> None:
-    """Shows where every trial stands."""
+    """Prints a table of all trials."""
     trials, best_trial = sweep.trials(), sweep.best()
     console = Console(highlight=False, soft_wrap=True)
     names = sweep.parameters()
@@ -59,7 +59,7 @@ def status(sweep: RecordedSweep) -> None:
     for one in trials:
         state = one.state.name.lower()
         if one.state == TrialState.RUNNING and watch.has_expired(one.number, lease_of(one.user_attrs)):
-            state = "waiting"  # nobody runs it; the next controller does
+            state = "waiting"  # for a controller that continues it
         at = one.intermediate_values.get(one.last_step) if one.last_step is not None else None
         value = one.value if one.value is not None else at
         shown = [formatted(one.params.get(name, "")) for name in names]
@@ -75,7 +75,7 @@ def status(sweep: RecordedSweep) -> None:
 
 
 def best(sweep: RecordedSweep) -> None:
-    """Writes the summary anew, and shows the best configuration and the line that runs it.
+    """Writes the summary again, and prints the best configuration and the command that runs it.
 
     Raises:
         UsageError: no trial is complete.
@@ -88,16 +88,16 @@ def best(sweep: RecordedSweep) -> None:
 
 
 def plot(sweep: RecordedSweep) -> None:
-    """Writes the plots."""
+    """Writes the plots, and prints their paths."""
     for path in write_plots(sweep):
         print(path)
 
 
 def retry(sweep: RecordedSweep) -> None:
-    """Marks trials that failed, to be tried once more when the sweep is started again.
+    """Marks failed trials to be retried when the sweep is started again.
 
     Raises:
-        UsageError: none failed.
+        UsageError: none has failed.
     """
     failed = failed_for_good(sweep.trials())
     if not failed:
@@ -111,10 +111,10 @@ def retry(sweep: RecordedSweep) -> None:
 
 
 def repair(folder: Path, storage: str | None) -> None:
-    """Takes unreadable lines out of the study's journal.
+    """Removes unreadable lines from the study's journal.
 
     Raises:
-        UsageError: it is not kept in a journal.
+        UsageError: the study is not kept in a journal.
     """
     kept = storage or read_record(folder).storage
     if kept is None or "://" in kept:
@@ -123,5 +123,5 @@ def repair(folder: Path, storage: str | None) -> None:
         raise UsageError(f"{kept}: no such journal")
     damaged = repair_journal(Path(kept))
     print(
-        f"{plural(damaged, 'damaged line')} taken out; a copy is in {kept}.damaged" if damaged else "nothing is damaged"
+        f"{plural(damaged, 'damaged line')} removed; a copy is in {kept}.damaged" if damaged else "nothing is damaged"
     )

@@ -1,4 +1,4 @@
-"""A sweep as it goes: a line for each thing that happens, and on a terminal a table below them."""
+"""The display of a running sweep: a line per event, and on a terminal a table of the slots below them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from hydra_pruning_sweeper.study.shared_study import LeasedTrial
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
 
-EVERY = 1.0  # seconds between two looks at the trials
+EVERY = 1.0  # seconds between two updates of the table
 
 
 class LiveTable(SweepObserver):
-    """Shows a sweep.
+    """Displays a running sweep.
 
     Args:
-        sweep: what is shown.
-        terminal: whether there is one, for the table.
+        sweep: the sweep.
+        terminal: whether to show the table; None: if standard output is a terminal.
     """
 
     def __init__(self, sweep: RecordedSweep, terminal: bool | None = None) -> None:
@@ -44,12 +44,12 @@ class LiveTable(SweepObserver):
         self._done_before: int | None = None
 
     def started(self, leased: LeasedTrial, slot: int) -> None:
-        """A line for what a trial is."""
+        """Prints a trial's values."""
         verb = "goes on: " if leased.adopted else ""
         self._line(f"trial {leased.number:>3}  {verb}{settings(leased)}")
 
     def ended(self, number_: int, outcome: Outcome) -> None:
-        """A line for what it came to."""
+        """Prints how a trial ended, and how far the sweep is."""
         trials = self.sweep.trials()
         trial, best = trials[number_], self.sweep.best()
         word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[outcome.state]
@@ -62,17 +62,17 @@ class LiveTable(SweepObserver):
         self._line(f"{text}   {shown}, {done}/{self.sweep.record.trials}{self._left(done)}")
 
     def note(self, text: str) -> None:
-        """A line."""
+        """Prints a line."""
         self._line(text)
 
     def refresh(self, slots: Sequence[Slot]) -> None:
-        """Draws the table anew, once a second."""
+        """Updates the table, at most once per second."""
         if self._live is not None and time.monotonic() - self._looked > EVERY:
             self._looked = time.monotonic()
             self._live.update(self._table(slots), refresh=True)
 
     def close(self) -> None:
-        """Takes the table away."""
+        """Removes the table."""
         if self._live is not None:
             self._live.stop()
 
@@ -104,5 +104,5 @@ class LiveTable(SweepObserver):
 
 
 def settings(leased: LeasedTrial) -> str:
-    """A trial's values, short."""
+    """A trial's values in one line."""
     return " ".join(f"{name}={formatted(value)}" for name, value in leased.values.items())

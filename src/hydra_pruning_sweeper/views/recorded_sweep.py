@@ -1,4 +1,4 @@
-"""A sweep to look at: its record, its trials as the storage has them, and its folder."""
+"""A sweep to look at: its record, its folder, and its trials as the storage has them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hydra_pruning_sweeper.trial.events import TrialEvents, TrialProgress
 
 
 class RecordedSweep:
-    """A sweep to look at: its record, its trials as the storage has them, and its folder."""
+    """A sweep: its record, its folder, and the storage that has its trials."""
 
     def __init__(self, record: SweepRecord, folder: Path, store: StudyStorage) -> None:
         self.record, self.folder, self.store = record, folder, store
@@ -27,27 +27,27 @@ class RecordedSweep:
         return storage.get_all_trials(storage.get_study_id_from_name(self.record.study), deepcopy=False)
 
     def best(self) -> FrozenTrial | None:
-        """The best complete trial."""
+        """The best complete trial, the earliest among equals; None if there is none."""
         sign = 1 if self.record.direction == "minimize" else -1
         done = [one for one in self.trials() if one.state == TrialState.COMPLETE and one.value is not None]
         return min(done, key=lambda one: (sign * (one.value or 0.0), one.number), default=None)
 
     def progress(self, number: int) -> TrialProgress:
-        """What a trial has written down."""
+        """A trial's progress, from the events in its folder."""
         return TrialEvents(self.folder / str(number)).read()
 
     def parameters(self) -> list[str]:
-        """All that was searched."""
+        """The names of all parameters that some trial has."""
         return list(dict.fromkeys(name for one in self.trials() for name in one.params))
 
 
 def open_sweep(folder: Path, storage: str | None = None) -> RecordedSweep:
-    """The sweep in `folder`, to look at; `storage` says where it is kept, if that is a server.
+    """The sweep in `folder`, opened read-only; `storage` is the address of its storage, if that is a server.
 
-    A file that is found somewhere does not decide which servers are connected to: their addresses are typed.
+    A server's address must be typed: a file that came from somewhere must not decide which servers are contacted.
 
     Raises:
-        UsageError: there is none, it is kept on a server, or its study is not there.
+        UsageError: there is no sweep, its storage is a server that is not named, or does not contain its study.
     """
     record = read_record(folder)
     url = storage or record.storage
@@ -58,5 +58,5 @@ def open_sweep(folder: Path, storage: str | None = None) -> RecordedSweep:
 
 
 def formatted(value: Any) -> str:
-    """A value as it is shown."""
+    """A value as tables show it: numbers with four digits."""
     return f"{value:.4g}" if isinstance(value, float) else printable(str(value))

@@ -45,6 +45,7 @@ def write_plots(sweep: RecordedSweep) -> list[Path]:
             warnings.catch_warnings(),
         ):  # Optuna sets a style
             warnings.simplefilter("ignore", ExperimentalWarning)
+            warnings.filterwarnings("ignore", "Attempting to set identical")  # where all trials share a value
             axes = draw(sweep)
         if axes is not None:
             path = sweep.folder / "plots" / f"{name}.png"

@@ -1,4 +1,4 @@
-"""What a sweep leaves to be read, and to be run: best.yaml, trials.csv, summary.md."""
+"""The files that sum up a sweep: best.yaml, trials.csv, summary.md."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from hydra_pruning_sweeper.trial.events import log_of
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
 
 BEST = "best.yaml"
-PLAIN = re.compile(r"[\w/.:+-]+")  # what Hydra reads as text without quotes
+PLAIN = re.compile(r"[\w/.:+-]+")  # text that Hydra reads without quotes
 FILES = (BEST, "trials.csv", "summary.md", "plots")
-"""What is written into a sweep's folder besides its record and its trials."""
+"""What a sweep's folder contains besides its record and its trials."""
 
 
 def check_places(folder: Path) -> None:
-    """Looks whether files of a sweep can be written where they belong.
+    """Checks that a sweep's files can be written without following links.
 
     Raises:
-        UsageError: one is a link, behind which something else might be overwritten.
+        UsageError: one is a symbolic link, through which another file might be overwritten.
     """
     for name in FILES:
         if (folder / name).is_symlink():
@@ -43,10 +43,14 @@ def check_places(folder: Path) -> None:
 
 
 def write_summary(sweep: RecordedSweep, notes: Sequence[str] = ()) -> str | None:
-    """Writes the three files; gives the line that runs the best configuration, if a trial is complete.
+    """Writes the three files; returns the command that runs the best configuration, None if no trial is complete.
+
+    Args:
+        sweep: the sweep.
+        notes: sentences to add to the summary.
 
     Raises:
-        UsageError: a file is a link, or the best trial does not say how it was run.
+        UsageError: a file is a symbolic link, or the command line of the best trial is not known.
     """
     check_places(sweep.folder)
     best = sweep.best()
@@ -60,10 +64,10 @@ def write_summary(sweep: RecordedSweep, notes: Sequence[str] = ()) -> str | None
 
 
 def best_config(sweep: RecordedSweep, best: FrozenTrial) -> tuple[str, str]:
-    """A primary configuration that is the best trial's, and the line that runs it.
+    """The best trial as a primary configuration in YAML, and the command that runs it.
 
     Raises:
-        UsageError: the trial does not say how it was run.
+        UsageError: the trial's command line is not known.
     """
     record, trial = sweep.record, command_of(best.user_attrs)
     if trial is None:
@@ -84,7 +88,7 @@ def best_config(sweep: RecordedSweep, best: FrozenTrial) -> tuple[str, str]:
     content = OmegaConf.to_yaml(OmegaConf.create({"defaults": [*defaults, "_self_"]})) + OmegaConf.to_yaml(values)
     places = [f"--config-dir={sweep.folder}", "--config-name=best", *_places(trial)]
     line = printable(shlex.join([*_program(record), *places, *left]))
-    about = printable(f"Trial {best.number} of study {record.study}, which came to {best.value}. As it is:")
+    about = printable(f"Trial {best.number} of study {record.study}, with value {best.value}. To run it:")
     head = f"# {about}\n# {line}\n"
     return head + content.replace("{}\n", ""), line
 
@@ -97,7 +101,7 @@ def _program(record: SweepRecord) -> list[str]:
 
 
 def _places(line: TrialCommand) -> list[str]:
-    """Where else configurations are; `best` takes the place of the one folder that Hydra's flag can name."""
+    """The search path for configurations: Hydra's flag names one folder only, which is that of `best.yaml`."""
     folders = [flag.partition("=")[2] for flag in line.flags if flag.startswith("--config-dir=")]
     places = [f"file://{Path(one).resolve()}" for one in folders]
     for override in OverridesParser.create().parse_overrides(list(line.hydra)):
@@ -108,7 +112,7 @@ def _places(line: TrialCommand) -> list[str]:
 
 
 def trials_csv(sweep: RecordedSweep) -> str:
-    """A row a trial."""
+    """A row per trial."""
     names = sweep.parameters()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -123,7 +127,7 @@ def trials_csv(sweep: RecordedSweep) -> str:
 
 
 def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str:
-    """The sweep on a page."""
+    """The sweep as a page of Markdown."""
     trials, record = sweep.trials(), sweep.record
     count = {state: sum(one.state == state for one in trials) for state in TrialState}
     steps = sum(len(one.intermediate_values) for one in trials)
@@ -137,7 +141,7 @@ def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str
         parts[-1] += f" Pruned after {', '.join(map(str, record.rungs))}."
     parts += [" ".join(notes)] if notes else []
     if line is not None:
-        parts.append(f"The best, as it is:\n\n    {line}")
+        parts.append(f"To run the best:\n\n    {line}")
     parts.append(_table(sweep))
     failed = [one for one in trials if one.state == TrialState.FAIL]
     if failed:
@@ -150,7 +154,7 @@ def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str
 
 
 def _table(sweep: RecordedSweep, most: int = 10) -> str:
-    """The best trials, complete ones first."""
+    """A table of the best trials, complete ones first."""
     sign = 1 if sweep.record.direction == "minimize" else -1
     done = [one for one in sweep.trials() if one.value is not None and one.state.is_finished()]
     done.sort(key=lambda one: (one.state != TrialState.COMPLETE, sign * (one.value or 0.0)))

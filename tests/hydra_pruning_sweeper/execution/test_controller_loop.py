@@ -162,7 +162,7 @@ def test_the_first_ctrl_c_begins_nothing_more(pretend):
         one.run()
     assert [job.number for job in one.executor.jobs] == [0, 1]
     assert [trial.state for trial in one.shared_study.trials()] == [TrialState.COMPLETE] * 2
-    assert one.observer.notes == ["finishing 1 running trials; Ctrl-C once more stops them, to be gone on with later"]
+    assert one.observer.notes == ["finishing 1 running trials; Ctrl-C again stops them, to be continued later"]
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -10,7 +10,7 @@ from hydra_pruning_sweeper.study.shared_study import RETRY, failed_for_good
 
 @pytest.fixture
 def shared_study(tmp_path):
-    """Gives the ledger of a study by these rules."""
+    """Makes a study with these rules."""
 
     def make(trials=4, **rules):
         return controller(tmp_path, trials=trials, executor=lambda: PretendedExecutor(None), rules=rules).shared_study

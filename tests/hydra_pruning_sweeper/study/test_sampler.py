@@ -22,7 +22,7 @@ SPACE = (
 def propose(
     folder, trials, make=lambda seed: TPESampler(seed=seed, n_startup_trials=5), space=None, again=False, **more
 ):
-    """The values of so many trials, each told at once; with `again`, each by a ledger of its own."""
+    """The values of a number of trials, each ended at once; with `again`, each is taken through a new `SharedStudy`."""
 
     def shared_study():
         store = StudyStorage(str(folder / "journal.log"))

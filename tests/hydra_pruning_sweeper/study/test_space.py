@@ -52,7 +52,7 @@ def test_what_is_no_sweep_is_refused_with_its_name(sweep):
         ("shuffle(range(start=0, stop=1e10))", "more than 10,000 values"),
         ("sort(range(0, 1, 1e-9))", "more than 10,000 values"),
         (f"choice({','.join(map(str, range(10_001)))})", "at most 20,000 characters"),
-        ("choice(" + "[" * 9_000, "at most 20 brackets within each other"),
+        ("choice(" + "[" * 9_000, "at most 20 levels of brackets"),
         ("glob(*)", "type the options as choice"),
     ],
 )

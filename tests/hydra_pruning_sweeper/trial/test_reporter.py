@@ -19,7 +19,7 @@ from hydra_pruning_sweeper.trial.reporter import Reporter
 
 @pytest.fixture
 def trial_context(tmp_path):
-    """Gives the handover of a new running trial of one study."""
+    """Makes the context of a new running trial of one study."""
     store = StudyStorage(str(tmp_path / "journal.log"))
     study = optuna.create_study(study_name="s", storage=store.storage)
 

@@ -167,7 +167,7 @@ def test_a_study_that_holds_something_else_gives_a_line(tmp_path):
     one = SharedStudy(store, "s", "minimize", Space(SPACE), Rules(1))
     one.storage.set_trial_user_attr(one._id(one.take().number), "lease", {"owner": [], "child": 3})
     SweepRecord("s", store.url, "minimize", 1).write(tmp_path)
-    with pytest.raises(UsageError, match=r"its study holds what no sweep writes \(TypeError"):
+    with pytest.raises(UsageError, match=r"its study contains data that no sweep writes \(TypeError"):
         command.run("status", tmp_path)
 
 

@@ -57,7 +57,7 @@ def test_the_page_counts_and_ranks(made):
         "# s",
         "2 trials complete, 1 pruned, 2 failed, 1 running, of 9; 8 validations in all. Pruned after 1, 3.",
         "One note. Another.",
-        "The best, as it is:",
+        "To run the best:",
         "    seqlab-train --config-name=best",
         "| trial | value | steps | x | cell |\n"
         "|---|---|---|---|---|\n"

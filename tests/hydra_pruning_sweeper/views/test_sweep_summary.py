@@ -150,7 +150,7 @@ def test_plots_are_written_where_there_is_enough(sweep):
     ("action", "folder", "match"),
     [
         ("status", "nowhere", "no sweep here"),
-        ("dance", "nowhere", "but is told 'dance'"),
+        ("dance", "nowhere", "but is 'dance'"),
         ("repair", "nowhere", "no sweep"),
     ],
 )
@@ -181,8 +181,8 @@ def test_the_time_before_a_trial_s_first_step_is_not_laid_on_the_sweep_alone():
     )
     assert use_notes(used, 2) == [
         "Slots were in use 80.0% of the time.",
-        "A trial takes 1.50 s from ask to first step, which holds what any run does before it trains (its"
-        " configuration, data and model), and 0.50 s from last step to tell (medians).",
+        "A trial takes 1.50 s from ask to first step, which includes what any run does before training"
+        " (its configuration, data and model), and 0.50 s from last step to tell (medians).",
     ]
 
 
