@@ -19,7 +19,7 @@ from benchmarks.workloads import CACHE, ROOT
 from hydra_pruning_sweeper.execution.controller import Controller, Plan, SweepObserver
 from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads
-from hydra_pruning_sweeper.run_sweep import HOOK, WARM
+from hydra_pruning_sweeper.run_sweep import HOOK, PRELOAD
 from hydra_pruning_sweeper.study.sampler import sampler_factory
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
@@ -46,7 +46,9 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
         sweeper = compose("train", [SWEEP], return_hydra_config=True).hydra.sweeper
     modules = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "src")))
     environment = {**slot_environment(0, slot_threads(1), ()), "PYTHONPATH": modules}
-    server = ForkServer(sweeper.entry, "seqlab-train", [WARM, *sweeper.preload, "benchmarks.first_step"], environment)
+    server = SharedServer(
+        sweeper.entry, "seqlab-train", [PRELOAD, *sweeper.preload, "benchmarks.first_step"], environment
+    )
     try:
         with tempfile.TemporaryDirectory() as place:
             bare, trials = Bare(server, Path(place, "bare"), sweeper), Trials(server, Path(place, "study"), sweeper)
@@ -72,7 +74,7 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     ]
 
 
-class ForkServer(ForkExecutor):
+class SharedServer(ForkExecutor):
     """Outlives the controllers that use it, of which each turn has its own."""
 
     def close(self) -> None:
@@ -86,7 +88,7 @@ class ForkServer(ForkExecutor):
 class Bare:
     """A side: the run as it would be typed."""
 
-    def __init__(self, server: ForkServer, folder: Path, sweeper: DictConfig) -> None:
+    def __init__(self, server: SharedServer, folder: Path, sweeper: DictConfig) -> None:
         self.server, self.folder, self.sweeper = server, folder, sweeper
 
     def __call__(self, turn: int) -> Done:
@@ -107,7 +109,7 @@ class Trials:
         ends: seconds from a trial's last step until the study was told.
     """
 
-    def __init__(self, server: ForkServer, folder: Path, sweeper: DictConfig) -> None:
+    def __init__(self, server: SharedServer, folder: Path, sweeper: DictConfig) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.server, self.folder, self.sweeper = server, folder, sweeper
         self.ends: list[float] = []
