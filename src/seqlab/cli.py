@@ -21,18 +21,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.errors import ExecutionError, UsageError
+from hydra_pruning_sweeper.messages import did_you_mean, printable
+from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.study.addresses import hidden
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab import paths
-from seqlab.command_line import quoted, searchpath
-from seqlab.errors import Carried, InputError, RunError, StoppedError
+from seqlab.command_line import searchpath
+from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.extras import not_installed
-from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
-from seqlab.formatting import did_you_mean, printable
 from seqlab.private_parts import let_errors_through, run_once, share_config_store, with_hydra_composed
 from seqlab.runs.comparison import ERROR
-from seqlab.sweeping.addresses import hidden
-from seqlab.sweeping.handover import VARIABLE
-from seqlab.sweeping.settings import Settings
 
 # A place that cannot be written to: no space, no permission, something else in the way.
 UNUSABLE = {
@@ -40,7 +42,9 @@ UNUSABLE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
 }
-UNKNOWN_OF_SWEEPER = re.compile(r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'Settings'.*")
+UNKNOWN_OF_SWEEPER = re.compile(
+    r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'SweeperSettings'.*"
+)
 
 MISSING = re.compile(r"Missing mandatory value: (\w+).*")
 UNKNOWN_SETTING = re.compile(r"Could not override '([^']+)'\. .*To append to your (?:config|default list) use .*")
@@ -125,7 +129,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     # torch then takes large tensors from large pages, which the kernel hands out far faster (on Linux).
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     share_config_store()
-    if VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
+    if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
         run_once()
 
     sys.argv[1:] = nulls_named(sys.argv[1:])
@@ -141,9 +145,9 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         except Exception as error:
             foreseen = _exit_code(error) is not None and not full
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
-            if not multirun and _exit_code(error) == InputError.exit_code and VARIABLE not in os.environ:
+            if not multirun and _exit_code(error) == InputError.exit_code and TRIAL_VARIABLE not in os.environ:
                 leave_nothing(Path(HydraConfig.get().runtime.output_dir))
-            launched = multirun and VARIABLE in os.environ  # a trial: Hydra's launcher takes its error to the sweep
+            launched = multirun and TRIAL_VARIABLE in os.environ
             if isinstance(error, BrokenPipeError):  # nobody is there to read on
                 raise Carried(error) from error
             if multirun and not isinstance(error, StoppedError):
@@ -195,7 +199,7 @@ def _note_failure(error: Exception, foreseen: bool) -> None:
 
 
 def _exit_code(error: Exception) -> int | None:
-    if isinstance(error, (InputError, RunError)):
+    if isinstance(error, (UsageError, ExecutionError)):
         return error.exit_code
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return InputError.exit_code
@@ -236,4 +240,5 @@ def _without_advice(reason: str, config_name: str) -> str:
 
 def _nearest_of_sweeper(found: re.Match[str]) -> str:
     """What Hydra says of a setting in a search's file, as the sweeper says it of one that is typed."""
-    return f"hydra.sweeper.{found[1]}: no such setting{did_you_mean(found[1], [one.name for one in fields(Settings)])}"
+    known = [one.name for one in fields(SweeperSettings)]
+    return f"hydra.sweeper.{found[1]}: no such setting{did_you_mean(found[1], known)}"

@@ -14,7 +14,7 @@ def task(config: DictConfig) -> Any:
     """Does what `action` says; Optuna is imported only here."""
     refuse_unknown()
     settings = read_sweep_command(config)
-    from seqlab.sweeping.command import run
+    from hydra_pruning_sweeper.views.command import run
 
     folder = Path(settings.study)
     return run(settings.action, folder if folder.is_dir() else Path(settings.folder, settings.study), settings.storage)

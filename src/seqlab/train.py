@@ -7,8 +7,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.quoting import quoted
 from seqlab.cli import added, refuse_unknown, run_command
-from seqlab.command_line import PRIMARY, quoted
+from seqlab.command_line import PRIMARY
 from seqlab.config.hydra_run import this_run
 from seqlab.config.plain import kept_flags, kept_working_directory, read
 from seqlab.config.settings import read_train

@@ -13,12 +13,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from benchmarks.harness import say, silence
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab import paths
 from seqlab.config.component import Component
 from seqlab.data.batch import Batch, Examples
 from seqlab.data.loader import BucketSampler
 from seqlab.data.module import SequenceData
-from seqlab.files import write_atomically
 from seqlab.models.base import Seq2Seq
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from omegaconf import OmegaConf, read_write
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.config.plain import SUBFOLDER
 from seqlab.config.settings import TrainSettings
-from seqlab.files import write_atomically
 from seqlab.private_parts import hydras_own_configuration
 
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 import regex
 import torch
 
+from hydra_pruning_sweeper.messages import printable
 from seqlab.config.component import Component
 from seqlab.config.data_and_model import search_again
 from seqlab.config.settings import GenerateSettings
 from seqlab.decoding import Greedy, Sample, Search, Step, Stepwise
 from seqlab.decoding.hypotheses import Selectable
 from seqlab.errors import InputError
-from seqlab.formatting import printable
 from seqlab.inference.bundle import load
 from seqlab.inference.predictor import Predictor
 from seqlab.models.fast_attribute_access import quick_lookups

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.messages import printable
 from seqlab.config.data_and_model import search_again
 from seqlab.config.settings import PredictSettings
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.formatting import escaped, printable
+from seqlab.formatting import escaped
 from seqlab.inference.bundle import load
 from seqlab.inference.predictor import Output, Predictor
 from seqlab.text.forms import formed

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.differences import Difference, differences
 from seqlab.config.plain import composed, read, resolved
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS, Difference, differences
+from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
 from seqlab.reproduction.claim import Claim, Group
 
 RESULT = "result.json"

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.differences import listed
+from hydra_pruning_sweeper.execution.slots import available_cores, slot_threads, visible_gpus
+from hydra_pruning_sweeper.messages import duration, printable
 from seqlab.config.settings import ReproduceSettings
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
-from seqlab.formatting import duration, printable
-from seqlab.identity import listed
 from seqlab.reproduction.claim import FOLDER, PROFILES, Claim, read_claims
 from seqlab.reproduction.criteria import Results
 from seqlab.reproduction.plan import FINISHED, GOES_ON, OTHER, Run, check, make_room, runs_of, state_of
@@ -21,7 +22,6 @@ from seqlab.reproduction.pool_progress import Screen, expected_seconds, referenc
 from seqlab.reproduction.probe_sentences import ask
 from seqlab.reproduction.reference import reference
 from seqlab.runs.run_digest import digest
-from seqlab.sweeping.executor import available_cores, slot_threads, visible_gpus
 from seqlab.training.provenance import code
 
 BY_ITSELF = PROFILES[0]

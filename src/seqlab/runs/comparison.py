@@ -20,11 +20,13 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.differences import differences, listed
+from hydra_pruning_sweeper.messages import printable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.formatting import natural, printable
-from seqlab.identity import HOW_IT_BEGINS, differences, listed
+from seqlab.formatting import natural
+from seqlab.identity import HOW_IT_BEGINS
 from seqlab.runs.description import described, description
 from seqlab.runs.reading import RESULT as SCHEMA
 from seqlab.runs.reading import read_file, read_json

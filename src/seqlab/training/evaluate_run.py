@@ -10,13 +10,13 @@ from typing import Any, cast
 from lightning.pytorch import seed_everything
 from rich.console import Console
 
+from hydra_pruning_sweeper.differences import differences, listed
 from seqlab.config.data_and_model import build_data, search_again
 from seqlab.config.plain import kept_data, kept_working_directory
 from seqlab.config.settings import EvaluateSettings
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.errors import InputError
 from seqlab.files import write_json
-from seqlab.identity import differences, listed
 from seqlab.inference import bundle
 from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import OWN

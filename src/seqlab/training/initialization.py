@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hydra_pruning_sweeper.differences import differences, listed
 from seqlab.arguments import with_defaults
 from seqlab.config.component import Component
 from seqlab.config.data_and_model import model_settings
 from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
-from seqlab.identity import differences, listed
 from seqlab.inference import bundle
 from seqlab.kinds import MODELS, Trust
 from seqlab.models.base import Seq2Seq

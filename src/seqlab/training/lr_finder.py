@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
-from seqlab.files import write_atomically
 from seqlab.folders import give_back
 from seqlab.models.base import Seq2Seq
 from seqlab.training.trainer import build_trainer

@@ -62,9 +62,9 @@ def commit() -> str | None:
 
 @functools.cache
 def code() -> str:
-    """A hash of the source that decides a result: all of seqlab but what reads results (`sweeping`, `reporting`).
+    """A hash of the source that decides a result: all of seqlab but what reads results (`runs`, `reporting`).
 
     Equal over commits that change nothing of it, and outside a checkout: two results of one setting and one code are
     the same result.
     """
-    return source_hash(lambda room: room not in ("sweeping", "runs", "reproduction", "reporting"))
+    return source_hash(lambda room: room not in ("runs", "reproduction", "reporting"))

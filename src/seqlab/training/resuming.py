@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from hydra_pruning_sweeper.differences import Difference, differences, listed
 from seqlab.errors import InputError
-from seqlab.identity import HOW_IT_BEGINS, Difference, differences, fingerprint, listed
+from seqlab.identity import HOW_IT_BEGINS, fingerprint
 from seqlab.models.base import Seq2Seq
 from seqlab.private_parts import position_of
 from seqlab.training.callbacks.checkpoints import read_checkpoint

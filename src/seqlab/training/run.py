@@ -10,6 +10,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer, seed_everything
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.config.data_and_model import build_data, build_model, build_search, check_lengths, model_settings
 from seqlab.config.keeping import keep_configuration, pinned
 from seqlab.config.settings import TrainSettings
@@ -17,7 +18,7 @@ from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import InputError
-from seqlab.files import write_atomically, write_json
+from seqlab.files import write_json
 from seqlab.folders import has_begun
 from seqlab.inference import bundle
 from seqlab.inference.streams import stream_format
