@@ -194,6 +194,34 @@ def test_samples_are_shown_when_asked_for(train, reversal):
     assert len([line for line in during.splitlines() if "→" in line]) == 2
 
 
+def test_a_loss_and_a_metric_of_ones_own_are_named_in_the_configuration(command, tmp_path, tiny, reversal):
+    (tmp_path / "my_scores.py").write_text(
+        "from seqlab.models.objective import Objective\n\n"
+        "class Doubled(Objective):\n"
+        "    def losses(self, logits, labels):\n"
+        "        _, plain = super().losses(logits, labels)\n"
+        "        return 2 * plain, plain\n\n"
+        "def longer(outputs, references):\n"
+        "    return sum(len(a) > len(b[0]) for a, b in zip(outputs, references, strict=True)) / len(outputs)\n"
+    )
+    own = ("+objective._target_=my_scores.Doubled", "+free_running.metrics.longer=my_scores.longer")
+    command("train", *tiny, *reversal, "model=gru", "hydra.run.dir=run", *own).succeeded()
+    rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
+    (epoch,) = [row for row in rows if row["train/objective"]]
+    assert float(epoch["train/objective"]) == pytest.approx(2 * float(epoch["train/teacher_forced/loss"]), rel=1e-5)
+    share = result_of(tmp_path / "run")["metrics"]["test"]["free_running/longer"]
+    assert 0 <= share <= 1
+    command("evaluate", "run=run", "splits=[test]").succeeded()
+    again = json.loads((tmp_path / "run/evaluation.json").read_text())["metrics"]["test"]
+    assert again["free_running/longer"] == share
+
+
+def test_a_metric_that_cannot_be_imported_is_refused_before_anything_is_read(train, reversal):
+    outcome = train(*reversal, "model=gru", "+free_running.metrics.longer=nowhere.longer")
+    assert outcome.code == 2
+    assert "free_running: metrics.longer: 'nowhere.longer' cannot be imported" in outcome.err
+
+
 def test_toy_gru_learns_its_pair_by_heart(command, tmp_path):
     outcome = command("train", "experiment=toy_gru", "trainer=cpu", "hydra.run.dir=run").succeeded()
     losses = {int(step): float(loss) for step, loss in re.findall(r"^step +(\d+) +loss ([\d.]+)", outcome.out, re.M)}

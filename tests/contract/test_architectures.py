@@ -18,7 +18,9 @@ from seqlab.inference import bundle
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.metrics.teacher_forced import token_loss
+from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import sampled_logits
+from seqlab.models.training_module import trainable
 from seqlab.special_tokens import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers import CharacterTokenizer
 
@@ -330,11 +332,12 @@ def test_a_bundle_gives_the_same_model_back(model, model_config, batch, tmp_path
 
 def test_a_checkpoint_gives_the_same_model_back(model, model_config, batch, tmp_path):
     trainer = Trainer(logger=False, enable_progress_bar=False, accelerator="cpu")
-    trainer.strategy.connect(model)
+    sizes = {"source_size": model.source_size, "target_size": model.target_size}
+    trained = Component.of(model_config, "model").build(Seq2Seq, trainable, **sizes)
+    trained.load_state_dict(model.state_dict())
+    trainer.strategy.connect(trained)
     trainer.save_checkpoint(tmp_path / "last.ckpt")
-    other = (
-        Component.of(model_config, "model").build(source_size=model.source_size, target_size=model.target_size).eval()
-    )
+    other = Component.of(model_config, "model").build(**sizes).eval()
     assert not torch.allclose(logits_of(other, batch), logits_of(model, batch))
     other.load_state_dict(torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"])
     assert torch.equal(logits_of(other, batch), logits_of(model, batch))

@@ -9,7 +9,7 @@ from typing import Any, cast
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from seqlab.models.base import Seq2Seq
+from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.generation_eval import GenerationEval
 
 SHOWN = {
@@ -40,7 +40,7 @@ class Progress(TQDMProgressBar):
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """The loss so far, beside the bar."""
-        return {"loss": f"{float(cast(Seq2Seq, pl_module).epoch_loss()):.4f}"}
+        return {"loss": f"{float(cast(TrainingModule, pl_module).epoch_loss()):.4f}"}
 
     def on_train_start(self, trainer: Trainer, *args: Any) -> None:
         """Notes the time: of a run that goes on within an epoch, whose beginning is not announced again."""
@@ -60,7 +60,7 @@ class Progress(TQDMProgressBar):
         step = trainer.global_step
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last_printed:
             self._last_printed = step
-            self._line(trainer, f"step {step:>6}  loss {float(cast(Seq2Seq, pl_module).step_loss):.6f}")
+            self._line(trainer, f"step {step:>6}  loss {float(cast(TrainingModule, pl_module).step_loss):.6f}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints a line, where validations are counted in steps."""
@@ -77,7 +77,7 @@ class Progress(TQDMProgressBar):
             self._report(trainer, pl_module, f"epoch {trainer.current_epoch + 1:>3}{end}")
 
     def _report(self, trainer: Trainer, pl_module: LightningModule, when: str) -> None:
-        parts = [when, f"train loss {float(cast(Seq2Seq, pl_module).epoch_loss()):.4f}"]
+        parts = [when, f"train loss {float(cast(TrainingModule, pl_module).epoch_loss()):.4f}"]
         # What was not measured in this epoch keeps its value of an earlier one: it is not shown again.
         due = any(callback.due(trainer) for callback in trainer.callbacks if isinstance(callback, GenerationEval))  # type: ignore[attr-defined]
         values = {name: v for name, v in trainer.callback_metrics.items() if due or "free_running" not in name}
