@@ -37,5 +37,5 @@ def test_words_of_a_script_without_spaces_are_warned_of_with_a_way_out(load):
 @pytest.mark.skipif(importlib.util.find_spec("mecab_ko") is not None, reason="MeCab for Korean is here")
 def test_what_would_measure_better_is_named_once(load):
     (line,) = cautions(load(WordTokenizer.fit, KOREAN))
-    assert "BLEU of Korean is measured by characters" in line
+    assert "BLEU of Korean is computed on characters" in line
     assert cautions(load(WordTokenizer.fit, KOREAN, bleu_tokenizer="13a")) == []

@@ -22,7 +22,7 @@ NOTES = (
         ('"No," he said.\t"Non", dit-il.\n', [Pair('"No," he said.', '"Non", dit-il.')]),
     ],
 )
-def test_an_export_of_ankis_is_read_as_notes_and_a_plain_deck_to_the_letter(tmp_path, text, expected):
+def test_an_anki_export_is_read_as_notes_and_a_plain_deck_as_it_is(tmp_path, text, expected):
     (tmp_path / "deck.txt").write_text(text, encoding="utf-8")
     assert read_pairs(tmp_path / "deck.txt") == expected
 
@@ -38,7 +38,7 @@ def test_an_export_of_ankis_is_read_as_notes_and_a_plain_deck_to_the_letter(tmp_
         ("#separator:hash mark\na\tb\n", "#separator must be one of tab, comma"),
     ],
 )
-def test_what_is_wrong_with_an_export_is_said_with_its_line(tmp_path, text, named):
+def test_an_error_in_an_export_names_the_line(tmp_path, text, named):
     (tmp_path / "deck.txt").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=named):
         read_pairs(tmp_path / "deck.txt")

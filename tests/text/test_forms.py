@@ -23,13 +23,13 @@ ODD = "né\u00ad\n \u2028\ufeff\u3000\t\r\f\v\x85\u200b\ufb01A\u0301"
 @pytest.mark.parametrize("form", [*((name,) for name in STEPS), PAIRS, ("normalised", "single_spaces")])
 @settings(max_examples=50)
 @given(text=st.text(alphabet=ODD, max_size=9))
-def test_a_step_leaves_alone_what_went_through_it(form, text):
+def test_steps_are_idempotent(form, text):
     assert formed(formed(text, form), form) == formed(text, form)
 
 
 @settings(max_examples=50)
 @given(st.text(alphabet=ODD + "\ud800", max_size=9))
-def test_no_steps_keep_every_character(text):
+def test_without_steps_every_character_stays(text):
     assert formed(text, ()) == text
 
 
@@ -65,7 +65,7 @@ def test_a_tokenizer_keeps_its_form_as_json(tokenizer):
     assert checked([]) == ()
 
 
-def test_what_is_read_is_brought_into_the_form():
+def test_read_applies_the_form():
     tokenizer = CharacterTokenizer("e\u0301é")
     decomposed = unicodedata.normalize("NFD", "é")
     assert len(tokenizer.read(decomposed)) == 2
@@ -73,20 +73,20 @@ def test_what_is_read_is_brought_into_the_form():
     assert tokenizer.read(decomposed) == tokenizer.encode("é")
 
 
-def test_half_a_surrogate_pair_is_no_text():
+def test_half_a_surrogate_pair_is_refused():
     for tokenizer in (CharacterTokenizer("a"), ByteTokenizer()):
-        with pytest.raises(ValueError, match=r"not valid Unicode text: '\\ud800' stands at 2"):
+        with pytest.raises(ValueError, match=r"not valid Unicode text: '\\ud800' at character 2"):
             tokenizer.read("a\ud800")
 
 
 def test_sentencepiece_learns_from_texts_with_a_character_that_it_reserves():
-    # It passes over such texts without a word, and the letters in them would be unknown to it.
+    # It silently ignores such texts, so that their letters would be unknown to it.
     tokenizer = SentencePieceTokenizer.fit(["xyz ▅"] * 9, vocabulary_size=265)
     assert len(tokenizer.encode("xyz")) < 5
     assert tokenizer.decode(tokenizer.encode("xyz ▅")) == "xyz ▅"
 
 
-def test_a_text_with_sentencepieces_own_sign_is_warned_of_once(caplog):
+def test_sentencepieces_space_sign_in_a_text_is_warned_of_once(caplog):
     tokenizer = SentencePieceTokenizer.fit(["a b"] * 9, vocabulary_size=265)
     assert caplog.messages == []
     assert tokenizer.decode(tokenizer.read("a▁b")) == "a b"

@@ -1,4 +1,4 @@
-"""Text told token by token is the text of all tokens, and never half a character."""
+"""Text decoded token by token adds up to the text of all tokens, and never has half a character in it."""
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +24,7 @@ TOKENIZERS = {
 }
 
 
-def told(tokenizer, before, ids):
+def emitted(tokenizer, before, ids):
     text = GrowingText(tokenizer, before)
     return [text.add(i) for i in ids], text.rest()
 
@@ -32,43 +32,43 @@ def told(tokenizer, before, ids):
 @pytest.mark.parametrize("name", TOKENIZERS)
 @settings(max_examples=200)
 @given(data=st.data())
-def test_what_is_told_is_the_text_of_all(name, data):
+def test_emitted_pieces_add_up_to_the_whole_text(name, data):
     tokenizer = TOKENIZERS[name]
     some = st.lists(st.integers(UNK, tokenizer.size - 1), max_size=9)
     before, ids = data.draw(some), data.draw(some)
-    pieces, rest = told(tokenizer, before, ids)
+    pieces, rest = emitted(tokenizer, before, ids)
     assert "".join(pieces) + rest == text_after(tokenizer, before, ids)
-    assert "".join(told(tokenizer, [], ids)[0]) + told(tokenizer, [], ids)[1] == tokenizer.decode(ids)
+    assert "".join(emitted(tokenizer, [], ids)[0]) + emitted(tokenizer, [], ids)[1] == tokenizer.decode(ids)
 
 
-def test_a_character_is_told_with_its_last_byte():
+def test_a_character_is_emitted_with_its_last_byte():
     pieces = TOKENIZERS["pieces"]
     ids = pieces.encode("a €!")
     assert len(ids) == 7  # a space before all, a, a space, three bytes, the mark
-    assert told(pieces, [], ids) == (["", "a", " ", "", "", "€", "!"], "")
-    assert told(pieces, [], ids[:5]) == (["", "a", " ", "", ""], "\ufffd\ufffd")
+    assert emitted(pieces, [], ids) == (["", "a", " ", "", "", "€", "!"], "")
+    assert emitted(pieces, [], ids[:5]) == (["", "a", " ", "", ""], "\ufffd\ufffd")
 
 
-def test_spaces_stand_between_tokens_and_after_what_was_before():
+def test_spaces_come_between_tokens_and_after_the_prompt():
     words, pieces = TOKENIZERS["words"], TOKENIZERS["pieces"]
-    assert told(words, [BOS, *words.encode("the")], words.encode("dog ran")) == ([" dog", " ran"], "")
-    assert "".join(told(pieces, [BOS, *pieces.encode("the dog")], pieces.encode("ran to"))[0]) == " ran to"
-    assert "".join(told(pieces, [], pieces.encode("ran to"))[0]) == "ran to"
+    assert emitted(words, [BOS, *words.encode("the")], words.encode("dog ran")) == ([" dog", " ran"], "")
+    assert "".join(emitted(pieces, [BOS, *pieces.encode("the dog")], pieces.encode("ran to"))[0]) == " ran to"
+    assert "".join(emitted(pieces, [], pieces.encode("ran to"))[0]) == "ran to"
 
 
-def test_an_unknown_symbol_is_told_at_once():
+def test_an_unknown_symbol_is_emitted_at_once():
     letters = TOKENIZERS["characters"]
-    assert told(letters, [], letters.encode("a?c")) == (["a", "<unk>", "c"], "")
-    assert told(letters, letters.encode("a?"), letters.encode("c")) == (["c"], "")
+    assert emitted(letters, [], letters.encode("a?c")) == (["a", "<unk>", "c"], "")
+    assert emitted(letters, letters.encode("a?"), letters.encode("c")) == (["c"], "")
 
 
 @pytest.mark.parametrize("special", [BOS, EOS])
-def test_specials_are_silent(special):
+def test_special_tokens_emit_nothing(special):
     letters = TOKENIZERS["characters"]
-    assert told(letters, [special], [*letters.encode("a"), special, *letters.encode("c")]) == (["a", "", "c"], "")
+    assert emitted(letters, [special], [*letters.encode("a"), special, *letters.encode("c")]) == (["a", "", "c"], "")
 
 
-def test_what_was_half_a_character_before_is_whole_after():
+def test_a_character_that_begins_in_the_prompt_is_completed():
     pieces = TOKENIZERS["pieces"]
     euro = pieces.encode("a €")
     assert text_after(pieces, euro[:-1], euro[-1:]) == "€"

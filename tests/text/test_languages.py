@@ -1,4 +1,4 @@
-"""Which languages there are, and by what BLEU measures them."""
+"""Codes and scripts of languages, and the tokenizer that BLEU uses for each."""
 
 import importlib.util
 
@@ -42,7 +42,7 @@ def test_a_language_has_one_code(code, language):
         ("eng.txt", (None, None)),
     ],
 )
-def test_a_decks_name_says_its_languages(name, columns):
+def test_a_decks_file_name_gives_its_languages(name, columns):
     assert deck_languages(name) == columns
 
 
@@ -62,7 +62,7 @@ def test_a_decks_name_says_its_languages(name, columns):
         ([], None),
     ],
 )
-def test_a_script_may_tell_the_language(texts, language):
+def test_a_script_may_identify_the_language(texts, language):
     assert script_language(texts) == language
 
 
@@ -79,7 +79,7 @@ def test_a_script_may_tell_the_language(texts, language):
         (None, ["Bonjour."], "13a"),
     ],
 )
-def test_bleu_suits_the_language(language, texts, name):
+def test_the_bleu_tokenizer_fits_the_language(language, texts, name):
     assert bleu_tokenizer(language, texts) == BleuTokenizer(name)
 
 
@@ -93,14 +93,14 @@ def test_bleu_suits_the_language(language, texts, name):
         ("fr", ["Bonjour."], "13a", None),
     ],
 )
-def test_a_files_name_gives_way_to_the_script(named, texts, name, remark):
+def test_the_script_overrides_the_language_of_the_file_name(named, texts, name, remark):
     found = bleu_tokenizer(named, texts, named_by_file=True)
     assert found.name == name
     assert found.remark is None if remark is None else remark in found.remark and "\n" not in found.remark
 
 
 @pytest.mark.parametrize(("language", "extra"), [("jpn", "japanese"), ("ko", "korean")])
-def test_mecab_is_for_those_who_have_it(language, extra, monkeypatch):
+def test_mecab_is_used_where_it_is_installed(language, extra, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     assert bleu_tokenizer(language, []) == BleuTokenizer(f"{language_of(language)}-mecab")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -108,7 +108,7 @@ def test_mecab_is_for_those_who_have_it(language, extra, monkeypatch):
     assert found.name == "char" and f".[{extra}]" in found.remark
 
 
-def test_a_tokenizer_that_sacrebleu_has_not_is_refused():
+def test_a_tokenizer_unknown_to_sacrebleu_is_refused():
     with pytest.raises(ValueError, match=r"bleu_tokenizer must be one of none, zh, 13a, .* but is 'words'"):
         check_bleu_tokenizer("words")
     check_bleu_tokenizer("intl")
@@ -132,7 +132,7 @@ def test_a_tokenizer_that_lacks_its_library_is_refused():
         ([], None),
     ],
 )
-def test_phrases_that_are_taken_for_words_are_known(texts, language):
+def test_phrases_taken_for_words_are_recognised(texts, language):
     assert unseparated(WordTokenizer.fit(texts).symbols) == language
 
 

@@ -16,7 +16,7 @@ BOM = b"\xef\xbb\xbf"
 @pytest.mark.parametrize("bom", [b"", BOM], ids=["plain", "bom"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["lf", "crlf"])
 @pytest.mark.parametrize("last", [True, False], ids=["ended", "unended"])
-def test_lines_are_the_same_with_or_without_bom_carriage_returns_and_final_ending(bom, ending, last):
+def test_byte_order_mark_carriage_returns_and_last_line_end_make_no_difference(bom, ending, last):
     text = ending.join(["Va !", "", "né à Zürich 🎉"]) + (ending if last else "")
     assert decode_lines(bom + text.encode(), "f") == ["Va !", "", "né à Zürich 🎉"]
 
@@ -76,14 +76,14 @@ def test_a_carriage_return_inside_a_line_is_warned_of_with_its_line(caplog):
     assert len(caplog.messages) == 1
 
 
-def test_blank_lines_alone_are_lines_where_that_is_asked_for():
+def test_only_blank_lines_are_accepted_with_blank():
     assert decode_lines(b"\n \n", "f", blank=True) == ["", " "]
     with pytest.raises(InputError, match="the file is empty"):
         decode_lines(b"", "f", blank=True)
 
 
 @pytest.mark.parametrize("kind", ["device", "pipe", "socket"])
-def test_what_may_never_end_is_refused(tmp_path, kind):
+def test_a_device_or_a_pipe_is_refused(tmp_path, kind):
     path = tmp_path / "input.txt"
     with socket.socket(socket.AF_UNIX) as opened, contextlib.chdir(tmp_path):
         if kind == "device":
@@ -96,7 +96,7 @@ def test_what_may_never_end_is_refused(tmp_path, kind):
             read_text_lines(path)
 
 
-def test_gzip_is_unpacked_no_further_than_to_its_limit(monkeypatch):
+def test_gzip_is_unpacked_up_to_its_limit_only(monkeypatch):
     small = gzip.compress(b"one\ntwo\n")
     assert gunzipped(small, "f") == b"one\ntwo\n"
     assert gunzipped(b"plain", "f") == b"plain"
@@ -112,7 +112,7 @@ def test_gzip_is_unpacked_no_further_than_to_its_limit(monkeypatch):
     assert peak < 24 << 20
 
 
-def test_millions_of_short_lines_count_for_what_they_take_in_memory():
+def test_short_lines_count_with_their_overhead_in_memory():
     with pytest.raises(InputError, match=r"^f: takes more than 16,777,216 bytes of memory"):
         gunzipped(gzip.compress(b"a\n" * 300_000), "f")
     assert gunzipped(gzip.compress(b"a\n" * 200_000), "f") == b"a\n" * 200_000

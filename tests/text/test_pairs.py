@@ -80,7 +80,7 @@ def test_the_member_of_a_published_zip_that_holds_pairs_is_read(write, compressi
     assert read_pairs(write(packed, "fra-eng.zip")) == PAIRS
 
 
-def test_a_zip_is_known_by_its_content_too(write):
+def test_a_zip_is_recognised_by_its_content_too(write):
     assert read_pairs(write(archive({"fra.txt": DECK}), "downloaded")) == PAIRS
 
 
@@ -114,7 +114,7 @@ def test_a_line_that_is_not_utf8_is_named(write):
 
 
 @pytest.mark.parametrize("end", ["\n", " \r\n\t\n", "\n\n\n"])
-def test_blank_lines_at_the_end_are_passed_over(write, end):
+def test_blank_lines_at_the_end_are_ignored(write, end):
     assert read_pairs(write(DECK + end)) == PAIRS
 
 
@@ -129,12 +129,12 @@ def test_a_zip_with_two_decks_is_refused(write):
     refused(path, r"2 files of sentence pairs in the archive \(fra\.txt, sub/deu\.tsv\)")
 
 
-def test_old_line_ends_and_joined_files_are_read(write):
+def test_old_line_ends_and_concatenated_files_are_read(write):
     assert read_pairs(write(DECK.replace("\n", "\r"))) == PAIRS
     assert read_pairs(write((BOM + DECK.encode()) * 2)) == PAIRS * 2
 
 
-def test_a_line_of_tabs_is_counted_not_cut_up(write):
+def test_a_line_of_tabs_is_counted_but_not_split(write):
     refused(write("a" + "\t" * 1_000_000), "txt:1: 1000001 columns")
 
 

@@ -1,4 +1,4 @@
-"""JSON of somebody else's: strict, bounded, in one line."""
+"""Untrusted JSON: strict, bounded, refused in one line."""
 
 import os
 
@@ -13,9 +13,9 @@ from seqlab.text.plain_json import DEEPEST, parsed, read_json
     [
         (b"[" * 100_000, "levels"),
         (b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1), "levels"),
-        (b'[{"a": 1, "a": 2}]', "'a' stands twice"),
-        (b"[NaN]", "NaN is no number"),
-        (b"[-Infinity]", "no number"),
+        (b'[{"a": 1, "a": 2}]', "'a' appears twice"),
+        (b"[NaN]", "NaN is not a valid number"),
+        (b"[-Infinity]", "not a valid number"),
         (b"[1e999]", "too large"),
         (b"[9223372036854775808]", "63 bits"),
         (b"[" + b"9" * 5000 + b"]", "63 bits"),
@@ -25,16 +25,16 @@ from seqlab.text.plain_json import DEEPEST, parsed, read_json
         (b"{}", "expected a JSON list"),
     ],
 )
-def test_what_is_not_strict_is_refused(data, message):
+def test_json_that_is_not_strict_is_refused(data, message):
     with pytest.raises(ValueError, match=message):
         parsed(data, list)
 
 
-def test_what_is_strict_is_read():
+def test_strict_json_is_read():
     assert parsed('[{"a": [1, -2.5, null, true, "é\\u00e9"]}]'.encode(), list) == [{"a": [1, -2.5, None, True, "éé"]}]
 
 
-def test_files_are_regular_and_bounded(tmp_path):
+def test_only_regular_files_of_bounded_size_are_read(tmp_path):
     (tmp_path / "long").write_bytes(b"[" + b" " * 100 + b"]")
     assert read_json(tmp_path / "long", list) == []
     with pytest.raises(InputError, match="more than 50 bytes"):

@@ -30,13 +30,13 @@ def test_sentences_end_where_they_should(text, expected):
     assert found(text) == expected
 
 
-def test_places_are_those_in_the_text():
+def test_positions_are_offsets_in_the_text():
     text = "A cat. Über it,\na dog.\n\n# Head\n- one. Two.\n```\n  x\n```\nLast"
     for place, sentence in sentences(text.splitlines(keepends=True)):
         assert " ".join(text[place:].split()).startswith(" ".join(sentence.split()))
 
 
-def test_a_paragraph_without_end_is_cut_at_a_line():
+def test_an_endless_paragraph_is_cut_at_a_line_end():
     line = "word " * 200 + "\n"
     streamed = list(sentences(line for _ in range(1000)))
     assert len(streamed) > 10

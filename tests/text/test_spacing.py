@@ -42,18 +42,18 @@ def _again(tokenizer, text):
 
 
 @pytest.mark.parametrize("texts", [ENGLISH, FRENCH, GERMAN, OTHERS], ids=["english", "french", "german", "others"])
-def test_texts_come_back_as_they_were(texts):
+def test_texts_survive_encoding_and_decoding(texts):
     tokenizer = from_json(json.loads(json.dumps(to_json(WordTokenizer.fit(texts)))))
     assert [tokenizer.decode(tokenizer.encode(text)) for text in texts] == texts
 
 
-def test_what_was_not_seen_together_is_joined_as_its_marks_usually_are():
+def test_unseen_pairs_are_joined_as_their_marks_usually_are():
     tokenizer = WordTokenizer.fit(ENGLISH)
     for text in ('A "dog" (blue)!', "It's home-known; go..."):
         assert _again(tokenizer, text) == text
 
 
-def test_the_vocabulary_is_words_and_marks_alone():
+def test_the_vocabulary_has_only_words_and_marks():
     tokenizer = WordTokenizer.fit(["a-b c", "c d-e"], lower=True)
     assert tokenizer.symbols == ["-", "c", "a", "b", "d", "e"]
 
@@ -79,7 +79,7 @@ def test_the_order_of_the_texts_makes_no_difference():
     assert WordTokenizer.fit(ENGLISH[::-1]).state()["spacing"] == WordTokenizer.fit(ENGLISH).state()["spacing"]
 
 
-def test_a_text_that_grows_is_the_whole_text_in_the_end():
+def test_text_decoded_token_by_token_is_the_whole_text():
     tokenizer = WordTokenizer.fit(ENGLISH)
     for text in ENGLISH:
         growing = GrowingText(tokenizer)
@@ -95,7 +95,7 @@ def test_a_text_that_grows_is_the_whole_text_in_the_end():
         ([["", "-", ""], ["", "-", " "]], "two rows for '' and '-'"),
     ],
 )
-def test_rows_that_are_none_are_refused(rows, message):
+def test_malformed_rows_are_refused(rows, message):
     with pytest.raises(ValueError, match=message):
         Spacing(rows)
 
@@ -109,7 +109,7 @@ def test_unknown_words_are_spaced_as_words_and_written_plainly():
     assert tokenizer.decode(ids, ["zebra"]) == f"A zebra-{UNKNOWN} {UNKNOWN}."
 
 
-def test_scripts_without_separated_words_count_by_the_character():
+def test_scripts_without_spaces_are_counted_by_characters():
     assert words_and_marks("我爱GRU，很。") == ["我", "爱", "gru", "，", "很", "。"]
     assert words_and_marks("ไม่ดี") == ["ไ", "ม่", "ดี"]  # a vowel that is written before, then characters with their marks
     assert words_and_marks("가나 다") == ["가나", "다"]  # Korean has spaces

@@ -54,12 +54,12 @@ def sample(name: str) -> str:
 # What all tokenizers share
 
 
-def test_the_four_specials_are_the_first_ids():
+def test_the_four_special_tokens_are_the_first_ids():
     assert (PAD, BOS, EOS, UNK, SPECIALS) == (0, 1, 2, 3, 4)
 
 
 @every
-def test_encode_adds_no_frame_and_own_ids_lie_between_the_specials_and_the_size(name):
+def test_encode_gives_only_ids_of_symbols_without_bos_and_eos(name):
     ids = TOKENIZERS[name].encode(sample(name))
     assert ids
     assert not {PAD, BOS, EOS} & set(ids)
@@ -92,7 +92,7 @@ def test_a_tokenizer_survives_json(name):
     assert again.decode(ids) == tokenizer.decode(ids)
 
 
-def test_a_users_own_tokenizer_survives_json_where_its_package_is_trusted():
+def test_a_users_tokenizer_survives_json_if_its_package_is_trusted():
     stored = json.loads(json.dumps(to_json(OwnTokenizer.fit(["cab"]))))
     package = __name__.partition(".")[0]
     with pytest.raises(InputError, match=rf"not trusted.*trust=\[{package}\]"):
@@ -111,7 +111,7 @@ def test_a_users_own_tokenizer_survives_json_where_its_package_is_trusted():
         ("word", {"symbols": [], "more": 3}, "more: unknown key"),
         ("word", {"symbols": ["a", "a"]}, "a symbol twice"),
         ("word", {"symbols": [], "pattern": "(a"}, "pattern must be a regular expression"),
-        ("word", {"symbols": [], "pattern": "(?:(?:a{1000}){1000}){1000}"}, "repeats more than"),
+        ("word", {"symbols": [], "pattern": "(?:(?:a{1000}){1000}){1000}"}, "repeat counts multiply to more than"),
         ("word", {}, "symbols"),
         ("integer", {"smallest": 1, "largest": 2, "max_length": 10**12, "fill": True}, "max_length must be at most"),
         ("integer", {"smallest": 1.5, "largest": 2, "max_length": 3}, "smallest must be int, but is 1.5"),
@@ -123,7 +123,7 @@ def test_a_users_own_tokenizer_survives_json_where_its_package_is_trusted():
         ("a" * 10**6, {}, "unknown kind of tokenizer"),
     ],
 )
-def test_settings_that_a_tokenizer_does_not_take_are_refused_in_one_line(kind, settings, message):
+def test_wrong_settings_of_a_tokenizer_are_refused_in_one_line(kind, settings, message):
     with pytest.raises(InputError, match=message) as error:
         from_json({"kind": kind, "form": [], "settings": settings})
     assert len(str(error.value)) < 400 and "\n" not in str(error.value)
@@ -132,12 +132,12 @@ def test_settings_that_a_tokenizer_does_not_take_are_refused_in_one_line(kind, s
 @pytest.mark.parametrize(
     "stored", [None, [], "word", {}, {"kind": "byte"}, {"kind": "byte", "form": [], "settings": []}]
 )
-def test_what_describes_no_tokenizer_is_refused(stored):
+def test_json_that_describes_no_tokenizer_is_refused(stored):
     with pytest.raises(InputError, match="a tokenizer"):
         from_json(stored)
 
 
-def test_a_pattern_of_ones_own_ends_or_is_stopped(monkeypatch):
+def test_a_users_pattern_is_matched_in_bounded_time(monkeypatch):
     assert WordTokenizer.fit(["ab cd"], pattern=r"\w{1,2}|\S").split("abc d") == ["ab", "c", "d"]
     monkeypatch.setattr("seqlab.text.patterns.SECONDS", 0.05)
     endless = WordTokenizer([], pattern=r"(?:a|a|b)*c(?:(?:x|x)*(?:x|x)*)*y")
@@ -145,7 +145,7 @@ def test_a_pattern_of_ones_own_ends_or_is_stopped(monkeypatch):
         endless.split("ab" * 20_000 + "c" + "x" * 5000)
 
 
-def test_matches_one_accepts_any_reference_up_to_what_the_tokenizer_tells_apart():
+def test_matches_one_ignores_what_the_tokenizer_does_not_keep():
     tokenizer = WordTokenizer.fit(["va-t'en !", "pars"], lower=True)
     references = ["Pars !", "Va-t'en !"]
     assert matches_one(tokenizer, "Pars !", references)
@@ -171,7 +171,7 @@ def test_text_that_reads_like_an_unknown_symbol_matches_itself():
     assert matches_one(CharacterTokenizer("<unk>"), "<unk>", ["<unk>"])
 
 
-def test_a_reference_that_the_tokenizer_cannot_express_matches_only_itself():
+def test_a_reference_that_cannot_be_encoded_matches_only_itself():
     tokenizer = IntegerTokenizer(1, 7, 3)
     assert not matches_one(tokenizer, "1 2", ["nineteen", "1 2 19"])
     assert matches_one(tokenizer, "1 2", ["nineteen", "1,  2"])
@@ -180,7 +180,7 @@ def test_a_reference_that_the_tokenizer_cannot_express_matches_only_itself():
 @pytest.mark.parametrize("name", LOSSLESS)
 @examples
 @given(parts=st.lists(st.text(st.sampled_from(" \n\ta.eé"), min_size=1), min_size=1, max_size=5))
-def test_text_that_goes_on_joins_what_was_before_it(name, parts):
+def test_a_continuation_joins_the_text_before_it(name, parts):
     tokenizer = TOKENIZERS[name]
     if name == "character":
         tokenizer = CharacterTokenizer.fit(parts)
@@ -190,7 +190,7 @@ def test_text_that_goes_on_joins_what_was_before_it(name, parts):
     assert tokenizer.decode(ids) == "".join(parts)
 
 
-def test_what_loses_nothing_says_so():
+def test_lossless_tokenizers_say_so():
     assert LOSSLESS == ["character", "byte", "bpe", "unigram"]
 
 
@@ -244,7 +244,7 @@ def test_words_are_split_at_marks_but_not_at_apostrophes_inside(text, words):
     assert WordTokenizer([]).split(text) == words
 
 
-def test_words_are_ordered_by_frequency_then_by_themselves():
+def test_words_are_ordered_by_frequency_then_alphabetically():
     tokenizer = WordTokenizer.fit(["d b b c", "c b a"])
     assert tokenizer.symbols == ["b", "c", "a", "d"]
     assert tokenizer.size == SPECIALS + 4
@@ -258,7 +258,7 @@ def test_rare_words_are_left_out(frequency, symbols):
     assert (UNK in tokenizer.encode("c")) == ("c" not in symbols)
 
 
-def test_lower_case_joins_words_and_is_applied_to_new_text():
+def test_lower_merges_words_and_applies_to_new_text():
     texts = ["The the THE Éte"]
     assert WordTokenizer.fit(texts, lower=True).symbols == ["the", "éte"]
     assert sorted(WordTokenizer.fit(texts).symbols) == ["THE", "The", "the", "Éte"]
@@ -340,19 +340,19 @@ def test_filled_integers_round_trip_and_are_all_of_one_length(data, bounds):
     assert tokenizer.decode(ids) == text
 
 
-def test_the_zero_that_fills_is_shown_inside_and_dropped_at_the_end():
+def test_the_filler_zero_is_shown_inside_and_dropped_at_the_end():
     tokenizer = IntegerTokenizer(3, 5, 7, fill=True)
     assert tokenizer.filler == 7
     assert tokenizer.decode([7, 4, 7, 6, 7, 7]) == "0 3 0 5"
     assert tokenizer.decode([7, 7]) == ""
 
 
-def test_no_symbol_fills_where_none_is_asked_for():
+def test_without_fill_there_is_no_filler():
     assert IntegerTokenizer(1, 5, 7).filler is None
 
 
 @pytest.mark.parametrize("text", ["3 1 2", "3,1,2", " 3, 1 ,2 ", "3\t1\n2"])
-def test_integers_may_stand_between_spaces_or_commas(text):
+def test_integers_are_separated_by_spaces_or_commas(text):
     assert IntegerTokenizer(1, 3, 3).encode(text) == [6, 4, 5]
 
 
@@ -371,7 +371,7 @@ def test_integers_may_stand_between_spaces_or_commas(text):
         (" , ", ["1 to 5", "3..15"]),
     ],
 )
-def test_what_is_no_sequence_of_these_integers_is_refused_with_its_value_and_what_was_expected(text, parts, fill):
+def test_a_wrong_sequence_is_refused_with_its_value_and_what_was_expected(text, parts, fill):
     with pytest.raises(ValueError, match="expected") as error:
         IntegerTokenizer(3, 15, 5, fill).encode(text)
     assert all(part in str(error.value) for part in parts)
@@ -386,7 +386,7 @@ def test_what_is_no_sequence_of_these_integers_is_refused_with_its_value_and_wha
         ((0, 4, 3, True), r"fill needs zero outside .* 0\.\.4"),
     ],
 )
-def test_integers_that_contradict_each_other_are_refused_with_their_values(arguments, message):
+def test_contradictory_limits_are_refused_with_their_values(arguments, message):
     with pytest.raises(ValueError, match=message):
         IntegerTokenizer(*arguments)
 
@@ -414,7 +414,7 @@ def test_subwords_round_trip_any_white_space(algorithm, text):
 
 @sentencepiece
 @pytest.mark.parametrize("text", ["", "<unk>", "<s>a</s>", "<pad>", "<0x41>", UNKNOWN, "ﬁ e\u0301 ①", "日本語"])
-def test_subwords_take_text_as_it_is(algorithm, text):
+def test_subwords_do_not_normalise_text(algorithm, text):
     tokenizer = SENTENCEPIECE[algorithm]
     ids = tokenizer.encode(text)
     assert not {PAD, BOS, EOS, UNK} & set(ids)
@@ -422,7 +422,7 @@ def test_subwords_take_text_as_it_is(algorithm, text):
 
 
 @sentencepiece
-def test_subwords_have_the_size_asked_for_and_are_fewer_than_the_characters(algorithm):
+def test_subwords_have_the_requested_size_and_are_fewer_than_the_characters(algorithm):
     tokenizer = SENTENCEPIECE[algorithm]
     assert tokenizer.size == 400
     assert sum(len(tokenizer.encode(text)) for text in TEXTS) < 0.7 * sum(map(len, TEXTS))
@@ -466,7 +466,7 @@ def test_subwords_learn_from_long_texts_too():
     assert SentencePieceTokenizer.fit([" ".join(TEXTS)], 400).size == 400
 
 
-def test_subwords_are_learnt_from_a_sample_that_is_no_larger_than_asked_for():
+def test_subwords_are_learnt_from_a_sample_of_limited_size():
     texts = [f"text number {i} of many" for i in range(2000)]
     sample = sampled(iter(texts), 5000)
     assert 2000 < sum(map(len, sample)) <= 5000
@@ -482,7 +482,7 @@ def test_a_small_sample_gives_other_subwords():
     assert SentencePieceTokenizer.fit(TEXTS, 400, sample=3000).state() != SENTENCEPIECE["bpe"].state()
 
 
-def test_left_out_merges_leave_the_text_and_cost_tokens():
+def test_skipped_merges_keep_the_text_and_cost_tokens():
     bpe = SENTENCEPIECE["bpe"]
     counts = []
     for dropout in (0.0, 0.1, 0.5, 0.999):
@@ -495,7 +495,7 @@ def test_left_out_merges_leave_the_text_and_cost_tokens():
     assert counts[-1] > 0.97 * sum(len(text) + 1 for text in TEXTS), "hardly a merge is left"
 
 
-def test_what_is_left_out_hangs_on_the_seed_and_the_texts_number_alone():
+def test_skipped_merges_depend_only_on_the_seed_and_the_index_of_the_text():
     first, again, other = (SENTENCEPIECE["bpe"].dropping(0.3, seed) for seed in (1, 1, 2))
     drawn = [first.encode(text) for text in TEXTS]
     assert drawn != [other.encode(text) for text in TEXTS]
@@ -503,13 +503,13 @@ def test_what_is_left_out_hangs_on_the_seed_and_the_texts_number_alone():
     assert len({tuple(first.encode(TEXTS[-1])) for _ in range(20)}) > 5, "each time anew"
 
 
-def test_left_out_merges_go_on_where_a_text_ended():
+def test_skipped_merges_work_for_continued_text():
     bpe = SENTENCEPIECE["bpe"]
     dropping = bpe.dropping(0.5, seed=1)
     for text in TEXTS[:50]:
         assert bpe.decode(dropping.encode(text) + dropping.continued("s and so on")) == text + "s and so on"
 
 
-def test_a_unigram_model_has_no_merges_to_leave_out():
+def test_a_unigram_model_has_no_merges_to_skip():
     with pytest.raises(ValueError, match="byte-pair encoding"):
         SENTENCEPIECE["unigram"].dropping(0.1, seed=1)

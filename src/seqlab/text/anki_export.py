@@ -1,4 +1,4 @@
-"""Notes as Anki itself writes them to a text file: lines such as `#separator:tab` first, then fields with quotes.
+"""Reads notes that Anki exported as a text file: lines such as `#separator:tab`, then rows of quoted fields.
 
 https://docs.ankiweb.net/importing/text-files.html
 """
@@ -21,17 +21,17 @@ _TAG = re.compile(r"<[^<>]*>|\[sound:[^\[\]]*\]")
 
 
 def is_export(lines: Sequence[str]) -> bool:
-    """Whether lines begin as an export of Anki's does."""
+    """Whether the first line is a header of an Anki export."""
     return bool(lines) and _HEADER.match(lines[0]) is not None
 
 
 def exported(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str]]]:
-    """The fields of each note with the line that it ends in; without those of Anki's own (its deck, tags, …).
+    """The fields of each note with the number of its last line; columns for Anki itself (deck, tags, …) are dropped.
 
-    A field's HTML becomes plain text where the file says that it holds some.
+    If the header says that fields are HTML, they become plain text.
 
     Raises:
-        InputError: a separator that is none, or quotes that do not end; names the line.
+        InputError: an unknown separator, or quotes that do not end; the message names the line.
     """
     settings: dict[str, str] = {}
     count = 0
@@ -45,13 +45,13 @@ def exported(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str]]]
     if len(separator) != 1:
         raise InputError(f"{name}: #separator must be one of {', '.join(_SEPARATORS)}, but is {separator!r}")
     numbers = [value.strip() for key, value in settings.items() if key.endswith(" column")]
-    own = {int(value) for value in numbers if value.isdecimal()}
+    metadata = {int(value) for value in numbers if value.isdecimal()}
     plain = _text if settings.get("html", "").strip().lower() == "true" else str
     rows = csv.reader((f"{line}\n" for line in lines[count:]), delimiter=separator, strict=True)
     try:
         for row in rows:
             if row:
-                yield count + rows.line_num, [plain(field) for i, field in enumerate(row, 1) if i not in own]
+                yield count + rows.line_num, [plain(field) for i, field in enumerate(row, 1) if i not in metadata]
     except csv.Error as error:
         raise InputError(f"{name}:{count + rows.line_num}: not as Anki exports notes ({error})") from None
 

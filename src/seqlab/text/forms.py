@@ -1,7 +1,7 @@
-"""What happens to a text before it becomes tokens: the same wherever the text enters.
+"""Normalisation steps before a text is tokenized, the same for training texts and for texts at inference.
 
-A dataset names the steps that its text went through, its tokenizers keep those names, and every other entrance (a
-prompt, a line to predict for) takes the same steps. Each step leaves a text alone that went through it before.
+A dataset names the steps that its texts go through, its tokenizers keep these names, and all other texts (a prompt, a
+line to predict for) go through the same steps. Each step is idempotent.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections.abc import Callable, Iterable, Iterator
 from seqlab.errors import InputError
 
 Form = tuple[str, ...]
-"""Names of steps, in their order; none leave a text as it is."""
+"""Names of steps, in order; an empty form leaves a text as it is."""
 
 SOFT_HYPHEN = "\N{SOFT HYPHEN}"
 BYTE_ORDER_MARK = "\ufeff"
-LONGEST_JOINED = 1 << 16  # characters of a line that soft hyphens join; a longer one is cut
+LONGEST_JOINED = 1 << 16  # characters; maximal length of lines that are joined at soft hyphens
 
 
 def _translation() -> dict[int, str]:
     table = dict.fromkeys(set(range(32)) - set(map(ord, "\t\n")) | set(range(127, 160)), "")  # control characters
     table |= dict.fromkeys(map(ord, "\v\f\x85\u2028\u2029"), "\n")
-    table |= dict.fromkeys(map(ord, "\u200b\u2060\ufeff"), "")  # of no width
+    table |= dict.fromkeys(map(ord, "\u200b\u2060\ufeff"), "")  # zero width
     table |= dict.fromkeys([0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " ")
     return table | {i: unicodedata.normalize("NFKC", chr(i)) for i in range(0xFB00, 0xFB07)}  # ligatures such as fi
 
@@ -33,7 +33,7 @@ _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 def normalised(lines: Iterable[str]) -> Iterator[str]:
-    """Composed characters (NFC), plain spaces, LF as line end, nothing invisible, words joined at soft hyphens."""
+    """Composed characters (NFC), plain spaces, LF line ends, no invisible characters, words joined at soft hyphens."""
     begun: list[str] = []
     size = 0
     for line in lines:
@@ -54,18 +54,18 @@ def _evened(text: str) -> Iterator[str]:
 
 
 def _composed(text: str) -> str:
-    """NFC, without byte-order marks: where files were joined, they stand inside."""
+    """NFC, without byte-order marks, which end up inside a text where files were concatenated."""
     return unicodedata.normalize("NFC", text.replace(BYTE_ORDER_MARK, ""))
 
 
 def _normalised(text: str) -> str:
-    """As `normalised`, but for spaces at the very end: a prompt goes on there."""
+    """As `normalised`, but spaces at the very end stay, because a prompt is continued there."""
     plain = text.translate(_TRANSLATION)
     return "".join(normalised(_LINES.findall(text))) + plain[len(plain.rstrip(" \t")) :]
 
 
 def _single_spaces(text: str) -> str:
-    """No line ends, single spaces, none at the beginning; one at the end stays."""
+    """Runs of white space become single spaces; none is left at the beginning, one at the end stays."""
     return " ".join(text.split()) + " " * (text != text.rstrip() and not text.isspace())
 
 
@@ -90,7 +90,7 @@ def checked(names: Iterable[str]) -> Form:
     """A form that was read from a file.
 
     Raises:
-        InputError: there is no such step.
+        InputError: it names an unknown step.
     """
     form = tuple(names)
     for name in form:

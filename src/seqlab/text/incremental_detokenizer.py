@@ -1,4 +1,4 @@
-"""Text that comes token by token."""
+"""Decodes text that arrives token by token."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from collections.abc import Sequence
 from seqlab.text.tokenizers import Tokenizer
 
 HALF = "\N{REPLACEMENT CHARACTER}"
-"""How bytes that are not yet a whole character are decoded."""
+"""What bytes that do not yet make a whole character decode to."""
 
 KNOWN = 256
-"""Tokens before the next that decide on the space between: quotation marks open or close by how many came before."""
+"""How many tokens of context decide on the next space: a quotation mark opens or closes by how many came before it."""
 
 
 def text_after(tokenizer: Tokenizer, before: Sequence[int], ids: Sequence[int]) -> str:
-    """The text of `ids` where they stand after others: with the space in between, if there is one."""
+    """The text of `ids` after the tokens `before`, with the space between them if there is one."""
     known, text = tokenizer.decode(before), tokenizer.decode([*before, *ids])
     if not text.startswith(known):
-        known = known.rstrip(HALF)  # what was half a character is a whole one now
+        known = known.rstrip(HALF)  # the incomplete character is complete now
     return text[len(known) :]
 
 
 class GrowingText:
-    """Tells the text of tokens as soon as no later token can change it: whole characters, and the spaces between.
+    """Emits the text of tokens as soon as no later token can change it: whole characters, and the spaces between.
 
     Args:
-        before: what the tokens follow.
+        before: the tokens before the first one that is added, for example those of a prompt.
     """
 
     def __init__(self, tokenizer: Tokenizer, before: Sequence[int] = ()) -> None:
         self._tokenizer = tokenizer
-        self._told, self._waiting = list(before), list[int]()
+        self._emitted, self._pending = list(before), list[int]()
 
     def add(self, token: int) -> str:
-        """What there is to tell after one more token: perhaps nothing yet."""
-        self._waiting.append(token)
+        """The text that becomes final with one more token; empty if there is none yet."""
+        self._pending.append(token)
         text = self.rest()
-        if not text or text.endswith(HALF):  # which may yet become a character
+        if not text or text.endswith(HALF):  # the next token may complete the character
             return ""
-        self._told, self._waiting = [*self._told, *self._waiting][-KNOWN:], []
+        self._emitted, self._pending = [*self._emitted, *self._pending][-KNOWN:], []
         return text
 
     def rest(self) -> str:
-        """What was not told yet, should no more tokens follow."""
-        return text_after(self._tokenizer, self._told, self._waiting)
+        """The text that was not emitted yet, in case no more tokens follow."""
+        return text_after(self._tokenizer, self._emitted, self._pending)

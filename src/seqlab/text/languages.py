@@ -1,4 +1,4 @@
-"""Languages: their codes, the scripts that texts are in, and the tokenizer by which sacrebleu measures them."""
+"""Languages: their codes, their scripts, and which sacrebleu tokenizer their BLEU is computed with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import regex
 
 ENGLISH = "en"
 SEEN = 1000
-"""Texts that are looked at to tell a script, at most."""
+"""At most this many texts are examined to recognise a script."""
 
 _CODES = {
     **{"zh": "zho chi cmn yue wuu nan lzh hak gan", "ja": "jpn", "ko": "kor", "th": "tha", "lo": "lao", "km": "khm"},
@@ -43,33 +43,34 @@ _NAMES = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "th": "Thai", "lo":
     **{"my": "Burmese", "bo": "Tibetan"}
 }
 UNSEPARATED = tuple(language for language in _SCRIPTS if language != "ko")
-"""Languages whose words nothing separates."""
+"""Languages that write no spaces between words."""
 UNSEPARATED_CHARACTER = regex.compile(rf"(?:{'|'.join(_SCRIPTS[one].pattern for one in UNSEPARATED)})\p{{M}}*")
-"""A character, with its marks, of the scripts that these are written in."""
+"""A character of one of their scripts, with its combining marks."""
 
 
 def language_of(code: str) -> str | None:
-    """A language's shortest code, "zh" of "zho", "cmn" or "zh-CN"; None of what is no code that is known here."""
+    """A language's shortest code: "zh" for "zho", "cmn" or "zh-CN"; None for an unknown code."""
     return _SHORT.get(regex.split(r"[-_]", code.strip().lower())[0])
 
 
 def deck_languages(name: str) -> tuple[str | None, str | None]:
-    """The languages of a deck's two columns, by the name of its file: published ones are of English and another
-    language, such as `fra-eng.zip` or `fra.txt`; None where the name does not say.
+    """The languages of a deck's two columns, judged by its file name; None where the name does not say.
+
+    Published decks have English and another language, and names such as `fra-eng.zip` or `fra.txt`.
     """
     first, second = [*name.lower().partition(".")[0].split("-"), ""][:2]
     languages = [_SHORT.get(code) for code in (first, second)]
-    if len(first) == 2 and None in languages:  # a word of two letters, rather
+    if len(first) == 2 and None in languages:  # more likely a two-letter word than a code
         return None, None
     others = [language for language in languages if language not in (ENGLISH, None)]
     return (ENGLISH, others[0]) if languages[0] and len(others) == 1 else (None, None)
 
 
 def script_language(texts: Iterable[str]) -> str | None:
-    """The language that the script of most letters belongs to, where it belongs to a single one that matters here."""
+    """The language in `_SCRIPTS` whose script most letters of the texts belong to; None if there is none."""
     text = "".join(islice(texts, SEEN))
     counts = {language: len(script.findall(text)) for language, script in _SCRIPTS.items()}
-    if counts["ja"] > counts["zh"] / 10:  # Japanese writes with both
+    if counts["ja"] > counts["zh"] / 10:  # Japanese uses Chinese characters, too
         counts["ja"], counts["zh"] = counts["ja"] + counts["zh"], 0
     language = max(counts, key=lambda one: counts[one])
     return language if 2 * counts[language] > len(_LETTER.findall(text)) else None
@@ -77,22 +78,23 @@ def script_language(texts: Iterable[str]) -> str | None:
 
 @dataclass(frozen=True)
 class BleuTokenizer:
-    """A tokenizer of sacrebleu, and what a user has to know of the choice, if anything."""
+    """The name of a sacrebleu tokenizer, and a remark on the choice that the user should see, if any."""
 
     name: str
     remark: str | None = None
 
 
 def bleu_tokenizer(language: str | None, texts: Iterable[str], named_by_file: bool = False) -> BleuTokenizer:
-    """The tokenizer for BLEU in a language; where that is not known, in the one that the script of `texts` tells.
+    """The sacrebleu tokenizer for a language; if the language is unknown, it is guessed from the script of `texts`.
 
-    Chinese has one of its own, Japanese and Korean that of MeCab where it is installed. Words that nothing separates
-    are else measured by characters, and all other languages by sacrebleu's default.
+    Chinese uses sacrebleu's `zh`; Japanese and Korean use MeCab if it is installed. Other languages without spaces
+    between words (and Japanese and Korean without MeCab) are measured by characters, the rest by sacrebleu's default.
 
     Args:
         language: its code.
-        texts: in that language.
-        named_by_file: only a file's name says so: where the script of `texts` is that of another language, that counts.
+        texts: texts in that language.
+        named_by_file: the language is known only from a file's name: if `texts` are in another script, the script
+            decides.
     """
     known = language_of(language) if language else None
     if known is None or not named_by_file:
@@ -100,11 +102,11 @@ def bleu_tokenizer(language: str | None, texts: Iterable[str], named_by_file: bo
     script = script_language(texts)
     if script == (known if known in _SCRIPTS else None):
         return _tokenizer_for(known)
-    found = _tokenizer_for(script)
+    tokenizer = _tokenizer_for(script)
     what = f"in the script of {_NAMES[script]}" if script else f"not in the script of {_NAMES[known]}"
-    remark = f"the file's name says that targets are of the language {known}, but they are {what}: BLEU is measured by"
-    remark += f" sacrebleu's tokenizer {found.name}; data.target_language says what they are"
-    return BleuTokenizer(found.name, f"{remark}; {found.remark}" if found.remark else remark)
+    remark = f"by the file's name the targets are in the language {known}, but they are {what}: BLEU is computed with"
+    remark += f" sacrebleu's tokenizer {tokenizer.name}; set data.target_language to choose the language"
+    return BleuTokenizer(tokenizer.name, f"{remark}; {tokenizer.remark}" if tokenizer.remark else remark)
 
 
 def _tokenizer_for(language: str | None) -> BleuTokenizer:
@@ -115,15 +117,16 @@ def _tokenizer_for(language: str | None) -> BleuTokenizer:
         if all(importlib.util.find_spec(module) for module in modules):
             return BleuTokenizer(f"{language}-mecab")
         words = f'pip install -e ".[{extra}]"'
-        return BleuTokenizer("char", f"BLEU of {_NAMES[language]} is measured by characters; by words after {words}")
+        remark = f"BLEU of {_NAMES[language]} is computed on characters; to compute it on words, run {words}"
+        return BleuTokenizer("char", remark)
     return BleuTokenizer("char" if language in UNSEPARATED else "13a")
 
 
 def check_bleu_tokenizer(name: str) -> None:
-    """Sees that sacrebleu knows a tokenizer and can use it here.
+    """Checks that sacrebleu knows a tokenizer and can use it here.
 
     Raises:
-        ValueError: it does not, or cannot.
+        ValueError: it does not know it, or cannot use it.
     """
     import sacrebleu
 
@@ -131,15 +134,15 @@ def check_bleu_tokenizer(name: str) -> None:
         raise ValueError(f"bleu_tokenizer must be one of {', '.join(sacrebleu.BLEU.TOKENIZERS)}, but is {name!r}")
     try:
         sacrebleu.BLEU(tokenize=name)
-    except Exception as error:  # whatever a missing library or a failed download raises
+    except Exception as error:  # a missing library or a failed download may raise anything
         reason = " ".join(str(error).split())
         raise ValueError(f"bleu_tokenizer {name} cannot be used here: {reason}") from None
 
 
 def unseparated(words: Iterable[str]) -> str | None:
-    """The language whose phrases `words`, a vocabulary, take for words; None where they are words.
+    """The name of the language if a vocabulary of `words` consists of whole phrases; None if these are words.
 
-    Where nothing separates words, what stands between two marks is taken for one: such "words" are long.
+    In a script without spaces a word pattern matches everything between two punctuation marks: such "words" are long.
     """
     known = [word for word in words if _LETTER.search(word)]
     language = script_language(known)

@@ -1,4 +1,4 @@
-"""Reading lines of text so that a bad file is named with its line and what was expected."""
+"""Reads lines of text; an error names the file, the line and what was expected."""
 
 import codecs
 import gzip
@@ -16,11 +16,11 @@ from seqlab.errors import InputError
 log = logging.getLogger(__name__)
 GZIP = b"\x1f\x8b"
 PIECE = 1 << 20  # bytes read at once
-LARGEST = 1 << 30  # bytes that a packed file, or standard input, may hold; what is not packed may be larger
-LARGEST_RATIO = 100  # unpacked to packed; text stays below 10
-ALWAYS_FINE = 1 << 24  # bytes that a packed file may hold whatever the ratio
+LARGEST = 1 << 30  # bytes; limit on standard input and on what a packed file unpacks to; plain files have no limit
+LARGEST_RATIO = 100  # of unpacked to packed size; text stays below 10
+ALWAYS_FINE = 1 << 24  # bytes that a packed file may unpack to, whatever the ratio
 ADVICE = "; if that is right, unpack it first"
-LINE = 64  # bytes that Python takes for each line beside its characters, so that millions of short ones count
+LINE = 64  # bytes of overhead of each line in Python; it matters for millions of short lines
 # The longer mark first: UTF-32's begins with UTF-16's.
 OTHER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -32,7 +32,7 @@ _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def decode_text(data: bytes, name: str) -> str:
-    """The text of `data`, UTF-8 with or without a byte-order mark, line ends as they are.
+    """The text of `data`, UTF-8 with or without a byte-order mark; line ends stay as they are.
 
     Raises:
         InputError: `data` is empty, binary (holds a NUL byte) or not UTF-8; the message gives `name` and the line.
@@ -43,23 +43,23 @@ def decode_text(data: bytes, name: str) -> str:
     for mark, encoding in OTHER_MARKS.items():
         if data.startswith(mark):
             raise InputError(f"{name}:1: {encoding}, by its byte-order mark; save the file as UTF-8")
-    if (place := data.find(b"\0")) >= 0:
-        raise InputError(f"{name}:{_line(data, place)}: binary data; expected UTF-8 text")
+    if (position := data.find(b"\0")) >= 0:
+        raise InputError(f"{name}:{_line(data, position)}: binary data; expected UTF-8 text")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        where = f"{name}:{_line(data, error.start)}"
-        raise InputError(f"{where}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from None
+        line = f"{name}:{_line(data, error.start)}"
+        raise InputError(f"{line}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from None
 
 
 def decode_lines(data: bytes, name: str, blank: bool = False) -> list[str]:
-    """The lines of `data` as `decode_text` reads it; they end in LF or CRLF, or all in CR.
+    """The lines of `data`, decoded by `decode_text`. Lines end in LF or CRLF, or all of them in CR.
 
     Args:
-        blank: whether there may be nothing but white space.
+        blank: accept a file with nothing but white space.
 
     Raises:
-        InputError: as `decode_text`, or there is nothing but white space.
+        InputError: as `decode_text`, or there is nothing but white space and `blank` is false.
     """
     text = decode_text(data, name)
     if not blank and not text.strip():
@@ -68,22 +68,22 @@ def decode_lines(data: bytes, name: str, blank: bool = False) -> list[str]:
         text = text.replace("\r", "\n")
     elif lone := _LONE_RETURN.search(text):
         log.warning(
-            "%s:%d: a carriage return inside the line; lines of this file end at line feeds alone",
+            "%s:%d: a carriage return inside the line; in this file only line feeds end lines",
             *(name, text.count("\n", 0, lone.start()) + 1),
         )
-    # str.splitlines would also cut at U+2028 and at form feeds inside a sentence.
+    # str.splitlines would also split at U+2028 and at form feeds inside a sentence.
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
-def _line(data: bytes, place: int) -> int:
-    return data.count(b"\n" if b"\n" in data else b"\r", 0, place) + 1
+def _line(data: bytes, position: int) -> int:
+    return data.count(b"\n" if b"\n" in data else b"\r", 0, position) + 1
 
 
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file.
 
     Raises:
-        InputError: there is no such file, it cannot be read, or it may never end (a device, a pipe).
+        InputError: the file does not exist, cannot be read, or may never end (a device, a pipe).
     """
     try:
         kind = path.stat().st_mode
@@ -98,21 +98,21 @@ def standard_input() -> bytes:
     """All of standard input.
 
     Raises:
-        InputError: it does not end.
+        InputError: there is more than `LARGEST` bytes of it.
     """
     return read_at_most(sys.stdin.buffer.read, LARGEST, "standard input", "")
 
 
 def largest_unpacked(packed: int) -> int:
-    """Bytes that a file of so many bytes may unpack to."""
+    """How many bytes a file of `packed` bytes may unpack to."""
     return max(ALWAYS_FINE, min(LARGEST, LARGEST_RATIO * packed))
 
 
 def gunzipped(data: bytes, name: str) -> bytes:
-    """What a gzip file holds; `data` itself if it does not begin as one.
+    """The unpacked content of a gzip file; `data` itself if it is not gzip.
 
     Raises:
-        InputError: it is damaged, or unpacks to absurdly much.
+        InputError: it is damaged, or unpacks to more than `largest_unpacked` bytes.
     """
     if not data.startswith(GZIP):
         return data
@@ -124,10 +124,10 @@ def gunzipped(data: bytes, name: str) -> bytes:
 
 
 def read_at_most(read: Callable[[int], bytes], limit: int, name: str, advice: str) -> bytes:
-    """All that `read(size)` gives piece by piece.
+    """Reads piece by piece with `read(size)` until nothing is left.
 
     Raises:
-        InputError: that takes more than `limit` bytes, `LINE` for each line included; the message ends with `advice`.
+        InputError: it takes more than `limit` bytes, with `LINE` bytes for each line; the message ends with `advice`.
     """
     content, lines = BytesIO(), 0
     while piece := read(PIECE):
@@ -139,7 +139,7 @@ def read_at_most(read: Callable[[int], bytes], limit: int, name: str, advice: st
 
 
 def read_text_lines(path: Path, blank: bool = False) -> list[str]:
-    """The lines of a text file, plain or gzip-compressed (told by its first bytes, not by its name).
+    """The lines of a text file, plain or gzip-compressed (recognised by its first bytes, not by its name).
 
     Raises:
         InputError: as `read_bytes`, `gunzipped` and `decode_lines`.

@@ -1,4 +1,4 @@
-"""Sentence pairs in the format of the Anki decks: `source<TAB>target[<TAB>attribution]`, one pair a line."""
+"""Sentence pairs in the format of the Anki decks: `source<TAB>target[<TAB>attribution]`, one pair per line."""
 
 import lzma
 import zipfile
@@ -23,14 +23,14 @@ class Pair:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """All pairs of a `.txt` or `.tsv` file, plain or gzip-compressed, or of the member of a `.zip` that holds them.
+    """All pairs of a `.txt` or `.tsv` file, plain or gzip-compressed, or of such a file in a `.zip`.
 
-    What Anki exports itself (`#separator:` in the first lines) is read, too: the first two fields of each note are
-    the pair. Blank lines at the end are passed over.
+    An export of Anki itself (`#separator:` in the first lines) is read, too: the first two fields of each note are
+    the pair. Blank lines at the end are ignored.
 
     Raises:
-        InputError: a file that is missing, empty, binary or not UTF-8, a broken or absurd archive, a line without
-            exactly two or three columns, an empty side. The message names the file and the line.
+        InputError: the file is missing, empty, binary or not UTF-8; an archive is broken or unpacks to too much; a
+            line does not have two or three columns, or one side is empty. The message names the file and the line.
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder; expected a .txt, .tsv, .gz or .zip file of sentence pairs")
@@ -73,13 +73,13 @@ def _unzip(data: bytes, name: str) -> tuple[bytes, str]:
                 return read_at_most(file.read, limit, f"{name}!{member.filename}", ADVICE), member.filename
     except InputError:
         raise
-    # What zipfile lets through of a damaged or encrypted archive.
+    # All that zipfile may raise on a damaged or encrypted archive.
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OSError) as error:
         raise InputError(f"{name}: not a readable zip file ({error})") from None
 
 
 def _member(archive: zipfile.ZipFile, name: str, size: int) -> tuple[zipfile.ZipInfo, int]:
-    """The one text file that is neither macOS litter nor a note about the deck, and how many bytes it may unpack to."""
+    """The one text file with pairs (neither added by macOS nor a note about the deck), and its limit in bytes."""
 
     def holds_pairs(info: zipfile.ZipInfo) -> bool:
         path = PurePosixPath(info.filename)
@@ -98,10 +98,10 @@ def _member(archive: zipfile.ZipFile, name: str, size: int) -> tuple[zipfile.Zip
             f"{name}: {len(members)} files of sentence pairs in the archive ({names}); unpack the one to use"
         )
     [member] = members
-    packed = min(member.compress_size, size)  # the archive's own word is not trusted further than its length
+    packed = min(member.compress_size, size)  # the archive may lie about this, but its length is known
     if member.file_size > (limit := largest_unpacked(packed)):
         raise InputError(
-            f"{name}: {member.filename} would unpack from {packed:,} to {member.file_size:,} bytes, of which {limit:,}"
-            f" are read at most{ADVICE}"
+            f"{name}: {member.filename} would unpack from {packed:,} to {member.file_size:,} bytes; at most {limit:,}"
+            f" are read{ADVICE}"
         )
     return member, limit

@@ -1,4 +1,4 @@
-"""Regular expressions that may come from a file of somebody else's."""
+"""Regular expressions that may come from an untrusted file: they are matched in bounded time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import regex
 
 LONGEST = 500  # characters of a pattern
 REPEATS = 1000
-"""How often a pattern may repeat by numbers: all of them multiplied, as where one group stands in another."""
+"""Limit on the product of all counts {n} in a pattern: nested groups multiply their counts."""
 SECONDS = 10.0
-"""For all matches in one text."""
+"""Time limit for all matches in one text."""
 
 _COUNT = regex.compile(r"\{(\d*),?(\d*)\}")
 _GROUP = regex.compile(r"\(\?(?!:|=|!|<=|<!|>)")
@@ -20,15 +20,16 @@ _ESCAPED = regex.compile(r"\\[^pPxNgKL]")
 
 
 def finder(pattern: str, known: bool = False) -> Callable[[str], Iterator[Any]]:
-    """Finds all matches in a text, one after another, in a bounded time.
+    """A function that yields all matches of `pattern` in a text, within `SECONDS`.
 
-    A pattern that is `known` to end is taken as it is: watching the time doubles it.
+    A pattern that is `known` to be fast is matched without a time limit, because checking the time doubles the cost.
 
-    Refused is what could take any time or memory before that time is looked at: long patterns, repeats of repeats,
-    groups that call themselves, approximate matching.
+    The time limit is checked only while matching. Patterns that could take unbounded time or memory before that are
+    refused: long patterns, large or nested repeat counts, recursive groups, approximate matching.
 
     Raises:
-        ValueError: not a regular expression, or one of those; while matching, a text that takes more than `SECONDS`.
+        ValueError: not a regular expression, or one that is refused; while matching, a text that takes more than
+            `SECONDS`.
     """
     if known:
         return regex.compile(pattern).finditer
@@ -54,13 +55,13 @@ def finder(pattern: str, known: bool = False) -> Callable[[str], Iterator[Any]]:
 
 
 def _reason(pattern: str) -> str | None:
-    """Why a pattern is not even compiled, if it is not."""
+    """Why a pattern is refused before it is compiled; None if it is not."""
     if len(pattern) > LONGEST:
         return f"more than {LONGEST} characters"
     plain = _ESCAPED.sub("", pattern)
     if _GROUP.search(plain) or _OTHER.search(plain):
-        return "only plain groups, lookarounds and repeats by numbers are known"
+        return "only plain groups, lookarounds and repeat counts are supported"
     repeats = 1
     for low, high in _COUNT.findall(plain):
         repeats *= max(1, int(high or low or 0))
-    return f"it repeats more than {REPEATS} times by numbers" if repeats > REPEATS else None
+    return f"its repeat counts multiply to more than {REPEATS}" if repeats > REPEATS else None

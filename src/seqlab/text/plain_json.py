@@ -1,4 +1,4 @@
-"""JSON files that may come from anywhere: of bounded size and depth, and without what readers disagree about."""
+"""Reads untrusted JSON files: bounded in size and depth, and without anything that JSON parsers treat differently."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LARGEST = 2**63
 
 
 def read_json(path: Path, kind: type, longest: int = LONGEST) -> Any:
-    """The content of a JSON file, a `kind` (dict or list) at its top.
+    """The content of a JSON file whose top level is a `kind` (dict or list).
 
     Raises:
-        InputError: no such file, one that is not regular or too long, or anything but strict JSON: a key that stands
-            twice, NaN or infinity, integers of more than 63 bits, text that is not Unicode, more than `DEEPEST` levels.
+        InputError: the file is missing, not a regular file, too long, or not strict JSON: it has a duplicate key, NaN
+            or infinity, an integer of more than 63 bits, invalid Unicode, or more than `DEEPEST` levels.
     """
     data = read_regular(path, longest + 1)
     if len(data) > longest:
@@ -31,10 +31,10 @@ def read_json(path: Path, kind: type, longest: int = LONGEST) -> Any:
 
 
 def read_regular(path: Path, count: int) -> bytes:
-    """The first `count` bytes of a regular file, or of one that a link leads to.
+    """The first `count` bytes of a regular file; links are followed.
 
     Raises:
-        InputError: there is none; a device or a pipe, which may never end, is not even opened.
+        InputError: there is none. A device or a pipe is not even opened, because it may never end.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
@@ -49,7 +49,7 @@ def parsed(data: bytes, kind: type) -> Any:
     """JSON read from bytes, as `read_json` does.
 
     Raises:
-        ValueError: it is not strict JSON, or its top is no `kind`.
+        ValueError: it is not strict JSON, or its top level is not a `kind`.
     """
     try:
         content = json.loads(
@@ -66,16 +66,16 @@ def parsed(data: bytes, kind: type) -> Any:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
         for name, _ in pairs:
-            if found.pop(name, pairs) is pairs:
-                raise ValueError(f"the key {name[:80]!r} stands twice")
-    return found
+            if content.pop(name, pairs) is pairs:
+                raise ValueError(f"the key {name[:80]!r} appears twice")
+    return content
 
 
 def _constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a valid number")
 
 
 def _integer(text: str) -> int:
@@ -91,7 +91,7 @@ def _float(text: str) -> float:
 
 
 def _check(content: Any) -> None:
-    """Refuses what is nested too deeply, and halves of surrogate pairs, which cannot be written to any file."""
+    """Refuses too deep nesting, and halves of surrogate pairs, which cannot be written to a file."""
     level = [content]
     for _ in range(DEEPEST):
         inner: list[Any] = []

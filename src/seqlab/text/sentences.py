@@ -1,4 +1,4 @@
-"""Sentences of a text, found line by line in a bounded part of it."""
+"""Splits a text into sentences, line by line, with a bounded part of it in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 LONGEST = 1 << 16
-"""Characters of a paragraph; a longer one is cut at the end of a line."""
+"""Maximal length of a paragraph in characters; a longer one is cut at a line end."""
 
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _ALONE = re.compile(r"\s*(?:#{1,6}\s|\|)")  # headings and rows of tables
@@ -15,10 +15,10 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 def sentences(lines: Iterable[str], language: str = "en") -> Iterator[tuple[int, str]]:
-    """The sentences of a text with the place, in characters, where each begins; white space in them is single spaces.
+    """The sentences of a text, each with the offset in characters where it begins; white space becomes single spaces.
 
-    A sentence may go on over line ends, but not over a blank line, into a heading, a row of a table or the next item
-    of a list. Lines of code between fences stand for themselves. What has no letter ("1.") belongs to what follows.
+    A sentence may span several lines, but no blank line, heading, table row or list item. Lines of fenced code are not
+    split. A part without letters ("1.") belongs to the sentence after it.
 
     Args:
         lines: the text, line ends included.
@@ -41,22 +41,22 @@ def sentences(lines: Iterable[str], language: str = "en") -> Iterator[tuple[int,
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str, bool]]:
-    """Parts that no sentence goes beyond: where each begins, its text, and whether it is a line of code."""
+    """Parts that no sentence crosses: where each begins, its text, and whether it is a line of code."""
     held: list[str] = []
-    place = size = 0  # of the end of what is held, and its length
+    position = size = 0  # where the held lines end, and their length
     fenced = False
     for line in lines:
         fence = bool(_FENCE.match(line))
         alone = fence or fenced or not line.strip() or bool(_ALONE.match(line))
         if held and (alone or _BEGINS.match(line) or size + len(line) > LONGEST):
-            yield place - size, "".join(held), False
+            yield position - size, "".join(held), False
             held, size = [], 0
         if not alone:
             held.append(line)
             size += len(line)
         elif line.strip():
-            yield place, line, fence or fenced
+            yield position, line, fence or fenced
         fenced ^= fence
-        place += len(line)
+        position += len(line)
     if held:
-        yield place - size, "".join(held), False
+        yield position - size, "".join(held), False

@@ -112,7 +112,7 @@ def test_code_fences(text, expected, times):
     assert tally.characters.get("code fences", 0) == len(text) - len(expected)
 
 
-def test_a_stray_fence_costs_nothing(monkeypatch):
+def test_a_stray_fence_drops_nothing(monkeypatch):
     monkeypatch.setattr(cleaning_steps, "LONGEST_FENCE", 5)
     text = "```\n" + "line\n" * 11 + "```\nx\n```\nend\n"
     assert "".join(without_fences(lines(text), Tally())) == text.replace("```\nx\n```\n", "")
@@ -138,7 +138,7 @@ def test_markup(text, expected):
     assert sum(tally.characters.values()) == len(text) - len(kept)
 
 
-def test_paragraphs_hold_what_parts_them():
+def test_paragraphs_include_the_blank_lines_after_them():
     parts = ["\n", "a\nb\n \n\n", "c\n\n", "d"]
     assert list(paragraphs(lines("".join(parts)))) == parts
 
@@ -149,7 +149,7 @@ def test_a_text_without_blank_lines_is_cut_at_line_ends(monkeypatch):
     assert list(paragraphs(lines(text))) == ["four\nfive\n", "six\n", "a very long line\n", "x\n"]
 
 
-def test_boilerplate_stands_in_many_documents(tmp_path):
+def test_boilerplate_appears_in_many_documents(tmp_path):
     footer, heading = "Printed by  the Hen Press\n", "## Summary\n"
     texts = {name: f"{heading}{name} is about hens and eggs\n{footer}{footer}" for name in "abc"}
     texts["d"] = f"{heading}Only two footers here: {footer}one footer of its own\n" * 5
@@ -218,7 +218,7 @@ def test_the_report_says_what_was_dropped(tmp_path):
         ({"near_duplicates": 1.5}, "near_duplicates must be above 0 and at most 1, but is 1.5"),
     ],
 )
-def test_settings_that_make_no_sense(settings, message):
+def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Cleaning(**settings)
 

@@ -1,4 +1,4 @@
-"""Folders as people have them: nested, hidden, linked in circles, closed."""
+"""Folders as people have them: nested, hidden, with circular links, without permission."""
 
 import os
 
@@ -25,7 +25,7 @@ def test_files_come_sorted_by_name_from_all_depths(tmp_path):
     assert find(tmp_path)[1] == []
 
 
-def test_what_has_no_reader_is_named(tmp_path):
+def test_files_without_a_reader_are_named(tmp_path):
     fill(tmp_path, "a.txt", "b.xyz", "README")
     assert find(tmp_path)[1] == [
         Skipped("README", "no reader for files without a suffix"),
@@ -33,7 +33,7 @@ def test_what_has_no_reader_is_named(tmp_path):
     ]
 
 
-def test_links_are_followed_and_loops_noticed(tmp_path):
+def test_links_are_followed_and_loops_detected(tmp_path):
     fill(tmp_path, "notes/a/one.txt", "elsewhere/two.txt")
     notes = tmp_path / "notes"
     (notes / "link").symlink_to(tmp_path / "elsewhere")
@@ -52,7 +52,7 @@ def test_links_are_followed_and_loops_noticed(tmp_path):
     ]
 
 
-def test_what_is_no_ordinary_file_is_not_opened(tmp_path):
+def test_devices_and_pipes_are_not_opened(tmp_path):
     os.mkfifo(tmp_path / "a.txt")
     (tmp_path / "b.txt").touch()
     assert find(tmp_path) == (
@@ -61,10 +61,10 @@ def test_what_is_no_ordinary_file_is_not_opened(tmp_path):
     )
 
 
-def test_a_closed_folder_is_named(tmp_path, monkeypatch):
+def test_a_folder_without_permission_is_named(tmp_path, monkeypatch):
     fill(tmp_path, "a.txt", "closed/b.txt")
     iterdir = type(tmp_path).iterdir
-    # Taken away by hand, for root may enter every folder.
+    # Patched, because root may enter every folder.
     monkeypatch.setattr(type(tmp_path), "iterdir", lambda self: closed() if self.name == "closed" else iterdir(self))
 
     def closed():
@@ -73,19 +73,19 @@ def test_a_closed_folder_is_named(tmp_path, monkeypatch):
     assert find(tmp_path) == ([tmp_path / "a.txt"], [Skipped("closed", "permission denied")])
 
 
-def test_a_single_file_will_do(tmp_path):
+def test_a_single_file_is_enough(tmp_path):
     fill(tmp_path, "a.txt", "b.xyz")
     assert find(tmp_path / "a.txt") == ([tmp_path / "a.txt"], [])
     assert finding.name_of(tmp_path / "a.txt", tmp_path / "a.txt") == "a.txt"
     assert find(tmp_path / "b.xyz") == ([], [Skipped("b.xyz", "no reader for .xyz")])
 
 
-def test_nothing_there(tmp_path):
+def test_a_missing_path_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"notes: no such file or folder"):
         find(tmp_path / "notes")
 
 
-def test_a_name_that_is_no_utf8_is_spelled_out(tmp_path):
+def test_a_file_name_that_is_not_utf8_is_escaped(tmp_path):
     name = os.fsdecode(b"a\xff.txt")
     fill(tmp_path, name)
     assert names(tmp_path) == [r"a\xff.txt"]

@@ -53,7 +53,7 @@ def test_encodings_of_other_languages(tmp_path, encoding, text):
     assert read(written(tmp_path / "a.txt", (text * 5).encode(encoding))) == text * 5
 
 
-def test_characters_may_stand_across_pieces(tmp_path, monkeypatch):
+def test_characters_may_span_two_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr("seqlab.text.documents.plain.PIECE", 7)
     text = "größer 中文 🥚 " * 11
     pieces = list(FORMATS[".md"].read(written(tmp_path / "a.md", text)))
@@ -160,7 +160,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "data", "reason"), BAD, ids=[f"{name} {reason}" for name, _, reason in BAD])
-def test_a_bad_file_says_what_is_wrong(tmp_path, name, data, reason):
+def test_the_reason_says_what_is_wrong_with_a_bad_file(tmp_path, name, data, reason):
     with pytest.raises(UnreadableError, match=reason):
         read(written(tmp_path / name, data))
 

@@ -22,7 +22,7 @@ BOMB = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "lol">{ENTITIES}]>'
 
 @pytest.fixture
 def reasons(tmp_path):
-    """Reads a folder of the given files with a sound one beside; gives why files were left out."""
+    """Reads a folder with the files and a good one; returns the reasons why files were skipped."""
 
     def read(limits=None, **files):
         folder = tmp_path / "notes"
@@ -40,7 +40,7 @@ def reasons(tmp_path):
     return read
 
 
-def test_a_book_that_repeats_its_pages_is_cut_off(reasons, monkeypatch):
+def test_a_book_that_repeats_its_pages_is_limited(reasons, monkeypatch):
     monkeypatch.setattr(reading_module, "ALWAYS_FINE", 5_000)
     book = epub({"page": "<p>" + "a hen and an egg " * 40 + "</p>"})
     assert reasons(book__epub=book) == {}
@@ -73,7 +73,7 @@ def test_memory_and_text_have_limits(reasons, monkeypatch):
 
 def test_where_memory_cannot_be_limited_a_warning_says_so(reasons, monkeypatch):
     monkeypatch.setattr(processes, "HELD", Path("/no/such/file"))
-    with pytest.warns(UserWarning, match=r"data\.limits\.memory holds on Linux only"):
+    with pytest.warns(UserWarning, match=r"data\.limits\.memory works on Linux only"):
         assert reasons(Limits(memory=1)) == {}
 
 
@@ -92,14 +92,14 @@ def test_limits_are_at_least_one(limit):
         Limits(**{limit: 0})
 
 
-def test_what_is_nested_or_multiplied_without_end_is_left_out(reasons):
+def test_endless_nesting_or_entity_expansion_is_skipped(reasons):
     book = {
         "META-INF/container.xml": f"{BOMB}<container><rootfile full-path='&i;'/></container>",
         "word/document.xml": f"{BOMB}<w>&i;</w>",
     }
     left_out = reasons(bomb__epub=zipped(book), deep__ipynb="[" * 100_000, deep__tex="{" * 10_000 + "}" * 10_000)
     assert left_out["bomb.epub"].startswith("damaged (")
-    assert left_out["deep.ipynb"] == left_out["deep.tex"] == "what is in it is nested too deeply"
+    assert left_out["deep.ipynb"] == left_out["deep.tex"] == "its content is nested too deeply"
 
 
 @pytest.mark.parametrize("make", [lambda path: path.symlink_to("/dev/zero"), os.mkfifo])

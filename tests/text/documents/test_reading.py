@@ -68,7 +68,7 @@ def test_a_single_file(notes, tmp_path, capsys):
     assert capsys.readouterr().err == ""  # no bar where nobody watches
 
 
-def test_what_was_read_is_not_read_again(notes, tmp_path, monkeypatch):
+def test_a_known_file_is_not_read_again(notes, tmp_path, monkeypatch):
     write(notes, **{"scan.pdf": pdf([])})
     first = read_documents(notes, tmp_path / "cache")
     no_reader(monkeypatch)
@@ -78,7 +78,7 @@ def test_what_was_read_is_not_read_again(notes, tmp_path, monkeypatch):
     assert first.fingerprint() == second.fingerprint()
 
 
-def test_nor_under_another_name_or_in_another_folder(notes, tmp_path, monkeypatch):
+def test_a_known_content_under_another_name_or_folder_is_not_read_again(notes, tmp_path, monkeypatch):
     first = read_documents(notes, tmp_path / "cache")
     no_reader(monkeypatch)
     (notes / "a.txt").rename(notes / "z.txt")
@@ -88,7 +88,7 @@ def test_nor_under_another_name_or_in_another_folder(notes, tmp_path, monkeypatc
     assert first.fingerprint() != second.fingerprint()
 
 
-def test_what_changed_is_read_again(notes, tmp_path, monkeypatch):
+def test_a_changed_file_is_read_again(notes, tmp_path, monkeypatch):
     first = read_documents(notes, tmp_path / "cache")
     write(notes, **{"b/c.md": "# Other\n"})
     second = read_documents(notes, tmp_path / "cache")
@@ -105,7 +105,7 @@ def test_a_text_that_vanished_from_the_cache_is_read_again(notes, tmp_path):
     assert read_documents(notes, tmp_path / "cache").read == 4
 
 
-def test_one_content_twice_is_read_once(tmp_path):
+def test_equal_files_are_read_once(tmp_path):
     write(tmp_path / "notes", **{"a.txt": "hen", "b.txt": "hen"})
     collection = read_documents(tmp_path / "notes", tmp_path / "cache")
     assert (texts(collection), collection.read) == ({"a.txt": "hen", "b.txt": "hen"}, 1)
@@ -133,7 +133,7 @@ def hard_on_its_reader(path):
         yield "\ud800"
 
 
-def test_bad_files_stop_nothing(tmp_path, monkeypatch):
+def test_bad_files_do_not_stop_the_others(tmp_path, monkeypatch):
     reader(monkeypatch, ".tex", hard_on_its_reader)
     fates = ["crashes", "exits", "hangs", "eats", "raises", "starves", "closed", "odd", "sound"]
     write(
@@ -161,7 +161,7 @@ def test_bad_files_stop_nothing(tmp_path, monkeypatch):
     )
 
 
-def test_a_file_that_may_not_be_opened_is_named(notes, tmp_path, monkeypatch):
+def test_a_file_without_permission_is_named(notes, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "seqlab.text.documents.reading._digest",
         lambda file: PermissionError(13, "Permission denied") if file.name == "a.txt" else file.name,
@@ -180,17 +180,17 @@ def test_nothing_to_read_is_an_error(tmp_path):
     ):
         read_documents(tmp_path / "notes", tmp_path / "cache")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="it holds no files"):
+    with pytest.raises(InputError, match="it contains no files"):
         read_documents(tmp_path / "empty", tmp_path / "cache")
 
 
-def test_a_cache_that_cannot_be_written_is_no_fault_of_the_files(notes, tmp_path):
+def test_an_unwritable_cache_is_not_blamed_on_the_files(notes, tmp_path):
     (tmp_path / "cache").write_text("in the way")
     with pytest.raises(OSError, match="cache"):
         read_documents(notes, tmp_path / "cache")
 
 
-def test_a_line_without_end_comes_in_pieces(tmp_path, monkeypatch):
+def test_an_endless_line_is_read_in_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr("seqlab.text.documents.collection.LONGEST_LINE", 7)
     write(tmp_path, **{"a.txt": "x" * 17 + "\ny"})
     (document,) = read_documents(tmp_path / "a.txt", tmp_path / "cache").documents

@@ -1,4 +1,4 @@
-"""Documents: finding files, reading them in parallel, keeping their texts, cleaning them."""
+"""Documents: finds files, reads them in parallel, caches their texts and cleans them."""
 
 from seqlab.text.documents.cleaning import Cleaned, Cleaning
 from seqlab.text.documents.collection import Collection, Document

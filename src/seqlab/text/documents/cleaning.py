@@ -1,4 +1,4 @@
-"""Cleaning: what of the documents a model is to learn from, and how much was left out for which reason."""
+"""Cleaning: removes from documents what a model should not learn from, and counts what was dropped and why."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from seqlab.text.documents.collection import Collection, Document
 from seqlab.text.documents.steps import Tally, paragraphs, tidied, without_fences, without_front_matter, without_markup
 from seqlab.text.forms import normalised
 
-SHORTEST_LINE = 4  # words; shorter lines repeat (headings, formulas) without being boilerplate
-SHORTEST_PARAGRAPH = 80  # characters; shorter ones repeat in any prose
+SHORTEST_LINE = 4  # words; shorter lines (headings, formulas) repeat without being boilerplate
+SHORTEST_PARAGRAPH = 80  # characters; shorter paragraphs repeat in any prose
 SHINGLE = 5  # words
 PERMUTATIONS = 128
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is cleaned. All off leaves every text as it was read, to the character.
+    """Which cleaning steps are done. With all of them off, every text stays exactly as it was read.
 
     Args:
         normalise: composed characters, plain spaces and line ends, one blank line at most, no hyphenation.
-        front_matter: drop YAML and TOML blocks at the beginning, and what Project Gutenberg sets around a book.
-        code_fences: drop fenced code (also that of notebooks, web pages and Word).
+        front_matter: drop YAML and TOML blocks at the beginning, and Project Gutenberg's header and licence.
+        code_fences: drop fenced code (also code from notebooks, web pages and Word, which readers put in fences).
         markup: drop comments, targets of links and images, and cross-references such as :numref:`sec_x`.
-        boilerplate: drop lines of four words or more that stand in at least so many documents.
-        duplicates: drop documents and paragraphs (of 80 characters or more) that were there before.
+        boilerplate: drop lines of four words or more that appear in at least this many documents.
+        duplicates: drop documents and paragraphs (of 80 characters or more) that appeared before.
         near_duplicates: drop documents whose 5-grams of words resemble those of an earlier one as much as this
             (Jaccard similarity, estimated by MinHash, Broder 1997).
     """
@@ -52,12 +52,12 @@ class Cleaning:
 
 
 class Cleaned:
-    """The cleaned documents of a collection, to be gone through as often as needed.
+    """The cleaned documents of a collection; can be iterated over repeatedly.
 
-    Going through gives each document's name and its paragraphs, an iterator that is to be used up before the next
-    document is asked for. A paragraph holds its line ends and the blank lines after it: joined they are the text.
-    A document that is a duplicate is left out; one of which nothing is left has no paragraphs. `tally` counts what
-    was dropped the last time.
+    Yields each document's name and an iterator over its paragraphs, which must be consumed before advancing to the
+    next document. Paragraphs keep their line ends and the blank lines after them, so joined they are the text.
+    Duplicate documents are left out; a document of which nothing is left has no paragraphs. `tally` counts what the
+    last iteration dropped.
     """
 
     def __init__(self, collection: Collection, cleaning: Cleaning) -> None:
@@ -84,11 +84,12 @@ class Cleaned:
                 yield document.name, self._counted(self._without_duplicates(document, seen))
 
     def report(self) -> str:
-        """What was kept and what was dropped, the last time that all was gone through."""
-        found, tally = self.collection, self.tally
+        """What the last full iteration kept and dropped, one line per step."""
+        collection, tally = self.collection, self.tally
+        total = len(collection.documents)
         lines = [
-            f"{self.documents:,} of {len(found.documents):,} document{'s' * (len(found.documents) != 1)},"
-            f" {self.characters:,} of {found.characters:,} characters"
+            f"{self.documents:,} of {total:,} document{'s' * (total != 1)},"
+            f" {self.characters:,} of {collection.characters:,} characters"
         ]
         for step in sorted(tally.times, key=lambda step: -tally.characters[step]):
             lines.append(f"dropped {tally.times[step]:,} {step} ({tally.characters[step]:,} characters)")
@@ -127,14 +128,14 @@ class Cleaned:
         return without_fences(lines, tally) if self.cleaning.code_fences else lines
 
     def _find_boilerplate(self) -> frozenset[int]:
-        """Hashes of the lines that stand in many documents: eight bytes a line are held for it."""
+        """Hashes of the lines that appear in many documents. Takes eight bytes of memory per line."""
         if self._boilerplate is None:
-            found = array("Q")
+            hashes = array("Q")
             for document in self._progress("looking for boilerplate"):
                 lines = (_line_hash(line) for line in self._lines(document, Tally()))
-                own = np.fromiter((key for key in lines if key is not None), np.uint64)
-                found.frombytes(np.unique(own).tobytes())
-            keys, counts = np.unique(np.frombuffer(found, np.uint64), return_counts=True)
+                document_hashes = np.fromiter((key for key in lines if key is not None), np.uint64)
+                hashes.frombytes(np.unique(document_hashes).tobytes())
+            keys, counts = np.unique(np.frombuffer(hashes, np.uint64), return_counts=True)
             self._boilerplate = frozenset(keys[counts >= (self.cleaning.boilerplate or 0)].tolist())
         return self._boilerplate
 

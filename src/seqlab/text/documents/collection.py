@@ -1,4 +1,4 @@
-"""Documents whose text lies in files: what reading a folder gives, and what cleaning and datasets go through."""
+"""Documents whose texts are kept in files: the result of reading a folder, and the input of cleaning and datasets."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from seqlab.text.documents.finding import NO_READER, Skipped
 
-LONGEST_LINE = 1 << 16  # characters; a file without line ends comes in pieces, too
+LONGEST_LINE = 1 << 16  # characters; longer lines are read in pieces, so that a file without line ends is too
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text that was read: its name in the folder, where it is kept (UTF-8), its length and the hash of its text."""
+    """A text that was read: its name in the folder, the UTF-8 file that caches it, its length and its hash."""
 
     name: str
     path: Path
@@ -23,7 +23,7 @@ class Document:
     sha256: str
 
     def lines(self) -> Iterator[str]:
-        """The text line by line, as it was read, line ends included: joined they are the text."""
+        """The text line by line, exactly as it was read, line ends included."""
         with self.path.open(encoding="utf-8", newline="") as file:
             while line := file.readline(LONGEST_LINE):
                 yield line
@@ -31,9 +31,9 @@ class Document:
 
 @dataclass(frozen=True)
 class Collection:
-    """The documents of a folder, sorted by name, and the files in it that are none.
+    """The documents of a folder, sorted by name, and the files in it that were skipped.
 
-    `read` is how many files were read this time; the texts of the others were there already.
+    `read` is the number of files that were read now; the texts of the others came from the cache.
     """
 
     path: Path
@@ -43,16 +43,16 @@ class Collection:
 
     @property
     def characters(self) -> int:
-        """Length of all documents together."""
+        """Total length of all documents."""
         return sum(document.characters for document in self.documents)
 
     def fingerprint(self) -> str:
-        """A hash of the documents' names and texts: the key to whatever is computed from them."""
+        """A hash of the documents' names and texts, which identifies whatever is computed from them."""
         entries = (f"{document.name}\n{document.sha256}\n" for document in self.documents)
         return hashlib.sha256("".join(entries).encode()).hexdigest()
 
     def summary(self) -> str:
-        """How much was found; then a line for each file that could not be read, with its reason."""
+        """The number of documents and characters, then a line for each file that could not be read, with the reason."""
         count = len(self.documents)
         lines = [f"{count:,} document{'s' * (count != 1)}, {self.characters:,} characters ({self.read:,} read anew)"]
         unknown = Counter(entry.reason for entry in self.skipped if entry.reason.startswith(NO_READER))

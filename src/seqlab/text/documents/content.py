@@ -1,12 +1,12 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""Recognises what a file is by its first bytes, whatever its name says."""
 
 import zipfile
 from pathlib import Path
 
 from seqlab.text.documents.unreadable import UnreadableError
 
-LARGEST_UNPACKED = 1 << 31  # bytes of all members of an archive together
-LARGEST_RATIO = 500  # unpacked to packed; real documents, mostly XML, stay below 50
+LARGEST_UNPACKED = 1 << 31  # bytes, all members of an archive together
+LARGEST_RATIO = 500  # of unpacked to packed size; real documents, mostly XML, stay below 50
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 KINDS = {
     b"%PDF-": "a PDF",
@@ -22,14 +22,14 @@ KINDS = {
 
 
 def check_is_text(start: bytes) -> None:
-    """Raises UnreadableError if a file that begins so holds something else than text."""
+    """Raises UnreadableError if a file that begins with `start` is a known format other than text."""
     for magic, kind in KINDS.items():
         if start.startswith(magic):
             raise UnreadableError(f"not text but {kind}")
 
 
 def check_is_pdf(path: Path) -> None:
-    """Raises UnreadableError for what is not a PDF at all; a damaged one passes."""
+    """Raises UnreadableError if a file is not a PDF at all; a damaged PDF passes."""
     with path.open("rb") as file:
         start = file.read(1024)
     if b"%PDF-" not in start:
@@ -37,10 +37,10 @@ def check_is_pdf(path: Path) -> None:
 
 
 def check_is_archive(path: Path, kind: str, member: str) -> None:
-    """Whether a file is a sound zip archive that holds `member`, as Word, PowerPoint and EPUB files are.
+    """Checks that a file is an intact zip archive with `member` in it, as Word, PowerPoint and EPUB files are.
 
     Raises:
-        UnreadableError: it is something else, encrypted, truncated, or unpacks to absurdly much.
+        UnreadableError: it is something else, encrypted, truncated, or unpacks to too much.
     """
     with path.open("rb") as file:
         start = file.read(len(OLE))

@@ -1,4 +1,4 @@
-"""Electronic books (.epub): web pages in a zip archive, in the order of the book's spine."""
+"""Reads e-books (.epub): web pages in a zip archive, in the order of the book's spine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAGES = ("application/xhtml+xml", "text/html")
 
 
 def read_epub(path: Path) -> Iterator[str]:
-    """The text chapter by chapter.
+    """Yields the text page by page.
 
     Raises:
         UnreadableError: not an EPUB, protected against copying, or damaged.
@@ -37,7 +37,7 @@ def read_epub(path: Path) -> Iterator[str]:
 
 
 def _spine(archive: zipfile.ZipFile) -> list[str]:
-    """The pages' names in the order of reading (EPUB 3.3, section 5)."""
+    """The pages' names in reading order (EPUB 3.3, section 5)."""
     roots = _xml(archive, CONTAINER).xpath("//*[local-name()='rootfile']/@full-path")
     if not roots:
         raise UnreadableError("damaged (its container names no package)")

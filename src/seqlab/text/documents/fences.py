@@ -1,4 +1,4 @@
-"""Code inside text, in the form in which cleaning knows it again: Markdown's fences."""
+"""Writes code as Markdown's fenced blocks, which cleaning recognises whatever format the code came from."""
 
 
 def fenced(code: str, language: str = "") -> str:

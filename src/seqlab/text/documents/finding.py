@@ -1,4 +1,4 @@
-"""Which files a folder holds, and which of them there are readers for."""
+"""Finds the files of a folder that there is a reader for, and says why the others are skipped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqlab.text.documents.formats import FORMATS
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that is not among the documents, and why."""
+    """A file that is not read, and why."""
 
     name: str
     reason: str
@@ -24,12 +24,12 @@ NO_READER = "no reader for"
 
 
 def find(path: Path) -> tuple[list[Path], list[Skipped]]:
-    """The files with a reader at `path`, a folder with all below it or a single file, sorted by name.
+    """The files with a reader at `path` (a single file, or a folder with its subfolders), and the skipped ones; sorted.
 
-    Hidden files are left out (".…", and "~$…" of open Office documents). Links are followed, each folder once.
+    Hidden files (".…") and lock files of Office ("~$…") are ignored. Links are followed, but no folder is read twice.
 
     Raises:
-        InputError: there is nothing at `path`, or the folder cannot be looked into.
+        InputError: there is nothing at `path`, or it is neither a file nor a folder.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
@@ -38,24 +38,24 @@ def find(path: Path) -> tuple[list[Path], list[Skipped]]:
         return ([], [Skipped(path.name, reason)]) if reason else ([path], [])
     if not path.is_dir():
         raise InputError(f"{path}: a device or a pipe; expected a folder or an ordinary file")
-    found: list[Path] = []
+    files: list[Path] = []
     skipped: list[Skipped] = []
     for file, reason in _walk(path, {_identity(path): path}):
         if reason := reason or _objection(file):
             skipped.append(Skipped(name_of(file, path), reason))
         else:
-            found.append(file)
-    return sorted(found, key=lambda file: name_of(file, path)), sorted(skipped, key=lambda entry: entry.name)
+            files.append(file)
+    return sorted(files, key=lambda file: name_of(file, path)), sorted(skipped, key=lambda entry: entry.name)
 
 
 def name_of(file: Path, folder: Path) -> str:
-    """A file's name below the folder that was asked for, with / between; bytes that are no UTF-8 are spelled out."""
+    """A file's path relative to `folder`, with "/" on every system; bytes that are not UTF-8 are escaped."""
     name = file.name if file == folder else file.relative_to(folder).as_posix()
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _walk(folder: Path, seen: dict[tuple[int, int], Path]) -> Iterator[tuple[Path, str]]:
-    """All files below `folder`, and folders that cannot be entered with the reason."""
+    """All files below `folder` with an empty reason, and folders that are not entered with the reason."""
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "~$")))
     except OSError as error:
@@ -76,7 +76,7 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _objection(file: Path) -> str:
-    """Why a file is not to be read, judged from outside; empty if it is."""
+    """Why a file is skipped without opening it; empty if it is to be read."""
     if file.suffix.lower() not in FORMATS:
         return f"no reader for {file.suffix.lower()}" if file.suffix else "no reader for files without a suffix"
     try:
@@ -89,7 +89,7 @@ def _objection(file: Path) -> str:
 
 
 def reason_of(error: OSError) -> str:
-    """What the system says of a file that cannot be opened."""
+    """Why a file could not be opened, in words."""
     import errno
 
     if error.errno == errno.ELOOP:

@@ -1,4 +1,4 @@
-"""Which reader reads what: by a file's suffix."""
+"""The reader for each file suffix."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from seqlab.text.documents.word import read_word
 
 @dataclass(frozen=True)
 class Format:
-    """A reader and its version: a reader that comes to read differently gets a new one, and its files are read again.
+    """A reader and its version: raise the version when a reader's output changes, and its files are read again.
 
-    The reader gives a file's text in pieces, and raises `UnreadableError` or whatever its library does.
+    The reader yields a file's text in pieces, and raises `UnreadableError` or any exception of its library.
     """
 
     name: str

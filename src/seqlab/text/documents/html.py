@@ -1,4 +1,4 @@
-"""Web pages: what a browser would show, by beautifulsoup4 over lxml."""
+"""Reads web pages: the text that a browser would show, by beautifulsoup4 with lxml."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ LINES = frozenset(("li", "tr", "caption", "br", "option"))
 
 
 def read_html(path: Path) -> Iterator[str]:
-    """The text, a paragraph a line and a blank line between; preformatted blocks become fenced code."""
+    """The text, one line per paragraph and a blank line between them; preformatted blocks become fenced code."""
     yield html_text(path.read_bytes())
 
 
 def html_text(data: bytes) -> str:
-    """The text of a page; its encoding is the one it declares, else the one it seems to have.
+    """The text of a page, in the encoding that it declares, else in a guessed one.
 
     Raises:
-        UnreadableError: the data is no text.
+        UnreadableError: the data is not text.
     """
     import lxml.etree  # noqa: F401 - the parser, whose absence beautifulsoup4 would take for a damaged page
     from bs4 import BeautifulSoup, XMLParsedAsHTMLWarning
@@ -54,7 +54,7 @@ class _Code(str):
 
 
 def _even(text: str) -> str:
-    # Spaces around line breaks show nowhere, and two blank lines part no better than one.
+    # Browsers ignore spaces around line breaks, and one blank line separates as well as two.
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<![ \t])[ \t]*\n *", "\n", text)).strip(" ")
 
 

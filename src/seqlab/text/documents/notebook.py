@@ -1,4 +1,4 @@
-"""Jupyter notebooks (.ipynb), by nbformat."""
+"""Reads Jupyter notebooks (.ipynb), by nbformat."""
 
 import json
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from seqlab.text.documents.unreadable import UnreadableError
 
 
 def read_notebook(path: Path) -> Iterator[str]:
-    """Text cells as they are and code cells as fenced code, in their order; outputs are left out.
+    """Text cells as they are and code cells as fenced code, in order; outputs are left out.
 
     Raises:
-        UnreadableError: not JSON, or not that of a notebook.
+        UnreadableError: not JSON, or not a notebook.
     """
     import nbformat
 

@@ -1,4 +1,4 @@
-"""PDF, by pypdfium2."""
+"""Reads PDF files, by pypdfium2."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 from seqlab.text.documents.content import check_is_pdf
 from seqlab.text.documents.unreadable import UnreadableError
 
-# pdfium joins a word broken at a line's end and leaves this where the hyphen was.
+# pdfium joins a word that is hyphenated at a line end and puts this character in place of the hyphen.
 HYPHENATED = "\ufffe"
 SOFT_HYPHEN = "\u00ad"
 
 
 def read_pdf(path: Path) -> Iterator[str]:
-    """The text page by page, lines as they are set; a hyphen that ended a line becomes a soft one.
+    """The text page by page, with the line breaks of the page; a hyphen at a line end becomes a soft hyphen.
 
     Raises:
-        UnreadableError: not a PDF, encrypted, damaged, or pictures of pages (a scan).
+        UnreadableError: not a PDF, encrypted, damaged, or only images of pages (a scan).
     """
     from pypdfium2 import PdfDocument, PdfiumError
 

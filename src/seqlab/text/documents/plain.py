@@ -1,4 +1,4 @@
-"""Text as it is: plain text and Markdown, in whatever encoding."""
+"""Reads plain text and Markdown as they are, in any encoding."""
 
 import codecs
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ MARKS = {
 
 
 def read_plain(path: Path) -> Iterator[str]:
-    """The text in pieces: a file of any size passes through little memory. Line ends stay as they are.
+    """The text in pieces, so that a file of any size takes little memory. Line ends stay as they are.
 
-    UTF-8, or what a byte-order mark says; else what charset-normalizer takes it for.
+    The encoding is that of the byte-order mark, else UTF-8 if the file is valid UTF-8, else charset-normalizer's guess.
 
     Raises:
-        UnreadableError: it is binary, or in no encoding that can be told.
+        UnreadableError: it is binary, or its encoding cannot be recognised.
     """
     encoding = _encoding(path)
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
@@ -68,6 +68,6 @@ def _guess(start: bytes) -> str:
         raise UnreadableError("binary, or text in no known encoding")
     if b"\0" in start and not best.encoding.startswith(("utf_16", "utf_32")):
         raise UnreadableError("binary (holds NUL bytes)")
-    # Where nothing decides, charset-normalizer takes Central for Western Europe: è becomes č.
+    # In a tie charset-normalizer prefers Central European encodings to Western European ones: è becomes č.
     western = any(match.encoding == "cp1252" and match.chaos <= best.chaos for match in candidates)
     return "cp1252" if western else best.encoding

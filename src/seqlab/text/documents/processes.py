@@ -1,7 +1,7 @@
-"""Work on files in processes that may die of it.
+"""A process pool whose workers may crash.
 
-A file that crashes its reader, or hangs in it, costs one process, which is replaced; `ProcessPoolExecutor` would give
-up all that waits.
+A file that crashes its reader, or makes it hang, costs one process, which is replaced; with `ProcessPoolExecutor` all
+tasks that are still waiting would fail.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from seqlab.checks import check_sizes
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
-# Forked: nothing is imported again, and a caller's script needs no `if __name__ == "__main__"`.
+# Forked, so that nothing is imported again and a caller's script needs no `if __name__ == "__main__"`.
 _CONTEXT = multiprocessing.get_context("fork")
 HELD = Path("/proc/self/statm")
-"""Where Linux says how much memory a process holds; elsewhere readers have no limit to theirs."""
+"""Where Linux says how much memory a process uses. On other systems readers have no memory limit."""
 
 
 class Died(str):
-    """Why a process ended at its task."""
+    """Why the process that worked on a task died."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What reading one file may take; a file that takes more is left out, with the limit as its reason.
+    """Limits on reading one file; a file that exceeds one is skipped, and the limit is named as the reason.
 
     Args:
-        seconds: until it is read.
-        memory: MiB that its reader may take beside what the program holds already.
-        growth: how often its own size its text may be (always at least 16 MiB).
+        seconds: time to read it.
+        memory: MiB that its reader may use beyond what the program already uses.
+        growth: how many times the size of the file its text may be (16 MiB are always allowed).
 
     Raises:
         ValueError: a limit below 1.
@@ -65,13 +65,13 @@ def cores() -> int:
 def in_processes(
     work: Callable[[Task], Answer], tasks: Sequence[Task], processes: int, limits: Limits
 ) -> Iterator[tuple[Task, Answer | Died]]:
-    """Each task with `work(task)`, or with why the process died that did it; in the order in which they end.
+    """Yields each task with `work(task)`, or with the reason its process died, in the order in which they finish.
 
-    What `work` raises is raised here. A process that takes longer for a task than the limits allow is killed, and where
-    it asks for more memory than they allow it gets a MemoryError.
+    An exception in `work` is raised here. A process that exceeds the time limit is killed; one that exceeds the memory
+    limit gets a MemoryError.
     """
     if not HELD.is_file():
-        warnings.warn("data.limits.memory holds on Linux only: here a file may take all memory", stacklevel=2)
+        warnings.warn("data.limits.memory works on Linux only: here a file may use all memory", stacklevel=2)
     waiting = iter(range(len(tasks)))
     busy: dict[Connection, _Worker[Answer]] = {}
 
@@ -104,7 +104,7 @@ def in_processes(
 
 
 class _Worker(Generic[Answer]):
-    """A process that does one task after another, each named by its number."""
+    """A process that does one task after another; a task is passed by its index."""
 
     def __init__(self, work: Callable[[int], Answer], limits: Limits) -> None:
         self.connection, theirs = _CONTEXT.Pipe()
@@ -115,7 +115,7 @@ class _Worker(Generic[Answer]):
 
     def give(self, task: int) -> None:
         self._task, self.deadline = task, time.monotonic() + self._limits.seconds
-        with contextlib.suppress(OSError):  # it has died: `take` says of what
+        with contextlib.suppress(OSError):  # the process has died: `take` says why
             self.connection.send(task)
 
     def take(self) -> tuple[int, Answer | Died]:
@@ -134,7 +134,7 @@ class _Worker(Generic[Answer]):
         return f"its reader crashed ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
 
     def kill(self) -> tuple[int, Died]:
-        """Ends the process at its task, for which it has taken too long."""
+        """Kills the process, which has exceeded the time limit."""
         self._process.kill()
         return self._task, Died(f"its reader was stopped after {self._limits.seconds} seconds")
 
@@ -145,7 +145,7 @@ class _Worker(Generic[Answer]):
 
 
 def _serve(work: Callable[[int], Any], connection: Connection, parents: Connection, limits: Limits) -> None:
-    parents.close()  # else this process would keep its own line open when the parent dies
+    parents.close()  # else this process would hold its own pipe open and not notice that the parent died
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _limit_memory(limits.memory << 20)
@@ -164,7 +164,7 @@ def _serve(work: Callable[[int], Any], connection: Connection, parents: Connecti
 
 
 def _limit_memory(more: int) -> None:
-    """No more than so many bytes beside those of the parent, which the process shares."""
+    """Limits the process to `more` bytes beyond those that it shares with its parent."""
     with contextlib.suppress(OSError):  # not Linux, of which `in_processes` warns
         held = int(HELD.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
         _, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -1,4 +1,4 @@
-"""From a folder of files to a collection of texts: in parallel, and each file content once."""
+"""Reads a folder of files into a collection of texts, in parallel; each distinct file content is read once."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from seqlab.text.documents.formats import FORMATS, Format
 from seqlab.text.documents.processes import Limits, cores, in_processes
 from seqlab.text.documents.unreadable import UnreadableError
 
-ALWAYS_FINE = 1 << 24  # bytes of text that any file may hold
+ALWAYS_FINE = 1 << 24  # bytes of text that any file may have, however small it is
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A file to read, and where its text is kept: under the hash of its bytes, apart for each reader's version."""
+    """A file to read and where its text is cached: under the hash of its bytes, in a folder per reader and version."""
 
     file: Path
     format: Format
@@ -41,7 +41,7 @@ class _Entry:
 
     @property
     def record(self) -> Path:
-        """What reading gave; written last, so that a text without one does not count."""
+        """The outcome of reading; written last, so a text without a record is incomplete and is ignored."""
         return self.folder / f"{self.digest}.json"
 
     def known(self) -> dict[str, Any] | None:
@@ -52,17 +52,17 @@ class _Entry:
 
 
 def read_documents(path: Path, cache: Path, processes: int | None = None, limits: Limits | None = None) -> Collection:
-    """The documents of a folder (or a single file), their texts kept in `cache`.
+    """The documents of a folder (or a single file); their texts are kept in `cache`.
 
-    A file whose content was read before, under whatever name, is not read again. What cannot be read is listed with
-    its reason and stops nothing.
+    A file whose content was read before, under any name, is not read again. A file that cannot be read is listed with
+    the reason, and the others are read all the same.
 
     Args:
-        processes: how many files are read at once (None: as many as there are processors).
-        limits: what reading one file may take (None: the defaults of `Limits`).
+        processes: how many files are read at once (None: one per processor).
+        limits: limits on reading one file (None: the defaults of `Limits`).
 
     Raises:
-        InputError: no such folder, nothing in it that can be read, or a reader's library is not installed.
+        InputError: there is no such folder, nothing in it can be read, or a reader's library is not installed.
     """
     files, skipped = find(path)
     processes = processes or cores()
@@ -94,12 +94,10 @@ def _entry(file: Path, digest: str, cache: Path) -> _Entry:
 
 
 def _digests(files: Sequence[Path], threads: int) -> list[str | OSError]:
-    # Threads are enough: hashing leaves Python's lock alone.
+    # Threads are enough: hashing releases the GIL.
     with ThreadPoolExecutor(threads) as pool:
         digests = pool.map(_digest, files)
-        return list(
-            tqdm(digests, "looking for what is new", len(files), unit="file", delay=2, leave=False, disable=None)
-        )
+        return list(tqdm(digests, "looking for new files", len(files), unit="file", delay=2, leave=False, disable=None))
 
 
 def _digest(file: Path) -> str | OSError:
@@ -111,47 +109,47 @@ def _digest(file: Path) -> str | OSError:
 
 
 def _read_all(entries: Sequence[_Entry], processes: int, limits: Limits) -> dict[Path, str]:
-    """Fills the cache; returns the reasons that may not hold the next time, which are not kept there."""
+    """Fills the cache; returns the failures that may not happen again next time, which are not cached."""
     if not entries:
         return {}
     failed: dict[Path, str] = {}
-    # The largest first, so that none is left to a single process at the end.
+    # The largest first, so that at the end no large file keeps a single process busy alone.
     tasks = sorted(entries, key=lambda entry: -entry.file.stat().st_size)
     folder = tasks[0].folder.parent
     folder.mkdir(parents=True, exist_ok=True)
-    # What a reader has begun to write lies where it is removed whatever the reader died of.
-    with tempfile.TemporaryDirectory(prefix=".reading-", dir=folder) as begun:
-        keep = functools.partial(_keep, limits=limits, begun=Path(begun))
+    # Partly written texts are in a temporary folder, which is removed however a reader dies.
+    with tempfile.TemporaryDirectory(prefix=".reading-", dir=folder) as partial:
+        keep = functools.partial(_keep, limits=limits, partial=Path(partial))
         with tqdm(total=len(tasks), desc="reading", unit="file", disable=None) as bar:
             for entry, reason in in_processes(keep, tasks, processes, limits):
                 if reason:
                     failed[entry.record] = reason
-                for left in Path(begun).glob(f"{entry.folder.name}-{entry.digest}*"):
-                    left.unlink(missing_ok=True)
+                for leftover in Path(partial).glob(f"{entry.folder.name}-{entry.digest}*"):
+                    leftover.unlink(missing_ok=True)
                 bar.update()
     return failed
 
 
-def _keep(entry: _Entry, limits: Limits, begun: Path) -> str:
-    """Reads a file into the cache; returns why it could not be read if that may be different another time."""
+def _keep(entry: _Entry, limits: Limits, partial: Path) -> str:
+    """Reads a file into the cache; returns why it could not be read if the next attempt may succeed, else ""."""
     try:
-        record = _written(entry, limits, begun / f"{entry.folder.name}-{entry.digest}")
+        record = _written(entry, limits, partial / f"{entry.folder.name}-{entry.digest}")
     except UnreadableError as error:
         record = {"unreadable": str(error)}
-    except _OddsError as error:
+    except _TransientError as error:
         return str(error)
     write_atomically(entry.record, json.dumps(record))
     return ""
 
 
-def _written(entry: _Entry, limits: Limits, begun: Path) -> dict[str, Any]:
+def _written(entry: _Entry, limits: Limits, partial: Path) -> dict[str, Any]:
     characters, size, digest, blank = 0, 0, hashlib.sha256(), True
     limit = max(ALWAYS_FINE, limits.growth * entry.file.stat().st_size)
-    with begun.open("wb") as file:
+    with partial.open("wb") as file:
         for piece in _pieces(entry, limits):
-            data = piece.encode("utf-8", "replace")  # halves of surrogate pairs are no text
+            data = piece.encode("utf-8", "replace")  # halves of surrogate pairs cannot be encoded
             if (size := size + len(data)) > limit:
-                raise _OddsError(f"its text is longer than {limit:,} bytes (data.limits.growth={limits.growth})")
+                raise _TransientError(f"its text is longer than {limit:,} bytes (data.limits.growth={limits.growth})")
             file.write(data)
             digest.update(data)
             characters += len(piece)
@@ -159,12 +157,12 @@ def _written(entry: _Entry, limits: Limits, begun: Path) -> dict[str, Any]:
     if blank:
         raise UnreadableError("no text in it")
     entry.folder.mkdir(parents=True, exist_ok=True)
-    begun.replace(entry.text)
+    partial.replace(entry.text)
     return {"characters": characters, "sha256": digest.hexdigest()}
 
 
-class _OddsError(Exception):
-    """A file could not be read for a reason outside of it."""
+class _TransientError(Exception):
+    """A file could not be read for a reason outside the file: the limits or the system."""
 
 
 def _pieces(entry: _Entry, limits: Limits) -> Iterator[str]:
@@ -173,15 +171,15 @@ def _pieces(entry: _Entry, limits: Limits) -> Iterator[str]:
     except UnreadableError:
         raise
     except OSError as error:
-        raise _OddsError(reason_of(error)) from None
+        raise _TransientError(reason_of(error)) from None
     except RecursionError:
-        raise UnreadableError("what is in it is nested too deeply") from None
+        raise UnreadableError("its content is nested too deeply") from None
     except ModuleNotFoundError as error:
         raise not_installed(error, f"reading {entry.file.name}") or error from None
-    except Exception as error:  # what libraries raise on damaged files has no end
+    except Exception as error:  # libraries raise all kinds of exceptions on damaged files
         reason = " ".join(str(error).split())[:200]
         if isinstance(error, MemoryError) or "memory" in reason.lower():
-            raise _OddsError(
+            raise _TransientError(
                 f"its reader needs more than {limits.memory:,} MiB of memory (data.limits.memory)"
             ) from None
         raise UnreadableError(f"damaged ({type(error).__name__}: {reason})") from None
@@ -190,5 +188,5 @@ def _pieces(entry: _Entry, limits: Limits) -> Iterator[str]:
 def _nothing(path: Path, skipped: Sequence[Skipped]) -> str:
     shown = [f"{one.name}: {one.reason}" for one in skipped[:5]]
     more = [f"and {len(skipped) - 5:,} more"] if len(skipped) > 5 else []
-    found = "; ".join(shown + more) or "it holds no files"
-    return f"{path}: no document that can be read ({found}); expected {', '.join(FORMATS)}"
+    reasons = "; ".join(shown + more) or "it contains no files"
+    return f"{path}: no document that can be read ({reasons}); expected {', '.join(FORMATS)}"

@@ -1,4 +1,4 @@
-"""PowerPoint presentations (.pptx), by python-pptx."""
+"""Reads PowerPoint presentations (.pptx), by python-pptx."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqlab.text.documents.content import check_is_archive
 
 
 def read_slides(path: Path) -> Iterator[str]:
-    """Slide by slide the text of its shapes, groups and tables (cells apart by tabs), then its notes.
+    """For each slide, the text of its shapes, groups and tables (cells separated by tabs), then its notes.
 
     Raises:
         UnreadableError: not a PowerPoint file, encrypted or damaged.
@@ -32,7 +32,7 @@ def _texts(shapes: Iterable[Any]) -> Iterator[str]:
         if hasattr(shape, "shapes"):
             yield from _texts(shape.shapes)
         elif shape.has_text_frame:
-            # Vertical tabs are line breaks inside a paragraph.
+            # python-pptx writes a line break inside a paragraph as a vertical tab.
             yield shape.text_frame.text.replace("\v", "\n")
         elif getattr(shape, "has_table", False):
             for row in shape.table.rows:

@@ -1,6 +1,7 @@
-"""The steps of cleaning, each a filter over lines or paragraphs that notes what it drops.
+"""The steps of cleaning: each filters lines or paragraphs and counts what it drops.
 
-Lines and paragraphs carry their line ends: joined they are the text. A filter holds a bounded part of a document.
+Lines and paragraphs include their line ends, so joined they are the text. A filter keeps only a bounded part of a
+document in memory.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
-LONGEST_HEAD = 300  # lines in which front matter ends, if there is any
-LONGEST_FENCE = 10_000  # lines of code between two fences; what is longer is text after a stray fence
-LONGEST_PARAGRAPH = 1 << 16  # characters; a text without blank lines is cut at the end of a line
+LONGEST_HEAD = 300  # lines; front matter is looked for only in these
+LONGEST_FENCE = 10_000  # lines; a longer block is taken for text after a stray fence
+LONGEST_PARAGRAPH = 1 << 16  # characters; a longer paragraph is cut at a line end
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Tally:
     characters: dict[str, int] = field(default_factory=dict)
 
     def add(self, step: str, characters: int, times: int = 1) -> None:
-        """Notes what a step dropped."""
+        """Adds what a step dropped."""
         self.times[step] = self.times.get(step, 0) + times
         self.characters[step] = self.characters.get(step, 0) + characters
 
@@ -34,7 +35,7 @@ _BOOK_ENDS = re.compile(r"\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK", 
 
 
 def without_front_matter(lines: Iterable[str], tally: Tally) -> Iterator[str]:
-    """Drops a YAML or TOML block at the very beginning, and what Project Gutenberg sets around a book."""
+    """Drops a YAML or TOML block at the very beginning, and Project Gutenberg's header and licence."""
     lines = iter(lines)
     head = list(islice(lines, LONGEST_HEAD))
     start = _front_matter(head)
@@ -64,7 +65,7 @@ _FENCE = re.compile(r"[\s>]*(`{3,}(?=[^`]*$)|~{3,})")
 
 
 def without_fences(lines: Iterable[str], tally: Tally) -> Iterator[str]:
-    """Drops fenced code (CommonMark 0.31, section 4.5); a fence that is never closed is none."""
+    """Drops fenced code (CommonMark 0.31, section 4.5); a fence that is never closed is left in."""
     block: list[str] = []
     fence = ""
     for line in lines:
@@ -86,7 +87,7 @@ def without_fences(lines: Iterable[str], tally: Tally) -> Iterator[str]:
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[str]:
-    """Lines up to and with the blank ones that part them from what follows."""
+    """Joins lines to paragraphs, each with the blank lines after it."""
     held: list[str] = []
     size, ended = 0, False
     for line in lines:
@@ -110,28 +111,31 @@ def tidied(lines: Iterable[str]) -> Iterator[str]:
         blank = not line.strip()
 
 
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would cut at U+2028, too, and drop it
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would split at U+2028, too
 _ROLE = r":[a-z_]+:(?:`[^`]*`|[\w.-]+(?<![.-]))?"
 _MARKUP = (
     (re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\([^()\s]*\)[^()\s]*)?(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    # A role goes with the space before it, and with brackets around it that would be empty.
+    # A role is removed together with the space before it, and with the brackets if they would be empty.
     (re.compile(rf"\s?(?<![\w:])\((?:{_ROLE}[\s,;]*)+\)"), ""),
     (re.compile(rf"\s?(?<![\w:]){_ROLE}(?![\w:])"), ""),
 )
 
 
 def _without_comments(text: str) -> tuple[str, int]:
-    """`text` without HTML comments, and how many there were. A regular expression would look for the end of each."""
+    """`text` without HTML comments, and how many there were.
+
+    No regular expression, which would search to the end of the text from every unclosed comment: quadratic time.
+    """
     kept: list[str] = []
-    place = 0
-    while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
-        kept.append(text[place:start])
-        place = end + 3
-    return "".join(kept) + text[place:], len(kept)
+    position = 0
+    while (start := text.find("<!--", position)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        kept.append(text[position:start])
+        position = end + 3
+    return "".join(kept) + text[position:], len(kept)
 
 
 def without_markup(paragraphs: Iterable[str], tally: Tally) -> Iterator[str]:
-    """Drops HTML comments, the targets of links and images, and roles of reStructuredText (:numref:`sec_x`)."""
+    """Drops HTML comments, targets of links and images, and roles of reStructuredText (:numref:`sec_x`)."""
     for paragraph in paragraphs:
         text, times = _without_comments(paragraph)
         for pattern, replacement in _MARKUP:

@@ -1,4 +1,4 @@
-"""LaTeX sources (.tex), by pylatexenc."""
+"""Reads LaTeX sources (.tex), by pylatexenc."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from seqlab.text.documents.fences import fenced
 from seqlab.text.documents.plain import read_plain
 
-# pylatexenc reads one environment to the letter, so the others become that one.
+# pylatexenc keeps only the verbatim environment literally, so the other listings are turned into it.
 LISTING = re.compile(r"\\(begin|end)\{(?:lstlisting|minted|Verbatim)\*?\}(?:\[[^\]\n]*\])?(?:\{\w+\}$)?", re.MULTILINE)
 HEADINGS = ("part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph")
 SILENT = ("maketitle", "today", "date", "cite", "citep", "citet", "ref", "eqref", "label", "footnotemark")
@@ -19,7 +19,7 @@ SILENT = ("maketitle", "today", "date", "cite", "citep", "citet", "ref", "eqref"
 def read_tex(path: Path) -> Iterator[str]:
     """The text without commands and comments; formulas stay as LaTeX, listings become fenced code.
 
-    Files that it includes are documents of their own.
+    Included files are not inserted: each is a separate document.
     """
     from pylatexenc.latex2text import LatexNodes2Text
     from pylatexenc.latexwalker import LatexWalker
@@ -31,14 +31,15 @@ def read_tex(path: Path) -> Iterator[str]:
 
 
 def _shown() -> Any:
-    """What becomes of commands, where pylatexenc would shout headings and fill in today's date."""
+    """How commands are rendered; by default pylatexenc would upper-case headings and insert today's date."""
     from pylatexenc.latex2text import EnvironmentTextSpec, MacroTextSpec, get_default_latex_context_db
 
     shown = get_default_latex_context_db()
     shown.add_context_category(
         "seqlab",
         macros=[
-            *(MacroTextSpec(name, simplify_repl="\n\n%(3)s\n\n") for name in HEADINGS),  # after a star and [short]
+            # The third argument is the title, after an optional star and an optional short title.
+            *(MacroTextSpec(name, simplify_repl="\n\n%(3)s\n\n") for name in HEADINGS),
             *(MacroTextSpec(name, simplify_repl="\n\n%(1)s\n\n") for name in ("title", "author")),
             *(MacroTextSpec(name, discard=True) for name in SILENT),
         ],

@@ -1,5 +1,5 @@
-"""What a reader says of a file that it cannot read."""
+"""The error that readers raise for a file that they cannot read."""
 
 
 class UnreadableError(Exception):
-    """A file holds no text that can be read; the message is the reason, without the file's name."""
+    """A file has no readable text; the message is the reason, without the file's name."""

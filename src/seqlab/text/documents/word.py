@@ -1,4 +1,4 @@
-"""Word documents (.docx), by python-docx."""
+"""Reads Word documents (.docx), by python-docx."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MATHS = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 
 
 def read_word(path: Path) -> Iterator[str]:
-    """Paragraphs and the rows of tables in their order, cells apart by tabs; paragraphs set as code become fences.
+    """Paragraphs and table rows in order, cells separated by tabs; paragraphs in a code style become fenced code.
 
-    Formulas are in it as the characters they are made of, which python-docx leaves out.
+    Formulas, which python-docx leaves out, are included as their characters.
 
     Raises:
         UnreadableError: not a Word file, encrypted or damaged.
@@ -77,17 +77,18 @@ def _inline(element: Any) -> str:
             parts.append(_delimited(child))
         elif child.tag == f"{MATHS}den":
             parts.append("/" + _inline(child))
-        elif child.tag != qn("w:pPr") and not str(child.tag).endswith("}Fallback"):  # the same text again, for old Word
+        # A Fallback repeats the same text for old versions of Word.
+        elif child.tag != qn("w:pPr") and not str(child.tag).endswith("}Fallback"):
             parts.append(_inline(child))
     return "".join(parts)
 
 
 def _delimited(element: Any) -> str:
-    """A formula in brackets: which ones stands in its properties, ( and ) if nothing does."""
+    """A formula in brackets: its properties say which ones, ( and ) by default."""
 
     def sign(name: str, default: str) -> str:
-        found = element.find(f"{MATHS}dPr/{MATHS}{name}")
-        return default if found is None else found.get(f"{MATHS}val", "")
+        entry = element.find(f"{MATHS}dPr/{MATHS}{name}")
+        return default if entry is None else entry.get(f"{MATHS}val", "")
 
     inner = sign("sepChr", "|").join(_inline(part) for part in element.iterchildren(f"{MATHS}e"))
     return sign("begChr", "(") + inner + sign("endChr", ")")

@@ -1,7 +1,7 @@
-"""Tokenizers: text to ids and back. PAD, BOS, EOS and UNK are 0 to 3 in all of them; own symbols follow.
+"""Tokenizers: text to ids and back. PAD, BOS, EOS and UNK are ids 0 to 3 in all of them; other symbols follow.
 
-`encode` never adds BOS or EOS (the data does); `decode` leaves the four specials out, except that an UNK shows
-as `<unk>`. `fit` learns a vocabulary from training texts alone.
+`encode` never adds BOS or EOS (the data does); `decode` leaves out the four special tokens, except that UNK becomes
+`<unk>`. `fit` learns a vocabulary, from training texts only.
 """
 
 from seqlab.text.tokenizers.base import UNKNOWN, Fit, Tokenizer, fit_settings, from_json, matches_one, to_json

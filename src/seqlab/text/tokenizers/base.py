@@ -1,4 +1,4 @@
-"""What every tokenizer offers, and tokenizers as JSON."""
+"""The base class of tokenizers, and tokenizers as JSON."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seqlab.special_tokens import UNK
 from seqlab.text.forms import Form, checked, formed
 
 UNKNOWN = "<unk>"
-"""How an unknown symbol is written."""
+"""How an unknown symbol appears in decoded text."""
 
 
 class Tokenizer(ABC):
-    """What every tokenizer offers. A tokenizer of your own subclasses this and needs nothing else.
+    """Base class of all tokenizers. To write a tokenizer, subclass this; nothing else is needed.
 
-    `lower` says that case is lost: outputs are then compared with references that have none either. `lossless` says
-    that nothing else is: but for unknown symbols, tokens stand for all of a text. `form` names what was done to the
-    texts that it was learnt from: a dataset sets it, and it is saved with the tokenizer.
+    `lower`: the tokenizer lower-cases, so outputs are compared with lower-cased references. `lossless`: apart from
+    case and unknown symbols, decoding gives the whole text back. `form` names the steps that the training texts went
+    through (see `seqlab.text.forms`): a dataset sets it, and it is saved with the tokenizer.
     """
 
     lower = False
@@ -33,45 +33,45 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def size(self) -> int:
-        """Number of ids, the four specials included."""
+        """Number of ids, the four special tokens included."""
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
         """The ids of `text`, without BOS and EOS.
 
         Raises:
-            ValueError: the text cannot be expressed at all (an integer out of range, say).
+            ValueError: the text cannot be encoded at all (for example, an integer out of range).
         """
 
     def read(self, text: str) -> list[int]:
-        """The ids of a text from outside, brought into the form of the texts that the tokenizer was learnt from.
+        """The ids of a text from outside, after the same steps (`form`) as the texts the tokenizer was fit on.
 
-        Every text that is no dataset's own enters here.
+        Every text that does not come from a dataset enters here.
 
         Raises:
-            ValueError: it is no text (half of a surrogate pair is in it), or cannot be expressed.
+            ValueError: it is not valid Unicode (it has half of a surrogate pair), or cannot be encoded.
         """
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise ValueError(f"not valid Unicode text: {text[error.start]!r} stands at {error.start + 1}") from None
+            raise ValueError(f"not valid Unicode text: {text[error.start]!r} at character {error.start + 1}") from None
         return self.encode(formed(text, self.form))
 
     def continued(self, text: str) -> list[int]:
-        """The ids of text that goes on where another ended, which was not empty.
+        """The ids of a text that continues a previous, non-empty one.
 
-        After the ids of that one they decode to both texts joined, if the tokenizer is `lossless`.
+        If the tokenizer is `lossless`, the ids of the previous text followed by these decode to both texts joined.
         """
         return self.encode(text)
 
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of `ids`; specials are left out."""
+        """The text of `ids`; PAD, BOS and EOS are left out."""
 
     def comparable(self, text: str) -> str | None:
-        """A text without what the tokenizer does not keep of it, by which texts are compared.
+        """What the tokenizer keeps of a text: two texts with the same result count as equal.
 
-        None if it cannot be compared: the tokenizer does not know all of it, or cannot express it.
+        None if the text cannot be compared, because it has unknown symbols or cannot be encoded.
         """
         try:
             ids = self.encode(text)
@@ -84,7 +84,7 @@ class Tokenizer(ABC):
         """The constructor's arguments, ready for JSON."""
 
     def vocabulary(self) -> dict[str, Any]:
-        """What decides which id means what: a model can go from one tokenizer to another if this is the same."""
+        """What decides which id means what: two tokenizers with the same value can be exchanged under a model."""
         return {name: value for name, value in to_json(self).items() if name != "form"}
 
 
@@ -98,15 +98,16 @@ def from_json(data: Any, trust: Trust = NOTHING, within: Path | None = None) -> 
 
     Args:
         trust: packages whose classes `data` may name.
-        within: the folder that `data` comes from, in which no module is looked for.
+        within: the folder that `data` comes from; modules in it are never imported.
 
     Raises:
-        InputError: `data` is no such description, its class is not known or not trusted, or it refuses its settings.
+        InputError: `data` is no such description, its class is unknown or not trusted, or the class refuses the
+            settings.
     """
     if not (isinstance(data, dict) and data.keys() == {"kind", "form", "settings"}):
         raise InputError("a tokenizer must have a kind, a form and settings")
     if not isinstance(data["settings"], dict):
-        raise InputError("a tokenizer's settings must be named")
+        raise InputError("a tokenizer's settings must be a JSON object")
     cls = TOKENIZERS.find(data["kind"], Tokenizer, trust, within)  # type: ignore[type-abstract]
     settings = check_arguments(cls, data["settings"], "tokenizer")
     try:
@@ -114,16 +115,16 @@ def from_json(data: Any, trust: Trust = NOTHING, within: Path | None = None) -> 
         tokenizer.form = checked(data["form"])
     except InputError:
         raise
-    except Exception as error:  # whatever a constructor makes of settings that are not its own
+    except Exception as error:  # a constructor may raise anything on wrong settings
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"tokenizer {data['kind']}: {reason}") from None
     return tokenizer
 
 
 def matches_one(tokenizer: Tokenizer, output: str, references: Iterable[str]) -> bool:
-    """Whether an output is one of the references, as far as the tokenizer can tell texts apart (spacing, case).
+    """Whether an output equals one of the references, ignoring what the tokenizer does not keep (spacing, case).
 
-    An output with an unknown symbol matches nothing but that very text.
+    An output with an unknown symbol matches only the identical text.
     """
     comparable = tokenizer.comparable(output)
     return any(
@@ -133,18 +134,18 @@ def matches_one(tokenizer: Tokenizer, output: str, references: Iterable[str]) ->
 
 
 Fit = Callable[[Iterable[str]], Tokenizer]
-"""How a tokenizer is learnt from texts, which are gone through once: `CharacterTokenizer.fit`, or a partial of one."""
+"""Fits a tokenizer in one pass over the texts: `CharacterTokenizer.fit`, for example, or a partial of it."""
 
 
 def fit_settings(fit: Fit) -> dict[str, Any]:
-    """What identifies a way of learning a tokenizer: the function's name and its bound arguments.
+    """What identifies a `Fit`, as part of a cache key: the function's name and its bound arguments.
 
     Raises:
         ValueError: a function without a name.
     """
     if isinstance(fit, functools.partial):
         return {**fit_settings(fit.func), "arguments": {"args": list(fit.args), **fit.keywords}}
-    owner = getattr(fit, "__self__", None)  # of a class method: `fit` may be inherited
+    owner = getattr(fit, "__self__", None)  # the class of a class method, because `fit` may be inherited
     name = (
         f"{owner.__qualname__}.{fit.__name__}" if isinstance(owner, type) else getattr(fit, "__qualname__", "<lambda>")
     )

@@ -13,15 +13,15 @@ from seqlab.special_tokens import SPECIALS, UNK
 from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 
 LONGEST = 1_000_000
-"""Integers of a sequence: arrays that are filled up are made as long as is asked for."""
+"""Limit on `max_length`: with `fill`, every array is that long, whatever the text."""
 
 
 class IntegerTokenizer(Tokenizer):
-    """Integers `smallest` to `largest`, written with spaces or commas between: "3 1 2".
+    """Integers `smallest` to `largest`, separated by spaces or commas: "3 1 2".
 
-    The integer n is id n − smallest + 4. With `fill`, every sequence is an array of exactly `max_length` numbers
-    whose end is filled with zeros; that zero is a symbol of its own (the last id), not PAD, and is dropped from the
-    end of decoded text.
+    The integer n has id n − smallest + 4. With `fill`, every sequence is an array of exactly `max_length` numbers,
+    filled up with zeros at the end. That zero is a separate symbol (the last id), not PAD; `decode` drops it from the
+    end.
 
     Raises:
         ValueError: `largest` below `smallest`, a `max_length` outside 1 to `LONGEST`, or `fill` where zero is already
@@ -44,7 +44,7 @@ class IntegerTokenizer(Tokenizer):
 
     @property
     def filler(self) -> int | None:
-        """The id of the zero that fills up arrays, if they are filled."""
+        """The id of the zero that fills up arrays; None without `fill`."""
         return self.size - 1 if self.fill else None
 
     @staticmethod
@@ -74,10 +74,10 @@ class IntegerTokenizer(Tokenizer):
         return number - self.smallest + SPECIALS
 
     def decode(self, ids: Iterable[int]) -> str:
-        own = [i for i in ids if i >= UNK]
-        while self.fill and own and own[-1] == self.filler:
-            own.pop()
-        return " ".join(self._word(i) for i in own)
+        shown = [i for i in ids if i >= UNK]
+        while self.fill and shown and shown[-1] == self.filler:
+            shown.pop()
+        return " ".join(self._word(i) for i in shown)
 
     def _word(self, i: int) -> str:
         if i == UNK:
@@ -93,5 +93,5 @@ class IntegerTokenizer(Tokenizer):
         }
 
     def vocabulary(self) -> dict[str, Any]:
-        shared = {name: own for name, own in self.state().items() if name != "max_length"}
+        shared = {name: value for name, value in self.state().items() if name != "max_length"}
         return super().vocabulary() | {"settings": shared}

@@ -1,4 +1,4 @@
-"""What stands between words: learnt from texts, so that words and marks are joined as people write them."""
+"""White space between words, learnt from texts, so that words and punctuation marks are joined as people write them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T", str, bool)
 Row = tuple[str | None, str | None, str]
 
 WORD = ""
-"""The kind of every word."""
+"""The kind that all words share."""
 
 _WORD = regex.compile(r"\w")
 _QUOTE = regex.compile(r"\p{Quotation_Mark}")
@@ -22,15 +22,15 @@ _LINE_ENDS = "\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
 class Spacing:
-    """What stands between two neighbours: nothing, a space, or another space such as U+00A0.
+    """The gap between two neighbouring words or marks: nothing, a space, or another space such as U+00A0.
 
-    Words are of one kind; every mark is a kind of its own, and a quotation mark two: the first, third … of a text opens
-    and the others close. A row (left, right, gap) says what stands between two kinds, or between a word and a mark
-    where that pair is an exception; (None, right, gap) and (left, None, gap) what usually stands beside a mark, for
-    pairs that were not seen. Without any row there is always a space.
+    All words are one kind. Each punctuation mark is a kind, and a quotation mark is two: the first, third … of a text
+    opens and the others close. A row (left, right, gap) gives the gap between two kinds, or between a certain word and
+    a kind of mark where that pair is an exception. (None, right, gap) and (left, None, gap) give the usual gap beside
+    a mark, for pairs that were not seen. Without a row the gap is a space.
 
     Raises:
-        ValueError: a row is no such triple, its gap is no white space, or a pair has two rows.
+        ValueError: a row is not such a triple, its gap is not white space, or a pair has two rows.
     """
 
     def __init__(self, rows: Iterable[Sequence[str | None]] = ()) -> None:
@@ -47,7 +47,7 @@ class Spacing:
         return [[left, right, gap] for (left, right), gap in self._gaps.items()]
 
     def join(self, words: Iterable[str]) -> str:
-        """The text of words and marks. What stands before one depends on those before it alone."""
+        """The text of words and marks. Each gap depends only on the words before it and the one that follows it."""
         words = list(words)
         kinds = self._kinds.of(words)
         parts = words[:1]
@@ -67,7 +67,7 @@ class Spacing:
 
 
 class SpacingCounts:
-    """Counts what stands between words and marks; `learnt` gives the spacing that is right most often."""
+    """Counts the gaps between words and marks; `learnt` gives the spacing that is right most often."""
 
     def __init__(self) -> None:
         self._kinds: Counter[tuple[str, str, str]] = Counter()
@@ -75,7 +75,7 @@ class SpacingCounts:
         self._known = _Kinds()
 
     def add(self, words: Sequence[str], gaps: Sequence[str]) -> None:
-        """Counts a text: its words and marks, and what stands before each of them."""
+        """Counts the gaps of one text: `gaps[i]` comes before `words[i]`."""
         kinds = self._known.of(words)
         self._kinds.update(zip(kinds, kinds[1:], gaps[1:], strict=False))
         self._pairs.update(
@@ -85,25 +85,25 @@ class SpacingCounts:
         )
 
     def learnt(self, known: Container[str]) -> Spacing:
-        """The spacing, with exceptions for words that are `known`; others are rare, or unknown to the vocabulary."""
+        """The spacing, with exceptions only for words in `known`, the vocabulary: all others decode to `<unk>`."""
         counts: defaultdict[tuple[str | None, str | None], Counter[str]] = defaultdict(Counter)
         for (left, right, gap), count in self._kinds.items():
             for key in ((left, right), (None, right), (left, None)):
                 counts[key][_space(gap)] += count
-        kinds = {key: _most(own) for key, own in counts.items()}
+        kinds = {key: _most_frequent(gaps) for key, gaps in counts.items()}
         rows: list[Row] = [(*key, gap) for key, gap in kinds.items() if gap != " " or None not in key]
         pairs: defaultdict[tuple[str, str], Counter[bool]] = defaultdict(Counter)
         for (left, right, apart), count in self._pairs.items():
             pairs[left, right][apart] += count
-        for (left, right), own in pairs.items():
+        for (left, right), spaced in pairs.items():
             word, pair = (left, (WORD, right)) if _is_word(left) else (right, (left, WORD))
-            if word in known and _most(own) != bool(kinds[pair]):
+            if word in known and _most_frequent(spaced) != bool(kinds[pair]):
                 rows.append((left, right, "" if kinds[pair] else " "))
         return Spacing(sorted(rows, key=lambda row: tuple((part is None, part or "") for part in row)))
 
 
 class _Kinds:
-    """The kinds of words and marks, each looked at once."""
+    """The kinds of words and marks; each distinct one is classified once."""
 
     def __init__(self) -> None:
         self._known: dict[str, str | None] = {}  # None: a quotation mark
@@ -129,12 +129,12 @@ def _is_word(word: str) -> bool:
 
 
 def _space(gap: str) -> str:
-    """What is learnt of a gap: one space of its kind; a plain one for line ends, several, or what is no space."""
+    """A gap as it is learnt: none or one space character as it is; anything else (line ends, longer gaps) as " "."""
     return gap if not gap or (len(gap) == 1 and gap.isspace() and gap not in _LINE_ENDS) else " "
 
 
-def _most(counts: Counter[T]) -> T:
-    """What was counted most often; of equals a space, whatever the order of the texts."""
+def _most_frequent(counts: Counter[T]) -> T:
+    """The most frequent entry; ties go to a space, so that the order of the texts does not matter."""
     return min(counts, key=lambda one: (-counts[one], not one, one))
 
 

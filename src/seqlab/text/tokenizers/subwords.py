@@ -19,20 +19,20 @@ from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 
 log = logging.getLogger(__name__)
 SPECIAL_IDS = (PAD, BOS, EOS, UNK)
-MARK = "\0"  # a character that is in no piece, so that nothing is joined with it
+MARK = "\0"  # a character that is part of no piece, so that no merge crosses it
 SPACE = "\u2581"  # how sentencepiece writes a space
-RESERVED = "\u2585"  # how it writes an unknown character: it learns nothing from a text with this in it
+RESERVED = "\u2585"  # how it writes an unknown character; in training it ignores texts with this character
 
 
 class SentencePieceTokenizer(Tokenizer):
     """Subwords by sentencepiece: byte-pair encoding (arXiv 1508.07909) or a unigram model (arXiv 1804.10959).
 
-    Text is taken as it is (no normalisation, but for case where `lower` is set) and characters never seen fall back
-    to their bytes, so that nothing becomes UNK and decoding gives the text back (U+2581, which sentencepiece uses for
-    the space, excepted: it comes back as one, with a warning).
+    Text is not normalised (except lower-cased with `lower`), and unseen characters fall back to their bytes, so
+    nothing becomes UNK and decoding gives the text back. The exception is U+2581, which sentencepiece uses for the
+    space: it is decoded as a space, with a warning.
 
     Raises:
-        ValueError: `model` (base64 of what sentencepiece has serialised) is none, or numbers the specials otherwise.
+        ValueError: `model` is not base64 of a serialised sentencepiece model, or its special tokens have other ids.
     """
 
     lossless = True
@@ -55,9 +55,9 @@ class SentencePieceTokenizer(Tokenizer):
         lower: bool = False,
         sample: int = 10_000_000,
     ) -> SentencePieceTokenizer:
-        """Trains on `texts`, or on a random sample of them of at most so many characters.
+        """Trains on `texts`, or on a random sample of them with at most `sample` characters.
 
-        A vocabulary larger than they can fill is lowered, with a warning.
+        If the texts cannot fill the vocabulary, its size is lowered, with a warning.
 
         Raises:
             InputError: the vocabulary is too small even for the characters of the texts.
@@ -68,7 +68,11 @@ class SentencePieceTokenizer(Tokenizer):
             return cls(_train(texts, vocabulary_size, algorithm), lower)
         except RuntimeError as error:
             if limit := regex.search(r"value <= (\d+)", str(error)):
-                log.warning("vocabulary size lowered from %d to %s: the texts are few", vocabulary_size, limit[1])
+                log.warning(
+                    "vocabulary size lowered from %d to %s: there is too little text for more",
+                    vocabulary_size,
+                    limit[1],
+                )
                 return cls(_train(texts, int(limit[1]), algorithm), lower)
             reason = str(error).strip().splitlines()[-1]
             raise InputError(f"sentencepiece cannot train a vocabulary of {vocabulary_size}: {reason}") from None
@@ -81,7 +85,7 @@ class SentencePieceTokenizer(Tokenizer):
         if SPACE in text and not self._has_warned:
             self._has_warned = True
             log.warning(
-                "%s (U+2581) stands in a text: sentencepiece takes it for a space, and it comes back as one", SPACE
+                "a text contains %s (U+2581): sentencepiece uses it for the space, and it is decoded as a space", SPACE
             )
         try:
             return self._pieces(text.lower() if self.lower else text)
@@ -92,7 +96,7 @@ class SentencePieceTokenizer(Tokenizer):
         return self._processor.encode(text)
 
     def continued(self, text: str) -> list[int]:
-        # sentencepiece puts a space before every text; here it comes before the mark.
+        # sentencepiece puts a space before every text; with the mark in front, the space comes before the mark.
         return self.encode(MARK + text)[len(self._mark) :]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -102,17 +106,18 @@ class SentencePieceTokenizer(Tokenizer):
         return {"model": self._model, "lower": self.lower}
 
     def dropping(self, dropout: float, seed: int) -> SentencePieceTokenizer:
-        """The same vocabulary by BPE-dropout (arXiv 1910.13267, section 3): merges are left out, each so probably.
+        """The same vocabulary with BPE-dropout (arXiv 1910.13267, section 3): each merge is skipped with
+        probability `dropout`.
 
-        The draws for the n-th text that it encodes hang on the seed and on n alone.
+        The random draws for the n-th encoded text depend only on the seed and on n.
 
         Raises:
-            ValueError: the model is no byte-pair encoding.
+            ValueError: the model is not a byte-pair encoding.
         """
         schema: Any = importlib.import_module("sentencepiece.sentencepiece_model_pb2")
         model = schema.ModelProto.FromString(base64.b64decode(self._model))
         if model.trainer_spec.model_type != schema.TrainerSpec.BPE:
-            raise ValueError("only merges of byte-pair encoding can be left out")
+            raise ValueError("BPE-dropout needs a byte-pair encoding (algorithm=bpe)")
         return _Dropping(self._model, self.lower, dropout, seed)
 
 
@@ -125,7 +130,7 @@ class _Dropping(SentencePieceTokenizer):
         from sentencepiece import set_random_generator_seed
 
         set_random_generator_seed(self._seeds.getrandbits(32))
-        # A list, for one thread of its own: the generator is a thread's, and takes a seed when the thread begins.
+        # Encoding a list starts a new thread: the generator is per thread, and reads its seed when the thread starts.
         draws: dict[str, Any] = {"enable_sampling": True, "nbest_size": -1, "alpha": self._dropout, "num_threads": 1}
         [ids] = self._processor.encode([text], **draws)
         return ids
@@ -148,18 +153,18 @@ def _train(texts: list[str], vocabulary_size: int, algorithm: str) -> str:
         byte_fallback=True,
         character_coverage=1.0,
         normalization_rule_name="identity",
-        max_sentence_length=1 << 24,  # bytes; sentencepiece passes over longer texts without a word
+        max_sentence_length=1 << 24,  # bytes; sentencepiece silently ignores longer texts
         remove_extra_whitespaces=False,
-        num_threads=1,  # several threads would make the model depend on the machine
+        num_threads=1,  # with several threads the model would depend on the machine
         minloglevel=2,
     )
     return base64.b64encode(model.getvalue()).decode()
 
 
 def sampled(texts: Iterable[str], characters: int, seed: int = 0) -> list[str]:
-    """A random sample of texts of at most so many characters together, in their order; all of them if there is room.
+    """A random sample of texts, in their order, with at most `characters` characters in total; all of them if they fit.
 
-    The texts stream past: those that do not fit are not held.
+    The texts are streamed: only the sample is in memory.
     """
     generator = random.Random(seed)
     kept: list[tuple[float, str]] = []

@@ -1,4 +1,4 @@
-"""Lists of symbols: characters, words, bytes."""
+"""Tokenizers with an explicit list of symbols: characters, words, bytes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from seqlab.text.tokenizers.spacing import Spacing, SpacingCounts
 
 
 class _Vocabulary(Tokenizer):
-    """A list of symbols, numbered from 4 in its order; what is not in it is UNK."""
+    """A list of symbols, numbered from 4 in list order; anything else is UNK."""
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self.symbols = list(symbols)
         self._ids = {symbol: i for i, symbol in enumerate(self.symbols, SPECIALS)}
         if len(self._ids) < len(self.symbols):
-            raise ValueError("the vocabulary holds a symbol twice")
+            raise ValueError("the vocabulary lists a symbol twice")
 
     @property
     def size(self) -> int:
@@ -36,7 +36,7 @@ class _Vocabulary(Tokenizer):
 
 
 class CharacterTokenizer(_Vocabulary):
-    """One id a character (Unicode code point). Lossless over its alphabet."""
+    """One id per character (Unicode code point). Lossless over its alphabet."""
 
     lossless = True
 
@@ -59,19 +59,18 @@ class CharacterTokenizer(_Vocabulary):
 
 
 class WordTokenizer(_Vocabulary):
-    """Words and punctuation marks found by a regular expression; `decode` joins them as the learnt spacing says.
+    """Words and punctuation marks, matched by a regular expression; `decode` joins them with the learnt spacing.
 
-    `decode(encode(text))` equals `text` up to unknown words, case (with `lower`) and spacing that is not what usually
-    stands between its words and marks.
+    `decode(encode(text))` equals `text` except for unknown words, case (with `lower`) and unusual spacing.
 
     Args:
         symbols: the vocabulary.
-        lower: case is lost.
-        pattern: what a word or a mark is.
-        spacing: what stands between them: see `Spacing`. Without it, a space.
+        lower: lower-case all text.
+        pattern: regular expression for one word or mark.
+        spacing: rows of `Spacing`, which say how words and marks are joined. Without rows, by spaces.
 
     Raises:
-        ValueError: a symbol that stands twice, no regular expression, or no spacing.
+        ValueError: a symbol is listed twice, `pattern` is not a regular expression, or `spacing` has a wrong row.
     """
 
     PATTERN = r"\w+(?:['’]\w+)*|[^\w\s]"
@@ -91,7 +90,7 @@ class WordTokenizer(_Vocabulary):
     def fit(
         cls, texts: Iterable[str], lower: bool = False, min_frequency: int = 1, pattern: str = PATTERN
     ) -> WordTokenizer:
-        """The words that stand at least `min_frequency` times in `texts`, the most frequent first."""
+        """The words that occur at least `min_frequency` times in `texts`, the most frequent first."""
         splitter = cls([], lower, pattern)
         counts: Counter[str] = Counter()
         spacing = SpacingCounts()
@@ -104,11 +103,11 @@ class WordTokenizer(_Vocabulary):
         return cls(symbols, lower, pattern, spacing.learnt(set(symbols)).rows())
 
     def split(self, text: str) -> list[str]:
-        """The words and marks of `text`, lower-cased if so set."""
+        """The words and marks of `text`, lower-cased with `lower`."""
         return [match.group() for match in self._matches(text.lower() if self.lower else text)]
 
     def _with_gaps(self, text: str) -> tuple[list[str], list[str]]:
-        """The words and marks, and what stands before each of them."""
+        """The words and marks, and the text between each of them and the one before."""
         text = text.lower() if self.lower else text
         words, gaps, end = [], [], 0
         for match in self._matches(text):
@@ -121,7 +120,7 @@ class WordTokenizer(_Vocabulary):
         return self._lookup(self.split(text))
 
     def decode(self, ids: Iterable[int], unknown: Iterable[str] = ()) -> str:
-        """The text of `ids`; what is UNK is written as the next of `unknown`, or `<unk>` where there is none left."""
+        """The text of `ids`; each UNK becomes the next of `unknown`, or `<unk>` once `unknown` is used up."""
         words = iter(unknown)
         symbols = self._symbols(ids)
         return self._spacing.join(next(words, UNKNOWN) if one == UNKNOWN else one for one in symbols)
@@ -139,21 +138,21 @@ _WORDS_AND_MARKS = regex.compile(f"{regex.escape(UNKNOWN)}|{WordTokenizer.PATTER
 
 
 def words_and_marks(text: str) -> list[str]:
-    """The lower-cased words and marks of a text, by which outputs of all tokenizers compare; `<unk>` is one word.
+    """The lower-cased words and marks of a text, for comparing outputs of different tokenizers; `<unk>` is one word.
 
-    In scripts that do not separate words, such as Chinese, each character counts as one.
+    In scripts that do not separate words, such as Chinese, each character counts as one word.
     """
     return _WORDS_AND_MARKS.findall(UNSEPARATED_CHARACTER.sub(r" \g<0> ", text.lower()))
 
 
 class ByteTokenizer(Tokenizer):
-    """One id a byte of the text's UTF-8. Nothing is learnt, and no text is unknown."""
+    """One id per byte of the text's UTF-8. Nothing is learnt, and nothing is unknown."""
 
     lossless = True
 
     @classmethod
     def fit(cls, texts: Iterable[str]) -> ByteTokenizer:
-        """The same, whatever the texts."""
+        """Always the same tokenizer: the texts are ignored."""
         return cls()
 
     @property
