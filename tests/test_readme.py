@@ -8,20 +8,17 @@ import sys
 
 import pytest
 from processes import forked, fresh
-from support import ROOT
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from support import EXAMPLE, README, ROOT
 
 
 @pytest.fixture
 def example(tmp_path):
-    """A folder with every file whose name a code block of README begins with."""
-    blocks = re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", README, flags=re.DOTALL)
-    for name, code in blocks:
+    """A folder with the files of README's example."""
+    for name, code in EXAMPLE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")
     configs = {"my_conf/model/bag.yaml", "my_conf/data/squares.yaml"}
-    assert {name for name, _ in blocks} == {"my_lab.py", "test_my_lab.py"} | configs
+    assert EXAMPLE.keys() == {"my_lab.py", "test_my_lab.py"} | configs
     return tmp_path
 
 

@@ -5,6 +5,7 @@ B batch, S source length, T decoder input length, V target vocabulary, N real po
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -71,6 +72,20 @@ def widened(batch: Batch) -> Batch:
     return batch._replace(source=source, target=target)
 
 
+def tensors_of(state: State) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that a state holds, with their names; those of states and tuples inside it, too."""
+    waiting: list[tuple[str, object]] = [("the state", state)]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, Tensor):
+            yield name, value
+        elif isinstance(value, State):
+            fields = (field.name for field in dataclasses.fields(value) if field.name != "packing")
+            waiting.extend((field, getattr(value, field)) for field in fields)
+        elif isinstance(value, tuple):
+            waiting.extend((name, item) for item in value)
+
+
 def assert_equal(actual: Tensor, expected: Tensor, why: str) -> None:
     """Asserts that two tensors are equal but for rounding; the message begins with what may be wrong."""
     __tracebackhide__ = True
@@ -122,7 +137,8 @@ class ArchitectureContract(ABC):
             def build(self, source_size, target_size):
                 return BagOfSymbols(source_size, target_size, width=13)
 
-    A small model will do: the tests take seconds. Where it has learned positions, give it 24 or more of them.
+    A check that fails says what may be wrong; where several do, the first says it best. A small model will do: the
+    tests take seconds. Where it has learned positions, give it 24 or more of them.
 
     All runs in double precision, so that equal means equal to ten digits. A dtype error here means that the model
     casts to single precision by itself: `mask.to(hidden.dtype)` in place of `mask.float()` helps, and lets it train
@@ -173,6 +189,11 @@ class ArchitectureContract(ABC):
         assert isinstance(state, State), f"encode must return a subclass of State, but returned {type(state).__name__}"
         logits, after = model.decode(batch.decoder_input, state)
         assert isinstance(after, State), f"decode must return (logits, State), but the second is {type(after).__name__}"
+        for name, tensor in [*tensors_of(state), *tensors_of(after)]:
+            assert tensor.shape[:1] == batch.rows.shape, (
+                f"tensors of a state must be batch-first, B = {len(batch.rows)} here, but the shape of {name} is"
+                f" {tuple(tensor.shape)} (that of nn.GRU's hidden state is (layers, B, D): transpose it)"
+            )
         expected = (*batch.decoder_input.shape, self.target_size)
         assert logits.shape == expected, f"logits must be (B, T, V) = {expected}, but are {tuple(logits.shape)}"
 
@@ -292,8 +313,8 @@ class ArchitectureContract(ABC):
         all_rows, _ = model.decode(batch.target[:, 2:4], state)
         selected, _ = model.decode(batch.target[rows, 2:4], state.select(rows))
         why = (
-            "rows chosen from a state go on differently than in the whole batch: all tensors of the state must be"
-            " fields of it and batch-first (the hidden state of nn.GRU is not: keep hidden[0], or transpose it)"
+            "rows chosen from a state go on differently than in the whole batch: all that decode carries from token to"
+            " token must be in fields of the state, batch-first, and nothing on the module"
         )
         assert_equal(selected, all_rows[rows], why)
 
