@@ -31,12 +31,12 @@ sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
 	$(BIN)/seqlab-sweep plot study=make_sweep
 
 replay: $(READY) ## compare ways of searching on recorded learning curves (a minute), into outputs/reference and README
-	$(BIN)/python -m seqlab.sweeping.replay outputs/reference/replay/curves.jsonl outputs/reference/replay/replay.json
+	$(BIN)/python -m hydra_pruning_sweeper.replay.compare outputs/reference/replay/curves.jsonl outputs/reference/replay/replay.json
 	$(BIN)/python -m seqlab.reporting.readme.replay README.md outputs/reference/replay/replay.json
 
 curves: $(READY) ## record those curves anew (216 trainings, a quarter of an hour of one core)
 	$(BIN)/seqlab-train -m +sweeps=reversal_grid
-	$(BIN)/python -m seqlab.sweeping.curves outputs/sweeps/reversal_grid outputs/reference/replay/curves.jsonl
+	$(BIN)/python -m hydra_pruning_sweeper.replay.curves outputs/sweeps/reversal_grid outputs/reference/replay/curves.jsonl
 
 test: $(READY) ## run the tests but for the slow ones
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"

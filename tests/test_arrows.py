@@ -1,10 +1,12 @@
-"""Data flows one way: no room imports a higher one."""
+"""Data flows one way: no room imports a higher one, and the sweeper imports nothing of seqlab."""
 
 import ast
 import graphlib
 
 import pytest
 from support import ROOT
+
+SWEEPER = ROOT / "src/hydra_pruning_sweeper"
 
 MAY_IMPORT = {
     "text": set(),
@@ -23,20 +25,40 @@ MAY_IMPORT = {
         *("text", "decoding", "metrics", "models.base", "models.objective", "config", "dataset_analysis", "inference"),
         *("data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
-    "sweeping": set(),
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.
-    "runs": {"text", "inference.bundle"},
+    "runs": {"text", "inference.bundle", "config.plain"},
     # Claims are run as trials are, and their results are known by the code that made them.
-    "reproduction": {"text", "inference.bundle", "runs", "sweeping", "training.provenance"},
-    "reporting": {"runs", "reproduction", "sweeping", "training.provenance"},
+    "reproduction": {
+        *("text", "inference.bundle", "runs", "training.provenance", "config.plain", "config.settings"),
+    },
+    "reporting": {"runs", "reproduction", "training.provenance"},
     # What a user's tests import: nothing of seqlab but tests does.
     "testing": {"data.batch", "decoding", "layers", "models.base", "models.objective"},
 }
 # Known to all rooms.
 LEAVES = {
     *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "formatting", "identity"),
-    *("extras", "kinds", "paths", "quiet", "special_tokens", "version", ""),
+    *("extras", "kinds", "paths", "private_parts", "quiet", "special_tokens", "version", ""),
 }
+
+
+# Where a configuration of OmegaConf's may be seen: the room that reads it, what Hydra calls, and the sweeper, which
+# writes configurations. Everywhere else settings are typed.
+SEES_CONFIGURATIONS = {
+    "config",
+    *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "cli"),
+    *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
+    "private_parts",
+}
+SWEEPER_MAY_IMPORT = {
+    "study": set(),
+    "trial": {"study"},
+    "execution": {"study", "trial"},
+    "views": {"study", "trial", "execution"},
+    "replay": {"study", "trial", "views"},
+}
+# Of the sweeper, known to all of its rooms, and to seqlab.
+SWEEPER_LEAVES = {"atomic_files", "differences", "errors", "messages", "names", "quoting"}
 
 
 def imports(path):
@@ -58,19 +80,76 @@ def test_a_room_imports_only_lower_rooms(room):
                 assert {inner.split(".")[0], inner} & MAY_IMPORT[room], f"{path.name} imports {name}"
             assert not (room == "text" and top in ("torch", "lightning")), f"{path.name} imports {name}"
             assert not (room in ("layers", "decoding") and top == "lightning"), f"{path.name} imports {name}"
-            assert not (top == "optuna" and room != "sweeping"), f"{path.name} imports {name}"
-            beside = room == "sweeping" and path.name != "callback.py"  # which is the one that Lightning calls
-            assert not (beside and top in ("torch", "lightning")), f"{path.name} imports {name}"
+            assert top != "optuna", f"{path.name} imports {name}"
 
 
-def test_every_room_has_its_rule():
-    rooms = {path.name for path in (ROOT / "src/seqlab").iterdir() if (path / "__init__.py").is_file()}
-    assert rooms == set(MAY_IMPORT)
+@pytest.mark.parametrize("room", SWEEPER_MAY_IMPORT)
+def test_a_room_of_the_sweeper_imports_only_lower_rooms(room):
+    for path in sorted((SWEEPER / room).rglob("*.py")):
+        for name in imports(path):
+            top, _, inner = name.partition(".")
+            if top == SWEEPER.name:
+                assert inner.split(".")[0] in SWEEPER_LEAVES | SWEEPER_MAY_IMPORT[room] | {room}, f"{path.name}: {name}"
+
+
+def test_the_sweeper_knows_no_model():
+    for path in sorted(SWEEPER.rglob("*.py")):
+        tops = {name.partition(".")[0] for name in imports(path)}
+        assert "seqlab" not in tops, path.name
+        if path.name != "lightning_callback.py":
+            assert not tops & {"torch", "lightning"}, path.name
+
+
+def test_leaves_of_the_sweeper_import_no_room():
+    for leaf in SWEEPER_LEAVES:
+        inner = {name.partition(".")[2] for name in imports(SWEEPER / f"{leaf}.py") if name.startswith(SWEEPER.name)}
+        assert inner <= SWEEPER_LEAVES, leaf
+
+
+def test_the_configuration_ends_at_the_door():
+    for path in sorted((ROOT / "src/seqlab").rglob("*.py")):
+        name = module_of(path).removeprefix("seqlab.")
+        if not {name, name.split(".")[0]} & SEES_CONFIGURATIONS:
+            assert not [one for one in imports(path) if one.split(".")[0] in ("omegaconf", "hydra")], name
+
+
+def test_private_parts_of_libraries_are_used_in_one_file():
+    """(The sweeper knows nothing of seqlab, and has its own.)"""
+    for path in sorted((ROOT / "src/seqlab").rglob("*.py")):
+        if path.name == "private_parts.py":
+            continue
+        found = [one for one in imports(path) if one.startswith(PRIVATE)]
+        assert not found, f"{path.name} imports {found[0]}"
+        assert not [one for one in ast.walk(ast.parse(path.read_text())) if private_attribute(one)], path.name
+
+
+PRIVATE = ("hydra._internal", "hydra.core.global_hydra", "hydra.core.config_store", "hydra.core.override_parser")
+
+
+def private_attribute(node):
+    """Whether a node of a syntax tree reads an attribute that its class keeps to itself, of another object."""
+    if not (isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")):
+        return False
+    own = isinstance(node.value, ast.Name) and node.value.id == "self"
+    return node.attr in LIBRARIES and not own
+
+
+LIBRARIES = {
+    *("_parameters", "_modules", "_buffers", "_is_mkldnn_bf16_supported", "_internal", "_metadata", "_parent"),
+    *("_precision_plugin", "_callback_connector", "_signal_connector", "_logger_connector", "_fit_loop"),
+}
+"""Names of attributes that torch, Lightning, Hydra and OmegaConf keep to themselves."""
+
+
+@pytest.mark.parametrize(("package", "rules"), [("seqlab", MAY_IMPORT), (SWEEPER.name, SWEEPER_MAY_IMPORT)])
+def test_every_room_has_its_rule(package, rules):
+    rooms = {path.name for path in (ROOT / "src" / package).iterdir() if (path / "__init__.py").is_file()}
+    assert rooms == set(rules)
 
 
 def test_no_files_import_each_other():
     """Not in a longer circle either; imports inside of functions and for type checks count."""
-    paths = {module_of(path): path for path in (ROOT / "src/seqlab").rglob("*.py")}
+    paths = {module_of(path): path for path in (ROOT / "src").rglob("*.py")}
     arrows = {name: set(imported(path, paths)) & paths.keys() for name, path in paths.items()}
     graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the circle
 

@@ -7,9 +7,9 @@ import yaml
 from hydra.utils import get_object
 from support import ROOT
 
+from hydra_pruning_sweeper.study.shared_study import Rules
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from seqlab.data.module import SequenceData
-from seqlab.sweeping.ledger import Rules
-from seqlab.sweeping.settings import Settings
 
 OTHERWISE = {
     ("model/gru", "cell"),  # one class of two files
@@ -43,7 +43,7 @@ def test_a_setting_has_one_default(name):
 
 
 def test_a_studys_rules_are_by_default_those_of_the_settings():
-    rules, settings = Rules(1), Settings()
+    rules, settings = Rules(1), SweeperSettings()
     expected = (settings.max_retry, settings.max_failure_rate, settings.lease)
     assert (rules.retries, rules.failures, rules.patience) == expected
 

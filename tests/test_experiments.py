@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_object
 from support import ROOT
 
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf/experiment").glob("*.yaml") if path.stem != "none")
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
@@ -26,8 +26,8 @@ def test_an_experiment_composes_and_its_parts_can_be_built(experiment):
     config = settings(experiment)
     assert config.name == experiment
     with torch.device("meta"):
-        model = build(config.model, "model", source_size=23, target_size=23)
-    assert callable(build(config.optimizer, "optimizer"))
+        model = Component.of(config.model, "model").build(source_size=23, target_size=23)
+    assert callable(Component.of(config.optimizer, "optimizer").build())
     assert get_object(config.data._target_)
     assert sum(p.numel() for p in model.parameters()) > 0
 

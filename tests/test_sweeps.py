@@ -9,9 +9,9 @@ from omegaconf import OmegaConf, open_dict
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from support import ROOT
 
-from seqlab.sweeping.curves import Grid, read_curves
-from seqlab.sweeping.settings import Settings
-from seqlab.sweeping.sweep import base_of, space_of
+from hydra_pruning_sweeper.replay.curves import Grid, read_curves
+from hydra_pruning_sweeper.search_from_config import base_of, space_of
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 
 SEARCHES = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))
 
@@ -21,7 +21,7 @@ def composed(search):
         config = compose("train", overrides=[f"+sweeps={search}"], return_hydra_config=True)
     with open_dict(config):
         config.hydra.runtime.output_dir = "run"
-    settings = Settings(**OmegaConf.to_container(config.hydra.sweeper, resolve=True))
+    settings = SweeperSettings(**OmegaConf.to_container(config.hydra.sweeper, resolve=True))
     return config, settings
 
 
@@ -37,6 +37,7 @@ def test_a_search_composes_and_its_baseline_is_in_its_space(search):
     if settings.baseline:
         assert space.allows(space.baseline())
     assert settings.study == search
+    assert "logger" in settings.not_compared
     assert settings.pruner.get("max_resource", config.trainer.max_epochs) == config.trainer.max_epochs
     assert config.callbacks.early_stopping.patience == 5
     assert config.hydra.sweep.dir == f"outputs/sweeps/{search}"

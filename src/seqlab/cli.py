@@ -14,28 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import hydra._internal.utils
 from hydra import compose, initialize_config_dir
-from hydra._internal.hydra import Hydra
-from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.errors import ExecutionError, UsageError
+from hydra_pruning_sweeper.messages import did_you_mean, printable
+from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.study.addresses import hidden
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab import paths
-from seqlab.command_line import quoted, searchpath
-from seqlab.errors import Carried, InputError, RunError, StoppedError
+from seqlab.command_line import searchpath
+from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.extras import not_installed
-from seqlab.files import write_atomically
 from seqlab.folders import leave_nothing
-from seqlab.formatting import did_you_mean, printable
+from seqlab.private_parts import let_errors_through, run_once, share_config_store, with_hydra_composed
 from seqlab.runs.comparison import ERROR
-from seqlab.sweeping.addresses import hidden
-from seqlab.sweeping.handover import VARIABLE
-from seqlab.sweeping.settings import Settings
 
 # A place that cannot be written to: no space, no permission, something else in the way.
 UNUSABLE = {
@@ -43,7 +42,9 @@ UNUSABLE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
 }
-UNKNOWN_OF_SWEEPER = re.compile(r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'Settings'.*")
+UNKNOWN_OF_SWEEPER = re.compile(
+    r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'SweeperSettings'.*"
+)
 
 MISSING = re.compile(r"Missing mandatory value: (\w+).*")
 UNKNOWN_SETTING = re.compile(r"Could not override '([^']+)'\. .*To append to your (?:config|default list) use .*")
@@ -86,8 +87,7 @@ def refuse_unknown() -> None:
     unknown = {name: one for name, one in names.items() if "/" not in name}
     if not unknown:
         return
-    loader = GlobalHydra.instance().config_loader()
-    plain = loader.load_configuration(hydra.job.config_name, overrides=searchpath(hydra), run_mode=RunMode.RUN)
+    plain = with_hydra_composed(hydra.job.config_name, searchpath(hydra))
     # A search is added to what is trained; other commands read no group beside their own.
     choices = (hydra if hydra.job.config_name == "train" else plain.hydra).runtime.choices
     groups = {name.partition("@")[0] for name in choices}
@@ -125,17 +125,12 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     if own_code:
         import_from_here()
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
-    # Hydra prints errors over several lines and exits with 1, unless it takes itself to be debugged: then it lets them
-    # through. (The variable would do it, too, but whatever a run starts would read it.)
-    hydra._internal.utils.is_under_debugger = lambda: True
+    let_errors_through()
     # torch then takes large tensors from large pages, which the kernel hands out far faster (on Linux).
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # Hydra copies the store of all plugins' schemas whenever it looks into a group, a hundred times for --help, though
-    # nobody changes a copy: that would be half of the time until help appears.
-    ConfigStore.__deepcopy__ = lambda store, memo: store  # type: ignore[attr-defined]
-    # A trial is a single run, whatever its configuration says, which Hydra would compose once more to see.
-    if VARIABLE in os.environ:
-        Hydra.get_mode = lambda *_, **__: None  # type: ignore[method-assign]
+    share_config_store()
+    if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
+        run_once()
 
     sys.argv[1:] = nulls_named(sys.argv[1:])
     started = False
@@ -150,9 +145,9 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         except Exception as error:
             foreseen = _exit_code(error) is not None and not full
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
-            if not multirun and _exit_code(error) == InputError.exit_code and VARIABLE not in os.environ:
+            if not multirun and _exit_code(error) == InputError.exit_code and TRIAL_VARIABLE not in os.environ:
                 leave_nothing(Path(HydraConfig.get().runtime.output_dir))
-            launched = multirun and VARIABLE in os.environ  # a trial: Hydra's launcher takes its error to the sweep
+            launched = multirun and TRIAL_VARIABLE in os.environ
             if isinstance(error, BrokenPipeError):  # nobody is there to read on
                 raise Carried(error) from error
             if multirun and not isinstance(error, StoppedError):
@@ -204,7 +199,7 @@ def _note_failure(error: Exception, foreseen: bool) -> None:
 
 
 def _exit_code(error: Exception) -> int | None:
-    if isinstance(error, (InputError, RunError)):
+    if isinstance(error, (UsageError, ExecutionError)):
         return error.exit_code
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return InputError.exit_code
@@ -245,4 +240,5 @@ def _without_advice(reason: str, config_name: str) -> str:
 
 def _nearest_of_sweeper(found: re.Match[str]) -> str:
     """What Hydra says of a setting in a search's file, as the sweeper says it of one that is typed."""
-    return f"hydra.sweeper.{found[1]}: no such setting{did_you_mean(found[1], [one.name for one in fields(Settings)])}"
+    known = [one.name for one in fields(SweeperSettings)]
+    return f"hydra.sweeper.{found[1]}: no such setting{did_you_mean(found[1], known)}"

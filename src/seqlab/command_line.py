@@ -1,6 +1,5 @@
 """What stands on a command line beside Hydra's overrides of settings."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,3 @@ def flags(hydra: Any) -> list[str]:
 def searchpath(hydra: Any) -> list[str]:
     """What was typed of where configurations are looked for: `hydra.searchpath=[…]`."""
     return [one for one in hydra.overrides.hydra if one.lstrip("+").startswith("hydra.searchpath=")]
-
-
-def quoted(text: str) -> str:
-    """Hydra's single quotes around `text`, which may hold anything: spaces, commas, quotes, brackets, `${`.
-
-    Backslashes count only before a quote or what looks like a reference.
-    """
-    text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-    text = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
-    return f"'{text}'"

@@ -5,36 +5,34 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.cli import refuse_unknown, run_command
-from seqlab.errors import InputError
-from seqlab.files import write_atomically
+from seqlab.config.hydra_run import this_run
+from seqlab.config.settings import read_describe
 from seqlab.inspection.diagram import diagram
 
 
 def task(config: DictConfig) -> Any:
     """Describes the model of `config`, if there is one, else its data; torch is imported only here."""
     refuse_unknown()
+    settings = read_describe(config, this_run())
     from seqlab.dataset_analysis.dataset_summary import describe
     from seqlab.files import write_json
     from seqlab.inspection.model_summary import architecture, print_structure
     from seqlab.training.error_messages import explained
 
-    if config.output is not None and not isinstance(config.output, str):
-        raise InputError(f"output must name a file, or be null, but is {config.output!r}")
-    with explained(config):
-        if config.model is None:
-            if config.model_size is not None:
-                raise InputError(f"model_size={config.model_size} is of a model: say which, with model=…")
-            return describe(config)
-        structure = architecture(config)
+    with explained(settings.batch_sizes):
+        if settings.model is None:
+            return describe(settings)
+        structure = architecture(settings)
         print_structure(structure)
-        if config.output is not None:
-            path = Path(config.output)
+        if settings.output is not None:
+            path = Path(settings.output)
             if path.suffix == ".svg":
                 write_atomically(path, diagram(structure))
             else:
                 write_json(path, structure)
-            print(f"\nwritten to {config.output}")
+            print(f"\nwritten to {settings.output}")
     return None
 
 

@@ -1,10 +1,13 @@
-"""The ways in which a command stops with one line instead of a traceback."""
+"""The ways in which a command stops with one line instead of a traceback.
+
+They derive from the sweeper's, which treats a trial that ends with one of them accordingly.
+"""
+
+from hydra_pruning_sweeper import errors
 
 
-class InputError(ValueError):
+class InputError(errors.UsageError):
     """What the user gave cannot be used: a file, a line in it, a setting. Exit code 2."""
-
-    exit_code = 2
 
 
 class Carried(BaseException):
@@ -14,17 +17,13 @@ class Carried(BaseException):
         self.error = error
 
 
-class RunError(RuntimeError):
+class RunError(errors.ExecutionError):
     """A run that was asked for correctly cannot go on: a loss that is not finite, no memory left. Exit code 1."""
 
-    exit_code = 1
 
-
-class DivergedError(RunError):
+class DivergedError(RunError, errors.DivergenceError):
     """A loss or a weight is no finite number any more. A search prunes such a trial instead of trying it again."""
 
 
-class StoppedError(RunError):
+class StoppedError(RunError, errors.InterruptionError):
     """The user stopped the run (Ctrl-C, SIGTERM); it can be resumed. Exit code 130."""
-
-    exit_code = 130

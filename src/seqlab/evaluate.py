@@ -6,16 +6,18 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.cli import added, refuse_unknown, run_command
+from seqlab.config.settings import read_evaluate
 
 
 def task(config: DictConfig) -> Any:
     """Measures as `config` says; torch is imported only here."""
     refuse_unknown()
+    settings = read_evaluate(config)
     from seqlab.training.error_messages import explained
     from seqlab.training.evaluate_run import evaluate
 
-    with explained(config):
-        return evaluate(config)
+    with explained(settings.batch_sizes):
+        return evaluate(settings)
 
 
 def main() -> None:

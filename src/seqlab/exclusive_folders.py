@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
-from seqlab.command_line import quoted
+from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.study.addresses import conceal
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab.errors import Carried, InputError
 from seqlab.folders import claim_multirun, claim_run
-from seqlab.sweeping.addresses import conceal
-from seqlab.sweeping.handover import VARIABLE
+from seqlab.private_parts import let_hydra_know
 
 OWN_SWEEPER = "hydra_plugins.seqlab_sweeper."
 """Its folder belongs to a study, which is joined and gone on with."""
@@ -32,7 +32,7 @@ class ExclusiveFolders(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Makes the folder of a single run, whose configuration may be a search's that is not run as one."""
         conceal(config)
-        if VARIABLE not in os.environ and config.hydra.output_subdir is not None and _is_first():
+        if TRIAL_VARIABLE not in os.environ and config.hydra.output_subdir is not None and _is_first():
             _make(config, "run", claim_run)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -49,7 +49,7 @@ def _is_first() -> bool:
 def _make(config: DictConfig, kind: str, claim: Callable[[Path, bool], bool]) -> None:
     """Makes the folder that `hydra.<kind>.dir` names, and names the one that was made."""
     try:
-        HydraConfig.instance().set_config(config)  # which names of folders refer to; Hydra itself does so later
+        let_hydra_know(config)  # which names of folders refer to
         made = _made(config, kind, claim)
     except Exception as error:  # which Hydra would take for a warning
         raise Carried(error) from error

@@ -1,56 +1,11 @@
-"""Files that are whole or not there."""
+"""JSON files, written whole or not at all."""
 
-import errno
 import json
 import math
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes `text` beside `path` and moves it into place; what is no ordinary file (a device) is written to itself.
-
-    Raises:
-        OSError: the place cannot be written to; names `path`.
-    """
-    path = path.resolve()
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if path.exists() and not path.is_file():
-        try:
-            path.write_text(text, encoding="utf-8", newline="")
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        return
-    with written_atomically(path) as file:
-        file.write(text.encode("utf-8"))
-
-
-@contextmanager
-def written_atomically(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that becomes `path` when the block ends; if the block fails nothing has happened."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    except FileNotFoundError:  # a folder of the kernel's, which takes no files
-        raise NotADirectoryError(errno.ENOTDIR, "not a folder for files", str(path.parent)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        Path(temporary).chmod(0o666 & ~_umask())
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+from hydra_pruning_sweeper.atomic_files import write_atomically
 
 
 def write_json(path: Path, content: Any) -> None:

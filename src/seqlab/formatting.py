@@ -1,52 +1,11 @@
-"""Numbers and names as a person says and sorts them."""
+"""Names in the order in which a person sorts them, and fields of TSV files."""
 
-import difflib
 import re
-from collections.abc import Iterable
-
-
-def duration(seconds: float) -> str:
-    """A time: "42 s", "3 min 20 s", "2 h 5 min"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 1 else "a second"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def plural(count: int, noun: str) -> str:
-    """ "1 trial", "2 trials"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts "2" before "10", and "run2" before "run10"."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def did_you_mean(name: str, known: Iterable[str], around: str = "") -> str:
-    """ "; did you mean …?" with the known name that is most like `name`, `around` before it; "" where none is."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {around}{found[0]}?" if found else ""
-
-
-def printable(text: str) -> str:
-    r"""Text from outside as one line that a terminal only shows: what would steer it is written out, as `\x1b`.
-
-    That is every control character (line ends and tabs too), unpaired surrogates, and the characters that reverse the
-    direction of the text around them (Unicode Standard Annex 9, section 2). Give it text of several lines line by line.
-    """
-    return _STEERING.sub(_written_out, text)
-
-
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-
-
-def _written_out(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return _SHORT.get(found[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 def escaped(text: str) -> str:

@@ -6,19 +6,20 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.cli import added, import_from_here, refuse_unknown, run_command, verbatim
-from seqlab.kinds import Trust
+from seqlab.config.settings import read_generate
 
 
 def task(config: DictConfig) -> Any:
     """Generates as `config` says; torch is imported only here."""
     refuse_unknown()
-    if Trust.of(config.trust).packages:
+    settings = read_generate(config)
+    if settings.trust.packages:
         import_from_here()
     from seqlab.inference.generation import generate
     from seqlab.training.error_messages import explained
 
-    with explained(config):
-        return generate(config)
+    with explained({}):
+        return generate(settings)
 
 
 def main() -> None:

@@ -6,19 +6,20 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.cli import added, import_from_here, refuse_unknown, run_command
-from seqlab.kinds import Trust
+from seqlab.config.settings import read_predict
 
 
 def task(config: DictConfig) -> Any:
     """Predicts as `config` says; torch is imported only here."""
     refuse_unknown()
-    if Trust.of(config.trust).packages:
+    settings = read_predict(config)
+    if settings.trust.packages:
         import_from_here()
     from seqlab.inference.prediction import predict
     from seqlab.training.error_messages import explained
 
-    with explained(config):
-        return predict(config)
+    with explained({"batch_size": settings.batch_size}):
+        return predict(settings)
 
 
 def main() -> None:

@@ -1,22 +1,21 @@
 """`seqlab-report`: one page of all results. `python -m seqlab.report` is the same."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from seqlab.cli import import_from_here, refuse_unknown, run_command
-from seqlab.kinds import Trust
+from seqlab.config.settings import read_report
 
 
 def task(config: DictConfig) -> None:
     """Writes the page; what reads runs and draws models is imported only here."""
     refuse_unknown()
+    settings = read_report(config)
     from seqlab.reporting.page.report import write_report
 
-    if (trust := Trust.of(config.trust)).packages:
+    if settings.trust.packages:
         import_from_here()
-    runs = None if config.runs is None else [Path(run) for run in config.runs]
-    write_report(Path(config.outputs), runs, Path(config.output), _drawn, trust)
+    runs = None if settings.runs is None else list(settings.runs)
+    write_report(settings.outputs, runs, settings.output, _drawn, settings.trust)
 
 
 def _drawn() -> dict[str, str]:

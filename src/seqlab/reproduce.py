@@ -5,14 +5,16 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.cli import refuse_unknown, run_command
+from seqlab.config.settings import read_reproduce
 
 
 def task(config: DictConfig) -> Any:
     """Reproduces as `config` says; torch is imported only here."""
     refuse_unknown()
+    settings = read_reproduce(config)
     from seqlab.reproduction.reproduce_claims import reproduce
 
-    return reproduce(config)
+    return reproduce(settings)
 
 
 def main() -> None:

@@ -7,15 +7,17 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.cli import refuse_unknown, run_command
+from seqlab.config.settings import read_sweep_command
 
 
 def task(config: DictConfig) -> Any:
-    """Does what `config.action` says; Optuna is imported only here."""
+    """Does what `action` says; Optuna is imported only here."""
     refuse_unknown()
-    from seqlab.sweeping.command import run
+    settings = read_sweep_command(config)
+    from hydra_pruning_sweeper.views.command import run
 
-    folder = Path(config.study)
-    return run(config.action, folder if folder.is_dir() else Path(config.folder) / config.study, config.storage)
+    folder = Path(settings.study)
+    return run(settings.action, folder if folder.is_dir() else Path(settings.folder, settings.study), settings.storage)
 
 
 def main() -> None:

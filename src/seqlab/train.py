@@ -5,20 +5,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.quoting import quoted
 from seqlab.cli import added, refuse_unknown, run_command
-from seqlab.command_line import PRIMARY, flags, quoted
+from seqlab.command_line import PRIMARY
+from seqlab.config.hydra_run import this_run
+from seqlab.config.plain import kept_flags, kept_working_directory, read
+from seqlab.config.settings import read_train
 from seqlab.errors import InputError
+from seqlab.private_parts import value_of
 
 
 def task(config: DictConfig) -> Any:
     """Trains as `config` says; torch is imported only here."""
     refuse_unknown()
+    settings = read_train(config, this_run())
     from seqlab.training.run import train
 
-    return train(config)
+    return train(settings)
 
 
 def resumed_arguments(arguments: list[str]) -> list[str]:
@@ -40,24 +45,22 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     stored = folder / ".hydra" / "overrides.yaml"
     if not stored.is_file():
         raise InputError(f"{folders[-1]}: no run to resume (no .hydra/overrides.yaml here)")
-    # Unresolved: an override may hold an interpolation, which means something in the whole configuration only.
-    overrides = OmegaConf.to_container(OmegaConf.load(stored), resolve=False) or []
-    own = [str(one) for one in overrides if not str(one).startswith("resume=")]
-    hydra = OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra
-    if Path(hydra.runtime.cwd).is_dir():
-        os.chdir(hydra.runtime.cwd)  # relative paths are meant from where the run was started
+    own = [str(one) for one in read(stored) or [] if not str(one).startswith("resume=")]
+    flags, started_in = kept_flags(folder), kept_working_directory(folder)
+    if started_in.is_dir():
+        os.chdir(started_in)  # relative paths are meant from where the run was started
     # Processes that DDP starts type this again, from there.
     here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     more = [argument for argument in arguments if not argument.startswith("resume=")]
     # Hydra would write down the new settings before they are compared with the run's; the run does so itself.
-    return [*flags(hydra), *own, *more, f"resume={quoted(str(here))}", into, "hydra.output_subdir=null"]
+    return [*flags, *own, *more, f"resume={quoted(str(here))}", into, "hydra.output_subdir=null"]
 
 
 def _text(value: str) -> str:
     """A value as Hydra reads it: without its quotes, if there are any around it."""
     if value[:1] not in ("'", '"'):
         return value
-    return str(OverridesParser.create().parse_override(f"resume={value}").value())
+    return value_of(f"resume={value}")
 
 
 def main() -> None:

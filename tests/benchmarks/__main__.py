@@ -30,7 +30,7 @@ from benchmarks import (
 )
 from benchmarks.harness import Row, isolated, say
 from benchmarks.workloads import ROOT
-from seqlab.files import write_atomically
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.quiet import quiet
 
 BENCHMARKS = {

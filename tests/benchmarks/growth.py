@@ -11,6 +11,7 @@ import torch
 from benchmarks import training, workloads
 from benchmarks.harness import Row, Side, Spread, Timings, alternate, isolated, most_memory, say, silence
 from benchmarks.workloads import Pairs
+from seqlab.config.component import Component
 from seqlab.config.data_and_model import build_data
 from seqlab.data.batch import Examples
 
@@ -110,7 +111,7 @@ def _corpus(size: int) -> tuple[float, float]:
         text = workloads.made_up_text(size)
         config = workloads.settings("experiment=shakespeare_char", f"data.path={text}", f"data.cache={place}")
         with silence():
-            data = build_data(config.data)
+            data = build_data(Component.of(config.data, "data"))
         seconds = time.perf_counter() - start
         for _, batch in zip(range(200), data.training_batches(), strict=False):
             assert len(batch.target)

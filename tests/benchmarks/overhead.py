@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from benchmarks.harness import Row, Spread, Timings, isolated
 from benchmarks.recipes import fit, places
 from benchmarks.training import bare_trainer
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.data.batch import Batch
 from seqlab.data.loader import BatchLoader
 from seqlab.data.module import SequenceData
@@ -42,7 +42,7 @@ class Beside(BatchLoader):
         self.turns: dict[str, list[tuple[float, float]]] = {"trainer": [], "bare": []}
         self._model = copy.deepcopy(model)
         self._model.trainer = bare_trainer()
-        self._optimizer = build(config.optimizer, "optimizer")(list(self._model.named_parameters()))
+        self._optimizer = Component.of(config.optimizer, "optimizer").build()(list(self._model.named_parameters()))
 
     def __iter__(self) -> Iterator[Batch]:
         for batch in super().__iter__():

@@ -6,6 +6,7 @@ import contextlib
 import io
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
@@ -14,7 +15,8 @@ from benchmarks import training, workloads
 from benchmarks.harness import Row, Spread, alternate, isolated, say
 from benchmarks.workloads import CACHE, folder
 from seqlab.config.data_and_model import build_data, build_model, build_search
-from seqlab.config.instantiate import build, build_each, build_settings
+from seqlab.config.hydra_run import HydraRun
+from seqlab.config.settings import read_train
 from seqlab.models.objective import Objective
 from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.trainer import build_trainer
@@ -117,16 +119,17 @@ def fit(overrides: list[str], extra: list[Callback], prepare: Any = None, traine
     """
     with contextlib.redirect_stdout(Terminal()):
         config = workloads.settings(*overrides)
-        seed_everything(config.seed, workers=True, verbose=False)
-        data = build_data(config.data)
-        model = build_model(config.model, data)
-        scheduler = build(config.scheduler, "scheduler") if config.scheduler else None
-        objective = build_settings(Objective, config.objective, "objective")
-        model.configure_training(build(config.optimizer, "optimizer"), scheduler, objective)
+        settings = read_train(config, HydraRun(Path()))
+        seed_everything(settings.seed, workers=True, verbose=False)
+        data = build_data(settings.data)
+        model = build_model(settings.model, data)
+        scheduler = None if settings.scheduler is None else settings.scheduler.build()
+        objective = settings.objective.build_as(Objective)
+        model.configure_training(settings.optimizer.build(), scheduler, objective)
         if prepare is not None:
             prepare(data, model, config)
         if trainer is None:
-            callbacks = callbacks_of(config, build_search(config, data.longest_target))
-            loggers = list(build_each(config.logger, "logger").values())
-            trainer = build_trainer(config, [*callbacks.all, *extra], logger=loggers)
+            callbacks = callbacks_of(settings, build_search(settings.decoding, data.longest_target))
+            loggers = [component.build() for component in settings.logger.values()]
+            trainer = build_trainer(settings.trainer, [*callbacks.all, *extra], logger=loggers)
         trainer.fit(model, data, weights_only=True)

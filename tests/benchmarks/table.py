@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seqlab.files import write_atomically
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.reporting.readme.claims import with_results
 
 BEGIN, END = "<!-- bench: written by `make bench` -->", "<!-- end of bench -->"

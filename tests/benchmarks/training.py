@@ -25,7 +25,7 @@ from benchmarks.textbook.gpt import GPT
 from benchmarks.textbook.luong import Luong
 from benchmarks.textbook.transformer import Transformer
 from benchmarks.workloads import Pairs
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.data.batch import Batch
 from seqlab.models.base import Seq2Seq
 from seqlab.training.callbacks.precision import has_bf16
@@ -59,7 +59,7 @@ def our_model(overrides: tuple[str, ...], pairs: Pairs) -> Seq2Seq:
 def our_step(overrides: tuple[str, ...], pairs: Pairs, batches: list[Batch], precision: str) -> Side:
     """A training step of seqlab's, as its trainer makes it but without the trainer."""
     model, config = our_model(overrides, pairs), workloads.settings(*overrides)
-    optimizer = build(config.optimizer, "optimizer")(list(model.named_parameters()))
+    optimizer = Component.of(config.optimizer, "optimizer").build()(list(model.named_parameters()))
     return _step(model, optimizer, batches, precision)
 
 

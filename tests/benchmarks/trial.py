@@ -16,16 +16,17 @@ from omegaconf import DictConfig, OmegaConf
 from benchmarks.first_step import STARTED, seconds_in
 from benchmarks.harness import Done, Row, Spread, alternate
 from benchmarks.workloads import CACHE, ROOT
+from hydra_pruning_sweeper.execution.controller import Controller, Plan, SweepObserver
+from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job
+from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads
+from hydra_pruning_sweeper.run_sweep import HOOK, PRELOAD
+from hydra_pruning_sweeper.study.sampler import sampler_factory
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.space import Space, parameter
+from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
+from hydra_pruning_sweeper.trial.context import TrialContext
+from hydra_pruning_sweeper.trial.events import LOG
 from seqlab import paths
-from seqlab.sweeping.controller import Controller, Plan, Show
-from seqlab.sweeping.events import LOG
-from seqlab.sweeping.executor import ForkExecutor, Job, slot_environment, slot_threads
-from seqlab.sweeping.handover import Handover
-from seqlab.sweeping.ledger import Ledger, Rules, Taken
-from seqlab.sweeping.proposals import sampler_factory
-from seqlab.sweeping.space import Space, parameter
-from seqlab.sweeping.storage import Store, store_url
-from seqlab.sweeping.sweep import HOOK, WARM
 
 SWEEP = "+sweeps=reversal_bahdanau"
 BARE = ("experiment=reversal_bahdanau", "callbacks=early_stopping")  # what the sweep makes of the configuration
@@ -45,7 +46,9 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
         sweeper = compose("train", [SWEEP], return_hydra_config=True).hydra.sweeper
     modules = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "src")))
     environment = {**slot_environment(0, slot_threads(1), ()), "PYTHONPATH": modules}
-    server = Server(sweeper.entry, "seqlab-train", [WARM, *sweeper.preload, "benchmarks.first_step"], environment)
+    server = SharedServer(
+        sweeper.entry, "seqlab-train", [PRELOAD, *sweeper.preload, "benchmarks.first_step"], environment
+    )
     try:
         with tempfile.TemporaryDirectory() as place:
             bare, trials = Bare(server, Path(place, "bare"), sweeper), Trials(server, Path(place, "study"), sweeper)
@@ -71,7 +74,7 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     ]
 
 
-class Server(ForkExecutor):
+class SharedServer(ForkExecutor):
     """Outlives the controllers that use it, of which each turn has its own."""
 
     def close(self) -> None:
@@ -85,7 +88,7 @@ class Server(ForkExecutor):
 class Bare:
     """A side: the run as it would be typed."""
 
-    def __init__(self, server: Server, folder: Path, sweeper: DictConfig) -> None:
+    def __init__(self, server: SharedServer, folder: Path, sweeper: DictConfig) -> None:
         self.server, self.folder, self.sweeper = server, folder, sweeper
 
     def __call__(self, turn: int) -> Done:
@@ -106,14 +109,14 @@ class Trials:
         ends: seconds from a trial's last step until the study was told.
     """
 
-    def __init__(self, server: Server, folder: Path, sweeper: DictConfig) -> None:
+    def __init__(self, server: SharedServer, folder: Path, sweeper: DictConfig) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.server, self.folder, self.sweeper = server, folder, sweeper
         self.ends: list[float] = []
         folder.mkdir()
         pruner: Any = OmegaConf.to_container(sweeper.pruner, resolve=True)
-        store = Store(store_url(None, folder))
-        self.ledger = Ledger(
+        store = StudyStorage(store_url(None, folder))
+        self.shared_study = SharedStudy(
             store,
             STUDY,
             "minimize",
@@ -122,20 +125,20 @@ class Trials:
             sampler_factory(instantiate(sweeper.sampler, _partial_=True)),
             instantiate(pruner),
         )
-        self.handover = Handover(STUDY, store.url, pruner=pruner)
+        self.trial_context = TrialContext(STUDY, store.url, pruner=pruner)
 
     def __call__(self, turn: int) -> Done:
         """Seconds from asking for it to its first step."""
-        self.ledger.rules = Rules(turn + 1, retries=0, failures=0.0)
+        self.shared_study.rules = Rules(turn + 1, retries=0, failures=0.0)
         started = {STARTED: str(time.perf_counter())}
-        plan = Plan(self.folder, 1, self.arguments, self.handover, lambda slot: started)
-        controller = Controller(self.ledger, self.server, plan, Show())
+        plan = Plan(self.folder, 1, self.arguments, self.trial_context, lambda slot: started)
+        controller = Controller(self.shared_study, self.server, plan, SweepObserver())
         controller.run()
         ((_, end),) = controller.use.overheads
         self.ends.append(end)
         return Done(1.0, seconds_in((self.folder / str(turn) / LOG).read_text(encoding="utf-8")))
 
-    def arguments(self, taken: Taken, folder: Path) -> list[str]:
+    def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:
         """The command line of a trial, as a sweep writes it."""
-        own = self.ledger.space.arguments(taken.values)
+        own = self.shared_study.space.arguments(leased.values)
         return [SWEEP, *RUN, *self.sweeper.trial, *own, f"hydra.run.dir='{folder}'", HOOK]

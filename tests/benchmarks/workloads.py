@@ -13,12 +13,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from benchmarks.harness import say, silence
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab import paths
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.data.batch import Batch, Examples
 from seqlab.data.loader import BucketSampler
 from seqlab.data.module import SequenceData
-from seqlab.files import write_atomically
 from seqlab.models.base import Seq2Seq
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,9 @@ def settings(*overrides: str) -> DictConfig:
 
 def model_of(config: DictConfig, source_size: int, target_size: int) -> Seq2Seq:
     """The model of a command line."""
-    model: Seq2Seq = build(config.model, "model", Seq2Seq, source_size=source_size, target_size=target_size)
+    model: Seq2Seq = Component.of(config.model, "model").build(
+        Seq2Seq, source_size=source_size, target_size=target_size
+    )
     return model
 
 
@@ -133,7 +135,7 @@ def _pairs(name: str, path: str, *overrides: str) -> Pairs | None:
 
 def _of(name: str, config: DictConfig) -> Pairs:
     config.data.cache = str(CACHE)
-    data: SequenceData = build(config.data, "data", SequenceData)
+    data: SequenceData = Component.of(config.data, "data").build(SequenceData)
     with silence():
         data.prepare_data()
         data.setup("fit")

@@ -6,8 +6,8 @@ from lightning.pytorch import Trainer
 from support import ROOT
 from torch import nn
 
+from seqlab.config.component import Component
 from seqlab.config.data_and_model import build_model
-from seqlab.config.instantiate import build
 from seqlab.data.documents import Documents
 from seqlab.decoding import Greedy
 from seqlab.inference import bundle
@@ -43,7 +43,7 @@ class TestArchitectures(ArchitectureContract):
         self.config = model_config
 
     def build(self, source_size, target_size):
-        return build(self.config, "model", source_size=source_size, target_size=target_size)
+        return Component.of(self.config, "model").build(source_size=source_size, target_size=target_size)
 
     @pytest.fixture
     def model(self):
@@ -58,7 +58,7 @@ class TestArchitectures(ArchitectureContract):
 
     def test_on_running_text_no_parameter_is_left_out(self, running_text):
         """Processes that train together wait for the gradient of every parameter."""
-        model = build_model(self.config, running_text)
+        model = build_model(Component.of(self.config, "model"), running_text)
         (batch, *_) = running_text.train_dataloader()
         assert not batch.source_lengths.any()
         loss_of(model(batch.source, batch.source_lengths, batch.decoder_input), batch.labels).backward()

@@ -13,6 +13,8 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab import paths
+from seqlab.config.hydra_run import this_run
+from seqlab.config.settings import read_evaluate, read_predict, read_train
 from seqlab.inference import bundle
 from seqlab.inference.prediction import predict
 from seqlab.training.evaluate_run import evaluate
@@ -93,7 +95,7 @@ def trained(model, dataset):
     write_files(Path())
     training = ("trainer=cpu", "trainer.max_epochs=1", "optimizer.lr=0.01", "trainer.log_every_n_steps=1")
     settings = (f"model={model}", *tiny(model), *DATASETS[dataset], "data.batch_size=8", *training)
-    return call("train", train, *settings, "hydra.run.dir=run")
+    return call("train", lambda config: train(read_train(config, this_run())), *settings, "hydra.run.dir=run")
 
 
 def logged(name):
@@ -158,7 +160,7 @@ def test_every_model_is_measured_and_predicts_by_every_search(model, tmp_path, m
     trained(model, "parallel")
     metrics = content("run/result.json")["metrics"]["test"]
     for search in SEARCHES:
-        call("evaluate", evaluate, "run=run", f"decoding={search}", "trainer=cpu")
+        call("evaluate", lambda config: evaluate(read_evaluate(config)), "run=run", f"decoding={search}", "trainer=cpu")
         measured = content("run/evaluation.json")["metrics"]
         assert all_finite(measured)
         assert measured["test"].keys() == metrics.keys()
@@ -166,7 +168,7 @@ def test_every_model_is_measured_and_predicts_by_every_search(model, tmp_path, m
         assert {name: measured["test"][name] for name in unsearched} == pytest.approx(unsearched)
 
         settings = ("input=parallel/test.de", "output=said.tsv", f"decoding={search}", "decoding.n_best=2")
-        call("predict", predict, "run=run", *settings)
+        call("predict", lambda config: predict(read_predict(config)), "run=run", *settings)
         rows = table("said.tsv")
         assert [(row[0], row[3]) for row in rows] == [(source, rank) for source, _ in PARTS["test"] for rank in "12"]
         assert all(float(row[2]) < 0 for row in rows)

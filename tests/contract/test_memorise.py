@@ -6,7 +6,7 @@ import torch
 from omegaconf import OmegaConf
 from support import ROOT
 
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.data.batch import Examples
 from seqlab.metrics.teacher_forced import token_loss
 from seqlab.special_tokens import PAD
@@ -47,7 +47,7 @@ def test_every_model_memorises_64_examples(name):
     torch.manual_seed(1)
     settings = OmegaConf.load(ROOT / f"conf/model/{name}.yaml")
     small = {key: value for key, value in SMALL.items() if key in settings}
-    model = build(OmegaConf.merge(settings, small), "model", source_size=SIZE, target_size=SIZE)
+    model = Component.of(OmegaConf.merge(settings, small), "model").build(source_size=SIZE, target_size=SIZE)
     batch = random_pairs().batch(np.arange(EXAMPLES))
     told, target = batch.target[:, :-1], batch.target[:, 1:]
     optimizer = torch.optim.Adam(model.parameters(), lr=0.002)

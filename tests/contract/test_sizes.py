@@ -6,7 +6,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from support import ROOT
 
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 
 MODELS = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 BODY = {"small": 250_000, "base": 4_000_000}
@@ -29,7 +29,7 @@ def test_every_architecture_has_every_size():
 def test_parameters_are_about_equal(name, size, vocabulary):
     config = settings(f"model={name}", f"model_size={size}").model
     with torch.device("meta"):
-        model = build(config, "model", source_size=vocabulary, target_size=vocabulary)
+        model = Component.of(config, "model").build(source_size=vocabulary, target_size=vocabulary)
     expected = BODY[size] + AN_ID[size] * (vocabulary - 20)
     assert sum(p.numel() for p in model.parameters()) == pytest.approx(expected, rel=0.06)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.inspection.diagram import diagram
 from seqlab.inspection.structure import structure_of
 from seqlab.testing.architecture import random_examples, with_random_weights
@@ -25,7 +25,7 @@ FOUND = {}
 def model(model_config):
     """An architecture with random weights."""
     torch.manual_seed(5)
-    return with_random_weights(build(model_config, "model", **SIZES))
+    return with_random_weights(Component.of(model_config, "model").build(**SIZES))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from seqlab.config.settings import read_generate
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
 from seqlab.inference.bundle import Predictor
@@ -19,6 +20,14 @@ from seqlab.text.tokenizers import CharacterTokenizer
 LETTERS = CharacterTokenizer("abcde .")
 SIZES = {"source_size": LETTERS.size, "target_size": LETTERS.size}
 NOTHING = {"decoding": None, "length": None, "temperature": None, "top_k": None, "top_p": None, "seed": None}
+NOTHING |= {"run": "run", "prompt": "", "trust": [], "stop": "length"}
+
+
+def settings_of(settings):
+    """Settings of `seqlab-generate`, read as Hydra gives them."""
+    config = OmegaConf.create(NOTHING | settings)
+    OmegaConf.set_struct(config, True)
+    return read_generate(config)
 
 
 def predictor(stream=None, model=GPT, search=None):
@@ -114,10 +123,9 @@ GREEDY = {"_target_": "seqlab.decoding.Greedy", "max_length": None}
     ],
 )
 def test_a_search_is_chosen_as_a_user_would_expect(settings, own, continuing, answering):
-    config = OmegaConf.create(NOTHING | settings)
-    OmegaConf.set_struct(config, True)  # as Hydra gives it
-    assert search_of(config, predictor(stream(), search=own)) == continuing
-    assert search_of(config, predictor(search=own)) == answering
+    read = settings_of(settings)
+    assert search_of(read, predictor(stream(), search=own)) == continuing
+    assert search_of(read, predictor(search=own)) == answering
 
 
 @pytest.mark.parametrize(
@@ -134,7 +142,7 @@ def test_a_search_is_chosen_as_a_user_would_expect(settings, own, continuing, an
 )
 def test_what_cannot_be_told_as_it_comes_is_refused(settings, message):
     with pytest.raises(InputError, match=message):
-        search_of(OmegaConf.create(NOTHING | settings), predictor(stream()))
+        search_of(settings_of(settings), predictor(stream()))
 
 
 def test_tokens_are_counted_as_they_come():
@@ -145,6 +153,6 @@ def test_tokens_are_counted_as_they_come():
 
 def test_text_that_is_shown_as_it_comes_keeps_its_unknown_words():
     own = predictor(search=Greedy(max_length=9, replace_unknown=True))
-    assert not search_of(OmegaConf.create(NOTHING), own).replace_unknown
+    assert not search_of(settings_of({}), own).replace_unknown
     with pytest.raises(InputError, match="see seqlab-predict"):
-        search_of(OmegaConf.create({**NOTHING, "decoding": {"replace_unknown": True}}), own)
+        search_of(settings_of({"decoding": {"replace_unknown": True}}), own)

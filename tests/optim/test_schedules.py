@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from support import ROOT
 
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.optim.schedules import Plateau, cosine, inverse_sqrt
 
 
@@ -82,7 +82,7 @@ def configured(name):
             "callbacks": {"saver": {"monitor": "val/loss", "mode": "min"}},
         }
     )
-    schedule = build(config.scheduler, "scheduler")
+    schedule = Component.of(config.scheduler, "scheduler").build()
     return functools.partial(schedule, total_steps=11) if name in ("one_cycle", "cosine") else schedule
 
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab import load
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.decoding import Greedy
 from seqlab.errors import InputError
 from seqlab.inference import bundle
@@ -50,7 +50,7 @@ def add_bundle(folder, name, tokenizers=(INTEGERS, INTEGERS)):
     config = OmegaConf.merge(OmegaConf.load(ROOT / f"conf/model/{name}.yaml"), MODELS[name])
     torch.manual_seed(5)
     sizes = {"source_size": tokenizers[0].size, "target_size": tokenizers[1].size}
-    model = build(config, "model", **sizes)
+    model = Component.of(config, "model").build(**sizes)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-0.7, 0.7)

@@ -7,16 +7,7 @@ import pytest
 from reporting.page.made_up import claim_c, digest, reference, replay, sweep
 
 from seqlab.errors import InputError
-from seqlab.runs.reading import (
-    DIGEST,
-    REFERENCE,
-    RESULT,
-    SWEEP,
-    UnfitError,
-    anything,
-    read_file,
-    read_json,
-)
+from seqlab.runs.reading import DIGEST, REFERENCE, RESULT, SWEEP, UnfitError, anything, read_file, read_json
 from seqlab.runs.reading import replay as replay_schema
 
 SCHEMAS = [(DIGEST, digest()), (REFERENCE, claim_c()), (SWEEP, sweep()), (replay_schema, replay())]

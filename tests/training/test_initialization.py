@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 from hydra.utils import get_object
-from omegaconf import OmegaConf
 from torch import nn
 
+from seqlab.config.component import Component
 from seqlab.data.toy import IntegerPairs
 from seqlab.decoding import Greedy
 from seqlab.errors import InputError
 from seqlab.inference import bundle
+from seqlab.kinds import NOTHING
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.training.initialization import Initialisation, freeze, take_weights
@@ -110,13 +111,12 @@ def taking(tmp_path):
 
     def take(target="seqlab.models.fixed_vector.FixedVector", tokenizer=letters, **changes):
         own = {name: value for name, value in (settings | changes).items() if not name.endswith("_size")}
-        model = OmegaConf.create({"_target_": target, **own})
-        config = OmegaConf.create({"model": model, "initial_weights": str(tmp_path / "bundle"), "trust": []})
+        component = Component("model", {"_target_": target, **own})
         sizes = {"source_size": tokenizer.size, "target_size": tokenizer.size}
         data = IntegerPairs([["1", "1"]])
         data.source_tokenizer = data.target_tokenizer = tokenizer
         taker = get_object(target)(**own, **sizes)
-        take_weights(taker, data, config)
+        take_weights(taker, data, component, str(tmp_path / "bundle"), NOTHING)
         return donor, taker
 
     return take

@@ -13,7 +13,7 @@ from seqlab.training.provenance import code
 
 @pytest.mark.parametrize(
     ("file", "matters"),
-    [("models/gpt.py", True), ("cli.py", True), ("reporting/comparison.py", False), ("sweeping/sweep.py", False)],
+    [("models/gpt.py", True), ("cli.py", True), ("reporting/comparison.py", False)],
 )
 def test_the_code_of_a_result_is_all_but_what_reads_results(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, matters: bool

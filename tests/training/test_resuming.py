@@ -17,15 +17,7 @@ from seqlab.errors import InputError
 from seqlab.optim.optimizers import Muon, adamw
 from seqlab.optim.schedules import Plateau, cosine, inverse_sqrt
 from seqlab.training.callbacks.checkpoints import EarlyStopping, Saver
-from seqlab.training.resuming import (
-    RULES,
-    ChangedRates,
-    Checkpoint,
-    KeepsIdentity,
-    RunIdentity,
-    epochs_before,
-    rule_of,
-)
+from seqlab.training.resuming import RULES, ChangedRates, Checkpoint, KeepsIdentity, RunIdentity, epochs_before, rule_of
 
 TRAINER, MODULE = functools.partial(mock.Mock, spec=Trainer), mock.Mock(spec=LightningModule)
 

@@ -1,5 +1,5 @@
 """`hydra/sweeper=seqlab`: Optuna trials, pruned while they train, on every core, none lost. A thin face of
-`seqlab.sweeping`, which is imported when a sweep begins: Hydra imports this file at every start.
+`hydra_pruning_sweeper`, which is imported when a sweep begins: Hydra imports this file at every start.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from seqlab.errors import InputError, RunError, StoppedError
-from seqlab.formatting import printable
-from seqlab.sweeping.addresses import hidden
-from seqlab.sweeping.settings import Settings
+from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, UsageError
+from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.study.addresses import hidden
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 
-STOPPED = StoppedError.exit_code
+STOPPED = InterruptionError.exit_code
 
 
 class SeqlabSweeper(Sweeper):
-    """Runs a study; see `Settings`."""
+    """Runs a study; see `SweeperSettings`."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -32,19 +32,20 @@ class SeqlabSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Runs the trials that the study lacks, and writes its summary."""
-        from seqlab.sweeping.sweep import Sweep
+        from hydra_pruning_sweeper.run_sweep import SweepRun
 
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.task_function is not None
         try:
-            return Sweep(self.config, arguments, self.hydra_context, self.task_function).run()
+            return SweepRun(self.config, arguments, self.hydra_context, self.task_function).run()
         except KeyboardInterrupt:
             print("stopped; the same line continues the search", file=sys.stderr)
             sys.exit(STOPPED)
-        except (InputError, RunError) as error:  # an application of somebody else would show a traceback
+        except (UsageError, ExecutionError) as error:  # an application of somebody else would show a traceback
             print(f"error: {printable(hidden(str(error)))}", file=sys.stderr)
             sys.exit(error.exit_code)
 
 
-ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=Settings, provider="seqlab_sweeper")
+SETTINGS = SweeperSettings(_target_=f"{SeqlabSweeper.__module__}.{SeqlabSweeper.__name__}")
+ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=SETTINGS, provider="seqlab_sweeper")

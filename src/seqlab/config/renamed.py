@@ -4,6 +4,7 @@ RENAMED = {
     "seqlab.data.notes.Notes": "seqlab.data.documents.Documents",
     "seqlab.folders.ExclusiveFolders": "seqlab.exclusive_folders.ExclusiveFolders",
     "seqlab.reporting.comparison.": "seqlab.runs.comparison.",
+    "seqlab.sweeping.callback.": "hydra_pruning_sweeper.trial.lightning_callback.",
     "seqlab.training.checkpoints.": "seqlab.training.callbacks.checkpoints.",
     "seqlab.training.monitors.Outlook": "seqlab.training.callbacks.monitors.RunSummary",
     "seqlab.training.monitors.": "seqlab.training.callbacks.monitors.",

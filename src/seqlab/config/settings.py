@@ -1,34 +1,350 @@
-"""Settings that no constructor takes, held against what they may be."""
+"""The settings of each command, read from what Hydra composed and checked. Nothing here imports torch."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
+from seqlab.config.component import Component, components_of
+from seqlab.config.hydra_run import HydraRun
+from seqlab.config.plain import plain
 from seqlab.errors import InputError
+from seqlab.kinds import NOTHING, Trust
+from seqlab.private_parts import options_of
+
+FORMATS = ("tsv", "jsonl")
+BLANK = ("keep", "refuse")
+STOPS = ("sentence", "length")
+DRAWING = ("temperature", "top_k", "top_p", "seed")
+SIZES = ("batch_size", "eval_batch_size")
 
 
-def check_settings(config: DictConfig) -> None:
-    """Holds the settings that no constructor takes against what they may be.
+@dataclass(frozen=True)
+class TrainSettings:
+    """conf/train.yaml; its comments say what each setting means.
+
+    Args:
+        run: how the run was called.
+        written: the whole configuration as plain data, unresolved: what the run keeps, and is compared by.
+    """
+
+    name: str
+    seed: int
+    weights: str
+    resume: str | None
+    measure: bool
+    compile: bool
+    find_lr: bool
+    data: Component
+    model: Component
+    optimizer: Component
+    scheduler: Component | None
+    trainer: Component
+    callbacks: Mapping[str, Component]
+    logger: Mapping[str, Component]
+    decoding: Component
+    objective: Component
+    initialisation: Component
+    average: Component
+    free_running: Component
+    initial_weights: str | None
+    trust: Trust
+    freeze: tuple[str, ...]
+    run: HydraRun
+    written: Mapping[str, Any]
+
+    @property
+    def batch_sizes(self) -> dict[str, Any]:
+        """The settings to lower when memory runs out."""
+        return _batch_sizes(self.data.settings)
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """conf/evaluate.yaml; its comments say what each setting means.
+
+    Args:
+        data: changes to the settings of the run's data, unresolved.
+        written: the whole configuration as plain data, unresolved.
+    """
+
+    run: str
+    splits: tuple[str, ...]
+    data: Mapping[str, Any]
+    decoding: Component | None
+    trainer: Component
+    written: Mapping[str, Any]
+
+    @property
+    def batch_sizes(self) -> dict[str, Any]:
+        """The settings to lower when memory runs out, as far as they were typed."""
+        return _batch_sizes(self.data)
+
+    def with_precision(self, precision: str) -> EvaluateSettings:
+        """The same in another precision."""
+        written = {**self.written, "trainer": {**self.written["trainer"], "precision": precision}}
+        return replace(self, trainer=self.trainer.with_settings(precision=precision), written=written)
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """conf/predict.yaml; its comments say what each setting means."""
+
+    run: str
+    input: str
+    output: str
+    format: str
+    blank: str
+    targets: bool
+    batch_size: int
+    trust: Trust
+    decoding: Component | None
+
+
+@dataclass(frozen=True)
+class GenerateSettings:
+    """conf/generate.yaml; its comments say what each setting means.
+
+    Args:
+        drawing: of temperature, top_k, top_p and seed those that were typed beside `decoding`.
+    """
+
+    run: str
+    prompt: str
+    trust: Trust = NOTHING
+    length: int | None = None
+    stop: str = "length"
+    drawing: Mapping[str, Any] = field(default_factory=dict)
+    decoding: Component | None = None
+
+
+@dataclass(frozen=True)
+class DescribeSettings:
+    """conf/describe.yaml; its comments say what each setting means."""
+
+    data: Component
+    model: Component | None
+    output: str | None
+
+    @property
+    def batch_sizes(self) -> dict[str, Any]:
+        """The settings to lower when memory runs out."""
+        return _batch_sizes(self.data.settings)
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """conf/report.yaml; its comments say what each setting means."""
+
+    output: Path
+    outputs: Path
+    runs: tuple[Path, ...] | None
+    trust: Trust
+
+
+@dataclass(frozen=True)
+class ReproduceSettings:
+    """conf/reproduce.yaml; its comments say what each setting means."""
+
+    claims: tuple[str, ...] | None
+    profile: str
+    jobs: int | None
+    run: bool
+    any_code: bool
+    ledger: Path | None
+    folder: Path
+    references: Path
+
+
+@dataclass(frozen=True)
+class SweepCommandSettings:
+    """conf/sweep.yaml; its comments say what each setting means. (A study's own settings are the sweeper's.)"""
+
+    action: str
+    study: str
+    folder: str
+    storage: str | None
+
+
+def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
+    """The settings of a training run.
+
+    Raises:
+        InputError: one is of another kind, or excludes another.
+    """
+    _check_train(config, run)
+    data = Component.of(config.data, "data")
+    return TrainSettings(
+        name=config.name,
+        seed=config.seed,
+        weights=config.weights,
+        resume=config.resume,
+        measure=config.measure,
+        compile=config.compile,
+        find_lr=config.find_lr,
+        data=data,
+        model=Component.of(config.model, "model"),
+        optimizer=Component.of(config.optimizer, "optimizer"),
+        scheduler=Component.of(config.scheduler, "scheduler") if config.scheduler else None,
+        trainer=Component.of(config.trainer, "trainer"),
+        callbacks=components_of(config.callbacks, "callbacks"),
+        logger=components_of(config.logger, "logger"),
+        decoding=Component.of(config.decoding, "decoding"),
+        objective=Component.of(config.objective, "objective"),
+        initialisation=Component.of(config.initialisation, "initialisation"),
+        average=Component.of(config.average, "average"),
+        free_running=Component.of(config.free_running, "free_running"),
+        initial_weights=None if config.initial_weights is None else str(config.initial_weights),
+        trust=Trust.of(_plain(config.trust)),
+        freeze=_freeze(config),
+        run=run,
+        written=plain(config),
+    )
+
+
+def read_evaluate(config: DictConfig) -> EvaluateSettings:
+    """The settings of an evaluation.
 
     Raises:
         InputError: one is of another kind.
     """
+    return EvaluateSettings(
+        run=str(config.run),
+        splits=(config.splits,) if isinstance(config.splits, str) else tuple(config.splits),
+        data=plain(config.data),
+        decoding=_optional(config, "decoding"),
+        trainer=Component.of(config.trainer, "trainer"),
+        written=plain(config),
+    )
+
+
+def read_predict(config: DictConfig) -> PredictSettings:
+    """The settings of a prediction.
+
+    Raises:
+        InputError: one is of another kind.
+    """
+    _check_choice("format", config.format, FORMATS)
+    if not isinstance(config.batch_size, int) or config.batch_size < 1:
+        raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
+    _check_choice("blank", config.blank, BLANK)
+    _check_truth(config, "targets")
+    return PredictSettings(
+        run=str(config.run),
+        input=str(config.input),
+        output=str(config.output),
+        format=config.format,
+        blank=config.blank,
+        targets=config.targets,
+        batch_size=config.batch_size,
+        trust=Trust.of(_plain(config.trust)),
+        decoding=_optional(config, "decoding"),
+    )
+
+
+def read_generate(config: DictConfig) -> GenerateSettings:
+    """The settings of a text that is generated.
+
+    Raises:
+        InputError: one is of another kind.
+    """
+    _check_choice("stop", config.stop, STOPS)
+    if config.length is not None and (not isinstance(config.length, int) or config.length < 1):
+        raise InputError(f"length must be an integer of at least 1, but is {config.length!r}")
+    return GenerateSettings(
+        run=str(config.run),
+        prompt=str(config.prompt),
+        trust=Trust.of(_plain(config.trust)),
+        length=config.length,
+        stop=config.stop,
+        drawing={name: config[name] for name in DRAWING if config[name] is not None},
+        decoding=_optional(config, "decoding"),
+    )
+
+
+def read_describe(config: DictConfig, run: HydraRun) -> DescribeSettings:
+    """The settings of a description.
+
+    Raises:
+        InputError: one is of another kind, or a size is asked for that the model does not have.
+    """
+    if config.output is not None and not isinstance(config.output, str):
+        raise InputError(f"output must name a file, or be null, but is {config.output!r}")
+    if config.model_size is not None:
+        if config.model is None:
+            raise InputError(f"model_size={config.model_size} is of a model: say which, with model=…")
+        _check_size(config.model_size, run)
+    return _described(config)
+
+
+def compose_describe(*overrides: str) -> DescribeSettings:
+    """The settings of a command line of `seqlab-describe`; called where Hydra is at work."""
+    return _described(compose("describe", list(overrides)))
+
+
+def _described(config: DictConfig) -> DescribeSettings:
+    return DescribeSettings(Component.of(config.data, "data"), _optional(config, "model"), config.output)
+
+
+def read_report(config: DictConfig) -> ReportSettings:
+    """The settings of a page.
+
+    Raises:
+        InputError: `trust` holds anything but packages.
+    """
+    return ReportSettings(
+        output=Path(config.output),
+        outputs=Path(config.outputs),
+        runs=None if config.runs is None else tuple(Path(run) for run in config.runs),
+        trust=Trust.of(_plain(config.trust)),
+    )
+
+
+def read_reproduce(config: DictConfig) -> ReproduceSettings:
+    """The settings of a reproduction.
+
+    Raises:
+        InputError: one is of another kind.
+    """
+    for name in ("run", "any_code"):
+        _check_truth(config, name)
+    if config.jobs is not None and (not isinstance(config.jobs, int) or config.jobs < 1):
+        raise InputError(f"jobs must be an integer of at least 1, or null, but is {config.jobs!r}")
+    claims = [config.claims] if isinstance(config.claims, str) else config.claims
+    return ReproduceSettings(
+        claims=None if claims is None else tuple(claims),
+        profile=config.profile,
+        jobs=config.jobs,
+        run=config.run,
+        any_code=config.any_code,
+        ledger=None if config.ledger is None else Path(config.ledger),
+        folder=Path(config.folder),
+        references=Path(config.references),
+    )
+
+
+def read_sweep_command(config: DictConfig) -> SweepCommandSettings:
+    """The settings of a look at a study."""
+    return SweepCommandSettings(config.action, str(config.study), str(config.folder), config.storage)
+
+
+def _check_train(config: DictConfig, run: HydraRun) -> None:
+    """Holds the settings of a run that no constructor takes against what they may be."""
     if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
         raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
     if config.weights not in ("best", "last", "average"):
         raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
     for name in ("find_lr", "compile", "measure", "overwrite"):
-        if not isinstance(config[name], bool):
-            raise InputError(f"{name} must be true or false, but is {config[name]!r}")
+        _check_truth(config, name)
     if config.find_lr and config.resume is not None:
         raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
     if "tokenizer" in config and "tokenizer" not in config.data:
-        chosen = HydraConfig.get().runtime.choices["data"]
-        raise InputError(f"tokenizer: data={chosen} has no text for a tokenizer to learn; leave it out")
+        raise InputError(f"tokenizer: data={run.choices['data']} has no text for a tokenizer to learn; leave it out")
     for name in ("max_epochs", "max_steps"):
         if config.resume is None and OmegaConf.select(config, f"trainer.{name}") == 0:
             raise InputError(
@@ -38,25 +354,45 @@ def check_settings(config: DictConfig) -> None:
     if isinstance(norm, int | float) and norm <= 0:  # Lightning would not clip, and not say so
         raise InputError(f"trainer.gradient_clip_val must be above 0, or null for no limit, but is {norm}")
     if config.model_size is not None:
-        check_size(config.model_size)
+        _check_size(config.model_size, run)
 
 
-def check_size(size: str) -> None:
-    """Sees to it that the model has a size of this name: where it has none, Hydra leaves the model as it is.
-
-    Raises:
-        InputError: it has none.
-    """
-    hydra = HydraConfig.get()
-    chosen = hydra.runtime.choices["sizes@model"]
-    loader, flags = GlobalHydra.instance().config_loader(), list(hydra.overrides.hydra)
-    if chosen not in loader.get_group_options("sizes", config_name=hydra.job.config_name, overrides=flags):
+def _check_size(size: str, run: HydraRun) -> None:
+    """Sees to it that the model has a size of this name: where it has none, Hydra leaves the model as it is."""
+    chosen = run.choices["sizes@model"]
+    if chosen not in options_of("sizes", run.config_name, run.hydra_overrides):
         raise InputError(
             f"model_size={size}: no sizes/{chosen}.yaml among the configurations, so this model has no such size; write"
             " that file beside conf/model, or leave model_size out"
         )
 
 
-def plain(config: DictConfig, resolve: bool = False) -> dict[str, Any]:
-    """Settings as plain data; unresolved they name no folder of this machine."""
-    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=resolve))
+def _check_truth(config: DictConfig, name: str) -> None:
+    if not isinstance(config[name], bool):
+        raise InputError(f"{name} must be true or false, but is {config[name]!r}")
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, but is {value!r}")
+
+
+def _freeze(config: DictConfig) -> tuple[str, ...]:
+    patterns = _plain(config.freeze)
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
+        raise InputError(f"freeze must be a list of names, but is {config.freeze!r}")
+    return tuple(patterns)
+
+
+def _optional(config: DictConfig, name: str) -> Component | None:
+    return None if config[name] is None else Component.of(config[name], name)
+
+
+def _plain(value: Any) -> Any:
+    """A value without OmegaConf's own containers."""
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def _batch_sizes(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"data.{name}": data[name] for name in SIZES if data.get(name) is not None}

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
 from rich.bar import Bar
 from rich.console import Console
 from rich.table import Table
 
 from seqlab.config.data_and_model import build_data
+from seqlab.config.settings import DescribeSettings
 from seqlab.data.module import SequenceData
 from seqlab.data.passages import Passages
 from seqlab.dataset_analysis.overlap import leakage_of
@@ -29,19 +29,19 @@ WIDTH = 100
 """Characters of a line that tables may fill even where the screen has fewer: no number is cut off."""
 
 
-def describe(config: DictConfig) -> None:
-    """Prints what the data of `config` holds, and keeps it as JSON where `config.output` names a file.
+def describe(settings: DescribeSettings) -> None:
+    """Prints what the data holds, and keeps it as JSON where `output` names a file.
 
     Raises:
         InputError: settings or files that cannot be used.
     """
     quiet()
-    data = build_data(config.data)
+    data = build_data(settings.data)
     found = description_of(data)
     print_description(found)
-    if config.output is not None:
-        write_json(Path(config.output), found)
-        print(f"\nwritten to {config.output}")
+    if settings.output is not None:
+        write_json(Path(settings.output), found)
+        print(f"\nwritten to {settings.output}")
 
 
 def description_of(data: SequenceData) -> dict[str, Any]:

@@ -6,17 +6,17 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import regex
 import torch
-from omegaconf import DictConfig, OmegaConf
 
+from hydra_pruning_sweeper.messages import printable
+from seqlab.config.component import Component
 from seqlab.config.data_and_model import search_again
+from seqlab.config.settings import GenerateSettings
 from seqlab.decoding import Greedy, Sample, Search, Step, Stepwise
 from seqlab.decoding.hypotheses import Selectable
 from seqlab.errors import InputError
-from seqlab.formatting import printable
 from seqlab.inference.bundle import load
 from seqlab.inference.predictor import Predictor
 from seqlab.models.fast_attribute_access import quick_lookups
@@ -28,24 +28,20 @@ from seqlab.text.tokenizers import Tokenizer
 LENGTH = 200
 """Tokens to continue a text by, where no other number is asked for."""
 
-STOPS = ("sentence", "length")
-DRAWING = ("temperature", "top_k", "top_p", "seed")
 SENTENCE_END = regex.compile(r"[.!?…][\p{Pe}\p{Pf}\"']*\s*$")
 
 
-def generate(config: DictConfig) -> None:
-    """Writes what a model makes of `config.prompt` to standard output as it comes, to standard error how fast it came.
+def generate(settings: GenerateSettings) -> None:
+    """Writes what a model makes of a prompt to standard output as it comes, to standard error how fast it came.
 
     Raises:
         InputError: no model there, or a prompt or a setting that cannot be used.
     """
-    if config.stop not in STOPS:
-        raise InputError(f"stop must be one of {', '.join(STOPS)}, but is {config.stop!r}")
-    predictor = load(config.run, config.trust)
-    search = search_of(config, predictor)
-    prompt = read_prompt(config.prompt)
+    predictor = load(settings.run, settings.trust)
+    search = search_of(settings, predictor)
+    prompt = read_prompt(settings.prompt)
     given = encoded(prompt, predictor, search)
-    stream, by_sentence = predictor.stream, config.stop == "sentence"
+    stream, by_sentence = predictor.stream, settings.stop == "sentence"
     marks = by_sentence and (stream is None or stream.boundaries != "sentence")
     meter = Meter()
     tokens = meter.over(spoken(predictor, given, search, once=by_sentence))
@@ -64,8 +60,8 @@ def generate(config: DictConfig) -> None:
         raise KeyboardInterrupt
 
 
-def search_of(config: DictConfig, predictor: Predictor) -> Stepwise:
-    """How to choose tokens: as `config.decoding` says, with the settings of drawing that stand beside it.
+def search_of(settings: GenerateSettings, predictor: Predictor) -> Stepwise:
+    """How to choose tokens: as `decoding` says, with the settings of drawing that were typed beside it.
 
     Where it says nothing, texts are continued by drawing, sources answered as the model's own search would, as far as
     that can be told as it comes. A temperature of 0 is greedy.
@@ -74,20 +70,17 @@ def search_of(config: DictConfig, predictor: Predictor) -> Stepwise:
         InputError: settings that the search does not take, or a search that knows its output only as a whole.
     """
     own = predictor.search
-    length = config.length if config.length is not None else own.max_length if predictor.stream is None else LENGTH
-    if not isinstance(length, int) or length < 1:
-        raise InputError(f"length must be an integer of at least 1, but is {length!r}")
-    drawing = {name: config[name] for name in DRAWING if config[name] is not None}
-    settings = config.decoding
+    length = settings.length or (own.max_length if predictor.stream is None else LENGTH)
+    decoding, drawing = settings.decoding, settings.drawing
     if drawing:
-        settings = OmegaConf.create({**(config.decoding or {}), **drawing})
-    if settings is not None and settings.get("temperature") == 0:
-        return Greedy(max_length=settings.get("max_length") or length)
+        decoding = (decoding or Component("decoding")).with_settings(**drawing)
+    if decoding is not None and decoding.get("temperature") == 0:
+        return Greedy(max_length=decoding.get("max_length") or length)
     if isinstance(own, Sample):
         own = replace(own, max_length=length, min_length=min(own.min_length, length), n_best=1, replace_unknown=False)
     else:
         own = (Greedy if predictor.stream is None and not drawing else Sample)(max_length=length)
-    search: Search = search_again(OmegaConf.create({"decoding": settings}), own, length)
+    search: Search = search_again(decoding, own, length)
     if not isinstance(search, Stepwise):
         raise InputError(f"decoding: {type(search).__name__} knows its output only as a whole; choose greedy or sample")
     if search.replace_unknown:
@@ -97,7 +90,7 @@ def search_of(config: DictConfig, predictor: Predictor) -> Stepwise:
     return search
 
 
-def read_prompt(prompt: Any) -> str:
+def read_prompt(prompt: str) -> str:
     """The prompt, or standard input where it is "-".
 
     Raises:
@@ -106,7 +99,7 @@ def read_prompt(prompt: Any) -> str:
     if prompt == "-":
         return decode_text(standard_input(), "standard input").removesuffix("\n").removesuffix("\r")
     try:
-        return str(prompt).encode().decode()
+        return prompt.encode().decode()
     except UnicodeEncodeError:
         raise InputError("prompt must be UTF-8 text") from None
 

@@ -9,20 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig
-
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.messages import printable
 from seqlab.config.data_and_model import search_again
+from seqlab.config.settings import PredictSettings
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.formatting import escaped, printable
+from seqlab.formatting import escaped
 from seqlab.inference.bundle import load
 from seqlab.inference.predictor import Output, Predictor
 from seqlab.text.forms import formed
 from seqlab.text.lines import decode_lines, read_text_lines, standard_input
 from seqlab.text.tokenizers import matches_one
-
-FORMATS = ("tsv", "jsonl")
-BLANK = ("keep", "refuse")
 
 
 @dataclass(frozen=True)
@@ -34,40 +31,32 @@ class Line:
     target: str | None
 
 
-def predict(config: DictConfig) -> None:
-    """Writes a line for each line of `config.input`, in its order: input, prediction, score and, of inputs with a
+def predict(settings: PredictSettings) -> None:
+    """Writes a line for each line of the input, in its order: input, prediction, score and, of inputs with a
     target, whether the prediction matches it. Where the search gives several outputs, TSV has a line and a rank for
     each of them, JSONL a list. Everything is read and checked before anything is written.
 
     Raises:
         InputError: no model there, or an input that cannot be read or expressed; names the file and the line.
     """
-    if config.format not in FORMATS:
-        raise InputError(f"format must be one of {', '.join(FORMATS)}, but is {config.format!r}")
-    if not isinstance(config.batch_size, int) or config.batch_size < 1:
-        raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
-    predictor = load(config.run, config.trust)
-    predictor.search = search_again(config, predictor.search, predictor.search.max_length)
-    if config.blank not in BLANK:
-        raise InputError(f"blank must be one of {', '.join(BLANK)}, but is {config.blank!r}")
-    if not isinstance(config.targets, bool):
-        raise InputError(f"targets must be true or false, but is {config.targets!r}")
-    whole = predictor.stream is not None or not config.targets
-    lines = list(read_lines(str(config.input), whole, config.blank == "keep"))
+    predictor = load(settings.run, settings.trust)
+    predictor.search = search_again(settings.decoding, predictor.search, predictor.search.max_length)
+    whole = predictor.stream is not None or not settings.targets
+    lines = list(read_lines(settings.input, whole, settings.blank == "keep"))
     _warn_of_few_targets(lines)
     sources = [_encoded(line, predictor) for line in lines]
-    outputs = predictor.generate(sources, config.batch_size, [line.source for line in lines])
-    form = _json if config.format == "jsonl" else _table
+    outputs = predictor.generate(sources, settings.batch_size, [line.source for line in lines])
+    form = _json if settings.format == "jsonl" else _table
     ranked = any(len(own) > 1 for own in outputs)
     text = "".join(f"{form(line, own, predictor, ranked)}\n" for line, own in zip(lines, outputs, strict=True))
-    if config.output == "-":
+    if settings.output == "-":
         # A tab between columns is meant; a bundle's vocabulary may hold what steers a terminal.
         safe = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
         sys.stdout.write(safe if sys.stdout.isatty() else text)
         sys.stdout.flush()
     else:
-        write_atomically(Path(config.output), text)
-        print(f"{len(lines)} predictions written to {config.output}", file=sys.stderr)
+        write_atomically(Path(settings.output), text)
+        print(f"{len(lines)} predictions written to {settings.output}", file=sys.stderr)
 
 
 def read_lines(location: str, whole: bool = False, blank: bool = True) -> Iterator[Line]:

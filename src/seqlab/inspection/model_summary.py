@@ -1,17 +1,15 @@
-"""What the architecture of a configuration is made of, at the sizes that its data gives it."""
+"""What an architecture is made of, at the sizes that its data gives it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from hydra import compose
-from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
 from seqlab import paths
 from seqlab.config.data_and_model import build_data, build_model
-from seqlab.config.settings import check_size, plain
+from seqlab.config.settings import DescribeSettings, compose_describe
 from seqlab.data.module import SequenceData
 from seqlab.inspection.structure import structure_of
 from seqlab.quiet import quiet
@@ -20,37 +18,36 @@ WIDTH = 120
 """Characters of a line that the table may fill even where the screen has fewer: nothing is cut off."""
 
 
-def architecture(config: DictConfig) -> dict[str, Any]:
-    """The structure of the model of `config`, recorded while it reads a few training examples of the data.
+def architecture(settings: DescribeSettings) -> dict[str, Any]:
+    """The structure of the model of the settings, recorded while it reads a few training examples of the data.
 
     Raises:
         InputError: settings or files that cannot be used.
     """
     quiet()
-    if config.model_size is not None:
-        check_size(config.model_size)
-    return _structure(config, build_data(config.data))
+    return _structure(settings, build_data(settings.data))
 
 
-def architectures(*settings: str) -> dict[str, dict[str, Any]]:
+def architectures(*overrides: str) -> dict[str, dict[str, Any]]:
     """The structures of all architectures in conf/model, by its options; called where Hydra is at work.
 
     Args:
-        settings: overrides of `seqlab-describe`, such as "model_size=small".
+        overrides: of `seqlab-describe`, such as "model_size=small".
     """
     quiet()
     data: SequenceData | None = None
     found = {}
     for path in sorted((paths.config_dir() / "model").glob("*.yaml")):
-        config = compose("describe", [f"model={path.stem}", *settings])
-        data = data or build_data(config.data)
-        found[path.stem] = _structure(config, data)
+        settings = compose_describe(f"model={path.stem}", *overrides)
+        data = data or build_data(settings.data)
+        found[path.stem] = _structure(settings, data)
     return found
 
 
-def _structure(config: DictConfig, data: SequenceData) -> dict[str, Any]:
-    model = build_model(config.model, data)
-    return structure_of(model, data.training_batches().middle(), plain(config.model, resolve=True))
+def _structure(settings: DescribeSettings, data: SequenceData) -> dict[str, Any]:
+    assert settings.model is not None
+    model = build_model(settings.model, data)
+    return structure_of(model, data.training_batches().middle(), dict(settings.model.settings))
 
 
 def print_structure(structure: dict[str, Any]) -> None:

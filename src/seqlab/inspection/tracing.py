@@ -68,7 +68,7 @@ class Flow(TorchFunctionMode):
         self._composed = {name.rpartition(".")[0] for name in self._modules} | {""}
         self._weights: dict[int, list[str]] = {}
         for name, module in self._modules.items():
-            for parameter in module._parameters.values():
+            for parameter in module.parameters(recurse=False):
                 self._weights.setdefault(id(parameter), []).append(name)
         self._made_by: dict[int, str] = {}
         self._folded: dict[int, list[str]] = {}  # tensors computed of weights alone, and whose they are

@@ -19,6 +19,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from seqlab.layers.cpu_half_precision import in_half_on_cpu
 from seqlab.layers.packing import EVERYWHERE, Packing
+from seqlab.private_parts import cpu_has_bf16
 
 Hidden = tuple[Tensor, ...]
 """(h, c) of an LSTM or (h,) of a GRU, batch-first."""
@@ -234,7 +235,7 @@ def _kernels(inputs: Tensor | PackedSequence) -> contextlib.AbstractContextManag
     are slow there, but work.
     """
     values = inputs if isinstance(inputs, Tensor) else inputs.data
-    if in_half_on_cpu(values) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if in_half_on_cpu(values) and not cpu_has_bf16():
         return _without_onednn()
     return contextlib.nullcontext()
 

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
-
+from seqlab.config.plain import read, resolved
 from seqlab.errors import InputError
 
 FOLDER = Path(__file__).parent / "claims"
@@ -37,7 +34,7 @@ class Need:
 
     def resolved(self) -> str:
         """The pattern with environment variables put in."""
-        return str(OmegaConf.create({"path": self.path}).path)
+        return str(resolved({"path": self.path}, "path"))
 
 
 @dataclass(frozen=True)
@@ -144,11 +141,11 @@ def read_claim(path: Path, profile: str) -> Claim:
         InputError: the file says something else; names it and what is wrong.
     """
     try:
-        said: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        said: Any = read(path)
         return _claim(path.stem, profile, dict(said))
     except KeyError as error:
         raise InputError(f"{path}: {error.args[0]} is missing") from None
-    except (OSError, ValueError, TypeError, AttributeError, YAMLError, OmegaConfBaseException) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a claim ({' '.join(str(error).split())})") from None
 
 

@@ -10,16 +10,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from hydra import compose
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
-
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.differences import Difference, differences
+from seqlab.config.plain import composed, read, resolved
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS, Difference, differences
+from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
 from seqlab.reproduction.claim import Claim, Group
 
 RESULT = "result.json"
@@ -133,8 +130,8 @@ def _begun_by(folder: Path) -> str | None:
 
 def _loaded(path: Path) -> Any:
     try:
-        return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, YAMLError, OmegaConfBaseException):
+        return read(path)
+    except (OSError, ValueError):
         return None
 
 
@@ -153,7 +150,7 @@ def check(run: Run) -> None:
 @functools.cache
 def _composed(words: tuple[str, ...]) -> dict[str, Any]:
     """The settings of a command line of `seqlab-train`, today."""
-    return cast(dict[str, Any], OmegaConf.to_container(compose("train", list(words)), resolve=False))
+    return composed("train", words)
 
 
 def _wanted(run: Run) -> dict[str, Any]:
@@ -170,11 +167,10 @@ def _as_if_today(folder: Path) -> dict[str, Any] | None:
 
 def _plain(settings: dict[str, Any]) -> Any:
     """Settings as JSON keeps them, without what makes no other run: where it goes on from, and how a path is said."""
-    config = OmegaConf.create(settings)
     plain = json.loads(json.dumps(settings))
     for name in HOW_IT_BEGINS:
         plain.pop(name, None)
     for name in PATHS:
         if plain.get("data", {}).get(name) is not None:
-            plain["data"][name] = str(Path(OmegaConf.select(config, f"data.{name}")).resolve())
+            plain["data"][name] = str(Path(resolved(settings, f"data.{name}")).resolve())
     return plain

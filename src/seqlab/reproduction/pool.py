@@ -16,11 +16,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from seqlab.command_line import quoted
+from hydra_pruning_sweeper.execution.fork_server import DEATH_SIGNAL
+from hydra_pruning_sweeper.execution.slots import slot_environment
+from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
 from seqlab.reproduction.plan import RESULT, Run
-from seqlab.sweeping.executor import slot_environment
-from seqlab.sweeping.server import DEATH_SIGNAL
 
 TRAIN = (sys.executable, "-m", "seqlab.train")
 LOOK = 0.1

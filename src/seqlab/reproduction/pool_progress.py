@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from seqlab.formatting import duration, printable
+from hydra_pruning_sweeper.messages import duration, printable
 from seqlab.reproduction.claim import Claim
 from seqlab.reproduction.plan import Run
 from seqlab.reproduction.pool import Ended

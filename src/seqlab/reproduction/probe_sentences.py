@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
+from seqlab.config.plain import kept_data
 from seqlab.inference.bundle import load
 from seqlab.reproduction.criteria import Said
 from seqlab.text.pairs import read_pairs
@@ -19,9 +18,9 @@ def ask(folder: Path, sources: Sequence[str]) -> list[Said]:
     Raises:
         InputError: no finished run, or no deck at its `data.path`.
     """
-    deck = OmegaConf.select(OmegaConf.load(folder / ".hydra" / "config.yaml"), "data.path")
+    _, data = kept_data(folder)
     known: dict[str, list[str]] = {source: [] for source in sources}
-    for pair in read_pairs(Path(deck)):
+    for pair in read_pairs(Path(str(data.get("path")))):
         if pair.source in known:
             known[pair.source].append(pair.target)
     predictor = load(folder)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
+from hydra_pruning_sweeper.differences import listed
+from hydra_pruning_sweeper.execution.slots import available_cores, slot_threads, visible_gpus
+from hydra_pruning_sweeper.messages import duration, printable
+from seqlab.config.settings import ReproduceSettings
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
-from seqlab.formatting import duration, printable
-from seqlab.identity import listed
 from seqlab.reproduction.claim import FOLDER, PROFILES, Claim, read_claims
 from seqlab.reproduction.criteria import Results
 from seqlab.reproduction.plan import FINISHED, GOES_ON, OTHER, Run, check, make_room, runs_of, state_of
@@ -22,34 +22,26 @@ from seqlab.reproduction.pool_progress import Screen, expected_seconds, referenc
 from seqlab.reproduction.probe_sentences import ask
 from seqlab.reproduction.reference import reference
 from seqlab.runs.run_digest import digest
-from seqlab.sweeping.executor import available_cores, slot_threads, visible_gpus
 from seqlab.training.provenance import code
 
 BY_ITSELF = PROFILES[0]
 """The profile whose runs lie in the folder itself; those of another have one beside it."""
 
 
-def reproduce(config: DictConfig) -> None:
-    """Runs the claims that `config` names, as far as they are not run yet, and writes what each came to.
+def reproduce(settings: ReproduceSettings) -> None:
+    """Runs the claims that are named, as far as they are not run yet, and writes what each came to.
 
     Raises:
         InputError: no such claim, settings that cannot be, or no data for any.
         RunError: a run failed; the others have had their turn.
         StoppedError: somebody said stop; the same command goes on.
     """
-    names = [config.claims] if isinstance(config.claims, str) else config.claims
-    ledger = FOLDER if config.ledger is None else Path(config.ledger)
-    claims = read_claims(names, config.profile, ledger)
-    for name in ("run", "any_code"):
-        if not isinstance(config[name], bool):
-            raise InputError(f"{name} must be true or false, but is {config[name]!r}")
-    if config.jobs is not None and (not isinstance(config.jobs, int) or config.jobs < 1):
-        raise InputError(f"jobs must be an integer of at least 1, or null, but is {config.jobs!r}")
-    folder = Path(config.folder)
-    if config.profile != BY_ITSELF:
-        folder = folder.with_name(f"{folder.name}_{config.profile}")
+    claims = read_claims(settings.claims, settings.profile, settings.ledger or FOLDER)
+    folder = settings.folder
+    if settings.profile != BY_ITSELF:
+        folder = folder.with_name(f"{folder.name}_{settings.profile}")
     with locked(folder) as lock:
-        Reproduction(claims, folder, Path(config.references), config.jobs, config.any_code).go(lock, config.run)
+        Reproduction(claims, folder, settings.references, settings.jobs, settings.any_code).go(lock, settings.run)
 
 
 class Reproduction:

@@ -18,14 +18,15 @@ from typing import Any
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError  # type: ignore[import-untyped]
+from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.differences import differences, listed
+from hydra_pruning_sweeper.messages import printable
+from seqlab.config.plain import parse
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.formatting import natural, printable
-from seqlab.identity import HOW_IT_BEGINS, differences, listed
+from seqlab.formatting import natural
+from seqlab.identity import HOW_IT_BEGINS
 from seqlab.runs.description import described, description
 from seqlab.runs.reading import RESULT as SCHEMA
 from seqlab.runs.reading import read_file, read_json
@@ -171,13 +172,12 @@ def _run(multirun: Path, name: Path) -> Run | None:
     if not (result.exists() or error.exists()):
         return None
     try:
-        # Unresolved: an override may hold an interpolation, which means nothing here.
         text = read_file(multirun / name / ".hydra" / "overrides.yaml").decode("utf-8")
-        lines = OmegaConf.to_container(OmegaConf.create(text), resolve=False) or []
+        lines = parse(text) or []
         overrides = dict(name_and_value(str(line)) for line in lines)
         if not result.exists():
             return Run(str(name), overrides, None, read_file(error).decode("utf-8").strip())
-    except (OmegaConfBaseException, AttributeError, RecursionError, TypeError, ValueError, YAMLError) as problem:
+    except (AttributeError, TypeError, ValueError) as problem:
         reason = " ".join(str(problem).split())
         raise InputError(f"{multirun / name}: not the folder of a run ({reason})") from None
     return Run(str(name), overrides, read_json(result, SCHEMA), None)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
-from seqlab.formatting import printable
 from seqlab.text import plain_json
 
 MOST_BYTES = 1 << 28

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.atomic_files import written_atomically
 from seqlab.errors import InputError
-from seqlab.files import written_atomically
 from seqlab.kinds import NOTHING, Trust
 from seqlab.runs import by_length, output_classes, samples
 from seqlab.runs.anonymise import resolved, shown, without_machine

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import regex
-from omegaconf import OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped]
 
-from seqlab.command_line import flags
+from seqlab.config.plain import kept_flags, read
 from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS
 from seqlab.kinds import NOTHING, Trust
@@ -123,10 +121,9 @@ def read_overrides(folder: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        # Unresolved: an override may hold an interpolation, which means something in the whole configuration only.
-        lines = OmegaConf.to_container(OmegaConf.load(path), resolve=False) or []
+        lines = read(path) or []
         return [str(line) for line in lines if not str(line).startswith(BEGINNINGS)]
-    except (OSError, ValueError, YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a list of overrides ({' '.join(str(error).split())})") from None
 
 
@@ -142,8 +139,8 @@ def _own_configurations(folder: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        return flags(OmegaConf.load(path).hydra)
-    except (OSError, ValueError, AttributeError, YAMLError) as error:
+        return kept_flags(folder)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a configuration of Hydra's ({' '.join(str(error).split())})") from None
 
 

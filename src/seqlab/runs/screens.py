@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from seqlab.formatting import printable
+from hydra_pruning_sweeper.messages import printable
 
 
 def screens(heads: list[str], rows: list[list[str]], labels: int, width: int) -> list[Any]:

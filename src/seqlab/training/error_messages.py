@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig, OmegaConf
 
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.training.callbacks.checkpoints import Interrupted
@@ -19,11 +19,14 @@ UNFIT = ("in loading state_dict", "loaded state dict")
 
 
 @contextmanager
-def explained(config: DictConfig, resumable: Path | None = None) -> Iterator[None]:
+def explained(
+    batch_sizes: Mapping[str, Any], resume: str | None = None, resumable: Path | None = None
+) -> Iterator[None]:
     """Turns what torch and Lightning raise into a line that says what to do.
 
     Args:
-        config: names the sizes to lower when memory runs out.
+        batch_sizes: the settings to lower when memory runs out, by the names that a user types.
+        resume: the run that this one goes on from, as it was typed.
         resumable: the run's folder; from its first checkpoint on it can be resumed.
 
     Raises:
@@ -43,21 +46,21 @@ def explained(config: DictConfig, resumable: Path | None = None) -> Iterator[Non
     except MisconfigurationException as error:
         raise InputError(" ".join(str(error).split())) from error
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(config, error) from error
+        raise _out_of_memory(batch_sizes, error) from error
     except KeyError as error:
         where = traceback.extract_tb(error.__traceback__)[-1].filename
-        if OmegaConf.select(config, "resume") is None or "optim" not in Path(where).parts:
+        if resume is None or "optim" not in Path(where).parts:
             raise
         raise InputError(
-            f"{config.resume}: what its optimizer kept in the checkpoint has no {error.args[0]!r}, which these settings"
+            f"{resume}: what its optimizer kept in the checkpoint has no {error.args[0]!r}, which these settings"
             " need; leave the optimizer's as they were"
         ) from error
     except (RuntimeError, ValueError) as error:
         if "can't allocate memory" in str(error):
-            raise _out_of_memory(config, error) from error
-        if OmegaConf.select(config, "resume") is not None and any(words in str(error) for words in UNFIT):
+            raise _out_of_memory(batch_sizes, error) from error
+        if resume is not None and any(words in str(error) for words in UNFIT):
             reason = " ".join(" ".join(str(error).split("\n")[:2]).split())
-            raise InputError(f"{config.resume}: its checkpoint does not fit these settings ({reason})") from error
+            raise InputError(f"{resume}: its checkpoint does not fit these settings ({reason})") from error
         raise
 
 
@@ -67,8 +70,7 @@ def _stopped(resumable: Path | None) -> StoppedError:
     return StoppedError(f"stopped; go on with: seqlab-train resume={resumable}")
 
 
-def _out_of_memory(config: DictConfig, error: BaseException) -> RunError:
-    names = ("data.batch_size", "data.eval_batch_size", "batch_size")
-    sizes = [f"{name} ({size})" for name in names if (size := OmegaConf.select(config, name)) is not None]
+def _out_of_memory(batch_sizes: Mapping[str, Any], error: BaseException) -> RunError:
+    sizes = [f"{name} ({size})" for name, size in batch_sizes.items()]
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return RunError(f"out of memory: lower {', '.join(sizes)} or the model's width ({reason})")

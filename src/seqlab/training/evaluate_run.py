@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from lightning.pytorch import seed_everything
-from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from hydra_pruning_sweeper.differences import differences, listed
 from seqlab.config.data_and_model import build_data, search_again
-from seqlab.config.settings import plain
+from seqlab.config.plain import kept_data, kept_working_directory
+from seqlab.config.settings import EvaluateSettings
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.errors import InputError
 from seqlab.files import write_json
-from seqlab.identity import differences, listed
 from seqlab.inference import bundle
 from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import OWN
@@ -33,20 +33,20 @@ from seqlab.training.trainer import build_trainer
 log = logging.getLogger(__name__)
 
 
-def evaluate(config: DictConfig) -> None:
-    """Measures the bundle of `config.run` on `config.splits` of its data; prints and keeps `evaluation.json`.
+def evaluate(settings: EvaluateSettings) -> None:
+    """Measures the bundle of a run on some splits of its data; prints and keeps `evaluation.json`.
 
     Raises:
         InputError: no finished run there, a split that the data does not have, or data of other vocabularies.
     """
     quiet()
-    folder = Path(config.run).resolve()
+    folder = Path(settings.run).resolve()
     predictor = bundle.load(folder, OWN)
-    stored = _stored(folder)
-    seed_everything(stored.seed, workers=True, verbose=False)
+    seed, component = kept_data(folder, settings.data)
+    seed_everything(seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):
-        data = build_data(cast(DictConfig, OmegaConf.merge(stored, {"data": config.data})).data)
-    splits = [config.splits] if isinstance(config.splits, str) else list(config.splits)
+        data = build_data(component)
+    splits = list(settings.splits)
     missing = [split for split in splits if split not in data.splits]
     if missing:
         raise InputError(f"splits: the data has {', '.join(data.splits)}, but not {', '.join(missing)}")
@@ -62,12 +62,12 @@ def evaluate(config: DictConfig) -> None:
         log.warning(line)
     model = predictor.model
     model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
-    search = search_again(config, predictor.search, data.longest_target)
+    search = search_again(settings.decoding, predictor.search, data.longest_target)
     check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
     free_running = GenerationEval(search)
-    if config.trainer.precision == "auto":
-        config.trainer.precision = _precision(folder)
-    trainer = build_trainer(config, [free_running], logger=False)
+    if settings.trainer.get("precision") == "auto":
+        settings = settings.with_precision(_precision(folder))
+    trainer = build_trainer(settings.trainer, [free_running], logger=False)
     metrics = measure(trainer, model, data, splits)
     if trainer.is_global_zero:
         result = {
@@ -78,22 +78,13 @@ def evaluate(config: DictConfig) -> None:
             "signatures": free_running.signatures,
             **precision_facts(trainer),
             "environment": environment(trainer),
-            "settings": plain(config),
+            "settings": settings.written,
         }
         write_json(folder / "evaluation.json", result)
         Console(highlight=False).print(metrics_table(metrics))
         if other:
             print(f"note        not the data that the run was measured on: {listed(other)}")
-        print(f"kept in {config.run}/evaluation.json")
-
-
-def _stored(folder: Path) -> DictConfig:
-    path = folder / ".hydra" / "config.yaml"
-    if not path.is_file():
-        raise InputError(f"{folder}: no .hydra/config.yaml; expected a run's folder (a bundle alone has no data)")
-    config = OmegaConf.load(path)
-    assert isinstance(config, DictConfig)
-    return config
+        print(f"kept in {settings.run}/evaluation.json")
 
 
 def _identity(folder: Path) -> dict[str, Any]:
@@ -115,5 +106,5 @@ def _precision(folder: Path) -> str:
 
 def _working_directory(folder: Path) -> Path:
     """Where the run was started: its relative paths are meant from there."""
-    cwd = Path(OmegaConf.load(folder / ".hydra" / "hydra.yaml").hydra.runtime.cwd)
+    cwd = kept_working_directory(folder)
     return cwd if cwd.is_dir() else Path.cwd()

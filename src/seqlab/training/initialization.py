@@ -8,17 +8,17 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, ListConfig
 from torch import Tensor, nn
 
+from hydra_pruning_sweeper.differences import differences, listed
 from seqlab.arguments import with_defaults
+from seqlab.config.component import Component
 from seqlab.config.data_and_model import model_settings
-from seqlab.config.instantiate import build_settings
+from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
-from seqlab.identity import differences, listed
 from seqlab.inference import bundle
-from seqlab.kinds import MODELS
+from seqlab.kinds import MODELS, Trust
 from seqlab.models.base import Seq2Seq
 
 SCHEMES: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
@@ -36,25 +36,22 @@ FREE = ("dropout", "max_positions", "sources")
 """Settings of a model that its weights do not depend on, or only by their shapes, which are compared as well."""
 
 
-def start(model: Seq2Seq, data: SequenceData, config: DictConfig, resumed: bool) -> None:
-    """Gives the model its first weights, as `config` says; those of a run that is resumed come from its checkpoint.
+def start(model: Seq2Seq, data: SequenceData, settings: TrainSettings, resumed: bool) -> None:
+    """Gives the model its first weights, as the settings say; those of a run that is resumed come from its checkpoint.
 
     Raises:
         InputError: settings that cannot be used, or weights that do not fit.
     """
-    initialisation: Initialisation = build_settings(Initialisation, config.initialisation, "initialisation")
-    if initialisation.scheme is not None and config.initial_weights is not None:
+    initialisation: Initialisation = settings.initialisation.build_as(Initialisation)
+    path = settings.initial_weights
+    if initialisation.scheme is not None and path is not None:
         raise InputError(
-            f"initial_weights ({config.initial_weights}) and initialisation.scheme ({initialisation.scheme}) exclude"
-            " each other"
+            f"initial_weights ({path}) and initialisation.scheme ({initialisation.scheme}) exclude each other"
         )
     initialisation(model)
-    if config.initial_weights is not None and not resumed:
-        take_weights(model, data, config)
-    patterns = [config.freeze] if isinstance(config.freeze, str) else config.freeze
-    if not isinstance(patterns, ListConfig | list) or not all(isinstance(pattern, str) for pattern in patterns):
-        raise InputError(f"freeze must be a list of names, but is {config.freeze!r}")
-    freeze(model, patterns)
+    if path is not None and not resumed:
+        take_weights(model, data, settings.model, path, settings.trust)
+    freeze(model, settings.freeze)
 
 
 @dataclass(frozen=True)
@@ -96,8 +93,8 @@ class Initialisation:
                 module.weight[module.padding_idx] = 0
 
 
-def take_weights(model: Seq2Seq, data: SequenceData, config: DictConfig) -> None:
-    """Copies the weights of `config.initial_weights`, a bundle or a run's folder, into `model`.
+def take_weights(model: Seq2Seq, data: SequenceData, component: Component, path: str, trust: Trust) -> None:
+    """Copies the weights of a bundle, or of a run's folder, into `model`, which was built from `component`.
 
     They must be of the same kind of model with the same settings (tensors of other models may fit by chance) and of the
     same vocabularies. The data's examples, and what acts in training alone (`FREE`), may be others.
@@ -105,9 +102,8 @@ def take_weights(model: Seq2Seq, data: SequenceData, config: DictConfig) -> None
     Raises:
         InputError: no bundle there, or one of another model or of other vocabularies; says what differs.
     """
-    path = str(config.initial_weights)
     try:
-        other = bundle.load(path, config.trust)
+        other = bundle.load(path, trust)
         kind, settings = bundle.named_model(path)
     except InputError as error:
         raise InputError(f"initial_weights: {error}") from None
@@ -119,7 +115,7 @@ def take_weights(model: Seq2Seq, data: SequenceData, config: DictConfig) -> None
                 " with the tokenizers that it was trained with"
             )
     old = _description(other.model, kind, settings)
-    new = _description(model, MODELS.of(type(model)), model_settings(config.model, data))
+    new = _description(model, MODELS.of(type(model)), model_settings(component, data))
     if found := differences(old, new):
         raise InputError(f"initial_weights: {path} is of another model: {listed(found)}; set these as they were")
     model.load_state_dict(other.model.state_dict())

@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from seqlab.files import write_atomically
+from hydra_pruning_sweeper.atomic_files import write_atomically
 
 
 class MetricsFile(Logger):

@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Callback, LightningModule, Trainer
-from omegaconf import DictConfig
 
-from seqlab.command_line import flags
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
-from seqlab.files import write_atomically
 from seqlab.folders import give_back
 from seqlab.models.base import Seq2Seq
 from seqlab.training.trainer import build_trainer
@@ -27,7 +25,7 @@ RATES = np.geomspace(LOWEST, HIGHEST, STEPS)
 HALF_WINDOW = 10  # a third of a power of ten on either side
 
 
-def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, table: Path) -> None:
+def find_learning_rate(settings: TrainSettings, model: Seq2Seq, data: SequenceData, table: Path) -> None:
     """Trains for a few steps with ever higher rates, keeps the curve as `table` and prints the rate to take.
 
     Raises:
@@ -35,7 +33,7 @@ def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, t
     """
     test = RangeTest()
     alone = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "limit_val_batches": 0}
-    trainer = build_trainer(config, [test], max_epochs=-1, max_steps=STEPS, **alone)
+    trainer = build_trainer(settings.trainer, [test], max_epochs=-1, max_steps=STEPS, **alone)
     trainer.fit(model, data)
     if not trainer.is_global_zero:
         return
@@ -46,9 +44,8 @@ def find_learning_rate(config: DictConfig, model: Seq2Seq, data: SequenceData, t
     rate = suggestion(test.losses)
     if rate is None:
         raise RunError(f"the loss does not fall at any learning rate of {LOWEST:g} to {HIGHEST:g}; see {table}")
-    hydra = HydraConfig.get()
-    given = [one for one in hydra.overrides.task if not one.startswith(("find_lr=", "optimizer.lr="))]
-    line = shlex.join(["seqlab-train", *flags(hydra), *given, f"optimizer.lr={rate:.1e}"])
+    given = [one for one in settings.run.overrides if not one.startswith(("find_lr=", "optimizer.lr="))]
+    line = shlex.join(["seqlab-train", *settings.run.flags, *given, f"optimizer.lr={rate:.1e}"])
     print(f"suggested   optimizer.lr={rate:.1e}, where the loss falls fastest; the curve is kept in {table}")
     print(f"train with  {line}", flush=True)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lightning.pytorch import Trainer
-from omegaconf import DictConfig
 
+from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.data.text_pairs import TextPairs
 from seqlab.dataset_analysis.copy_nearest import copy_nearest_of
@@ -17,18 +17,18 @@ from seqlab.training.callbacks.weight_averaging import Averager
 from seqlab.training.results import nested
 
 
-def final_weights(config: DictConfig, model: Seq2Seq, saver: Saver, averager: Averager) -> dict[str, Any]:
-    """Gives the model the weights that `config.weights` asks for, and tells which they are.
+def final_weights(settings: TrainSettings, model: Seq2Seq, saver: Saver, averager: Averager) -> dict[str, Any]:
+    """Gives the model the weights that `weights` asks for, and tells which they are.
 
     Raises:
         InputError: there are none.
     """
-    path = saver.folder / f"{config.weights}.ckpt"
+    path = saver.folder / f"{settings.weights}.ckpt"
     if not path.is_file():  # nothing was validated, so there is no best; or an average, which is of other files
         path = saver.folder / "last.ckpt"
     if not path.is_file():
-        raise InputError(f"nothing was trained: trainer.max_epochs is {config.trainer.max_epochs}")
-    if config.weights == "average":
+        raise InputError(f"nothing was trained: trainer.max_epochs is {settings.trainer.get('max_epochs')}")
+    if settings.weights == "average":
         model.load_state_dict(averager.average())
         return {"weights": "average", "averaged_steps": averager.steps}
     model.load_state_dict(read_checkpoint(path)["state_dict"])

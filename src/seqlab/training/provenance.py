@@ -10,12 +10,11 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch import Trainer
 
 from seqlab import paths
 from seqlab.code_hash import source_hash
-from seqlab.command_line import flags
+from seqlab.config.hydra_run import HydraRun
 from seqlab.identity import BEGINNINGS
 from seqlab.version import __version__
 
@@ -36,11 +35,10 @@ def environment(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def command() -> str:
-    """What to type for the run of this process, from its beginning."""
-    hydra = HydraConfig.get()
-    typed = [one for one in hydra.overrides.task if not one.startswith(BEGINNINGS)]
-    return shlex.join(["seqlab-train", *flags(hydra), *typed])
+def command(run: HydraRun) -> str:
+    """What to type for a run, from its beginning."""
+    typed = [one for one in run.overrides if not one.startswith(BEGINNINGS)]
+    return shlex.join(["seqlab-train", *run.flags, *typed])
 
 
 @functools.cache
@@ -64,9 +62,9 @@ def commit() -> str | None:
 
 @functools.cache
 def code() -> str:
-    """A hash of the source that decides a result: all of seqlab but what reads results (`sweeping`, `reporting`).
+    """A hash of the source that decides a result: all of seqlab but what reads results (`runs`, `reporting`).
 
     Equal over commits that change nothing of it, and outside a checkout: two results of one setting and one code are
     the same result.
     """
-    return source_hash(lambda room: room not in ("sweeping", "runs", "reproduction", "reporting"))
+    return source_hash(lambda room: room not in ("runs", "reproduction", "reporting"))

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqlab.formatting import escaped, printable
+from hydra_pruning_sweeper.messages import printable
+from seqlab.formatting import escaped
 
 SHOWN = 80
 """Characters of a continued text that a sample shows: of its prompt, its continuation and its reference each."""

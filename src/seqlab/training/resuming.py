@@ -15,9 +15,11 @@ from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from hydra_pruning_sweeper.differences import Difference, differences, listed
 from seqlab.errors import InputError
-from seqlab.identity import HOW_IT_BEGINS, Difference, differences, fingerprint, listed
+from seqlab.identity import HOW_IT_BEGINS, fingerprint
 from seqlab.models.base import Seq2Seq
+from seqlab.private_parts import position_of
 from seqlab.training.callbacks.checkpoints import read_checkpoint
 
 KEY = "run"
@@ -211,10 +213,7 @@ class Checkpoint:
 
 
 def _progress(content: dict[str, Any]) -> Progress:
-    loop = content["loops"]["fit_loop"]
-    batches = loop["epoch_loop.batch_progress"]
-    within = not batches["is_last_batch"] and batches["current"]["ready"] > 0
-    begun = loop["epoch_progress"]["current"]["ready"]  # one that a limit of steps cut off counts as processed, too
+    begun, within = position_of(content)
     return Progress(content["global_step"], begun - within, within)
 
 

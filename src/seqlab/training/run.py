@@ -8,20 +8,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from lightning.pytorch import Trainer, seed_everything
-from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.config.data_and_model import build_data, build_model, build_search, check_lengths, model_settings
-from seqlab.config.instantiate import build, build_each, build_settings
-from seqlab.config.pinned_settings import keep_configuration, settle
-from seqlab.config.settings import check_settings, plain
+from seqlab.config.keeping import keep_configuration, pinned
+from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import InputError
-from seqlab.files import write_atomically, write_json
+from seqlab.files import write_json
 from seqlab.folders import has_begun
 from seqlab.inference import bundle
 from seqlab.inference.streams import stream_format
@@ -30,7 +27,7 @@ from seqlab.kinds import trust_typed
 from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
 from seqlab.quiet import quiet
-from seqlab.training.callbacks.builders import callbacks_of, check_callback_settings
+from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
 from seqlab.training.compiling import compile_model
@@ -57,8 +54,8 @@ from seqlab.training.trainer import build_trainer
 log = logging.getLogger(__name__)
 
 
-def train(config: DictConfig) -> float | None:
-    """Trains, measures and keeps a model as `config` says.
+def train(settings: TrainSettings) -> float | None:
+    """Trains, measures and keeps a model as the settings say.
 
     Returns:
         The monitored validation metric at its best (None without a validation split).
@@ -68,42 +65,41 @@ def train(config: DictConfig) -> float | None:
         RunError: the run cannot go on (loss not finite, out of memory, stopped).
     """
     quiet()
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    with explained(config, _shown(folder)):
-        return _train(config, folder)
+    folder = settings.run.folder
+    with explained(settings.batch_sizes, settings.resume, _shown(folder)):
+        return _train(settings, folder)
 
 
-def _train(config: DictConfig, folder: Path) -> float | None:
+def _train(settings: TrainSettings, folder: Path) -> float | None:
     started = time.perf_counter()
     commit(), code()  # of what is about to run, whatever happens to the files meanwhile
-    check_settings(config)
-    check_callback_settings(config)
-    checkpoint = resumed_checkpoint(config, folder)
-    seed_everything(config.seed, workers=True, verbose=False)
+    settings.free_running.check_as(GenerationEval)  # before the data are read
+    checkpoint = resumed_checkpoint(settings, folder)
+    seed_everything(settings.seed, workers=True, verbose=False)
 
-    data, model, identity = begin(config, checkpoint)
+    settings, data, model, identity = begin(settings, checkpoint)
     model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
-    start(model, data, config, resumed=checkpoint is not None)
-    if config.compile:
+    start(model, data, settings, resumed=checkpoint is not None)
+    if settings.compile:
         compile_model(model)
-    optimizer = build(config.optimizer, "optimizer")
-    scheduled = config.scheduler and not config.find_lr  # the test sets rates itself, one_cycle changes Adam's β₁ too
-    scheduler = build(config.scheduler, "scheduler") if scheduled else None
-    objective = build_settings(Objective, config.objective, "objective")
+    optimizer = settings.optimizer.build()
+    schedule = None if settings.find_lr else settings.scheduler  # the test sets rates itself; one_cycle moves β₁ too
+    scheduler = None if schedule is None else schedule.build()
+    objective = settings.objective.build_as(Objective)
     model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
-    if config.find_lr:
+    if settings.find_lr:
         has_begun(folder)
-        find_learning_rate(config, model, data, _shown(folder) / "lr_find.csv")
+        find_learning_rate(settings, model, data, _shown(folder) / "lr_find.csv")
         return None
-    search = build_search(config, data.longest_target)
+    search = build_search(settings.decoding, data.longest_target)
     check_lengths(model, data, search)
     check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
-    callbacks = callbacks_of(config, search, started)
-    loggers = list(build_each(config.logger, "logger").values())
-    keeps = KeepsIdentity(identity, functools.partial(keep_configuration, config) if checkpoint else None)
+    callbacks = callbacks_of(settings, search, started)
+    loggers = [component.build() for component in settings.logger.values()]
+    keeps = KeepsIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
     history = [keeps, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
-    trainer = build_trainer(config, [*callbacks.all, *history], logger=loggers)
-    if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
+    trainer = build_trainer(settings.trainer, [*callbacks.all, *history], logger=loggers)
+    if trainer.world_size > 1 and settings.run.multirun:
         raise InputError(f"-m runs in one process each, but trainer.devices asks for {trainer.world_size}")
 
     if trainer.is_global_zero:
@@ -119,12 +115,12 @@ def _train(config: DictConfig, folder: Path) -> float | None:
     fitted = time.perf_counter()
     if checkpoint is not None:
         checkpoint.check_steps(trainer.global_step)
-    if not config.measure:
+    if not settings.measure:
         if trainer.is_global_zero:
             print(f"best        {callbacks.saver.monitor} {callbacks.saver.best}; not measured", flush=True)
         return callbacks.saver.best
 
-    weights = final_weights(config, model, callbacks.saver, callbacks.averager)
+    weights = final_weights(settings, model, callbacks.saver, callbacks.averager)
     training = callbacks.throughput.result()
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
@@ -134,33 +130,39 @@ def _train(config: DictConfig, folder: Path) -> float | None:
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
         facts = {**steps, "seconds": seconds, "training": training, **facts_of(identity)}
         keeps.keep_configuration()
-        keep(folder, config, data, model, trainer, metrics, facts)
+        keep(settings, data, model, trainer, metrics, facts)
     return callbacks.saver.best
 
 
-def begin(config: DictConfig, checkpoint: Checkpoint | None) -> tuple[SequenceData, Seq2Seq, RunIdentity]:
-    """The data and the model of a run, and what it says of itself: compared with the checkpoint, if there is one.
+def begin(
+    settings: TrainSettings, checkpoint: Checkpoint | None
+) -> tuple[TrainSettings, SequenceData, Seq2Seq, RunIdentity]:
+    """The settings of a run with what the data chose for itself, the data, the model, and what the run says of itself:
+    compared with the checkpoint, if there is one.
 
     Raises:
         InputError: settings or data that cannot be used, or that are not those of the checkpoint.
     """
-    identity = RunIdentity(plain(config), code())
+    identity = RunIdentity(dict(settings.written), code())
     if checkpoint is not None:
         checkpoint.check_settings(identity)
-    data = build_data(config.data)
-    settle(config, data.settled)
-    model = build_model(config.model, data)
-    identity = RunIdentity(plain(config), code(), data.identity(), model_identity(model))
-    return data, model, identity if checkpoint is None else checkpoint.resumed(identity)
+    data = build_data(settings.data)
+    if data.settled:
+        settings = pinned(settings, data.settled)
+        if settings.run.keeps_configuration:
+            keep_configuration(settings)
+    model = build_model(settings.model, data)
+    identity = RunIdentity(dict(settings.written), code(), data.identity(), model_identity(model))
+    return settings, data, model, identity if checkpoint is None else checkpoint.resumed(identity)
 
 
-def resumed_checkpoint(config: DictConfig, folder: Path) -> Checkpoint | None:
+def resumed_checkpoint(settings: TrainSettings, folder: Path) -> Checkpoint | None:
     """The checkpoint to go on from, if the run is a resumed one.
 
     Raises:
         InputError: there is none, or not one that can be used.
     """
-    if config.resume is None:
+    if settings.resume is None:
         return None
     path = folder / "checkpoints" / "last.ckpt"
     if not path.is_file():
@@ -178,8 +180,7 @@ def resume_loggers(loggers: list[Any], checkpoint: Checkpoint | None) -> None:
 
 
 def keep(
-    folder: Path,
-    config: DictConfig,
+    settings: TrainSettings,
     data: SequenceData,
     model: Seq2Seq,
     trainer: Trainer,
@@ -187,14 +188,14 @@ def keep(
     facts: dict[str, Any],
 ) -> None:
     """Writes the bundle, `predictions.tsv` and, last of all, `result.json`; prints the summary."""
-    settings, search = model_settings(config.model, data), build_search(config, data.longest_target)
+    folder, search = settings.run.folder, build_search(settings.decoding, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
     free_running = next(c for c in trainer.callbacks if isinstance(c, GenerationEval))  # type: ignore[attr-defined]
     shown = next(split for split in ("test", "val", "train") if split in data.splits)
     result = {
-        "name": config.name,
-        "command": command(),
-        "seed": config.seed,
+        "name": settings.name,
+        "command": command(settings.run),
+        "seed": settings.seed,
         "data": data.describe(),
         "examples": {split: len(data.examples[split]) for split in data.splits},
         "measured": {split: len(data.eval_rows(split)) for split in data.splits},
@@ -206,11 +207,12 @@ def keep(
         "environment": environment(trainer),
         "signatures": free_running.signatures,
         "metrics": metrics,
-        "settings": plain(config),
+        "settings": settings.written,
     }
     trust = trust_typed(bundle.kinds_of(model, tokenizers, search))
     stream, about = stream_format(data), card(result, data, model, trust)
-    bundle.save(folder / "bundle", model, settings, tokenizers, search, stream, about)
+    arguments = model_settings(settings.model, data)
+    bundle.save(folder / "bundle", model, arguments, tokenizers, search, stream, about)
     write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
     write_json(folder / "result.json", result)
     print_summary(result, free_running.predictions[shown][:5], _shown(folder), trust)

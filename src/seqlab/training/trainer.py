@@ -8,24 +8,23 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.profilers import PassThroughProfiler
-from omegaconf import DictConfig
 
-from seqlab.config.instantiate import build
+from seqlab.config.component import Component
 from seqlab.training.callbacks.precision import HALF, SINGLE, FasterPrecision, Half
 
 
-def build_trainer(config: DictConfig, callbacks: Sequence[Callback], **settings: Any) -> Trainer:
-    """The trainer of `config`; with `precision: auto` one that chooses it when training starts.
+def build_trainer(component: Component, callbacks: Sequence[Callback], **settings: Any) -> Trainer:
+    """The trainer of the settings of `trainer`; with `precision: auto` one that chooses it when training starts.
 
     Raises:
         InputError: settings that it does not take.
     """
-    if config.trainer.get("precision") == "auto":
+    if component.get("precision") == "auto":
         callbacks = [FasterPrecision(), *callbacks]  # the others measure and tell how long a step takes
         settings["precision"] = SINGLE
-    if config.trainer.get("profiler") is None:
+    if component.get("profiler") is None:
         settings["profiler"] = NoProfiler()
-    trainer: Trainer = build(config.trainer, "trainer", callbacks=list(callbacks), **settings)
+    trainer: Trainer = component.build(callbacks=list(callbacks), **settings)
     if trainer.precision == HALF:
         trainer.strategy.precision_plugin = Half(HALF, trainer.strategy.root_device.type)
     return trainer

@@ -9,11 +9,11 @@ import optuna
 import pytest
 from reporting.page.made_up import claim_c, sweep, write_references
 
+from hydra_pruning_sweeper.study.journal import journal_storage
+from hydra_pruning_sweeper.study.record import SweepRecord
 from seqlab.errors import InputError
 from seqlab.reporting.page import sweeps
 from seqlab.reporting.page.report import write_report
-from seqlab.sweeping.journal import journal_storage
-from seqlab.sweeping.record import Record
 
 
 def test_references_alone_make_a_page(tmp_path, capsys):
@@ -63,7 +63,7 @@ def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys):
 def test_a_sweep_with_a_journal_is_shown_as_the_users(tmp_path, capsys):
     folder = tmp_path / "sweeps" / "mine"
     folder.mkdir(parents=True)
-    Record("mine", "elsewhere", "minimize", 3, program="seqlab-train").write(folder)
+    SweepRecord("mine", "elsewhere", "minimize", 3, program="seqlab-train").write(folder)
     study = optuna.create_study(study_name="mine", storage=journal_storage(folder / "journal.log"))
     study.optimize(lambda trial: trial.suggest_categorical("a", ["[red]", "<b>"]) == "<b>", n_trials=3)
     before = {path: path.read_bytes() for path in folder.iterdir()}

@@ -6,16 +6,16 @@ import sqlite3
 import optuna
 import pytest
 
+from hydra_pruning_sweeper.study.journal import journal_storage
+from hydra_pruning_sweeper.study.record import SweepRecord
 from seqlab.errors import InputError
 from seqlab.reporting.page.sweeps import digest_sweep
-from seqlab.sweeping.journal import journal_storage
-from seqlab.sweeping.record import Record
 
 
 def write_sweep(folder):
     """A folder with a record and, in the journal there, a study of three trials."""
     folder.mkdir(parents=True)
-    Record("made_up", str(folder / "journal.log"), "minimize", 3, program="seqlab-train").write(folder)
+    SweepRecord("made_up", str(folder / "journal.log"), "minimize", 3, program="seqlab-train").write(folder)
     study = optuna.create_study(study_name="made_up", storage=journal_storage(folder / "journal.log"))
     study.optimize(lambda trial: trial.suggest_float("x", 1, 2), n_trials=3)
     return folder
@@ -45,7 +45,7 @@ def test_a_storage_that_the_record_names_is_not_opened(tmp_path, storage):
         connection.execute("CREATE TABLE precious (x)")
     folder = tmp_path / "sweep"
     folder.mkdir()
-    Record("made_up", storage.format(tmp_path), "minimize", 3).write(folder)
+    SweepRecord("made_up", storage.format(tmp_path), "minimize", 3).write(folder)
     before = state(tmp_path)
     with pytest.raises(
         InputError, match=r"no journal\.log here, and a storage elsewhere is opened only where it is named"
@@ -66,7 +66,7 @@ def test_a_journal_that_is_a_link_is_read_only_where_the_user_names_it(tmp_path)
 def test_figures_that_are_no_numbers_are_left_out(tmp_path):
     folder = tmp_path / "sweep"
     folder.mkdir()
-    Record("made_up", str(folder / "journal.log"), "minimize", 1, program="seqlab-train").write(folder)
+    SweepRecord("made_up", str(folder / "journal.log"), "minimize", 1, program="seqlab-train").write(folder)
     study = optuna.create_study(study_name="made_up", storage=journal_storage(folder / "journal.log"))
 
     def objective(trial):

@@ -8,13 +8,7 @@ import pytest
 
 from seqlab.text.documents import Cleaned, Cleaning, Collection, Document, read_documents
 from seqlab.text.documents import steps as cleaning_steps
-from seqlab.text.documents.steps import (
-    Tally,
-    paragraphs,
-    without_fences,
-    without_front_matter,
-    without_markup,
-)
+from seqlab.text.documents.steps import Tally, paragraphs, without_fences, without_front_matter, without_markup
 from seqlab.text.forms import normalised
 
 NOTHING = dict.fromkeys(("normalise", "front_matter", "code_fences", "markup", "duplicates"), False)

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from seqlab.files import write_atomically
-from seqlab.formatting import printable
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.messages import printable
 from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather

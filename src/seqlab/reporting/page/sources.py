@@ -12,8 +12,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
-from seqlab.formatting import natural, printable
+from seqlab.formatting import natural
 from seqlab.reporting.page.groups import EXACT, USUAL, Digest, Group, told_apart
 from seqlab.reproduction.claim import ORDER
 from seqlab.runs.comparison import UNCOMPARED

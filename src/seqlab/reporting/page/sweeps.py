@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.formatting import printable
 from seqlab.reporting.page.figures import Figure, Series, bars, line_plot
 from seqlab.reporting.page.groups import slug
 from seqlab.runs.reading import SWEEP, UnfitError
@@ -34,10 +35,10 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
     Raises:
         InputError: no sweep is there, or it cannot be read.
     """
-    from seqlab.sweeping.ledger import BASELINE
-    from seqlab.sweeping.plots import importances
-    from seqlab.sweeping.record import open_sweep
-    from seqlab.sweeping.storage import JOURNAL
+    from hydra_pruning_sweeper.study.shared_study import BASELINE
+    from hydra_pruning_sweeper.study.storage import JOURNAL
+    from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
+    from hydra_pruning_sweeper.views.sweep_plots import importances
 
     journal = folder / JOURNAL
     if storage is None and (journal.is_symlink() or not journal.is_file()):
@@ -183,7 +184,7 @@ def main() -> None:
             "commit": commit(),
             "code": code(),
         }
-    except InputError as error:
+    except UsageError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     write_atomically(Path(sys.argv[2]), json.dumps(content, indent=1) + "\n")

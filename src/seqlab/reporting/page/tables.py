@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqlab.formatting import duration
+from hydra_pruning_sweeper.messages import duration
 from seqlab.reporting.page.groups import (
     NAMES,
     QUALITY,

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.messages import duration
 from seqlab.errors import InputError
-from seqlab.files import write_atomically
-from seqlab.formatting import duration
 from seqlab.reproduction.claim import ORDER
 from seqlab.reproduction.claim_figures import written
 from seqlab.reproduction.reference import remake

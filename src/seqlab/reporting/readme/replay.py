@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-from seqlab.files import write_atomically
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.reporting.readme.claims import with_results
 
 BEGIN, END = "<!-- replay: written by `make replay` -->", "<!-- end of replay -->"

@@ -12,14 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from seqlab.text.documents.collection import Collection, Document
-from seqlab.text.documents.steps import (
-    Tally,
-    paragraphs,
-    tidied,
-    without_fences,
-    without_front_matter,
-    without_markup,
-)
+from seqlab.text.documents.steps import Tally, paragraphs, tidied, without_fences, without_front_matter, without_markup
 from seqlab.text.forms import normalised
 
 SHORTEST_LINE = 4  # words; shorter lines repeat (headings, formulas) without being boilerplate

@@ -14,9 +14,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.errors import InputError
 from seqlab.extras import not_installed
-from seqlab.files import write_atomically
 from seqlab.text.documents.collection import Collection, Document
 from seqlab.text.documents.finding import Skipped, find, name_of, reason_of
 from seqlab.text.documents.formats import FORMATS, Format

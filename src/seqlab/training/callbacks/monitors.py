@@ -11,11 +11,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from hydra_pruning_sweeper.messages import duration
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
-from seqlab.formatting import duration
 from seqlab.models.base import Seq2Seq, log_due
 from seqlab.training.dry_run import leaving_no_trace, timed_step, typical_batch
 

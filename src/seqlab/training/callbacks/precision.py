@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch.optim import Optimizer
 
 from seqlab.data.module import data_of
+from seqlab.private_parts import cpu_has_bf16
 from seqlab.training.dry_run import leaving_no_trace, timed_step, typical_batch
 
 SINGLE: Final = "32-true"
@@ -115,4 +116,4 @@ def has_bf16(device: torch.device) -> bool:
     """Whether products in bf16 are this device's own, or nearly so: elsewhere a single step may take minutes."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return device.type == "cpu" and cpu_has_bf16()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from seqlab.identity import ABSENT, Difference, differences, listed
+from hydra_pruning_sweeper.differences import ABSENT, Difference, differences, listed
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, of, scopes
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
 from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure, untold

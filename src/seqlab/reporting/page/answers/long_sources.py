@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seqlab.identity import listed
+from hydra_pruning_sweeper.differences import listed
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
 from seqlab.reporting.page.answers.context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Difference, between, untold

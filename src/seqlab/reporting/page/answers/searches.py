@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqlab.formatting import plural
+from hydra_pruning_sweeper.messages import plural
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.groups import slug
 from seqlab.reporting.page.sources import Material

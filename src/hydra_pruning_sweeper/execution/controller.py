@@ -1,0 +1,317 @@
+"""The loop of a sweep: every free slot gets the next trial, until there are enough and none is running."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+from optuna.trial import TrialState
+
+from hydra_pruning_sweeper.errors import ExecutionError
+from hydra_pruning_sweeper.execution.executor import Executor, Job, JobEnd
+from hydra_pruning_sweeper.execution.outcome import (
+    DIVERGED,
+    Outcome,
+    SlotUse,
+    cause_of_death,
+    settled_outcome,
+    was_killed,
+)
+from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, check_still_own, claim_folder
+from hydra_pruning_sweeper.messages import plural
+from hydra_pruning_sweeper.study.lease import end_group, this_process
+from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedStudy, failed_for_good
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
+from hydra_pruning_sweeper.trial.events import LOG, TrialEvents, TrialProgress, log_of
+
+
+@dataclass
+class Slot:
+    """A slot, in which trials run one after another.
+
+    Args:
+        number: the slot's number.
+        leased: the trial that it has, if any.
+        asked: when that trial was asked for, in seconds since the epoch.
+    """
+
+    number: int
+    leased: LeasedTrial | None = None
+    asked: float = 0.0
+
+
+class SweepObserver:
+    """Observer of a running sweep; this one ignores all events."""
+
+    def started(self, leased: LeasedTrial, slot: int) -> None:
+        """A trial was started or continued."""
+
+    def ended(self, number: int, outcome: Outcome) -> None:
+        """A trial ended."""
+
+    def note(self, text: str) -> None:
+        """Something else worth a line happened."""
+
+    def refresh(self, slots: Sequence[Slot]) -> None:
+        """Called several times per second."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a controller runs its trials.
+
+    Args:
+        folder: the sweep's folder; each trial gets a folder in it, named by its number.
+        slots: how many trials run at a time.
+        arguments: a function from a trial and its folder to its command line.
+        environment: a function from a slot to its environment variables.
+        trial_context: the context that all trials share.
+        beat: seconds between renewals of the controller's leases.
+        silence: seconds without output or a report after which a trial counts as hanging; None: never.
+        grace: seconds that a trial has to save its state when the sweep is stopped.
+    """
+
+    folder: Path
+    slots: int
+    arguments: Callable[[LeasedTrial, Path], list[str]]
+    trial_context: TrialContext
+    environment: Callable[[int], Mapping[str, str]] = lambda _: {}
+    beat: float = 30.0
+    silence: float | None = None
+    grace: float = 10.0
+
+
+class Controller:
+    """Runs a study's trials. Any number of controllers may share one study.
+
+    Args:
+        shared_study: the study.
+        executor: runs the trials.
+        plan: how they are run.
+        observer: is told what happens.
+    """
+
+    def __init__(self, shared_study: SharedStudy, executor: Executor, plan: Plan, observer: SweepObserver) -> None:
+        self.shared_study, self.executor, self.plan, self.observer = shared_study, executor, plan, observer
+        self.slots = [Slot(number) for number in range(plan.slots)]
+        self.use = SlotUse()
+        self._interrupts = 0
+        self._last_beat = time.monotonic()
+
+    def run(self) -> None:
+        """Runs until there are enough trials and none is running, here or elsewhere.
+
+        The first Ctrl-C lets the running trials finish, the second stops them, as SIGTERM does. Stopped trials
+        are continued when the sweep is started again.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted.
+            ExecutionError: too many trials have failed, or none is complete.
+        """
+        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.use.begun = time.time()
+        try:
+            while self._interrupts < 2:
+                filled = self._fill()
+                if not filled and all(slot.leased is None for slot in self.slots) and self._is_finished():
+                    break
+                self._collect_ended(0.2)
+                self._check_signs_of_life()
+            if self._interrupts >= 2:
+                self._stop()
+        finally:
+            self.executor.close()
+            with contextlib.suppress(Exception):  # after an error, another controller may take the trials
+                self._release()
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if self._interrupts:
+            raise KeyboardInterrupt
+        if self.shared_study.has_failed():
+            raise ExecutionError(self._failure())
+        if (reason := self._why_nothing_is_best()) is not None:
+            raise ExecutionError(reason)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._interrupts += 1 if number == signal.SIGINT else 2
+        running = sum(slot.leased is not None for slot in self.slots)
+        if self._interrupts == 1:
+            self.observer.note(f"finishing {running} running trials; Ctrl-C again stops them, to be continued later")
+
+    def _fill(self) -> bool:
+        """Gives each free slot a trial while there are any; returns whether there was one."""
+        found = False
+        for slot in self.slots:
+            if slot.leased is None:
+                asked = time.time()
+                leased = self.shared_study.take(may_start=not self._interrupts)
+                if leased is None:
+                    return found
+                slot.leased, slot.asked, found = leased, asked, True
+                self.use.last_begun = asked
+                self._start(slot, leased)
+        return found
+
+    def _is_finished(self) -> bool:
+        """Whether no controller runs a trial any more. Those of others are waited for: their controllers may die."""
+        if self._interrupts:
+            return True
+        return self.shared_study.is_full() and not any(
+            one.state == TrialState.RUNNING for one in self.shared_study.trials()
+        )
+
+    def _start(self, slot: Slot, leased: LeasedTrial) -> None:
+        folder = self.folder(leased.number)
+        if leased.orphan is not None:  # it dies with its controller, but may not be dead yet
+            end_group(*leased.orphan)
+        trial_context = self._context_of(leased, folder)
+        if (note := claim_folder(trial_context)) is not None:
+            self.observer.note(note)
+        outcome = settled_outcome(TrialEvents(folder).read())
+        if outcome is not None:  # finished, but not recorded in the study
+            return self._finish(slot, outcome)
+        if leased.lease.idle > self.shared_study.rules.deaths:
+            return self._finish(slot, Outcome(TrialState.FAIL, error=f"died {leased.lease.idle} times in a row"))
+        environment = {**self.plan.environment(slot.number), TRIAL_VARIABLE: str(trial_context.write())}
+        host, pid, start = this_process()  # before training, only the controller is known to be alive
+        facts = {"slot": slot.number, "owner": self.shared_study.owner, "host": host, "pid": pid, "start": start}
+        TrialEvents(folder).add("started", attempt=leased.lease.attempt, **facts)
+        job = Job(leased.number, self.plan.arguments(leased, folder), folder, environment, slot.number)
+        self.observer.started(leased, slot.number)
+        child = self.executor.start(job)
+        if child is not None:
+            self.shared_study.note_child(leased.number, child)
+        return None
+
+    def _context_of(self, leased: LeasedTrial, folder: Path) -> TrialContext:
+        return replace(
+            self.plan.trial_context,
+            number=leased.number,
+            folder=str(folder.resolve()),
+            identity=self.shared_study.identity,
+            values=leased.values,
+            overrides=leased.line.typed,
+        )
+
+    def folder(self, number: int) -> Path:
+        """A trial's folder."""
+        return self.plan.folder / str(number)
+
+    def _collect_ended(self, seconds: float) -> None:
+        """Handles the trials that have ended, waiting at most `seconds` for one."""
+        for ended in self.executor.wait(seconds):
+            for slot in self.slots:
+                if slot.leased is not None and slot.leased.number == ended.number:
+                    self._conclude(slot, slot.leased, ended)
+
+    def _conclude(self, slot: Slot, leased: LeasedTrial, ended: JobEnd) -> None:
+        folder = self.folder(leased.number)
+        check_still_own(self._context_of(leased, folder))
+        progress = TrialEvents(folder).read()
+        outcome = settled_outcome(progress)
+        if outcome is None and was_killed(ended):
+            self.shared_study.release(leased.number, died=True)  # to be continued as the same trial
+            self.observer.note(f"trial {leased.number} died ({cause_of_death(ended)}): it goes on from where it was")
+            self._free(slot)
+            return
+        if outcome is None:
+            check_disk_space(self.plan.folder)  # raises: a full disk is no trial's failure
+            outcome = Outcome(
+                TrialState.FAIL, error=ended.error or self._error_from_log(leased.number, ended.code or 0)
+            )
+        self._finish(slot, outcome)
+        self._note_overheads(slot.asked, progress)
+
+    def _finish(self, slot: Slot, outcome: Outcome) -> None:
+        assert slot.leased is not None
+        number = slot.leased.number
+        if self.shared_study.tell(number, outcome.state, outcome.value, outcome.error):
+            TrialEvents(self.folder(number)).add("told", state=outcome.state.name)
+            self.observer.ended(number, outcome)
+        self._free(slot)
+
+    def _free(self, slot: Slot) -> None:
+        slot.leased = None
+        self.use.spans.append((slot.asked, time.time()))
+
+    def _note_overheads(self, asked: float, progress: TrialProgress) -> None:
+        """Notes the time that a trial took besides training."""
+        if len(progress.spans) == 1 and progress.first_steps and progress.last_steps:
+            self.use.overheads.append((progress.first_steps[0] - asked, time.time() - progress.last_steps[-1]))
+
+    def _error_from_log(self, number: int, code: int) -> str:
+        """Why a trial failed, from the end of its log."""
+        if code == 0:
+            return "it ended without a value"
+        path = self.folder(number) / LOG
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+        messages = [line for line in lines[-50:] if line.strip() and not line.startswith(" ")]
+        return messages[-1].removeprefix("error: ") if messages else f"exit code {code}"
+
+    def _check_signs_of_life(self) -> None:
+        """Renews this controller's leases, and ends trials that hang."""
+        self.observer.refresh(self.slots)
+        if time.monotonic() - self._last_beat > self.plan.beat:
+            self._last_beat = time.monotonic()
+            for number in self.shared_study.beat():
+                self.observer.note(f"trial {number} was taken over by another controller")
+                self.executor.signal(number, signal.SIGKILL)
+        if self.plan.silence is not None:
+            for slot in self.slots:
+                if slot.leased is not None and self._silent(slot) > self.plan.silence:
+                    self._end_hanging(slot, slot.leased.number)
+
+    def _silent(self, slot: Slot) -> float:
+        assert slot.leased is not None
+        paths = [self.folder(slot.leased.number) / name for name in (LOG, TrialEvents(Path()).path.name)]
+        return time.time() - max(slot.asked, *(path.stat().st_mtime for path in paths if path.is_file()))
+
+    def _end_hanging(self, slot: Slot, number: int) -> None:
+        self.executor.signal(number, signal.SIGKILL)
+        self._finish(slot, Outcome(TrialState.FAIL, error=f"no sign of life for {self.plan.silence:g} s"))
+
+    def _stop(self) -> None:
+        """Stops the running trials, giving them time to save their state, and releases them."""
+        for sign, patience in ((signal.SIGTERM, self.plan.grace), (signal.SIGKILL, 5.0)):
+            running = [slot for slot in self.slots if slot.leased is not None]
+            for slot in running:
+                assert slot.leased is not None
+                self.executor.signal(slot.leased.number, sign)
+            end = time.monotonic() + patience
+            while any(slot.leased is not None for slot in running) and time.monotonic() < end:
+                self._collect_ended(0.1)
+        self._release()
+
+    def _release(self) -> None:
+        for slot in self.slots:
+            if slot.leased is not None:
+                self.shared_study.release(slot.leased.number)
+                slot.leased = None
+
+    def _why_nothing_is_best(self) -> str | None:
+        """Why there is no best trial; None if there is one."""
+        trials = self.shared_study.trials()
+        if any(one.state == TrialState.COMPLETE for one in trials):
+            return None
+        pruned = [one for one in trials if one.state == TrialState.PRUNED]
+        failed = len(failed_for_good(trials))
+        diverged = sum(one.user_attrs.get(ERROR) == DIVERGED for one in pruned)
+        if diverged and diverged == len(pruned) + failed:
+            return f"no trial is complete: all of {plural(diverged, 'trial')} diverged; search smaller learning rates"
+        return (
+            f"no trial is complete: {diverged} diverged, {len(pruned) - diverged} were pruned while they trained,"
+            f" {failed} failed"
+        )
+
+    def _failure(self) -> str:
+        failed = self.shared_study.given_up()
+        last = failed[-1]
+        return (
+            f"{plural(len(failed), 'trial')} failed for good, which is more than hydra.sweeper.max_failure_rate allows;"
+            f" trial {last.number}: {last.user_attrs.get(ERROR)}{log_of(self.plan.folder, last.number)}"
+        )

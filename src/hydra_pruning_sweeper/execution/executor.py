@@ -1,0 +1,213 @@
+"""Running trials side by side, each in its own process."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra_pruning_sweeper.errors import ExecutionError
+from hydra_pruning_sweeper.trial.events import LOG
+
+
+@dataclass(frozen=True)
+class Job:
+    """The run of a trial.
+
+    Args:
+        number: the trial's number.
+        arguments: its command line, without the program.
+        folder: the trial's folder.
+        environment: variables that are set for it.
+        slot: the number of the slot that it runs in.
+    """
+
+    number: int
+    arguments: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    slot: int = 0
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """How a trial's process ended.
+
+    Args:
+        number: the trial's number.
+        code: its exit code; minus the signal's number if one killed it; None if unknown.
+        error: what went wrong, where its log does not say so.
+    """
+
+    number: int
+    code: int | None
+    error: str | None = None
+
+
+class Executor(abc.ABC):
+    """Runs jobs."""
+
+    @abc.abstractmethod
+    def start(self, job: Job) -> int | None:
+        """Starts a job; returns its process if that is known and on this machine."""
+
+    @abc.abstractmethod
+    def wait(self, seconds: float) -> list[JobEnd]:
+        """The jobs that have ended; waits at most `seconds` for the first."""
+
+    @abc.abstractmethod
+    def signal(self, number: int, sign: signal.Signals) -> None:
+        """Sends a signal to a job's process and those that it has started."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Ends all jobs."""
+
+
+class ForkExecutor(Executor):
+    """Forks each job from a server process that has imported the heavy libraries once.
+
+    Args:
+        entry: what a job runs: see `fork_server.entry_point`.
+        program: the first word of a job's command line.
+        preload: modules that the server imports.
+        environment: variables that are set for the server, and so for all jobs.
+
+    Raises:
+        ExecutionError: a module cannot be imported.
+    """
+
+    def __init__(
+        self, entry: str, program: str, preload: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.entry, self.program, self.preload = entry, program, list(preload)
+        self.environment = {**os.environ, **(environment or {})}
+        self._ended: queue.Queue[JobEnd] = queue.Queue()
+        self._server = _ServerProcess(self.environment, self._ended, self.preload)
+        for name, error in self._server.failed().items():
+            raise ExecutionError(f"hydra.sweeper.preload: {name} cannot be imported ({error})")
+
+    def start(self, job: Job) -> int | None:
+        """Forks a process for the job; None if the server died, which `wait` then reports as the job's end."""
+        if self._server.has_ended():
+            self._server = _ServerProcess(self.environment, self._ended, self.preload)
+        return self._server.start(
+            job.number,
+            {
+                "entry": self.entry,
+                "arguments": [self.program, *job.arguments],
+                "environment": dict(job.environment),
+                "log": str(job.folder / LOG),
+                "folder": str(Path.cwd()),
+            },
+        )
+
+    def wait(self, seconds: float) -> list[JobEnd]:
+        """The jobs that have ended."""
+        ended: list[JobEnd] = []
+        with contextlib.suppress(queue.Empty):
+            ended.append(self._ended.get(timeout=seconds))
+            while True:
+                ended.append(self._ended.get_nowait())
+        return ended
+
+    def signal(self, number: int, sign: signal.Signals) -> None:
+        """Sends a signal to the job's process group."""
+        self._server.signal(number, sign)
+
+    def close(self) -> None:
+        """Ends the server, which ends its children."""
+        self._server.close()
+
+
+class _ServerProcess:
+    """The process of a fork server, with a thread that reads its answers."""
+
+    def __init__(self, environment: Mapping[str, str], ended: queue.Queue[JobEnd], preload: Sequence[str]) -> None:
+        # `-c` instead of `-m`: libraries that import a child's __main__ again must not run the server.
+        command = [sys.executable, "-c", "from hydra_pruning_sweeper.execution.fork_server import serve; serve()"]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)
+        self._ended = ended
+        self._changed = threading.Condition()
+        self._over = False
+        self._started: dict[int, int] = {}  # trial → process, of all that were started
+        self._running: dict[int, int] = {}
+        self._failed: dict[str, str] | None = None
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.order({"preload": list(preload)})
+
+    def failed(self) -> dict[str, str]:
+        """Module → error of those that cannot be imported; waits until the others are."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or self._failed is not None)
+            return self._failed or {}
+
+    def has_ended(self) -> bool:
+        """Whether it takes no more orders."""
+        return self._over or self._process.poll() is not None
+
+    def order(self, order: dict[str, Any]) -> None:
+        """Sends an order; nothing happens if the server has ended."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write((json.dumps(order) + "\n").encode())
+            self._process.stdin.flush()
+
+    def start(self, number: int, how: dict[str, Any]) -> int | None:
+        """Lets the server fork a job; returns the child's process, or None if the server has died."""
+        with self._changed:
+            self._started.pop(number, None)
+            self.order({"start": {"number": number, **how}})
+            self._changed.wait_for(lambda: self._over or number in self._started)
+            if number not in self._started:
+                self._ended.put(JobEnd(number, None, "the server ended before it could fork"))
+            return self._started.get(number)
+
+    def signal(self, number: int, sign: signal.Signals) -> None:
+        """Sends a signal to a child's process group."""
+        with self._changed:
+            if (child := self._running.get(number)) is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child, sign)
+
+    def close(self) -> None:
+        """Ends the server."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            with self._changed:
+                if "started" in answer:
+                    self._started[answer["started"]] = self._running[answer["started"]] = answer["pid"]
+                    self._changed.notify_all()
+                elif "ended" in answer:
+                    self._running.pop(answer["ended"], None)
+                    self._ended.put(JobEnd(answer["ended"], answer["code"]))
+                else:
+                    self._failed = answer["failed"]
+                    self._changed.notify_all()
+        self._process.wait()
+        with self._changed:  # its children die with it, but not the processes that those have started
+            self._over = True
+            for number, child in self._running.items():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child, signal.SIGKILL)
+                self._ended.put(JobEnd(number, None, "the server that had forked it ended"))
+            self._running.clear()
+            self._changed.notify_all()

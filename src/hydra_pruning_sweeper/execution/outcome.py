@@ -1,0 +1,84 @@
+"""How trials end, and how the time was used."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from optuna.trial import TrialState
+
+from hydra_pruning_sweeper.execution.executor import JobEnd
+from hydra_pruning_sweeper.trial.events import TrialProgress
+
+STOPS = {128 + number for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
+"""Exit codes of a process that was stopped by a signal, and handled it."""
+
+DIVERGED = "diverged"  # the reason for pruning where no pruner decided it
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended: its state, its value, or why it failed or was pruned."""
+
+    state: TrialState
+    value: float | None = None
+    error: str | None = None
+
+
+def settled_outcome(progress: TrialProgress) -> Outcome | None:
+    """How a trial ended according to its own events; None if they do not tell."""
+    if progress.diverged:
+        return Outcome(TrialState.PRUNED, error=DIVERGED)
+    if progress.pruned:
+        return Outcome(TrialState.PRUNED)
+    if progress.ended and progress.value is not None:
+        if not math.isfinite(progress.value):
+            return Outcome(TrialState.PRUNED, error=DIVERGED)
+        return Outcome(TrialState.COMPLETE, progress.value)
+    return None
+
+
+def was_killed(ended: JobEnd) -> bool:
+    """Whether a trial's process was stopped from outside, so that the trial is to be continued."""
+    return ended.code is None or ended.code < 0 or ended.code in STOPS
+
+
+def cause_of_death(ended: JobEnd) -> str:
+    """What stopped a process: an error, a signal's name, or an exit code."""
+    if ended.error is not None:
+        return ended.error
+    code = ended.code or 0
+    number = -code if code < 0 else code - 128
+    with suppress(ValueError):
+        return signal.Signals(number).name
+    return f"exit code {code}"
+
+
+@dataclass
+class SlotUse:
+    """How the time was used, in seconds.
+
+    Args:
+        begun, last_begun: when the sweep, and its latest trial, were started.
+        spans: the times during which a slot had a trial.
+        overheads: per trial, the time before its first and after its last training step.
+    """
+
+    begun: float = field(default_factory=time.time)
+    last_begun: float | None = None
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    overheads: list[tuple[float, float]] = field(default_factory=list)
+
+
+def utilisation(use: SlotUse, slots: int) -> float | None:
+    """The share of time in which slots had a trial, until the last trial was started, after which slots must idle.
+
+    None unless some slot had a second trial.
+    """
+    if use.last_begun is None or len(use.spans) <= slots:
+        return None
+    busy = sum(max(0.0, min(end, use.last_begun) - start) for start, end in use.spans)
+    return busy / (slots * (use.last_begun - use.begun))

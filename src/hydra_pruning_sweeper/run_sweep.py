@@ -1,0 +1,267 @@
+"""A sweep from start to end: from what was typed to a study, its trials, and the files that sum it up."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from hydra_pruning_sweeper.errors import ExecutionError, UsageError
+from hydra_pruning_sweeper.execution.controller import Controller, Plan
+from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor
+from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
+from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads, visible_gpus
+from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
+from hydra_pruning_sweeper.messages import plural, printable
+from hydra_pruning_sweeper.names import STORAGE_VARIABLE
+from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.search_from_config import (
+    base_of,
+    command_of_trials,
+    settings_from,
+    space_of,
+    split_overrides,
+)
+from hydra_pruning_sweeper.study.addresses import conceal, is_secret, shown
+from hydra_pruning_sweeper.study.journal import locked
+from hydra_pruning_sweeper.study.lease import lives, this_process
+from hydra_pruning_sweeper.study.preflight import check_before_start
+from hydra_pruning_sweeper.study.record import RECORD, SweepRecord, known_record
+from hydra_pruning_sweeper.study.rungs import rungs
+from hydra_pruning_sweeper.study.sampler import sampler_factory
+from hydra_pruning_sweeper.study.search_spec import SearchSpec, description
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
+from hydra_pruning_sweeper.trial.context import TrialContext
+from hydra_pruning_sweeper.views.live_table import LiveTable
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
+from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
+
+PRELOAD = "hydra_pruning_sweeper.trial.preload"
+# Whatever starts a trial, Hydra then calls back with the result of its task.
+HOOK = "++hydra.callbacks.trial_result._target_=hydra_pruning_sweeper.trial.hydra_callback.TrialResult"
+
+
+class SweepRun:
+    """A sweep as `config.hydra.sweeper` and the command line's `arguments` describe it.
+
+    Args:
+        config: composed with the overrides that are no sweeps, Hydra's own settings included.
+        arguments: all overrides of the command line.
+        context: gives access to Hydra's configuration loader.
+        task: the application's main function.
+
+    Raises:
+        UsageError: a setting cannot be used, or the search is found impossible before its first trial.
+    """
+
+    def __init__(self, config: DictConfig, arguments: list[str], context: HydraContext, task: TaskFunction) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.config, self.context, self.task = config, context, task
+        self.settings = settings_from(config)
+        self.folder = Path(config.hydra.sweep.dir)
+        fixed, typed = split_overrides(arguments)
+        self.space = space_of(self.settings, fixed, typed, base_of(config))
+        self.line = command_of_trials(config, self.settings, fixed)
+        self.sampler = sampler_factory(_instantiated(self.settings.sampler, "sampler", _partial_=True))
+        self.pruner = _instantiated(self.settings.pruner, "pruner") if self.settings.pruner else None
+        check_before_start(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
+        self.store = StudyStorage(store_url(self.settings.storage, self.folder))
+        if is_secret(self.store.url):
+            os.environ[STORAGE_VARIABLE] = self.store.url  # the only way in which trials get it
+            conceal(config)
+
+    def run(self) -> float | None:
+        """Runs trials until the study has enough; returns the best value.
+
+        Raises:
+            UsageError: the study belongs to another search.
+            ExecutionError: too many trials have failed, none is complete, or the disk is full.
+        """
+        try:
+            return self._run()
+        except Exception as error:
+            if not is_full(error):
+                raise
+            raise ExecutionError(
+                f"{self.folder}: no space left; when there is, the same line continues the search"
+            ) from None
+
+    def _run(self) -> float | None:
+        settings = self.settings
+        shared_study = SharedStudy(
+            self.store,
+            settings.study,
+            settings.direction,
+            self.space,
+            Rules(settings.n_trials, settings.max_retry, settings.max_failure_rate, patience=settings.lease),
+            self.sampler,
+            self.pruner,
+            settings.seed,
+            self._baseline(),
+            SearchSpec(description(self.config, settings, self.space, self.line), self.line, settings.continue_anyway),
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = self._record(shared_study.identity)
+        with locked(self.folder / f"{RECORD}.turn"):
+            set_foreign_aside(self.folder, shared_study.identity)
+            record.write(self.folder)
+        recorded = RecordedSweep(record, self.folder, self.store)
+        self._announce(recorded)
+        table = LiveTable(recorded)
+        controller = Controller(shared_study, self._executor(), self._plan(), table)
+        try:
+            controller.run()
+        finally:
+            table.close()
+            self._conclude(recorded, controller.use)
+        best = recorded.best()
+        return None if best is None else best.value
+
+    def _baseline(self) -> dict[str, Any] | None:
+        if not self.settings.baseline:
+            return None
+        try:
+            return self.space.baseline()
+        except UsageError as error:
+            print(printable(f"no baseline: {error}"))
+            return None
+
+    def _record(self, identity: str) -> SweepRecord:
+        return SweepRecord(
+            study=self.settings.study,
+            storage=shown(self.store.url),
+            direction=self.settings.direction,
+            trials=self.settings.n_trials,
+            identity=identity,
+            rungs=rungs(self.settings.pruner),
+            program=sys.argv[0],
+            flags=list(self.line.flags),
+            fixed=list(self.line.fixed),
+            controller=list(this_process()),
+        )
+
+    def _executor(self) -> Executor:
+        if "BasicLauncher" not in str(self.config.hydra.launcher.get("_target_")):
+            from hydra_pruning_sweeper.execution.launchers import LauncherExecutor
+
+            return LauncherExecutor(self.config, self.context, self.task, self.settings.slots)
+        entry = self.settings.entry or _typed_entry()
+        threads = self._threads()
+        return ForkExecutor(entry, sys.argv[0], [PRELOAD, *self.settings.preload], slot_environment(0, threads, ()))
+
+    def _threads(self) -> int:
+        return self.settings.threads or slot_threads(self.settings.slots)
+
+    def _plan(self) -> Plan:
+        settings = self.settings
+        threads, gpus = self._threads(), visible_gpus()
+        storage = None if is_secret(self.store.url) else self.store.url
+        trial_context = TrialContext(
+            settings.study, storage, pruner=settings.pruner or None, direction=settings.direction
+        )
+        return Plan(
+            self.folder,
+            settings.slots,
+            self.arguments,
+            trial_context,
+            lambda slot: slot_environment(slot, threads, gpus),
+            beat=settings.lease / 4,
+            silence=settings.max_silence,
+        )
+
+    def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:
+        """The command line of a trial."""
+        own = quoted(str(folder.resolve()))
+        resumed = self.settings.checkpoint is not None and (folder / self.settings.checkpoint).is_file()
+        # A search's file may hold the address, with its password, which trials are not to write into their folders.
+        storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []
+        resume = [f"{self.settings.resume}={own}"] if resumed else []
+        return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={own}", HOOK]
+
+    def _announce(self, recorded: RecordedSweep) -> None:
+        settings, done = self.settings, len(recorded.trials())
+        begun = f", {done} begun" if done else ""
+        lines = {
+            "study": f"{settings.study}: {plural(settings.n_trials, 'trial')}{begun}",
+            "space": ", ".join(one.name for one in self.space.parameters),
+            "pruning": f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None,
+            "slots": f"{settings.slots}, of {plural(self._threads(), 'thread')} each",
+            "kept in": f"{self.folder} and {self.store.shown}",
+            "watch with": f"optuna-dashboard {self.store.shown}",
+        }
+        for name, text in lines.items():
+            if text is not None:
+                print(printable(f"{name:<12}{text}"), flush=True)
+
+    def _conclude(self, recorded: RecordedSweep, use: SlotUse) -> None:
+        now = known_record(self.folder)
+        if now is not None and now.identity != recorded.record.identity:
+            return print(printable(f"no summary: {self.folder} now belongs to study {now.study}"))
+        notes = use_notes(use, self.settings.slots)
+        line = write_summary(recorded, notes)
+        for note in notes:
+            print(note)
+        best = recorded.best()
+        if line is not None and best is not None:
+            print(f"best        trial {best.number}: {best.value:.6g}; see {self.folder / 'summary.md'}")
+            print(f"run it with {line}", flush=True)
+        return None
+
+
+def use_notes(use: SlotUse, slots: int) -> list[str]:
+    """Sentences on how busy the slots were, and what a trial costs besides its training."""
+    notes = []
+    if (share := utilisation(use, slots)) is not None:
+        notes.append(f"Slots were in use {share:.1%} of the time.")
+    if use.overheads:
+        before, after = (sorted(one)[len(one) // 2] for one in zip(*use.overheads, strict=True))
+        notes.append(
+            f"A trial takes {before:.2f} s from ask to first step, which includes what any run does before training"
+            f" (its configuration, data and model), and {after:.2f} s from last step to tell (medians)."
+        )
+    return notes
+
+
+def _instantiated(setting: Any, name: str, **more: Any) -> Any:
+    """What the `_target_` of `hydra.sweeper.<name>` makes.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        return instantiate(setting, **more)
+    except Exception as error:  # Hydra's, or of the class that is instantiated
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UsageError(f"hydra.sweeper.{name}: {reason}") from None
+
+
+def set_foreign_aside(folder: Path, identity: str) -> None:
+    """Renames what another study has left in a sweep's folder, and prints that.
+
+    Raises:
+        UsageError: that study still runs on this machine.
+    """
+    before = known_record(folder)
+    if before is not None and before.identity == identity:
+        return
+    running = before is not None and bool(before.controller) and lives((*before.controller,))
+    if running or any(is_in_use(one) for one in folder.iterdir() if one.name.isdecimal()):
+        raise UsageError(f"{folder}: a running sweep of another study writes here; choose another hydra.sweep.dir")
+    moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
+    if moved:
+        print(f"{folder} belongs to another study: its files are renamed to {', '.join(moved)}")
+
+
+def _typed_entry() -> str:
+    """The module or script that typing the same command line again would run."""
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is not None:
+        return str(main.__spec__.name)  # type: ignore[union-attr]
+    return str(Path(sys.argv[0]).resolve())

@@ -1,0 +1,123 @@
+"""What a search is, read from a composed Hydra configuration and from what was typed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.messages import did_you_mean
+from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from hydra_pruning_sweeper.study.trial_command import TrialCommand, is_overridden, name_of
+
+SWEEP_OVERRIDES = (
+    "hydra.sweeper",
+    "hydra/sweeper",
+    "hydra.sweep",
+    "hydra.run.dir",
+    "hydra.mode",
+    "hydra.launcher",
+    "hydra/launcher",
+)
+"""How overrides begin that configure the sweep itself: its trials are not given them."""
+
+
+def settings_from(config: DictConfig) -> SweeperSettings:
+    """The settings in `config.hydra.sweeper`, checked.
+
+    Raises:
+        UsageError: one is unknown, refers to nothing, or has a value that cannot be used.
+    """
+    try:
+        plain = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UsageError(f"hydra.sweeper: {' '.join(str(error).split())}") from None
+    assert isinstance(plain, dict)
+    known = [one.name for one in fields(SweeperSettings)]
+    for name in map(str, plain):
+        if name not in known:
+            raise UsageError(f"hydra.sweeper.{name}: no such setting{did_you_mean(name, known)}")
+    settings = SweeperSettings(**{str(name): value for name, value in plain.items()})
+    if settings.direction not in ("minimize", "maximize"):
+        raise UsageError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")
+    for name in ("threads", "max_silence"):
+        value = getattr(settings, name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
+            raise UsageError(f"hydra.sweeper.{name} must be a number above 0, or null, but is {value}")
+    for name in ("n_trials", "slots"):
+        if getattr(settings, name) < 1:
+            raise UsageError(f"hydra.sweeper.{name} must be at least 1, but is {getattr(settings, name)}")
+    return settings
+
+
+def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """The overrides that are the same for all trials, and those that are swept."""
+    parsed = OverridesParser.create().parse_overrides(arguments)
+    sweeps = [text for text, one in zip(arguments, parsed, strict=True) if one.is_sweep_override()]
+    return [text for text in arguments if text not in sweeps], sweeps
+
+
+def base_of(config: DictConfig) -> Callable[[str], Any]:
+    """A function from a setting to its value in `config`, and from a group to its chosen option."""
+    choices = config.hydra.runtime.choices
+
+    def base(name: str) -> Any:
+        return choices[name] if name in choices else OmegaConf.select(config, name, default=UNSET)
+
+    return base
+
+
+def space_of(settings: SweeperSettings, fixed: list[str], typed: list[str], base: Callable[[str], Any]) -> Space:
+    """The search space: that of `settings`, except for what the command line fixes or sweeps differently.
+
+    Raises:
+        UsageError: it is empty, or one of its entries is not a sweep.
+    """
+    named = {name_of(text) for text in (*fixed, *typed)}
+    parameters: list[Parameter] = []
+    for key, sweep in settings.space.items():
+        if key.lstrip("+") in named:
+            continue
+        how = sweep if isinstance(sweep, Mapping) else {"sweep": sweep}
+        if not {"sweep"} <= set(how) <= {"sweep", "when", "sets"}:
+            raise UsageError(f"hydra.sweeper.space.{key} must be a sweep, or have the keys sweep, when and sets")
+        sets = {name: rule for name, rule in how.get("sets", {}).items() if name.lstrip("+") not in named}
+        if "sets" not in how or sets:
+            parameters.append(parameter(key, str(how["sweep"]), how.get("when"), sets))
+    for text in typed:
+        key, _, sweep = text.partition("=")
+        parameters.append(parameter(key, sweep))
+    if not parameters:
+        raise UsageError("nothing to search: choose +sweeps=NAME, or type KEY=interval(…), choice(…) or range(…)")
+    return Space(parameters, settings.constraints, base)
+
+
+def typed_flags(arguments: list[str]) -> list[str]:
+    """The flags of a command line that say where configurations are and which one is composed."""
+    from hydra._internal.utils import get_args_parser
+
+    typed, _ = get_args_parser().parse_known_args(arguments)
+    names = ("config_path", "config_name", "config_dir")
+    return [f"--{name.replace('_', '-')}={value}" for name in names if (value := getattr(typed, name))]
+
+
+def command_of_trials(config: DictConfig, settings: SweeperSettings, fixed: list[str]) -> TrialCommand:
+    """What the command lines of all trials share. What the user typed wins over what `settings.trial` says."""
+    choices = config.hydra.runtime.choices
+    groups = [name_of(text) for text in fixed if name_of(text) in choices]
+    hydra = [str(one) for one in config.hydra.overrides.hydra]
+    return TrialCommand(
+        config_name=config.hydra.job.config_name or "",
+        flags=tuple(typed_flags(sys.argv[1:])),
+        every=tuple(text for text in settings.trial if not is_overridden(fixed, name_of(text), groups)),
+        fixed=tuple(fixed),
+        hydra=tuple(one for one in hydra if not one.lstrip("+~").startswith(SWEEP_OVERRIDES)),
+        groups=tuple(groups),
+    )

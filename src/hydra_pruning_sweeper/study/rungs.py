@@ -1,0 +1,27 @@
+"""Rungs: the steps at which a pruner may stop a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+HALVING = ("HyperbandPruner", "SuccessiveHalvingPruner")
+
+
+def rungs(pruner: Mapping[str, Any] | None, last: int | None = None) -> list[int]:
+    """The steps at which a halving pruner may stop a trial: `min_resource` times powers of `reduction_factor`.
+
+    Hyperband's brackets share them, each starting at a later one. The last step is not among them: a trial that gets
+    there is complete. Empty for other pruners, and where `min_resource` is not fixed in advance.
+    """
+    if pruner is None or str(pruner.get("_target_", "")).rpartition(".")[2] not in HALVING:
+        return []
+    first, factor = pruner.get("min_resource", 1), pruner.get("reduction_factor", 3)
+    end = pruner.get("max_resource", last)
+    if not isinstance(first, int) or not isinstance(end, int):
+        return []
+    found = []
+    while first < end:
+        found.append(first)
+        first *= factor
+    return found

@@ -1,0 +1,91 @@
+"""The description of a search, in which all controllers of a study must agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_pruning_sweeper.differences import Difference, differences
+from hydra_pruning_sweeper.study.space import Space
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from hydra_pruning_sweeper.study.trial_command import TrialCommand
+
+MAY_DIFFER = frozenset(
+    {
+        *("slots", "threads", "storage", "preload", "checkpoint", "resume"),  # where and how trials run
+        *("n_trials", "max_retry", "max_failure_rate", "max_silence", "lease"),  # when it is enough
+        *("not_compared", "continue_anyway", "_target_", "_recursive_"),
+    }
+)
+"""Settings of `hydra.sweeper` in which controllers of one study may differ. In all others they must agree, as in every
+setting of a run that `not_compared` does not name. The launcher is free too, like all of Hydra except the sweeper."""
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """A search as one controller is configured to run it.
+
+    Args:
+        description: `groups`, `settings` and `sweeper`, as plain data.
+        line: the command line that its trials share.
+        continue_anyway: whether to continue a study that was begun as another search.
+    """
+
+    description: dict[str, Any] = field(default_factory=dict)
+    line: TrialCommand = field(default_factory=TrialCommand)
+    continue_anyway: bool = False
+
+
+def description(config: DictConfig, settings: SweeperSettings, space: Space, line: TrialCommand) -> dict[str, Any]:
+    """What identifies a search, as plain data: its settings, the space, and what all its trials are given."""
+    own = {name: value for name, value in asdict(settings).items() if name not in MAY_DIFFER}
+    space_of = {one.name: one.described for one in space.parameters}
+    sweeper = {**own, "space": space_of, "config_name": line.config_name}
+    plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
+    assert isinstance(plain, dict)
+    choices = {name: option for name, option in config.hydra.runtime.choices.items() if not name.startswith("hydra/")}
+    run = {str(name): value for name, value in plain.items() if name != "hydra"}
+    return _storable(
+        {
+            "groups": choices,
+            "settings": _without(run, settings.not_compared),
+            "sweeper": {"hydra": {"sweeper": sweeper}},
+        }
+    )
+
+
+def disagreement(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+    """Where two descriptions differ: groups first, as they explain most other differences."""
+    found: list[Difference] = []
+    for part in dict.fromkeys((*new, *old)):
+        found += differences(_mapping(old.get(part)), _mapping(new.get(part)))
+    return found
+
+
+def _mapping(part: Any) -> Mapping[str, Any]:
+    return part if isinstance(part, Mapping) else {}
+
+
+def _without(settings: dict[str, Any], names: Sequence[str], around: str = "") -> dict[str, Any]:
+    """The settings except those at the dotted `names`."""
+    kept = {}
+    for name, value in settings.items():
+        rest = _without(value, names, f"{around}{name}.") if isinstance(value, dict) else value
+        if f"{around}{name}" not in names and (rest or not isinstance(value, dict) or not value):
+            kept[name] = rest
+    return kept
+
+
+def _storable(value: Any) -> Any:
+    """The value as any storage returns it: as JSON, which has no NaN."""
+    if isinstance(value, Mapping):
+        return {str(name): _storable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(one) for one in value]
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)

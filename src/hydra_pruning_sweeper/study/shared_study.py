@@ -1,0 +1,349 @@
+"""A study that several controllers share: which of them runs which trial, and how each trial ended.
+
+Every change is made in a turn (see `StudyStorage.turn`), in an order that leaves the study consistent wherever a kill
+interrupts it: a trial is running, with or without a controller that runs it, or it has ended.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import platform
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NoReturn
+
+import optuna
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from hydra_pruning_sweeper.differences import listed
+from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
+from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
+from hydra_pruning_sweeper.study.search_spec import SearchSpec, disagreement
+from hydra_pruning_sweeper.study.space import Space, described, suggest
+from hydra_pruning_sweeper.study.storage import StudyStorage
+from hydra_pruning_sweeper.study.trial_command import COMMAND_ATTRIBUTE, TrialCommand, command_of
+
+COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
+RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"  # attributes of trials; RETRY of a study
+SEARCH, IDENTITY = "search", "identity"  # attributes of a study: its search's description, and its unique identity
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When a study is finished, and when it has failed.
+
+    Args:
+        trials: how many are to be complete or pruned in the end, over all controllers.
+        retries: how often a failed trial is retried, under a new number.
+        failures: the share of `trials` that may fail for good before nothing more is started.
+        deaths: a trial has failed when its process died more often in a row without reporting another step.
+        patience: seconds without a sign of life after which a controller on another machine counts as dead.
+    """
+
+    trials: int
+    retries: int = 1
+    failures: float = 0.2
+    deaths: int = 5
+    patience: float = 120.0
+
+
+@dataclass(frozen=True)
+class LeasedTrial:
+    """A trial that this controller is to run.
+
+    Args:
+        number: its number.
+        values: its parameters' values.
+        line: its command line.
+        lease: this controller's lease on it.
+        adopted: whether another controller had started it.
+        orphan: the process that the other controller started for it, which may still run.
+    """
+
+    number: int
+    values: dict[str, Any]
+    line: TrialCommand
+    lease: Lease
+    adopted: bool = False
+    orphan: tuple[int, int | None] | None = None
+
+
+class SharedStudy:
+    """A study, and the leases on its trials that this controller holds.
+
+    Args:
+        store: where the study is kept.
+        name: the study's name.
+        direction: "minimize" or "maximize".
+        space: the search space.
+        rules: when it is finished, and when it has failed.
+        make_sampler: creates a sampler from a seed.
+        pruner: the pruner; under Hyperband a sampler sees the trials of its own bracket only.
+        seed: the search's seed.
+        baseline: the values of trial 0; None lets the sampler choose them.
+        search: the search's description, and the command line of its trials.
+
+    Raises:
+        UsageError: the study belongs to another search.
+    """
+
+    def __init__(
+        self,
+        store: StudyStorage,
+        name: str,
+        direction: Literal["minimize", "maximize"],
+        space: Space,
+        rules: Rules,
+        make_sampler: Callable[[int], BaseSampler] = lambda seed: RandomSampler(seed=seed),
+        pruner: BasePruner | None = None,
+        seed: int = 0,
+        baseline: Mapping[str, Any] | None = None,
+        search: SearchSpec | None = None,
+    ) -> None:
+        self.search = search or SearchSpec()
+        self.store, self.name, self.space, self.rules = store, name, space, rules
+        self.make_sampler, self.seed, self.baseline = make_sampler, seed, baseline
+        self.pruner = pruner or NopPruner()
+        self.owner = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.watch = LeaseWatch(rules.patience)
+        self._leases: dict[int, Lease] = {}
+        self.study = optuna.create_study(
+            study_name=name, storage=self.storage, direction=direction, pruner=self.pruner, load_if_exists=True
+        )
+        if self.study.direction.name.lower() != direction:
+            raise UsageError(
+                f"study {name} has direction {self.study.direction.name.lower()}, but this search has {direction}:"
+                " choose another hydra.sweeper.study"
+            )
+        self._study_id = self.storage.get_study_id_from_name(name)
+        with self.store.turn(name):
+            self.identity = self._agree()
+
+    @property
+    def storage(self) -> BaseStorage:
+        """Optuna's storage."""
+        return self.store.storage
+
+    def _agree(self) -> str:
+        """Compares this search with that of the study, which has none yet if it is new; returns the study's identity.
+
+        Raises:
+            UsageError: they differ.
+        """
+        kept, trials = self.storage.get_study_user_attrs(self._study_id), self.trials()
+        begun, own = kept.get(SEARCH), self.search.description
+        if trials:
+            self._compare(begun)
+        for trial in trials:
+            for name, before in trial.distributions.items():
+                self._check_distribution(name, before)
+        if begun != own:
+            self.storage.set_study_user_attr(self._study_id, SEARCH, own)
+        if IDENTITY not in kept:
+            self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
+        return str(kept[IDENTITY])
+
+    def _compare(self, begun: Any) -> None:
+        """Refuses a study whose search, described by `begun`, is another one."""
+        if self.search.continue_anyway:
+            return
+        if not isinstance(begun, Mapping):
+            self._refuse("does not say what it searches")
+        if found := disagreement(begun, self.search.description):
+            self._refuse(f"was begun as another search: {listed(found)}")
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise UsageError(
+            f"study {self.name} {reason}; type its own line, choose another hydra.sweeper.study, or continue it as it"
+            " is typed now with hydra.sweeper.continue_anyway=true"
+        )
+
+    def _check_distribution(self, name: str, before: BaseDistribution) -> None:
+        """Refuses a parameter whose kind or choices have changed, which Optuna does not support within a study."""
+        try:
+            check_distribution_compatibility(before, self.space.distributions.get(name, before))
+        except ValueError:
+            raise UsageError(
+                f"study {self.name} has trials in which {name} was {described(before)}, and not"
+                f" {described(self.space.distributions[name])}: choose another hydra.sweeper.study"
+            ) from None
+
+    def trials(self) -> list[FrozenTrial]:
+        """All trials, in the order of their numbers."""
+        return self.storage.get_all_trials(self._study_id, deepcopy=False)
+
+    def take(self, may_start: bool = True) -> LeasedTrial | None:
+        """The next trial for a free slot: one whose controller died, a retry of a failed one, or a new one.
+
+        Args:
+            may_start: whether the last two may be started.
+
+        Raises:
+            UsageError: nothing in the space satisfies the constraints, or the study now belongs to another search.
+        """
+        with self.store.turn(self.name):
+            trials = self.trials()
+            if may_start:  # another controller may have replaced the search while there was no trial
+                self._compare(self.storage.get_study_user_attrs(self._study_id).get(SEARCH))
+            for trial in trials:
+                if trial.state == TrialState.RUNNING and trial.number not in self._leases:
+                    lease = lease_of(trial.user_attrs)
+                    if self.watch.has_expired(trial.number, lease):
+                        return self._adopt(trial, lease)
+            if not may_start or self.is_full(trials):
+                return None
+            waiting = self.to_retry(trials)
+            return self._try_again(waiting[0]) if waiting else self._begin(trials)
+
+    def is_full(self, trials: list[FrozenTrial] | None = None) -> bool:
+        """Whether no more trials are to be started: there are enough, or too many have failed."""
+        trials = self.trials() if trials is None else trials
+        return sum(one.state in COUNTED for one in trials) >= self.rules.trials or self.has_failed(trials)
+
+    def has_failed(self, trials: list[FrozenTrial] | None = None) -> bool:
+        """Whether more trials have failed for good than `rules` allow."""
+        return len(self.given_up(trials)) > self.rules.failures * self.rules.trials
+
+    def given_up(self, trials: list[FrozenTrial] | None = None) -> list[FrozenTrial]:
+        """Failed trials that will not be retried."""
+        trials = self.trials() if trials is None else trials
+        waiting = {one.number for one in self.to_retry(trials)}
+        return [one for one in failed_for_good(trials) if one.number not in waiting]
+
+    def to_retry(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Failed trials to be retried: those that the user asked for, and those with retries left."""
+        by_number = {one.number: one for one in trials}
+
+        def tries(trial: FrozenTrial) -> int:
+            before = trial.user_attrs.get(RETRY_OF)
+            return 0 if before is None else 1 + tries(by_number[before])
+
+        asked = self.storage.get_study_user_attrs(self._study_id).get(RETRY, ())
+        return [one for one in failed_for_good(trials) if one.number in asked or tries(one) < self.rules.retries]
+
+    def _begin(self, trials: list[FrozenTrial]) -> LeasedTrial:
+        known = [one.params for one in trials if one.state in COUNTED]
+        self.study.sampler = ConstrainedSampler(self.space, self.make_sampler, self.seed, self.baseline, known)
+        try:
+            trial = self.study.ask()
+            values, line = self._values(trial)
+        except Exception:  # the sampler's or the space's: nobody could continue such a trial
+            for left in self.trials()[len(trials) :]:
+                self.storage.set_trial_state_values(self._id(left.number), TrialState.FAIL)
+            raise
+        return self._lease(trial.number, values, line, None)
+
+    def _values(self, trial: Trial) -> tuple[dict[str, Any], TrialCommand]:
+        """The trial's values, drawn unless they are in the storage already, and its command line."""
+        values = self.space.chosen(lambda one, _: suggest(trial, one))
+        if trial.number == 0 and self.baseline is not None:
+            trial.set_user_attr(BASELINE, True)
+        line = self.search.line.with_values(self.space.arguments(values))
+        trial.set_user_attr(COMMAND_ATTRIBUTE, line.as_attribute())
+        return values, line
+
+    def _try_again(self, failed: FrozenTrial) -> LeasedTrial:
+        """A new trial with the values of a failed one, created in a single step so that a kill leaves no half of it."""
+        again = optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params=failed.params,
+            distributions=failed.distributions,
+            user_attrs={RETRY_OF: failed.number, COMMAND_ATTRIBUTE: failed.user_attrs[COMMAND_ATTRIBUTE]},
+        )
+        trial_id = self.storage.create_new_trial(self._study_id, template_trial=again)
+        number = self.storage.get_trial_number_from_id(trial_id)
+        line = command_of(failed.user_attrs)
+        assert line is not None
+        return self._lease(number, dict(failed.params), line, None)
+
+    def _adopt(self, trial: FrozenTrial, before: Lease | None) -> LeasedTrial:
+        """Takes over a running trial with its command line, which a kill may have left unwritten."""
+        if (line := command_of(trial.user_attrs)) is not None:
+            return self._lease(trial.number, dict(trial.params), line, before, trial.last_step or 0)
+        known = [one.params for one in self.trials() if one.state in COUNTED and one.number < trial.number]
+        self.study.sampler = ConstrainedSampler(self.space, self.make_sampler, self.seed, self.baseline, known)
+        values, line = self._values(Trial(self.study, self._id(trial.number)))
+        return self._lease(trial.number, values, line, before, trial.last_step or 0)
+
+    def _lease(
+        self, number: int, values: dict[str, Any], line: TrialCommand, before: Lease | None, step: int = 0
+    ) -> LeasedTrial:
+        lease = Lease(self.owner, machine(), os.getpid(), start_of(os.getpid()), step=step)
+        orphan = None
+        if before is not None:
+            lease = replace(lease, attempt=before.attempt + 1, idle=before.idle if before.step == step else 0)
+            orphan = before.child if before.host == lease.host else None
+        self._write(number, lease)
+        return LeasedTrial(number, values, line, lease, before is not None, orphan)
+
+    def _write(self, number: int, lease: Lease) -> None:
+        self._leases[number] = lease
+        self.storage.set_trial_user_attr(self._id(number), ATTRIBUTE, lease.as_attribute())
+
+    def _id(self, number: int) -> int:
+        return self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _is_mine(self, number: int) -> bool:
+        lease = lease_of(self.storage.get_trial(self._id(number)).user_attrs)
+        return lease is not None and lease.held and lease.owner == self.owner
+
+    def note_child(self, number: int, child: int) -> None:
+        """Adds the trial's process to its lease."""
+        self._write(number, replace(self._leases[number], child=(child, start_of(child))))
+
+    def beat(self) -> list[int]:
+        """Renews all leases; returns the trials that other controllers have taken over meanwhile."""
+        lost = []
+        with self.store.turn(self.name):
+            for number, lease in list(self._leases.items()):
+                if self._is_mine(number):
+                    self._write(number, lease.beating())
+                else:
+                    lost.append(number)
+                    del self._leases[number]
+        return lost
+
+    def release(self, number: int, died: bool = False) -> None:
+        """Gives a trial back as it is: any controller with a free slot continues it."""
+        with self.store.turn(self.name):
+            if self._is_mine(number):
+                lease = self._leases[number]
+                self._write(number, replace(lease, held=False, child=None, idle=lease.idle + died))
+            self._leases.pop(number, None)
+
+    def tell(self, number: int, state: TrialState, value: float | None = None, error: str | None = None) -> bool:
+        """Ends a trial, unless another controller has taken it over; returns whether it did.
+
+        The value of a pruned trial is the last one that it reported.
+        """
+        with self.store.turn(self.name):
+            mine = self._is_mine(number)
+            self._leases.pop(number, None)
+            if not mine:
+                return False
+            if error is not None:
+                self.storage.set_trial_user_attr(self._id(number), ERROR, error)
+            trial = self.storage.get_trial(self._id(number))
+            if state == TrialState.PRUNED and trial.last_step is not None:
+                value = trial.intermediate_values[trial.last_step]
+            values = None if value is None else [value]
+            if RETRY_OF not in trial.user_attrs:  # a retry was not drawn by the sampler
+                told = copy.copy(self.study)
+                told.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
+                ConstrainedSampler(self.space, self.make_sampler, self.seed).after_trial(told, trial, state, values)
+            self.storage.set_trial_state_values(self._id(number), state, values)
+            return True
+
+
+def failed_for_good(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Failed trials that were not retried, without those that ended before they had a command line."""
+    retried = {one.user_attrs.get(RETRY_OF) for one in trials}
+    failed = [one for one in trials if one.state == TrialState.FAIL and command_of(one.user_attrs) is not None]
+    return [one for one in failed if one.number not in retried]

@@ -1,0 +1,167 @@
+"""The log of events in a trial's folder, from which its controller, and the trial when continued, learn its state."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+EVENTS = "events.jsonl"
+LOG = "log.txt"
+LARGEST = 2**63  # of integers
+
+
+def log_of(folder: Path, number: int) -> str:
+    """ " (PATH)" of a trial's log, to end a sentence with; "" where it has none: a launcher keeps its own."""
+    path = folder / str(number) / LOG
+    return f" ({path})" if path.is_file() else ""
+
+
+class TrialEvents:
+    """The file `events.jsonl` of a trial. A line is written by one call: a kill leaves all of it or nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / EVENTS
+
+    def add(self, event: str, **facts: Any) -> None:
+        """Appends an event."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        line = json.dumps({"event": event, "time": time.time(), **facts})
+        handle = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o666)
+        try:
+            torn = (
+                os.lseek(handle, 0, os.SEEK_END) > 0 and os.pread(handle, 1, os.lseek(handle, -1, os.SEEK_END)) != b"\n"
+            )
+            os.write(handle, (("\n" if torn else "") + line + "\n").encode())
+        finally:
+            os.close(handle)
+
+    def read(self) -> TrialProgress:
+        """The trial's progress according to all events."""
+        progress = TrialProgress()
+        if self.path.is_file():
+            for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    progress.take(json.loads(line))
+                except (ValueError, RecursionError):
+                    continue  # torn when the machine stopped, or not an event
+        return progress
+
+
+@dataclass
+class Decision:
+    """Whether a trial was to stop after a step, and the attributes that the pruner set on it."""
+
+    prune: bool
+    notes: dict[str, Any]
+
+
+@dataclass
+class Span:
+    """When a trial was in a slot: from its start to its last event."""
+
+    owner: str
+    slot: int
+    start: float
+    end: float
+
+
+@dataclass
+class TrialProgress:
+    """The state of a trial.
+
+    Attributes:
+        reported: step → best value so far.
+        raw, times: step → the value itself, and when it was reported.
+        decisions: step → whether to stop after it.
+        diverged: whether a value was not finite.
+        process: the process that runs it, or ran it last: machine, number, start (see `Lease`).
+        controller: the controller that started it and has not yet recorded its end, in the same form.
+        ended: whether its task has returned; `value` is the result, None if that was no number.
+        spans: slot and times of each attempt.
+        first_steps, last_steps: when training began and ended, per attempt.
+    """
+
+    reported: dict[int, float] = field(default_factory=dict)
+    raw: dict[int, float] = field(default_factory=dict)
+    times: dict[int, float] = field(default_factory=dict)
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    diverged: bool = False
+    process: tuple[str, int, int | None] | None = None
+    controller: tuple[str, int, int | None] | None = None
+    ended: bool = False
+    value: float | None = None
+    spans: list[Span] = field(default_factory=list)
+    first_steps: list[float] = field(default_factory=list)
+    last_steps: list[float] = field(default_factory=list)
+
+    @property
+    def pruned(self) -> bool:
+        """Whether the pruner stopped it."""
+        return any(one.prune for one in self.decisions.values())
+
+    def take(self, line: Any) -> None:
+        """Takes an event into account.
+
+        Raises:
+            ValueError: it is not an event that `TrialEvents` writes.
+        """
+        if not isinstance(line, dict) or not _are(line, {"event": str, "time": float}):
+            raise ValueError("not an event")
+        kind = line["event"]
+        if not _are(line, FACTS.get(kind, {})):
+            raise ValueError(f"an event {kind} without its facts")
+        if self.spans and kind != "started":
+            self.spans[-1].end = line["time"]
+        match kind:
+            case "started":
+                self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))
+                self.controller = _process(line)
+            case "process":
+                self.process = _process(line)
+            case "first_step":
+                self.first_steps.append(line["time"])
+            case "last_step":
+                self.last_steps.append(line["time"])
+            case "reported":
+                step = line["step"]
+                self.reported[step], self.raw[step], self.times[step] = line["value"], line["raw"], line["time"]
+            case "decided":
+                self.decisions[line["step"]] = Decision(line["prune"], line["notes"])
+            case "diverged":
+                self.diverged = True
+            case "ended":
+                self.ended, self.value = True, line["value"]
+            case "told":
+                self.controller = None
+
+
+FACTS: dict[str, dict[str, Any]] = {
+    "started": {"owner": str, "slot": int},
+    "process": {"host": str, "pid": int, "start": int | None},
+    "reported": {"step": int, "value": float, "raw": float},
+    "decided": {"step": int, "prune": bool, "notes": dict},
+    "ended": {"value": float | None},
+}
+"""The facts that each event must contain, besides its time."""
+
+
+def _process(line: dict[str, Any]) -> tuple[str, int, int | None] | None:
+    """The process that an event names, if any."""
+    return (line["host"], line["pid"], line["start"]) if _are(line, FACTS["process"]) else None
+
+
+def _are(line: dict[str, Any], kinds: dict[str, Any]) -> bool:
+    """Whether an event has facts of these types; integers count as floats, booleans as neither."""
+    for name, kind in kinds.items():
+        value = line.get(name, ...)
+        if isinstance(value, bool) and kind is not bool:
+            return False
+        if not isinstance(value, int | kind if kind in (float, float | None) else kind):
+            return False
+        if isinstance(value, int) and abs(value) > LARGEST:
+            return False
+    return True

@@ -1,0 +1,86 @@
+"""How a trial reports its values and learns whether to stop.
+
+Optuna is imported with the first reporter, so that a run outside of a sweep does without it.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra_pruning_sweeper.study.lease import this_process
+from hydra_pruning_sweeper.trial.context import TrialContext, current_trial
+from hydra_pruning_sweeper.trial.events import Decision, TrialEvents
+
+if TYPE_CHECKING:
+    from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
+
+
+def attach(context: TrialContext) -> AttachedTrial:
+    """The trial of this context, in its study's storage.
+
+    Raises:
+        ValueError: the trial is not running.
+    """
+    import optuna
+    from hydra.utils import instantiate
+    from optuna.pruners import NopPruner
+
+    from hydra_pruning_sweeper.study.storage import StudyStorage
+    from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    pruner = NopPruner() if context.pruner is None else instantiate(context.pruner)
+    return AttachedTrial(
+        context.study, context.number, StudyStorage(context.address()).storage, pruner, context.direction
+    )
+
+
+class Reporter:
+    """Reports a trial's values, and tells whether to stop.
+
+    It reports the best value so far, since pruners compare the values at a step. A step that is repeated after a kill
+    gets the same answer as before, so that a killed trial ends like an undisturbed one.
+
+    Raises:
+        ValueError: the trial is not running.
+    """
+
+    def __init__(self, context: TrialContext) -> None:
+        self.events = TrialEvents(Path(context.folder))
+        self._progress = self.events.read()
+        self._sign = 1 if context.direction == "minimize" else -1
+        self._trial = attach(context)
+        host, pid, start = this_process()
+        self.events.add("process", host=host, pid=pid, start=start)
+
+    def report(self, step: int, value: float, last: bool = False) -> bool:
+        """Reports the `value` of `step`, counted from 1; returns whether to stop after it.
+
+        The pruner is not asked at the last step: a trial that gets there is complete.
+        """
+        if not math.isfinite(value):
+            self.events.add("diverged", step=step)
+            return True
+        known = self._progress.decisions.get(step)
+        if known is None:
+            earlier = [one for at, one in self._progress.reported.items() if at < step]
+            best = self._sign * min(self._sign * one for one in (*earlier, value))
+            self._progress.reported[step] = best
+            self.events.add("reported", step=step, value=best, raw=value)
+            self._trial.report(best, step)
+            if last:
+                return False
+            prune, notes = self._trial.decide(step)
+            # Recorded before it is noted in the storage: a kill in between must not lose the decision to stop.
+            known = self._progress.decisions[step] = Decision(prune, notes)
+            self.events.add("decided", step=step, prune=prune, notes=notes)
+        self._trial.note(known.notes)
+        return known.prune
+
+
+def reporter() -> Reporter | None:
+    """A reporter for the trial that this process runs; None outside of a sweep."""
+    context = current_trial()
+    return None if context is None else Reporter(context)

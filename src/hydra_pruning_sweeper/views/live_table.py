@@ -1,0 +1,108 @@
+"""The display of a running sweep: a line per event, and on a terminal a table of the slots below them."""
+
+from __future__ import annotations
+
+import bisect
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from optuna.trial import TrialState
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hydra_pruning_sweeper.execution.controller import Slot, SweepObserver
+from hydra_pruning_sweeper.execution.outcome import Outcome
+from hydra_pruning_sweeper.messages import duration, printable
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial
+from hydra_pruning_sweeper.trial.events import TrialEvents
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
+
+EVERY = 1.0  # seconds between two updates of the table
+
+
+class LiveTable(SweepObserver):
+    """Displays a running sweep.
+
+    Args:
+        sweep: the sweep.
+        terminal: whether to show the table; None: if standard output is a terminal.
+    """
+
+    def __init__(self, sweep: RecordedSweep, terminal: bool | None = None) -> None:
+        self.sweep = sweep
+        self.console = Console(highlight=False, soft_wrap=True)
+        self._live: Live | None = None
+        if sys.stdout.isatty() if terminal is None else terminal:
+            self._live = Live(console=self.console, auto_refresh=False, transient=True)
+            self._live.start()
+        self._looked = 0.0
+        self._begun = time.time()
+        self._done_before: int | None = None
+
+    def started(self, leased: LeasedTrial, slot: int) -> None:
+        """Prints a trial's values."""
+        verb = "goes on: " if leased.adopted else ""
+        self._line(f"trial {leased.number:>3}  {verb}{settings(leased)}")
+
+    def ended(self, number_: int, outcome: Outcome) -> None:
+        """Prints how a trial ended, and how far the sweep is."""
+        trials = self.sweep.trials()
+        trial, best = trials[number_], self.sweep.best()
+        word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[outcome.state]
+        came = f": {formatted(trial.value)}" if trial.value is not None else ""
+        text = f"trial {number_:>3}  {word} after {trial.last_step or 0}{came}"
+        if outcome.error:
+            text += f": {outcome.error}"
+        done = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
+        shown = f"best {formatted(best.value)} (trial {best.number})" if best is not None else "none complete yet"
+        self._line(f"{text}   {shown}, {done}/{self.sweep.record.trials}{self._left(done)}")
+
+    def note(self, text: str) -> None:
+        """Prints a line."""
+        self._line(text)
+
+    def refresh(self, slots: Sequence[Slot]) -> None:
+        """Updates the table, at most once per second."""
+        if self._live is not None and time.monotonic() - self._looked > EVERY:
+            self._looked = time.monotonic()
+            self._live.update(self._table(slots), refresh=True)
+
+    def close(self) -> None:
+        """Removes the table."""
+        if self._live is not None:
+            self._live.stop()
+
+    def _line(self, text: str) -> None:
+        self.console.print(Text(printable(text)))
+
+    def _left(self, done: int) -> str:
+        if self._done_before is None:
+            self._done_before = done - 1
+        seconds = (time.time() - self._begun) / (done - self._done_before or 1) * (self.sweep.record.trials - done)
+        return f", about {duration(seconds)} left" if done < self.sweep.record.trials else ""
+
+    def _table(self, slots: Sequence[Slot]) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("slot", "trial", "step", "best", "next look", "settings"):
+            table.add_column(name, justify="left" if name == "settings" else "right", no_wrap=True)
+        for slot in slots:
+            if slot.leased is None:
+                table.add_row(str(slot.number), "", "", "", "", "")
+                continue
+            reported = TrialEvents(Path(self.sweep.folder) / str(slot.leased.number)).read().reported
+            step = max(reported, default=0)
+            rungs = self.sweep.record.rungs
+            ahead = rungs[bisect.bisect_right(rungs, step) :]
+            best = formatted(reported[step]) if step else ""
+            row = (slot.number, slot.leased.number, step, best, ahead[0] if ahead else "")
+            table.add_row(*map(Text, map(str, row)), Text(settings(slot.leased)))
+        return table
+
+
+def settings(leased: LeasedTrial) -> str:
+    """A trial's values in one line."""
+    return " ".join(f"{name}={formatted(value)}" for name, value in leased.values.items())

@@ -1,0 +1,169 @@
+"""The files that sum up a sweep: best.yaml, trials.csv, summary.md."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.messages import plural, printable
+from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.study.record import SweepRecord
+from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY_OF
+from hydra_pruning_sweeper.study.trial_command import TrialCommand, command_of
+from hydra_pruning_sweeper.trial.events import log_of
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
+
+BEST = "best.yaml"
+PLAIN = re.compile(r"[\w/.:+-]+")  # text that Hydra reads without quotes
+FILES = (BEST, "trials.csv", "summary.md", "plots")
+"""What a sweep's folder contains besides its record and its trials."""
+
+
+def check_places(folder: Path) -> None:
+    """Checks that a sweep's files can be written without following links.
+
+    Raises:
+        UsageError: one is a symbolic link, through which another file might be overwritten.
+    """
+    for name in FILES:
+        if (folder / name).is_symlink():
+            raise UsageError(f"{folder / name}: a symbolic link, which is not written through")
+
+
+def write_summary(sweep: RecordedSweep, notes: Sequence[str] = ()) -> str | None:
+    """Writes the three files; returns the command that runs the best configuration, None if no trial is complete.
+
+    Args:
+        sweep: the sweep.
+        notes: sentences to add to the summary.
+
+    Raises:
+        UsageError: a file is a symbolic link, or the command line of the best trial is not known.
+    """
+    check_places(sweep.folder)
+    best = sweep.best()
+    line = None
+    if best is not None:
+        text, line = best_config(sweep, best)
+        write_atomically(sweep.folder / BEST, text)
+    write_atomically(sweep.folder / "trials.csv", trials_csv(sweep))
+    write_atomically(sweep.folder / "summary.md", summary(sweep, line, notes))
+    return line
+
+
+def best_config(sweep: RecordedSweep, best: FrozenTrial) -> tuple[str, str]:
+    """The best trial as a primary configuration in YAML, and the command that runs it.
+
+    Raises:
+        UsageError: the trial's command line is not known.
+    """
+    record, trial = sweep.record, command_of(best.user_attrs)
+    if trial is None:
+        raise UsageError(
+            f"{sweep.folder}: trial {best.number} does not say how it was run (begun by an older version?)"
+        )
+    defaults: list[Any] = [trial.config_name] if trial.config_name else []
+    values = OmegaConf.create({})
+    left: list[str] = []
+    for override in OverridesParser.create().parse_overrides([*trial.fixed, *trial.own]):
+        key = override.get_key_element().lstrip("+~")
+        if override.is_delete():
+            left.append(str(override.input_line))
+        elif key in trial.groups:
+            defaults.append({key if override.is_add() else f"override {key}": override.value()})
+        else:
+            OmegaConf.update(values, key, override.value(), force_add=True)
+    content = OmegaConf.to_yaml(OmegaConf.create({"defaults": [*defaults, "_self_"]})) + OmegaConf.to_yaml(values)
+    places = [f"--config-dir={sweep.folder}", "--config-name=best", *_places(trial)]
+    line = printable(shlex.join([*_program(record), *places, *left]))
+    about = printable(f"Trial {best.number} of study {record.study}, with value {best.value}. To run it:")
+    head = f"# {about}\n# {line}\n"
+    return head + content.replace("{}\n", ""), line
+
+
+def _program(record: SweepRecord) -> list[str]:
+    path = Path(record.program)
+    if path.suffix != ".py":
+        return [path.name]
+    return [Path(sys.executable).name, record.program]
+
+
+def _places(line: TrialCommand) -> list[str]:
+    """The search path for configurations: Hydra's flag names one folder only, which is that of `best.yaml`."""
+    folders = [flag.partition("=")[2] for flag in line.flags if flag.startswith("--config-dir=")]
+    places = [f"file://{Path(one).resolve()}" for one in folders]
+    for override in OverridesParser.create().parse_overrides(list(line.hydra)):
+        if override.key_or_group == "hydra.searchpath":
+            places += [str(one) for one in override.value()]  # type: ignore[union-attr]
+    listed = ",".join(one if PLAIN.fullmatch(one) else quoted(one) for one in places)
+    return [f"hydra.searchpath=[{listed}]"] if places else []
+
+
+def trials_csv(sweep: RecordedSweep) -> str:
+    """A row per trial."""
+    names = sweep.parameters()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", "value", "steps", "seconds", *names, "retry of", "error"])
+    for one in sweep.trials():
+        seconds = one.duration.total_seconds() if one.duration else ""
+        more = [one.user_attrs.get(RETRY_OF, ""), one.user_attrs.get(ERROR, "")]
+        values = [one.params.get(name, "") for name in names]
+        value = "" if one.value is None else one.value
+        writer.writerow([one.number, one.state.name.lower(), value, one.last_step or 0, seconds, *values, *more])
+    return text.getvalue()
+
+
+def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str:
+    """The sweep as a page of Markdown."""
+    trials, record = sweep.trials(), sweep.record
+    count = {state: sum(one.state == state for one in trials) for state in TrialState}
+    steps = sum(len(one.intermediate_values) for one in trials)
+    parts = [
+        f"# {printable(record.study)}",
+        f"{plural(count[TrialState.COMPLETE], 'trial')} complete, {count[TrialState.PRUNED]} pruned,"
+        f" {count[TrialState.FAIL]} failed, {count[TrialState.RUNNING]} running, of {record.trials};"
+        f" {plural(steps, 'validation')} in all.",
+    ]
+    if record.rungs:
+        parts[-1] += f" Pruned after {', '.join(map(str, record.rungs))}."
+    parts += [" ".join(notes)] if notes else []
+    if line is not None:
+        parts.append(f"To run the best:\n\n    {line}")
+    parts.append(_table(sweep))
+    failed = [one for one in trials if one.state == TrialState.FAIL]
+    if failed:
+        lines = [
+            f"- trial {one.number}: {printable(str(one.user_attrs.get(ERROR)))}{log_of(sweep.folder, one.number)}"
+            for one in failed
+        ]
+        parts.append("Failed:\n\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(sweep: RecordedSweep, most: int = 10) -> str:
+    """A table of the best trials, complete ones first."""
+    sign = 1 if sweep.record.direction == "minimize" else -1
+    done = [one for one in sweep.trials() if one.value is not None and one.state.is_finished()]
+    done.sort(key=lambda one: (one.state != TrialState.COMPLETE, sign * (one.value or 0.0)))
+    names = sweep.parameters()
+    rows = [["trial", "value", "steps", *names]]
+    for one in done[:most]:
+        label = f"{one.number}" + ("" if one.state == TrialState.COMPLETE else " (pruned)")
+        rows.append(
+            [label, formatted(one.value), str(one.last_step), *(formatted(one.params.get(name, "")) for name in names)]
+        )
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])

@@ -1,0 +1,146 @@
+"""A group of settings as plain data, and the object built from it; the constructor's signature is the schema."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seqlab.arguments import check_arguments, parameters
+from seqlab.config.renamed import new_name
+from seqlab.errors import InputError
+
+
+@dataclass(frozen=True)
+class Component:
+    """A group of settings, from which an object is built.
+
+    Args:
+        key: the group as the user types it: "model", "callbacks.saver".
+        settings: plain data, interpolations resolved; `_target_` names the class or function, `_partial_: true` asks
+            for a partial function of it. Groups inside that have a `_target_` are components, too.
+    """
+
+    key: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: Any, key: str) -> Component:
+        """The component of a configuration's group.
+
+        Raises:
+            InputError: it is no group, or an interpolation in it cannot be resolved.
+        """
+        if not isinstance(config, DictConfig):
+            raise InputError(f"{key} must be a group of settings, but is {config!r}")
+        try:
+            return cls(key, cast(dict[str, Any], OmegaConf.to_container(config, resolve=True)))
+        except OmegaConfBaseException as error:
+            raise InputError(f"{key}: {' '.join(str(error).split())}") from None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The settings that the target is called with."""
+        return {name: value for name, value in self.settings.items() if name not in ("_target_", "_partial_")}
+
+    @property
+    def has_target(self) -> bool:
+        """Whether the settings name what is built from them."""
+        return "_target_" in self.settings
+
+    def get(self, name: str) -> Any:
+        """A setting, None where there is none of that name."""
+        return self.settings.get(name)
+
+    def with_settings(self, **changes: Any) -> Component:
+        """The same with other values."""
+        return Component(self.key, {**self.settings, **changes})
+
+    def build(self, base: type | None = None, /, **extra: Any) -> Any:
+        """Calls the target; components inside are built first. `extra` arguments win over the settings.
+
+        With `base`, the target must be a class below it.
+
+        Raises:
+            InputError: the target cannot be imported, does not take a key, takes another type, or refuses a value. The
+                message names the key as the user would type it.
+        """
+        arguments = {**self._values(), **extra}
+        target = self.get("_target_")
+        if not isinstance(target, str):
+            raise InputError(f"{self.key}._target_ must name a class or function, but is {target!r}")
+        try:
+            function = hydra.utils.get_object(target)
+        except (HydraException, ImportError, ValueError, AttributeError) as error:
+            new = new_name(target)
+            why = f"is now called {new}" if new else f"cannot be imported ({' '.join(str(error).split())})"
+            raise InputError(f"{self.key}._target_: {target!r} {why}") from None
+        if base is not None and not (inspect.isclass(function) and issubclass(function, base)):
+            raise InputError(f"{self.key}._target_ must be a {base.__name__}, but is {target}")
+        arguments = check_arguments(function, arguments, self.key)
+        if self.get("_partial_"):
+            return functools.partial(function, **arguments)
+        return self._called(function, arguments)
+
+    def build_as(self, cls: Any, /, **extra: Any) -> Any:
+        """Calls `cls` with settings that name no target, because there is only this one.
+
+        Raises:
+            InputError: `cls` does not take a key, takes another type, or refuses a value.
+        """
+        return self._called(cls, check_arguments(cls, {**self._values(), **extra}, self.key))
+
+    def check_as(self, cls: Any) -> None:
+        """Holds the names and types of the settings against what `cls` takes, and calls nothing.
+
+        Raises:
+            InputError: `cls` does not take a key, or takes another type.
+        """
+        check_arguments(cls, self.arguments, self.key)
+
+    def takes(self, name: str) -> bool:
+        """Whether the target takes an argument by that name, and not just any."""
+        try:
+            known = parameters(hydra.utils.get_object(self.settings["_target_"]))
+        except (HydraException, ImportError, KeyError, TypeError, ValueError, AttributeError):
+            return False  # `build` says what is wrong with it
+        return known is not None and name in known
+
+    def _values(self) -> dict[str, Any]:
+        """The arguments, those that are components built; copies, for what is built may change its own."""
+        return {name: _value(node, f"{self.key}.{name}") for name, node in copy.deepcopy(self.arguments).items()}
+
+    def _called(self, function: Any, arguments: Mapping[str, Any]) -> Any:
+        try:
+            return function(**arguments)
+        except (ValueError, TypeError, ModuleNotFoundError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.key}: {error}") from error
+
+
+def _value(node: Any, key: str) -> Any:
+    return Component(key, node).build() if isinstance(node, dict) and "_target_" in node else node
+
+
+def components_of(configs: Any, key: str) -> dict[str, Component]:
+    """The components of a group of groups, by name; entries that are null are left out.
+
+    Raises:
+        InputError: an entry is no group, or an interpolation in it cannot be resolved.
+    """
+    if configs is None:
+        return {}
+    if not isinstance(configs, DictConfig):
+        raise InputError(f"{key} must be a group of settings, but is {configs!r}")
+    return {
+        str(name): Component.of(config, f"{key}.{name!s}") for name, config in configs.items() if config is not None
+    }

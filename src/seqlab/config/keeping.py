@@ -1,0 +1,42 @@
+"""The configuration of a run as it is kept in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from omegaconf import OmegaConf, read_write
+
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from seqlab.config.plain import SUBFOLDER
+from seqlab.config.settings import TrainSettings
+from seqlab.private_parts import hydras_own_configuration
+
+
+def pinned(settings: TrainSettings, chosen: Mapping[str, str]) -> TrainSettings:
+    """The settings with those that the data chose for itself added, as if they had been typed: so the run is resumed
+    and measured again with the same data.
+    """
+    written = {**settings.written, "data": {**settings.written["data"], **chosen}}
+    overrides = (*settings.run.overrides, *(f"data.{name}={value}" for name, value in chosen.items()))
+    return replace(
+        settings,
+        data=settings.data.with_settings(**chosen),
+        written=written,
+        run=replace(settings.run, overrides=overrides),
+    )
+
+
+def keep_configuration(settings: TrainSettings) -> None:
+    """Writes the configuration of this run into its folder, in the files that Hydra writes there.
+
+    Hydra would write them before a run that is resumed has been compared with its checkpoint.
+    """
+    overrides = list(settings.run.overrides)
+    own = hydras_own_configuration()
+    with read_write(own.hydra):
+        own.hydra.output_subdir = SUBFOLDER
+        own.hydra.overrides.task = overrides
+    contents = {"config": OmegaConf.create(dict(settings.written)), "hydra": own, "overrides": overrides}
+    for name, content in contents.items():
+        write_atomically(settings.run.folder / SUBFOLDER / f"{name}.yaml", OmegaConf.to_yaml(content))

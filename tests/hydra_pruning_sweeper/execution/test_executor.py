@@ -1,0 +1,151 @@
+"""Processes that are forked, watched, and end with whoever started them."""
+
+import os
+import shlex
+import signal
+import time
+
+import pytest
+from sweeper_support.simulation import path
+
+from hydra_pruning_sweeper.errors import ExecutionError
+from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job, JobEnd
+from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads
+from hydra_pruning_sweeper.study.lease import is_running, start_of
+from hydra_pruning_sweeper.trial.events import LOG
+
+SCRIPT = """
+import os, sys, time
+print("out", sys.argv, os.environ.get("GIVEN"), os.getcwd(), flush=True)
+print("err", file=sys.stderr)
+what = sys.argv[1] if len(sys.argv) > 1 else ""
+if what == "exit": sys.exit(int(sys.argv[2]))
+if what == "words": sys.exit("in words")
+if what == "raise": raise KeyError("gone")
+if what == "sleep": time.sleep(60)
+if what == "leave":
+    import subprocess
+    print("child", subprocess.Popen(["sleep", "60"]).pid, flush=True)
+if what == "child":
+    import subprocess
+    print("child", subprocess.Popen(["sleep", "60"]).pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def executor(tmp_path):
+    """An executor that runs the script above."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    one = ForkExecutor(str(tmp_path / "script.py"), "program", environment=path())
+    yield one
+    one.close()
+
+
+def run(executor, folder, number, *arguments, **environment):
+    child = executor.start(Job(number, arguments, folder / str(number), environment))
+    return child, folder / str(number) / LOG
+
+
+def ended(executor, count=1):
+    found = []
+    while len(found) < count:
+        found += executor.wait(20)
+        assert found
+    return sorted(found, key=lambda one: one.number)
+
+
+def test_a_job_is_what_a_user_would_have_typed(executor, tmp_path):
+    _, log = run(executor, tmp_path, 7, "a=1", "b='x y'", GIVEN="here")
+    assert ended(executor) == [JobEnd(7, 0)]
+    line, out, err = log.read_text().splitlines()
+    assert shlex.split(line) == ["$", "program", "a=1", "b='x y'"]
+    assert out == f"""out ['{tmp_path / "script.py"}', 'a=1', "b='x y'"] here {os.getcwd()}"""  # noqa: PTH109
+    assert err == "err"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [(("exit", "3"), 3, "err"), (("words",), 1, "in words"), (("raise",), 1, "KeyError: 'gone'")],
+)
+def test_it_says_how_a_job_ended(executor, tmp_path, arguments, code, said):
+    _, log = run(executor, tmp_path, 1, *arguments)
+    assert ended(executor) == [JobEnd(1, code)]
+    assert log.read_text().splitlines()[-1] == said
+
+
+def test_a_killed_job_ends_with_its_signal_and_its_own_children(executor, tmp_path):
+    child, log = run(executor, tmp_path, 1, "child")
+    while not log.is_file() or "child" not in log.read_text().partition("err")[2]:
+        time.sleep(0.05)
+    grandchild = int(log.read_text().split()[-1])
+    assert is_running(grandchild, None)
+    executor.signal(1, signal.SIGKILL)
+    assert ended(executor) == [JobEnd(1, -9)]
+    time.sleep(0.2)
+    assert not is_running(child, None)
+    assert not is_running(grandchild, None)
+
+
+def test_what_a_job_leaves_behind_ends_with_it(executor, tmp_path):
+    _, log = run(executor, tmp_path, 1, "leave")
+    assert ended(executor) == [JobEnd(1, 0)]
+    time.sleep(0.2)
+    assert not is_running(int(log.read_text().split()[-1]), None)
+
+
+def test_when_the_server_dies_its_jobs_die_and_the_next_one_gets_another(executor, tmp_path):
+    children = [run(executor, tmp_path, number, "sleep")[0] for number in (1, 2)]
+    os.kill(executor._server._process.pid, signal.SIGKILL)
+    assert [(one.number, one.code) for one in ended(executor, 2)] == [(1, None), (2, None)]
+    time.sleep(0.2)
+    assert not any(is_running(child, None) for child in children)
+    run(executor, tmp_path, 3, "exit", "4")
+    assert ended(executor) == [JobEnd(3, 4)]
+
+
+def test_when_the_executor_closes_its_jobs_end(executor, tmp_path):
+    child, _ = run(executor, tmp_path, 1, "sleep")
+    started = start_of(child)
+    executor.close()
+    time.sleep(0.2)
+    assert not is_running(child, started)
+
+
+def test_what_cannot_be_imported_beforehand_is_named():
+    with pytest.raises(ExecutionError, match=r"preload: no_such_thing cannot be imported \(ModuleNotFoundError"):
+        ForkExecutor("x", "x", ["json", "no_such_thing"])
+
+
+@pytest.mark.parametrize("entry", ["{folder}/script.py", "script", "made:main"])
+def test_a_job_may_be_a_script_a_module_or_a_function(tmp_path, entry):
+    (tmp_path / "script.py").write_text("import sys\nif __name__ == '__main__': print('ran', sys.argv[1])\n")
+    (tmp_path / "made.py").write_text("import sys\ndef main():\n    print('ran', sys.argv[1])\n")
+    search = {"PYTHONPATH": f"{tmp_path}:{path()['PYTHONPATH']}"}
+    one = ForkExecutor(entry.format(folder=tmp_path), "program", environment=search)
+    _, log = run(one, tmp_path, 1, "well")
+    assert ended(one) == [JobEnd(1, 0)]
+    one.close()
+    assert log.read_text().endswith("ran well\n")
+
+
+def test_cores_and_cards_are_divided_among_slots(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(7)), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert [slot_threads(slots) for slots in (1, 2, 3, 9)] == [7, 3, 2, 1]
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert [slot_threads(slots) for slots in (1, 5)] == [2, 1]
+    assert slot_environment(0, 3, [])["OMP_NUM_THREADS"] == "3"
+    assert "CUDA_VISIBLE_DEVICES" not in slot_environment(0, 3, [])
+    cards = [slot_environment(slot, 1, ["2", "5"])["CUDA_VISIBLE_DEVICES"] for slot in range(3)]
+    assert cards == ["2", "5", "2"]
+
+
+def test_a_job_that_is_started_again_has_a_process_of_its_own(executor, tmp_path):
+    first, _ = run(executor, tmp_path, 4)
+    ended(executor)
+    second, _ = run(executor, tmp_path, 4, "sleep")
+    assert second != first
+    assert is_running(second, start_of(second))
+    os.kill(second, signal.SIGKILL)
+    assert ended(executor) == [JobEnd(4, -signal.SIGKILL)]

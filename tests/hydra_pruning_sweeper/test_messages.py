@@ -1,0 +1,33 @@
+"""How messages are worded."""
+
+import pytest
+
+from hydra_pruning_sweeper.messages import duration, plural, printable
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "a second"), (42.4, "42 s"), (200, "3 min 20 s"), (59.9, "60 s"), (7500, "2 h 5 min")],
+)
+def test_durations_are_short(seconds, text):
+    assert duration(float(seconds)) == text
+
+
+def test_one_is_no_plural():
+    assert [plural(count, "trial") for count in (0, 1, 2)] == ["0 trials", "1 trial", "2 trials"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("red\x9b31m", r"red\x9b31m"),
+        ("two\nlines\tand\r", r"two\nlines\tand\r"),
+        ("abc\u202egpj", r"abc\u202egpj"),
+        ("\u2066a\u2069\u2028", r"\u2066a\u2069\u2028"),
+        ("half \ud83d", r"half \ud83d"),
+        ("日本語 été 👩\u200d👩 [red] \\x", "日本語 été 👩\u200d👩 [red] \\x"),
+    ],
+)
+def test_what_steers_a_terminal_is_written_out(text, shown):
+    assert printable(text) == shown

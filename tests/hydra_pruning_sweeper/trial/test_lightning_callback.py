@@ -1,0 +1,144 @@
+"""A trial in a foreign Lightning application: whatever diverges is pruned, what was pruned stays stopped."""
+
+import math
+
+import pytest
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.utils.data import DataLoader
+
+from hydra_pruning_sweeper.errors import DivergenceError, UsageError
+from hydra_pruning_sweeper.execution.outcome import settled_outcome
+from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.space import Space, parameter
+from hydra_pruning_sweeper.study.storage import StudyStorage
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
+from hydra_pruning_sweeper.trial.events import TrialEvents
+from hydra_pruning_sweeper.trial.lightning_callback import TrialReport
+
+
+class Foreign(LightningModule):
+    """One weight, driven to infinity by its rate."""
+
+    def __init__(self, rate, broken=""):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.rate, self.broken = rate, broken
+
+    def training_step(self, batch, index):
+        loss = (self.weight * batch).square().sum()
+        if self.broken == "step" and not torch.isfinite(loss):
+            raise ValueError("my own check")
+        return loss
+
+    def validation_step(self, batch, index):
+        loss = (self.weight * batch).square().sum()
+        if self.broken == "validation":
+            raise ValueError("cannot be measured")
+        self.log("val/loss", torch.ones(()) if self.broken == "metric" else loss)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.rate)
+
+
+class Watch(Callback):
+    """Raises over a loss that is not finite, or whatever it is given."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def on_before_backward(self, trainer, pl_module, loss):
+        if self.error is not None or not torch.isfinite(loss):
+            raise self.error or ValueError("the loss is no number")
+
+
+@pytest.fixture
+def trial(tmp_path, monkeypatch):
+    """Trains a trial of a study and gives what became of it, by its own account."""
+
+    def run(rate, *callbacks, direction="minimize", broken="", **options):
+        store = StudyStorage(str(tmp_path / "journal.log"))
+        SharedStudy(store, "s", direction, Space([parameter("x", "interval(0,1)")]), Rules(1)).take()
+        given = TrialContext("s", store.url, 0, str(tmp_path / "0"), direction=direction)
+        monkeypatch.setenv(TRIAL_VARIABLE, str(given.write()))
+        trainer = Trainer(
+            callbacks=list(callbacks),
+            max_epochs=2,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            **options,
+        )
+        data = DataLoader(torch.ones(3))
+        try:
+            trainer.fit(Foreign(rate, broken), data, data)
+        finally:
+            run.progress = TrialEvents(tmp_path / "0").read()
+        return trainer
+
+    return run
+
+
+def test_what_is_validated_outside_of_training_is_no_report(trial, tmp_path):
+    report = TrialReport("val/loss")
+    trainer = trial(0.1, report)
+    assert report.steps == 2
+    trainer.validate(trainer.lightning_module, DataLoader(torch.ones(3)), verbose=False)
+    assert report.steps == 2
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_loss_that_diverges_is_seen_before_whoever_raises_over_it(trial, first):
+    callbacks = [TrialReport("val/loss"), Watch()]
+    with pytest.raises(ValueError, match="no number"):
+        trial(1e30, *(callbacks if first else callbacks[::-1]))
+    assert (settled_outcome(trial.progress).state.name, settled_outcome(trial.progress).error) == ("PRUNED", "diverged")
+
+
+@pytest.mark.parametrize("hook", ["on_validation_epoch_end", "on_validation_end"])
+@pytest.mark.parametrize("monitor", ["val/loss", "accuracy"])
+def test_an_error_over_a_validation_s_loss_is_a_divergence(trial, monkeypatch, hook, monitor):
+    """The weights and the last loss of training are still finite then."""
+    monkeypatch.setattr(Watch, hook, lambda self, trainer, module: module.missing, raising=False)
+    with pytest.raises(AttributeError, match="missing"):
+        trial(1e30, Watch(), TrialReport(monitor), limit_train_batches=1)
+    assert trial.progress.diverged
+
+
+def test_an_error_of_its_own_over_a_loss_is_a_divergence_if_it_says_so_or_the_weights_do(trial):
+    with pytest.raises(DivergenceError):
+        trial(0.1, TrialReport("val/loss"), Watch(DivergenceError("far off")))
+    assert trial.progress.diverged
+
+
+def test_weights_that_are_no_numbers_are_a_divergence_though_the_metric_is_one(trial):
+    trainer = trial(1e30, TrialReport("val/loss"), broken="metric")
+    assert trainer.current_epoch == 1  # stopped after its first epoch
+    assert trial.progress.diverged
+
+
+@pytest.mark.parametrize("broken", ["step", "validation"])
+def test_an_error_in_training_or_validation_is_a_divergence_if_the_weights_are_no_numbers(trial, broken):
+    with pytest.raises(ValueError, match=r"my own check|cannot be measured"):
+        trial(math.inf if broken == "step" else 1e30, TrialReport("val/loss"), broken=broken)
+    assert trial.progress.diverged
+
+
+def test_other_errors_are_failures(trial):
+    with pytest.raises(KeyError):
+        trial(0.1, TrialReport("val/loss"), Watch(KeyError("x")))
+    assert not trial.progress.diverged
+
+
+def test_a_search_in_the_other_direction_is_refused(trial):
+    with pytest.raises(UsageError, match=r"TrialReport.mode is min, but hydra.sweeper.direction is maximize"):
+        trial(0.1, TrialReport("val/loss"), direction="maximize")
+
+
+def test_what_was_pruned_stays_stopped_when_it_is_resumed(trial):
+    resumed = TrialReport("val/loss")
+    resumed.load_state_dict({"steps": 1, "stopped": True})
+    assert trial(0.1, resumed, limit_train_batches=1).current_epoch < 2

@@ -1,0 +1,133 @@
+"""What is shown of a sweep while it goes."""
+
+import io
+from unittest.mock import Mock
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState, create_trial
+from rich.console import Console
+
+from hydra_pruning_sweeper.execution.controller import Slot
+from hydra_pruning_sweeper.execution.outcome import Outcome
+from hydra_pruning_sweeper.study.record import SweepRecord
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial
+from hydra_pruning_sweeper.study.storage import StudyStorage
+from hydra_pruning_sweeper.trial.events import TrialEvents
+from hydra_pruning_sweeper.views import live_table
+from hydra_pruning_sweeper.views.live_table import LiveTable
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """A sweep of three trials of six: complete, pruned, failed."""
+    store = StudyStorage(str(tmp_path / "journal.log"))
+    study = optuna.create_study(study_name="s", storage=store.storage)
+    rows = ((TrialState.COMPLETE, 0.123456), (TrialState.PRUNED, 2.0), (TrialState.FAIL, None))
+    for state, value in rows:
+        study.add_trial(
+            create_trial(
+                state=state,
+                value=value,
+                params={"x": 0.5},
+                distributions={"x": FloatDistribution(0, 1)},
+                intermediate_values={} if value is None else {1: 3.0, 3: value},
+            )
+        )
+    return RecordedSweep(SweepRecord("s", store.url, "minimize", 6, rungs=[1, 3, 9]), tmp_path, store)
+
+
+@pytest.fixture
+def screen(sweep, monkeypatch):
+    """Its screen without a terminal, at time 100; `screen.lines()` gives what was printed since."""
+    monkeypatch.setattr(live_table.time, "time", lambda: 100.0)
+    one = LiveTable(sweep, terminal=False)
+    one.console = Console(file=io.StringIO(), highlight=False, soft_wrap=True)
+
+    def lines():
+        text = one.console.file.getvalue()
+        one.console.file.seek(0)
+        one.console.file.truncate()
+        return text.splitlines()
+
+    one.lines = lines
+    return one
+
+
+def leased(number, adopted=False):
+    return Mock(spec=LeasedTrial, number=number, values={"x": 0.123456, "model.cell": "[gru]"}, adopted=adopted)
+
+
+def test_a_trial_begins_or_goes_on(screen):
+    screen.started(leased(3), 0)
+    screen.started(leased(14, adopted=True), 1)
+    screen.note("[bold] is no markup here")
+    assert screen.lines() == [
+        "trial   3  x=0.1235 model.cell=[gru]",
+        "trial  14  goes on: x=0.1235 model.cell=[gru]",
+        "[bold] is no markup here",
+    ]
+
+
+def test_a_trial_ends(screen, monkeypatch):
+    monkeypatch.setattr(live_table.time, "time", lambda: 130.0)
+    screen.ended(0, Outcome(TrialState.COMPLETE, 0.123456))
+    screen.ended(1, Outcome(TrialState.PRUNED))
+    screen.ended(2, Outcome(TrialState.FAIL, error="[x] no"))
+    rest = "best 0.1235 (trial 0), 2/6, about 2 min 0 s left"  # one trial took 30 s; four are left
+    assert screen.lines() == [
+        f"trial   0  complete after 3: 0.1235   {rest}",
+        f"trial   1  pruned after 3: 2   {rest}",
+        f"trial   2  failed after 0: [x] no   {rest}",
+    ]
+
+
+def test_the_time_left_counts_what_was_done_since_the_start(screen, monkeypatch):
+    left = []
+    for at, done in ((110.0, 2), (120.0, 3), (130.0, 5), (140.0, 6)):
+        monkeypatch.setattr(live_table.time, "time", lambda at=at: at)
+        left.append(screen._left(done))
+    assert left == [", about 40 s left", ", about 30 s left", ", about 8 s left", ""]
+
+
+def test_the_table_has_a_row_a_slot(screen, sweep):
+    for step, value in ((1, 0.75), (2, 0.5)):
+        TrialEvents(sweep.folder / "7").add("reported", step=step, value=value, raw=value)
+    TrialEvents(sweep.folder / "8").add("reported", step=9, value=0.25, raw=0.25)
+    slots = [Slot(0, leased(7)), Slot(1), Slot(2, leased(8)), Slot(3, leased(9))]
+    table = screen._table(slots)
+    columns = {column.header: [str(cell) for cell in column.cells] for column in table.columns}
+    assert columns == {
+        "slot": ["0", "1", "2", "3"],
+        "trial": ["7", "", "8", "9"],
+        "step": ["2", "", "9", "0"],
+        "best": ["0.5", "", "0.25", ""],
+        "next look": ["3", "", "", "1"],
+        "settings": ["x=0.1235 model.cell=[gru]", "", *["x=0.1235 model.cell=[gru]"] * 2],
+    }
+
+
+def test_the_table_stands_below_the_lines_until_the_screen_is_closed(sweep):
+    screen = LiveTable(sweep, terminal=True)
+    assert screen._live.is_started
+    assert screen._live.console is screen.console
+    assert screen._live.transient  # nothing of it is left
+    screen.close()
+    assert not screen._live.is_started
+    LiveTable(sweep, terminal=False).close()
+
+
+def test_the_table_is_drawn_again_once_a_second(sweep, monkeypatch):
+    file, now = io.StringIO(), [100.0]
+    monkeypatch.setattr(live_table, "Console", lambda **how: Console(file=file, force_terminal=True, width=99, **how))
+    monkeypatch.setattr(live_table.time, "monotonic", lambda: now[0])
+    screen = LiveTable(sweep, terminal=True)
+    drawn = []
+    for at in (100.0, 100.5, 101.5):
+        now[0], before = at, file.tell()
+        screen.refresh([Slot(0, leased(7)), Slot(1)])
+        drawn.append("next look" in file.getvalue()[before:])
+    screen.close()
+    assert drawn == [True, False, True]
