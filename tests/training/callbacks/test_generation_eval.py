@@ -11,7 +11,7 @@ from seqlab.models.fixed_vector import FixedVector
 from seqlab.special_tokens import PAD
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer
-from seqlab.text.tokenizers.base import UNKNOWN
+from seqlab.text.tokenizers.tokenizer import UNKNOWN
 from seqlab.training.callbacks.generation_eval import GenerationEval
 
 TEXT = (

@@ -10,7 +10,7 @@ import regex
 
 from seqlab.checks import check_sizes
 from seqlab.special_tokens import SPECIALS, UNK
-from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
+from seqlab.text.tokenizers.tokenizer import UNKNOWN, Tokenizer
 
 LONGEST = 1_000_000
 """Integers of a sequence: arrays that are filled up are made as long as is asked for."""
