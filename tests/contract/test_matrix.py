@@ -62,11 +62,6 @@ TEXTS = {
 SEARCHES = ["beam", "sample"]  # beside greedy, with which runs are measured
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    """In place of the contract's: runs are in the precision that the configs say."""
-
-
 def call(name, task, *overrides):
     """Composes conf/<name>.yaml with `overrides` and calls `task`, as its command line does."""
     with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):

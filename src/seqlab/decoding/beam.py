@@ -27,7 +27,7 @@ class Live(NamedTuple):
     scores: Float[Tensor, " H"]
 
 
-class Continuations(NamedTuple):
+class Candidates(NamedTuple):
     """The best continuations of each row under way, best first, by the hypothesis they come from and a next token.
 
     Where there are fewer than K, the last ones score −∞ (and their other values mean nothing).
@@ -132,7 +132,7 @@ class Beam(Search):
         last = start
         for position in range(self.max_length):
             logits, state = step(last, state)
-            best = self.continuations(live, self.log_probabilities(logits, position))
+            best = self.candidates(live, self.log_probabilities(logits, position))
             ended = best.tokens.eq(EOS) if position + 1 < self.max_length else torch.ones_like(best.tokens).bool()
             texts = torch.cat([live.tokens[best.origins], best.tokens[..., None]], dim=-1)
             if ended.any():
@@ -149,7 +149,7 @@ class Beam(Search):
         longest = int(finished.lengths.max())
         return Hypotheses(finished.tokens[..., :longest], finished.lengths, finished.scores)
 
-    def continuations(self, live: Live, log_probabilities: Float[Tensor, "H V"]) -> Continuations:
+    def candidates(self, live: Live, log_probabilities: Float[Tensor, "H V"]) -> Candidates:
         """The `size` best continuations of each row, given the next token's log-probabilities of each hypothesis."""
         if self.block_repeats:
             block_repeats(log_probabilities, live.tokens, self.block_repeats)
@@ -163,7 +163,7 @@ class Beam(Search):
         scores[row, each - firsts[row]] = live.scores[:, None] + values
         best, places = top(scores.flatten(1), self.size)
         origins = (firsts[:, None] + places // values.size(1)).clamp(max=len(each) - 1)
-        return Continuations(rows, origins, tokens[origins, places % values.size(1)], best)
+        return Candidates(rows, origins, tokens[origins, places % values.size(1)], best)
 
     def _penalty(self, length: int) -> float:
         return ((5 + length) / 6) ** self.length_penalty

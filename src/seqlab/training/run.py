@@ -179,7 +179,7 @@ def resume_loggers(loggers: list[Any], checkpoint: Checkpoint | None) -> None:
         return
     for logger in loggers:
         if isinstance(logger, MetricsFile | Events):
-            logger.resume(checkpoint.progress.step)
+            logger.resume(checkpoint.position.step)
 
 
 def keep(

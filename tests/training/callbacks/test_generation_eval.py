@@ -12,7 +12,7 @@ from seqlab.models.training_module import trainable
 from seqlab.special_tokens import PAD
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer
-from seqlab.text.tokenizers.base import UNKNOWN
+from seqlab.text.tokenizers.tokenizer import UNKNOWN
 from seqlab.training.callbacks.generation_eval import GenerationEval
 
 TEXT = (
