@@ -25,10 +25,10 @@ MAY_IMPORT = {
     },
     "sweeping": set(),
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.
-    "runs": {"text", "inference.bundle"},
+    "runs": {"text", "inference.bundle", "metrics.registry"},
     # Claims are run as trials are, and their results are known by the code that made them.
-    "reproduction": {"text", "inference.bundle", "runs", "sweeping", "training.provenance"},
-    "reporting": {"runs", "reproduction", "sweeping", "training.provenance"},
+    "reproduction": {"text", "inference.bundle", "metrics.registry", "runs", "sweeping", "training.provenance"},
+    "reporting": {"metrics.registry", "runs", "reproduction", "sweeping", "training.provenance"},
 }
 # Known to all rooms.
 LEAVES = {
