@@ -27,12 +27,13 @@ MAY_IMPORT = {
         *("models.training_module", "data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.
-    "runs": {"text", "inference.bundle", "config.plain"},
+    "runs": {"text", "metrics.registry", "inference.bundle", "config.plain"},
     # Claims are run as trials are, and their results are known by the code that made them.
     "reproduction": {
-        *("text", "inference.bundle", "runs", "training.provenance", "config.plain", "config.settings"),
+        *("text", "metrics.registry", "inference.bundle", "runs"),
+        *("training.provenance", "config.plain", "config.settings"),
     },
-    "reporting": {"runs", "reproduction", "training.provenance"},
+    "reporting": {"metrics.registry", "runs", "reproduction", "training.provenance"},
     # What a user's tests import: nothing of seqlab but tests does.
     "testing": {"data.batch", "decoding", "layers", "models.base", "models.objective"},
 }

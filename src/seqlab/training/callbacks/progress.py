@@ -9,18 +9,12 @@ from typing import Any, cast
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
+from seqlab.metrics.registry import METRICS
 from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.generation_eval import GenerationEval
 
-SHOWN = {
-    "val/teacher_forced/loss": "val loss {:.4f}",
-    "val/teacher_forced/bits_per_byte": "bits/byte {:.4f}",
-    "val_other/teacher_forced/loss": "other loss {:.4f}",
-    "val_other/teacher_forced/bits_per_byte": "bits/byte {:.4f}",
-    "val/free_running/token_accuracy": "token accuracy {:.2%}",
-    "val/free_running/exact_match": "exact match {:.2%}",
-    "val/free_running/chrf": "chrF {:.1f}",
-}
+SPLITS = {"val": "val", "val_other": "other"}
+"""The splits that a validation measures, and what its line calls them."""
 
 
 class Progress(TQDMProgressBar):
@@ -81,7 +75,12 @@ class Progress(TQDMProgressBar):
         # What was not measured in this epoch keeps its value of an earlier one: it is not shown again.
         due = any(callback.due(trainer) for callback in trainer.callbacks if isinstance(callback, GenerationEval))  # type: ignore[attr-defined]
         values = {name: v for name, v in trainer.callback_metrics.items() if due or "free_running" not in name}
-        parts += [text.format(float(values[name])) for name, text in SHOWN.items() if name in values]
+        parts += [
+            f"{f'{word} {one.progress}' if one.progress == 'loss' else one.progress} {float(values[name]):{one.form}}"
+            for split, word in SPLITS.items()
+            for one in METRICS
+            if one.progress and (name := f"{split}/{one.key}") in values
+        ]
         self._line(trainer, "  ".join([*parts, f"{time.perf_counter() - self._started:.1f} s"]))
 
     def _line(self, trainer: Trainer, text: str) -> None:
