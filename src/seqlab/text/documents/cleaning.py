@@ -146,16 +146,17 @@ class Cleaned:
         if self.cleaning.near_duplicates is None:
             return frozenset()
         if self._resembling is None:
-            signatures = np.empty((0, PERMUTATIONS), np.uint64)
-            resembling: set[str] = set()
+            signatures = np.empty((len(self.collection.documents), PERMUTATIONS), np.uint64)
+            kept, resembling = 0, set[str]()
             for document in self._progress("looking for near duplicates"):
                 own = _signature(_shingles(paragraph) for paragraph in self._paragraphs(document, Tally()))
                 if own is None:  # nothing is as long as a shingle
                     continue
-                if ((signatures == own).mean(axis=1) >= self.cleaning.near_duplicates).any():
+                if ((signatures[:kept] == own).mean(axis=1) >= self.cleaning.near_duplicates).any():
                     resembling.add(document.name)
                 else:
-                    signatures = np.concatenate([signatures, own[None]])
+                    signatures[kept] = own
+                    kept += 1
             self._resembling = frozenset(resembling)
         return self._resembling
 
