@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import re
 
 import pytest
 from support import ROOT
@@ -171,3 +172,15 @@ def imported(path, modules):
         elif isinstance(node, ast.ImportFrom):
             inner = (f"{node.module}.{alias.name}" for alias in node.names)
             yield from (name if name in modules else node.module for name in inner)
+
+
+def test_the_map_names_every_room_and_only_files_that_are_there():
+    guide = (ROOT / "src/seqlab/README.md").read_text(encoding="utf-8")
+    rooms, sweeper = guide.split("## The sweeper")[0], guide.split("## The sweeper")[1].split("## Other")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", rooms, re.M)) == set(MAY_IMPORT)
+    assert set(re.findall(r"^\| `(\w+)` \|", sweeper, re.M)) == set(SWEEPER_MAY_IMPORT)
+    named = re.findall(r"`([\w/]+\.py|[\w/]+/)`", guide.split("## Where to look")[1])
+    assert len(named) > 15
+    for name in named:
+        places = [ROOT / name, ROOT / "src" / name, *(ROOT / "src/seqlab").glob(f"**/{name}")]
+        assert any(place.exists() for place in places), name
