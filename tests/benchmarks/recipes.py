@@ -16,7 +16,7 @@ from benchmarks.harness import Row, Spread, alternate, isolated, say
 from benchmarks.workloads import CACHE, folder
 from seqlab.config.data_and_model import build_data, build_model
 from seqlab.config.hydra_run import HydraRun
-from seqlab.config.search import build_search
+from seqlab.config.search_settings import build_search
 from seqlab.config.settings import read_train
 from seqlab.models.objective import Objective
 from seqlab.models.training_module import trainable

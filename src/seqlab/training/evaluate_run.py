@@ -13,7 +13,7 @@ from rich.console import Console
 from hydra_pruning_sweeper.differences import differences, listed
 from seqlab.config.data_and_model import build_data
 from seqlab.config.plain import kept_data, kept_metrics, kept_working_directory
-from seqlab.config.search import search_again
+from seqlab.config.search_settings import search_again
 from seqlab.config.settings import EvaluateSettings
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.errors import InputError

@@ -13,7 +13,7 @@ from lightning.pytorch import Trainer, seed_everything
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.config.data_and_model import build_data, build_model, check_lengths, model_settings
 from seqlab.config.keeping import keep_configuration, pinned
-from seqlab.config.search import build_search
+from seqlab.config.search_settings import build_search
 from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.cautions import cautions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -35,9 +36,13 @@ class GenerationEval(Callback):
     """
 
     def __init__(
-        self, search: Search, every_n_epochs: int = 1, samples: int = 0, metrics: Mapping[str, str] | None = None
+        self,
+        search: Search,
+        every_n_epochs: int = 1,
+        samples: int = 0,
+        metrics: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.metrics = {name: _function(name, path) for name, path in (metrics or {}).items()}
+        self.metrics = {name: _function(name, path) for name, path in metrics.items()}
         self.search, self.every_n_epochs, self.samples = search, every_n_epochs, samples
         self.signatures: dict[str, str] = {}
         self._outputs: dict[str, Outputs] = {}
