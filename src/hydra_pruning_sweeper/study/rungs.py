@@ -1,4 +1,4 @@
-"""Rungs: the steps at which a pruner may stop a trial."""
+"""Rungs: the steps at which a halving pruner may stop a trial. Whether it does, `trial.attached_trial` decides."""
 
 from __future__ import annotations
 

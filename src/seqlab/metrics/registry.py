@@ -1,7 +1,8 @@
 """What is known of each metric: its label, how its values are written, whether more is better, and where it is shown.
 
-A new metric is one entry of `METRICS`. A metric without an entry (a user's own) has its name as its label, four digits
-behind the point, and appears wherever all metrics of a run do.
+Values are computed in `free_running` and `teacher_forced`; how a new one is shown is one entry of `METRICS`. A metric
+without an entry (a user's own) has its name as its label, four digits behind the point, and appears wherever all
+metrics of a run do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Checkpoints from which a run goes on as if it had never stopped."""
+"""Checkpoints from which a run goes on as if it had never stopped.
+
+Beside what Lightning keeps, a checkpoint holds the states of all random generators and what the saver knows (both
+here), the identity of the run (`training.resuming.KeepsIdentity`), the counts of `throughput`, and the loss of a
+half-finished epoch (`models.training_module`).
+"""
 
 from __future__ import annotations
 
