@@ -15,7 +15,7 @@ from seqlab.models.base import Seq2Seq
 from seqlab.models.training_module import trainable
 from seqlab.special_tokens import PAD
 from seqlab.testing import ArchitectureContract
-from seqlab.testing.architecture import logits_of, loss_of, with_random_weights
+from seqlab.testing.slow_references import logits_of, loss_of, with_random_weights
 from seqlab.text.tokenizers import CharacterTokenizer
 
 

@@ -11,7 +11,7 @@ import torch
 from seqlab.config.component import Component
 from seqlab.inspection.diagram import diagram
 from seqlab.inspection.structure import structure_of
-from seqlab.testing.architecture import random_examples, with_random_weights
+from seqlab.testing.slow_references import random_examples, with_random_weights
 
 SVG = "{http://www.w3.org/2000/svg}"
 PHASES = ("encode", "decode")
