@@ -3,7 +3,7 @@ import re
 import pytest
 from support import ROOT
 
-from seqlab.metrics.registry import METRICS, Metric, metric, written
+from seqlab.metrics.registry import METRICS, Metric, entry_of, written
 from seqlab.reproduction import claim_figures
 from seqlab.training.results import number
 
@@ -27,7 +27,7 @@ def test_an_entry_is_formatted_alike_everywhere(monkeypatch):
 
 
 def test_a_metric_of_ones_own_is_written_plainly():
-    own = metric("val/my_kind/word_error_rate")
+    own = entry_of("val/my_kind/word_error_rate")
     assert (own.label, own.more_is_better, own.is_share) == ("word error rate", True, False)
     assert number("my_kind/word_error_rate", 0.5) == "0.5000"
 

@@ -54,56 +54,68 @@ class Metric:
 
 METRICS = (
     Metric(
-        *("teacher_forced/loss", "loss", PLAIN, False, "token"),
+        "teacher_forced/loss",
+        "loss",
+        more_is_better=False,
+        averaged="token",
         progress="loss",
         on_page=True,
         judges=True,
     ),
-    Metric("teacher_forced/perplexity", "perplexity", PLAIN, False, "token"),
-    Metric("teacher_forced/token_accuracy", "token accuracy, teacher-forced", ".2%", True, "token"),
+    Metric("teacher_forced/perplexity", "perplexity", more_is_better=False, averaged="token"),
+    Metric("teacher_forced/token_accuracy", "token accuracy, teacher-forced", form=".2%", averaged="token"),
     Metric(
-        *("teacher_forced/bits_per_byte", "bits per byte", PLAIN, False, "byte"),
+        "teacher_forced/bits_per_byte",
+        "bits per byte",
+        more_is_better=False,
+        averaged="byte",
         progress="bits/byte",
         compared=True,
         on_page=True,
         judges=True,
     ),
-    Metric("free_running/edit_distance", "edit distance", PLAIN, False, "token"),
-    Metric("free_running/token_accuracy_with_filler", "token accuracy with filler", ".2%", True, "token"),
+    Metric("free_running/edit_distance", "edit distance", more_is_better=False, averaged="token"),
+    Metric("free_running/token_accuracy_with_filler", "token accuracy with filler", form=".2%", averaged="token"),
     Metric(
-        *("free_running/token_accuracy", "token accuracy", ".2%", True, "token"),
+        "free_running/token_accuracy",
+        "token accuracy",
+        form=".2%",
+        averaged="token",
         progress="token accuracy",
         compared=True,
         on_page=True,
         by_length=True,
     ),
     Metric(
-        *("free_running/exact_match", "exact match", ".2%", True, "sentence"),
+        "free_running/exact_match",
+        "exact match",
+        form=".2%",
+        averaged="sentence",
         progress="exact match",
         compared=True,
         on_page=True,
         judges=True,
         by_length=True,
     ),
-    Metric("free_running/chrf", "chrF", ".2f", True, "corpus", progress="chrF", on_page=True),
+    Metric("free_running/chrf", "chrF", form=".2f", averaged="corpus", progress="chrF", on_page=True),
     Metric(
-        *("free_running/bleu", "BLEU", ".2f", True, "corpus"),
+        "free_running/bleu",
+        "BLEU",
+        form=".2f",
+        averaged="corpus",
         compared=True,
         on_page=True,
         judges=True,
         by_length=True,
     ),
     Metric(
-        *("free_running/token_bleu", "token BLEU", ".2f", True, "corpus"),
-        compared=True,
-        on_page=True,
-        judges=True,
+        "free_running/token_bleu", "token BLEU", form=".2f", averaged="corpus", compared=True, on_page=True, judges=True
     ),
 )
 """From what a training run shows first to what a reader asks for first: the report goes through them backwards."""
 
 
-def metric(key: str) -> Metric:
+def entry_of(key: str) -> Metric:
     """The entry of a metric: of another kind (`copy_nearest/bleu`) that of the same name; else a plain default.
 
     Args:
@@ -117,4 +129,4 @@ def metric(key: str) -> Metric:
 
 def written(key: str, value: float) -> str:
     """A value of a metric as a person reads it."""
-    return format(value, metric(key).form)
+    return format(value, entry_of(key).form)

@@ -27,7 +27,7 @@ from seqlab.config.plain import parse
 from seqlab.errors import InputError
 from seqlab.formatting import natural
 from seqlab.identity import HOW_IT_BEGINS
-from seqlab.metrics.registry import METRICS, metric
+from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.runs.description import described, description
 from seqlab.runs.reading import RESULT as SCHEMA
 from seqlab.runs.reading import read_file, read_json
@@ -206,7 +206,7 @@ def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
         cells = [
             _cell(setting.values("parameters"), ",.0f"),
-            _cell(setting.values(*VAL_LOSS), metric(VAL_LOSS[-1]).form, finished),
+            _cell(setting.values(*VAL_LOSS), entry_of(VAL_LOSS[-1]).form, finished),
         ]
         cells += [_cell(setting.leaks(), ".1%")] if leaking else []
         cells += [_cell(setting.values("metrics", split, one.key), one.form, finished) for one in shown]

@@ -13,7 +13,6 @@ from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.metrics.registry import METRICS, PLAIN
-from seqlab.metrics.registry import metric as entry
 from seqlab.runs.spread import spread
 
 Digest = dict[str, Any]
@@ -269,26 +268,6 @@ def _tokens(group: RunGroup) -> str:
     """What tokens are, as far as the runs say."""
     recorded = _inner(group.runs[0], ("identity", "data", "vocabularies"))
     return fingerprint(recorded or group.setting("tokenizer") or group.setting("data", "tokenizer"))
-
-
-def more_is_better(metric: str) -> bool:
-    """False of losses."""
-    return entry(metric).more_is_better
-
-
-def is_share(metric: str) -> bool:
-    """Whether a metric is 0 to 1."""
-    return entry(metric).is_share
-
-
-def label(metric: str) -> str:
-    """What a metric is called."""
-    return entry(metric).label
-
-
-def form(metric: str) -> str:
-    """How a metric is written."""
-    return entry(metric).form
 
 
 def told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:

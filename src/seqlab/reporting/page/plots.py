@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqlab.metrics.registry import METRICS
+from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.reporting.page.figures import Figure, Series, line_plot
-from seqlab.reporting.page.groups import Digest, RunGroup, by_dataset, colours, is_share, label, named, slug
+from seqlab.reporting.page.groups import Digest, RunGroup, by_dataset, colours, named, slug
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
 LOG_FROM = 20  # losses that differ by more than this factor stand on a logarithmic axis
@@ -123,13 +123,13 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
                 f"length-{slug(dataset)}",
                 dataset,
                 "source tokens",
-                label(metric),
+                entry_of(metric).label,
                 series,
                 note=f"{some[0].runs[0]['by_length']['split']} split; examples a length: {_counts(counts)}",
                 zero=True,
                 marks=marks,
                 labels=labels,
-                percent=is_share(metric),
+                percent=entry_of(metric).is_share,
             )
         )
     return figures

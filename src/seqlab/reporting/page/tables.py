@@ -8,19 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_pruning_sweeper.messages import duration
-from seqlab.metrics.registry import METRICS
-from seqlab.reporting.page.groups import (
-    USUAL,
-    RunGroup,
-    Spread,
-    by_dataset,
-    comparable,
-    form,
-    label,
-    more_is_better,
-    named,
-    quality,
-)
+from seqlab.metrics.registry import METRICS, entry_of
+from seqlab.reporting.page.groups import USUAL, RunGroup, Spread, by_dataset, comparable, named, quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import OPEN, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
@@ -123,15 +112,16 @@ def _comparison(material: Material, id: str, dataset: str, groups: Sequence[RunG
     best = {name: _best(groups, name) if same else [] for name in metrics}
     top = best[main][0] if main and best.get(main) else None
     heads = [("runs of", "architecture, and what else sets it apart"), ("seeds", "runs that differ in nothing else")]
-    heads += [(label(name), _meaning(name)) for name in metrics]
-    tested = f"paired bootstrap of {label(main)} over the test examples: says nothing of seeds" if main else ""
+    heads += [(entry_of(name).label, _meaning(name)) for name in metrics]
+    tested = f"paired bootstrap of {entry_of(main).label} over the test examples: says nothing of seeds" if main else ""
     heads += [("p over examples", tested)] if main and top else []
     heads += [(head, meaning) for head, meaning, *_ in COSTS]
     rows = []
     for one in groups:
         cells = [TableCell(names[one.id], group=one), TableCell(str(len(one.seeds)), len(one.seeds), one)]
         cells += [
-            _cell(one, one.metric(name), form(name), best=any(one is other for other in best[name])) for name in metrics
+            _cell(one, one.metric(name), entry_of(name).form, best=any(one is other for other in best[name]))
+            for name in metrics
         ]
         cells += [_against(material, one, top, main)] if main and top else []
         cells += [_cell(one, cost(one), written) for _, _, written, cost in COSTS]
@@ -175,7 +165,7 @@ def _meaning(metric: str) -> str:
         "free_running": "the model goes on from its own outputs",
         "teacher_forced": "given the right tokens so far",
     }
-    said = f"{words.get(kind, kind)}; {'more' if more_is_better(metric) else 'less'} is better"
+    said = f"{words.get(kind, kind)}; {'more' if entry_of(metric).more_is_better else 'less'} is better"
     return f"BLEU over lower-cased words and punctuation marks; {said}" if metric.endswith("token_bleu") else said
 
 
@@ -184,14 +174,14 @@ def _best(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
     measured = [(found.mean, one) for one in groups if (found := one.metric(metric))]
     if len(measured) < 2:
         return []
-    sign = 1 if more_is_better(metric) else -1
+    sign = 1 if entry_of(metric).more_is_better else -1
     top = max(measured, key=lambda pair: sign * pair[0])
     best = [top[1], *(one for value, one in measured if one is not top[1] and _alike(value, top[0], metric))]
     return best if len(best) < len(measured) else []
 
 
 def _alike(value: float, other: float, metric: str) -> bool:
-    return format(value, form(metric)) == format(other, form(metric))
+    return format(value, entry_of(metric).form) == format(other, entry_of(metric).form)
 
 
 def _cell(group: RunGroup, figure: Spread | None, written: str, best: bool = False) -> TableCell:
@@ -203,7 +193,7 @@ def _cell(group: RunGroup, figure: Spread | None, written: str, best: bool = Fal
 def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> TableCell:
     if one is top:
         return TableCell(BEST, 2.0, one)
-    test = material.significance(one, top, label(metric))
+    test = material.significance(one, top, entry_of(metric).label)
     return (
         TableCell("", None, one)
         if test is None or test.get("p") is None

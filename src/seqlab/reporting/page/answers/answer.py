@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from seqlab.reporting.page.groups import FORMS, USUAL, RunGroup, Spread, by_dataset, form
+from seqlab.metrics.registry import entry_of
+from seqlab.reporting.page.groups import FORMS, USUAL, RunGroup, Spread, by_dataset
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import remake
 
@@ -101,7 +102,7 @@ def lacking(material: Material, groups: Iterable[RunGroup]) -> tuple[str, str]:
 def of(group: RunGroup, metric: str) -> str:
     """A metric with its spread, and over how many of its seeds that is."""
     found = group.metric(metric)
-    return "–" if found is None else f"{format(found, form(metric))}{over(group, found)}"
+    return "–" if found is None else f"{format(found, entry_of(metric).form)}{over(group, found)}"
 
 
 def over(group: RunGroup, figure: Spread) -> str:

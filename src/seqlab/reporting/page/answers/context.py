@@ -7,10 +7,11 @@ from itertools import product
 from typing import Any
 
 from hydra_pruning_sweeper.differences import ABSENT, Difference, differences, listed
+from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, of, scopes
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
 from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure, untold
-from seqlab.reporting.page.groups import RunGroup, label, named, quality, seconds_a_step
+from seqlab.reporting.page.groups import RunGroup, named, quality, seconds_a_step
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import place
 from seqlab.runs.description import CHANGED, description
@@ -44,7 +45,7 @@ def _pair(scope: Scope) -> tuple[RunGroup, RunGroup] | None:
 
 
 def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGroup, metric: str) -> str:
-    names, word = named([without, carrying]), label(metric)
+    names, word = named([without, carrying]), entry_of(metric).label
     change = compared(material, without, carrying, metric)
     assert change is not None  # both have the metric, on one split
     size = change.written(signed(word))

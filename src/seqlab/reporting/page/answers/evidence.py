@@ -14,7 +14,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from seqlab.reporting.page.groups import FORMS, TOKEN_BLEU, RunGroup, label
+from seqlab.metrics.registry import entry_of
+from seqlab.reporting.page.groups import FORMS, TOKEN_BLEU, RunGroup
 from seqlab.reporting.page.sources import Material
 
 Interval = tuple[float, float]
@@ -117,7 +118,7 @@ def compared(material: Material, first: RunGroup, second: RunGroup, metric: str)
     if first.split != second.split:
         return None
     path = ("metrics", first.split, metric)
-    test = material.significance(first, second, label(metric))
+    test = material.significance(first, second, entry_of(metric).label)
     interval = test.get("interval") if test else None
     bounds = (interval[0], interval[1]) if interval and len(interval) == 2 else None
     found = between(first.values(*path), second.values(*path), bounds)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hydra_pruning_sweeper.differences import listed
+from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
 from seqlab.reporting.page.answers.context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Gap, between, untold
-from seqlab.reporting.page.groups import Digest, RunGroup, label, named, slug
+from seqlab.reporting.page.groups import Digest, RunGroup, named, slug
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim_figures import slope_by_length
@@ -137,7 +138,7 @@ def _slope(metric: str) -> Measure:
     def write(value: float) -> str:
         return f"{100 * value:+.1f}".replace("-", "−")
 
-    meaning = f"change of {label(metric)} with each source token more, as a share of its mean"
+    meaning = f"change of {entry_of(metric).label} with each source token more, as a share of its mean"
     return Measure(meaning, slope_by_length, write, " percentage points", plain, falls=True)
 
 
@@ -152,7 +153,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
         below = next((i for i, label in enumerate(labels) if values.get(label, 0.0) < MOST), len(labels))
         return float(ends[below - 1]) if below else 0.0
 
-    meaning = f"longest source, in tokens, up to which {label(metric)} is at least {MOST:.0%}"
+    meaning = f"longest source, in tokens, up to which {entry_of(metric).label} is at least {MOST:.0%}"
 
     def write(value: float) -> str:
         return f"{value:+.3g}".replace("-", "−")

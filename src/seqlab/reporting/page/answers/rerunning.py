@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, in_form, scopes
 from seqlab.reporting.page.answers.architectures import ranked
-from seqlab.reporting.page.groups import RunGroup, label, named, quality
+from seqlab.reporting.page.groups import RunGroup, named, quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import remake
 
@@ -23,9 +24,10 @@ def rerun(material: Material) -> Answer:
         return Answer(question, sentences, links)
     one = ranked(scope.groups, metric)[0]
     run = next(run for run in one.runs if run["metrics"].get(one.split, {}).get(metric) is not None)
-    figure = in_form(run["metrics"][one.split][metric], label(metric))
+    word = entry_of(metric).label
+    figure = in_form(run["metrics"][one.split][metric], word)
     sentences.append(
-        f"The {figure} {label(metric)} of {named(scope.groups)[one.id]}, seed {run['seed']}, for one; it then stands"
+        f"The {figure} {word} of {named(scope.groups)[one.id]}, seed {run['seed']}, for one; it then stands"
         f" in the run's result.json as {one.split}, {metric}.{_whole(material, one)}"
     )
     return Answer(question, sentences, [("its settings", one.id), *links], command=run["command"])
