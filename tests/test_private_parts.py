@@ -120,6 +120,14 @@ def test_parts_of_a_module_are_its_own_parameters_and_modules():
     assert private_parts.parts_of(model[0]) == {"weight": model[0].weight, "bias": None}
 
 
+def test_a_module_knows_its_trainer_once_it_has_one():
+    model = trainable(FixedVector)(5, 7, width=5, embedding=3)
+    assert private_parts.trainer_of(model) is None
+    trainer = Trainer(logger=False, accelerator="cpu", enable_progress_bar=False, enable_model_summary=False)
+    model.trainer = trainer
+    assert private_parts.trainer_of(model) is trainer
+
+
 @pytest.mark.parametrize(("limits", "position"), [({"max_epochs": 3}, (3, False)), ({"max_steps": 4}, (2, True))])
 def test_a_checkpoint_says_where_it_stands(tmp_path, limits, position):
     """Three batches an epoch: after four steps the run is within its second."""

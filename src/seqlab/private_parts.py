@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # imported where they are used: command lines answer without torch, and layers need no Hydra
+    from lightning.pytorch import LightningModule, Trainer
     from torch import nn
 
 
@@ -89,6 +90,11 @@ def cpu_has_bf16() -> bool:
 def parts_of(module: nn.Module) -> dict[str, Any]:
     """The parameters (None among them) and the modules that a module holds directly, by name. torch 2.13.0."""
     return {**module._parameters, **module._modules}
+
+
+def trainer_of(module: LightningModule) -> Trainer | None:
+    """The trainer of a module; None in a loop of one's own, where `module.trainer` raises. lightning 2.6.6."""
+    return module._trainer
 
 
 def position_of(checkpoint: Mapping[str, Any]) -> tuple[int, bool]:

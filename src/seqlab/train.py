@@ -11,7 +11,7 @@ from hydra_pruning_sweeper.quoting import quoted
 from seqlab.cli import added, refuse_unknown, run_command
 from seqlab.command_line import PRIMARY
 from seqlab.config.hydra_run import this_run
-from seqlab.config.plain import kept_flags, kept_working_directory, read
+from seqlab.config.plain import kept_start, read
 from seqlab.config.settings import read_train
 from seqlab.errors import InputError
 from seqlab.private_parts import value_of
@@ -46,14 +46,14 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     if not stored.is_file():
         raise InputError(f"{folders[-1]}: no run to resume (no .hydra/overrides.yaml here)")
     own = [str(one) for one in read(stored) or [] if not str(one).startswith("resume=")]
-    flags, started_in = kept_flags(folder), kept_working_directory(folder)
-    if started_in.is_dir():
-        os.chdir(started_in)  # relative paths are meant from where the run was started
+    start = kept_start(folder)
+    if start.directory.is_dir():
+        os.chdir(start.directory)  # relative paths are meant from where the run was started
     # Processes that DDP starts type this again, from there.
     here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     more = [argument for argument in arguments if not argument.startswith("resume=")]
     # Hydra would write down the new settings before they are compared with the run's; the run does so itself.
-    return [*flags, *own, *more, f"resume={quoted(str(here))}", into, "hydra.output_subdir=null"]
+    return [*start.flags, *own, *more, f"resume={quoted(str(here))}", into, "hydra.output_subdir=null"]
 
 
 def _text(value: str) -> str:

@@ -92,11 +92,13 @@ class Component:
         return self._called(function, arguments)
 
     def build_as(self, cls: Any, /, **extra: Any) -> Any:
-        """Calls `cls` with settings that name no target, because there is only this one.
+        """Calls the target, a class below `cls`; `cls` itself where the settings name none.
 
         Raises:
-            InputError: `cls` does not take a key, takes another type, or refuses a value.
+            InputError: as for `build`.
         """
+        if self.has_target:
+            return self.build(cls, **extra)
         return self._called(cls, check_arguments(cls, {**self._values(), **extra}, self.key))
 
     def check_as(self, cls: Any) -> None:

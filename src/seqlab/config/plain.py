@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
@@ -40,10 +41,8 @@ def parse(text: str) -> Any:
     Raises:
         ValueError: it is no YAML, or none that a configuration may be; says why in one line.
     """
-    try:
+    with _one_line():
         return OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-    except (OmegaConfBaseException, YAMLError, RecursionError, AttributeError, TypeError) as error:
-        raise ValueError(" ".join(str(error).split())) from None
 
 
 def read(path: Path) -> Any:
@@ -56,25 +55,41 @@ def read(path: Path) -> Any:
     return OmegaConf.to_container(_loaded(path), resolve=False)
 
 
-def kept_flags(folder: Path) -> list[str]:
-    """What was typed to name the configurations of the run of a folder (see `command_line.flags`).
+class Start(NamedTuple):
+    """How a run was started.
+
+    Args:
+        flags: what was typed to name configurations (see `command_line.flags`).
+        directory: where it was typed: relative paths are meant from there.
+    """
+
+    flags: list[str]
+    directory: Path
+
+
+def kept_start(folder: Path) -> Start:
+    """How the run of a folder was started.
 
     Raises:
         OSError, ValueError: it has not kept Hydra's own configuration, or that is none.
     """
     try:
-        return flags(_loaded(folder / SUBFOLDER / "hydra.yaml").hydra)
+        hydra = _loaded(folder / SUBFOLDER / "hydra.yaml").hydra
+        return Start(flags(hydra), Path(hydra.runtime.cwd))
     except AttributeError as error:
         raise ValueError(str(error)) from None
 
 
-def kept_working_directory(folder: Path) -> Path:
-    """Where the run of a folder was started: its relative paths are meant from there."""
-    return Path(_loaded(folder / SUBFOLDER / "hydra.yaml").hydra.runtime.cwd)
+class KeptRun(NamedTuple):
+    """What measuring a run again takes of its configuration: seed, data, and its metrics of one's own."""
+
+    seed: int
+    data: Component
+    metrics: dict[str, str]
 
 
-def kept_data(folder: Path, changes: Mapping[str, Any] | None = None) -> tuple[int, Component]:
-    """Seed and data of the run of a folder, with changes to settings of its data.
+def kept_run(folder: Path, changes: Mapping[str, Any] | None = None) -> KeptRun:
+    """The run of a folder, with changes to settings of its data.
 
     Raises:
         InputError: it has kept no configuration, or data whose interpolations cannot be resolved.
@@ -83,17 +98,18 @@ def kept_data(folder: Path, changes: Mapping[str, Any] | None = None) -> tuple[i
     if not path.is_file():
         raise InputError(f"{folder}: no .hydra/config.yaml; expected a run's folder (a bundle alone has no data)")
     config: Any = OmegaConf.merge(_loaded(path), {"data": dict(changes or {})})
-    return config.seed, Component.of(config.data, "data")
-
-
-def kept_metrics(folder: Path) -> dict[str, str]:
-    """The metrics of one's own of the run of a folder: see `GenerationEval`."""
-    config = _loaded(folder / SUBFOLDER / "config.yaml")
-    return dict(OmegaConf.select(config, "free_running.metrics") or {})
+    metrics = dict(OmegaConf.select(config, "free_running.metrics") or {})
+    return KeptRun(config.seed, Component.of(config.data, "data"), metrics)
 
 
 def _loaded(path: Path) -> Any:
-    try:
+    with _one_line():
         return OmegaConf.load(path)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
     except (OmegaConfBaseException, YAMLError, RecursionError, AttributeError, TypeError) as error:
         raise ValueError(" ".join(str(error).split())) from None

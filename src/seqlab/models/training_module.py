@@ -26,6 +26,7 @@ from seqlab.layers.attention import padding_mask
 from seqlab.metrics.teacher_forced import TeacherForced
 from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective, sampled_logits
+from seqlab.private_parts import trainer_of
 from seqlab.special_tokens import PAD
 
 
@@ -146,9 +147,9 @@ class TrainingModule(Seq2Seq, LightningModule):
         total, plain = self._objective.losses(logits, labels)
         tokens = (labels != PAD).sum()
         self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
-        if self._trainer is not None and self._trainer.world_size > 1:
+        if (trainer := trainer_of(self)) is not None and trainer.world_size > 1:
             # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
-            tokens = self.trainer.strategy.reduce(tokens.float(), reduce_op="mean")
+            tokens = trainer.strategy.reduce(tokens.float(), reduce_op="mean")
         self.step_loss = plain.detach() / tokens  # without smoothing; averaged over processes it is the batch's
         return total / tokens
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqlab.config.plain import kept_data
+from seqlab.config.plain import kept_run
 from seqlab.inference.bundle import load
 from seqlab.reproduction.criteria import ProbeOutput
 from seqlab.text.pairs import read_pairs
@@ -18,7 +18,7 @@ def ask(folder: Path, sources: Sequence[str]) -> list[ProbeOutput]:
     Raises:
         InputError: no finished run, or no deck at its `data.path`.
     """
-    _, data = kept_data(folder)
+    data = kept_run(folder).data
     known: dict[str, list[str]] = {source: [] for source in sources}
     for pair in read_pairs(Path(str(data.get("path")))):
         if pair.source in known:

@@ -12,7 +12,7 @@ from typing import Any
 
 import regex
 
-from seqlab.config.plain import kept_flags, read
+from seqlab.config.plain import kept_start, read
 from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS
 from seqlab.kinds import NOTHING, Trust
@@ -139,7 +139,7 @@ def _own_configurations(folder: Path) -> list[str]:
     if not path.is_file():
         return []
     try:
-        return kept_flags(folder)
+        return kept_start(folder).flags
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a configuration of Hydra's ({' '.join(str(error).split())})") from None
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from hydra_pruning_sweeper.differences import differences, listed
 from seqlab.config.data_and_model import build_data
-from seqlab.config.plain import kept_data, kept_metrics, kept_working_directory
+from seqlab.config.plain import kept_run, kept_start
 from seqlab.config.search_settings import search_again
 from seqlab.config.settings import EvaluateSettings
 from seqlab.dataset_analysis.cautions import cautions
@@ -44,10 +44,10 @@ def evaluate(settings: EvaluateSettings) -> None:
     quiet()
     folder = Path(settings.run).resolve()
     predictor = bundle.load(folder, OWN, trainable)
-    seed, component = kept_data(folder, settings.data)
-    seed_everything(seed, workers=True, verbose=False)
+    kept = kept_run(folder, settings.data)
+    seed_everything(kept.seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):
-        data = build_data(component)
+        data = build_data(kept.data)
     splits = list(settings.splits)
     missing = [split for split in splits if split not in data.splits]
     if missing:
@@ -66,7 +66,7 @@ def evaluate(settings: EvaluateSettings) -> None:
     model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
     search = search_again(settings.decoding, predictor.search, data.longest_target)
     check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
-    free_running = GenerationEval(search, metrics=kept_metrics(folder))
+    free_running = GenerationEval(search, metrics=kept.metrics)
     if settings.trainer.get("precision") == "auto":
         settings = settings.with_precision(_precision(folder))
     trainer = build_trainer(settings.trainer, [free_running], logger=False)
@@ -108,5 +108,5 @@ def _precision(folder: Path) -> str:
 
 def _working_directory(folder: Path) -> Path:
     """Where the run was started: its relative paths are meant from there."""
-    cwd = kept_working_directory(folder)
-    return cwd if cwd.is_dir() else Path.cwd()
+    directory = kept_start(folder).directory
+    return directory if directory.is_dir() else Path.cwd()

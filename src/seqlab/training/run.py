@@ -86,9 +86,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
     optimizer = settings.optimizer.build()
     schedule = None if settings.find_lr else settings.scheduler  # the test sets rates itself; one_cycle moves β₁ too
     scheduler = None if schedule is None else schedule.build()
-    objective = (
-        settings.objective.build(Objective) if settings.objective.has_target else settings.objective.build_as(Objective)
-    )
+    objective = settings.objective.build_as(Objective)
     model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
     if settings.find_lr:
         has_begun(folder)
