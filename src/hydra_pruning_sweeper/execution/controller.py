@@ -93,7 +93,7 @@ class Controller:
         shared_study: the study.
         executor: runs the trials.
         plan: how they are run.
-        observer: is told what happens.
+        observer: its methods are called as things happen.
     """
 
     def __init__(self, shared_study: SharedStudy, executor: Executor, plan: Plan, observer: SweepObserver) -> None:

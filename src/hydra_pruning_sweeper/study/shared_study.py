@@ -335,9 +335,9 @@ class SharedStudy:
                 value = trial.intermediate_values[trial.last_step]
             values = None if value is None else [value]
             if RETRY_OF not in trial.user_attrs:  # a retry was not drawn by the sampler
-                told = copy.copy(self.study)
-                told.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
-                ConstrainedSampler(self.space, self.make_sampler, self.seed).after_trial(told, trial, state, values)
+                study = copy.copy(self.study)
+                study.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
+                ConstrainedSampler(self.space, self.make_sampler, self.seed).after_trial(study, trial, state, values)
             self.storage.set_trial_state_values(self._id(number), state, values)
             return True
 

@@ -1,4 +1,4 @@
-"""Classes and functions that configurations name and that have moved, so that whoever names an old one is told."""
+"""The new names of classes and functions that have moved, for the error that an old one gets."""
 
 RENAMED = {
     "seqlab.data.notes.Notes": "seqlab.data.documents.Documents",
