@@ -229,12 +229,11 @@ def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_be
 import os, sys
 from pathlib import Path
 from seqlab.reproduction import pool
-from seqlab.reproduction.claim import FOLDER
 from seqlab.reproduction.claim import Claim, Group
-from seqlab.reproduction.plan import Run, make_room
+from seqlab.reproduction.plan import PlannedRun, make_room
 pool.TRAIN = {FAKE!r}
 group = Group("slow", "slow", ("experiment=toy_gru", "name=slow"), (1,))
-run = Run("A/slow/1", Claim("A", "cpu", "", "", "", (group,), ()), group, 1, Path("runs/slow"), group.arguments(1))
+run = PlannedRun("A/slow/1", Claim("A", "cpu", "", "", "", (group,), ()), group, 1, Path("runs/slow"), group.arguments(1))
 with pool.locked(Path("runs")) as lock:
     started = pool.Pool(1, 1, [], lock)
     started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda: None)
@@ -242,6 +241,7 @@ with pool.locked(Path("runs")) as lock:
     environment = {**os.environ, "FAKE_SETTINGS": json.dumps(settings), "FAKE_CODE": "own"}
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) as runner:
         wait_for(tmp_path / "runs/slow/checkpoints/last.ckpt")
+        assert runner.poll() is None
         with pytest.raises(InputError, match="another seqlab-reproduce"), pool.locked(tmp_path / "runs"):
             pass
         runner.send_signal(signal.SIGKILL)
@@ -249,6 +249,8 @@ with pool.locked(Path("runs")) as lock:
     assert (tmp_path / "runs/slow/told.txt").read_text() == "SIGTERM"
 
 
-def wait_for(path):
+def wait_for(path, seconds=60):
+    until = time.monotonic() + seconds
     while not (path.is_file() and (path.name == "last.ckpt" or path.read_text())):
+        assert time.monotonic() < until, f"{path} was not written in {seconds} s"
         time.sleep(0.02)
