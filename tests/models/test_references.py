@@ -301,7 +301,9 @@ def test_tied_weights_are_one_parameter_and_need_one_width(architecture):
     model = architecture(V, W, width=D, embedding=D, tied=True)
     assert model.output.weight is model.target_input.table.weight
     assert sum(p is model.output.weight for p in model.parameters()) == 1
-    with pytest.raises(ValueError, match=r"tied needs an embedding as wide as what is projected \(11\), but .* 7"):
+    with pytest.raises(
+        ValueError, match=r"tied needs an embedding as wide as the output layer's input \(11\), but .* 7"
+    ):
         architecture(V, W, width=D, embedding=E, tied=True)
 
 

@@ -135,10 +135,10 @@ class Bahdanau(Seq2Seq):
         outputs, contexts = [], []
         for gates in token_gates.unbind(1):
             if self.order == "before":
-                context = state.sources.ask(self.attention, hidden[0])
+                context = state.sources.attend(self.attention, hidden[0])
             hidden = self.cell(gates + F.linear(context, context_weight), hidden)
             if self.order == "after":
-                context = state.sources.ask(self.attention, hidden[0])
+                context = state.sources.attend(self.attention, hidden[0])
             outputs.append(hidden[0])
             contexts.append(context)
         uppermost, upper = torch.stack(outputs, 1), state.upper

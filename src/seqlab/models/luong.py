@@ -141,4 +141,4 @@ class Luong(Seq2Seq):
         """The attentional states h̃. W_c [c; h] is the sum of two products, of which that with c = Σ α m is taken before
         the average: once a sequence.
         """
-        return torch.tanh(sources.ask(self.attention, hidden) + self.of_hidden(hidden))
+        return torch.tanh(sources.attend(self.attention, hidden) + self.of_hidden(hidden))
