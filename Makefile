@@ -38,6 +38,8 @@ curves: $(READY) ## record those curves anew (216 trainings, a quarter of an hou
 	$(BIN)/seqlab-train -m +sweeps=reversal_grid
 	$(BIN)/python -m hydra_pruning_sweeper.replay.curves outputs/sweeps/reversal_grid outputs/reference/replay/curves.jsonl
 
+test test-all: export PYTHONDONTWRITEBYTECODE :=  # else each worker and each command that a test starts compiles anew
+
 test: $(READY) ## run the tests but for the slow ones
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 

@@ -1,20 +1,31 @@
 """Commands in a process of their own, so that a test can kill it where it likes."""
 
+import contextlib
 import importlib
 import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
+
+from hydra._internal.hydra import Hydra
 
 TROUBLE = str(Path(__file__).parent / "training")  # where signals.py is
 LIMIT = 200  # seconds
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["lightning.pytorch", "tensorboard", "torchmetrics", "seqlab.training.run"])
+SERVER.set_forkserver_preload(
+    [
+        *("lightning.pytorch", "torchmetrics", "torch.utils.tensorboard", "torch.profiler", "beartype.door"),
+        *("seqlab.cli", "seqlab.training.run", "seqlab.models.bahdanau", "seqlab.data.reversal"),
+    ]
+)
 
 
 class Done(NamedTuple):
@@ -38,19 +49,34 @@ def nothing() -> None:
     """What is done before."""
 
 
-def forked(
-    folder: Path, *arguments: str, command: str = "train", stdin: str = "", before: Callable[[], object] = nothing
-) -> Done:
-    """The same for any command, forked from a process that has imported torch and lightning: no test waits for that
-    again.
+class Files(NamedTuple):
+    """What a process reads, and what it writes to."""
+
+    stdin: Path
+    stdout: Path
+    stderr: Path
+
+
+def started(
+    folder: Path, *arguments: str, command: str, files: Files, before: Callable[[], object] = nothing
+) -> BaseProcess:
+    """The process that runs a command, forked from one that has imported torch and lightning.
 
     `before` is called in the new process first; it must be picklable.
     """
+    process = SERVER.Process(target=_become, args=(folder, command, arguments, files, before))
+    process.start()
+    return process
+
+
+def forked(
+    folder: Path, *arguments: str, command: str = "train", stdin: str = "", before: Callable[[], object] = nothing
+) -> Done:
+    """The same for any command, without waiting for torch and lightning to be imported again; see `started`."""
     with tempfile.TemporaryDirectory() as name:
         files = Files(*(Path(name, part) for part in ("in", "out", "err")))
         files.stdin.write_text(stdin, encoding="utf-8")
-        process = SERVER.Process(target=_become, args=(folder, command, arguments, files, before))
-        process.start()
+        process = started(folder, *arguments, command=command, files=files, before=before)
         process.join(timeout=LIMIT)
         if process.exitcode is None:
             process.kill()
@@ -59,12 +85,17 @@ def forked(
         return Done(process.exitcode, *(path.read_text(encoding="utf-8") for path in (files.stdout, files.stderr)))
 
 
-class Files(NamedTuple):
-    """What a process reads, and what it writes to."""
+def write_to_full_disk() -> None:
+    """Leaves the process a standard output with no space left, which it learns of when it flushes."""
+    os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # buffered, whatever PYTHONUNBUFFERED is
 
-    stdin: Path
-    stdout: Path
-    stderr: Path
+
+def composed_once(arguments: Iterable[object]) -> AbstractContextManager[object]:
+    """Spares Hydra the composition by which it sees whether a multirun is asked for, where nothing asks for one."""
+    if any(one in ("-m", "--multirun") or "hydra.mode" in one or "sweeps" in one for one in map(str, arguments)):
+        return contextlib.nullcontext()
+    return mock.patch.object(Hydra, "get_mode", lambda *_, **__: None)
 
 
 def _become(folder: Path, command: str, arguments: tuple[str, ...], files: Files, before: Callable[[], object]) -> None:
@@ -79,4 +110,5 @@ def _become(folder: Path, command: str, arguments: tuple[str, ...], files: Files
 
     torch.set_num_threads(1)
     before()
-    importlib.import_module(f"seqlab.{command}").main()
+    with composed_once(arguments):
+        importlib.import_module(f"seqlab.{command}").main()

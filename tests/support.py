@@ -1,11 +1,15 @@
-"""What all tests share: where the checkout is, and how types are checked while they run."""
+"""What all tests share: where the checkout is, README's example, and how types are checked while they run."""
 
+import re
 import socket
 from pathlib import Path
 
 from beartype import BeartypeConf, beartype
 
 ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = dict(re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", README, flags=re.DOTALL))
+"""Of README's example: every file whose name a code block begins with, and what is in it."""
 
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float
 

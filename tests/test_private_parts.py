@@ -20,6 +20,7 @@ from seqlab import private_parts
 from seqlab.data.toy import IntegerPairs
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.objective import Objective
+from seqlab.models.training_module import trainable
 
 PROBE = """
 import sys, hydra
@@ -125,7 +126,7 @@ def test_a_checkpoint_says_where_it_stands(tmp_path, limits, position):
     data = IntegerPairs([["1 2", "2 1"]] * 6, batch_size=2, cache=tmp_path)
     data.prepare_data()
     data.setup("fit")
-    model = FixedVector(data.source_size, data.target_size, width=5, embedding=3)
+    model = trainable(FixedVector)(data.source_size, data.target_size, width=5, embedding=3)
     model.configure_training(torch.optim.SGD, None, Objective())
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
     trainer = Trainer(enable_model_summary=False, use_distributed_sampler=False, limit_val_batches=0, **quiet, **limits)

@@ -3,22 +3,22 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from processes import forked, fresh
-from support import ROOT
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from support import EXAMPLE, README, ROOT
 
 
 @pytest.fixture
 def example(tmp_path):
-    """A folder with every file whose name a code block of README begins with."""
-    blocks = re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", README, flags=re.DOTALL)
-    for name, code in blocks:
+    """A folder with the files of README's example."""
+    for name, code in EXAMPLE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")
-    assert {name for name, _ in blocks} == {"my_lab.py", "my_conf/model/bag.yaml", "my_conf/data/squares.yaml"}
+    configs = {"my_conf/model/bag.yaml", "my_conf/data/squares.yaml"}
+    assert EXAMPLE.keys() == {"my_lab.py", "test_my_lab.py"} | configs
     return tmp_path
 
 
@@ -38,6 +38,13 @@ def test_an_architecture_and_a_dataset_of_ones_own_train_and_predict(example):
     predicting = ("run=run", "input=-", "trust=[my_lab]")
     predicted = succeeded(forked(example, *predicting, command="predict", stdin="12\n7\n"))
     assert [line.split("\t")[0] for line in predicted.splitlines()] == ["12", "7"]
+
+
+def test_an_architecture_of_ones_own_keeps_the_contract(example):
+    (command,) = re.findall(r"^    python (-m pytest test_my_lab.py)$", README, flags=re.MULTILINE)
+    done = subprocess.run([sys.executable, *command.split()], cwd=example, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\b\d+ passed in", done.stdout), "nothing is skipped"
 
 
 def test_readme_names_every_option_of_every_group():

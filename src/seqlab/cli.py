@@ -164,14 +164,17 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     except (Carried, Exception) as stop:
         error = stop.error if isinstance(stop, Carried) else stop
         if isinstance(error, BrokenPipeError):  # whoever read the output (head, less) has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_output()
             sys.exit(1)
         code = _exit_code(error)
         if code is None and not started and isinstance(error, ValueError):  # Hydra's word on its own flags
             code = InputError.exit_code
         if code is None or (full and not isinstance(error, StoppedError)):  # a sweep tells a stop by its code
             raise
-        sys.stdout.flush()
+        try:
+            sys.stdout.flush()
+        except OSError:  # the disk is full, of which the line below speaks
+            _drop_output()
         print(f"error: {_without_advice(_one_line(error), config_name)}", file=sys.stderr)
         sys.exit(code)
     except KeyboardInterrupt:
@@ -186,6 +189,11 @@ def _called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
         return task(config)
     except ModuleNotFoundError as error:
         raise not_installed(error, HydraConfig.get().job.name) or error from error
+
+
+def _drop_output() -> None:
+    """Lets what is still to be written to standard output go nowhere: writing it at the end would fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _note_failure(error: Exception, foreseen: bool) -> None:

@@ -19,9 +19,9 @@ def task(config: DictConfig) -> Any:
     from seqlab.dataset_analysis.dataset_summary import describe
     from seqlab.files import write_json
     from seqlab.inspection.model_summary import architecture, print_structure
-    from seqlab.training.error_messages import explained
+    from seqlab.out_of_memory import memory_errors
 
-    with explained(settings.batch_sizes):
+    with memory_errors(settings.batch_sizes):
         if settings.model is None:
             return describe(settings)
         structure = architecture(settings)

@@ -16,9 +16,9 @@ def task(config: DictConfig) -> Any:
     if settings.trust.packages:
         import_from_here()
     from seqlab.inference.generation import generate
-    from seqlab.training.error_messages import explained
+    from seqlab.out_of_memory import memory_errors
 
-    with explained({}):
+    with memory_errors({}):
         return generate(settings)
 
 

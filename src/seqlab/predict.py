@@ -16,9 +16,9 @@ def task(config: DictConfig) -> Any:
     if settings.trust.packages:
         import_from_here()
     from seqlab.inference.prediction import predict
-    from seqlab.training.error_messages import explained
+    from seqlab.out_of_memory import memory_errors
 
-    with explained({"batch_size": settings.batch_size}):
+    with memory_errors({"batch_size": settings.batch_size}):
         return predict(settings)
 
 

@@ -14,10 +14,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 from benchmarks import training, workloads
 from benchmarks.harness import Row, Spread, alternate, isolated, say
 from benchmarks.workloads import CACHE, folder
-from seqlab.config.data_and_model import build_data, build_model, build_search
+from seqlab.config.data_and_model import build_data, build_model
 from seqlab.config.hydra_run import HydraRun
+from seqlab.config.search_settings import build_search
 from seqlab.config.settings import read_train
 from seqlab.models.objective import Objective
+from seqlab.models.training_module import trainable
 from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.trainer import build_trainer
 
@@ -122,7 +124,7 @@ def fit(overrides: list[str], extra: list[Callback], prepare: Any = None, traine
         settings = read_train(config, HydraRun(Path()))
         seed_everything(settings.seed, workers=True, verbose=False)
         data = build_data(settings.data)
-        model = build_model(settings.model, data)
+        model: Any = build_model(settings.model, data, trainable)
         scheduler = None if settings.scheduler is None else settings.scheduler.build()
         objective = settings.objective.build_as(Objective)
         model.configure_training(settings.optimizer.build(), scheduler, objective)

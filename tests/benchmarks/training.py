@@ -27,7 +27,7 @@ from benchmarks.textbook.transformer import Transformer
 from benchmarks.workloads import Pairs
 from seqlab.config.component import Component
 from seqlab.data.batch import Batch
-from seqlab.models.base import Seq2Seq
+from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.precision import has_bf16
 from seqlab.training.dry_run import count_flops
 
@@ -49,11 +49,9 @@ def bare_trainer(**settings: Any) -> Trainer:
     return Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False, **settings)
 
 
-def our_model(overrides: tuple[str, ...], pairs: Pairs) -> Seq2Seq:
-    """seqlab's model of a command line, with the trainer that it asks how many processes there are."""
-    model = workloads.model_of(workloads.settings(*overrides), pairs.source_size, pairs.target_size)
-    model.trainer = bare_trainer()
-    return model
+def our_model(overrides: tuple[str, ...], pairs: Pairs) -> TrainingModule:
+    """seqlab's model of a command line."""
+    return workloads.model_of(workloads.settings(*overrides), pairs.source_size, pairs.target_size)
 
 
 def our_step(overrides: tuple[str, ...], pairs: Pairs, batches: list[Batch], precision: str) -> Side:

@@ -20,6 +20,7 @@ from seqlab.data.batch import Batch, Examples
 from seqlab.data.loader import BucketSampler
 from seqlab.data.module import SequenceData
 from seqlab.models.base import Seq2Seq
+from seqlab.models.training_module import TrainingModule, trainable
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "outputs/cache/bench"
@@ -40,10 +41,10 @@ def settings(*overrides: str) -> DictConfig:
         return compose("train", list(overrides))
 
 
-def model_of(config: DictConfig, source_size: int, target_size: int) -> Seq2Seq:
+def model_of(config: DictConfig, source_size: int, target_size: int) -> TrainingModule:
     """The model of a command line."""
-    model: Seq2Seq = Component.of(config.model, "model").build(
-        Seq2Seq, source_size=source_size, target_size=target_size
+    model: TrainingModule = Component.of(config.model, "model").build(
+        Seq2Seq, trainable, source_size=source_size, target_size=target_size
     )
     return model
 

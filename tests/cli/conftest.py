@@ -16,8 +16,7 @@ from unittest import mock
 
 import pytest
 import torch
-from hydra._internal.hydra import Hydra
-from processes import forked
+from processes import composed_once, forked, nothing
 
 TINY = (
     "trainer=cpu",
@@ -32,7 +31,7 @@ REVERSAL = (
     "data.largest=5",
     "data.min_length=2",
     "data.max_length=4",
-    "data.samples=200",
+    "data.samples=100",
     "data.batch_size=4",
 )
 
@@ -76,13 +75,6 @@ def warnings_in(file):
             warnings.formatwarning(text, category, name, line)
         )
         yield
-
-
-def composed_once(arguments):
-    """Spares Hydra the composition by which it sees whether a multirun is asked for, where nothing asks for one."""
-    if any(one in ("-m", "--multirun") or "hydra.mode" in one or "sweeps" in one for one in map(str, arguments)):
-        return contextlib.nullcontext()
-    return mock.patch.object(Hydra, "get_mode", lambda *_, **__: None)
 
 
 def in_process(command, *arguments, folder, environment, stdin=""):
@@ -139,20 +131,19 @@ def train(command):
 def process(tmp_path):
     """Runs Python with arguments in a process of its own and gives its Outcome."""
 
-    def call(*arguments, folder=tmp_path, stdin="", stdout=subprocess.PIPE, **environment):
+    def call(*arguments, folder=tmp_path, stdin="", **environment):
         environment = {**os.environ, "HYDRA_FULL_ERROR": "0", "OMP_NUM_THREADS": "1", **environment}
         done = subprocess.run(
             [sys.executable, *map(str, arguments)],
             input=stdin,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             encoding="utf-8",
             cwd=folder,
             env=environment,
             check=False,
         )
-        return Outcome(done.returncode, done.stdout or "", done.stderr)
+        return Outcome(done.returncode, done.stdout, done.stderr)
 
     return call
 
@@ -161,8 +152,8 @@ def process(tmp_path):
 def apart(tmp_path):
     """Calls `seqlab-<name>` in a process of its own, which has torch imported already, and gives its Outcome."""
 
-    def call(name, *arguments, stdin=""):
-        return Outcome(*forked(tmp_path, *map(str, arguments), command=name, stdin=stdin))
+    def call(name, *arguments, stdin="", before=nothing):
+        return Outcome(*forked(tmp_path, *map(str, arguments), command=name, stdin=stdin, before=before))
 
     return call
 

@@ -9,8 +9,8 @@ from seqlab.data.documents import Documents
 from seqlab.data.parallel import Parallel
 from seqlab.decoding import Greedy
 from seqlab.inference import bundle, generation, prediction
+from seqlab.inference.generation_outputs import stream_format
 from seqlab.inference.predictor import Output, Predictor
-from seqlab.inference.streams import stream_format
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.runs import samples
 from seqlab.special_tokens import BOS

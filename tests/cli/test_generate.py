@@ -4,14 +4,13 @@ import functools
 import os
 import re
 import signal
-import subprocess
-import sys
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from processes import Files, started
 
 import seqlab
 from seqlab.cli import verbatim
@@ -89,21 +88,22 @@ def test_a_source_that_cannot_be_expressed_is_said(command, trained):
 
 
 @pytest.mark.parametrize(("end", "code"), [("Ctrl-C", 130), ("nobody reads on", 1)])
-def test_it_can_be_stopped(writer, end, code):
-    command = [sys.executable, "-m", "seqlab.generate", f"run={writer}", "prompt=The\n", "length=1000000"]
-    environment = {**os.environ, "HYDRA_FULL_ERROR": "0", "OMP_NUM_THREADS": "1"}
-    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests in the background ignore it
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, text=True, env=environment, preexec_fn=heeding) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "The\n"
-        said = process.stdout.read(20)
+def test_it_can_be_stopped(writer, tmp_path, end, code):
+    files = Files(*(tmp_path / name for name in ("in", "out", "err")))
+    files.stdin.touch()
+    os.mkfifo(files.stdout)
+    heeding = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # not in the background
+    arguments = (f"run={writer}", "prompt=The\n", "length=1000000")
+    process = started(tmp_path, *arguments, command="generate", files=files, before=heeding)
+    with files.stdout.open(encoding="utf-8") as out:
+        assert out.readline() == "The\n"
+        said = out.read(20)
         if end == "Ctrl-C":
-            process.send_signal(signal.SIGINT)
-            said += process.stdout.read()
-        process.stdout.close()
-        err = process.stderr.read() if process.stderr else ""
-    assert process.returncode == code, err
+            os.kill(process.pid, signal.SIGINT)
+            said += out.read()
+    process.join(timeout=100)
+    err = files.stderr.read_text(encoding="utf-8")
+    assert process.exitcode == code, err
     if end == "Ctrl-C":
         assert said.endswith("\n")
         count = re.match(r"([\d,]+) tokens in ", err)

@@ -41,6 +41,19 @@ def test_commands_that_do_not_compute_import_no_torch(process, command):
     assert re.findall("^ended: (.*)$", outcome.out, re.MULTILINE) == ["0", "0", "2"]
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments"), [("predict", ["input=three.txt"]), ("generate", ["prompt=3 1 2", "length=3"])]
+)
+def test_what_only_predicts_does_not_wait_for_what_only_trains(process, tmp_path, command, arguments):
+    """Importing Lightning takes longer than all the rest of a prediction."""
+    (tmp_path / "three.txt").write_text("3 1 2\n")
+    run = f"run={ROOT / 'outputs/reference/reversal'}"
+    script = f"import sys\nfrom seqlab.{command} import main\nsys.argv = ['', {run!r}, *{arguments!r}]\nmain()\n"
+    heavy = "{'lightning', 'pytorch_lightning', 'torchmetrics', 'tensorboard', 'optuna'}"
+    outcome = process("-c", f"{script}print('imported:', *sorted({heavy} & set(sys.modules)))")
+    assert "imported:" in outcome.succeeded().out.splitlines()
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_module_is_the_same_as_its_script(command, monkeypatch, capsys, name):
     (script,) = entry_points(group="console_scripts", name=f"seqlab-{name}")

@@ -2,16 +2,9 @@
 
 import functools
 
-import numpy as np
 import pytest
-import torch
 from omegaconf import OmegaConf
 from support import ROOT
-
-from seqlab.config.component import Component
-from seqlab.data.batch import Examples
-from seqlab.data.documents import Documents
-from seqlab.text.tokenizers import CharacterTokenizer
 
 SMALL = {"width": 13, "embedding": 7, "max_positions": 37}
 BLOCKS = {"width": 12, "heads": 3, "layers": 2, "feed_forward": 11}
@@ -54,7 +47,6 @@ VARIANTS = {
     "conv-one": {"layers": 2, "kernel": 1},
     "conv-tied": {"layers": 2, "tied": True},
 }
-SOURCE_SIZE, TARGET_SIZE = 17, 19
 
 
 @functools.cache
@@ -74,52 +66,3 @@ def architectures():
 def model_config(request):
     """The config of an architecture, without its sizes."""
     return config(request.param)
-
-
-@pytest.fixture(autouse=True)
-def _double():
-    """In double precision equal means equal: how large an architecture's logits are plays no part."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
-
-
-@pytest.fixture
-def model(model_config):
-    """An architecture with random weights of a scale at which every part matters."""
-    torch.manual_seed(5)
-    model = Component.of(model_config, "model").build(source_size=SOURCE_SIZE, target_size=TARGET_SIZE).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.uniform_(-0.7, 0.7)
-    return model
-
-
-@pytest.fixture
-def examples():
-    """Eleven random pairs of different lengths, 1 among them."""
-    generator = np.random.default_rng(3)
-
-    def draw(size, longest):
-        return generator.integers(4, size, generator.integers(1, longest + 1)).tolist()
-
-    pairs = [(draw(SOURCE_SIZE, 5), draw(TARGET_SIZE, 7)) for _ in range(9)]
-    return Examples.of([*pairs, ([9], [8]), ([4, 5, 6], [7])])
-
-
-@pytest.fixture(scope="session")
-def running_text(tmp_path_factory):
-    """Blocks of a text: there are no sources."""
-    folder = tmp_path_factory.mktemp("text")
-    (folder / "text.txt").write_text("".join(f"Sentence {n} is the last but {89 - n}. " for n in range(89)))
-    data = Documents(
-        CharacterTokenizer.fit, folder / "text.txt", length=7, block=300, batch_size=5, cache=folder / "cache"
-    )
-    data.prepare_data()
-    data.setup("fit")
-    return data
-
-
-@pytest.fixture
-def batch(examples):
-    return examples.batch(np.arange(len(examples)))

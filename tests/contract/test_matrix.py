@@ -1,6 +1,8 @@
 """Every model on every dataset, from the configs to the predictions of the bundle, in this process."""
 
+import contextlib
 import csv
+import functools
 import json
 import math
 from dataclasses import replace
@@ -62,11 +64,6 @@ TEXTS = {
 SEARCHES = ["beam", "sample"]  # beside greedy, with which runs are measured
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    """In place of the contract's: runs are in the precision that the configs say."""
-
-
 def call(name, task, *overrides):
     """Composes conf/<name>.yaml with `overrides` and calls `task`, as its command line does."""
     with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
@@ -95,12 +92,21 @@ def write_files(folder):
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def trained(model, dataset):
-    """Trains here, into the folder `run`; gives the monitored metric at its best."""
-    write_files(Path())
-    training = ("trainer=cpu", "trainer.max_epochs=1", "optimizer.lr=0.01", "trainer.log_every_n_steps=1")
-    settings = (f"model={model}", *tiny(model), *DATASETS[dataset], "data.batch_size=8", *training)
-    return call("train", lambda config: train(read_train(config, this_run())), *settings, "hydra.run.dir=run")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Trains into the folder `run` of one of its own, once; gives that and the monitored metric at its best."""
+
+    @functools.cache
+    def folder(model, dataset):
+        place = tmp_path_factory.mktemp("matrix")
+        training = ("trainer=cpu", "trainer.max_epochs=1", "optimizer.lr=0.01", "trainer.log_every_n_steps=1")
+        settings = (f"model={model}", *tiny(model), *DATASETS[dataset], "data.batch_size=8", *training)
+        with contextlib.chdir(place):
+            write_files(Path())
+            metric = call("train", lambda config: train(read_train(config, this_run())), *settings, "hydra.run.dir=run")
+            return place, metric
+
+    return folder
 
 
 def logged(name):
@@ -129,9 +135,9 @@ def test_every_dataset_is_tried():
 
 @pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model, dataset, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    best = trained(model, dataset)
+def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model, dataset, trained, monkeypatch):
+    folder, best = trained(model, dataset)
+    monkeypatch.chdir(folder)
     result = content("run/result.json")
     metrics = result["metrics"]
     other = "val_other" if dataset.startswith("notes") else "test"
@@ -160,9 +166,9 @@ def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model,
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_is_measured_and_predicts_by_every_search(model, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    trained(model, "parallel")
+def test_every_model_is_measured_and_predicts_by_every_search(model, trained, monkeypatch):
+    folder, _ = trained(model, "parallel")
+    monkeypatch.chdir(folder)
     metrics = content("run/result.json")["metrics"]["test"]
     for search in SEARCHES:
         call("evaluate", lambda config: evaluate(read_evaluate(config)), "run=run", f"decoding={search}", "trainer=cpu")

@@ -17,11 +17,6 @@ SIZE, EXAMPLES = 29, 64
 STEPS = 200
 
 
-@pytest.fixture(autouse=True)
-def _double():
-    """In place of the contract's: models learn in single precision."""
-
-
 def random_pairs():
     """Sources, no two of them alike, and targets that have nothing to do with them.
 

@@ -4,16 +4,28 @@ import json
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import torch
 
+from seqlab.config.component import Component
 from seqlab.inspection.diagram import diagram
 from seqlab.inspection.structure import structure_of
+from seqlab.testing.architecture import random_examples, with_random_weights
 
 SVG = "{http://www.w3.org/2000/svg}"
 PHASES = ("encode", "decode")
 
 
+SIZES = {"source_size": 17, "target_size": 19}
 FOUND = {}
+
+
+@pytest.fixture
+def model(model_config):
+    """An architecture with random weights."""
+    torch.manual_seed(5)
+    return with_random_weights(Component.of(model_config, "model").build(**SIZES))
 
 
 @pytest.fixture
@@ -21,7 +33,8 @@ def structure(request, model_config):
     """The structure of an architecture, recorded once for all tests."""
     name = request.node.callspec.params["model_config"]
     if name not in FOUND:
-        model, batch = (request.getfixturevalue(one) for one in ("model", "batch"))
+        model, examples = request.getfixturevalue("model"), random_examples(**SIZES)
+        batch = examples.batch(np.arange(len(examples)))
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         FOUND[name] = structure_of(model, batch, model_config)
         assert all(tensor.equal(before[name]) for name, tensor in model.state_dict().items())

@@ -12,6 +12,7 @@ from seqlab.data.batch import Examples
 from seqlab.errors import InputError
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.objective import Objective
+from seqlab.models.training_module import trainable
 from seqlab.special_tokens import PAD
 
 V, W, D, E = 11, 13, 7, 5
@@ -39,7 +40,7 @@ def made():
 
     def make(objective=None, optimizer=torch.optim.SGD, scheduler=None, **trainer):
         torch.manual_seed(0)
-        model = FixedVector(V, W, width=D, embedding=E)
+        model = trainable(FixedVector)(V, W, width=D, embedding=E)
         model.configure_training(lambda named: optimizer([p for _, p in named], lr=0.5), scheduler, objective)
         model.logged = {}
         model.log = lambda name, value, **how: model.logged.update({name: (float(value), how)})
@@ -71,7 +72,7 @@ def test_a_step_minimises_the_mean_and_logs_it(made, processes):
 
 def test_a_loop_of_ones_own_trains_without_a_trainer():
     torch.manual_seed(0)
-    model = FixedVector(V, W, width=D, embedding=E)
+    model = trainable(FixedVector)(V, W, width=D, embedding=E)
     total, tokens = nats(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
     losses = []

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from seqlab.data.batch import Examples
 from seqlab.metrics.teacher_forced import token_loss
 from seqlab.models.fixed_vector import FixedVector
+from seqlab.models.training_module import trainable
 from seqlab.special_tokens import PAD
 from seqlab.training.callbacks import monitors
 from seqlab.training.callbacks.monitors import RunSummary
@@ -19,7 +20,7 @@ from seqlab.training.callbacks.monitors import RunSummary
 def test_a_step_takes_the_mean_of_the_batches_gradients():
     """Each is a mean over its own tokens, however many these are."""
     torch.manual_seed(3)
-    model = FixedVector(11, 13, width=7, embedding=5)
+    model = trainable(FixedVector)(11, 13, width=7, embedding=5)
     short, long = (Examples.of([([4, 5], [6] * n)] * 2).batch(np.arange(2)) for n in (1, 9))
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     expected = {name: torch.zeros_like(p) for name, p in before.items()}

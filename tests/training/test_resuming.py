@@ -38,7 +38,7 @@ AT_ONCE = {
         "data.eval_batch_size",
     ),
     *("data.source_language", "data.target_language", "data.bleu_tokenizer"),
-    *("free_running.every_n_epochs", "free_running.samples"),
+    *("free_running.every_n_epochs", "free_running.samples", "free_running.metrics"),
 }
 FREE = ("optimizer", "scheduler", "trainer", "callbacks", "logger", "decoding")
 AT_AN_END = {
@@ -351,9 +351,9 @@ def test_the_length_of_a_run_counts_epochs_of_other_lengths(tiny_model):
 
 @pytest.fixture
 def tiny_model(monkeypatch):
-    from seqlab.models.fixed_vector import FixedVector
+    from seqlab.models.training_module import TrainingModule
 
-    model = object.__new__(FixedVector)
+    model = object.__new__(TrainingModule)
     torch.nn.Module.__init__(model)
-    monkeypatch.setattr(FixedVector, "trainer", property(lambda own: own._trainer))
+    monkeypatch.setattr(TrainingModule, "trainer", property(lambda own: own._trainer))
     return model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -64,10 +64,10 @@ class Component:
         """The same with other values."""
         return Component(self.key, {**self.settings, **changes})
 
-    def build(self, base: type | None = None, /, **extra: Any) -> Any:
+    def build(self, base: type | None = None, made: Callable[[Any], Any] | None = None, /, **extra: Any) -> Any:
         """Calls the target; components inside are built first. `extra` arguments win over the settings.
 
-        With `base`, the target must be a class below it.
+        With `base`, the target must be a class below it. With `made`, what it makes of the target is called instead.
 
         Raises:
             InputError: the target cannot be imported, does not take a key, takes another type, or refuses a value. The
@@ -86,6 +86,7 @@ class Component:
         if base is not None and not (inspect.isclass(function) and issubclass(function, base)):
             raise InputError(f"{self.key}._target_ must be a {base.__name__}, but is {target}")
         arguments = check_arguments(function, arguments, self.key)
+        function = function if made is None else made(function)
         if self.get("_partial_"):
             return functools.partial(function, **arguments)
         return self._called(function, arguments)

@@ -1,8 +1,8 @@
-"""Data, model and search of a run, by its settings."""
+"""Data and model of a run, by its settings."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Any
 
 from seqlab.config.component import Component
@@ -29,13 +29,18 @@ def build_data(component: Component) -> SequenceData:
     return data
 
 
-def build_model(component: Component, data: SequenceData) -> Seq2Seq:
+def build_model(
+    component: Component, data: SequenceData, made: Callable[[type[Seq2Seq]], type[Seq2Seq]] | None = None
+) -> Seq2Seq:
     """The architecture that the settings of `model` name, for a dataset.
+
+    Args:
+        made: what to make of the architecture's class before it is called: `trainable`.
 
     Raises:
         InputError: settings that cannot be used.
     """
-    model: Seq2Seq = component.build(Seq2Seq, **sizes_for(component, data))
+    model: Seq2Seq = component.build(Seq2Seq, made, **sizes_for(component, data))
     return model
 
 
@@ -50,40 +55,6 @@ def sizes_for(component: Component, data: SequenceData) -> dict[str, Any]:
 def model_settings(component: Component, data: SequenceData) -> dict[str, Any]:
     """The arguments of the model that `build_model` builds, as plain data."""
     return component.arguments | sizes_for(component, data)
-
-
-def build_search(decoding: Component, longest: int | None) -> Search:
-    """The search of the settings; where they name no `max_length`, it stops at `longest`.
-
-    Raises:
-        InputError: settings that the search does not take.
-    """
-    limit = {"max_length": longest} if decoding.get("max_length") is None else {}
-    search: Search = decoding.build(Search, **limit)
-    return search
-
-
-def search_again(decoding: Component | None, own: Search, longest: int) -> Search:
-    """How to search with a trained model: as the settings say, by its `own` search where there are none.
-
-    Settings without a search are changes to the model's own.
-
-    Raises:
-        InputError: settings that the search does not take.
-    """
-    if decoding is None:
-        return own
-    if decoding.has_target:
-        return build_search(decoding, longest)
-    settings = asdict(own)
-    if unknown := [str(name) for name in decoding.settings if name not in settings]:
-        raise InputError(
-            f"decoding.{unknown[0]}: unknown key; the model's own search is {type(own).__name__}, which takes"
-            f" {', '.join(settings)}; choose decoding=greedy, beam or sample for another"
-        )
-    kept = {name: value for name, value in settings.items() if name not in decoding.settings}
-    search: Search = decoding.build_as(type(own), **kept)
-    return search
 
 
 def check_lengths(model: Seq2Seq, data: SequenceData, search: Search) -> None:

@@ -86,6 +86,12 @@ def kept_data(folder: Path, changes: Mapping[str, Any] | None = None) -> tuple[i
     return config.seed, Component.of(config.data, "data")
 
 
+def kept_metrics(folder: Path) -> dict[str, str]:
+    """The metrics of one's own of the run of a folder: see `GenerationEval`."""
+    config = _loaded(folder / SUBFOLDER / "config.yaml")
+    return dict(OmegaConf.select(config, "free_running.metrics") or {})
+
+
 def _loaded(path: Path) -> Any:
     try:
         return OmegaConf.load(path)

@@ -27,7 +27,7 @@ class Live(NamedTuple):
     scores: Float[Tensor, " H"]
 
 
-class Expansions(NamedTuple):
+class Candidates(NamedTuple):
     """The best continuations of each unfinished row, best first: the hypothesis each comes from, and its next token.
 
     If a row has fewer than K, the last ones score −∞ (and their other values mean nothing).
@@ -131,7 +131,7 @@ class Beam(Search):
         last = start
         for position in range(self.max_length):
             logits, state = step(last, state)
-            best = self.expansions(live, self.log_probabilities(logits, position))
+            best = self.candidates(live, self.log_probabilities(logits, position))
             ended = best.tokens.eq(EOS) if position + 1 < self.max_length else torch.ones_like(best.tokens).bool()
             texts = torch.cat([live.tokens[best.origins], best.tokens[..., None]], dim=-1)
             if ended.any():
@@ -148,7 +148,7 @@ class Beam(Search):
         longest = int(finished.lengths.max())
         return Hypotheses(finished.tokens[..., :longest], finished.lengths, finished.scores)
 
-    def expansions(self, live: Live, log_probabilities: Float[Tensor, "H V"]) -> Expansions:
+    def candidates(self, live: Live, log_probabilities: Float[Tensor, "H V"]) -> Candidates:
         """The `size` best continuations of each row, given the next token's log-probabilities of each hypothesis."""
         if self.block_repeats:
             block_repeats(log_probabilities, live.tokens, self.block_repeats)
@@ -162,7 +162,7 @@ class Beam(Search):
         scores[row, hypotheses - firsts[row]] = live.scores[:, None] + values
         best, indices = top(scores.flatten(1), self.size)
         origins = (firsts[:, None] + indices // values.size(1)).clamp(max=len(hypotheses) - 1)
-        return Expansions(rows, origins, tokens[origins, indices % values.size(1)], best)
+        return Candidates(rows, origins, tokens[origins, indices % values.size(1)], best)
 
     def _penalty(self, length: int) -> float:
         return ((5 + length) / 6) ** self.length_penalty

@@ -14,7 +14,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -84,18 +84,23 @@ def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def load(path: str | Path, trust: Iterable[str] | Trust = ()) -> Predictor:
+def load(
+    path: str | Path,
+    trust: Iterable[str] | Trust = (),
+    made: Callable[[type[Seq2Seq]], type[Seq2Seq]] = lambda architecture: architecture,
+) -> Predictor:
     """The model of a bundle, or of a run's folder, ready to predict on the CPU.
 
     Args:
         trust: packages whose classes the bundle may name, beside seqlab's own (and those in SEQLAB_TRUST).
+        made: what to make of the architecture's class before the model is built: `trainable`, to measure it.
 
     Raises:
         InputError: no bundle there, one of another format or of a package that is not trusted, a broken file, or files
             that do not belong together.
     """
     folder = bundle_folder(Path(path))
-    given = _Source(folder, Path(path), Trust.of(trust))
+    given = _Source(folder, Path(path), Trust.of(trust), made)
     content = _read(folder)
     tokenizers = given.tokenizers()
     search, stream = given.search(content), given.stream(content)
@@ -167,11 +172,13 @@ class _Source:
 
     Args:
         within: where no module is imported from, however trusted: what the user named.
+        made: see `load`.
     """
 
     folder: Path
     within: Path
     trust: Trust
+    made: Callable[[type[Seq2Seq]], type[Seq2Seq]]
 
     def model(self, content: Mapping[str, Any]) -> Seq2Seq:
         """The model with its weights, which is only built when its sizes are those of the weights."""
@@ -189,7 +196,7 @@ class _Source:
 
     def _built(self, cls: type[Seq2Seq], settings: Mapping[str, Any], kept: Mapping[str, Kept]) -> Seq2Seq:
         with self._one_line("model"), no_more_than(kept):
-            return cls(**settings)
+            return self.made(cls)(**settings)
 
     def search(self, content: Mapping[str, Any]) -> Search:
         """The search."""

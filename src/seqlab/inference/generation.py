@@ -12,7 +12,7 @@ import torch
 
 from hydra_pruning_sweeper.messages import printable
 from seqlab.config.component import Component
-from seqlab.config.data_and_model import search_again
+from seqlab.config.search_settings import search_again
 from seqlab.config.settings import GenerateSettings
 from seqlab.decoding import Greedy, Sample, Search, Step, Stepwise
 from seqlab.decoding.hypotheses import Selectable

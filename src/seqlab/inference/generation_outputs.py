@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -10,12 +11,15 @@ from seqlab.data.batch import Batch
 from seqlab.data.module import SequenceData
 from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Search
-from seqlab.inference.streams import StreamFormat, stream_format
+from seqlab.inference.streams import StreamFormat
 from seqlab.inference.unknown_words import written
-from seqlab.metrics.free_running import IdMetrics, TextMetrics
+from seqlab.metrics.free_running import IdMetrics, TextMetrics, gathered
 from seqlab.models.base import Seq2Seq
 from seqlab.text.incremental_detokenizer import text_after
 from seqlab.text.tokenizers import matches_one
+
+OwnMetric = Callable[[list[str], list[list[str]]], float]
+"""A metric of one's own: of all outputs and, for each, its references."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,14 @@ class Answers:
     """Outputs generated from sources, measured as ids and, for texts, as text.
 
     An output matches if it is one of the source's known targets. BLEU and chrF are taken for datasets of texts.
+
+    Args:
+        own: metrics of one's own, by name.
     """
 
-    def __init__(self, data: SequenceData, split: str, device: torch.device) -> None:
+    def __init__(self, data: SequenceData, split: str, device: torch.device, own: Mapping[str, OwnMetric]) -> None:
+        self._own = own
+        self._texts_beside: list[tuple[str, list[str]]] = []  # outputs with their references, for metrics of one's own
         self.predictions: list[Prediction] = []
         self._data, self._split = data, split
         self._ids = IdMetrics(data.target_size, data.filler).to(device)
@@ -61,6 +70,8 @@ class Answers:
         matches = [matches_one(tokenizer, output, own) for output, own in zip(outputs, references, strict=True)]
         if self._texts is not None:
             self._texts.update(outputs, references, matches)
+        if self._own:
+            self._texts_beside += zip(outputs, map(list, references), strict=True)
         for row, source, output, own, score, match in zip(
             rows, sources, outputs, references, scores, matches, strict=True
         ):
@@ -68,7 +79,11 @@ class Answers:
 
     def metrics(self) -> dict[str, float]:
         """All metrics, by name, over the rows of all processes."""
-        return self._ids.compute() | (self._texts.compute() if self._texts is not None else {})
+        own = {}
+        if self._own:
+            outputs, references = map(list, zip(*gathered(self._texts_beside), strict=True))
+            own = {name: float(metric(outputs, references)) for name, metric in self._own.items()}
+        return self._ids.compute() | (self._texts.compute() if self._texts is not None else {}) | own
 
     def signatures(self) -> dict[str, str]:
         """sacrebleu's own signatures of its metrics."""
@@ -119,10 +134,15 @@ class Continuations:
         return {}
 
 
+def stream_format(data: SequenceData) -> StreamFormat | None:
+    """The stream that a dataset is cut from, if it is."""
+    return None if data.has_bos_eos else StreamFormat(boundaries=data.boundaries, length=data.longest_target)
+
+
 Outputs = Answers | Continuations
 
 
-def outputs_of(data: SequenceData, split: str, device: torch.device) -> Outputs:
+def outputs_of(data: SequenceData, split: str, device: torch.device, own: Mapping[str, OwnMetric]) -> Outputs:
     """Where to gather what a model says of a split: by what the dataset's targets are."""
     stream = stream_format(data)
-    return Answers(data, split, device) if stream is None else Continuations(data, stream)
+    return Answers(data, split, device, own) if stream is None else Continuations(data, stream)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import printable
-from seqlab.config.data_and_model import search_again
+from seqlab.config.search_settings import search_again
 from seqlab.config.settings import PredictSettings
 from seqlab.errors import InputError
 from seqlab.formatting import escaped

@@ -42,6 +42,10 @@ class Predictor:
         self.model, self.source_tokenizer, self.target_tokenizer = model.eval(), source, target
         self.search, self.stream = search, stream
 
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
     def predict(self, texts: Iterable[str], batch_size: int = 256) -> list[str]:
         """The best output for each text.
 
@@ -83,7 +87,7 @@ class Predictor:
         packed = Ragged.of(inputs)
         results = [[Output("", 0.0)]] * len(inputs)
         for rows in self._batches(packed.lengths, batch_size):
-            tokens, lengths = (tensor.to(self.model.device) for tensor in packed.padded(rows))
+            tokens, lengths = (tensor.to(self._device) for tensor in packed.padded(rows))
             found = self._search(tokens, lengths)
             if self.stream is None:
                 own = [texts[row] for row in rows] if texts is not None else None
@@ -103,7 +107,7 @@ class Predictor:
 
     def begin(self, given: Sequence[int]) -> tuple[Step, Selectable, Int[Tensor, " 1"]]:
         """Where the search for what comes of one encoded text begins: see `Seq2Seq.begin`."""
-        tokens, lengths = (tensor.to(self.model.device) for tensor in Ragged.of([given]).padded(np.array([0])))
+        tokens, lengths = (tensor.to(self._device) for tensor in Ragged.of([given]).padded(np.array([0])))
         if self.stream is None:
             return self.model.begin(tokens, lengths)
         return self.model.begin(*_nothing(tokens), tokens, self.stream.length)

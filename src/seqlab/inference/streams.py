@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from seqlab.checks import check_sizes
 from seqlab.data.batch import Boundaries
-from seqlab.data.module import SequenceData
 from seqlab.decoding import Search
 from seqlab.special_tokens import BOS
 
@@ -40,8 +39,3 @@ class StreamFormat:
     def search(self, search: AnySearch) -> AnySearch:
         """`search` for continuations: where the stream has no EOS, the model is not asked to tell it from others."""
         return replace(search, min_length=search.max_length) if self.boundaries == "none" else search
-
-
-def stream_format(data: SequenceData) -> StreamFormat | None:
-    """The stream that a dataset is cut from, if it is."""
-    return None if data.has_bos_eos else StreamFormat(boundaries=data.boundaries, length=data.longest_target)

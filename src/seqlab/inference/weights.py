@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from lightning.pytorch import LightningModule
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -37,16 +36,16 @@ class Kept(NamedTuple):
     shape: tuple[int, ...]
 
 
-def write_weights(path: Path, model: LightningModule) -> None:
+def write_weights(path: Path, model: nn.Module) -> None:
     """Writes a model's parameters and buffers in the precision in which models are built (single), whatever precision
     it was trained in.
 
     Raises:
         InputError: they cannot be written.
     """
-    built = torch.get_default_dtype()
+    built, trained = torch.get_default_dtype(), next(model.parameters()).dtype
     tensors = {
-        name: tensor.to("cpu", built if tensor.dtype == model.dtype else tensor.dtype, copy=True)  # tied ones apart
+        name: tensor.to("cpu", built if tensor.dtype == trained else tensor.dtype, copy=True)  # tied ones apart
         for name, tensor in model.state_dict().items()
     }
     try:

@@ -11,10 +11,10 @@ from typing import Any
 import sacrebleu
 import torch
 from jaxtyping import Int
+from rapidfuzz.distance import Levenshtein
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 from torchmetrics.classification import MulticlassAccuracy
-from torchmetrics.text import EditDistance
 
 from seqlab.special_tokens import EOS, PAD
 from seqlab.text.tokenizers import words_and_marks
@@ -35,7 +35,7 @@ class IdMetrics(nn.Module):
         self.token_accuracy = MulticlassAccuracy(size, average="micro", ignore_index=PAD)
         self.with_filler = MulticlassAccuracy(size, average="micro", ignore_index=PAD)
         self.exact_match = MeanMetric()
-        self.edits, self.symbols = EditDistance(reduction="sum"), SumMetric()
+        self.edits, self.symbols = SumMetric(), SumMetric()
 
     def update(self, output: Int[Tensor, "B L"], target: Int[Tensor, "B T"]) -> None:
         """Adds a batch of outputs (without BOS and EOS) and targets (BOS … EOS)."""
@@ -48,8 +48,8 @@ class IdMetrics(nn.Module):
         wrong = (output != target).any(dim=1)
         self.exact_match.update((~wrong).float())
         self.symbols.update(symbols.sum())
-        # The edit distance is a slow Python loop per row, so it is computed only for rows that differ.
-        self.edits.update(_strings(output[wrong]), _strings(target[wrong]))
+        pairs = zip(_symbols(output[wrong]), _symbols(target[wrong]), strict=True)
+        self.edits.update(sum(Levenshtein.distance(*pair) for pair in pairs))
 
     def compute(self) -> dict[str, float]:
         """All metrics, by name."""
@@ -146,10 +146,6 @@ def _without(target: Tensor, symbol: int) -> Tensor:
     return target.masked_fill(target == symbol, PAD)
 
 
-def _strings(ids: Int[Tensor, "B L"]) -> list[str]:
-    """Each row as a string with one character per id, so that edits of ids are edits of text."""
-    return ["".join(_character(i) for i in row if i != PAD) for row in ids.tolist()]
-
-
-def _character(i: int) -> str:
-    return chr(i if i < 0xD800 else i + 0x800)  # not a surrogate
+def _symbols(ids: Int[Tensor, "B L"]) -> list[list[int]]:
+    """Each row without its padding."""
+    return [[i for i in row if i != PAD] for row in ids.tolist()]

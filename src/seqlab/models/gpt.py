@@ -18,7 +18,7 @@ from seqlab.layers.kv_cache import KVCache
 from seqlab.layers.packing import Packing
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
-from seqlab.layers.transformer import Block, Stack
+from seqlab.layers.transformer_blocks import Block, Stack
 from seqlab.models.base import Seq2Seq
 
 

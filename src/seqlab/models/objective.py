@@ -21,6 +21,8 @@ from seqlab.special_tokens import BOS, PAD
 class Objective:
     """How training departs from the cross-entropy of the next token given all earlier target tokens.
 
+    A loss of one's own is a subclass with its own `losses`, named in the configuration: `objective._target_`.
+
     Args:
         label_smoothing: ε of Szegedy et al. (2016, arXiv 1512.00567, section 7); see `token_losses`. What is reported
             as a loss stays the plain cross-entropy.
@@ -39,6 +41,20 @@ class Objective:
             raise ValueError(f"label_smoothing must be at least 0 and below 1, but is {self.label_smoothing}")
         if not 0 <= self.teacher_forcing <= 1:
             raise ValueError(f"teacher_forcing must be 0 to 1, but is {self.teacher_forcing}")
+
+    @property
+    def is_cross_entropy(self) -> bool:
+        """Whether what is minimised is the plain cross-entropy."""
+        return type(self) is Objective and self.label_smoothing == 0
+
+    def losses(
+        self, logits: Float[Tensor, "*P V"], labels: Int[Tensor, "*P"]
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """What is minimised and the plain cross-entropy, each summed over the labels that are not padding, in nats.
+
+        Training divides both by the number of those labels.
+        """
+        return token_losses(logits, labels, self.label_smoothing)
 
 
 def token_losses(

@@ -17,7 +17,7 @@ from seqlab.layers.kv_cache import KVCache
 from seqlab.layers.packing import Packing
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import Sources, State
-from seqlab.layers.transformer import Stack
+from seqlab.layers.transformer_blocks import Stack
 from seqlab.models.base import Seq2Seq
 
 

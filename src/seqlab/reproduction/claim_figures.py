@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from seqlab.metrics.registry import metric
+
 Digest = Mapping[str, Any]
 
-SHARES = ("token_accuracy", "token_accuracy_with_filler", "exact_match", "copies")
+SHARES = ("copies", "near_copies", "slope_by_length")  # beside the metrics that are shares
 COUNTS = ("parameters", "epochs", "best_epoch", "train", "steps")
 
 
@@ -85,7 +87,7 @@ def _form(name: str, mean: float) -> str:
     last = name.rpartition(".")[2].rpartition("/")[2]
     if last in COUNTS:
         return ",.0f" if float(mean).is_integer() else ",.1f"
-    if last in SHARES or last in ("near_copies", "slope_by_length") or ".ngrams." in name:
+    if last in SHARES or metric(last).is_share or ".ngrams." in name:
         return ".2%"
     size = math.floor(math.log10(abs(mean))) if mean else 0
     return f",.{min(4, max(0, 3 - size))}f"

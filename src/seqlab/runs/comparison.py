@@ -27,6 +27,7 @@ from seqlab.config.plain import parse
 from seqlab.errors import InputError
 from seqlab.formatting import natural
 from seqlab.identity import HOW_IT_BEGINS
+from seqlab.metrics.registry import METRICS, metric
 from seqlab.runs.description import described, description
 from seqlab.runs.reading import RESULT as SCHEMA
 from seqlab.runs.reading import read_file, read_json
@@ -35,13 +36,6 @@ from seqlab.runs.spread import spread
 
 RESULT = "result.json"
 ERROR = "error.txt"  # what a run that failed leaves instead of a result
-SHOWN = {  # metrics, and how they are written
-    "teacher_forced/bits_per_byte": ".4f",
-    "free_running/exact_match": ".2%",
-    "free_running/token_accuracy": ".2%",
-    "free_running/bleu": ".2f",
-    "free_running/token_bleu": ".2f",
-}
 UNCOMPARED = ("seed", *HOW_IT_BEGINS)  # overrides that make no other setting
 APART = "apart by"  # the label of what differs between runs of the same overrides
 
@@ -201,18 +195,21 @@ VAL_LOSS = ("metrics", "val", "teacher_forced/loss")
 def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
     """Heads and rows: a row a setting, mean ± sample standard deviation over its runs."""
     split = measured_split(settings)
-    shown = [name for name in SHOWN if any(setting.values("metrics", split, name) for setting in settings)]
+    shown = [one for one in METRICS if one.compared and any(s.values("metrics", split, one.key) for s in settings)]
     leaking = any(setting.leaks() for setting in settings)
     heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
-    heads += [f"{split} {name.partition('/')[2].replace('_', ' ')}" for name in shown]
+    heads += [f"{split} {one.name.replace('_', ' ')}" for one in shown]
     heads += ["tokens/s", "training s", "TFLOP"]
     rows = []
     for setting in settings:
         finished = len(setting.results)
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
-        cells = [_cell(setting.values("parameters"), ",.0f"), _cell(setting.values(*VAL_LOSS), ".4f", finished)]
+        cells = [
+            _cell(setting.values("parameters"), ",.0f"),
+            _cell(setting.values(*VAL_LOSS), metric(VAL_LOSS[-1]).form, finished),
+        ]
         cells += [_cell(setting.leaks(), ".1%")] if leaking else []
-        cells += [_cell(setting.values("metrics", split, name), SHOWN[name], finished) for name in shown]
+        cells += [_cell(setting.values("metrics", split, one.key), one.form, finished) for one in shown]
         cells += [_cell(setting.values("training", "tokens_per_second"), ",.0f")]
         cells += [_significant(setting.values("training", "seconds"))]
         cells += [_significant([flops / 1e12 for flops in setting.values("training", "flops")])]

@@ -1,4 +1,4 @@
-"""What a user reads when training, measuring or predicting cannot go on."""
+"""What a user reads when training or measuring cannot go on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
-from seqlab.errors import InputError, RunError, StoppedError
+from seqlab.errors import InputError, StoppedError
+from seqlab.out_of_memory import memory_errors
 from seqlab.training.callbacks.checkpoints import Interrupted
 
 UNFIT = ("in loading state_dict", "loaded state dict")
@@ -35,7 +35,8 @@ def explained(
         StoppedError: Ctrl-C or SIGTERM.
     """
     try:
-        yield
+        with memory_errors(batch_sizes):
+            yield
     except Interrupted:
         raise _stopped(resumable) from None
     except SystemExit as stop:
@@ -45,8 +46,6 @@ def explained(
         raise
     except MisconfigurationException as error:
         raise InputError(" ".join(str(error).split())) from error
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(batch_sizes, error) from error
     except KeyError as error:
         where = traceback.extract_tb(error.__traceback__)[-1].filename
         if resume is None or "optim" not in Path(where).parts:
@@ -56,8 +55,6 @@ def explained(
             " need; leave the optimizer's as they were"
         ) from error
     except (RuntimeError, ValueError) as error:
-        if "can't allocate memory" in str(error):
-            raise _out_of_memory(batch_sizes, error) from error
         if resume is not None and any(words in str(error) for words in UNFIT):
             reason = " ".join(" ".join(str(error).split("\n")[:2]).split())
             raise InputError(f"{resume}: its checkpoint does not fit these settings ({reason})") from error
@@ -68,9 +65,3 @@ def _stopped(resumable: Path | None) -> StoppedError:
     if resumable is None or not (resumable / "checkpoints" / "last.ckpt").is_file():
         return StoppedError("stopped")
     return StoppedError(f"stopped; go on with: seqlab-train resume={resumable}")
-
-
-def _out_of_memory(batch_sizes: Mapping[str, Any], error: BaseException) -> RunError:
-    sizes = [f"{name} ({size})" for name, size in batch_sizes.items()]
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return RunError(f"out of memory: lower {', '.join(sizes)} or the model's width ({reason})")

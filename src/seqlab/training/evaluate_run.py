@@ -11,8 +11,9 @@ from lightning.pytorch import seed_everything
 from rich.console import Console
 
 from hydra_pruning_sweeper.differences import differences, listed
-from seqlab.config.data_and_model import build_data, search_again
-from seqlab.config.plain import kept_data, kept_working_directory
+from seqlab.config.data_and_model import build_data
+from seqlab.config.plain import kept_data, kept_metrics, kept_working_directory
+from seqlab.config.search_settings import search_again
 from seqlab.config.settings import EvaluateSettings
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.errors import InputError
@@ -20,6 +21,7 @@ from seqlab.files import write_json
 from seqlab.inference import bundle
 from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import OWN
+from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.quiet import quiet
 from seqlab.text.plain_json import read_json
 from seqlab.text.tokenizers import to_json
@@ -41,7 +43,7 @@ def evaluate(settings: EvaluateSettings) -> None:
     """
     quiet()
     folder = Path(settings.run).resolve()
-    predictor = bundle.load(folder, OWN)
+    predictor = bundle.load(folder, OWN, trainable)
     seed, component = kept_data(folder, settings.data)
     seed_everything(seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):
@@ -60,11 +62,11 @@ def evaluate(settings: EvaluateSettings) -> None:
     other = differences({"data": _identity(folder)}, {"data": identity})
     for line in cautions(data):
         log.warning(line)
-    model = predictor.model
+    model = cast(TrainingModule, predictor.model)
     model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
     search = search_again(settings.decoding, predictor.search, data.longest_target)
     check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
-    free_running = GenerationEval(search)
+    free_running = GenerationEval(search, metrics=kept_metrics(folder))
     if settings.trainer.get("precision") == "auto":
         settings = settings.with_precision(_precision(folder))
     trainer = build_trainer(settings.trainer, [free_running], logger=False)

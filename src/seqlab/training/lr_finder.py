@@ -17,7 +17,7 @@ from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
 from seqlab.folders import give_back
-from seqlab.models.base import Seq2Seq
+from seqlab.models.training_module import TrainingModule
 from seqlab.training.trainer import build_trainer
 
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 200
@@ -25,7 +25,7 @@ RATES = np.geomspace(LOWEST, HIGHEST, STEPS)
 HALF_WINDOW = 10  # a third of a power of ten on either side
 
 
-def find_learning_rate(settings: TrainSettings, model: Seq2Seq, data: SequenceData, table: Path) -> None:
+def find_learning_rate(settings: TrainSettings, model: TrainingModule, data: SequenceData, table: Path) -> None:
     """Trains for a few steps with ever higher rates, keeps the curve as `table` and prints the rate to take.
 
     Raises:

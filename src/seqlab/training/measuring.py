@@ -11,13 +11,13 @@ from seqlab.data.module import SequenceData
 from seqlab.data.text_pairs import TextPairs
 from seqlab.dataset_analysis.copy_nearest import copy_nearest_of
 from seqlab.errors import InputError
-from seqlab.models.base import Seq2Seq
+from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.checkpoints import Saver, read_checkpoint
 from seqlab.training.callbacks.weight_averaging import Averager
 from seqlab.training.results import nested
 
 
-def final_weights(settings: TrainSettings, model: Seq2Seq, saver: Saver, averager: Averager) -> dict[str, Any]:
+def final_weights(settings: TrainSettings, model: TrainingModule, saver: Saver, averager: Averager) -> dict[str, Any]:
     """Gives the model the weights that `weights` asks for, and tells which they are.
 
     Raises:
@@ -35,7 +35,7 @@ def final_weights(settings: TrainSettings, model: Seq2Seq, saver: Saver, average
     return {"weights": path.stem}
 
 
-def measure(trainer: Trainer, model: Seq2Seq, data: SequenceData, splits: list[str]) -> dict[str, Any]:
+def measure(trainer: Trainer, model: TrainingModule, data: SequenceData, splits: list[str]) -> dict[str, Any]:
     """Teacher-forced and free-running metrics of each split, nested as split → kind/name → value."""
     trainer.datamodule = data  # type: ignore[attr-defined]
     data.trainer = trainer  # loaders ask it for their share

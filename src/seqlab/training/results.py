@@ -12,11 +12,10 @@ from rich.text import Text
 
 from hydra_pruning_sweeper.messages import printable
 from seqlab.formatting import escaped
+from seqlab.metrics.registry import written
 
 SHOWN = 80
 """Characters of a continued text that a sample shows: of its prompt, its continuation and its reference each."""
-
-PERCENT = {"token_accuracy", "token_accuracy_with_filler", "exact_match"}
 
 
 def nested(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
@@ -87,6 +86,4 @@ def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
 
 def number(name: str, value: float | None) -> str:
     """A metric as a person reads it; "" where there is none."""
-    if value is None:
-        return ""
-    return f"{value:.2%}" if name.rpartition("/")[2] in PERCENT else f"{value:.4f}"
+    return "" if value is None else written(name, value)

@@ -111,7 +111,7 @@ def model_identity(model: Seq2Seq) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunPosition:
     """How far a checkpoint's run has come: optimizer steps, whole epochs, whether it stands within an epoch."""
 
     step: int
@@ -142,7 +142,7 @@ class Checkpoint:
                 f"{path}: does not say what it is of: a run of an earlier seqlab, which this one cannot go on with;"
                 " start it anew"
             ) from None
-        self.progress = _progress(content)
+        self.position = _position(content)
         self.changed: dict[str, list[Any]] = {}
 
     def check_settings(self, now: RunIdentity) -> None:
@@ -155,12 +155,12 @@ class Checkpoint:
         late = {"weights": "average"}  # whose files have to be gathered from the first epoch on
         if fixed := [one for one in changed if rule_of(one.name) == "fixed" or late.get(one.name) == one.new]:
             self._refuse(f"cannot take effect in a run that has begun: {listed(fixed)}")
-        if self.progress.within and (
+        if self.position.within and (
             later := [one for one in changed if rule_of(one.name) == "at the end of an epoch"]
         ):
             self._refuse(
                 f"can change at the end of an epoch only, and this run stopped within epoch"
-                f" {self.progress.epochs + 1}: {listed(later)}"
+                f" {self.position.epochs + 1}: {listed(later)}"
             )
         self._check_end(now.settings)
         self.changed = {one.name: [one.old, one.new] for one in changed}
@@ -168,8 +168,8 @@ class Checkpoint:
     def _check_end(self, settings: dict[str, Any]) -> None:
         trainer = settings.get("trainer") or {}
         limits = {
-            "max_epochs": (self.progress.epochs + self.progress.within, "epochs"),
-            "max_steps": (self.progress.step, "steps"),
+            "max_epochs": (self.position.epochs + self.position.within, "epochs"),
+            "max_steps": (self.position.step, "steps"),
         }
         for name, (done, unit) in limits.items():
             limit = trainer.get(name)
@@ -192,7 +192,7 @@ class Checkpoint:
         code = [self.before.code, now.code] if now.code != self.before.code else None
         history = self.before.resumed
         if self.changed or code:
-            history += (Resumption(self.progress.step, self.progress.epochs, self.changed, code),)
+            history += (Resumption(self.position.step, self.position.epochs, self.changed, code),)
         return replace(now, resumed=history)
 
     def check_steps(self, step: int) -> None:
@@ -202,7 +202,7 @@ class Checkpoint:
             InputError: no step was taken, though settings changed that only training could bring into effect.
         """
         idle = {name: pair for name, pair in self.changed.items() if name.startswith(OF_TRAINING)}
-        if idle and step == self.progress.step:
+        if idle and step == self.position.step:
             found = listed(Difference(name, *pair) for name, pair in idle.items())
             self._refuse(f"has nothing left to train (raise trainer.max_epochs), so this has no effect: {found}")
 
@@ -212,9 +212,9 @@ class Checkpoint:
         )
 
 
-def _progress(content: dict[str, Any]) -> Progress:
+def _position(content: dict[str, Any]) -> RunPosition:
     begun, within = position_of(content)
-    return Progress(content["global_step"], begun - within, within)
+    return RunPosition(content["global_step"], begun - within, within)
 
 
 def facts_of(identity: RunIdentity) -> dict[str, Any]:

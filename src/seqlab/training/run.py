@@ -6,13 +6,14 @@ import functools
 import logging
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lightning.pytorch import Trainer, seed_everything
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from seqlab.config.data_and_model import build_data, build_model, build_search, check_lengths, model_settings
+from seqlab.config.data_and_model import build_data, build_model, check_lengths, model_settings
 from seqlab.config.keeping import keep_configuration, pinned
+from seqlab.config.search_settings import build_search
 from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.cautions import cautions
@@ -21,11 +22,11 @@ from seqlab.errors import InputError
 from seqlab.files import write_json
 from seqlab.folders import has_begun
 from seqlab.inference import bundle
-from seqlab.inference.streams import stream_format
+from seqlab.inference.generation_outputs import stream_format
 from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import trust_typed
-from seqlab.models.base import Seq2Seq
 from seqlab.models.objective import Objective
+from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.quiet import quiet
 from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
@@ -85,7 +86,9 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
     optimizer = settings.optimizer.build()
     schedule = None if settings.find_lr else settings.scheduler  # the test sets rates itself; one_cycle moves β₁ too
     scheduler = None if schedule is None else schedule.build()
-    objective = settings.objective.build_as(Objective)
+    objective = (
+        settings.objective.build(Objective) if settings.objective.has_target else settings.objective.build_as(Objective)
+    )
     model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
     if settings.find_lr:
         has_begun(folder)
@@ -136,7 +139,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
 
 def begin(
     settings: TrainSettings, checkpoint: Checkpoint | None
-) -> tuple[TrainSettings, SequenceData, Seq2Seq, RunIdentity]:
+) -> tuple[TrainSettings, SequenceData, TrainingModule, RunIdentity]:
     """The settings of a run with what the data chose for itself, the data, the model, and what the run says of itself:
     compared with the checkpoint, if there is one.
 
@@ -151,7 +154,7 @@ def begin(
         settings = pinned(settings, data.pinned_arguments)
         if settings.run.keeps_configuration:
             keep_configuration(settings)
-    model = build_model(settings.model, data)
+    model = cast(TrainingModule, build_model(settings.model, data, trainable))
     identity = RunIdentity(dict(settings.written), code(), data.identity(), model_identity(model))
     return settings, data, model, identity if checkpoint is None else checkpoint.resumed(identity)
 
@@ -176,13 +179,13 @@ def resume_loggers(loggers: list[Any], checkpoint: Checkpoint | None) -> None:
         return
     for logger in loggers:
         if isinstance(logger, MetricsFile | Events):
-            logger.resume(checkpoint.progress.step)
+            logger.resume(checkpoint.position.step)
 
 
 def keep(
     settings: TrainSettings,
     data: SequenceData,
-    model: Seq2Seq,
+    model: TrainingModule,
     trainer: Trainer,
     metrics: dict[str, Any],
     facts: dict[str, Any],

@@ -8,6 +8,7 @@ import pytest
 
 from seqlab.text.documents import Cleaned, Cleaning, Collection, Document, read_documents
 from seqlab.text.documents import steps as cleaning_steps
+from seqlab.text.documents.cleaning import _shingles, _signature
 from seqlab.text.documents.steps import Tally, paragraphs, without_fences, without_front_matter, without_markup
 from seqlab.text.forms import normalised
 
@@ -197,6 +198,16 @@ def test_near_duplicates_by_their_similarity(tmp_path, changed, dropped):
     found, result = cleaned(tmp_path, texts, near_duplicates=0.7)
     assert set(texts) - set(found) == dropped
     assert result.tally.times == ({"near-duplicate documents": 1} if dropped else {})
+
+
+def test_signatures_estimate_the_exact_similarity():
+    for changed in (0, 2, 9, 30):
+        one, other = words(3, 700), words(3, 700)
+        other[: changed * 10 : 10] = ["changed"] * changed
+        sets = [shingles(" ".join(side)) for side in (one, other)]
+        exact = len(sets[0] & sets[1]) / len(sets[0] | sets[1])
+        a, b = (_signature([_shingles(" ".join(side))]) for side in (one, other))
+        assert (a == b).mean() == pytest.approx(exact, abs=0.13)  # three standard errors of 128 permutations
 
 
 def test_the_report_says_what_was_dropped(tmp_path):

@@ -54,7 +54,7 @@ def test_encodings_of_other_languages(tmp_path, encoding, text):
 
 
 def test_characters_may_span_two_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr("seqlab.text.documents.plain.PIECE", 7)
+    monkeypatch.setattr("seqlab.text.documents.plain_text.PIECE", 7)
     text = "größer 中文 🥚 " * 11
     pieces = list(FORMATS[".md"].read(written(tmp_path / "a.md", text)))
     assert "".join(pieces) == text

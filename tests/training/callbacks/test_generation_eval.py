@@ -8,10 +8,11 @@ from seqlab.data.documents import Documents
 from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Greedy, Hypotheses, Sample
 from seqlab.models.fixed_vector import FixedVector
+from seqlab.models.training_module import trainable
 from seqlab.special_tokens import PAD
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer
-from seqlab.text.tokenizers.base import UNKNOWN
+from seqlab.text.tokenizers.tokenizer import UNKNOWN
 from seqlab.training.callbacks.generation_eval import GenerationEval
 
 TEXT = (
@@ -51,7 +52,9 @@ def measured(tmp_path):
     data.setup("validate")
     callback = GenerationEval(Greedy(max_length=3))
     trainer = Trainer(callbacks=[callback], **QUIET)
-    (logged,) = trainer.validate(Table(data.source_size, data.target_size, width=5), datamodule=data, verbose=False)
+    (logged,) = trainer.validate(
+        trainable(Table)(data.source_size, data.target_size, width=5), datamodule=data, verbose=False
+    )
     return callback, logged
 
 
@@ -87,7 +90,7 @@ def stream(tmp_path):
 def writer(stream):
     """A model that writes whatever its random weights say."""
     torch.manual_seed(3)
-    return FixedVector(stream.source_size, stream.target_size, width=5)
+    return trainable(FixedVector)(stream.source_size, stream.target_size, width=5)
 
 
 def block(row):

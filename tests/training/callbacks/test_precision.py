@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from seqlab.data.batch import Examples
 from seqlab.data.module import SequenceData
 from seqlab.models.fixed_vector import FixedVector
+from seqlab.models.training_module import trainable
 from seqlab.training.callbacks import precision
 from seqlab.training.callbacks.precision import FasterPrecision
 
@@ -48,7 +49,7 @@ def steps(monkeypatch):
 def fitted(callback):
     """A trainer of two steps, and its model."""
     torch.manual_seed(3)
-    model = FixedVector(11, 13, width=7, embedding=5, dropout=0.3)
+    model = trainable(FixedVector)(11, 13, width=7, embedding=5, dropout=0.3)
     model.configure_training(functools.partial(torch.optim.SGD, lr=0.5))
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
     trainer = Trainer(max_steps=2, callbacks=[callback], enable_model_summary=False, **quiet)
@@ -118,7 +119,7 @@ def test_the_first_process_decides(steps):
     strategy = SimpleNamespace(
         broadcast=lambda own: first if isinstance(own, dict) else own, root_device=torch.device("cpu")
     )
-    model = FixedVector(11, 13, width=7, embedding=5)
+    model = trainable(FixedVector)(11, 13, width=7, embedding=5)
     trainer = mock.Mock(spec=Trainer, strategy=strategy, is_global_zero=False)
     (callback := FasterPrecision()).on_train_start(trainer, model)
     assert callback.chosen == "bf16-mixed"

@@ -16,6 +16,7 @@ from seqlab.data.loader import BatchLoader, BucketSampler
 from seqlab.data.module import SequenceData
 from seqlab.models.conv import Conv
 from seqlab.models.fixed_vector import FixedVector
+from seqlab.models.training_module import trainable
 from seqlab.models.transformer import Transformer
 from seqlab.training.callbacks import throughput
 from seqlab.training.callbacks.throughput import Throughput
@@ -161,12 +162,12 @@ def gru_by_hand(embedding, width):
 
 
 def test_operations_of_a_gru_are_those_counted_by_hand():
-    model = trained_alone(FixedVector(*VOCABULARIES, width=7, embedding=5, cell="gru"))
+    model = trained_alone(trainable(FixedVector)(*VOCABULARIES, width=7, embedding=5, cell="gru"))
     assert count_flops(model, batch(0, 1)) == gru_by_hand(5, 7)
 
 
 def test_a_one_hot_vector_has_no_gradient():
-    model = trained_alone(FixedVector(*VOCABULARIES, width=7, embedding=None, cell="gru"))
+    model = trained_alone(trainable(FixedVector)(*VOCABULARIES, width=7, embedding=None, cell="gru"))
     source, target = VOCABULARIES
     inputs = 2 * (product(READ, source, 21) + product(ASKED, target, 21))
     assert count_flops(model, batch(0, 1)) == gru_by_hand(0, 7) + inputs
@@ -174,7 +175,7 @@ def test_a_one_hot_vector_has_no_gradient():
 
 def test_operations_of_a_transformer_are_those_counted_by_hand():
     width, heads, inner, layers = 6, 2, 7, 3
-    model = Transformer(*VOCABULARIES, width=width, heads=heads, feed_forward=inner, layers=layers)
+    model = trainable(Transformer)(*VOCABULARIES, width=width, heads=heads, feed_forward=inner, layers=layers)
 
     def attention(queries, memory):  # products of queries and keys, and of shares and values, over all heads
         return 2 * product(ROWS * queries, width, memory)
@@ -191,7 +192,7 @@ def test_operations_of_a_transformer_are_those_counted_by_hand():
 
 def test_operations_of_convolutions_are_those_counted_by_hand():
     width, embedding, kernel, layers = 7, 5, 3, 2
-    model = Conv(*VOCABULARIES, width=width, embedding=embedding, kernel=kernel, layers=layers)
+    model = trainable(Conv)(*VOCABULARIES, width=width, embedding=embedding, kernel=kernel, layers=layers)
     read, told = ROWS * STEPS_IN, ROWS * STEPS_OUT
 
     def side(positions, wanted):  # the linear layers around the blocks, and the gated convolutions
@@ -205,7 +206,7 @@ def test_operations_of_convolutions_are_those_counted_by_hand():
 
 
 def test_counting_leaves_no_trace(capfd):
-    model = trained_alone(FixedVector(*VOCABULARIES, width=7, embedding=5, dropout=0.5)).train()
+    model = trained_alone(trainable(FixedVector)(*VOCABULARIES, width=7, embedding=5, dropout=0.5)).train()
     model.register_buffer("calls", torch.zeros(()))
     model.register_forward_pre_hook(lambda module, _: module.calls.add_(1) and None)
     state = torch.get_rng_state()

@@ -12,31 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
+from seqlab.metrics.registry import METRICS, PLAIN
+from seqlab.metrics.registry import metric as entry
 from seqlab.runs.spread import spread
 
 Digest = dict[str, Any]
 
 ARCHITECTURES = ("gru", "lstm", "context_gru", "bahdanau", "luong", "conv", "transformer", "gpt")
-QUALITY = {  # what a split is judged by, the first that was measured; and whether more is better
-    "free_running/token_bleu": True,
-    "free_running/bleu": True,
-    "free_running/exact_match": True,
-    "teacher_forced/bits_per_byte": False,
-    "teacher_forced/loss": False,
-}
-NAMES = {
-    "free_running/token_bleu": "token BLEU",
-    "free_running/bleu": "BLEU",
-    "free_running/chrf": "chrF",
-    "free_running/exact_match": "exact match",
-    "free_running/token_accuracy": "token accuracy",
-    "teacher_forced/bits_per_byte": "bits per byte",
-    "teacher_forced/loss": "loss",
-    "teacher_forced/perplexity": "perplexity",
-}
-FORMS = {"exact match": ".2%", "token accuracy": ".2%", "token BLEU": ".2f", "BLEU": ".2f", "chrF": ".2f"}
-
-
+QUALITY = [one.key for one in reversed(METRICS) if one.judges]
+"""What a split is judged by: the first that was measured."""
+FORMS = {one.label: one.form for one in METRICS if one.form != PLAIN}
+"""How sentences write figures, by label; three digits are enough of the others."""
 USUAL = "cpu"  # the profile of claims that nothing is said of
 
 
@@ -285,9 +271,24 @@ def _tokens(group: Group) -> str:
     return fingerprint(recorded or group.setting("tokenizer") or group.setting("data", "tokenizer"))
 
 
+def more_is_better(metric: str) -> bool:
+    """False of losses."""
+    return entry(metric).more_is_better
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is 0 to 1."""
+    return entry(metric).is_share
+
+
+def label(metric: str) -> str:
+    """What a metric is called."""
+    return entry(metric).label
+
+
 def form(metric: str) -> str:
     """How a metric is written."""
-    return FORMS.get(NAMES.get(metric, metric), ".4f")
+    return entry(metric).form
 
 
 def told_apart(groups: Sequence[Group]) -> list[Group]:

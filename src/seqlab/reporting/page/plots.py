@@ -7,12 +7,13 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from seqlab.metrics.registry import METRICS
 from seqlab.reporting.page.figures import Figure, Series, line_plot
-from seqlab.reporting.page.groups import Digest, Group, by_dataset, colours, named, slug
+from seqlab.reporting.page.groups import Digest, Group, by_dataset, colours, is_share, label, named, slug
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
 LOG_FROM = 20  # losses that differ by more than this factor stand on a logarithmic axis
-BY_LENGTH = {"bleu": "BLEU", "exact_match": "exact match", "token_accuracy": "token accuracy"}
+BY_LENGTH = [one.name for one in reversed(METRICS) if one.by_length]
 
 
 def learning(groups: Sequence[Group]) -> list[Figure]:
@@ -122,13 +123,13 @@ def by_length(groups: Sequence[Group]) -> list[Figure]:
                 f"length-{slug(dataset)}",
                 dataset,
                 "source tokens",
-                BY_LENGTH[metric],
+                label(metric),
                 series,
                 note=f"{some[0].runs[0]['by_length']['split']} split; examples a length: {_counts(counts)}",
                 zero=True,
                 marks=marks,
                 labels=labels,
-                percent=metric != "bleu",
+                percent=is_share(metric),
             )
         )
     return figures

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_pruning_sweeper.messages import duration
+from seqlab.metrics.registry import METRICS
 from seqlab.reporting.page.groups import (
-    NAMES,
-    QUALITY,
     USUAL,
     Group,
     Spread,
     by_dataset,
     comparable,
     form,
+    label,
+    more_is_better,
     named,
     quality,
 )
@@ -25,11 +26,7 @@ from seqlab.reproduction.reference import OPEN, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
 
 BEST = "best"
-COMPARED = (
-    *("free_running/token_bleu", "free_running/bleu", "free_running/chrf"),
-    *("free_running/exact_match", "free_running/token_accuracy"),
-    *("teacher_forced/bits_per_byte", "teacher_forced/loss"),
-)
+COMPARED = [one.key for one in reversed(METRICS) if one.on_page]
 
 
 @dataclass(frozen=True)
@@ -126,8 +123,8 @@ def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Grou
     best = {name: _best(groups, name) if same else [] for name in metrics}
     top = best[main][0] if main and best.get(main) else None
     heads = [("runs of", "architecture, and what else sets it apart"), ("seeds", "runs that differ in nothing else")]
-    heads += [(NAMES[name], _meaning(name)) for name in metrics]
-    tested = f"paired bootstrap of {NAMES[main]} over the test examples: says nothing of seeds" if main else ""
+    heads += [(label(name), _meaning(name)) for name in metrics]
+    tested = f"paired bootstrap of {label(main)} over the test examples: says nothing of seeds" if main else ""
     heads += [("p over examples", tested)] if main and top else []
     heads += [(head, meaning) for head, meaning, *_ in COSTS]
     rows = []
@@ -178,7 +175,7 @@ def _meaning(metric: str) -> str:
         "free_running": "the model goes on from its own outputs",
         "teacher_forced": "given the right tokens so far",
     }
-    said = f"{words.get(kind, kind)}; {'more' if QUALITY.get(metric, True) else 'less'} is better"
+    said = f"{words.get(kind, kind)}; {'more' if more_is_better(metric) else 'less'} is better"
     return f"BLEU over lower-cased words and punctuation marks; {said}" if metric.endswith("token_bleu") else said
 
 
@@ -187,7 +184,7 @@ def _best(groups: Sequence[Group], metric: str) -> list[Group]:
     measured = [(found.mean, one) for one in groups if (found := one.metric(metric))]
     if len(measured) < 2:
         return []
-    sign = 1 if QUALITY.get(metric, True) else -1
+    sign = 1 if more_is_better(metric) else -1
     top = max(measured, key=lambda pair: sign * pair[0])
     best = [top[1], *(one for value, one in measured if one is not top[1] and _alike(value, top[0], metric))]
     return best if len(best) < len(measured) else []
@@ -206,7 +203,7 @@ def _cell(group: Group, figure: Spread | None, written: str, best: bool = False)
 def _against(material: Material, one: Group, top: Group, metric: str) -> Cell:
     if one is top:
         return Cell(BEST, 2.0, one)
-    test = material.significance(one, top, NAMES[metric])
+    test = material.significance(one, top, label(metric))
     return Cell("", None, one) if test is None or test.get("p") is None else Cell(f"{test['p']:.2g}", test["p"], one)
 
 

@@ -19,6 +19,8 @@ SHORTEST_LINE = 4  # words; shorter lines (headings, formulas) repeat without be
 SHORTEST_PARAGRAPH = 80  # characters; shorter paragraphs repeat in any prose
 SHINGLE = 5  # words
 PERMUTATIONS = 128
+TOGETHER = 256  # shingles that are hashed at a time
+_SALTS = np.random.default_rng(1).integers(2**64, size=PERMUTATIONS, dtype=np.uint64)  # one a permutation
 
 
 @dataclass(frozen=True)
@@ -144,22 +146,17 @@ class Cleaned:
         if self.cleaning.near_duplicates is None:
             return frozenset()
         if self._resembling is None:
-            from datasketch import MinHash, MinHashLSH
-
-            index = MinHashLSH(self.cleaning.near_duplicates, PERMUTATIONS)
-            signatures: dict[str, MinHash] = {}
-            resembling: set[str] = set()
+            signatures = np.empty((len(self.collection.documents), PERMUTATIONS), np.uint64)
+            kept, resembling = 0, set[str]()
             for document in self._progress("looking for near duplicates"):
-                own = MinHash(PERMUTATIONS)
-                for paragraph in self._paragraphs(document, Tally()):
-                    own.update_batch(_shingles(paragraph))
-                # The index may name others, too, and has no word for a document without any shingle.
-                near = (signatures[name].jaccard(own) for name in ([] if own.is_empty() else index.query(own)))
-                if any(similarity >= self.cleaning.near_duplicates for similarity in near):
+                own = _signature(_shingles(paragraph) for paragraph in self._paragraphs(document, Tally()))
+                if own is None:  # nothing is as long as a shingle
+                    continue
+                if ((signatures[:kept] == own).mean(axis=1) >= self.cleaning.near_duplicates).any():
                     resembling.add(document.name)
-                elif not own.is_empty():
-                    signatures[document.name] = own
-                    index.insert(document.name, own)
+                else:
+                    signatures[kept] = own
+                    kept += 1
             self._resembling = frozenset(resembling)
         return self._resembling
 
@@ -187,3 +184,21 @@ def _without(lines: Iterable[str], boilerplate: frozenset[int], tally: Tally) ->
 def _shingles(paragraph: str) -> list[bytes]:
     words = paragraph.lower().split()
     return [" ".join(words[i : i + SHINGLE]).encode() for i in range(len(words) - SHINGLE + 1)]
+
+
+def _signature(parts: Iterable[list[bytes]]) -> np.ndarray | None:
+    """The MinHash signature of the set of all shingles (PERMUTATIONS,); None if there is none.
+
+    Two sets have the same value at a place with the probability of their Jaccard similarity (Broder 1997).
+    """
+    least = np.full(PERMUTATIONS, np.iinfo(np.uint64).max, np.uint64)
+    found = False
+    for shingles in parts:
+        for start in range(0, len(shingles), TOGETHER):
+            digests = [hashlib.blake2b(one, digest_size=8).digest() for one in shingles[start : start + TOGETHER]]
+            hashes = np.frombuffer(b"".join(digests), "<u8")[:, None] ^ _SALTS
+            mixed = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)  # the finaliser of splitmix64
+            mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            np.minimum(least, (mixed ^ (mixed >> np.uint64(31))).min(axis=0), out=least)
+            found = True
+    return least if found else None

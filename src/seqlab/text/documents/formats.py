@@ -8,7 +8,7 @@ from seqlab.text.documents.epub import read_epub
 from seqlab.text.documents.html import read_html
 from seqlab.text.documents.notebook import read_notebook
 from seqlab.text.documents.pdf import read_pdf
-from seqlab.text.documents.plain import read_plain
+from seqlab.text.documents.plain_text import read_plain
 from seqlab.text.documents.slides import read_slides
 from seqlab.text.documents.tex import read_tex
 from seqlab.text.documents.word import read_word

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.text.documents.fences import fenced
-from seqlab.text.documents.plain import read_plain
+from seqlab.text.documents.plain_text import read_plain
 
 # pylatexenc keeps only the verbatim environment literally, so the other listings are turned into it.
 LISTING = re.compile(r"\\(begin|end)\{(?:lstlisting|minted|Verbatim)\*?\}(?:\[[^\]\n]*\])?(?:\{\w+\}$)?", re.MULTILINE)

@@ -4,9 +4,9 @@
 `<unk>`. `fit` learns a vocabulary, from training texts only.
 """
 
-from seqlab.text.tokenizers.base import UNKNOWN, Fit, Tokenizer, fit_settings, from_json, matches_one, to_json
 from seqlab.text.tokenizers.integers import IntegerTokenizer
 from seqlab.text.tokenizers.subwords import SentencePieceTokenizer
+from seqlab.text.tokenizers.tokenizer import UNKNOWN, Fit, Tokenizer, fit_settings, from_json, matches_one, to_json
 from seqlab.text.tokenizers.vocabularies import ByteTokenizer, CharacterTokenizer, WordTokenizer, words_and_marks
 
 __all__ = [

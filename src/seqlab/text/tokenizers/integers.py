@@ -10,7 +10,7 @@ import regex
 
 from seqlab.checks import check_sizes
 from seqlab.special_tokens import SPECIALS, UNK
-from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
+from seqlab.text.tokenizers.tokenizer import UNKNOWN, Tokenizer
 
 LONGEST = 1_000_000
 """Limit on `max_length`: with `fill`, every array is that long, whatever the text."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import regex
 
-from seqlab.text.tokenizers.base import UNKNOWN
+from seqlab.text.tokenizers.tokenizer import UNKNOWN
 
 T = TypeVar("T", str, bool)
 Row = tuple[str | None, str | None, str]

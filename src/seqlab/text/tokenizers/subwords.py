@@ -15,7 +15,7 @@ import regex
 from seqlab.checks import check_sizes
 from seqlab.errors import InputError
 from seqlab.special_tokens import BOS, EOS, PAD, UNK
-from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
+from seqlab.text.tokenizers.tokenizer import UNKNOWN, Tokenizer
 
 log = logging.getLogger(__name__)
 SPECIAL_IDS = (PAD, BOS, EOS, UNK)

@@ -11,8 +11,8 @@ import regex
 from seqlab.special_tokens import SPECIALS, UNK
 from seqlab.text.languages import UNSEPARATED_CHARACTER
 from seqlab.text.patterns import finder
-from seqlab.text.tokenizers.base import UNKNOWN, Tokenizer
 from seqlab.text.tokenizers.spacing import Spacing, SpacingCounts
+from seqlab.text.tokenizers.tokenizer import UNKNOWN, Tokenizer
 
 
 class _Vocabulary(Tokenizer):

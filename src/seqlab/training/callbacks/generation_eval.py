@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -10,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.decoding import Search
-from seqlab.inference.generation_outputs import Outputs, Prediction, outputs_of
+from seqlab.inference.generation_outputs import Outputs, OwnMetric, Prediction, outputs_of
 from seqlab.metrics.free_running import gathered
 from seqlab.training.results import sample
 
@@ -25,9 +28,21 @@ class GenerationEval(Callback):
         every_n_epochs: validate so every so many epochs (0: never; after training it is always done). Continuations
             are not measured: of those there is a validation only where samples are asked for.
         samples: outputs to print after such a validation.
+        metrics: of one's own, by the names to log them under: each names a function of all outputs (texts) and, for
+            each output, its references, which gives a number. Texts that are continued have none.
+
+    Raises:
+        ValueError: a function that cannot be imported.
     """
 
-    def __init__(self, search: Search, every_n_epochs: int = 1, samples: int = 0) -> None:
+    def __init__(
+        self,
+        search: Search,
+        every_n_epochs: int = 1,
+        samples: int = 0,
+        metrics: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.metrics = {name: _function(name, path) for name, path in metrics.items()}
         self.search, self.every_n_epochs, self.samples = search, every_n_epochs, samples
         self.signatures: dict[str, str] = {}
         self._outputs: dict[str, Outputs] = {}
@@ -92,7 +107,7 @@ class GenerationEval(Callback):
     def _begin(self, trainer: Trainer, pl_module: Any, loaders: Any) -> None:
         data = data_of(trainer)
         self._splits = [loader.split for loader in (loaders if isinstance(loaders, list) else [loaders])]
-        self._outputs = {split: outputs_of(data, split, pl_module.device) for split in self._splits}
+        self._outputs = {split: outputs_of(data, split, pl_module.device, self.metrics) for split in self._splits}
         self._rows_to_generate = {split: torch.from_numpy(data.rows_to_generate(split)) for split in self._splits}
 
     def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:
@@ -112,3 +127,13 @@ class GenerationEval(Callback):
         if trainer.is_global_zero:
             for one in self.predictions["val"][: self.samples]:
                 print(f"    {sample(one)}", flush=True)
+
+
+def _function(name: str, path: str) -> OwnMetric:
+    try:
+        found = pkgutil.resolve_name(path)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"metrics.{name}: {path!r} cannot be imported ({error})") from None
+    if not callable(found):
+        raise ValueError(f"metrics.{name} must name a function, but {path!r} is {found!r}")
+    return cast(OwnMetric, found)

@@ -16,7 +16,7 @@ from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
-from seqlab.models.base import Seq2Seq, log_due
+from seqlab.models.training_module import TrainingModule, log_due
 from seqlab.training.dry_run import leaving_no_trace, timed_step, typical_batch
 
 
@@ -77,7 +77,7 @@ class RunSummary(Callback):
         frozen = sum(p.numel() for p in pl_module.parameters() if not p.requires_grad)
         part = f" ({frozen:,} of them frozen)" if frozen else ""
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
-        steps = cast(Seq2Seq, pl_module).total_steps()
+        steps = cast(TrainingModule, pl_module).total_steps()
         print(f"data        {data.describe()}")
         print(f"model       {type(pl_module).__name__}, {parameters:,} parameters{part}, on {pl_module.device}")
         print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")

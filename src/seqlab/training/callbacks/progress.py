@@ -9,18 +9,12 @@ from typing import Any, cast
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from seqlab.models.base import Seq2Seq
+from seqlab.metrics.registry import METRICS
+from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.generation_eval import GenerationEval
 
-SHOWN = {
-    "val/teacher_forced/loss": "val loss {:.4f}",
-    "val/teacher_forced/bits_per_byte": "bits/byte {:.4f}",
-    "val_other/teacher_forced/loss": "other loss {:.4f}",
-    "val_other/teacher_forced/bits_per_byte": "bits/byte {:.4f}",
-    "val/free_running/token_accuracy": "token accuracy {:.2%}",
-    "val/free_running/exact_match": "exact match {:.2%}",
-    "val/free_running/chrf": "chrF {:.1f}",
-}
+SPLITS = {"val": "val", "val_other": "other"}
+"""The splits that a validation measures, and what its line calls them."""
 
 
 class Progress(TQDMProgressBar):
@@ -40,7 +34,7 @@ class Progress(TQDMProgressBar):
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """The loss so far, beside the bar."""
-        return {"loss": f"{float(cast(Seq2Seq, pl_module).epoch_loss()):.4f}"}
+        return {"loss": f"{float(cast(TrainingModule, pl_module).epoch_loss()):.4f}"}
 
     def on_train_start(self, trainer: Trainer, *args: Any) -> None:
         """Notes the time: of a run that goes on within an epoch, whose beginning is not announced again."""
@@ -60,7 +54,7 @@ class Progress(TQDMProgressBar):
         step = trainer.global_step
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last_printed:
             self._last_printed = step
-            self._line(trainer, f"step {step:>6}  loss {float(cast(Seq2Seq, pl_module).step_loss):.6f}")
+            self._line(trainer, f"step {step:>6}  loss {float(cast(TrainingModule, pl_module).step_loss):.6f}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints a line, where validations are counted in steps."""
@@ -77,11 +71,16 @@ class Progress(TQDMProgressBar):
             self._report(trainer, pl_module, f"epoch {trainer.current_epoch + 1:>3}{end}")
 
     def _report(self, trainer: Trainer, pl_module: LightningModule, when: str) -> None:
-        parts = [when, f"train loss {float(cast(Seq2Seq, pl_module).epoch_loss()):.4f}"]
+        parts = [when, f"train loss {float(cast(TrainingModule, pl_module).epoch_loss()):.4f}"]
         # What was not measured in this epoch keeps its value of an earlier one: it is not shown again.
         due = any(callback.due(trainer) for callback in trainer.callbacks if isinstance(callback, GenerationEval))  # type: ignore[attr-defined]
         values = {name: v for name, v in trainer.callback_metrics.items() if due or "free_running" not in name}
-        parts += [text.format(float(values[name])) for name, text in SHOWN.items() if name in values]
+        parts += [
+            f"{f'{word} {one.progress}' if one.progress == 'loss' else one.progress} {float(values[name]):{one.form}}"
+            for split, word in SPLITS.items()
+            for one in METRICS
+            if one.progress and (name := f"{split}/{one.key}") in values
+        ]
         self._line(trainer, "  ".join([*parts, f"{time.perf_counter() - self._started:.1f} s"]))
 
     def _line(self, trainer: Trainer, text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seqlab.reporting.page.answers.answer import Answer, Scope, in_form, lacking, mean, of, over, scopes
 from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure
-from seqlab.reporting.page.groups import NAMES, QUALITY, Group, named, quality, slug
+from seqlab.reporting.page.groups import Group, label, more_is_better, named, quality, slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import place
 
@@ -39,11 +39,11 @@ def _best(material: Material, scope: Scope) -> str:
     """The first two and what lies between them, then the figures of the others."""
     metric = quality(scope.groups)
     assert metric is not None
-    names, word = named(scope.groups), NAMES[metric]
+    names, word = named(scope.groups), label(metric)
     first, second, *others = ranked(scope.groups, metric)
     gap = compared(material, second, first, metric)
     assert gap is not None  # both have the metric, on one split
-    better = "highest" if QUALITY[metric] else "lowest"
+    better = "highest" if more_is_better(metric) else "lowest"
     one, two = (f"{names[group.id]}, {of(group, metric)}" for group in (first, second))
     size = gap.written(signed(word))
     if gap.shown:
@@ -60,7 +60,7 @@ def _best(material: Material, scope: Scope) -> str:
 
 def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
     """The best first."""
-    return sorted(groups, key=lambda one: mean(one.metric(metric)), reverse=QUALITY[metric])
+    return sorted(groups, key=lambda one: mean(one.metric(metric)), reverse=more_is_better(metric))
 
 
 def fastest(material: Material) -> Answer:

@@ -10,7 +10,7 @@ from hydra_pruning_sweeper.differences import ABSENT, Difference, differences, l
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, of, scopes
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
 from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure, untold
-from seqlab.reporting.page.groups import NAMES, Group, named, quality, seconds_a_step
+from seqlab.reporting.page.groups import Group, label, named, quality, seconds_a_step
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import place
 from seqlab.runs.description import CHANGED, description
@@ -44,7 +44,7 @@ def _pair(scope: Scope) -> tuple[Group, Group] | None:
 
 
 def _change(material: Material, scope: Scope, without: Group, carrying: Group, metric: str) -> str:
-    names, word = named([without, carrying]), NAMES[metric]
+    names, word = named([without, carrying]), label(metric)
     change = compared(material, without, carrying, metric)
     assert change is not None  # both have the metric, on one split
     size = change.written(signed(word))

@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from seqlab.reporting.page.groups import FORMS, NAMES, Group
+from seqlab.reporting.page.groups import FORMS, TOKEN_BLEU, Group, label
 from seqlab.reporting.page.sources import Material
 
 Interval = tuple[float, float]
@@ -119,12 +119,12 @@ def compared(material: Material, first: Group, second: Group, metric: str) -> Di
     if first.split != second.split:
         return None
     path = ("metrics", first.split, metric)
-    test = material.significance(first, second, NAMES.get(metric, metric))
+    test = material.significance(first, second, label(metric))
     interval = test.get("interval") if test else None
     bounds = (interval[0], interval[1]) if interval and len(interval) == 2 else None
     found = between(first.values(*path), second.values(*path), bounds)
     runs = [*first.runs, *second.runs]
-    if found and NAMES.get(metric) == "token BLEU" and any(run.get("references") == "first" for run in runs):
+    if found and metric == TOKEN_BLEU and any(run.get("references") == "first" for run in runs):
         return replace(found, untested="not tested over examples, which have several references")
     return found
 

@@ -10,8 +10,8 @@ from hydra_pruning_sweeper.differences import listed
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
 from seqlab.reporting.page.answers.context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Difference, between, untold
-from seqlab.reporting.page.groups import Digest, Group, named, slug
-from seqlab.reporting.page.plots import BY_LENGTH, buckets, length_metric, lengths, lengths_of, trained_to
+from seqlab.reporting.page.groups import Digest, Group, label, named, slug
+from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim_figures import slope_by_length
 
@@ -137,7 +137,7 @@ def _slope(metric: str) -> Measure:
     def write(value: float) -> str:
         return f"{100 * value:+.1f}".replace("-", "−")
 
-    meaning = f"change of {BY_LENGTH[metric]} with each source token more, as a share of its mean"
+    meaning = f"change of {label(metric)} with each source token more, as a share of its mean"
     return Measure(meaning, slope_by_length, write, " percentage points", plain, falls=True)
 
 
@@ -152,7 +152,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
         below = next((i for i, label in enumerate(labels) if values.get(label, 0.0) < MOST), len(labels))
         return float(ends[below - 1]) if below else 0.0
 
-    meaning = f"longest source, in tokens, up to which {BY_LENGTH[metric]} is at least {MOST:.0%}"
+    meaning = f"longest source, in tokens, up to which {label(metric)} is at least {MOST:.0%}"
 
     def write(value: float) -> str:
         return f"{value:+.3g}".replace("-", "−")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer, in_form, scopes
 from seqlab.reporting.page.answers.architectures import ranked
-from seqlab.reporting.page.groups import NAMES, Group, named, quality
+from seqlab.reporting.page.groups import Group, label, named, quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import remake
 
@@ -23,9 +23,9 @@ def rerun(material: Material) -> Answer:
         return Answer(question, sentences, links)
     one = ranked(scope.groups, metric)[0]
     run = next(run for run in one.runs if run["metrics"].get(one.split, {}).get(metric) is not None)
-    figure = in_form(run["metrics"][one.split][metric], NAMES[metric])
+    figure = in_form(run["metrics"][one.split][metric], label(metric))
     sentences.append(
-        f"The {figure} {NAMES[metric]} of {named(scope.groups)[one.id]}, seed {run['seed']}, for one; it then stands"
+        f"The {figure} {label(metric)} of {named(scope.groups)[one.id]}, seed {run['seed']}, for one; it then stands"
         f" in the run's result.json as {one.split}, {metric}.{_whole(material, one)}"
     )
     return Answer(question, sentences, [("its settings", one.id), *links], command=run["command"])

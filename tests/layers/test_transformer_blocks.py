@@ -7,7 +7,15 @@ import torch
 from torch.nn import functional as F
 
 from seqlab.layers.state import Sources
-from seqlab.layers.transformer import FEW, Block, FeedForward, MultiHeadAttention, Residual, ScaledDotProduct, gelu
+from seqlab.layers.transformer_blocks import (
+    FEW,
+    Block,
+    FeedForward,
+    MultiHeadAttention,
+    Residual,
+    ScaledDotProduct,
+    gelu,
+)
 
 B, T, S, D, H = 2, 5, 7, 12, 3
 EXACT = {"rtol": 0, "atol": 1e-10}

@@ -1,0 +1,228 @@
+"""The training side of every architecture: loss, optimizer, schedule, and the metrics of each split.
+
+B batch, T target length, V target vocabulary. "*P" is B and T, or the N positions that are no padding.
+
+Lightning takes seconds to import, and a model that only predicts does not need it. So an architecture is a plain
+`nn.Module`, and `trainable` gives the same class as a LightningModule.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float, Int
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from seqlab.data.batch import SPLITS, Batch
+from seqlab.errors import InputError
+from seqlab.layers.attention import padding_mask
+from seqlab.metrics.teacher_forced import TeacherForced
+from seqlab.models.base import Seq2Seq
+from seqlab.models.objective import Objective, sampled_logits
+from seqlab.special_tokens import PAD
+
+
+def log_due(trainer: Any) -> bool:
+    """Whether Lightning writes down what is logged in the optimizer step under way: the n-th, 2 n-th …"""
+    return (trainer.global_step + 1) % max(1, trainer.log_every_n_steps) == 0
+
+
+class TrainingModule(Seq2Seq, LightningModule):
+    """What training adds to an architecture: see `trainable`.
+
+    Args:
+        source_size, target_size: number of ids of either side.
+    """
+
+    def __init__(self, source_size: int, target_size: int) -> None:
+        super().__init__(source_size, target_size)
+        self.measures = nn.ModuleDict(
+            {f"{split}_split": TeacherForced(target_size, f"{split}/teacher_forced/") for split in SPLITS}
+        )
+        self._objective = Objective()
+        self._epochs_before = (0, 0)
+        self._train_loss = torch.zeros(3)  # cross-entropy and what is minimised, summed over tokens; tokens
+
+    def configure_training(
+        self,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., Any] | None = None,
+        objective: Objective | None = None,
+        epochs_before: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Sets how to train: `optimizer(named parameters)` and `scheduler(optimizer)`, stepped after every batch.
+
+        A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. One that has a
+        `monitor` is stepped with that metric after each validation instead. Without an objective the teacher-forced
+        cross-entropy is minimised. In a resumed run whose earlier epochs had another number of steps, `epochs_before`
+        holds how many such epochs there were, and their steps altogether.
+        """
+        self._optimizer, self._scheduler, self._epochs_before = optimizer, scheduler, epochs_before
+        self._objective = objective or Objective()
+
+    def configure_optimizers(self) -> Any:
+        """For Lightning: what `configure_training` was given.
+
+        Raises:
+            InputError: the optimizer or the scheduler refuses its settings.
+        """
+        try:
+            optimizer = self._optimizer([(name, p) for name, p in self.named_parameters() if p.requires_grad])
+        except (TypeError, ValueError) as error:
+            raise InputError(f"optimizer: {error}") from error
+        if self._scheduler is None:
+            return optimizer
+        extra = {}
+        if "total_steps" in inspect.signature(self._scheduler).parameters:
+            steps = self.total_steps()
+            if math.isinf(steps):
+                raise InputError("scheduler: needs an end of training: set trainer.max_epochs or trainer.max_steps")
+            extra["total_steps"] = int(steps)
+        try:
+            scheduler = self._scheduler(optimizer, **extra)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"scheduler: {error}") from error
+        how: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
+        if hasattr(scheduler, "monitor"):
+            # Lightning would step it at the end of an epoch, which it misses after a resume within one.
+            how |= {"interval": "epoch", "frequency": sys.maxsize, "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": how}
+
+    def total_steps(self) -> float:
+        """Optimizer steps of the whole run, infinite where nothing ends it."""
+        trainer, (epochs, steps) = self.trainer, self._epochs_before
+        estimate = trainer.estimated_stepping_batches
+        if not epochs or trainer.max_epochs is None or trainer.max_epochs < 0:
+            return estimate
+        an_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+        every = steps + (trainer.max_epochs - epochs) * an_epoch
+        return every if trainer.max_steps < 0 else min(every, trainer.max_steps)
+
+    def on_train_start(self) -> None:
+        """Refuses to wait for validations that will not come.
+
+        Raises:
+            InputError: the scheduler needs a validation split, and there is none.
+        """
+        if self._monitoring() and not sum(self.trainer.num_val_batches):
+            raise InputError("scheduler: needs a validation split, and there is none")
+
+    def on_validation_end(self) -> None:
+        """Steps a scheduler that follows a metric.
+
+        Raises:
+            InputError: there is no such metric.
+        """
+        scheduler = self._monitoring()
+        if scheduler is None or self.trainer.sanity_checking:
+            return
+        if scheduler.monitor not in self.trainer.callback_metrics:
+            raise InputError(f"scheduler.monitor: no metric {scheduler.monitor!r} after this validation")
+        scheduler.step(float(self.trainer.callback_metrics[scheduler.monitor]))
+
+    def _monitoring(self) -> Any:
+        """The scheduler that follows a metric, or None."""
+        configs = self.trainer.lr_scheduler_configs if self.trainer.state.fn == "fit" else []
+        return next((config.scheduler for config in configs if hasattr(config.scheduler, "monitor")), None)
+
+    def loss(self, batch: Batch) -> Float[Tensor, ""]:
+        """What is minimised: the mean per target token of this batch, over all processes that share it.
+
+        Without a Trainer, in a training loop of one's own, the mean is that of this process alone.
+        """
+        if self._objective.teacher_forcing == 1:
+            logits, labels = self._teacher_forced(batch)
+        else:
+            state = self.encode(batch.source, batch.source_lengths)
+            logits = sampled_logits(self.decode, state, batch.decoder_input, self._objective.teacher_forcing)
+            labels = batch.labels
+        total, plain = self._objective.losses(logits, labels)
+        tokens = (labels != PAD).sum()
+        self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
+        if self._trainer is not None and self._trainer.world_size > 1:
+            # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
+            tokens = self.trainer.strategy.reduce(tokens.float(), reduce_op="mean")
+        self.step_loss = plain.detach() / tokens  # without smoothing; averaged over processes it is the batch's
+        return total / tokens
+
+    def _teacher_forced(self, batch: Batch) -> tuple[Float[Tensor, "*P V"], Int[Tensor, "*P"]]:
+        """Teacher-forced logits and labels; where leaving out padding pays, of the real positions alone."""
+        real = padding_mask(batch.target_lengths - 1, batch.decoder_input.size(1))
+        logits = self(batch.source, batch.source_lengths, batch.decoder_input, real)
+        return logits, batch.labels[real] if logits.dim() == 2 else batch.labels
+
+    def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
+        """What is minimised; the plain cross-entropy is logged."""
+        loss = self.loss(batch)
+        self._train_loss = self._train_loss.to(loss.device) + self._batch_loss
+        if log_due(self.trainer):
+            self.log("train/step_loss", self.step_loss, sync_dist=self.trainer.world_size > 1)
+        return loss
+
+    def epoch_loss(self) -> Float[Tensor, ""]:
+        """Mean cross-entropy per token of the epoch so far, over this process's rows."""
+        return self._train_loss[0] / self._train_loss[2].clamp(min=1)
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the epoch's cross-entropy over all processes, named by how the decoder was fed, and the objective."""
+        totals = self._train_loss
+        if self.trainer.world_size > 1:
+            totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
+        plain, minimised = totals[:2] / totals[2].clamp(min=1)
+        kind = "teacher_forced" if self._objective.teacher_forcing == 1 else "scheduled_sampling"
+        self.log(f"train/{kind}/loss", plain)
+        if not self._objective.is_cross_entropy:
+            self.log("train/objective", minimised)
+        self._train_loss = torch.zeros(3, device=self.device)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps the loss of a half-finished epoch."""
+        checkpoint["train_loss"] = self._train_loss.cpu()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restores that loss."""
+        self._train_loss = checkpoint["train_loss"]
+
+    def measure_bytes(self, tokens_per_byte: Mapping[str, float | None]) -> None:
+        """Adds bits per byte to the metrics of those splits whose number of tokens per byte is known."""
+        for split, ratio in tokens_per_byte.items():
+            if ratio is not None:
+                metrics = cast(TeacherForced, self.measures[f"{split}_split"])
+                metrics.measure_bytes(ratio)
+                metrics.to(self.device)
+
+    def validation_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
+        """Teacher-forced metrics of a validation split."""
+        self._measure(cast(Any, self.trainer.val_dataloaders)[dataloader_idx].split, batch)
+
+    def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
+        """Teacher-forced metrics of each split that is measured after training."""
+        self._measure(cast(Any, self.trainer.test_dataloaders)[dataloader_idx].split, batch)
+
+    def _measure(self, split: str, batch: Batch) -> None:
+        metrics = cast(TeacherForced, self.measures[f"{split}_split"])
+        metrics.add(*self._teacher_forced(batch))
+        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=len(batch.source), add_dataloader_idx=False)
+
+
+def trainable(architecture: type[Seq2Seq]) -> type[TrainingModule]:
+    """The architecture as a LightningModule: `trainable(GPT)(source_size, target_size)` is a GPT that can be trained.
+
+    The class has the architecture's name and module, so bundles and checkpoints name the architecture itself. It is the
+    same class at every call.
+    """
+    if architecture not in _TRAINABLE:
+        named = {key: getattr(architecture, key) for key in ("__module__", "__qualname__", "__doc__")}
+        _TRAINABLE[architecture] = type(architecture.__name__, (architecture, TrainingModule), named)
+    return _TRAINABLE[architecture]
+
+
+_TRAINABLE: dict[type[Seq2Seq], type[TrainingModule]] = {}
+"""The classes made so far, by their architecture."""
