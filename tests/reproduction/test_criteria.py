@@ -4,7 +4,7 @@ import pytest
 
 from seqlab.errors import InputError
 from seqlab.reproduction.claim import Criterion
-from seqlab.reproduction.criteria import Results, Said, judge
+from seqlab.reproduction.criteria import ProbeOutput, Results, judge
 
 LOSS = "metrics.val.teacher_forced/loss"
 
@@ -71,7 +71,7 @@ def test_failures_are_counted_over_seeds():
 
 @pytest.mark.parametrize(("right", "holds"), [([True, True, False], True), ([True, False, False], False)])
 def test_most_runs_must_say_it(right, holds):
-    said = [[Said("Go.", True, 2), Said("Run!", match, 3)] for match in right]
+    said = [[ProbeOutput("Go.", True, 2), ProbeOutput("Run!", match, 3)] for match in right]
     finding = decided({"a": Results(runs(1, 2, 3).digests, 3, said)}, "said", of="a")
     assert finding.holds is holds
     assert finding.measured.startswith("`Go.` 3 of 3 (of 2 references)")

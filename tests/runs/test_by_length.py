@@ -7,7 +7,7 @@ import pytest
 import sacrebleu
 
 from seqlab.runs.by_length import FEWEST, SINGLE, bins, by_length
-from seqlab.runs.run_folder import Said
+from seqlab.runs.run_folder import SavedPrediction
 from seqlab.runs.scores import bleu_statistics
 
 
@@ -37,7 +37,7 @@ def test_every_length_lies_in_one_bin():
 def test_a_row_holds_what_its_sentences_score():
     outputs = ["a b c d", "a b", "B c x d e", "f g h i j"]
     references = ["a b c d", "a c b", "b c d e", "f g h i k"]
-    said = [Said("", o, r, o == r) for o, r in zip(outputs, references, strict=True)]
+    said = [SavedPrediction("", o, r, o == r) for o, r in zip(outputs, references, strict=True)]
     rows = by_length(said, [2, 2, 5, 5], str.split, bleu_statistics(said), lower=False)
     assert [(row["from"], row["to"], row["count"]) for row in rows] == [(2, 4, 2), (5, 5, 2)]
     short, long = rows
@@ -49,6 +49,6 @@ def test_a_row_holds_what_its_sentences_score():
 
 
 def test_arrays_have_no_bleu():
-    said = [Said("1 2", "2 1", "2 1", True), Said("1 3", "3", "3 1", False)]
+    said = [SavedPrediction("1 2", "2 1", "2 1", True), SavedPrediction("1 3", "3", "3 1", False)]
     (row,) = by_length(said, [2, 2], str.split, None, lower=False)
     assert row == {"from": 2, "to": 2, "count": 2, "exact_match": 0.5, "token_accuracy": 0.75}

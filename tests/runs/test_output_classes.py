@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from seqlab.runs.output_classes import CLASSES, IN_WORDS, KAPPA, classes, classify, counts, rarity
-from seqlab.runs.run_folder import Said
+from seqlab.runs.run_folder import SavedPrediction
 from seqlab.text.tokenizers import words_and_marks
 
 LABELLED = Path(__file__).parent / "labelled.tsv"
@@ -37,7 +37,7 @@ CASES = [
 
 
 def said(prediction, reference, match=False):
-    return Said("", prediction, reference, match)
+    return SavedPrediction("", prediction, reference, match)
 
 
 @pytest.mark.parametrize(("prediction", "reference", "label"), CASES)

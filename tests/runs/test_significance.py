@@ -8,7 +8,7 @@ import sacrebleu
 from sacrebleu.significance import PairedTest
 
 from seqlab.errors import InputError
-from seqlab.runs.run_folder import Said
+from seqlab.runs.run_folder import SavedPrediction
 from seqlab.runs.scores import bleu_of, bleu_statistics
 from seqlab.runs.significance import METRICS, paired_bootstrap, significance
 
@@ -30,7 +30,7 @@ def texts():
 
 
 def statistics_of(outputs, references):
-    said = [Said("", output, reference, False) for output, reference in zip(outputs, references, strict=True)]
+    said = [SavedPrediction("", text, reference, False) for text, reference in zip(outputs, references, strict=True)]
     return bleu_statistics(said)
 
 

@@ -24,7 +24,7 @@ class IncomparableError(Exception):
 
 
 @dataclass(frozen=True)
-class Said:
+class ProbeOutput:
     """What a model made of a source that it was asked to translate, and how many translations are known."""
 
     source: str
@@ -38,7 +38,7 @@ class Results:
 
     digests: Sequence[Digest]
     expected: int  # runs
-    said: Sequence[Sequence[Said]] = ()  # of each run
+    said: Sequence[Sequence[ProbeOutput]] = ()  # of each run
 
 
 Groups = Mapping[str, Results]

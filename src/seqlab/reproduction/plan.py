@@ -29,7 +29,7 @@ PATHS = ("path", "validation_path")  # settings of data that name the same file 
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """One run of a claim.
 
     Args:
@@ -51,10 +51,10 @@ class Run:
         return self.folder / LOG
 
 
-def runs_of(claims: Sequence[Claim], folder: Path) -> list[Run]:
+def runs_of(claims: Sequence[Claim], folder: Path) -> list[PlannedRun]:
     """All runs of claims."""
     return [
-        Run(f"{claim.name}/{group.label}/{seed}", claim, group, seed, place, group.arguments(seed))
+        PlannedRun(f"{claim.name}/{group.label}/{seed}", claim, group, seed, place, group.arguments(seed))
         for claim in claims
         for group in claim.groups
         for seed in group.seeds
@@ -62,7 +62,7 @@ def runs_of(claims: Sequence[Claim], folder: Path) -> list[Run]:
     ]
 
 
-def state_of(run: Run, code: str, any_code: bool = False) -> tuple[str, list[Difference]]:
+def state_of(run: PlannedRun, code: str, any_code: bool = False) -> tuple[str, list[Difference]]:
     """What is to be done with what lies in a run's folder, and in what that differs from the run that is asked for.
 
     Finished is a run with a result of the same settings and code, going on one with a checkpoint of these; other is
@@ -92,7 +92,7 @@ def state_of(run: Run, code: str, any_code: bool = False) -> tuple[str, list[Dif
     return FINISHED if result else GOES_ON, []
 
 
-def make_room(run: Run, aside: Path, code: str) -> Path | None:
+def make_room(run: PlannedRun, aside: Path, code: str) -> Path | None:
     """An empty folder for a run, with a note of the code that begins it. What has a result or a checkpoint there is
     moved below `aside`.
 
@@ -135,7 +135,7 @@ def _loaded(path: Path) -> Any:
         return None
 
 
-def check(run: Run) -> None:
+def check(run: PlannedRun) -> None:
     """Holds what would be typed against the configuration.
 
     Raises:
@@ -153,7 +153,7 @@ def _composed(words: tuple[str, ...]) -> dict[str, Any]:
     return composed("train", words)
 
 
-def _wanted(run: Run) -> dict[str, Any]:
+def _wanted(run: PlannedRun) -> dict[str, Any]:
     return {**_composed(run.group.words), "seed": run.seed}
 
 

@@ -20,7 +20,7 @@ from hydra_pruning_sweeper.execution.fork_server import DEATH_SIGNAL
 from hydra_pruning_sweeper.execution.slots import slot_environment
 from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
-from seqlab.reproduction.plan import RESULT, Run
+from seqlab.reproduction.plan import RESULT, PlannedRun
 
 TRAIN = (sys.executable, "-m", "seqlab.train")
 LOOK = 0.1
@@ -36,7 +36,7 @@ class Ended:
         code: its exit code, minus the signal that killed it.
     """
 
-    run: Run
+    run: PlannedRun
     seconds: float
     code: int
 
@@ -53,7 +53,7 @@ class Ended:
 
 @dataclass
 class _Slot:
-    run: Run
+    run: PlannedRun
     process: subprocess.Popen[bytes]
     log: IO[bytes]
     since: float
@@ -76,8 +76,8 @@ class Pool:
 
     def run(
         self,
-        waiting: list[Run],
-        begin: Callable[[Run], bool],
+        waiting: list[PlannedRun],
+        begin: Callable[[PlannedRun], bool],
         ended: Callable[[Ended], None],
         look: Callable[[], None],
     ) -> bool:
@@ -112,7 +112,7 @@ class Pool:
                         slot.process.wait()
 
     @property
-    def running(self) -> list[tuple[Run, float]]:
+    def running(self) -> list[tuple[PlannedRun, float]]:
         """What runs now, and for how many seconds."""
         return [(slot.run, time.monotonic() - slot.since) for slot in self._slots if slot is not None]
 
@@ -121,7 +121,7 @@ class Pool:
         """Whether somebody said stop."""
         return self._asked > 0
 
-    def _start(self, number: int, run: Run, goes_on: bool) -> _Slot:
+    def _start(self, number: int, run: PlannedRun, goes_on: bool) -> _Slot:
         place = quoted(str(run.folder))
         words = [f"resume={place}"] if goes_on else [*run.arguments, f"hydra.run.dir={place}"]
         environment = slot_environment(number, self.threads, self.gpus)

@@ -15,14 +15,14 @@ from rich.text import Text
 
 from hydra_pruning_sweeper.messages import duration, printable
 from seqlab.reproduction.claim import Claim
-from seqlab.reproduction.plan import Run
+from seqlab.reproduction.plan import PlannedRun
 from seqlab.reproduction.pool import Ended
 
 EVERY = 1.0
 """Seconds between two changes of the line."""
 
 
-def expected_seconds(claims: Sequence[Claim], runs: Sequence[Run], references: Path) -> dict[str, float]:
+def expected_seconds(claims: Sequence[Claim], runs: Sequence[PlannedRun], references: Path) -> dict[str, float]:
     """About how long each run takes, by its name: as long as it took where the reference was made; of others the mean.
 
     Empty where nothing is known.
@@ -83,7 +83,7 @@ class Screen:
             came = f"FAILED after {duration(end.seconds)}: {end.error} ({end.run.log})"
         self.line(f"{name:<20} {came}   {self._done} of {self._all}{self._left([])}")
 
-    def look(self, running: Sequence[tuple[Run, float]], stopping: bool) -> None:
+    def look(self, running: Sequence[tuple[PlannedRun, float]], stopping: bool) -> None:
         """Says what runs now: once a second on a terminal, else once a run."""
         if self._status is None:
             for run, _ in running:
@@ -102,7 +102,7 @@ class Screen:
         if self._status is not None:
             self._status.stop()
 
-    def _left(self, running: Sequence[tuple[Run, float]]) -> str:
+    def _left(self, running: Sequence[tuple[PlannedRun, float]]) -> str:
         """How long it still takes, by the pace of the runs so far."""
         if not self._ahead or not self._expected:
             return ""

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from seqlab.config.plain import kept_data
 from seqlab.inference.bundle import load
-from seqlab.reproduction.criteria import Said
+from seqlab.reproduction.criteria import ProbeOutput
 from seqlab.text.pairs import read_pairs
 from seqlab.text.tokenizers import matches_one
 
 
-def ask(folder: Path, sources: Sequence[str]) -> list[Said]:
+def ask(folder: Path, sources: Sequence[str]) -> list[ProbeOutput]:
     """Asks the model of a finished run whose data are sentence pairs.
 
     Raises:
@@ -26,6 +26,6 @@ def ask(folder: Path, sources: Sequence[str]) -> list[Said]:
     predictor = load(folder)
     outputs = predictor.predict(sources)
     return [
-        Said(source, matches_one(predictor.target_tokenizer, output, known[source]), len(known[source]))
+        ProbeOutput(source, matches_one(predictor.target_tokenizer, output, known[source]), len(known[source]))
         for source, output in zip(sources, outputs, strict=True)
     ]

@@ -16,7 +16,7 @@ from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
 from seqlab.reproduction.claim import FOLDER, PROFILES, Claim, read_claims
 from seqlab.reproduction.criteria import Results
-from seqlab.reproduction.plan import FINISHED, GOES_ON, OTHER, Run, check, make_room, runs_of, state_of
+from seqlab.reproduction.plan import FINISHED, GOES_ON, OTHER, PlannedRun, check, make_room, runs_of, state_of
 from seqlab.reproduction.pool import Ended, Pool, locked
 from seqlab.reproduction.pool_progress import Screen, expected_seconds, reference_path
 from seqlab.reproduction.probe_sentences import ask
@@ -57,7 +57,7 @@ class Reproduction:
         self.failed: dict[str, str] = {}  # run → why
         self.left_out: dict[str, str] = {}  # claim → what of it is not there
         self.finished: set[str] = set()
-        self.todo: list[Run] = []
+        self.todo: list[PlannedRun] = []
         self.content: dict[str, dict[str, Any]] = {}  # claim → its reference
         self.errors: list[str] = []  # of claims that could not be judged
 
@@ -77,7 +77,7 @@ class Reproduction:
         screen = Screen([run.name for run in todo], len(self.finished), self.slots, expected)
         pool = Pool(self.slots, 1 if not self.gpus else slot_threads(self.slots), self.gpus, lock)
 
-        def begin(run: Run) -> bool:
+        def begin(run: PlannedRun) -> bool:
             if states[run.name] == GOES_ON:
                 return True
             if moved := make_room(run, self.folder.with_name(f"{self.folder.name}_aside"), own):
@@ -107,7 +107,7 @@ class Reproduction:
         show_page(self.references.parent)
         self._complain()
 
-    def _possible(self, runs: Sequence[Run]) -> list[Run]:
+    def _possible(self, runs: Sequence[PlannedRun]) -> list[PlannedRun]:
         """Those whose data are there."""
         for claim in self.claims:
             mine = any(run.claim.name == claim.name for run in runs)
@@ -116,7 +116,7 @@ class Reproduction:
                 print(printable(f"claim {claim.name} is left out: {self.left_out[claim.name]}"), flush=True)
         return [run for run in runs if run.claim.name not in self.left_out]
 
-    def _announce(self, todo: Sequence[Run], states: dict[str, str], expected: dict[str, float]) -> None:
+    def _announce(self, todo: Sequence[PlannedRun], states: dict[str, str], expected: dict[str, float]) -> None:
         going_on = sum(states[run.name] == GOES_ON for run in todo)
         parts = [f"runs: {len(self.finished)} finished before"] if self.finished else ["runs: none finished before"]
         parts += [f"{going_on} to go on"] if going_on else []

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from seqlab.runs.run_folder import Said, Tokens
+from seqlab.runs.run_folder import SavedPrediction, Tokens
 
 BINS = 10
 """Bins that the lengths of most sources (99 %) fall into, where not each length can be a bin of its own."""
@@ -49,7 +49,7 @@ def bins(lengths: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def by_length(
-    said: Sequence[Said], lengths: Sequence[int], tokens: Tokens, bleu: np.ndarray | None, lower: bool
+    said: Sequence[SavedPrediction], lengths: Sequence[int], tokens: Tokens, bleu: np.ndarray | None, lower: bool
 ) -> list[dict[str, Any]]:
     """A row a range of source lengths: count, exact match, token accuracy and, of texts, token BLEU and chrF.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import regex
 
-from seqlab.runs.run_folder import Said, Tokens
+from seqlab.runs.run_folder import SavedPrediction, Tokens
 from seqlab.text.tokenizers import UNKNOWN
 
 RULE = 2
@@ -50,7 +50,7 @@ def rarity(references: Sequence[Sequence[Hashable]]) -> Weight:
     return lambda word: math.log((len(references) + 1) / max(1, holding[word]))
 
 
-def classify(one: Said, words: Tokens, weight: Weight, exact: bool) -> str:
+def classify(one: SavedPrediction, words: Tokens, weight: Weight, exact: bool) -> str:
     """The class of an output, the first that fits:
 
     - *good*: it matches;
@@ -93,11 +93,11 @@ def _ngrams(words: Sequence[Hashable]) -> Counter[tuple[Hashable, ...]]:
     return Counter(tuple(words[i : i + REPEATED]) for i in range(len(words) - REPEATED + 1))
 
 
-def _stutters(one: Said) -> bool:
+def _stutters(one: SavedPrediction) -> bool:
     return bool(_STUTTER.search(one.prediction.lower())) and not _STUTTER.search(one.reference.lower())
 
 
-def classes(said: Sequence[Said], words: Tokens, exact: bool) -> list[str]:
+def classes(said: Sequence[SavedPrediction], words: Tokens, exact: bool) -> list[str]:
     """The class of each output of a test set."""
     weight = rarity([words(one.reference) for one in said])
     return [classify(one, words, weight, exact) for one in said]

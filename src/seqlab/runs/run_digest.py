@@ -20,7 +20,7 @@ from seqlab.runs.comparison import name_and_value
 from seqlab.runs.curve import curve
 from seqlab.runs.reading import DIGEST, read_file, read_json
 from seqlab.runs.run_folder import (
-    Said,
+    SavedPrediction,
     command,
     read_metrics,
     read_overrides,
@@ -130,7 +130,7 @@ def _digest(folder: Path, result: dict[str, Any], trust: Trust) -> dict[str, Any
 
 
 def _predicted(
-    folder: Path, said: list[Said], split: str, metrics: dict[str, float | None], trust: Trust
+    folder: Path, said: list[SavedPrediction], split: str, metrics: dict[str, float | None], trust: Trust
 ) -> dict[str, Any]:
     """What the outputs tell."""
     examples = json.dumps([(one.source, one.reference) for one in said])
@@ -158,7 +158,7 @@ def _predicted(
 
 
 def _samples(
-    folder: Path, said: Sequence[Said], counts: Sequence[int], classes: Sequence[str], trust: Trust
+    folder: Path, said: Sequence[SavedPrediction], counts: Sequence[int], classes: Sequence[str], trust: Trust
 ) -> list[dict[str, Any]]:
     rows = samples.chosen(said)
     looks = samples.attention(folder, [said[row].source for row in rows], trust) or [{} for _ in rows]

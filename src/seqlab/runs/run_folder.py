@@ -28,7 +28,7 @@ _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
 
 
 @dataclass(frozen=True)
-class Said:
+class SavedPrediction:
     """A line of `predictions.tsv`. `match` is None of a text that was continued: it can go on in many ways."""
 
     source: str
@@ -51,7 +51,7 @@ def read_result(folder: Path) -> dict[str, Any]:
     return dict(read_json(path, RESULT))
 
 
-def read_predictions(folder: Path) -> list[Said]:
+def read_predictions(folder: Path) -> list[SavedPrediction]:
     """The lines of `predictions.tsv`, in the order of the split; none if the run has left none.
 
     Raises:
@@ -75,7 +75,7 @@ def read_predictions(folder: Path) -> list[Said]:
             raise InputError(f"{path}:{number}: {len(cells)} columns; expected {len(heads)}")
         match = None if continued else cells[heads.index("match")] == "true"
         source, prediction, reference = map(_unescaped, cells[:3])
-        said.append(Said(source, prediction, reference, match))
+        said.append(SavedPrediction(source, prediction, reference, match))
     return said
 
 

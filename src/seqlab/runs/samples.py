@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.kinds import NOTHING, Trust
-from seqlab.runs.run_folder import Said
+from seqlab.runs.run_folder import SavedPrediction
 from seqlab.special_tokens import BOS, PAD
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer
 
@@ -25,7 +25,7 @@ BOUNDARY = "<eos>"
 """How the token that ends an output is shown."""
 
 
-def chosen(said: Sequence[Said]) -> list[int]:
+def chosen(said: Sequence[SavedPrediction]) -> list[int]:
     """Rows that are spread evenly over the examples in the order of their sources' lengths in words.
 
     Neither outputs nor a tokenizer has a say in it, so that runs of other models choose the same.
@@ -36,7 +36,7 @@ def chosen(said: Sequence[Said]) -> list[int]:
     return [order[round(i * (len(order) - 1) / (SAMPLES - 1))] for i in range(SAMPLES)]
 
 
-def continued(said: Sequence[Said]) -> list[dict[str, Any]]:
+def continued(said: Sequence[SavedPrediction]) -> list[dict[str, Any]]:
     """Samples of a language model: how it goes on from a prompt, and how the text does."""
     return [
         {

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import sacrebleu
 
-from seqlab.runs.run_folder import Said
+from seqlab.runs.run_folder import SavedPrediction
 from seqlab.text.tokenizers import words_and_marks
 
 ORDER = 4
 """The longest n-grams of BLEU."""
 
 
-def bleu_statistics(said: Sequence[Said]) -> np.ndarray:
+def bleu_statistics(said: Sequence[SavedPrediction]) -> np.ndarray:
     """What token BLEU is computed from, a row a sentence: lengths of output and reference, then the counts of n-grams
     that are right and of all n-grams, for n of 1 to 4. Sums of rows are the statistics of several sentences.
 
@@ -37,7 +37,7 @@ def bleu_of(statistics: np.ndarray) -> float:
     return float(score.score)
 
 
-def chrf_of(said: Sequence[Said], lower: bool) -> float:
+def chrf_of(said: Sequence[SavedPrediction], lower: bool) -> float:
     """Corpus chrF, 0 to 100."""
     metric = sacrebleu.CHRF(lowercase=lower)
     return float(metric.corpus_score([one.prediction for one in said], [[one.reference for one in said]]).score)

@@ -3,12 +3,12 @@
 import pytest
 from reporting.page.made_up import digest
 
-from seqlab.reporting.page.groups import Group
+from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.plots import by_length, learning, over_seeds
 
 
 def group(model, *runs, id=None):
-    return Group(id or model, "C", model, model, False, False, "seqlab-train", list(runs))
+    return RunGroup(id or model, "C", model, model, False, False, "seqlab-train", list(runs))
 
 
 def test_a_line_over_seeds_is_their_mean_as_far_as_all_came():

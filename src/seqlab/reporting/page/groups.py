@@ -40,7 +40,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """Runs of one setting.
 
     Args:
@@ -212,7 +212,7 @@ def spread_of(values: list[float]) -> Spread | None:
     return Spread(figures["mean"], figures["sd"], len(values))
 
 
-def named(groups: Sequence[Group]) -> dict[str, str]:
+def named(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Group's id → what it is called among `groups`: by architecture, if need be with label or settings and profile;
     those of the user are marked.
     """
@@ -230,7 +230,7 @@ def named(groups: Sequence[Group]) -> dict[str, str]:
     return names
 
 
-def _set_apart(one: Group, alike: Sequence[Group]) -> str:
+def _set_apart(one: RunGroup, alike: Sequence[RunGroup]) -> str:
     """What sets a group apart from others of its architecture: as which part of a claim it was run, or what was typed
     for it alone.
     """
@@ -242,7 +242,7 @@ def _set_apart(one: Group, alike: Sequence[Group]) -> str:
     return ", ".join(f"{name}={own[name]}" for name in differing if name not in ("model", "seed", "resume"))
 
 
-def colours(groups: Sequence[Group]) -> dict[str, int]:
+def colours(groups: Sequence[RunGroup]) -> dict[str, int]:
     """Group's id → number of its colour: an architecture has one of its own wherever it stands alone."""
     known = [ARCHITECTURES.index(one.architecture) if one.architecture in ARCHITECTURES else -1 for one in groups]
     if -1 in known or len(set(known)) < len(known):
@@ -250,7 +250,7 @@ def colours(groups: Sequence[Group]) -> dict[str, int]:
     return {one.id: number % 8 for one, number in zip(groups, known, strict=True)}
 
 
-def quality(groups: Sequence[Group]) -> str | None:
+def quality(groups: Sequence[RunGroup]) -> str | None:
     """The metric by which all of `groups` can be judged. A loss a token is none where their tokens differ, token BLEU
     none where a clause is one token.
     """
@@ -265,7 +265,7 @@ LOSS, TOKEN_BLEU = "teacher_forced/loss", "free_running/token_bleu"
 WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
 
 
-def _tokens(group: Group) -> str:
+def _tokens(group: RunGroup) -> str:
     """What tokens are, as far as the runs say."""
     recorded = _inner(group.runs[0], ("identity", "data", "vocabularies"))
     return fingerprint(recorded or group.setting("tokenizer") or group.setting("data", "tokenizer"))
@@ -291,7 +291,7 @@ def form(metric: str) -> str:
     return entry(metric).form
 
 
-def told_apart(groups: Sequence[Group]) -> list[Group]:
+def told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:
     """Those whose data has one name but other examples to predict, with the settings that make the difference."""
     told = []
     for one in groups:
@@ -319,14 +319,14 @@ def _flat(settings: Any, name: str = "") -> dict[str, str]:
     return {name: json.dumps(settings).strip('"')}
 
 
-def comparable(groups: Sequence[Group]) -> bool:
+def comparable(groups: Sequence[RunGroup]) -> bool:
     """Whether all were measured on the same examples, as far as they say."""
     return len({one.measured_on for one in groups} - {None}) < 2
 
 
-def by_dataset(groups: Sequence[Group]) -> dict[str, list[Group]]:
+def by_dataset(groups: Sequence[RunGroup]) -> dict[str, list[RunGroup]]:
     """Those that compare with each other, together."""
-    found: dict[str, list[Group]] = {}
+    found: dict[str, list[RunGroup]] = {}
     for one in groups:
         found.setdefault(one.dataset, []).append(one)
     return found

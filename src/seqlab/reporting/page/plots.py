@@ -9,14 +9,14 @@ from typing import Any
 
 from seqlab.metrics.registry import METRICS
 from seqlab.reporting.page.figures import Figure, Series, line_plot
-from seqlab.reporting.page.groups import Digest, Group, by_dataset, colours, is_share, label, named, slug
+from seqlab.reporting.page.groups import Digest, RunGroup, by_dataset, colours, is_share, label, named, slug
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
 LOG_FROM = 20  # losses that differ by more than this factor stand on a logarithmic axis
 BY_LENGTH = [one.name for one in reversed(METRICS) if one.by_length]
 
 
-def learning(groups: Sequence[Group]) -> list[Figure]:
+def learning(groups: Sequence[RunGroup]) -> list[Figure]:
     """Loss while the runs of one dataset trained; those without a curve are left out."""
     return [
         figure
@@ -36,7 +36,7 @@ def _loss(
     x: str,
     key: str,
     place: Callable[[Digest, dict[str, Any]], float | None],
-    some: Sequence[Group],
+    some: Sequence[RunGroup],
 ) -> Figure | None:
     lines = {one.id: [line for run in one.runs if (line := _line(run, key, place))] for one in some}
     some = [one for one in some if lines[one.id]]
@@ -97,7 +97,7 @@ def over_seeds(
     return points, band
 
 
-def by_length(groups: Sequence[Group]) -> list[Figure]:
+def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
     """Quality by the source's length, a plot a dataset that has several lengths: where the fixed vector fails."""
     figures = []
     for dataset, some in by_dataset([one for one in groups if lengths(one)]).items():
@@ -143,19 +143,19 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{bucket}: {count:,}" for bucket, count in counts.items())
 
 
-def lengths(group: Group) -> list[dict[str, Any]]:
+def lengths(group: RunGroup) -> list[dict[str, Any]]:
     """The rows of the first run; none where nothing was measured by length."""
     return list(group.runs[0].get("by_length", {}).get("rows", []))
 
 
-def length_metric(groups: Sequence[Group]) -> str | None:
+def length_metric(groups: Sequence[RunGroup]) -> str | None:
     """What all of `groups` were measured by at every length. That BLEU is of words, and means nothing without them."""
     rows = [row for one in groups for row in lengths(one)]
     names = [name for name in BY_LENGTH if name != "bleu" or all(one.has_words for one in groups)]
     return next((name for name in names if rows and all(row.get(name) is not None for row in rows)), None)
 
 
-def buckets(groups: Sequence[Group]) -> list[str]:
+def buckets(groups: Sequence[RunGroup]) -> list[str]:
     """All lengths, short ones first."""
     return sorted({_bucket(row) for one in groups for row in lengths(one)}, key=_first)
 
@@ -177,7 +177,7 @@ def _first(bucket: str) -> int:
     return int(re.split("[–+]", bucket)[0])
 
 
-def trained_to(group: Group) -> int | None:
+def trained_to(group: RunGroup) -> int | None:
     """The longest source in training, where the settings say so and test goes beyond."""
     longest, tested = group.setting("data", "max_length"), group.setting("data", "test_max_length")
     return longest if isinstance(longest, int) and isinstance(tested, int) and tested > longest > 0 else None

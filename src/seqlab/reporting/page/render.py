@@ -15,7 +15,7 @@ from markupsafe import Markup
 from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.figures import marker
-from seqlab.reporting.page.groups import USUAL, Group, by_dataset, named, slug
+from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
 from seqlab.reporting.page.sentences import classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
@@ -94,14 +94,14 @@ def _asset(name: str) -> str:
     return (HERE / "assets" / name).read_text(encoding="utf-8")
 
 
-def _name(one: Group) -> str:
+def _name(one: RunGroup) -> str:
     if not one.claim:
         return named([one])[one.id]
     more = [*([one.profile] if one.profile != USUAL else []), *(["yours"] if one.own else [])]
     return f"{one.claim}: {one.label}" + (f" ({', '.join(more)})" if more else "")
 
 
-def _folders(one: Group, place: Path) -> list[tuple[str, str]]:
+def _folders(one: RunGroup, place: Path) -> list[tuple[str, str]]:
     """Names and links of the run folders that are at hand."""
     links: Sequence[str] = [_link(folder.resolve(), place.resolve().parent) for folder in one.folders]
     names = [str(run.get("folder", "")) for run in one.runs]
@@ -113,5 +113,5 @@ def _link(folder: Path, start: Path) -> str:
     return "./" + quote(os.fsencode(os.path.relpath(folder, start)))
 
 
-def _settings(one: Group) -> str:
+def _settings(one: RunGroup) -> str:
     return json.dumps(one.runs[0].get("settings", {}), indent=1, ensure_ascii=False)

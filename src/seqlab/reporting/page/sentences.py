@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqlab.reporting.page.groups import Group, by_dataset, colours, named
+from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named
 
 
-def sentences(groups: Sequence[Group]) -> list[dict[str, Any]]:
+def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
     """A dataset each: its `groups` (id, name, colour) and `sentences`; the one that shows most comes first.
 
     A sentence has `source`, `reference` and `outputs`. An output has the number of its group, what it `said`, its
@@ -36,7 +36,7 @@ def sentences(groups: Sequence[Group]) -> list[dict[str, Any]]:
     return sorted(found, key=_shows, reverse=True)
 
 
-def unsampled(groups: Sequence[Group]) -> list[tuple[str, str]]:
+def unsampled(groups: Sequence[RunGroup]) -> list[tuple[str, str]]:
     """Datasets whose outputs were sorted but not kept, as they are somebody else's text, and what brings them."""
     found = {}
     for dataset, some in by_dataset(groups).items():
@@ -63,7 +63,7 @@ def _output(group: int, sample: dict[str, Any]) -> dict[str, Any]:
     return output
 
 
-def classes(found: Sequence[dict[str, Any]], groups: Sequence[Group]) -> list[str]:
+def classes(found: Sequence[dict[str, Any]], groups: Sequence[RunGroup]) -> list[str]:
     """All classes that occur among outputs, in the order of the rule's."""
     occurring = {output["class"] for data in found for one in data["sentences"] for output in one["outputs"]}
     known = [name for one in groups for run in one.runs for name in run.get("failures", {}).get("counts", ())]

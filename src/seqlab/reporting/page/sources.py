@@ -15,7 +15,7 @@ from tqdm import tqdm
 from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
 from seqlab.formatting import natural
-from seqlab.reporting.page.groups import EXACT, USUAL, Digest, Group, told_apart
+from seqlab.reporting.page.groups import EXACT, USUAL, Digest, RunGroup, told_apart
 from seqlab.reproduction.claim import ORDER
 from seqlab.runs.comparison import UNCOMPARED
 from seqlab.runs.description import described
@@ -42,17 +42,17 @@ class Material:
     """
 
     claims: list[dict[str, Any]] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    groups: list[RunGroup] = field(default_factory=list)
     sweeps: list[dict[str, Any]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     replay: dict[str, Any] | None = None
 
-    def group(self, claim: str, label: str) -> Group | None:
+    def group(self, claim: str, label: str) -> RunGroup | None:
         """The one of a claim: the reference's if there are two, and that which took most if there are several."""
         found = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
         return min(found, key=lambda one: (one.own, one.profile == USUAL), default=None)
 
-    def significance(self, a: Group, b: Group, metric: str) -> dict[str, Any] | None:
+    def significance(self, a: RunGroup, b: RunGroup, metric: str) -> dict[str, Any] | None:
         """What a paired test of two groups came to, b's figure minus a's: as the reference of their claim has it, or
         tested now, of runs that are here; None where it cannot be tested: digests hold what a test of BLEU needs for
         the first reference alone, so that with several it would be of another figure.
@@ -73,7 +73,7 @@ class Material:
         except (ArithmeticError, InputError, ValueError):  # statistics that are not as many as the examples
             return None
 
-    def _of_references(self, a: Group, b: Group) -> Iterator[dict[str, Any]]:
+    def _of_references(self, a: RunGroup, b: RunGroup) -> Iterator[dict[str, Any]]:
         for claim in self.claims:
             if not (a.own or b.own) and a.is_of(claim) and b.is_of(claim):
                 yield from (one for one in claim.get("significance", []) if {one["a"], one["b"]} == {a.label, b.label})
@@ -175,12 +175,12 @@ def _finished(place: Path) -> list[Path]:
     return sorted(found, key=lambda path: [natural(part) for part in path.parts])
 
 
-def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[Group]:
+def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[RunGroup]:
     for claim in claims:
         for group in claim["groups"]:
             if group["runs"]:
                 name, label, profile = claim["claim"], group["label"], claim["profile"]
-                yield Group(
+                yield RunGroup(
                     id=_slug("run", name, label, "" if profile == USUAL else profile),
                     claim=name,
                     label=label,
@@ -193,7 +193,7 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[Group]:
                 )
 
 
-def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[Group]:
+def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[RunGroup]:
     """Runs of one claim's label, or of one line, that differ in their seed alone, together."""
     found: dict[tuple[str, ...], list[tuple[Path, Digest]]] = {}
     for folder, digest in digests:
@@ -202,7 +202,7 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
         some.sort(key=lambda one: one[1]["seed"])
         runs = [run for _, run in some]
         claim, label, profile = key[:3]
-        yield Group(
+        yield RunGroup(
             id=_slug("own", claim, label, "" if profile == USUAL else profile, str(number)),
             claim=claim,
             label=label,
@@ -239,7 +239,7 @@ def _of_all_seeds(runs: Sequence[Digest]) -> str:
     return several if " -m " in several else several.replace("seqlab-train", "seqlab-train -m", 1)
 
 
-def _joined(references: list[Group], found: list[Group]) -> list[Group]:
+def _joined(references: list[RunGroup], found: list[RunGroup]) -> list[RunGroup]:
     """A reference and the runs that it was made from are one group: with the reference's title, and their samples."""
     groups, left = [], list(found)
     for one in references:
@@ -251,11 +251,11 @@ def _joined(references: list[Group], found: list[Group]) -> list[Group]:
     return [*groups, *sorted(left, key=lambda one: not one.claim)]
 
 
-def _part(group: Group) -> tuple[str, str, str]:
+def _part(group: RunGroup) -> tuple[str, str, str]:
     return group.claim, group.label, group.profile
 
 
-def _same(reference: Group, made: Group) -> bool:
+def _same(reference: RunGroup, made: RunGroup) -> bool:
     """Whether the reference was made from these runs: the same figures (it may round) for the same seeds."""
     found = {run["seed"]: run.get("metrics", {}) for run in made.runs}
     return reference.seeds == made.seeds and all(

@@ -11,7 +11,7 @@ from hydra_pruning_sweeper.messages import duration
 from seqlab.metrics.registry import METRICS
 from seqlab.reporting.page.groups import (
     USUAL,
-    Group,
+    RunGroup,
     Spread,
     by_dataset,
     comparable,
@@ -30,7 +30,7 @@ COMPARED = [one.key for one in reversed(METRICS) if one.on_page]
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """What a table shows.
 
     Args:
@@ -42,7 +42,7 @@ class Cell:
 
     text: str
     value: float | None = None
-    group: Group | None = None
+    group: RunGroup | None = None
     best: bool = False
 
 
@@ -53,12 +53,12 @@ class Table:
     id: str
     title: str
     heads: list[tuple[str, str]]
-    rows: list[list[Cell]]
+    rows: list[list[TableCell]]
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Claim:
+class ClaimCard:
     """A row of the ledger."""
 
     id: str
@@ -72,15 +72,15 @@ class Claim:
     partial: str = ""
     target: str = ""
     criteria: list[dict[str, Any]] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
+    groups: list[RunGroup] = field(default_factory=list)
     time: str = ""
     machine: str = ""
 
 
-def ledger(material: Material) -> list[Claim]:
+def ledger(material: Material) -> list[ClaimCard]:
     """Every claim with its criteria, as its reference judges them."""
     return [
-        Claim(
+        ClaimCard(
             id=f"claim-{_name(claim)}",
             name=_name(claim),
             title=claim.get("title", ""),
@@ -117,7 +117,7 @@ def place(material: Material, dataset: str) -> str:
     return f"compare-{list(by_dataset(material.groups)).index(dataset)}"
 
 
-def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Group]) -> Table:
+def _comparison(material: Material, id: str, dataset: str, groups: Sequence[RunGroup]) -> Table:
     names, same, main = named(groups), comparable(groups), quality(groups)
     metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
     best = {name: _best(groups, name) if same else [] for name in metrics}
@@ -129,7 +129,7 @@ def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Grou
     heads += [(head, meaning) for head, meaning, *_ in COSTS]
     rows = []
     for one in groups:
-        cells = [Cell(names[one.id], group=one), Cell(str(len(one.seeds)), len(one.seeds), one)]
+        cells = [TableCell(names[one.id], group=one), TableCell(str(len(one.seeds)), len(one.seeds), one)]
         cells += [
             _cell(one, one.metric(name), form(name), best=any(one is other for other in best[name])) for name in metrics
         ]
@@ -139,25 +139,25 @@ def _comparison(material: Material, id: str, dataset: str, groups: Sequence[Grou
     return Table(id, dataset, heads, rows, _split_note(groups))
 
 
-def _work(group: Group) -> Spread | None:
+def _work(group: RunGroup) -> Spread | None:
     flops = group.figure("training", "flops")
     return Spread(flops.mean / 1e12, flops.sd / 1e12, flops.count) if flops else None
 
 
-def _speed(group: Group) -> Spread | None:
+def _speed(group: RunGroup) -> Spread | None:
     return group.figure("training", "tokens_per_second")
 
 
-COSTS: tuple[tuple[str, str, str, Callable[[Group], Spread | None]], ...] = (
+COSTS: tuple[tuple[str, str, str, Callable[[RunGroup], Spread | None]], ...] = (
     ("parameters", "weights of the model", ",.0f", lambda one: one.figure("parameters")),
     ("tokens/s", "target tokens without padding a second of training", ",.0f", _speed),
     ("training s", "seconds without validation", ",.0f", lambda one: one.figure("training", "seconds")),
     ("TFLOP", "operations of training in matrix products, in 10¹²", ",.3g", _work),
-    ("val leaks", "validation sentences that stand in training, word for word", ".1%", Group.leaks),
+    ("val leaks", "validation sentences that stand in training, word for word", ".1%", RunGroup.leaks),
 )
 
 
-def _split_note(groups: Sequence[Group]) -> str:
+def _split_note(groups: Sequence[RunGroup]) -> str:
     splits = sorted({one.split for one in groups})
     devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
     note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
@@ -179,7 +179,7 @@ def _meaning(metric: str) -> str:
     return f"BLEU over lower-cased words and punctuation marks; {said}" if metric.endswith("token_bleu") else said
 
 
-def _best(groups: Sequence[Group], metric: str) -> list[Group]:
+def _best(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
     """Those whose mean is best, of several, as far as the table shows it; none where all are."""
     measured = [(found.mean, one) for one in groups if (found := one.metric(metric))]
     if len(measured) < 2:
@@ -194,17 +194,21 @@ def _alike(value: float, other: float, metric: str) -> bool:
     return format(value, form(metric)) == format(other, form(metric))
 
 
-def _cell(group: Group, figure: Spread | None, written: str, best: bool = False) -> Cell:
+def _cell(group: RunGroup, figure: Spread | None, written: str, best: bool = False) -> TableCell:
     if figure is None:
-        return Cell("", None, group)
-    return Cell(format(figure, written), figure.mean, group, best)
+        return TableCell("", None, group)
+    return TableCell(format(figure, written), figure.mean, group, best)
 
 
-def _against(material: Material, one: Group, top: Group, metric: str) -> Cell:
+def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> TableCell:
     if one is top:
-        return Cell(BEST, 2.0, one)
+        return TableCell(BEST, 2.0, one)
     test = material.significance(one, top, label(metric))
-    return Cell("", None, one) if test is None or test.get("p") is None else Cell(f"{test['p']:.2g}", test["p"], one)
+    return (
+        TableCell("", None, one)
+        if test is None or test.get("p") is None
+        else TableCell(f"{test['p']:.2g}", test["p"], one)
+    )
 
 
 def _without_empty(table: Table) -> Table:
@@ -226,7 +230,12 @@ def leakage(material: Material) -> Table | None:
                 key = (one.dataset, split, side, *figures)
                 if key not in seen:
                     seen.add(key)
-                    where = [Cell(one.dataset, group=one), Cell(setting, group=one), Cell(split), Cell(side)]
+                    where = [
+                        TableCell(one.dataset, group=one),
+                        TableCell(setting, group=one),
+                        TableCell(split),
+                        TableCell(side),
+                    ]
                     rows.append([*where, *(_share(value, one) for value in figures)])
     heads = [
         ("data", "what was trained on"),
@@ -247,21 +256,21 @@ def replayed(replay: dict[str, Any]) -> Table:
     first, *others = HEADS
     meant = [(first, "sampler and pruner"), *((one, "mean ± standard deviation over seeds") for one in others[:-1])]
     heads = [*meant, (others[-1], "how soon it is as good as the first row in the end, in the median")]
-    return Table("replay-rows", "", heads, [[Cell(text) for text in row] for row in rows(replay)], note(replay))
+    return Table("replay-rows", "", heads, [[TableCell(text) for text in row] for row in rows(replay)], note(replay))
 
 
-def _share(value: float | None, group: Group) -> Cell:
-    return Cell("", None, group) if value is None else Cell(f"{value:.2%}", value, group)
+def _share(value: float | None, group: RunGroup) -> TableCell:
+    return TableCell("", None, group) if value is None else TableCell(f"{value:.2%}", value, group)
 
 
-def rules(groups: Sequence[Group]) -> list[str]:
+def rules(groups: Sequence[RunGroup]) -> list[str]:
     """The rules by which outputs were sorted, in words."""
     numbers = {run["failures"]["rule"] for one in groups for run in one.runs if run.get("failures")}
     earlier = "Some runs were sorted by an earlier rule: their counts compare with care."
     return [IN_WORDS] * (RULE in numbers) + [earlier] * bool(numbers - {RULE})
 
 
-def failures(groups: Sequence[Group]) -> Table | None:
+def failures(groups: Sequence[RunGroup]) -> Table | None:
     """Classes of outputs, a row an architecture; of groups of one dataset."""
     counted = [one for one in groups if all(run.get("failures") for run in one.runs)]
     if not counted:
@@ -271,10 +280,10 @@ def failures(groups: Sequence[Group]) -> Table | None:
     rows = []
     for one in counted:
         total = sum(sum(run["failures"]["counts"].values()) for run in one.runs)
-        cells = [Cell(names[one.id], group=one)]
+        cells = [TableCell(names[one.id], group=one)]
         for name in classes:
             count = sum(run["failures"]["counts"].get(name, 0) for run in one.runs)
-            cells.append(Cell(f"{count / total:.1%} ({count:,})" if total else "", count / max(1, total), one))
+            cells.append(TableCell(f"{count / total:.1%} ({count:,})" if total else "", count / max(1, total), one))
         rows.append(cells)
     heads = [("runs of", "all seeds together"), *((name, "share of the outputs, and how many") for name in classes)]
     return Table("", "", heads, rows)

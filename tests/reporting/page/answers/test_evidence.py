@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from seqlab.reporting.page.answers.evidence import Difference, between, signed, unsure, within
+from seqlab.reporting.page.answers.evidence import Gap, between, signed, unsure, within
 
 
 @pytest.mark.parametrize(
@@ -32,22 +32,22 @@ def test_the_interval_by_hand():
 def test_a_mean_of_differences_has_students_interval():
     # Of 1, 2, 3: standard error 1/sqrt(3), two degrees of freedom, t = 4.303.
     assert within([1.0, 2.0, 3.0]).over_seeds == pytest.approx((2 - 4.303 / math.sqrt(3), 2 + 4.303 / math.sqrt(3)))
-    assert within([2.0]) == Difference(2.0, (1, 1)) and within([]) is None
+    assert within([2.0]) == Gap(2.0, (1, 1)) and within([]) is None
 
 
 @pytest.mark.parametrize(
     ("difference", "shown", "none_shown"),
     [
-        (Difference(1.0, (3, 3), (0.5, 1.5)), True, False),
-        (Difference(1.0, (3, 3), (-0.5, 2.5)), False, True),
-        (Difference(1.0, (3, 3), (0.5, 1.5), (-0.1, 2.1)), False, True),  # the examples could be luck
-        (Difference(1.0, (3, 3), (-0.1, 2.1), (0.5, 1.5)), False, True),  # the seeds could be luck
-        (Difference(1.0, (1, 3), None, (0.5, 1.5)), False, False),  # one seed: p = 0.04995 shows nothing
-        (Difference(1.0, (1, 1)), False, False),
-        (Difference(0.0, (1, 1)), False, True),
-        (Difference(0.0, (3, 3), (0.0, 0.0)), False, True),
-        (Difference(-1.0, (3, 3), (-1.0, -1.0)), False, False),  # all seeds alike: two may be so by chance
-        (Difference(-1.0, (3, 3), (-1.0, -1.0), (-1.5, -0.5)), True, False),
+        (Gap(1.0, (3, 3), (0.5, 1.5)), True, False),
+        (Gap(1.0, (3, 3), (-0.5, 2.5)), False, True),
+        (Gap(1.0, (3, 3), (0.5, 1.5), (-0.1, 2.1)), False, True),  # the examples could be luck
+        (Gap(1.0, (3, 3), (-0.1, 2.1), (0.5, 1.5)), False, True),  # the seeds could be luck
+        (Gap(1.0, (1, 3), None, (0.5, 1.5)), False, False),  # one seed: p = 0.04995 shows nothing
+        (Gap(1.0, (1, 1)), False, False),
+        (Gap(0.0, (1, 1)), False, True),
+        (Gap(0.0, (3, 3), (0.0, 0.0)), False, True),
+        (Gap(-1.0, (3, 3), (-1.0, -1.0)), False, False),  # all seeds alike: two may be so by chance
+        (Gap(-1.0, (3, 3), (-1.0, -1.0), (-1.5, -0.5)), True, False),
     ],
 )
 def test_a_difference_is_shown_where_no_interval_holds_zero_and_there_are_seeds(difference, shown, none_shown):
@@ -60,12 +60,12 @@ def test_nothing_beside_something_is_no_difference():
 
 
 def test_signs_and_units_are_written():
-    text = Difference(-7.0, (2, 3), (-7.25, -6.75), (-8.0, -6.0)).written(signed("token BLEU"), " points")
+    text = Gap(-7.0, (2, 3), (-7.25, -6.75), (-8.0, -6.0)).written(signed("token BLEU"), " points")
     assert text == "−7.00 points (95 %: over seeds −7.25 to −6.75, over test examples −8.00 to −6.00)"
     assert [signed("exact match")(value) for value in (0.0153, 0.0, 1e-6)] == ["+1.53%", "+0.00%", "+0.0001%"]
 
 
 def test_who_has_one_seed_is_named():
-    assert unsure(Difference(1.0, (1, 2)), "gru", "lstm").startswith("One seed of gru: what another seed")
-    assert unsure(Difference(1.0, (2, 2)), "gru", "lstm") == ""
+    assert unsure(Gap(1.0, (1, 2)), "gru", "lstm").startswith("One seed of gru: what another seed")
+    assert unsure(Gap(1.0, (2, 2)), "gru", "lstm") == ""
     assert unsure(between([1.0, 1.0], [2.0, 2.0]), "gru", "lstm").startswith("All seeds of a side have the same value")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from seqlab.reporting.page.groups import FORMS, USUAL, Group, Spread, by_dataset, form
+from seqlab.reporting.page.groups import FORMS, USUAL, RunGroup, Spread, by_dataset, form
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import remake
 
@@ -43,7 +43,7 @@ class Scope:
     dataset: str
     own: bool
     profile: str
-    groups: list[Group]
+    groups: list[RunGroup]
 
     @property
     def title(self) -> str:
@@ -77,19 +77,19 @@ def scopes(material: Material) -> list[Scope]:
     return [*own, *references]
 
 
-def _profile(group: Group) -> tuple[bool, str]:
+def _profile(group: RunGroup) -> tuple[bool, str]:
     return group.profile != USUAL, group.profile
 
 
-def _alike(groups: Sequence[Group]) -> list[list[Group]]:
+def _alike(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
     """Those of one dataset by split and examples."""
-    found: dict[tuple[str, str | None], list[Group]] = {}
+    found: dict[tuple[str, str | None], list[RunGroup]] = {}
     for one in groups:
         found.setdefault((one.split, one.measured_on), []).append(one)
     return list(found.values())
 
 
-def lacking(material: Material, groups: Iterable[Group]) -> tuple[str, str]:
+def lacking(material: Material, groups: Iterable[RunGroup]) -> tuple[str, str]:
     """What the claims of `groups` lack, and the command that makes it; empty where they are complete."""
     found = list(groups)
     for claim in material.claims:
@@ -98,13 +98,13 @@ def lacking(material: Material, groups: Iterable[Group]) -> tuple[str, str]:
     return "", ""
 
 
-def of(group: Group, metric: str) -> str:
+def of(group: RunGroup, metric: str) -> str:
     """A metric with its spread, and over how many of its seeds that is."""
     found = group.metric(metric)
     return "–" if found is None else f"{format(found, form(metric))}{over(group, found)}"
 
 
-def over(group: Group, figure: Spread) -> str:
+def over(group: RunGroup, figure: Spread) -> str:
     """Of how many seeds a figure is, in words."""
     every = len(group.seeds)
     if figure.count < every:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seqlab.reporting.page.answers.answer import Answer, Scope, in_form, lacking, mean, of, over, scopes
 from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure
-from seqlab.reporting.page.groups import Group, label, more_is_better, named, quality, slug
+from seqlab.reporting.page.groups import RunGroup, label, more_is_better, named, quality, slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import place
 
@@ -58,7 +58,7 @@ def _best(material: Material, scope: Scope) -> str:
     return f"{scope.title}: {text}"
 
 
-def ranked(groups: Sequence[Group], metric: str) -> list[Group]:
+def ranked(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
     """The best first."""
     return sorted(groups, key=lambda one: mean(one.metric(metric)), reverse=more_is_better(metric))
 
@@ -82,14 +82,14 @@ def fastest(material: Material) -> Answer:
     return Answer(question, sentences, links)
 
 
-def _by_machine(groups: Sequence[Group]) -> list[list[Group]]:
-    found: dict[frozenset[object], list[Group]] = {}
+def _by_machine(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
+    found: dict[frozenset[object], list[RunGroup]] = {}
     for one in groups:
         found.setdefault(frozenset(one.devices), []).append(one)
     return [some for key, some in found.items() if len(key) == 1]
 
 
-def _speeds(groups: Sequence[Group]) -> str:
+def _speeds(groups: Sequence[RunGroup]) -> str:
     """The fastest, what is between it and the next, and the figures of the others."""
     names = named(groups)
     first, second, *others = sorted(groups, key=lambda one: -mean(one.figure(*SPEED)))
@@ -115,6 +115,6 @@ def _speeds(groups: Sequence[Group]) -> str:
     return text
 
 
-def _speed(group: Group) -> str:
+def _speed(group: RunGroup) -> str:
     figure = group.figure(*SPEED)
     return "–" if figure is None else f"{figure:,.0f}{over(group, figure)}"

@@ -10,7 +10,7 @@ from hydra_pruning_sweeper.differences import ABSENT, Difference, differences, l
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, of, scopes
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
 from seqlab.reporting.page.answers.evidence import between, compared, signed, unsure, untold
-from seqlab.reporting.page.groups import Group, label, named, quality, seconds_a_step
+from seqlab.reporting.page.groups import RunGroup, label, named, quality, seconds_a_step
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import place
 from seqlab.runs.description import CHANGED, description
@@ -23,7 +23,7 @@ def carried(material: Material) -> Answer:
     question = "What did carrying the context to every decoder step change?"
     sentences: list[str] = []
     links: list[tuple[str, str]] = []
-    asked: list[Group] = []
+    asked: list[RunGroup] = []
     for scope in scopes(material):
         pair = _pair(scope)
         if pair and (metric := quality(pair)):
@@ -36,14 +36,14 @@ def carried(material: Material) -> Answer:
     return Answer(question, sentences, list(dict.fromkeys(links)), run, missing)
 
 
-def _pair(scope: Scope) -> tuple[Group, Group] | None:
+def _pair(scope: Scope) -> tuple[RunGroup, RunGroup] | None:
     """The two that differ least; of the user's runs, if it is theirs."""
     without, carrying = ([one for one in scope.groups if one.architecture == name] for name in ("gru", "context_gru"))
     pairs = [pair for pair in product(without, carrying) if not scope.own or any(one.own for one in pair)]
     return min(pairs, key=lambda pair: len(differing(*pair)), default=None)
 
 
-def _change(material: Material, scope: Scope, without: Group, carrying: Group, metric: str) -> str:
+def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGroup, metric: str) -> str:
     names, word = named([without, carrying]), label(metric)
     change = compared(material, without, carrying, metric)
     assert change is not None  # both have the metric, on one split
@@ -59,7 +59,7 @@ def _change(material: Material, scope: Scope, without: Group, carrying: Group, m
     return f"{scope.title}: {' '.join(text.split())}"
 
 
-def differing(a: Group, b: Group) -> list[Difference]:
+def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
     """What differs beside the architecture: in a setting, in the data, in what changed when a run was resumed.
 
     A setting of the model that only one of the two has belongs to its architecture; what the model came to follows from
@@ -76,7 +76,7 @@ def differing(a: Group, b: Group) -> list[Difference]:
     ]
 
 
-def _compared(group: Group) -> dict[str, Any]:
+def _compared(group: RunGroup) -> dict[str, Any]:
     found = description(group.runs[0])
     found.pop("model", None)
     if isinstance(found["settings"].get("model"), dict):
@@ -85,13 +85,13 @@ def _compared(group: Group) -> dict[str, Any]:
     return found
 
 
-def _all_else(a: Group, b: Group) -> str:
+def _all_else(a: RunGroup, b: RunGroup) -> str:
     if other := differing(a, b):
         return f"The two differ in {listed(other, SHOWN)}, too, so this is not the context's alone."
     return "All their other settings are the same." if a.setting("model") else ""
 
 
-def _time(without: Group, carrying: Group) -> str:
+def _time(without: RunGroup, carrying: RunGroup) -> str:
     """What a step takes, on one machine."""
     if carrying.devices != without.devices or len(carrying.devices) > 1:
         return "They ran on different machines, so their times do not compare."
@@ -107,7 +107,7 @@ def _time(without: Group, carrying: Group) -> str:
     return f"The time of a training step differs by {size}; {untold(change)}."
 
 
-def _size(without: Group, carrying: Group) -> str:
+def _size(without: RunGroup, carrying: RunGroup) -> str:
     more, less = carrying.figure("parameters"), without.figure("parameters")
     if not more or not less or max(more.mean, less.mean) <= SIZES_DIFFER * min(more.mean, less.mean):
         return ""

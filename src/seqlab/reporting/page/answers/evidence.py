@@ -14,7 +14,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from seqlab.reporting.page.groups import FORMS, TOKEN_BLEU, Group, label
+from seqlab.reporting.page.groups import FORMS, TOKEN_BLEU, RunGroup, label
 from seqlab.reporting.page.sources import Material
 
 Interval = tuple[float, float]
@@ -26,7 +26,7 @@ STUDENT = (  # quantiles 0.975 of Student's t for 1, 2, 3 … degrees of freedom
 
 
 @dataclass(frozen=True)
-class Difference:
+class Gap:
     """How much more one thing has than another.
 
     Args:
@@ -64,10 +64,10 @@ class Difference:
         return [one for one in (self.over_seeds, self.over_examples) if one is not None]
 
     @property
-    def turned(self) -> Difference:
+    def turned(self) -> Gap:
         """Seen from the other side."""
         seeds, examples = (one and (-one[1], -one[0]) for one in (self.over_seeds, self.over_examples))
-        return Difference(-self.size, self.seeds[::-1], seeds, examples, self.untested)
+        return Gap(-self.size, self.seeds[::-1], seeds, examples, self.untested)
 
     def written(self, write: Callable[[float], str], unit: str = "") -> str:
         """Sign, size and intervals, as part of a sentence: "+7.00 ms (95 %: over seeds +6.77 to +7.23)"."""
@@ -80,33 +80,31 @@ class Difference:
         return f"{write(self.size)}{unit}" + (f" ({'; '.join(parts)})" if parts else "")
 
 
-def between(
-    first: Sequence[float], second: Sequence[float], over_examples: Interval | None = None
-) -> Difference | None:
+def between(first: Sequence[float], second: Sequence[float], over_examples: Interval | None = None) -> Gap | None:
     """The difference of two sides whose values are a seed each; None where a side has none."""
     if not first or not second:
         return None
     size = statistics.fmean(second) - statistics.fmean(first)
     counts = len(first), len(second)
     if min(counts) < 2:
-        return Difference(size, counts, None, over_examples)
+        return Gap(size, counts, None, over_examples)
     a, b = (statistics.variance(side) / len(side) for side in (first, second))
     half = 0.0
     if a + b:
         freedom = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1))
         half = _student(freedom) * math.sqrt(a + b)
-    return Difference(size, counts, (size - half, size + half), over_examples)
+    return Gap(size, counts, (size - half, size + half), over_examples)
 
 
-def within(differences: Sequence[float]) -> Difference | None:
+def within(differences: Sequence[float]) -> Gap | None:
     """The mean of differences within one run each: of one seed each."""
     if not differences:
         return None
     size, count = statistics.fmean(differences), len(differences)
     if count < 2:
-        return Difference(size, (count, count))
+        return Gap(size, (count, count))
     half = _student(count - 1) * statistics.stdev(differences) / math.sqrt(count)
-    return Difference(size, (count, count), (size - half, size + half))
+    return Gap(size, (count, count), (size - half, size + half))
 
 
 def _student(freedom: float) -> float:
@@ -114,7 +112,7 @@ def _student(freedom: float) -> float:
     return STUDENT[min(len(STUDENT), max(1, math.floor(freedom))) - 1]
 
 
-def compared(material: Material, first: Group, second: Group, metric: str) -> Difference | None:
+def compared(material: Material, first: RunGroup, second: RunGroup, metric: str) -> Gap | None:
     """How much more of a metric `second` has on the compared split, over seeds and, where tested, over examples."""
     if first.split != second.split:
         return None
@@ -143,14 +141,14 @@ def signed(name: str) -> Callable[[float], str]:
     return write
 
 
-def untold(difference: Difference) -> str:
+def untold(difference: Gap) -> str:
     """Why a difference that is neither shown nor holds zero is not shown."""
     if difference.unvaried:
         return "all seeds of a side have the same value: how far others would vary is not known"
     return "one seed: what another seed would give is not known"
 
 
-def unsure(difference: Difference, *names: str) -> str:
+def unsure(difference: Gap, *names: str) -> str:
     """What the seeds of two sides cannot tell; "" where both have several that vary."""
     if difference.unvaried:
         return f"{untold(difference).capitalize()}."

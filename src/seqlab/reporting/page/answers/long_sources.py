@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hydra_pruning_sweeper.differences import listed
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
 from seqlab.reporting.page.answers.context import SHOWN, differing
-from seqlab.reporting.page.answers.evidence import Difference, between, untold
-from seqlab.reporting.page.groups import Digest, Group, label, named, slug
+from seqlab.reporting.page.answers.evidence import Gap, between, untold
+from seqlab.reporting.page.groups import Digest, RunGroup, label, named, slug
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim_figures import slope_by_length
@@ -62,16 +62,16 @@ def fixed_vector(material: Material) -> Answer:
     return Answer(question, sentences, list(dict.fromkeys(links)), run, missing)
 
 
-def _likest(looking: Sequence[Group], fixed: Sequence[Group]) -> Group | None:
+def _likest(looking: Sequence[RunGroup], fixed: Sequence[RunGroup]) -> RunGroup | None:
     """The first of those whose settings differ least from those of the fixed ones."""
     return min(looking, key=lambda one: sum(len(differing(other, one)) for other in fixed), default=None)
 
 
-def _asked(scope: Scope, fixed: Sequence[Group], looking: Group) -> bool:
+def _asked(scope: Scope, fixed: Sequence[RunGroup], looking: RunGroup) -> bool:
     return not scope.own or any(one.own for one in [*fixed, looking])
 
 
-def _falls(fixed: Sequence[Group], looking: Group, metric: str) -> str:
+def _falls(fixed: Sequence[RunGroup], looking: RunGroup, metric: str) -> str:
     """A verdict on each fixed one against attention, with the figures of all."""
     groups = [*fixed, looking]
     names, labels = named(groups), buckets(groups)
@@ -108,7 +108,7 @@ def _written(values: Sequence[float], measure: Measure) -> str:
 
 
 def _verdict(
-    gap: Difference, fixed: Sequence[float], looking: Sequence[float], measure: Measure, name: str, beside: str
+    gap: Gap, fixed: Sequence[float], looking: Sequence[float], measure: Measure, name: str, beside: str
 ) -> str:
     """One sentence; a cost is spoken of only where quality falls."""
     worse, other, change = (name, beside, fixed) if gap.size < 0 else (beside, name, looking)
@@ -160,7 +160,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
     return Measure(meaning, reach, write, " tokens", "{:.3g}".format, falls=False)
 
 
-def _all_fail(groups: Sequence[Group], metric: str, labels: Sequence[str]) -> str:
+def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> str:
     """Where training ended, if nobody goes much beyond it."""
     trained = trained_to(groups[-1])
     at_end = [values.get(labels[-1]) for one in groups for values in (lengths_of(run, metric) for run in one.runs)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer, lacking
-from seqlab.reporting.page.answers.evidence import Difference, between, signed, untold, within
-from seqlab.reporting.page.groups import LOSS, Digest, Group, named
+from seqlab.reporting.page.answers.evidence import Gap, between, signed, untold, within
+from seqlab.reporting.page.groups import LOSS, Digest, RunGroup, named
 from seqlab.reporting.page.sources import Material
 
 OTHER = "val_other"  # a split of text that has nothing to do with the training text
@@ -28,7 +28,7 @@ def familiar(material: Material) -> Answer:
     return Answer(question, sentences, [("claim G", "claim-G"), ("leakage", "leakage")], run, missing)
 
 
-def _against(group: Group, elsewhere: Group | None) -> str:
+def _against(group: RunGroup, elsewhere: RunGroup | None) -> str:
     """The loss beside that on other text: of the same run, or of one on text of another kind."""
     inside = group.metric(LOSS, "val")
     if inside is None:
@@ -52,11 +52,11 @@ def _gap(run: Digest) -> float | None:
     return None if inside is None or outside is None else outside - inside
 
 
-def _apart(group: Group, elsewhere: Group) -> Difference | None:
+def _apart(group: RunGroup, elsewhere: RunGroup) -> Gap | None:
     return between(group.values("metrics", "val", LOSS), elsewhere.values("metrics", "val", LOSS))
 
 
-def _verdict(gap: Difference) -> str:
+def _verdict(gap: Gap) -> str:
     size = gap.written(signed("loss"))
     if gap.none_shown:
         return f"No difference is shown: {size}."
@@ -86,7 +86,7 @@ def _planted(material: Material) -> list[str]:
     return [f"{text}: {size}; {untold(gap)}."]
 
 
-def _epochs(groups: dict[int, Group]) -> str:
+def _epochs(groups: dict[int, RunGroup]) -> str:
     """How long those were trained, which is not as long as phase 1."""
     epochs = {run["epochs"] for one in groups.values() for run in one.runs if run.get("epochs")}
     return f" ({epochs.pop():g} epochs each)" if len(epochs) == 1 else ""

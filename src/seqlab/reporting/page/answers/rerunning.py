@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer, in_form, scopes
 from seqlab.reporting.page.answers.architectures import ranked
-from seqlab.reporting.page.groups import Group, label, named, quality
+from seqlab.reporting.page.groups import RunGroup, label, named, quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import remake
 
@@ -31,7 +31,7 @@ def rerun(material: Material) -> Answer:
     return Answer(question, sentences, [("its settings", one.id), *links], command=run["command"])
 
 
-def _whole(material: Material, one: Group) -> str:
+def _whole(material: Material, one: RunGroup) -> str:
     """The claim it is part of."""
     claim = next((claim for claim in material.claims if one.is_of(claim) and not one.own), None)
     return f" {remake(claim)} reruns all of claim {one.claim} and judges it." if claim else ""
