@@ -1,1 +1,1 @@
-"""Architectures: one per file, each a LightningModule with two methods, `encode` and `decode`."""
+"""Architectures: one per file, each an nn.Module with two methods, `encode` and `decode`."""
