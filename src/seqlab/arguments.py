@@ -1,4 +1,4 @@
-"""Arguments held against a signature, before anything is called with them."""
+"""Checks arguments against a function's signature before it is called."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ SHOWN = 200
 
 
 def check_arguments(function: Any, arguments: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Holds keyword arguments against a signature; YAML's lists become tuples where those are asked for.
+    """Checks keyword arguments against a signature and returns them; YAML's lists become tuples if the annotation is a
+    tuple.
 
     Raises:
-        InputError: a name that `function` does not take, or a value of another type than its annotation.
+        InputError: `function` does not take a name, or a value does not match its annotation.
     """
     try:
         known = parameters(function)
@@ -41,7 +42,7 @@ def check_arguments(function: Any, arguments: Mapping[str, Any], key: str) -> di
 
 
 def with_defaults(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Keyword arguments and, before them, the defaults of those left out."""
+    """The defaults of all parameters, updated with `arguments`."""
     defaults: dict[str, Any] = {}
     for one in reversed(_signatures(function)):
         known = inspect.signature(one).parameters
@@ -50,7 +51,7 @@ def with_defaults(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _signatures(function: Any) -> list[Any]:
-    """The callables whose parameters count: of a class, its `__init__` and, behind `**kwargs`, its bases'."""
+    """The callables whose parameters count: for a class, its `__init__` and those of bases that `**kwargs` reach."""
     if not inspect.isclass(function):
         return [function]
     own = [vars(cls)["__init__"] for cls in function.__mro__ if "__init__" in vars(cls)]
@@ -78,23 +79,23 @@ def _hints(function: Any) -> dict[str, Any]:
         try:
             hints.update(typing.get_type_hints(one))
         except Exception:
-            continue  # an annotation that does not resolve at run time says nothing
+            continue  # annotations that do not resolve at run time are not checked
     return hints
 
 
 def _bearable(value: Any, hint: Any) -> bool:
-    from beartype import BeartypeConf  # here, so that command lines answer before it is imported
+    from beartype import BeartypeConf  # imported here, so that commands start faster
     from beartype.door import is_bearable
 
     try:
-        # An int will do for a float.
+        # The setting lets an int pass for a float.
         return is_bearable(value, hint, conf=BeartypeConf(is_pep484_tower=True)) and _elements_bearable(value, hint)
     except Exception:
         return True  # beartype does not know this hint
 
 
 def _elements_bearable(value: Any, hint: Any) -> bool:
-    """Whether every element is of its type: beartype looks at a random one, and takes a text for a sequence of them."""
+    """Whether all elements have the right type: beartype checks a random one, and takes a str for a sequence of str."""
     if typing.get_origin(hint) not in SEQUENCES or len(kinds := set(typing.get_args(hint)) - {...}) != 1:
         return True
     if isinstance(value, str):

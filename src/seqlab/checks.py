@@ -1,10 +1,10 @@
-"""Checks of settings that all rooms share."""
+"""Checks of settings that the whole package shares."""
 
 from __future__ import annotations
 
 
 def check_sizes(**sizes: int | None) -> None:
-    """Raises ValueError, with its name and value, for a size below 1 (None means that there is none)."""
+    """Raises ValueError, with its name and value, for a size below 1; None is not checked."""
     for name, size in sizes.items():
         if size is not None and size < 1:
             raise ValueError(f"{name} must be at least 1, but is {size}")

@@ -1,4 +1,4 @@
-"""seqlab's own source as a hash: what was computed by other code is not taken for what this code computes."""
+"""A hash of seqlab's source code, so that results of another version are not mistaken for those of this one."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from seqlab import paths
 
 
 def source_hash(takes: Callable[[str], bool]) -> str:
-    """A short hash of the Python files of those rooms (folders, or modules beside them) that `takes` accepts."""
+    """A short hash of the Python files in those top-level packages (or modules) whose name `takes` accepts."""
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(paths.PACKAGE.rglob("*.py")):
         name = path.relative_to(paths.PACKAGE)

@@ -1,4 +1,4 @@
-"""What stands on a command line beside Hydra's overrides of settings."""
+"""The flags of a command line, beside Hydra's overrides of settings."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ PRIMARY = "train"
 
 
 def flags(hydra: Any) -> list[str]:
-    """What was typed for the run of the configuration `hydra` to say which configurations there are, and which one it
-    is: `--config-dir=FOLDER`, `--config-name=NAME`, `hydra.searchpath=[…]`.
+    """The flags that were typed for the run with the configuration `hydra` to find its configuration:
+    `--config-dir=FOLDER`, `--config-name=NAME`, `hydra.searchpath=[…]`.
 
-    A folder below the one that the command was typed in is named from there.
+    A folder below the current one is named relative to it.
     """
     runtime = hydra.runtime
     named = [Path(source.path) for source in runtime.config_sources if source.provider == "command-line"]
@@ -22,5 +22,5 @@ def flags(hydra: Any) -> list[str]:
 
 
 def searchpath(hydra: Any) -> list[str]:
-    """What was typed of where configurations are looked for: `hydra.searchpath=[…]`."""
+    """The typed overrides that say where to look for configurations: `hydra.searchpath=[…]`."""
     return [one for one in hydra.overrides.hydra if one.lstrip("+").startswith("hydra.searchpath=")]

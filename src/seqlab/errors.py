@@ -1,28 +1,28 @@
-"""The ways in which a command stops with one line instead of a traceback.
+"""Errors with which a command stops with one line instead of a traceback.
 
-They derive from the sweeper's, which treats a trial that ends with one of them accordingly.
+They derive from the sweeper's errors, by which it decides how to go on after a failed trial.
 """
 
 from hydra_pruning_sweeper import errors
 
 
 class InputError(errors.UsageError):
-    """What the user gave cannot be used: a file, a line in it, a setting. Exit code 2."""
+    """Input of the user cannot be used: a file, a line in it, a setting. Exit code 2."""
 
 
 class Carried(BaseException):
-    """Carries an error past Hydra, which would make a line of its own, or a warning, of any Exception."""
+    """Carries an error past Hydra, which would turn any Exception into its own message, or into a warning."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
 
 
 class RunError(errors.ExecutionError):
-    """A run that was asked for correctly cannot go on: a loss that is not finite, no memory left. Exit code 1."""
+    """A run with correct settings cannot go on: the loss is not finite, or memory runs out. Exit code 1."""
 
 
 class DivergedError(RunError, errors.DivergenceError):
-    """A loss or a weight is no finite number any more. A search prunes such a trial instead of trying it again."""
+    """A loss or a weight is no longer finite. A search prunes such a trial instead of retrying it."""
 
 
 class StoppedError(RunError, errors.InterruptionError):

@@ -19,43 +19,43 @@ from seqlab.folders import claim_multirun, claim_run
 from seqlab.private_parts import let_hydra_know
 
 OWN_SWEEPER = "hydra_plugins.seqlab_sweeper."
-"""Its folder belongs to a study, which is joined and gone on with."""
+"""The folder of this sweeper belongs to a study, which several processes may join and resume."""
 
 
 class ExclusiveFolders(Callback):
     """Hydra's callback: makes the folder of a run, or of a multirun, before Hydra writes into it.
 
-    A folder that is named by the time gets a number behind its name where another run began in the same second.
-    Trials, resumed runs and further processes of a run find the folder that was made for them.
+    If a folder is named by the time and another run began in the same second, its name gets a number. Trials, resumed
+    runs and further processes of a run use the folder that was already made for them.
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Makes the folder of a single run, whose configuration may be a search's that is not run as one."""
+        """Makes the folder of a single run, which may use the configuration of a search without searching."""
         conceal(config)
         if TRIAL_VARIABLE not in os.environ and config.hydra.output_subdir is not None and _is_first():
             _make(config, "run", claim_run)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Makes the folder of a multirun; its runs have folders in it, by their numbers."""
+        """Makes the folder of a multirun; its runs are in numbered subfolders."""
         if not str(config.hydra.sweeper._target_).startswith(OWN_SWEEPER):
             _make(config, "sweep", claim_multirun)
 
 
 def _is_first() -> bool:
-    """Whether this is the first process of a run, or its only one: launchers such as torchrun start all of them."""
+    """Whether this is the first (or only) process of a run: launchers such as torchrun start all of them alike."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
 def _make(config: DictConfig, kind: str, claim: Callable[[Path, bool], bool]) -> None:
-    """Makes the folder that `hydra.<kind>.dir` names, and names the one that was made."""
+    """Makes the folder that `hydra.<kind>.dir` names, and sets `hydra.<kind>.dir` to the one that was made."""
     try:
-        let_hydra_know(config)  # which names of folders refer to
+        let_hydra_know(config)  # names of folders may refer to Hydra's configuration
         made = _made(config, kind, claim)
-    except Exception as error:  # which Hydra would take for a warning
+    except Exception as error:  # Hydra would turn it into a warning
         raise Carried(error) from error
     with read_write(config.hydra):
         config.hydra[kind].dir = str(made)
-        # Each run of a multirun is composed anew, from what was typed.
+        # Each run of a multirun is composed again from the typed overrides.
         config.hydra.overrides.hydra.append(f"hydra.{kind}.dir={quoted(str(made))}")
 
 

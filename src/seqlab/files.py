@@ -1,4 +1,4 @@
-"""JSON files, written whole or not at all."""
+"""Writes JSON files atomically."""
 
 import json
 import math
@@ -9,8 +9,8 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes readable JSON, whole or not at all; what is no finite number (the perplexity of a model that has
-    diverged) as null, since JSON has no word for it.
+    """Writes readable JSON atomically. Numbers that are not finite (the perplexity of a model that has diverged) become
+    null, because JSON cannot express them.
     """
     write_atomically(path, json.dumps(_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 

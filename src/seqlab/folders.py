@@ -1,4 +1,4 @@
-"""A run's folder belongs to one run: made exclusively, and never written over unless that is asked for."""
+"""A run's folder belongs to one run: it is created exclusively, and overwritten only on request."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ LEFT = (
     *("checkpoints", "bundle", "tensorboard", "metrics.csv", "predictions.tsv", "result.json"),
     *("evaluation.json", "digest.json", "error.txt"),
 )
-"""What a run leaves beside its configuration."""
+"""What a run writes beside its configuration."""
 RANGE_TEST = "lr_find.hydra"
-"""Where a range test leaves its configuration: it is no run, and one may follow in its folder."""
+"""A learning-rate range test renames its configuration to this: it is not a run, and a run may use its folder."""
 MULTIRUN, STUDY = "multirun.yaml", "sweep.json"
 COMPARED = ("comparison.csv", "comparison.md")
 
 
 _MADE: dict[Path, Path | None] = {}
-"""Folders that this process made, and where what they held before is kept until a run has begun."""
+"""Folders that this process made, with the folder that keeps their former content until the run has begun."""
 _MISSING: dict[Path, list[Path]] = {}
-"""For each of them, it and those around it that were not there before, the innermost first."""
+"""For each of these folders, it and its parents that did not exist before, the innermost first."""
 
 
 def claim_run(folder: Path, overwrite: bool) -> bool:
-    """Makes a run's folder, for this process alone; False where another run has it.
+    """Makes a run's folder for this process; returns False if it belongs to another run.
 
     Args:
-        overwrite: moves aside what an earlier run left there first. Other files in the folder stay.
+        overwrite: first move aside what an earlier run wrote there. Other files in the folder stay.
     """
     aside = None
     if overwrite and (folder / CONFIGURATION).is_dir():
@@ -39,7 +39,7 @@ def claim_run(folder: Path, overwrite: bool) -> bool:
         return False
     missing = [one for one in (folder.resolve(), *folder.resolve().parents) if not one.exists()]
     try:
-        (folder / CONFIGURATION).mkdir(parents=True)  # of two that begin at once one makes it
+        (folder / CONFIGURATION).mkdir(parents=True)  # if two processes try it at once, only one succeeds
     except FileExistsError:
         return False
     _MADE[folder.resolve()], _MISSING[folder.resolve()] = aside, missing
@@ -47,7 +47,7 @@ def claim_run(folder: Path, overwrite: bool) -> bool:
 
 
 def claim_multirun(folder: Path, overwrite: bool) -> bool:
-    """Makes a multirun's folder, in the same way; its runs are the subfolders that are named by numbers."""
+    """Makes a multirun's folder in the same way; its runs are in numbered subfolders."""
     aside = None
     if overwrite and (folder / MULTIRUN).is_file():
         runs = [path.parent.name for path in folder.glob(f"*/{CONFIGURATION}") if path.parent.name.isdecimal()]
@@ -57,7 +57,7 @@ def claim_multirun(folder: Path, overwrite: bool) -> bool:
         return False
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        (folder / MULTIRUN).touch(exist_ok=False)  # which Hydra fills
+        (folder / MULTIRUN).touch(exist_ok=False)  # Hydra writes its content
     except FileExistsError:
         return False
     _MADE[folder.resolve()] = aside
@@ -65,7 +65,7 @@ def claim_multirun(folder: Path, overwrite: bool) -> bool:
 
 
 def has_begun(folder: Path) -> None:
-    """Says that the run in a folder begins in earnest: what it, or its multirun, is to replace goes."""
+    """Marks the run in a folder as begun: deletes the former content that it, or its multirun, replaces."""
     for path in (folder.resolve(), *folder.resolve().parents):
         if aside := _MADE.get(path):
             shutil.rmtree(aside)
@@ -73,7 +73,7 @@ def has_begun(folder: Path) -> None:
 
 
 def give_back(folder: Path) -> None:
-    """Leaves the folder of a range test to a run that may follow in it."""
+    """Frees the folder of a range test, so that a run may use it."""
     kept = folder / RANGE_TEST
     if kept.is_dir():
         shutil.rmtree(kept)
@@ -81,7 +81,7 @@ def give_back(folder: Path) -> None:
 
 
 def leave_nothing(folder: Path) -> None:
-    """Takes away the folder of a run that could not begin, if this process made it, and puts back what it held."""
+    """Removes the folder of a run that could not begin, if this process made it, and restores its former content."""
     folder = folder.resolve()
     if folder not in _MADE:
         return
@@ -94,11 +94,11 @@ def leave_nothing(folder: Path) -> None:
                 path.rename(folder / path.name)
             aside.rmdir()
         for made in _MISSING.get(folder, ()):
-            made.rmdir()  # an OSError where it holds something else, which ends this
+            made.rmdir()  # fails if the folder has other content, which ends the loop
 
 
 def _put_aside(folder: Path, names: Iterable[str]) -> Path:
-    """Moves these of a folder's files into a new folder beside it."""
+    """Moves the named files of a folder into a new folder beside it."""
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.resolve().name}-replaced-", dir=folder.resolve().parent))
     for name in names:
         if (folder / name).is_symlink() or (folder / name).exists():

@@ -1,4 +1,4 @@
-"""Names in the order in which a person sorts them, and fields of TSV files."""
+"""Sorts names as a person would, and escapes fields of TSV files."""
 
 import re
 

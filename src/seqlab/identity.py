@@ -1,7 +1,7 @@
-"""What a thing says of itself, and how two such descriptions differ.
+"""Descriptions as plain data, by which things that must fit together are compared.
 
-Whatever joins two things (a run and its checkpoint, a study and a trial's folder, weights and tokenizers) describes
-both as plain data, compares the descriptions here, and refuses with the differences.
+Code that joins two things (a run and its checkpoint, weights and tokenizers) describes both as plain data, compares the
+descriptions, and refuses with a list of the differences.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 from hydra_pruning_sweeper.differences import Difference, listed
 
 HOW_IT_BEGINS = ("resume", "overwrite")
-"""Settings of a run that say how it begins, not what it is."""
+"""Settings that say how a run begins; they do not belong to its identity."""
 BEGINNINGS = tuple(f"{name}=" for name in HOW_IT_BEGINS)
-"""How overrides of these settings begin."""
+"""Prefixes of overrides of these settings."""
 
 
 def fingerprint(description: Any) -> str:
@@ -26,10 +26,10 @@ def fingerprint(description: Any) -> str:
 
 
 def changes_on_resuming(resumed: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What a run went on with when it was resumed, a line each time that settings changed.
+    """The settings that changed when a run was resumed, one line per resumption that changed any.
 
     Args:
-        resumed: as `result.json` keeps it: `step`, and `changed`: by name, the setting before and after.
+        resumed: from `result.json`: `step`, and `changed`, which maps a setting to its values before and after.
     """
     return [
         f"after step {one['step']:,} with {listed(found, limit=len(found))}"

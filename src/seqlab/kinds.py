@@ -1,8 +1,8 @@
-"""Kinds: how a file names a model, a tokenizer or a search, and which classes it may name.
+"""Kinds: how a file names the class of a model, a tokenizer or a search, and which classes it may name.
 
-A file of somebody else's must not decide which code runs here. So it names kinds ("bahdanau"), of which seqlab knows
-the classes. A class of another package is named by its place ("my_lab.models:MyModel") and is imported only if the user
-trusts the package: by `trust=[my_lab]`, or by SEQLAB_TRUST=my_lab in the environment.
+An untrusted file must not decide which code runs. So it names kinds ("bahdanau"), whose classes seqlab knows. A class
+of another package is named by its module and name ("my_lab.models:MyModel") and is imported only if the user trusts the
+package, with `trust=[my_lab]` or with SEQLAB_TRUST=my_lab in the environment.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Named = TypeVar("Named")
 
 @dataclass(frozen=True)
 class Trust:
-    """The packages whose classes a file may name, beside seqlab's own kinds."""
+    """The packages whose classes a file may name, in addition to seqlab's kinds."""
 
     packages: frozenset[str] = frozenset()
     everything: bool = False
 
     @classmethod
     def of(cls, packages: Any) -> Trust:
-        """These packages (a list, or a text with commas) and those of SEQLAB_TRUST.
+        """These packages (a list, or a str with commas) and those in SEQLAB_TRUST.
 
         Raises:
-            InputError: it holds anything but names of packages.
+            InputError: there is anything else than names of packages in it.
         """
         if isinstance(packages, Trust):
             return packages
@@ -52,30 +52,31 @@ class Trust:
 
 NOTHING = Trust()
 OWN = Trust(everything=True)
-"""For files that the user's own runs have written: their configuration names classes, too, and those are called."""
+"""For files that the user's runs have written: their configurations, too, name classes, which are called as well."""
 
 
 @dataclass(frozen=True)
 class Kinds:
-    """The kinds of one sort of thing: `places` holds where the class of each is, as "module:name"."""
+    """The kinds of one sort of thing; `places` maps each kind to its class, as "module:name"."""
 
     sort: str
     places: Mapping[str, str]
 
     def of(self, cls: type) -> str:
-        """The kind of a class, or the place of one that is not seqlab's own."""
+        """The kind of a class, or "module:name" if it is not one of seqlab's."""
         place = f"{cls.__module__}:{cls.__qualname__}"
         return next((kind for kind, own in self.places.items() if own == place), place)
 
     def find(self, kind: Any, base: type[Named], trust: Trust, within: Path | None = None) -> type[Named]:
-        """The class of a kind, or at a place of a trusted package. Nothing else is imported.
+        """The class of a kind, or of "module:name" in a trusted package. Nothing else is imported.
 
         Args:
-            base: what the class must be derived from.
-            within: the folder of the file that names the kind: a package that lies there is refused, however trusted.
+            base: the class must be a subclass of this.
+            within: the folder of the file that names the kind; a package in this folder is refused even if trusted.
 
         Raises:
-            InputError: an unknown kind, a place of a package that is not trusted or is not there, or another class.
+            InputError: the kind is unknown, the package is not trusted or not installed, or the class is no subclass
+                of `base`.
         """
         if isinstance(kind, str) and kind in self.places:
             place = self.places[kind]
@@ -90,7 +91,7 @@ class Kinds:
             found: Any = importlib.import_module(module)
             for part in name.split("."):
                 found = getattr(found, part)
-        except Exception as error:  # whatever a package does when it is imported
+        except Exception as error:  # importing a package may raise anything
             reason = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"its {self.sort} is {place}, which cannot be imported here ({reason})") from None
         if not (isinstance(found, type) and issubclass(found, base)):
@@ -111,7 +112,7 @@ class Kinds:
 
 
 def trust_typed(kinds: Iterable[str]) -> str:
-    """What a command line must hold so that these kinds are found: " trust=[my_lab]", or nothing for seqlab's own."""
+    """The override that a command line needs to find these kinds: " trust=[my_lab]", or "" for seqlab's kinds."""
     packages = dict.fromkeys(kind.partition(":")[0].partition(".")[0] for kind in kinds if ":" in kind)
     return f" trust=[{','.join(packages)}]" if packages else ""
 
@@ -122,7 +123,7 @@ def _is_place(text: str) -> bool:
 
 
 def _lies_in(package: str, folder: Path) -> str | None:
-    """Where in `folder` a top-level package would be imported from; None if it lies elsewhere, or nowhere."""
+    """The path in `folder` that a top-level package would be imported from; None if it is elsewhere or missing."""
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):  # __main__ has none

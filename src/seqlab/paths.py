@@ -1,4 +1,4 @@
-"""Where the package's own folders are, in a checkout and in an installed wheel."""
+"""Where the files that come with seqlab are, in a checkout and in an installed wheel."""
 
 from pathlib import Path
 
@@ -17,6 +17,6 @@ def phrasebook() -> Path:
 
 
 def searches_dir() -> Path:
-    """The folder of searches, for the same reason in either of two places."""
+    """The folder of searches: inside the package when installed from a wheel, else in the checkout."""
     packaged = PACKAGE / "sweeps"
     return packaged if packaged.is_dir() else PACKAGE.parents[1] / "sweeps"

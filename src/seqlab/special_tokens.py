@@ -2,4 +2,4 @@
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 SPECIALS = 4
-"""A vocabulary's own symbols follow from this id."""
+"""Number of special tokens; the symbols of a vocabulary begin at this id."""

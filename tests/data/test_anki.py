@@ -11,7 +11,7 @@ from seqlab.special_tokens import UNK
 from seqlab.text.pairs import Pair, read_pairs
 from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
 
-# 23 sources of one to three words; every third has a second translation, which stands last.
+# 23 sources of one to three words; every third has a second translation, at the end of the file.
 DECK = [Pair(" ".join(["go", "now", "Tom"][: 1 + i % 3]) + f" {i}", f"va {i}") for i in range(23)]
 DECK += [Pair(pair.source, f"pars {i}") for i, pair in enumerate(DECK) if i % 3 == 0]
 
@@ -55,7 +55,7 @@ def sources(pairs: list[Pair]) -> set[str]:
     ("shares", "sizes"),
     [((0.1, 0.1), [19, 2, 2]), ((0.3, 0.2), [11, 7, 5]), ((0.0, 0.2), [18, 5]), ((0.2, 0.0), [18, 5])],
 )
-def test_sources_are_dealt_out_whole_by_their_shares(load, shares, sizes):
+def test_whole_sources_are_assigned_to_splits_by_share(load, shares, sizes):
     splits = pairs_of(load(val_share=shares[0], test_share=shares[1]))
     assert [len(sources(pairs)) for pairs in splits.values()] == sizes
     assert len(set.union(*map(sources, splits.values()))) == sum(sizes), "a source stands in two splits"
@@ -107,20 +107,20 @@ def test_a_random_sample_keeps_the_order_and_follows_the_seed(load):
 
 
 @pytest.mark.parametrize("sample", ["first", "random"])
-def test_asking_for_more_pairs_than_there_are_keeps_all(load, sample):
+def test_a_max_pairs_above_the_number_of_pairs_keeps_all(load, sample):
     splits = pairs_of(load(max_pairs=1000, sample=sample, split="published"))
     assert splits["train"] + splits["val"] == DECK
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_pairs_with_too_many_words_on_either_side_are_left_out(load, deck, reverse):
+def test_pairs_with_too_many_words_on_either_side_are_dropped(load, deck, reverse):
     path = write(deck, [Pair("a b c", "d"), Pair("a b", "c d"), Pair("a", "b c d"), Pair("a", "b"), Pair("e", "f")])
     kept = [Pair("a b", "c d"), Pair("a", "b"), Pair("e", "f")]
     data = load(path, max_words=2, split="published", reverse=reverse)
     assert pairs_of(data)["train"] == [Pair(p.target, p.source) if reverse else p for p in kept]
 
 
-def test_long_pairs_are_left_out_before_pairs_are_counted(load, deck):
+def test_long_pairs_are_dropped_before_max_pairs_counts(load, deck):
     path = write(deck, [Pair("a b c", "d"), Pair("a", "b"), Pair("c d e", "f"), Pair("c", "d"), Pair("e", "f")])
     assert pairs_of(load(path, max_words=2, max_pairs=2, split="published"))["train"] == [
         Pair("a", "b"),
@@ -128,7 +128,7 @@ def test_long_pairs_are_left_out_before_pairs_are_counted(load, deck):
     ]
 
 
-def test_references_are_all_translations_that_the_file_knows_its_own_first(load):
+def test_references_are_all_translations_in_the_file_the_pairs_target_first(load):
     data = load(max_pairs=23)  # leaves all second translations out
     for split, pairs in pairs_of(data).items():
         for row, pair in enumerate(pairs):
@@ -137,7 +137,7 @@ def test_references_are_all_translations_that_the_file_knows_its_own_first(load)
             assert list(data.references(split, row)) == expected
 
 
-def test_every_translation_of_a_source_has_the_same_references_in_its_own_order(load, deck):
+def test_all_pairs_of_a_source_have_the_same_references_each_with_its_target_first(load, deck):
     path = write(deck, [Pair("a", "x"), Pair("a", "y"), Pair("b", "z"), Pair("a", "x"), Pair("a", "w")])
     data = load(path, val_share=0.0, test_share=0.0)
     assert [list(data.references("train", row)) for row in range(5)] == [
@@ -149,14 +149,14 @@ def test_every_translation_of_a_source_has_the_same_references_in_its_own_order(
     ]
 
 
-def test_a_source_is_generated_from_once(load):
+def test_each_source_is_generated_from_once(load):
     data = load()
     for split, pairs in pairs_of(data).items():
         first = [pairs.index(pair) for pair in pairs if pair.target.startswith("va")]
         assert [row for row, new in enumerate(data.rows_to_generate(split)) if new] == first
 
 
-def test_a_character_of_validation_alone_is_unknown(load, deck):
+def test_a_character_that_only_validation_has_is_unknown(load, deck):
     path = write(deck, [Pair(f"a{i % 3}", f"b{i % 3}") for i in range(8)] + [Pair("aß", "bß"), Pair("a2", "b2")])
     data = load(path, split="published")
     assert [text for text, _ in data._texts["val"]] == ["aß", "a2"]
@@ -213,7 +213,7 @@ def test_a_changed_deck_is_another_cache(load, deck, tmp_path):
 
 
 @pytest.mark.parametrize("batching", [{"batch_size": 3}, {"batch_tokens": 99}, {"order_seed": 5}], ids=str)
-def test_how_batches_are_made_is_no_matter_of_the_cache(load, tmp_path, batching):
+def test_batching_does_not_change_the_cache(load, tmp_path, batching):
     load()
     load(**batching)
     assert len(list((tmp_path / "cache").iterdir())) == 1
@@ -250,10 +250,10 @@ def test_nothing_left_to_train_on_is_an_error(load, deck):
         load(write(deck, [Pair("a b", "c d")]), max_words=1)
 
 
-def test_a_part_that_is_asked_for_is_there_however_few_sources_there_are(load, deck):
+def test_a_split_with_a_share_has_at_least_one_source(load, deck):
     five = [Pair(letter, letter) for letter in "abcde"]
     assert [len(pairs) for pairs in pairs_of(load(write(deck, five))).values()] == [3, 1, 1]
-    with pytest.raises(InputError, match="2 different sources, too few for training beside val_share"):
+    with pytest.raises(InputError, match="2 different sources are too few for training with val_share"):
         load(write(deck, five[:2]))
 
 
@@ -302,7 +302,7 @@ def test_the_phrasebook_reads_like_any_deck(load):
         ("deck.txt", ("go", "va"), {}, (None, None), "13a"),
     ],
 )
-def test_a_decks_name_chooses_how_bleu_is_measured(tmp_path, load, name, columns, settings, languages, bleu):
+def test_a_decks_file_name_chooses_the_bleu_tokenizer(tmp_path, load, name, columns, settings, languages, bleu):
     source, target = columns
     data = load(write(tmp_path / name, [Pair(f"{source} {i}", f"{target} {i}") for i in range(9)]), **settings)
     assert (data.source_language, data.target_language) == languages

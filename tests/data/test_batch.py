@@ -59,12 +59,12 @@ def test_a_ragged_array_gives_its_sequences_and_their_lengths():
     assert ragged.lengths.tolist() == [3, 1, 0, 5]
 
 
-def test_without_examples_nothing_is_longest():
+def test_without_examples_the_longest_lengths_are_zero():
     examples = Examples.of([])
     assert (len(examples), examples.longest_source, examples.longest_target) == (0, 0, 0)
 
 
-def test_targets_are_framed_and_sources_are_not():
+def test_targets_have_bos_and_eos_and_sources_do_not():
     examples = Examples.of([([7, 8], [9, 10, 11]), ([5], [])])
     assert len(examples) == 2
     assert [examples.source[row].tolist() for row in range(2)] == [[7, 8], [5]]
@@ -82,7 +82,7 @@ def test_a_batch_holds_its_rows_padded_on_the_right():
     assert batch.rows.tolist() == [2, 1]
 
 
-def test_what_is_given_is_told_and_not_asked_for():
+def test_context_is_decoder_input_but_not_labels():
     batch = Examples.of([([7], [9, 8, 7]), ([5], [6]), ([4], [3])]).batch(np.array([0, 1, -1]))
     assert batch.decoder_input.tolist() == [[BOS, 9, 8, 7], [BOS, 6, EOS, PAD], [PAD] * 4]
     assert batch.labels.tolist() == [[9, 8, 7, EOS], [6, EOS, PAD, PAD], [PAD] * 4]
@@ -93,7 +93,7 @@ def test_what_is_given_is_told_and_not_asked_for():
 
 
 @pytest.mark.parametrize("rows", [[2, -1], [-1, 2], [-1, -1, 2]])
-def test_a_filler_row_has_a_source_to_work_on_and_no_target_tokens(rows):
+def test_a_filler_row_has_a_source_and_an_empty_target(rows):
     examples = Examples.of([([7, 8, 9], [4]), ([5], []), ([6, 6], [9, 8, 7])])
     batch = examples.batch(np.array(rows))
     filler = [i for i, row in enumerate(rows) if row < 0]
@@ -106,13 +106,13 @@ def test_a_filler_row_has_a_source_to_work_on_and_no_target_tokens(rows):
     assert batch.target[real].tolist() == [BOS, 9, 8, 7, EOS]
 
 
-def test_a_filler_row_leaves_the_example_it_borrows_alone():
+def test_a_filler_row_does_not_change_the_example_it_borrows():
     examples = Examples.of([([7], [4])])
     examples.batch(np.array([-1]))
     assert examples.batch(np.array([0])).target.tolist() == [[BOS, 4, EOS]]
 
 
-def test_a_batch_moves_to_a_device_whole():
+def test_all_of_a_batch_moves_to_a_device():
     moved = Examples.of([([7], [4])]).batch(np.array([0])).to(torch.device("meta"))
     assert isinstance(moved, Batch)
     assert {field.device.type for field in moved} == {"meta"}

@@ -9,7 +9,7 @@ from seqlab.data.token_memmap import ShardWriter, Stream
 from seqlab.special_tokens import BOS, EOS, PAD
 
 FIRST = 10
-"""The ids of a stream are 10, 11, 12, …, so that each tells its place."""
+"""The ids of a stream are 10, 11, 12, …, so that each shows its position."""
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +20,11 @@ def ids(tmp_path_factory):
     return Stream(folder)
 
 
-def asked(batch):
-    """The tokens that a batch asks for, with what the model is told before each."""
+def labels_with_context(batch):
+    """The labels of a batch, each with the tokens before it."""
     for row in range(len(batch.rows)):
-        for place in range(int(batch.context_length[row]), int(batch.target_lengths[row])):
-            yield int(batch.target[row, place]), batch.target[row, :place].tolist()
+        for position in range(int(batch.context_length[row]), int(batch.target_lengths[row])):
+            yield int(batch.target[row, position]), batch.target[row, :position].tolist()
 
 
 def all_batches(examples, size=5):
@@ -34,16 +34,16 @@ def all_batches(examples, size=5):
 
 @settings(max_examples=200)
 @given(st.integers(2, 211), st.integers(1, 50), st.integers(1, 50))
-def test_every_token_is_asked_for_once_and_told_what_stands_before_it(ids, tokens, length, stride):
+def test_every_token_is_a_label_once_with_the_tokens_before_it_as_context(ids, tokens, length, stride):
     stride = min(stride, length)
     blocks = Blocks(ids.first(tokens), length, 0, stride)
-    found = [pair for batch in all_batches(blocks) for pair in asked(batch)]
+    found = [pair for batch in all_batches(blocks) for pair in labels_with_context(batch)]
     assert [token for token, _ in found] == list(range(FIRST + 1, FIRST + tokens))
     assert len(found) == blocks.tokens
-    for token, told in found:
-        assert told == list(range(token - len(told), token))
-        assert len(told) >= min(token - FIRST, length - stride + 1)
-        assert len(told) <= length
+    for token, context in found:
+        assert context == list(range(token - len(context), token))
+        assert len(context) >= min(token - FIRST, length - stride + 1)
+        assert len(context) <= length
 
 
 def plain_loop(ids, length, stride):
@@ -64,10 +64,10 @@ def test_blocks_are_those_of_a_plain_loop(ids, tokens, length, stride):
     expected = plain_loop(list(range(FIRST, FIRST + tokens)), length, stride)
     [batch] = all_batches(blocks, 1000)
     assert batch.rows.tolist() == list(range(len(expected)))
-    for row, (block, told) in enumerate(expected):
+    for row, (block, context_length) in enumerate(expected):
         assert batch.target[row, : len(block)].tolist() == blocks.target_ids(row).tolist() == block
         assert (batch.target[row, len(block) :] == PAD).all()
-        assert (batch.target_lengths[row], batch.context_length[row]) == (len(block), told)
+        assert (batch.target_lengths[row], batch.context_length[row]) == (len(block), context_length)
     assert blocks.lengths(np.arange(len(blocks))).tolist() == [len(block) for block, _ in expected]
     assert blocks.longest_target == max(len(block) for block, _ in expected) - 1
     assert (blocks.longest_source, batch.source_lengths.sum(), blocks.source_ids(0).size) == (0, 0, 0)
@@ -99,34 +99,34 @@ def test_chunks_computed_by_hand(ids):
 
 @pytest.mark.parametrize("context", [1, 2, 13])
 @pytest.mark.parametrize("tokens", [2, 6, 7, 8, 101])
-def test_chunks_follow_one_another_and_their_sources_stand_before_them(ids, tokens, context):
+def test_chunks_are_consecutive_and_their_sources_are_the_tokens_before_them(ids, tokens, context):
     chunks = Blocks(ids.first(tokens), 6, context, 6)
-    said = []
+    labels = []
     for batch in all_batches(chunks):
         for row in range(len(batch.rows)):
             source = batch.source[row, : batch.source_lengths[row]].tolist()
             begin, *target, end = batch.target[row, : batch.target_lengths[row]].tolist()
             assert (begin, end) == (BOS, EOS)
             assert source == list(range(FIRST + 1, target[0]))[-context:]
-            said += target
-    assert said == list(range(FIRST + 1, FIRST + tokens))
+            labels += target
+    assert labels == list(range(FIRST + 1, FIRST + tokens))
 
 
 @pytest.mark.parametrize(
     ("context", "stride", "message"),
     [
         (0, 8, r"stride must be at most length \(7\), but is 8"),
-        (5, 3, r"length, where there is context, \(7\), but is 3"),
+        (5, 3, r"equal to length if there is context \(7\), but is 3"),
     ],
 )
-def test_a_stride_that_leaves_tokens_out_or_asks_twice_is_refused(ids, context, stride, message):
+def test_a_stride_that_skips_or_repeats_labels_is_refused(ids, context, stride, message):
     with pytest.raises(ValueError, match=message):
         Blocks(ids, 7, context, stride)
 
 
 @pytest.mark.parametrize("context", [0, 5])
 @pytest.mark.parametrize("rows", [[3, -1], [-1, 3], [-1]])
-def test_a_filler_row_has_a_source_to_work_on_and_asks_for_nothing(ids, context, rows):
+def test_a_filler_row_has_a_source_and_no_labels(ids, context, rows):
     for examples in (Blocks(ids, 7, context, 7), Windows(ids, 7, context)):
         batch = examples.batch(np.array(rows))
         filler = batch.rows < 0
@@ -142,30 +142,30 @@ def test_a_filler_row_has_a_source_to_work_on_and_asks_for_nothing(ids, context,
 
 @settings(max_examples=100)
 @given(st.integers(2, 211), st.integers(1, 50), st.integers(1, 11), st.integers(0, 99))
-def test_an_epoch_asks_for_every_token_once_but_for_less_than_two_blocks_at_the_ends(tokens, length, size, seed):
+def test_an_epoch_covers_every_token_once_except_less_than_two_blocks_at_the_ends(tokens, length, size, seed):
     length = min(length, tokens - 1)
     sampler = RandomBlocks(tokens, length, size, seed)
     for epoch in range(3):
         batches = sampler.epoch(epoch)
         assert len(batches) == len(sampler)
-        assert {len(places) for places in batches[:-1]} <= {size}
-        places = np.sort(np.concatenate(batches))
-        assert (np.diff(places) == length).all()
-        assert 0 <= places[0] < length
-        assert places[-1] + length < tokens
-        assert len(places) * length > tokens - 1 - 2 * length
+        assert {len(starts) for starts in batches[:-1]} <= {size}
+        starts = np.sort(np.concatenate(batches))
+        assert (np.diff(starts) == length).all()
+        assert 0 <= starts[0] < length
+        assert starts[-1] + length < tokens
+        assert len(starts) * length > tokens - 1 - 2 * length
 
 
-def test_every_epoch_is_another_cut_in_another_order_and_the_same_for_the_same_seed():
+def test_epochs_cut_different_blocks_in_different_order_reproducibly():
     sampler = RandomBlocks(1000, 31, 7, seed=3)
     epochs = [np.concatenate(sampler.epoch(epoch)).tolist() for epoch in range(20)]
-    assert len({places[0] % 31 for places in epochs}) > 10
-    assert all(places != sorted(places) for places in epochs)
+    assert len({starts[0] % 31 for starts in epochs}) > 10
+    assert all(starts != sorted(starts) for starts in epochs)
     assert epochs == [np.concatenate(RandomBlocks(1000, 31, 7, seed=3).epoch(e)).tolist() for e in range(20)]
     assert epochs[0] != np.concatenate(RandomBlocks(1000, 31, 7, seed=4).epoch(0)).tolist()
 
 
-def test_over_many_epochs_every_token_is_asked_for_about_as_often():
+def test_over_many_epochs_every_token_is_a_label_about_equally_often():
     counts = np.zeros(101)
     for epoch in range(600):
         for place in np.concatenate(RandomBlocks(101, 7, 5, seed=1).epoch(epoch)):
@@ -175,10 +175,10 @@ def test_over_many_epochs_every_token_is_asked_for_about_as_often():
     assert (np.diff(counts[1:8]) > 0).all(), "each phase leaves another beginning out"
 
 
-def test_a_stream_no_longer_than_a_block_is_refused():
-    with pytest.raises(ValueError, match="length must be below the 7 tokens that there are, but is 7"):
+def test_a_stream_that_is_not_longer_than_a_block_is_refused():
+    with pytest.raises(ValueError, match=r"length must be below the number of tokens \(7\), but is 7"):
         RandomBlocks(7, 7, 1, 0)
-    assert [places.tolist() for places in RandomBlocks(8, 7, 1, 0).epoch(0)] == [[0]]
+    assert [starts.tolist() for starts in RandomBlocks(8, 7, 1, 0).epoch(0)] == [[0]]
 
 
 def training(ids, context=0, rank=0, world_size=1):
@@ -187,7 +187,7 @@ def training(ids, context=0, rank=0, world_size=1):
 
 
 @pytest.mark.parametrize("context", [0, 5])
-def test_training_batches_are_whole_blocks_at_their_places(ids, context):
+def test_training_batches_are_whole_blocks_at_their_positions(ids, context):
     for batch in training(ids, context):
         assert batch.context_length.tolist() == [1] * len(batch.rows)
         for place, target in zip(batch.rows.tolist(), batch.target.tolist(), strict=True):
@@ -196,7 +196,7 @@ def test_training_batches_are_whole_blocks_at_their_places(ids, context):
 
 
 @pytest.mark.parametrize("done", [0, 1, 3, 7])
-def test_training_goes_on_exactly_where_it_stopped(ids, done):
+def test_training_resumes_exactly_where_it_stopped(ids, done):
     whole = [batch.target.tolist() for batch in training(ids)]
     again = training(ids)
     again.resume_at(done)
@@ -204,16 +204,16 @@ def test_training_goes_on_exactly_where_it_stopped(ids, done):
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 5])
-def test_the_ranks_part_every_batch_among_them(ids, world_size):
+def test_ranks_share_every_batch(ids, world_size):
     ranks = [training(ids, rank=rank, world_size=world_size) for rank in range(world_size)]
     for whole, *shares in zip(training(ids), *ranks, strict=True):
         targets = [target for share in shares for target in share.target[share.rows >= 0].tolist()]
         assert sorted(targets) == sorted(whole.target.tolist())
 
 
-def test_evaluation_by_a_loader_asks_for_every_token_once(ids):
+def test_an_evaluation_loader_has_every_token_as_a_label_once(ids):
     blocks = Blocks(ids, 7, 0, 3)
     sampler = BucketSampler(blocks.lengths(np.arange(len(blocks))), 4)
     ranks = [BatchLoader("val", blocks, sampler, rank, 3) for rank in range(3)]
-    found = [token for rank in ranks for batch in rank for token, _ in asked(batch)]
+    found = [token for rank in ranks for batch in rank for token, _ in labels_with_context(batch)]
     assert sorted(found) == list(range(FIRST + 1, FIRST + 211))

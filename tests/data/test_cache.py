@@ -37,7 +37,7 @@ def test_a_folder_is_built_once(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
-def test_a_builder_that_fails_leaves_nothing_and_its_error_is_seen(tmp_path, error):
+def test_a_builder_that_fails_leaves_nothing_and_its_error_is_raised(tmp_path, error):
     def build(folder: Path) -> None:
         write(folder, "half")
         raise error("no more")

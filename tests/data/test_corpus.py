@@ -53,7 +53,7 @@ def test_other_cleaning_is_another_folder(folder, tmp_path):
 def test_documents_are_chosen_by_their_names(folder, tmp_path):
     assert list(texts(read_corpus(folder, CLEANING, ("deep/*",), tmp_path))) == ["deep/b.txt"]
     assert list(texts(read_corpus(folder, CLEANING, ("*.txt", "a.*"), tmp_path))) == ["a.md", "deep/b.txt"]
-    with pytest.raises(InputError, match=r"data\.include: no document in .* is named 'c\.\*'; one is 'a\.md'"):
+    with pytest.raises(InputError, match=r"data\.include: no document in .* matches 'c\.\*'; one is named 'a\.md'"):
         read_corpus(folder, CLEANING, ("a.md", "c.*"), tmp_path)
 
 

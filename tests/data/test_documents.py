@@ -56,7 +56,7 @@ def stream(data, split):
 
 
 def pieces(ids):
-    """What stands between BOS and EOS."""
+    """The ids between BOS and EOS."""
     while ids:
         end = ids.index(EOS)
         assert ids[0] == BOS
@@ -102,7 +102,7 @@ def test_blocks_are_of_consecutive_sentences(load):
     assert runs != [list(run) for run in load(val_share=0.25, seed=2).texts.runs("val")]
 
 
-def test_a_folder_of_its_own_is_validation_and_what_is_held_out_comes_beside_it(load, tmp_path):
+def test_with_split_folder_the_other_text_is_val_and_held_out_blocks_are_val_other(load, tmp_path):
     story = tmp_path / "story.txt"
     block, both = load(), load(validation_path=story)
     folder = load(split="folder", validation_path=story)
@@ -115,7 +115,7 @@ def test_a_folder_of_its_own_is_validation_and_what_is_held_out_comes_beside_it(
     assert {*sentences_of(alone, "train")} == ALL
 
 
-def test_training_documents_stand_in_random_order_and_validation_in_its_own(load):
+def test_training_documents_are_shuffled_and_validation_keeps_its_order(load):
     data = load(split="document", val_share=0.4)
     order = {split: list(dict.fromkeys(text.split()[4] for text in sentences_of(data, split)))
              for split in data.splits}  # fmt: skip
@@ -124,7 +124,7 @@ def test_training_documents_stand_in_random_order_and_validation_in_its_own(load
 
 
 @pytest.mark.parametrize("planted", [0.1, 0.5, 1.0])
-def test_so_many_sentences_of_validation_are_planted_in_training(load, planted):
+def test_the_share_planted_of_validation_is_added_to_training(load, planted):
     clean, data = load(val_share=0.3), load(val_share=0.3, planted=planted)
     train, val = sentences_of(data, "train"), sentences_of(data, "val")
     assert val == sentences_of(clean, "val")
@@ -134,7 +134,7 @@ def test_so_many_sentences_of_validation_are_planted_in_training(load, planted):
     assert np.ptp(np.diff([val.index(text) for text in copies])) <= 1, "evenly spread"
 
 
-def test_a_fraction_is_the_beginning_of_a_larger_one_and_all_else_is_the_same(load, tmp_path):
+def test_a_smaller_fraction_is_the_beginning_of_a_larger_one_and_all_else_is_equal(load, tmp_path):
     parts = [load(SUBWORDS, fraction=fraction) for fraction in (0.1, 0.33, 1.0)]
     streams = [stream(data, "train") for data in parts]
     for data, part in zip(parts, streams, strict=True):
@@ -146,7 +146,7 @@ def test_a_fraction_is_the_beginning_of_a_larger_one_and_all_else_is_the_same(lo
     assert len(list((tmp_path / "cache").glob("notes-*"))) == 1
 
 
-def test_merges_are_left_out_of_training_text_alone(load):
+def test_merges_are_skipped_in_training_text_only(load):
     plain, data = load(SUBWORDS), load(SUBWORDS, bpe_dropout=0.3)
     again = load(SUBWORDS, bpe_dropout=0.3, path=plain.path, length=7)
     assert stream(data, "val") == stream(plain, "val")
@@ -161,10 +161,10 @@ def test_passages_are_whole_tokens_of_the_text_that_is_trained_on_in_pieces(load
     data = load(SUBWORDS, bpe_dropout=0.3, fraction=fraction)
     parts = [sides["sentences"] for sides in data.passages("train")]
     trained = sum(i == EOS for i in stream(data, "train"))
-    said = [text for part in parts for text in part.sentences]
-    assert trained <= len(said) <= trained + 1
+    sentences = [text for part in parts for text in part.sentences]
+    assert trained <= len(sentences) <= trained + 1
     [tokens] = [part.tokens.values.tolist() for part in parts]
-    assert tokens == [i for text in said for i in data.target_tokenizer.encode(text)]
+    assert tokens == [i for text in sentences for i in data.target_tokenizer.encode(text)]
 
 
 def test_documents_can_be_chosen(load):
@@ -178,7 +178,7 @@ tokenizers = pytest.mark.parametrize("tokenizer", [CharacterTokenizer.fit, ByteT
 
 
 @tokenizers
-def test_without_boundaries_a_file_comes_back_to_the_byte(load, tmp_path, tokenizer):
+def test_without_boundaries_a_file_is_recovered_byte_for_byte(load, tmp_path, tokenizer):
     data = load(tokenizer, tmp_path / "odd.txt", split="tail", boundaries="none")
     train, val = (data.target_tokenizer.decode(stream(data, split)) for split in ("train", "val"))
     assert train == ODD[: int(0.9 * len(ODD))]
@@ -186,14 +186,14 @@ def test_without_boundaries_a_file_comes_back_to_the_byte(load, tmp_path, tokeni
 
 
 @tokenizers
-def test_documents_come_back_from_between_their_boundaries(load, folder, tokenizer):
+def test_documents_are_recovered_between_their_boundaries(load, folder, tokenizer):
     data = load(tokenizer, split="document", boundaries="document")
     texts = [data.target_tokenizer.decode(ids) for split in data.splits for ids in pieces(stream(data, split))]
     assert sorted(texts) == sorted(path.read_text() for path in folder.iterdir())
 
 
 @tokenizers
-def test_sentences_come_back_from_between_their_boundaries(load, tokenizer):
+def test_sentences_are_recovered_between_their_boundaries(load, tokenizer):
     data = load(tokenizer)
     for split in data.splits:
         texts = [data.target_tokenizer.decode(ids) for ids in pieces(stream(data, split))]
@@ -207,7 +207,7 @@ def test_a_stream_begins_with_bos(load, boundaries):
         assert data.examples[split].stream[0:1].tolist() == [BOS]
 
 
-def test_the_tokenizer_is_learnt_from_training_alone(load, tmp_path):
+def test_the_tokenizer_is_learnt_from_training_only(load, tmp_path):
     data = load(CharacterTokenizer.fit, tmp_path / "odd.txt", split="tail", boundaries="none", val_share=0.95)
     assert set(data.target_tokenizer.symbols) == set(ODD[: int((1 - 0.95) * len(ODD))])
 
@@ -217,7 +217,7 @@ def test_case_may_be_lost(load):
     assert data.target_tokenizer.decode(stream(data, "val")).islower()
 
 
-def test_bits_a_byte_count_every_byte(load, tmp_path):
+def test_bits_per_byte_count_every_byte(load, tmp_path):
     odd = tmp_path / "odd.txt"
     settings = {"split": "tail", "boundaries": "none"}
     assert load(ByteTokenizer.fit, odd, **settings).tokens_per_byte("val") == 1
@@ -232,7 +232,7 @@ def test_bits_a_byte_count_every_byte(load, tmp_path):
     assert load(WordTokenizer.fit).tokens_per_byte("val") is None
 
 
-def test_evaluation_asks_for_every_token_once_whatever_the_stride(load):
+def test_evaluation_has_every_token_as_a_label_once_whatever_the_stride(load):
     for stride in (None, 16, 7, 1):
         data = load(stride=stride, eval_batch_size=11)
         [loader] = data.val_dataloader()
@@ -264,7 +264,7 @@ def test_context_gives_every_model_pairs(load):
 
 @pytest.mark.parametrize("context", [0, 5])
 @pytest.mark.parametrize("world_size", [2, 3])
-def test_processes_part_every_batch_among_them(load, context, world_size):
+def test_processes_share_every_batch(load, context, world_size):
     ranks = []
     for rank in range(world_size):
         ranks.append(load(context=context))
@@ -283,7 +283,7 @@ def test_processes_part_every_batch_among_them(load, context, world_size):
 
 
 @pytest.mark.parametrize("done", [0, 1, 5])
-def test_training_goes_on_exactly_where_its_state_was_taken(load, done):
+def test_training_resumes_exactly_where_its_state_was_saved(load, done):
     first, again = load(batch_size=7), load(batch_size=7)
     whole = [batch.target.tolist() for batch in load(batch_size=7).train_dataloader()]
     handed_out = [batch.target.tolist() for batch in itertools.islice(first.train_dataloader(), done)]
@@ -313,14 +313,14 @@ def test_a_few_whole_blocks_are_continued(load):
     assert load(length=1500).rows_to_generate("val").sum() == 1
 
 
-def test_the_description_tells_how_much_there_is(load):
+def test_the_description_gives_the_size(load):
     data = load(fraction=0.5)
     train, val = (len(stream(data, split)) for split in data.splits)
     assert data.describe() == f"7 documents in notes; tokens {train:,} train, {val:,} val"
-    assert "7 documents" in data.texts.found()
+    assert "7 documents" in data.texts.reading_report()
 
 
-# What is told about it ------------------------------------------------------------------------------------------
+# What it reports -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("boundaries", ["sentence", "document"])
@@ -335,19 +335,19 @@ def test_passages_are_the_text_of_a_split_as_far_as_it_is_trained_on(load, monke
         streamed = [i for i in stream(data, split) if i not in data.special_ids]
         assert ids[: len(streamed)] == streamed
         assert len(ids) - len(streamed) < (100 if split == "train" and fraction < 1 else 1), "a unit at the end"
-        said = [text for part in parts for text in part.sentences]
+        sentences = [text for part in parts for text in part.sentences]
         whole = sentences_of(data, split)
-        assert said == whole[: len(said)]
-        assert split == "train" or len(said) == len(whole)
+        assert sentences == whole[: len(sentences)]
+        assert split == "train" or len(sentences) == len(whole)
 
 
-def test_what_passages_give_has_its_key(load):
+def test_the_content_key_follows_the_passages(load):
     keys = [load(**settings).content_key() for settings in ({}, {"length": 7}, {"fraction": 0.5}, {"seed": 1})]
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
 
 
-def test_what_was_found_is_remarked_on(load):
+def test_the_remarks_say_what_was_read(load):
     assert "7 documents" in load().remarks()[0]
 
 
@@ -358,18 +358,18 @@ def test_what_was_found_is_remarked_on(load):
     ("settings", "message"),
     [
         ({"path": None}, "path must name a folder of documents or a file, but is null"),
-        ({"split": "folder"}, "validation_path must name .* where split is folder, but is null"),
+        ({"split": "folder"}, "validation_path must name .* if split is folder, but is null"),
         ({"val_share": 0.0}, "val_share must be above 0 and below 1, but is 0.0"),
         ({"val_share": 1.0}, "val_share must be above 0 and below 1, but is 1.0"),
         ({"fraction": 0.0}, "fraction must be above 0 and at most 1, but is 0.0"),
-        ({"planted": 1.5}, "planted must be a share of 0 to 1, but is 1.5"),
+        ({"planted": 1.5}, "planted must be a share from 0 to 1, but is 1.5"),
         ({"bpe_dropout": 1.0}, "bpe_dropout must be at least 0 and below 1, but is 1.0"),
         ({"bpe_dropout": 0.1}, "bpe_dropout needs tokenizer=sentencepiece"),
         ({"length": 0}, "length must be at least 1, but is 0"),
         ({"context": -1}, "context must be at least 0, but is -1"),
         ({"stride": 17}, r"stride must be at most length \(16\), but is 17"),
-        ({"stride": 7, "context": 3}, r"stride must be length, where there is context, \(16\), but is 7"),
-        ({"context": 3, "boundaries": "sentence"}, r"boundaries must be none where there is context \(3\)"),
+        ({"stride": 7, "context": 3}, r"stride must be equal to length if there is context \(16\), but is 7"),
+        ({"context": 3, "boundaries": "sentence"}, r"boundaries must be none if there is context \(3\)"),
         ({"length": 10**6}, r"data\.length must be below the [\d,]+ training tokens, but is 1,000,000"),
         ({"block": 10**6}, r"data\.block must be below the [\d,]+ characters"),
         ({"tokenizer": functools.partial(SUBWORDS.func, vocabulary_size=100)}, "cannot train a vocabulary of 100"),
@@ -426,7 +426,7 @@ Documents(Stuck.fit, sys.argv[1], cache=sys.argv[2], block=300, length=16).prepa
 """
 
 
-def test_a_kill_in_the_middle_of_encoding_leaves_no_folder_that_is_taken_for_whole(folder, tmp_path, load):
+def test_a_kill_while_encoding_leaves_no_folder_that_looks_complete(folder, tmp_path, load):
     cache = tmp_path / "cache"
     command = [sys.executable, "-c", KILLED, str(folder), str(cache)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
@@ -439,7 +439,7 @@ def test_a_kill_in_the_middle_of_encoding_leaves_no_folder_that_is_taken_for_who
     assert sorted(text for split in data.splits for text in sentences_of(data, split)) == sorted(ALL)
 
 
-def test_shakespeare_is_read_to_the_byte(real_data, load):
+def test_shakespeare_is_read_byte_for_byte(real_data, load):
     path = real_data / "tinyshakespeare/input.txt"
     data = load(path=path, split="tail", boundaries="none")
     assert data.target_size == 4 + 65

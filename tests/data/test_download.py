@@ -25,7 +25,7 @@ DECK = deck()
 
 @pytest.fixture
 def serve():
-    """Starts a server that answers with what it is given and remembers who asked."""
+    """Starts a server that sends the given answer and records the user agents."""
     servers, agents = [], []
 
     def start(body, promised=None, status=200):
@@ -74,7 +74,7 @@ def test_a_bad_answer_leaves_nothing(serve, tmp_path, answer, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_network_is_said_kindly(tmp_path):
+def test_without_a_network_the_message_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match=r"Without a network.*data.path=FILE"):
         download("http://127.0.0.1:9/fra-eng.zip", tmp_path / "fra-eng.zip", timeout=2.0)
     assert list(tmp_path.iterdir()) == []
@@ -87,7 +87,7 @@ def test_the_command_says_what_it_did(monkeypatch, tmp_path, capsys):
     module.main()
     assert capsys.readouterr().out == f"{len(DECK):,} sentence pairs in {target}: seqlab-train data=anki uses them\n"
     module.main()
-    assert capsys.readouterr().out == f"{target} is there already; delete it to fetch it anew\n"
+    assert capsys.readouterr().out == f"{target} exists already; delete it to fetch it again\n"
 
 
 def test_the_command_ends_with_the_code_of_its_error(monkeypatch, tmp_path, capsys):

@@ -32,22 +32,22 @@ def test_a_stream_computed_by_hand(tmp_path, boundaries, ids, counts):
         ([["\na"]], "\na"),
     ],
 )
-def test_a_blank_line_stands_between_runs_and_text_is_kept_as_it_is(tmp_path, runs, text):
+def test_a_blank_line_separates_runs_and_text_is_kept_as_it_is(tmp_path, runs, text):
     write_stream(tmp_path, runs, LETTERS, "none")
     assert LETTERS.decode(Stream(tmp_path)[:].tolist()) == text
 
 
-def test_what_is_unknown_is_counted_and_its_bytes_are_not(tmp_path):
+def test_unknown_ids_are_counted_and_their_bytes_are_not(tmp_path):
     counts = write_stream(tmp_path, [["aéx", "ü"]], LETTERS, "document")
     assert counts == Counts(units=2, bytes=1 + 2, unknown=2)
     assert Stream(tmp_path)[:].tolist() == [BOS, A, E, UNK, UNK, EOS]
 
 
-def test_bytes_are_those_of_the_text_before_it_was_lowered(tmp_path):
+def test_bytes_are_counted_before_lower_casing(tmp_path):
     words = WordTokenizer.fit(["İstanbul"], lower=True)
     assert write_stream(tmp_path, [["İstanbul"]], words, "document").bytes == len("İstanbul".encode()) == 9
 
 
-def test_no_text_is_no_unit(tmp_path):
+def test_without_text_there_are_no_units(tmp_path):
     assert write_stream(tmp_path, [], ByteTokenizer(), "none") == Counts(0, 0, 0)
     assert Stream(tmp_path)[:].tolist() == [BOS]

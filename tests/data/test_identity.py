@@ -1,4 +1,4 @@
-"""Data says what it is of: equal content gives equal hashes, whatever the files are called."""
+"""A dataset is identified by its content: equal content gives equal hashes, whatever the files are called."""
 
 import functools
 
@@ -30,7 +30,7 @@ def anki(tmp_path):
     return lambda path, fit=WordTokenizer.fit, **settings: identity(Anki(fit, path, cache=tmp_path / "c", **settings))
 
 
-def test_a_deck_is_known_by_its_content(anki, tmp_path):
+def test_a_deck_is_identified_by_its_content(anki, tmp_path):
     whole = anki(deck(tmp_path / "a.txt"))
     assert anki(deck(tmp_path / "b.txt")) == whole
     edited = anki(deck(tmp_path / "a.txt", [*PAIRS[:-1], (PAIRS[-1][0], "ten")]))
@@ -56,7 +56,7 @@ def test_every_file_of_a_parallel_corpus_counts(tmp_path):
     assert len({corpus(), corpus(test_en="one\n" * 3), corpus(train_de="two\n" * 3)}) == 3
 
 
-def test_running_text_is_known_by_its_documents_and_its_stream(tmp_path):
+def test_running_text_is_identified_by_its_documents_and_its_stream(tmp_path):
     fit = CharacterTokenizer.fit
     tail = functools.partial(Documents, fit, split="tail", boundaries="none", length=7, cache=tmp_path / "c")
     for name, text in (("a.txt", "one two three. " * 9), ("b.txt", "one two three. " * 9), ("c.txt", "one two. " * 9)):

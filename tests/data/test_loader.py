@@ -44,7 +44,7 @@ def test_every_epoch_has_the_number_of_batches_that_the_sampler_says(batch_size,
 
 
 @settings
-def test_batches_keep_to_their_size_in_examples_and_tokens(batch_size, batch_tokens, seed):
+def test_batches_respect_their_limits_of_examples_and_tokens(batch_size, batch_tokens, seed):
     batches = BucketSampler(LENGTHS, batch_size, batch_tokens, seed).epoch(1)
     assert all(1 <= len(rows) <= batch_size for rows in batches)
     if batch_tokens is not None:
@@ -81,7 +81,7 @@ def test_without_a_seed_the_order_is_by_length_and_the_same_each_epoch():
     assert order.tolist() == np.concatenate(sampler.epoch(1)).tolist()
 
 
-def test_equals_meet_different_neighbours_each_epoch():
+def test_examples_of_equal_length_meet_different_neighbours_each_epoch():
     sampler = BucketSampler(np.full(29, 3), 7, None, 5)
     together = [{frozenset(rows.tolist()) for rows in sampler.epoch(epoch)} for epoch in range(2)]
     assert not together[0] & together[1]
@@ -100,7 +100,7 @@ def test_batches_hold_similar_lengths_so_that_little_is_padded():
     assert padding(BucketSampler(LENGTHS, 13, None, 5).epoch(0)) < 0.2 * padding(at_random)
 
 
-def test_only_some_rows_are_taken_where_they_are_named():
+def test_among_restricts_the_rows():
     among = np.arange(0, len(LENGTHS), 5)
     sampler = BucketSampler(LENGTHS, 13, 101, 5, among)
     assert sorted(np.concatenate(sampler.epoch(0))) == among.tolist()
@@ -112,7 +112,7 @@ def test_no_rows_are_no_batches():
     assert BucketSampler(np.array([], dtype=int), 13, 101, 5).epoch(0) == []
 
 
-def test_a_loader_hands_out_the_batches_of_the_epoch_that_is_set():
+def test_a_loader_yields_the_batches_of_the_epoch_that_is_set():
     ours = loader()
     sampler = BucketSampler(LENGTHS, 13, None, 3)
     for epoch in (0, 4):
@@ -148,7 +148,7 @@ def test_an_empty_share_is_one_filler_row():
 
 
 @pytest.mark.parametrize("done", [0, 1, 7, 16])
-def test_a_loader_goes_on_exactly_where_another_stopped(done):
+def test_a_loader_resumes_exactly_where_another_stopped(done):
     first, again, epoch = loader(), loader(), 5
     first.set_epoch(epoch)
     handed_out = rows_of(itertools.islice(first, done))
@@ -189,7 +189,7 @@ def counting(**loading) -> Counting:
 
 
 @pytest.mark.parametrize("done", [0, 1, 7, 16, 17])
-def test_a_dataset_goes_on_exactly_where_its_state_was_taken(done):
+def test_a_dataset_resumes_exactly_where_its_state_was_saved(done):
     first, again = counting(), counting()
     handed_out = rows_of(itertools.islice(first.train_dataloader(), done))
     again.load_state_dict(json.loads(json.dumps(first.state_dict())))
@@ -220,7 +220,7 @@ def test_a_dataset_orders_training_and_sorts_validation():
 
 @pytest.mark.parametrize("name", ["batch_size", "batch_tokens", "eval_batch_size"])
 @pytest.mark.parametrize("value", [0, -3])
-def test_a_batch_of_nothing_is_refused(name, value):
+def test_an_empty_batch_size_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} must be at least 1, but is {value}"):
         Counting(**{name: value})
 
@@ -244,5 +244,5 @@ def test_smaller_pools_pad_more():
 
 
 def test_pools_and_a_limit_of_tokens_exclude_each_other():
-    with pytest.raises(ValueError, match=r"pool must be null where batch_tokens \(50\) is set, but is 3"):
+    with pytest.raises(ValueError, match=r"pool must be null if batch_tokens \(50\) is set, but is 3"):
         Reversal(batch_tokens=50, pool=3)

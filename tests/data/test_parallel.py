@@ -1,4 +1,4 @@
-"""Line-aligned files: found plain or compressed, read whole, refused with the line that is wrong."""
+"""Line-aligned files: plain or compressed, read whole, refused with the line that is wrong."""
 
 import gzip
 import logging
@@ -21,7 +21,7 @@ FILES = {
 
 @pytest.fixture
 def folder(tmp_path):
-    """A small parallel corpus of my own; tests change it before they read it."""
+    """A small parallel corpus; tests change it before they read it."""
     folder = tmp_path / "corpus"
     folder.mkdir()
     for name, text in FILES.items():
@@ -50,7 +50,7 @@ def test_line_n_of_one_file_goes_with_line_n_of_the_other(load):
     assert {split: len(data.examples[split]) for split in data.splits} == {"train": 3, "val": 1, "test": 2}
 
 
-def test_gzip_is_told_by_its_bytes(load, folder):
+def test_gzip_is_recognised_by_its_bytes(load, folder):
     plain = texts(load(), "test")
     (folder / "test.de.gz").write_bytes(gzip.compress((folder / "test.de").read_bytes()))
     (folder / "test.en").write_bytes(gzip.compress((folder / "test.en").read_bytes()))  # without the ending
@@ -59,14 +59,14 @@ def test_gzip_is_told_by_its_bytes(load, folder):
 
 
 @pytest.mark.parametrize(("german", "english"), [("\n\n", ""), ("", " \n"), ("\n", "\n\n\n")])
-def test_blank_lines_at_the_end_of_a_file_are_none(load, folder, german, english):
+def test_blank_lines_at_the_end_of_a_file_do_not_count(load, folder, german, english):
     plain = texts(load(), "test")
     for language, end in (("de", german), ("en", english)):
         (folder / f"test.{language}").write_text(FILES[f"test.{language}"] + end, encoding="utf-8")
     assert texts(load(), "test") == plain
 
 
-def test_a_blank_line_that_has_a_translation_is_one(load, folder):
+def test_a_blank_line_with_a_translation_counts(load, folder):
     (folder / "train.de").write_text(FILES["train.de"] + "\n", encoding="utf-8")
     (folder / "train.en").write_text(FILES["train.en"] + "More .\nAnd more .\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"has 4 lines, but .* 5"):
@@ -81,7 +81,7 @@ def test_any_languages_in_any_direction_and_splits_by_name(load, folder):
     assert texts(data, "val") == [("A child .", "Ein Kind .")]
 
 
-def test_limits_are_of_training_alone(load):
+def test_limits_apply_to_training_only(load):
     data = load(max_pairs=1, max_words=4)
     assert texts(data, "train") == [("Ein Hund läuft .", "A dog runs .")]
     assert len(data.examples["test"]) == 2
@@ -110,11 +110,11 @@ def test_a_lower_casing_tokenizer_says_so_after_the_cache_too(load):
         assert again.decode(again.encode("A DOG")) == "a dog"
 
 
-def test_training_pairs_with_an_empty_side_are_left_out_and_counted(load, folder, caplog):
+def test_training_pairs_with_an_empty_side_are_dropped_and_counted(load, folder, caplog):
     (folder / "train.en").write_text("A dog runs .\n\nA child laughs loudly .\n", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
         assert len(load().examples["train"]) == 2
-    assert "1 training pairs with an empty side are left out" in caplog.text
+    assert "1 training pairs with an empty side are dropped" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_training_pairs_with_an_empty_side_are_left_out_and_counted(load, folder
         (("train.en", b"A dog\nTwo d\xff\nA child\n"), r"train\.en:2: not UTF-8"),
         (("train.en", gzip.compress(b"A dog\n" * 3)[:-9]), r"train\.en: not a readable gzip file"),
         (("val.en", ""), r"val\.en: the file is empty"),
-        (("val.en", None), r"corpus: neither val\.en nor val\.en\.gz is there"),
+        (("val.en", None), r"corpus: neither val\.en nor val\.en\.gz exists"),
     ],
 )
 def test_bad_files_are_named_and_leave_no_cache(load, folder, tmp_path, change, message):
@@ -139,14 +139,14 @@ def test_bad_files_are_named_and_leave_no_cache(load, folder, tmp_path, change, 
     assert not list((tmp_path / "cache").glob("*"))
 
 
-def test_no_folder_is_an_error_that_says_what_is_expected(load, tmp_path):
+def test_a_missing_folder_is_an_error_that_says_what_is_expected(load, tmp_path):
     with pytest.raises(ValueError, match=r"path must name a folder of line-aligned files \(train.de, train.en"):
         load(path=None)
-    with pytest.raises(InputError, match=r"nowhere: no such folder; data\.path=FOLDER .* SEQLAB_DATA=FOLDER"):
+    with pytest.raises(InputError, match=r"nowhere: no such folder; set data\.path=FOLDER .* SEQLAB_DATA=FOLDER"):
         load(path=tmp_path / "nowhere")
 
 
-def test_every_line_is_measured_against_its_own_translation_alone(load, folder):
+def test_every_line_is_evaluated_against_its_translation_only(load, folder):
     (folder / "test.de").write_text("Ein Hund .\nZwei Hunde .\nEin Hund .\n", encoding="utf-8")
     (folder / "test.en").write_text("A dog .\nTwo dogs .\nOne dog .\n", encoding="utf-8")
     data = load()
@@ -169,7 +169,7 @@ def test_multi30k_has_its_published_sizes(load, real_data):
     assert {split: len(data.examples[split]) for split in data.splits} == {"train": 29000, "val": 1014, "test": 1000}
 
 
-def test_the_files_endings_are_the_languages_unless_others_are_named(load, folder):
+def test_file_suffixes_are_the_languages_unless_others_are_named(load, folder):
     data = load()
     assert (data.source_language, data.target_language, data.bleu_tokenizer.name) == ("de", "en", "13a")
     for split in ("train", "val", "test"):
@@ -179,6 +179,6 @@ def test_the_files_endings_are_the_languages_unless_others_are_named(load, folde
     assert load(target="cmn", bleu_tokenizer="intl").bleu_tokenizer.name == "intl"
 
 
-def test_a_bleu_tokenizer_that_there_is_not_is_refused(load):
+def test_an_unknown_bleu_tokenizer_is_refused(load):
     with pytest.raises(ValueError, match="bleu_tokenizer must be one of"):
         load(bleu_tokenizer="words")

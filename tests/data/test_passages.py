@@ -50,7 +50,7 @@ def test_pairs_have_two_sides_as_they_were_written(tmp_path):
     assert [len(tokens) for tokens in lists(sides["targets"].tokens)] == [3, 2]  # without a frame
 
 
-def test_reversals_have_one_side_without_what_fills_them_up():
+def test_reversals_have_one_side_without_filler():
     data = loaded(Reversal(samples=20, max_length=4, fill=True))
     (sides,) = data.passages("val")
     part = sides["sequences"]
@@ -85,7 +85,7 @@ class Streamed(SequenceData):
         self.examples = {"train": Numbered(), "val": Numbered()}
 
 
-def test_rows_of_any_kind_are_read_and_empty_sources_are_none():
+def test_rows_of_any_kind_are_read_and_empty_sources_are_no_side():
     data = loaded(Streamed())
     (sides,) = data.passages("val")
     assert list(sides) == ["targets"]

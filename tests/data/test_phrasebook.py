@@ -19,7 +19,7 @@ def test_without_a_downloaded_deck_the_phrasebook_is_taken(tmp_path, monkeypatch
     data = Anki(CharacterTokenizer.fit, cache=tmp_path)
     assert data.path == paths.phrasebook()
     assert "phrasebook" in data.describe()
-    assert data.settled == {"path": "phrasebook"}
+    assert data.pinned_arguments == {"path": "phrasebook"}
 
 
 def test_a_downloaded_deck_is_taken_before_the_phrasebook(tmp_path, monkeypatch):
@@ -30,9 +30,9 @@ def test_a_downloaded_deck_is_taken_before_the_phrasebook(tmp_path, monkeypatch)
     data = Anki(CharacterTokenizer.fit, cache=tmp_path)
     assert data.path.resolve() == deck
     assert "fra-eng.zip" in data.describe()
-    assert data.settled == {"path": "outputs/data/fra-eng.zip"}
+    assert data.pinned_arguments == {"path": "outputs/data/fra-eng.zip"}
     named = Anki(CharacterTokenizer.fit, "phrasebook", cache=tmp_path)
-    assert (named.path, named.settled) == (paths.phrasebook(), {})
+    assert (named.path, named.pinned_arguments) == (paths.phrasebook(), {})
 
 
 @pytest.mark.parametrize("tokenizer", [CharacterTokenizer.fit, WordTokenizer.fit])

@@ -53,7 +53,7 @@ def test_all_integers_occur():
 
 
 @pytest.mark.parametrize("fill", [False, True])
-def test_no_sequence_stands_twice_in_a_split_or_in_two(fill):
+def test_no_sequence_appears_twice_within_or_across_splits(fill):
     data = loaded(smallest=1, largest=4, max_length=5, fill=fill)
     everything = [numbers for split in SPLITS for numbers in sequences(data, split)]
     assert len(everything) == len(set(everything)) == 1000
@@ -84,7 +84,7 @@ def test_lengths_are_bounded_and_evenly_spread():
         assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_what_short_lengths_lack_goes_to_longer_ones():
+def test_longer_lengths_make_up_for_short_ones():
     counts = lengths(loaded(smallest=1, largest=5, max_length=4, samples=304, split=(1.0, 0.0, 0.0)), "train")
     assert counts == {1: 5, 2: 25, 3: 125, 4: 149}
 
@@ -100,7 +100,7 @@ def test_validation_and_test_may_have_their_own_longest_length(val, test):
     assert len(set(everything)) == 1000
 
 
-def test_filled_arrays_are_of_one_length_and_their_zero_is_a_symbol_of_its_own():
+def test_filled_arrays_have_one_length_and_their_zero_is_a_separate_symbol():
     data = loaded(smallest=1, largest=7, min_length=2, max_length=5, test_max_length=6, fill=True)
     zero = SPECIALS + 7
     assert data.filler == zero == data.source_size - 1
@@ -136,7 +136,7 @@ def test_setup_draws_once():
 
 @pytest.mark.parametrize("split", [(0.5, 0.25, 0.25), (0.2, 0.2, 0.6), (1.0, 0.0, 0.0)])
 @pytest.mark.parametrize(("symbols", "longest"), [(1, 7), (2, 5), (3, 3), (11, 1)])
-def test_a_tiny_space_asked_for_in_full_is_dealt_in_full(symbols, longest, split):
+def test_a_tiny_space_can_be_used_up_completely(symbols, longest, split):
     space = sum(symbols**n for n in range(1, longest + 1))
     data = loaded(smallest=1, largest=symbols, max_length=longest, samples=space, split=split)
     assert sum(len(examples) for examples in data.examples.values()) == space
@@ -144,14 +144,14 @@ def test_a_tiny_space_asked_for_in_full_is_dealt_in_full(symbols, longest, split
 
 
 @pytest.mark.parametrize("samples", [13, 5000])
-def test_more_sequences_than_there_are_are_refused_with_both_numbers(samples):
-    with pytest.raises(InputError, match=rf"{samples:,} distinct .* of 3 integers at lengths 1 to 2 .* only 12\b"):
+def test_too_many_sequences_are_refused_with_both_numbers(samples):
+    with pytest.raises(InputError, match=rf"{samples:,} distinct .* of 3 integers with lengths 1 to 2 .* only 12\b"):
         loaded(smallest=1, largest=3, max_length=2, samples=samples)
 
 
 def test_where_one_split_lacks_space_the_message_gives_the_space_of_its_lengths():
     # 40 × ½ sequences of lengths 1 and 2 are 20; there are 3 + 9.
-    with pytest.raises(InputError, match=r"of 3 integers at lengths 1 to 2 .*\b12\b"):
+    with pytest.raises(InputError, match=r"of 3 integers with lengths 1 to 2 .*\b12\b"):
         loaded(smallest=1, largest=3, max_length=2, test_max_length=5, samples=40)
 
 

@@ -57,12 +57,12 @@ def test_exact_parts_are_cut_at_their_edges(edges):
         assert found == "".join("".join(TEXTS)[i] for i in sorted(marked(TEXTS, edges, held_out)))
 
 
-def test_documents_stand_in_the_order_that_is_asked_for():
+def test_documents_come_in_the_requested_order():
     runs = Parts(documents(TEXTS), [], words).runs(False, [2, 0])
     assert ["".join(run) for run in runs] == ["pq", "ab cde f ghij"]
 
 
-def test_a_document_of_the_other_part_is_not_read():
+def test_a_document_entirely_in_the_other_part_is_not_read():
     def units(document):
         assert document.name != TEXTS[1]
         return words(document)
@@ -99,8 +99,8 @@ def test_the_end_is_the_last_part():
     assert at_the_end(documents(["x" * 1003854, "y" * 111540]), 0.1) == [1003854, 1115394]
 
 
-def test_what_cannot_be_parted_is_refused():
-    with pytest.raises(InputError, match=r"data\.block must be below the 37 characters that there are, but is 40"):
+def test_text_that_cannot_be_split_is_refused():
+    with pytest.raises(InputError, match=r"data\.block must be below the 37 characters of the text, but is 40"):
         by_block(documents(TEXTS), 0.1, 40, 0)
-    with pytest.raises(InputError, match=r"data\.split=document needs two documents at least, but there is one"):
+    with pytest.raises(InputError, match=r"data\.split=document needs at least two documents, but there is one"):
         by_document(documents(["one"]), 0.1, 0)

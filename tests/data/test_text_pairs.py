@@ -17,7 +17,7 @@ PAIRS = {
 
 
 class FewPairs(TextPairs):
-    """Pairs from memory: all that a dataset of one's own has to say."""
+    """Pairs from memory: all that a user's dataset has to implement."""
 
     def __init__(self, tokenizer, pairs=PAIRS, known=None, **loading):
         super().__init__(tokenizer, **loading)
@@ -33,7 +33,7 @@ class FewPairs(TextPairs):
 
 
 class Shouting(CharacterTokenizer):
-    """A user's own tokenizer, which inherits how it is learnt."""
+    """A user's tokenizer that inherits its `fit`."""
 
     def decode(self, ids: Iterable[int]) -> str:
         return super().decode(ids) + "!"
@@ -54,7 +54,7 @@ def folders(tmp_path) -> set[str]:
     return {path.name for path in tmp_path.iterdir()}
 
 
-def test_pairs_are_encoded_and_targets_framed(load):
+def test_pairs_are_encoded_and_targets_get_bos_and_eos(load):
     data = load()
     assert data.splits == ["train", "val"]
     assert (data.source_size, data.target_size) == (4 + 4, 4 + 4)  # " abc" and " ABC"
@@ -63,7 +63,7 @@ def test_pairs_are_encoded_and_targets_framed(load):
     assert [train.target[row].tolist() for row in range(3)] == [[BOS, 5, 4, 6, EOS], [BOS, 7, EOS], [BOS, 6, 4, 5, EOS]]
 
 
-def test_tokenizers_are_learnt_from_the_training_split_alone(load):
+def test_tokenizers_are_learnt_from_the_training_split_only(load):
     data = load()
     assert data.examples["val"].source[0].tolist() == [UNK, 4, 7]
     assert data.examples["val"].target[0].tolist() == [BOS, UNK, EOS]
@@ -75,7 +75,7 @@ def test_each_side_has_its_own_tokenizer(load):
     assert data.target_tokenizer.decode([4, 5, 6]) == "A B C"
 
 
-def test_references_are_all_translations_of_the_source_its_own_first(load):
+def test_references_are_all_translations_of_the_source_the_pairs_target_first(load):
     data = load(known={"a b": ["X", "A B"], "c": ["Y", "Z"], "q": ["Q"]})
     assert [data.source_text("train", row) for row in range(3)] == ["a b", "c", "a b"]
     assert list(data.references("train", 0)) == ["A B", "B A", "X"]
@@ -88,13 +88,13 @@ def test_training_pairs_are_the_training_split_as_text(load):
     assert load(known={"c": ["Y"]}).training_pairs() == PAIRS["train"]
 
 
-def test_a_source_is_generated_from_once(load):
+def test_each_source_is_generated_from_once(load):
     data = load()
     assert data.rows_to_generate("train").tolist() == [True, True, False]
     assert data.rows_to_generate("val").tolist() == [True, True, False]
 
 
-def test_a_longer_source_is_another_one_than_its_beginning(load):
+def test_a_source_that_begins_like_another_is_a_different_one(load):
     data = load(CharacterTokenizer.fit, {"train": [Pair("a", "b"), Pair("a b", "b"), Pair("a", "c")]})
     assert data.rows_to_generate("train").tolist() == [True, True, False]
 
@@ -108,7 +108,7 @@ def test_a_longer_source_is_another_one_than_its_beginning(load):
     ],
     ids=["character", "word", "sentencepiece"],
 )
-def test_what_the_cache_gives_back_is_what_was_computed(load, tokenizer, tmp_path):
+def test_the_cache_returns_what_was_computed(load, tokenizer, tmp_path):
     first, again = load(tokenizer), load(tokenizer)
     assert len(folders(tmp_path)) == 1
     for split in first.splits:
@@ -121,7 +121,7 @@ def test_what_the_cache_gives_back_is_what_was_computed(load, tokenizer, tmp_pat
     assert list(first.references("train", 0)) == list(again.references("train", 0))
 
 
-def test_a_second_time_nothing_is_learnt_again(load):
+def test_the_second_time_nothing_is_fitted(load):
     def fit(texts: Iterable[str]) -> CharacterTokenizer:
         calls.append(list(texts))
         return CharacterTokenizer.fit(calls[-1])
@@ -170,11 +170,11 @@ def test_no_training_pairs_are_an_error_and_leave_no_folder(load, tmp_path, pair
     assert folders(tmp_path) == set()
 
 
-def test_an_empty_split_is_none(load):
+def test_an_empty_split_is_left_out(load):
     assert load(CharacterTokenizer.fit, {**PAIRS, "val": [], "test": PAIRS["val"]}).splits == ["train", "test"]
 
 
-def test_as_many_training_rows_are_measured_as_there_are_for_validation(load):
+def test_as_many_training_rows_are_evaluated_as_validation_has(load):
     many = [Pair(f"a{i}", f"A{i}") for i in range(17)]
     data = load(CharacterTokenizer.fit, {"train": many, "val": many[:5]})
     rows = data.eval_rows("train")

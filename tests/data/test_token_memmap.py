@@ -27,14 +27,14 @@ def test_every_slice_is_that_of_a_list(tmp_path):
     assert stream[:].tolist() == ids
 
 
-def test_files_hold_as_many_ids_as_they_should_and_the_last_the_rest(tmp_path):
+def test_files_hold_shard_ids_each_and_the_last_the_rest(tmp_path):
     written(tmp_path, PARTS)
     sizes = {path.name: path.stat().st_size // 2 for path in tmp_path.glob("*.bin")}
     assert sizes == {"00000.bin": 7, "00001.bin": 7, "00002.bin": 7, "00003.bin": 7, "00004.bin": 7, "00005.bin": 1}
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 14])
-def test_a_stream_may_end_with_its_file_or_hold_nothing(tmp_path, count):
+def test_a_stream_may_end_at_a_file_end_or_be_empty(tmp_path, count):
     assert written(tmp_path, [list(range(count))])[:].tolist() == list(range(count))
     assert len(list(tmp_path.glob("*.bin"))) == -(-count // 7)
 
@@ -51,7 +51,7 @@ def test_an_id_too_large_is_refused(tmp_path):
         written(tmp_path, [[256]], size=256)
 
 
-def test_the_beginning_of_a_stream_is_one(tmp_path):
+def test_the_first_ids_of_a_stream_are_a_stream(tmp_path):
     stream = written(tmp_path, PARTS)
     part = stream.first(17)
     assert (len(part), len(stream), len(stream.first(99))) == (17, 36, 36)
@@ -79,11 +79,11 @@ def test_a_writer_that_fails_leaves_no_index(tmp_path):
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_file_that_was_cut_off_is_named(tmp_path):
+def test_a_truncated_file_is_named(tmp_path):
     written(tmp_path, PARTS)
     assert json.loads((tmp_path / "index.json").read_text())["length"] == 36
     (tmp_path / "00003.bin").write_bytes(b"\0" * 13)
-    with pytest.raises(InputError, match=r"00003\.bin: not as long as index\.json"):
+    with pytest.raises(InputError, match=r"00003\.bin: its length differs from index\.json"):
         Stream(tmp_path)
 
 

@@ -10,7 +10,7 @@ def loaded(*pairs: tuple[str, str], **settings) -> IntegerPairs:
     return data
 
 
-def test_every_split_holds_every_pair():
+def test_every_split_has_every_pair():
     data = loaded(("1 2 3", "3 2"), ("0", "9 9 9 9"))
     assert data.splits == ["train", "val", "test"]
     for split in data.splits:
@@ -51,7 +51,7 @@ def test_an_example_reads_as_it_was_written():
         ([["1", ""]], "no integers"),
     ],
 )
-def test_what_are_no_pairs_is_refused_with_its_value(pairs, message):
+def test_malformed_pairs_are_refused_with_their_value(pairs, message):
     with pytest.raises(ValueError, match=message):
         IntegerPairs(pairs)
 

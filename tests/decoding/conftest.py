@@ -1,4 +1,4 @@
-"""A model that is a table: what comes next depends on the row, the position and the token before."""
+"""A table as a model: the next token depends on the row, the position and the token before."""
 
 import math
 
@@ -9,7 +9,7 @@ from seqlab.special_tokens import BOS, EOS, UNK
 
 
 class TableState:
-    """Which rows of the table, at which position."""
+    """Rows of the table, and the position."""
 
     def __init__(self, rows, position=0):
         self.rows, self.position = rows, position
@@ -19,30 +19,30 @@ class TableState:
 
 
 class Table:
-    """Logits by row, position, last token and next token: (rows, positions, V, V). It counts the rows of each step."""
+    """Logits by row, position, last token and next token: (rows, positions, V, V). Records the rows of each step."""
 
     def __init__(self, logits):
-        self.logits, self.asked = logits, []
+        self.logits, self.step_sizes = logits, []
         self.log_probabilities = logits.log_softmax(-1).tolist()
         self.size = logits.size(-1)
 
     def step(self, tokens, state):
-        self.asked.append(len(tokens))
+        self.step_sizes.append(len(tokens))
         return self.logits[state.rows, state.position, tokens], TableState(state.rows, state.position + 1)
 
     def search(self, search, rows=None):
-        """What `search` finds for these rows of the table, by default for each once."""
+        """The outputs of `search` for these rows of the table, by default for each row once."""
         rows = torch.arange(len(self.logits)) if rows is None else torch.tensor(rows)
-        self.asked = []
+        self.step_sizes = []
         return search(self.step, TableState(rows), torch.full((len(rows),), BOS))
 
     def next(self, row, prefix):
-        """Log-probabilities by token after `prefix`, of the tokens that may stand in an output."""
+        """Log-probabilities by token after `prefix`, for the tokens that an output may contain."""
         values = self.log_probabilities[row][len(prefix)][(BOS, *prefix)[-1]]
         return {token: values[token] for token in range(EOS, self.size)}
 
     def every_output(self, row, max_length, min_length=0, prefix=(), score=0.0):
-        """All outputs that there are, one after another: (tokens without EOS, log-probability, tokens with EOS)."""
+        """All possible outputs, one after another: (tokens without EOS, log-probability, number of tokens with EOS)."""
         for token, log_probability in self.next(row, prefix).items():
             total = score + log_probability
             if token == EOS:
@@ -68,12 +68,13 @@ def table():
 
 @pytest.fixture
 def outputs():
-    """Gives what was found as [[(tokens, score), …] of each row], without what is missing."""
+    """Converts hypotheses to [[(tokens, score), …] of each row], without missing outputs."""
 
-    def read(found):
+    def read(hypotheses):
+        rows = zip(*(values.tolist() for values in hypotheses), strict=True)
         return [
-            [(tuple(tokens[:length]), score) for tokens, length, score in zip(*own, strict=True) if score > -math.inf]
-            for own in zip(found.tokens.tolist(), found.lengths.tolist(), found.scores.tolist(), strict=True)
+            [(tuple(tokens[:length]), score) for tokens, length, score in zip(*row, strict=True) if score > -math.inf]
+            for row in rows
         ]
 
     return read

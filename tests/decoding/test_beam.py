@@ -22,7 +22,7 @@ def repeats(tokens, size):
 
 
 def textbook(table, row, max_length, size, alpha, min_length=0, blocked=0):
-    """Beam search as one would write it down: hypothesis by hypothesis, going on until nothing is left to go on."""
+    """Beam search as a textbook writes it: hypothesis by hypothesis, until no hypothesis is unfinished."""
     live, finished = [((), 0.0)], []
     for position in range(max_length):
         candidates = [
@@ -39,7 +39,7 @@ def textbook(table, row, max_length, size, alpha, min_length=0, blocked=0):
     return sorted(finished, key=lambda one: -rank(alpha, one))
 
 
-def assert_found(found, expected):
+def assert_outputs(found, expected):
     """The outputs are those expected, in this order, with these scores."""
     for own, wanted in zip(found, expected, strict=True):
         assert [tokens for tokens, _ in own] == [tokens for tokens, *_ in wanted]
@@ -64,7 +64,7 @@ def test_a_beam_of_full_width_finds_the_best_of_all_outputs(
         )
         for row in range(3)
     ]
-    assert_found(found, [own[:n_best] for own in expected])
+    assert_outputs(found, [own[:n_best] for own in expected])
 
 
 @pytest.mark.parametrize(("size", "n_best"), [(1, 1), (2, 1), (3, 3), (5, 2)])
@@ -77,7 +77,7 @@ def test_leaving_early_changes_no_result(table, outputs, size, n_best, alpha, mi
             max_length=6, size=size, n_best=n_best, length_penalty=alpha, min_length=min_length, block_repeats=blocked
         )
         expected = [textbook(toy, row, 6, size, alpha, min_length, blocked)[:n_best] for row in range(5)]
-        assert_found(outputs(toy.search(search)), expected)
+        assert_outputs(outputs(toy.search(search)), expected)
 
 
 def test_the_first_outputs_to_finish_need_not_be_the_best(table, outputs):
@@ -88,7 +88,7 @@ def test_the_first_outputs_to_finish_need_not_be_the_best(table, outputs):
 
     def best(alpha):
         found = toy.search(Beam(max_length=3, size=3, n_best=1, length_penalty=alpha))
-        return outputs(found)[0][0][0], len(toy.asked)
+        return outputs(found)[0][0][0], len(toy.step_sizes)
 
     assert best(0.0) == ((), 1)  # nothing else can be as probable any more
     assert best(1.0) == ((4, 5), 3)  # long after two have finished
@@ -101,7 +101,7 @@ def test_a_beam_of_one_is_greedy(table, seed):
     assert all(torch.equal(*values) for values in zip(beam, greedy, strict=True))
 
 
-def test_of_equal_continuations_the_better_hypothesis_and_the_lower_token_come_first(table, outputs):
+def test_in_a_tie_the_better_hypothesis_and_the_lower_token_come_first(table, outputs):
     toy = table(rows=2, positions=2)
     toy.logits[:] = 0.0
     toy.logits[..., EOS] = -9.0
@@ -110,13 +110,13 @@ def test_of_equal_continuations_the_better_hypothesis_and_the_lower_token_come_f
         assert [[tokens for tokens, _ in own] for own in found] == [expected] * 2
 
 
-def test_no_output_stands_twice(table, outputs):
+def test_no_output_appears_twice(table, outputs):
     toy = table(rows=4, positions=5, symbols=4)
     for own in outputs(toy.search(Beam(max_length=5, size=8, n_best=8))):
         assert len({tokens for tokens, _ in own}) == 8
 
 
-def test_rows_that_are_done_and_hypotheses_without_hope_leave_the_batch(table):
+def test_finished_rows_and_hopeless_hypotheses_leave_the_batch(table):
     toy = table(rows=3, positions=9)
     toy.logits[:] = 0.0
     toy.logits[..., EOS] = -9.0
@@ -124,7 +124,7 @@ def test_rows_that_are_done_and_hypotheses_without_hope_leave_the_batch(table):
         toy.logits[row, :length, :, 3] = toy.logits[row, length:, :, EOS] = 9.0
     found = toy.search(Beam(max_length=9, size=2, n_best=1, length_penalty=0.0))
     assert found.lengths.tolist() == [[0], [2], [8]]
-    assert toy.asked == [3, 4, 4, *[2] * 6]
+    assert toy.step_sizes == [3, 4, 4, *[2] * 6]
 
 
 def test_outputs_that_do_not_exist_are_empty_and_come_last(table, outputs):
@@ -153,7 +153,7 @@ def test_a_row_without_any_output_is_empty(table):
         ({"min_length": 8}, r"min_length must be 0 to max_length \(7\), but is 8"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings, message):
+def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Beam(max_length=7, **settings)
 
@@ -169,7 +169,7 @@ def test_settings_that_cannot_be_are_refused(settings, message):
         ([4, 5], 3, set()),
     ],
 )
-def test_what_would_complete_an_ngram_again_is_blocked(tokens, size, expected):
+def test_tokens_that_would_repeat_an_ngram_are_blocked(tokens, size, expected):
     log_probabilities = torch.zeros(2, 11)
     block_repeats(log_probabilities, torch.tensor([tokens, list(range(20, 20 + len(tokens)))]), size)
     assert set(log_probabilities[0].isneginf().nonzero()[:, 0].tolist()) == expected

@@ -12,9 +12,9 @@ V = 7
 
 
 class Script:
-    """A state that says, row by row, which token is most probable next; it counts the rows it is asked about."""
+    """A state with a script of the most probable next tokens per row; it records the rows of each step."""
 
-    asked: ClassVar[list[int]] = []
+    step_sizes: ClassVar[list[int]] = []
 
     def __init__(self, rows, position=0):
         self.rows, self.position = rows, position
@@ -24,7 +24,7 @@ class Script:
 
 
 def step(tokens, state):
-    Script.asked.append(len(state.rows))
+    Script.step_sizes.append(len(state.rows))
     logits = torch.zeros(len(state.rows), V)
     logits[:, [PAD, BOS]] = 9.0  # never to be chosen
     for row, script in enumerate(state.rows):
@@ -33,7 +33,7 @@ def step(tokens, state):
 
 
 def search(rows, **settings):
-    Script.asked = []
+    Script.step_sizes = []
     return Greedy(**settings)(step, Script(rows), torch.full((len(rows),), BOS))
 
 
@@ -41,7 +41,7 @@ def test_rows_end_at_eos_and_leave_the_batch():
     found = search([[4, EOS], [5, 6, 4, EOS], [EOS]], max_length=9)
     assert found.tokens.tolist() == [[[4, PAD, PAD]], [[5, 6, 4]], [[PAD, PAD, PAD]]]
     assert found.lengths.tolist() == [[1], [3], [0]]
-    assert Script.asked == [3, 2, 1, 1]
+    assert Script.step_sizes == [3, 2, 1, 1]
 
 
 def test_the_limit_ends_a_row_that_does_not():
@@ -50,7 +50,7 @@ def test_the_limit_ends_a_row_that_does_not():
     assert found.lengths.tolist() == [[3], [1]]
 
 
-def test_eos_waits_until_the_least_length():
+def test_eos_is_blocked_before_min_length():
     found = search([[4, EOS, EOS, 5, EOS], [EOS] * 5], max_length=5, min_length=2)
     assert found.tokens.tolist() == [[[4, 3]], [[3, 3]]]  # of equally probable tokens the one with the lowest id
 
@@ -70,6 +70,6 @@ def test_scores_are_log_probabilities_with_eos():
         ({"max_length": 3, "min_length": 4}, r"min_length must be 0 to max_length \(3\), but is 4"),
     ],
 )
-def test_limits_that_cannot_be_are_refused(settings, message):
+def test_impossible_limits_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Greedy(**settings)

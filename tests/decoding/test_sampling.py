@@ -68,7 +68,7 @@ def test_outputs_are_as_frequent_as_they_are_probable(table, outputs, settings):
     assert statistic < len(frequent) + 4 * math.sqrt(2 * len(frequent))
 
 
-def test_scores_are_those_of_the_model_whatever_is_drawn_from(table, outputs):
+def test_scores_are_those_of_the_unmodified_model(table, outputs):
     toy = table(rows=3)
     own = [{tokens: score for tokens, score, _ in toy.every_output(row, 4)} for row in range(3)]
     found = outputs(toy.search(Sample(max_length=4, temperature=3.0, top_k=4, top_p=0.9, n_best=5)))
@@ -84,14 +84,14 @@ def test_the_most_probable_of_several_draws_comes_first(table, outputs):
         assert len(set(scores)) > 1
 
 
-def test_the_same_seed_draws_the_same_and_another_another(table):
+def test_equal_seeds_draw_equal_outputs_and_other_seeds_others(table):
     toy = table(rows=9)
     first, again, other = (toy.search(Sample(max_length=4, n_best=3, seed=seed)) for seed in (7, 7, 8))
     assert all(torch.equal(*values) for values in zip(first, again, strict=True))
     assert first.tokens.shape != other.tokens.shape or not torch.equal(first.tokens, other.tokens)
 
 
-def test_rows_that_follow_do_not_change_what_a_row_draws(table, outputs):
+def test_later_rows_do_not_change_what_a_row_draws(table, outputs):
     toy = table(rows=9)
     together = outputs(toy.search(Sample(max_length=4, n_best=3)))
     for count in (1, 2, 5):
@@ -109,7 +109,7 @@ def test_the_global_random_state_is_left_alone(table):
 
 
 @pytest.mark.parametrize("settings", [{"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-6}])
-def test_what_leaves_one_token_is_greedy(table, settings):
+def test_settings_that_keep_one_token_are_greedy(table, settings):
     toy = table(rows=7, positions=9, symbols=5)
     greedy, sample = toy.search(Greedy(max_length=9)), toy.search(Sample(max_length=9, **settings))
     assert all(torch.equal(*values) for values in zip(sample, greedy, strict=True))
@@ -124,7 +124,7 @@ def test_pad_and_bos_are_never_drawn(table, settings):
     assert ((found.tokens > EOS) == inside).all()
 
 
-def test_the_least_and_the_largest_draw_fall_on_tokens_that_can_be():
+def test_the_smallest_and_the_largest_draw_choose_possible_tokens():
     weights = torch.tensor([0.0, 0.0, 0.3, 0.1, 0.37, 0.0])  # their sum is no power of two, and not rounded
     for settings in ({}, {"top_k": 5}, {"top_p": 0.99}):
         search = Sample(max_length=1, **settings)
@@ -138,7 +138,7 @@ def test_rows_that_have_finished_leave_the_batch(table):
     toy.logits[0, 0, :, EOS] = toy.logits[1, 1, :, EOS] = 99.0
     toy.logits[1, 0, :, EOS] = toy.logits[2, :, :, EOS] = -99.0
     toy.search(Sample(max_length=4, n_best=2))
-    assert toy.asked == [6, 4, 2, 2]
+    assert toy.step_sizes == [6, 4, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_rows_that_have_finished_leave_the_batch(table):
         ({"top_p": 0.0}, "top_p must be greater than 0 and at most 1, but is 0.0"),
         ({"top_p": 1.1}, "top_p must be greater than 0 and at most 1, but is 1.1"),
         ({"n_best": 0}, "n_best must be at least 1, but is 0"),
-        ({"seed": -1}, "seed must be an integer of 0 to 2³² − 1, but is -1"),
+        ({"seed": -1}, "seed must be an integer from 0 to 2³² − 1, but is -1"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings, message):
+def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Sample(max_length=7, **settings)

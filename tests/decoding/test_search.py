@@ -25,26 +25,26 @@ def test_the_largest_values_are_those_of_a_stable_sort():
 
 
 @pytest.mark.parametrize("search", [Greedy, Beam, Sample])
-def test_a_batch_does_not_change_what_a_row_gives(table, outputs, search):
+def test_a_row_gives_the_same_in_any_batch(table, outputs, search):
     toy = table(rows=7, positions=5)
     together = outputs(toy.search(search(max_length=5)))
     assert [outputs(toy.search(search(max_length=5), rows=range(n + 1)))[n] for n in range(7)] == together
 
 
 @pytest.mark.parametrize("search", [Greedy, Beam, Sample])
-def test_logits_that_are_no_numbers_do_no_harm(table, search):
+def test_nan_logits_do_no_harm(table, search):
     toy = table(rows=2)
     toy.logits[:] = torch.nan
     found = toy.search(search(max_length=4))
     assert found.tokens.shape[:2] == found.lengths.shape == found.scores.shape == (2, 1)
 
 
-def test_what_the_room_offers_is_there():
+def test_the_exported_names_exist():
     assert not [name for name in decoding.__all__ if inspect.ismodule(getattr(decoding, name))]
 
 
 @pytest.mark.parametrize("search", [Greedy, Sample])
-def test_a_stream_gives_token_by_token_what_a_search_gives_together(table, outputs, search):
+def test_a_stream_yields_the_tokens_of_the_search(table, outputs, search):
     toy = table(rows=1, positions=6)
     toy.logits[..., EOS] = -torch.inf
     one = search(max_length=6)

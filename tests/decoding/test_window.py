@@ -52,7 +52,7 @@ def test_a_full_window_keeps_its_last_half(size, given, lengths, reads):
     assert reader.reads == reads
 
 
-def test_what_is_read_anew_is_the_end_of_the_text():
+def test_the_end_of_the_text_is_decoded_again():
     reader = Reader()
     window = Window(reader, 4)
     state = window.begin(torch.tensor([[10, 11, 12]]), nothing(1))
@@ -61,7 +61,7 @@ def test_what_is_read_anew_is_the_end_of_the_text():
     assert state.after.tokens.tolist() == state.tokens.tolist() == [[13, 14]]
 
 
-def test_rows_are_chosen_in_all_that_is_seen():
+def test_select_applies_to_the_tokens_and_both_states():
     window = Window(Reader(), 4)
     state = window.begin(torch.tensor([[10, 11], [20, 21], [30, 31]]), nothing(3)).select(torch.tensor([2, 0, 2]))
     for last in (5, 6, 7):

@@ -1,4 +1,4 @@
-"""Attention scores: by hand, by their gradient, and blind to padding."""
+"""Attention scores: computed by hand, with gradients checked, and independent of padding."""
 
 import math
 
@@ -73,13 +73,13 @@ def test_additive_weights_in_half_precision_are_nearly_those_in_double():
         attention.score.weight.mul_(5)
     query, memory, mask = torch.randn(B, T, Q).double(), torch.randn(B, S, M).double(), torch.ones(B, S).bool()
     exact = attention.weights(query, attention.keys(memory), mask)
-    assert exact.std() > 0.05  # they are no mere averages
+    assert exact.std() > 0.05  # they are not all equal
     query, memory = query.bfloat16(), memory.bfloat16()
     rounded = attention.bfloat16().weights(query, attention.keys(memory), mask)
     torch.testing.assert_close(rounded.double(), exact, rtol=0, atol=0.02)
 
 
-def test_additive_scores_are_taken_by_parts_on_a_cpu_alone(monkeypatch):
+def test_additive_scores_are_computed_in_parts_on_a_cpu_only(monkeypatch):
     monkeypatch.setattr("seqlab.layers.attention.AT_ONCE", 1)
     for device, parts in ("cpu", [1] * T), ("meta", [T]):
         attention, asked = AdditiveAttention(Q, M, A).to(device), []
@@ -125,7 +125,7 @@ def test_gradcheck_in_double(attention, query_width, steps):
 
 
 @pytest.mark.parametrize("at_once", [1, 2 * B * S * A, 2**21])
-def test_all_steps_at_once_equal_one_after_another(attention, query_width, at_once, monkeypatch):
+def test_all_steps_at_once_equal_single_steps(attention, query_width, at_once, monkeypatch):
     monkeypatch.setattr("seqlab.layers.attention.AT_ONCE", at_once)
     queries = torch.randn(B, T, query_width, dtype=torch.double)
     memory = torch.randn(B, S, M, dtype=torch.double)
@@ -141,7 +141,7 @@ def test_all_steps_at_once_equal_one_after_another(attention, query_width, at_on
             torch.testing.assert_close(one, all_steps[:, t], rtol=0, atol=1e-10)
 
 
-def test_what_lies_in_padding_does_not_matter(attention, query_width):
+def test_padding_does_not_matter(attention, query_width):
     query, memory = torch.randn(B, query_width, dtype=torch.double), torch.randn(B, S, M, dtype=torch.double)
     mask = torch.tensor([[True, True, False], [True, False, False]])
     changed = torch.where(mask[..., None], memory, torch.full_like(memory, 99.0))

@@ -1,4 +1,4 @@
-"""Gated convolutions and multi-step attention: by hand, by their gradients, and blind to padding."""
+"""Gated convolutions and multi-step attention: computed by hand, with gradients checked, independent of padding."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_a_gated_convolution_by_hand():
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_a_single_window_gives_what_it_gives_among_others(kernel):
+def test_a_single_window_gives_the_same_as_among_others(kernel):
     layer = GatedConvolution(D, kernel).double()
     inputs = drawn(B, 9, D)
     together = layer(inputs)
@@ -67,7 +67,7 @@ def test_gradcheck_of_the_decoder_block(steps):
     assert torch.autograd.gradcheck(lambda *given: block(*given[:3], Sources(given[3:], MASK)), given)
 
 
-def test_what_lies_in_padding_does_not_matter():
+def test_padding_does_not_matter():
     block, attend = EncoderBlock(D, 5), MultiStepAttention()
     inputs, query = torch.randn(B, S, D), torch.randn(B, T, D)
     changed = torch.where(MASK[..., None], inputs, torch.full_like(inputs, 99.0))
@@ -75,7 +75,7 @@ def test_what_lies_in_padding_does_not_matter():
     torch.testing.assert_close(attend(query, changed, changed, MASK), attend(query, inputs, inputs, MASK))
 
 
-def test_dropout_falls_on_the_inputs_of_a_convolution():
+def test_dropout_is_applied_to_the_inputs_of_a_convolution():
     torch.manual_seed(0)
     layer = GatedConvolution(1, 1, dropout=0.5).train()
     outputs = layer(torch.ones(1, 100, 1)).flatten()

@@ -22,7 +22,7 @@ def test_padding_is_zero():
     assert embedding(torch.tensor([[PAD]])).abs().sum() == 0
 
 
-def test_no_width_means_one_hot():
+def test_without_a_width_inputs_are_one_hot():
     assert token_input(7, None).width == 7
     assert token_input(7, 3).width == 3
 
@@ -37,13 +37,13 @@ def test_a_tied_output_layer_shares_the_table():
     assert embedding.table.weight.grad[PAD].abs().sum() > 0  # as an output
 
 
-def test_an_output_layer_of_its_own_shares_nothing():
+def test_an_untied_output_layer_shares_nothing():
     assert output_layer(5, 7).weight.shape == (7, 5)
 
 
-def test_what_cannot_be_tied_is_refused():
+def test_an_embedding_that_cannot_be_tied_is_refused():
     with pytest.raises(
-        ValueError, match="tied needs an embedding as wide as what is projected \\(5\\), but embedding is 3"
+        ValueError, match="tied needs an embedding as wide as the output layer's input \\(5\\), but embedding is 3"
     ):
         output_layer(5, 7, tied_to=Embedding(7, 3))
     with pytest.raises(ValueError, match="tied needs a target embedding, but the inputs are one-hot"):
@@ -51,7 +51,7 @@ def test_what_cannot_be_tied_is_refused():
 
 
 @pytest.mark.parametrize("width", [None, 3])
-def test_dropout_falls_on_inputs_in_training_alone(width):
+def test_dropout_is_applied_to_inputs_in_training_only(width):
     torch.manual_seed(0)
     layer, tokens = token_input(7, width, 0.75), torch.randint(4, 7, (11, 13))
     whole = layer.eval()(tokens)
@@ -62,7 +62,7 @@ def test_dropout_falls_on_inputs_in_training_alone(width):
     torch.testing.assert_close(dropped[kept], 4 * whole[kept])  # 1 / (1 − p)
 
 
-def test_dropout_falls_on_positioned_embeddings_in_training_alone():
+def test_dropout_is_applied_to_positioned_embeddings_in_training_only():
     torch.manual_seed(0)
     tokens = torch.randint(4, 7, (11, 13))
     layer = PositionedEmbedding(Embedding(7, 3), None, dropout=0.75, scale=2.0)

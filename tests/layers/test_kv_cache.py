@@ -1,4 +1,4 @@
-"""Keys and values that grow in place: whoever looks at a past sees what was there when it was made."""
+"""Keys and values grow in place, but every cache keeps showing what it had when it was made."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def mode(request):
         yield
 
 
-def test_a_past_grows_token_by_token(mode):
+def test_a_cache_grows_token_by_token(mode):
     parts = [new(3, 0)] + [new(count, seed) for seed, count in enumerate([1] * 9 + [4, 1], 1)]
     past = KVCache.of(*parts[0])
     for count, part in enumerate(parts[1:], 2):
@@ -36,7 +36,7 @@ def test_a_past_grows_token_by_token(mode):
         check(past, joined(*parts[:count]))
 
 
-def test_several_go_on_from_one(mode):
+def test_several_caches_continue_from_one(mode):
     begin, first, second, third = new(3, 0), new(1, 1), new(1, 2), new(2, 3)
     trunk = KVCache.of(*begin).then(*first)
     left = trunk.then(*second)
@@ -50,7 +50,7 @@ def test_several_go_on_from_one(mode):
     check(other, joined(begin, first, second, first))
 
 
-def test_chosen_rows_go_on_by_themselves(mode):
+def test_selected_rows_continue_independently(mode):
     begin, first, second = new(3, 0), new(1, 1), new(1, 2)
     trunk = KVCache.of(*begin).then(*first)
     rows = torch.tensor([2, 0, 0])
@@ -61,14 +61,14 @@ def test_chosen_rows_go_on_by_themselves(mode):
     check(after, joined(begin, first, second))
 
 
-def test_what_is_read_on_without_gradients_takes_the_room_there_is():
+def test_without_gradients_appending_uses_the_spare_room():
     with torch.inference_mode():
         past = KVCache.of(*new(3, 0)).then(*new(1, 1))
         assert past.then(*new(1, 2)).buffers[0] is past.buffers[0]
         assert past.then(*new(1, 3)).buffers[0] is not past.buffers[0]  # taken
 
 
-def test_gradients_reach_what_was_read():
+def test_gradients_reach_the_cached_tokens():
     begin, first = new(3, 0).requires_grad_(), new(1, 1).requires_grad_()
     past = KVCache.of(*begin).then(*first)
     (past.keys.sum() + 2 * past.values.sum()).backward()

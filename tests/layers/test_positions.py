@@ -1,4 +1,4 @@
-"""Positions: by their formulas, and rotation by what it promises."""
+"""Position encodings against their formulas, and the properties of rotation."""
 
 import math
 
@@ -39,7 +39,7 @@ def test_rotation_is_a_product_of_complex_numbers():
                     assert abs(own - turned) < 1e-5
 
 
-def test_products_of_rotated_vectors_depend_on_their_distance_alone():
+def test_products_of_rotated_vectors_depend_only_on_their_distance():
     torch.manual_seed(1)
     query, key = torch.randn(1, 1, 1, K), torch.randn(1, 1, 1, K)
 
@@ -50,7 +50,7 @@ def test_products_of_rotated_vectors_depend_on_their_distance_alone():
     assert product(3, 1) != pytest.approx(product(3, 2), abs=1e-3)
 
 
-def test_rotation_in_half_precision_still_goes_by_distance():
+def test_rotation_in_half_precision_still_depends_on_distance():
     """Angles far into a text need more digits than bf16 has."""
     torch.manual_seed(1)
     query, key = torch.randn(1, 1, 1, 64).bfloat16(), torch.randn(1, 1, 1, 64).bfloat16()
@@ -68,7 +68,7 @@ def test_an_unknown_scheme_is_refused():
 
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
-def test_angles_have_single_precision_where_the_default_is_half(precision):
+def test_angles_have_single_precision_if_the_default_is_half(precision):
     expected = SinusoidalPositions(12)(torch.tensor([3, 1003]))
     torch.set_default_dtype(precision)
     try:
@@ -79,5 +79,5 @@ def test_angles_have_single_precision_where_the_default_is_half(precision):
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
-def test_rotation_keeps_the_precision_of_what_it_turns(dtype):
+def test_rotation_keeps_the_precision_of_its_input(dtype):
     assert rotated(torch.ones(B, H, T, K, dtype=dtype), torch.arange(T)).dtype == dtype

@@ -1,4 +1,4 @@
-"""Recurrent layers against torch's own cells, a step at a time."""
+"""Recurrent layers against torch's cells, step by step."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def test_lengths_stop_each_row_at_its_end(cell):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_outputs_that_nobody_looks_at_may_be_anything(cell):
+def test_outputs_at_skipped_positions_may_be_anything(cell):
     torch.manual_seed(3)
     layer = Recurrent(cell, E, D, layers=2).double()
     inputs = torch.randn(B, T, E, dtype=torch.double)
@@ -82,7 +82,7 @@ def test_an_lstm_passes_through_padding_as_if_it_were_packed(bidirectional, star
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("width", [D, 257], ids=["narrow", "wide"])
-def test_in_half_precision_padding_does_as_little(cell, width):
+def test_in_half_precision_padding_makes_no_difference_either(cell, width):
     torch.manual_seed(4)
     layer = Recurrent(cell, E, width)
     inputs = torch.randn(B, T, E, requires_grad=True)
@@ -112,7 +112,7 @@ def test_states_are_batch_first_and_continue(cell):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_the_second_direction_reads_each_row_from_its_own_end(cell):
+def test_the_backward_direction_starts_at_the_end_of_each_row(cell):
     torch.manual_seed(2)
     both = Recurrent(cell, E, D, bidirectional=True).double()
     forward, backward = Recurrent(cell, E, D).double(), Recurrent(cell, E, D).double()
@@ -131,7 +131,7 @@ def test_the_second_direction_reads_each_row_from_its_own_end(cell):
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_cells_one_step_at_a_time_equal_the_whole_sequence(cell):
+def test_cells_step_by_step_equal_the_whole_sequence(cell):
     torch.manual_seed(3)
     whole, cells = Recurrent(cell, E, D, layers=2).double(), RecurrentCells(cell, E, D, layers=2).double()
     for layer, own in enumerate(cells.layers):
@@ -149,7 +149,7 @@ def test_cells_one_step_at_a_time_equal_the_whole_sequence(cell):
         torch.testing.assert_close(state, tuple(h[:, layer] for h in end), rtol=0, atol=1e-10)
 
 
-def test_cells_drop_out_between_layers_alone():
+def test_cells_apply_dropout_between_layers_only():
     cells = RecurrentCells("gru", E, D, layers=2, dropout=1.0).double()
     gates, zeros = torch.randn(B, 3 * D, dtype=torch.double), torch.zeros(B, D, dtype=torch.double)
     lower, upper = cells(gates, [(zeros,), (zeros,)])
@@ -163,7 +163,7 @@ def test_an_unknown_cell_is_refused_by_its_name():
         Recurrent("rnn", E, D)
 
 
-def test_the_mask_marks_what_is_inside():
+def test_the_mask_marks_real_positions():
     assert padding_mask(LENGTHS, 5).tolist() == [[True] * 5, [True] + [False] * 4, [True] * 3 + [False] * 2]
 
 

@@ -32,7 +32,7 @@ def test_select_reaches_every_tensor():
     assert chosen.nothing is None
 
 
-def test_what_is_padding_of_tokens_decoded_together_is_forgotten_with_a_choice_of_rows():
+def test_select_resets_the_packing():
     real = torch.tensor([[True, False], [True, False]])
     state = Outer((), Inner(torch.ones(2, 3)), None, packing=Packing.of(real))
     assert state.packing is not EVERYWHERE
@@ -57,7 +57,7 @@ def attend(queries, first, second, mask):
 
 @pytest.mark.parametrize("steps", [(), (2,)])
 @pytest.mark.parametrize("choices", CHOICES.values(), ids=list(CHOICES))
-def test_sources_answer_each_row_as_if_it_had_a_copy(choices, steps):
+def test_attending_to_sources_equals_a_copy_for_each_row(choices, steps):
     memory, mask = torch.randn(5, 3, 7), torch.rand(5, 3) > 0.5
     sources, own = Sources((memory, (2 * memory,)), mask), torch.arange(5)
     for choice in map(torch.tensor, choices):
@@ -66,7 +66,7 @@ def test_sources_answer_each_row_as_if_it_had_a_copy(choices, steps):
         asked = queries if steps else queries[:, None]
         expected = (asked @ memory[own].transpose(1, 2) * mask[own][:, None]).reshape(len(own), *steps, 3)
 
-        torch.testing.assert_close(sources.ask(attend, queries), expected)
+        torch.testing.assert_close(sources.attend(attend, queries), expected)
 
 
 def test_sources_are_kept_until_a_quarter_of_them_have_no_row_left():
@@ -75,4 +75,4 @@ def test_sources_are_kept_until_a_quarter_of_them_have_no_row_left():
     assert most.memory is sources.memory
     fewer = most.select(torch.tensor([6, 5, 0, 0, 1, 3]))  # of sources 6, 5, 7, 7, 0, 2
     assert torch.equal(fewer.memory, sources.memory[[0, 2, 5, 6, 7]])
-    assert (len(fewer.mask), fewer.each) == (5, 2)
+    assert (len(fewer.mask), fewer.slots_per_source) == (5, 2)

@@ -121,7 +121,7 @@ def test_attention_to_a_memory_equals_torchs():
     torch.testing.assert_close(own.to_memory(inputs, Sources(own.memory(memory), mask)), expected, **EXACT)
 
 
-def test_normalised_queries_and_keys_do_not_feel_the_scale_of_their_projections():
+def test_normalised_queries_and_keys_ignore_the_scale_of_their_projections():
     attention = random_(MultiHeadAttention(D, H, normalised=True))
     (inputs,) = tensors((B, T, D))
     before, _ = attention.to_itself(inputs, torch.arange(T))
@@ -150,7 +150,7 @@ def test_feed_forward_layers_are_their_formulas(activation, function):
 
 @pytest.mark.parametrize("count", [1, FEW, FEW + 1])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_the_gelu_of_few_numbers_is_torchs(count, dtype):
+def test_the_gelu_of_few_elements_equals_torchs(count, dtype):
     inputs = torch.linspace(-9, 9, count).to(dtype)
     with torch.inference_mode():
         torch.testing.assert_close(gelu(inputs), F.gelu(inputs))
@@ -176,7 +176,7 @@ def test_swiglu_is_its_formula():
 
 
 @pytest.mark.parametrize("norm", ["pre", "post", "both"])
-def test_norms_stand_where_they_are_said_to(norm):
+def test_norms_are_where_the_scheme_says(norm):
     residual = Residual(D, norm, 0.0).double()
     (inputs,) = tensors((B, T, D))
 
@@ -199,7 +199,7 @@ def test_norms_stand_where_they_are_said_to(norm):
     [
         ({"heads": 5}, r"heads must divide width \(12\), but is 5"),
         ({"heads": 0}, "heads must be at least 1"),
-        ({"rotary": True, "heads": 4}, "rotary positions need an even width a head, but 12 / 4 is 3"),
+        ({"rotary": True, "heads": 4}, "rotary positions need an even width per head, but 12 / 4 is 3"),
         ({"activation": "tanh"}, "activation must be one of relu, gelu, swiglu, squared_relu, but is 'tanh'"),
         ({"norm": "none"}, "norm must be one of pre, post, both, but is 'none'"),
         ({"feed_forward": 0}, "feed_forward must be at least 1"),

@@ -25,7 +25,7 @@ def double(**settings):
 
 
 def gated(block, window):
-    """v of one window of vectors, each of which has a matrix of its own."""
+    """v of one window of vectors; each position of the window has a separate matrix."""
     layer = block.convolution.convolution
     sums = sum(layer.weight[:, :, place] @ vector for place, vector in enumerate(window)) + layer.bias
     return sums[:D] * torch.sigmoid(sums[D:])
@@ -50,7 +50,7 @@ def read(model, ids):
 
 
 def last_logits(model, ids, keys, values):
-    """Logits after the last token of a prefix, all of which is computed anew."""
+    """Logits after the last token of a prefix, computed from scratch."""
     inputs = embedded(model.target_input, ids)
     hidden = [model.decoder_input(g) for g in inputs]
     for block in model.decoder:

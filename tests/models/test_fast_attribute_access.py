@@ -1,4 +1,4 @@
-"""Parts of a model that are found without detours, for a while."""
+"""Submodules and parameters are ordinary attributes for a while."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def attributes(model):
     return [set(module.__dict__) for module in model.modules()]
 
 
-def test_parts_and_parameters_are_found_and_give_the_same():
+def test_submodules_and_parameters_are_found_with_the_same_results():
     model, inputs = Model().eval(), torch.randn(5, 3)
     with torch.inference_mode():
         before = model(inputs)
@@ -33,7 +33,7 @@ def test_parts_and_parameters_are_found_and_give_the_same():
             assert torch.equal(model(inputs), before)
 
 
-def test_hooks_are_called_as_ever():
+def test_hooks_are_still_called():
     model, called = Model().eval(), []
     model.outer.register_forward_hook(lambda *_: called.append(1))
     with quick_lookups(model):
@@ -53,7 +53,7 @@ def test_nothing_is_left_behind_even_after_an_error():
     assert model.outer.weight is dict(model.named_parameters())["outer.weight"]
 
 
-def test_one_may_stand_within_another():
+def test_calls_may_be_nested():
     model = Model()
     before = attributes(model)
     with quick_lookups(model):

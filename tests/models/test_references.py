@@ -1,4 +1,4 @@
-"""Architectures against textbook loops, one step and one token at a time, written here with torch's own cells."""
+"""Architectures against textbook loops, one step and one token at a time, written here with torch's cells."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def cell_like(layers, inputs, kind, layer=0, suffix=""):
 
 
 def own_cell_like(own, inputs, kind):
-    """torch's cell with the weights of one of seqlab's."""
+    """torch's cell with the weights of a cell of seqlab."""
     cell = (nn.LSTMCell if kind == "lstm" else nn.GRUCell)(inputs, D).double()
     cell.load_state_dict(
         {
@@ -80,7 +80,7 @@ def test_fixed_vector_equals_a_loop_over_cells(kind):
             torch.testing.assert_close(logits[row, t], model.output(state[0])[0], **EXACT)
 
 
-def test_layers_stand_on_each_other_and_the_source_is_read_backwards():
+def test_layers_are_stacked_and_the_source_is_read_backwards():
     model = double(FixedVector(V, W, width=D, embedding=E, layers=2, reverse_source=True, cell="lstm"))
     encoder, decoder = (
         [cell_like(side.rnn, E, "lstm"), cell_like(side.rnn, D, "lstm", layer=1)]
@@ -168,7 +168,7 @@ def upper_cells(model, kind):
 
 
 def climb(cells, states):
-    """One step of the layers above the lowest, which has made its own: what the uppermost puts out."""
+    """One step of the layers above the lowest: the output of the top layer."""
     for layer, cell in enumerate(cells, start=1):
         states[layer] = step(cell, states[layer - 1][0], states[layer])
     return states[-1][0][0]
@@ -197,7 +197,7 @@ def test_bahdanau_before_equals_the_papers_loop(kind, encoder, layers):
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_bahdanau_after_equals_claim_rs_loop(kind, encoder, layers):
+def test_bahdanau_after_equals_a_loop_that_feeds_the_context_forward(kind, encoder, layers):
     sizes = {"width": D, "embedding": E, "attention": A, "layers": layers}
     model = double(Bahdanau(V, W, **sizes, cell=kind, order="after", **encoder))
     cell, upper = own_cell_like(model.cell, E, kind), upper_cells(model, kind)
@@ -212,7 +212,7 @@ def test_bahdanau_after_equals_claim_rs_loop(kind, encoder, layers):
             context = attend(model, states[0][0][0], memory)
 
 
-def test_bahdanau_drops_out_between_layers():
+def test_bahdanau_applies_dropout_between_layers():
     model = Bahdanau(V, W, width=D, embedding=E, layers=3, dropout=1.0)
     seen = []
     model.upper.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
@@ -268,8 +268,8 @@ def test_luong_equals_the_papers_loop(kind, score, feeding, layers):
             torch.testing.assert_close(logits[row, t], model.output(attentional), **EXACT)
 
 
-def test_input_feeding_tells_a_step_what_the_last_one_found():
-    """With nothing of it in the input gates, the logits are those without input feeding."""
+def test_input_feeding_gives_a_step_the_attentional_state_of_the_last():
+    """With zero weights for the attentional state, the logits are those without input feeding."""
     fed = double(Luong(V, W, width=D, embedding=E, cell="lstm", input_feeding=True))
     unfed = Luong(V, W, width=D, embedding=E, cell="lstm", input_feeding=False).double().eval()
     weights = {name: value for name, value in fed.state_dict().items() if not name.startswith("decoder")}
@@ -278,7 +278,7 @@ def test_input_feeding_tells_a_step_what_the_last_one_found():
     weights |= {"decoder.rnn.weight_hh_l0": cell.recurrent.weight, "decoder.rnn.bias_hh_l0": cell.recurrent.bias}
     unfed.load_state_dict(weights)
     logits, without = fed(SOURCE, LENGTHS, TARGET), unfed(SOURCE, LENGTHS, TARGET)
-    torch.testing.assert_close(logits[:, 0], without[:, 0], **EXACT)  # nothing has been found yet
+    torch.testing.assert_close(logits[:, 0], without[:, 0], **EXACT)  # the first attentional state is zero
     assert not torch.isclose(logits[:, 1:], without[:, 1:], rtol=0, atol=1e-3).all(dim=-1).any()
     with torch.no_grad():
         cell.inputs.weight[:, E:] = 0.0
@@ -286,7 +286,7 @@ def test_input_feeding_tells_a_step_what_the_last_one_found():
 
 
 @pytest.mark.parametrize("feeding", [True, False])
-def test_luong_drops_out_between_layers(feeding):
+def test_luong_applies_dropout_between_layers(feeding):
     model = Luong(V, W, width=D, embedding=E, layers=2, dropout=0.25, input_feeding=feeding)
     assert model.encoder.rnn.dropout == (model.decoder.dropout.p if feeding else model.decoder.rnn.dropout) == 0.25
 
@@ -301,13 +301,15 @@ def test_tied_weights_are_one_parameter_and_need_one_width(architecture):
     model = architecture(V, W, width=D, embedding=D, tied=True)
     assert model.output.weight is model.target_input.table.weight
     assert sum(p is model.output.weight for p in model.parameters()) == 1
-    with pytest.raises(ValueError, match=r"tied needs an embedding as wide as what is projected \(11\), but .* 7"):
+    with pytest.raises(
+        ValueError, match=r"tied needs an embedding as wide as the output layer's input \(11\), but .* 7"
+    ):
         architecture(V, W, width=D, embedding=E, tied=True)
 
 
 def test_context_gru_projects_on_a_tied_embedding_of_any_width():
     model = ContextGRU(V, W, width=D, embedding=E, tied=True)
-    assert model.projection.bias is None  # P [s; y; c] is projected further, which has the one bias
+    assert model.projection.bias is None  # the output layer after P has the only bias
     assert model.output.weight is model.target_input.table.weight
     with pytest.raises(ValueError, match="tied needs a target embedding, but the inputs are one-hot"):
         ContextGRU(V, W, width=D, embedding=None, tied=True)

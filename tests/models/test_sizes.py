@@ -1,4 +1,4 @@
-"""A size that cannot be is refused by its name before anything is built."""
+"""An impossible size is refused by its name before anything is built."""
 
 import pytest
 

@@ -32,7 +32,7 @@ def random_(model):
 
 
 def torchs_block(block, kind, activation, norm):
-    """torch's layer with the weights of one of ours."""
+    """torch's layer with the weights of our layer."""
     theirs = kind(D, H, INNER, dropout=0.0, activation=activation, batch_first=True, norm_first=norm == "pre")
     parts = [(block.self_attention, theirs.self_attn, block.self_residual, theirs.norm1)]
     last = theirs.norm2
@@ -75,7 +75,7 @@ def test_transformer_equals_torchs(norm, activation):
 
 
 def gpt2_like(model):
-    """Hugging Face's GPT-2 with the weights of ours; its linear layers hold their transpose."""
+    """Hugging Face's GPT-2 with the weights of ours; its linear layers store them transposed."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
@@ -160,7 +160,7 @@ def test_without_sources_gpt_has_one_embedding_whatever_sources_would_be():
     assert model.target_input.tokens.table.weight.shape == (W, D)
 
 
-def test_gpts_residual_branches_start_smaller_with_depth():
+def test_gpts_residual_branches_start_smaller_in_deeper_models():
     torch.manual_seed(0)
     model = GPT(V, W, width=96, heads=3, layers=8)
     for block in model.stack.blocks:
@@ -171,7 +171,7 @@ def test_gpts_residual_branches_start_smaller_with_depth():
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary"])
-def test_the_transformer_tells_the_order_of_its_source(positions):
+def test_the_transformer_distinguishes_the_order_of_its_source(positions):
     """Without positions a source would be a set of tokens."""
     model = random_(Transformer(V, W, D, H, layers=1, feed_forward=INNER, positions=positions, dropout=0.0))
     there, back = (model(order, LENGTHS[:1], TARGET[:1]) for order in (SOURCE[:1], SOURCE[:1].flip(1)))
@@ -179,8 +179,8 @@ def test_the_transformer_tells_the_order_of_its_source(positions):
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary"])
-def test_gpt_tells_the_order_of_what_stands_before(positions):
-    """One layer without positions would take the tokens before for a set."""
+def test_gpt_distinguishes_the_order_of_earlier_tokens(positions):
+    """One layer without positions would treat earlier tokens as a set."""
     model = random_(GPT(W, W, D, H, layers=1, feed_forward=INNER, positions=positions, max_positions=16, dropout=0.0))
     there, back = (model(order, LENGTHS[:1], TARGET[:1]) for order in (SOURCE[:1], SOURCE[:1].flip(1)))
     assert (there - back).abs().max() > 1e-3

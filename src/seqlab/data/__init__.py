@@ -1,1 +1,1 @@
-"""Batches, their order, and the LightningDataModules."""
+"""Datasets as LightningDataModules, and the batches that they are read in."""

@@ -1,4 +1,4 @@
-"""Sentence pairs as published for Anki: many translations of one source, split so that none leaks."""
+"""Sentence pairs as published for Anki: a source may have many translations, and the split keeps them together."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class Anki(TextPairs):
     """Pairs of a `.txt`, `.tsv`, `.gz` or `.zip` file, split by source sentence.
 
     Args:
-        path: the file, or "phrasebook" for the small one that ships with seqlab; None takes the downloaded deck if it
-            is there, else the phrasebook.
+        path: the file, or "phrasebook" for the small one that ships with seqlab; None uses the downloaded deck if it
+            exists, else the phrasebook.
         reverse: translate from the second column to the first.
-        max_pairs: keep that many pairs (None: all) …
-        sample: … the first of the file, or a random sample.
-        max_words: leave out pairs with more words (by white space) than this on either side.
-        split: "source" deals whole sources out at random, with all their translations; "published" holds out the
-            last fifth of the pairs in file order for validation and has no test part, as the Keras example does
-            (sources then stand on both sides).
-        val_share, test_share: shares of the sources when splitting by source, at least one source each unless 0.
-        seed: of the sample and of the split.
+        max_pairs: keep at most this many pairs (None: all).
+        sample: which pairs to keep: the first of the file, or a random sample.
+        max_words: drop pairs with more words (by white space) than this on either side.
+        split: "source" assigns sources to splits at random, each with all its translations; "published" holds out the
+            last fifth of the pairs in file order for validation and has no test split, as the Keras example does
+            (the same source may then be in both splits).
+        val_share, test_share: shares of the sources with split=source; at least one source each, unless 0.
+        seed: seed of the sample and of the split.
 
     Raises:
         ValueError: shares or counts out of range.
-        InputError: a bad file (see `read_pairs`), or nothing left to train on.
+        InputError: the file is bad (see `read_pairs`), or nothing is left to train on.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Anki(TextPairs):
         check_sizes(max_pairs=max_pairs, max_words=max_words)
         if path is None:
             path = DOWNLOADED.as_posix() if DOWNLOADED.is_file() else PHRASEBOOK
-            self.settled["path"] = path
+            self.pinned_arguments["path"] = path
         self.path = paths.phrasebook() if path == PHRASEBOOK else Path(path)
         self.reverse, self.max_pairs, self.sample, self.max_words = reverse, max_pairs, sample, max_words
         self.split, self.val_share, self.test_share, self.seed = split, val_share, test_share, seed
@@ -93,7 +93,7 @@ class Anki(TextPairs):
         return [Pair(pair.target, pair.source) for pair in pairs] if self.reverse else pairs
 
     def known_translations(self) -> dict[str, list[str]]:
-        """All translations that the whole file knows, whatever was kept for training."""
+        """All translations in the whole file, including pairs that were not kept."""
         known: dict[str, list[str]] = {}
         for pair in self._file:
             known.setdefault(pair.source, []).append(pair.target)
@@ -109,12 +109,12 @@ class Anki(TextPairs):
             return {"train": pairs[:cut], "val": pairs[cut:]}
         sources = list(dict.fromkeys(pair.source for pair in pairs))
         order = np.random.default_rng(self.seed).permutation(len(sources))
-        # Where a part is asked for, there is one, however few sources there are.
+        # A split with a share above 0 gets at least one source, however few there are.
         held_out = [max(1, round(share * len(sources))) if share else 0 for share in (self.val_share, self.test_share)]
         if 0 < len(sources) <= sum(held_out):
             raise InputError(
-                f"{self.path}: {len(sources)} different sources, too few for training beside val_share"
-                f" ({self.val_share}) and test_share ({self.test_share}); 0 leaves a part out"
+                f"{self.path}: {len(sources)} different sources are too few for training with val_share"
+                f" ({self.val_share}) and test_share ({self.test_share}); a share of 0 leaves a split out"
             )
         names = dict.fromkeys(sources, "train")
         for rank, i in enumerate(order[: sum(held_out)]):

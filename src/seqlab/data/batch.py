@@ -1,6 +1,6 @@
 """Examples in memory, and the batches made of them.
 
-Shapes: B batch, S longest source of the batch, T longest target of the batch (frames included).
+Shapes: B batch, S longest source of the batch, T longest target of the batch (BOS and EOS included), L = T − 1.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from torch import Tensor
 from seqlab.special_tokens import BOS, EOS, PAD
 
 SPLITS = ("train", "val", "val_other", "test")
-"""In the order of reports. `val` is what training is steered by, `val_other` a second text beside it."""
+"""In the order of reports. Checkpoints and early stopping go by `val`; `val_other` is a second validation text."""
 
 Boundaries = Literal["sentence", "document", "none"]
-"""Around which parts of the text of a stream BOS and EOS stand."""
+"""Which parts of a stream's text are enclosed in BOS and EOS."""
 
 
 class Batch(NamedTuple):
-    """What a model trains on. Sources have no BOS and EOS; targets run BOS … EOS, or are blocks of a stream; both are
+    """A batch of examples. Sources have no BOS and EOS; targets run BOS … EOS, or are blocks of a stream; both are
     padded with PAD on the right.
 
-    `context_length` is how many tokens at the beginning of each target are decoder input but no labels: 1, or more
-    where a block of a stream begins with labels of the block before. `rows` are the examples' indices in the split; −1
-    marks a filler row, which gives every process a row to work on and whose target has no tokens.
+    `context_length` is the number of tokens at the beginning of each target that are decoder input but not labels: 1,
+    or more where a block of a stream repeats labels of the block before it. `rows` are the examples' indices in the
+    split; −1 marks a filler row, whose target is empty: it exists so that every process has a row to work on.
     """
 
     source: Int[Tensor, "B S"]
@@ -43,18 +43,18 @@ class Batch(NamedTuple):
 
     @property
     def decoder_input(self) -> Int[Tensor, "B L"]:
-        """What the decoder reads under teacher forcing: targets without their last position, L = T − 1."""
+        """What the decoder reads under teacher forcing: targets without their last position."""
         return self.target[:, :-1]
 
     @property
     def labels(self) -> Int[Tensor, "B L"]:
-        """The next token at each position of the decoder input; PAD where there is none to predict."""
+        """The token to predict at each position of the decoder input; PAD where there is none."""
         positions = torch.arange(1, self.target.size(1), device=self.target.device)
         return self.target[:, 1:].masked_fill(positions < self.context_length[:, None], PAD)
 
     @property
     def tokens(self) -> Int[Tensor, " B"]:
-        """Labels of each row."""
+        """Number of labels in each row."""
         return (self.target_lengths - self.context_length).clamp(min=0)
 
     def to(self, device: torch.device) -> Batch:
@@ -63,7 +63,7 @@ class Batch(NamedTuple):
 
 
 class Rows(ABC):
-    """The examples of a split, each known by its row: what loaders, measuring and reports ask of them."""
+    """The examples of a split, addressed by row: the interface that loaders, evaluation and reports use."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -76,11 +76,11 @@ class Rows(ABC):
     @property
     @abstractmethod
     def longest_target(self) -> int:
-        """Tokens of the longest target without its first: what a decoder may have to say."""
+        """Tokens of the longest target without its first: the most that a decoder may have to generate."""
 
     @abstractmethod
     def lengths(self, rows: np.ndarray) -> np.ndarray:
-        """Tokens of the longer side of each of these rows, by which batches are formed."""
+        """Tokens of the longer side of each of these rows; batches are formed by them."""
 
     @abstractmethod
     def source_ids(self, row: int) -> np.ndarray:
@@ -92,10 +92,10 @@ class Rows(ABC):
 
     @abstractmethod
     def batch(self, rows: np.ndarray) -> Batch:
-        """The batch of these rows. Negative rows become filler: a source to work on with an empty target."""
+        """The batch of these rows. Negative rows become filler rows: some source with an empty target."""
 
     def fingerprint(self) -> str:
-        """A short hash of all ids, by which two sets of examples are known to be the same."""
+        """A short hash of all ids: equal for equal examples."""
         digest = hashlib.blake2b(f"{len(self)}".encode(), digest_size=8)
         for row in range(len(self)):
             for ids in (self.source_ids(row), self.target_ids(row)):
@@ -112,7 +112,7 @@ class Ragged:
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> Ragged:
-        """Packs `sequences`."""
+        """Concatenates `sequences`."""
         lengths = [len(sequence) for sequence in sequences]
         values = np.fromiter((i for sequence in sequences for i in sequence), dtype=np.int32, count=sum(lengths))
         return cls(values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64))
@@ -129,9 +129,9 @@ class Ragged:
         return np.diff(self.offsets)
 
     def padded(self, rows: np.ndarray) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"]]:
-        """The sequences `rows`, filled with PAD on the right to the longest of them, and their lengths."""
+        """The sequences `rows`, padded with PAD on the right to the longest of them, and their lengths."""
         starts = self.offsets[rows]
-        lengths = self.offsets[rows + 1] - starts  # not `self.lengths`: a batch must not cost as much as the corpus
+        lengths = self.offsets[rows + 1] - starts  # not `self.lengths`, which would go through the whole corpus
         steps = np.arange(max(1, lengths.max(initial=0)))
         inside = steps < lengths[:, None]
         values = np.full(inside.shape, PAD)
@@ -141,14 +141,14 @@ class Ragged:
 
 @dataclass(frozen=True)
 class Examples(Rows):
-    """Pairs of a source and a framed target in memory."""
+    """Pairs of a source and a target (BOS … EOS) in memory."""
 
     source: Ragged
     target: Ragged
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[Sequence[int], Sequence[int]]]) -> Examples:
-        """Packs pairs of source ids and *unframed* target ids; the frame BOS … EOS is added here."""
+        """Examples of pairs of source ids and target ids *without* BOS and EOS, which are added here."""
         sources, targets = [], []
         for source, target in pairs:
             sources.append(source)
@@ -182,11 +182,12 @@ class Examples(Rows):
         filler = torch.from_numpy(rows < 0)
         target[filler] = PAD
         target_lengths[filler] = 0
-        given = torch.ones_like(target_lengths)
-        return Batch(source, source_lengths, target, target_lengths, given, torch.from_numpy(rows.astype(np.int64)))
+        context_length = torch.ones_like(target_lengths)
+        split_rows = torch.from_numpy(rows.astype(np.int64))
+        return Batch(source, source_lengths, target, target_lengths, context_length, split_rows)
 
     def fingerprint(self) -> str:
-        digest = hashlib.blake2b(digest_size=8)  # whole arrays at once: a million pairs take a fraction of a second
+        digest = hashlib.blake2b(digest_size=8)  # of whole arrays, so that a million pairs take a fraction of a second
         for array in (self.source.offsets, self.source.values, self.target.offsets, self.target.values):
             digest.update(array.dtype.str.encode() + len(array).to_bytes(8) + np.ascontiguousarray(array).data)
         return digest.hexdigest()

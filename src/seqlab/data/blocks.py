@@ -1,6 +1,6 @@
-"""Examples cut out of a stream of token ids: blocks of it, or chunks with what stands before them.
+"""Examples cut out of a stream of token ids: blocks of it, or chunks with the tokens before them as the source.
 
-Where an example begins is arithmetic: nothing is kept for each token or example.
+Where an example begins is computed from its row: nothing is stored per token or example.
 
 Shapes: B batch, L longest of the batch.
 """
@@ -24,11 +24,11 @@ from seqlab.special_tokens import BOS, EOS, PAD
 
 @dataclass(frozen=True)
 class Windows(Rows):
-    """Examples anywhere in a stream: that of row i asks for the `length` tokens after token i.
+    """Examples at any position of a stream: the labels of row i are the `length` tokens after token i.
 
-    Without context its target is a block of the stream, from token i on, and its source is empty. With it the source
-    is the `context` tokens up to token i, as far as there are so many after the stream's own BOS, and the target what
-    follows, framed BOS … EOS.
+    Without context, the target is the block of the stream that starts at token i, and the source is empty. With
+    context, the source is the `context` tokens up to and including token i (fewer at the beginning of the stream, and
+    never the stream's BOS), and the target is the tokens after it, between BOS and EOS.
     """
 
     stream: Stream
@@ -58,24 +58,25 @@ class Windows(Rows):
         return self._target(*self._starts(np.array([row])).tolist())
 
     def batch(self, rows: np.ndarray) -> Batch:
-        real = np.where(rows < 0, len(self) - 1, rows)  # of filler, too: a source that is not empty
+        real = np.where(rows < 0, len(self) - 1, rows)  # filler rows, too, need a source that is not empty
         starts = self._starts(real).tolist()
         source, source_lengths = _padded([self._source(start) for start in starts])
         target, target_lengths = _padded([self._target(start) for start in starts])
-        given = torch.from_numpy(self._given(real))
+        context_length = torch.from_numpy(self._context_length(real))
         filler = torch.from_numpy(rows < 0)
-        target[filler], target_lengths[filler], given[filler] = PAD, 0, 1
-        return Batch(source, source_lengths, target, target_lengths, given, torch.from_numpy(rows.astype(np.int64)))
+        target[filler], target_lengths[filler], context_length[filler] = PAD, 0, 1
+        split_rows = torch.from_numpy(rows.astype(np.int64))
+        return Batch(source, source_lengths, target, target_lengths, context_length, split_rows)
 
     def fingerprint(self) -> str:
         return fingerprint([self.stream.fingerprint(), self.length, self.context, len(self)])
 
     def _starts(self, rows: np.ndarray) -> np.ndarray:
-        """The place of each row."""
+        """Where each row begins in the stream."""
         return rows
 
-    def _given(self, rows: np.ndarray) -> np.ndarray:
-        """How much of each target is told without being asked for."""
+    def _context_length(self, rows: np.ndarray) -> np.ndarray:
+        """How many tokens at the beginning of each target are decoder input but not labels."""
         return np.ones(len(rows), np.int64)
 
     def _source(self, start: int) -> np.ndarray:
@@ -89,51 +90,51 @@ class Windows(Rows):
 
 @dataclass(frozen=True)
 class Blocks(Windows):
-    """All of a stream, in order: row k begins `stride` tokens after row k − 1, and asks only for what is new.
+    """All of a stream, in order: row k begins `stride` tokens after row k − 1, and only its new tokens are labels.
 
-    So every token but the first is asked for exactly once, and told at least `length` − `stride` tokens before it,
-    as far as there are so many.
+    Every token but the first is a label exactly once, predicted from at least the `length` − `stride` tokens before it
+    (fewer only at the beginning of the stream).
 
     Raises:
-        ValueError: a stride longer than the blocks, or another than their length where there is context.
+        ValueError: the stride is larger than the blocks, or, with context, different from their length.
     """
 
     stride: int
 
     def __post_init__(self) -> None:
         if self.stride > self.length or (self.context and self.stride != self.length):
-            kind = "length, where there is context," if self.context else "at most length"
+            kind = "equal to length if there is context" if self.context else "at most length"
             raise ValueError(f"stride must be {kind} ({self.length}), but is {self.stride}")
 
     def __len__(self) -> int:
-        asked = len(self.stream) - 1
-        return 1 + max(0, -(-(asked - self.length) // self.stride)) if asked > 0 else 0
+        labels = len(self.stream) - 1
+        return 1 + max(0, -(-(labels - self.length) // self.stride)) if labels > 0 else 0
 
     @property
     def tokens(self) -> int:
-        """Tokens that all rows together ask for."""
+        """Number of labels in all rows together."""
         return max(0, len(self.stream) - 1) + (len(self) if self.context else 0)
 
     def _starts(self, rows: np.ndarray) -> np.ndarray:
         return rows * self.stride
 
-    def _given(self, rows: np.ndarray) -> np.ndarray:
+    def _context_length(self, rows: np.ndarray) -> np.ndarray:
         return np.where(rows == 0, 1, self.length - self.stride + 1)
 
 
 class RandomBlocks(Sampler):
-    """Batches of places in a stream of `tokens`, a block of `length` after each: every epoch another cut, shuffled.
+    """Batches of positions at which blocks of `length` begin in a stream of `tokens`; each epoch cuts other blocks.
 
-    An epoch's blocks follow one another from a random phase on, so it asks for each token once, but for less than two
-    blocks at the ends. The number of batches is the same in every epoch.
+    The blocks of an epoch follow one another from a random offset on, and are shuffled. So an epoch covers each token
+    once, except for less than two blocks at the ends. All epochs have the same number of batches.
 
     Raises:
-        ValueError: the stream is no longer than a block.
+        ValueError: the stream is not longer than a block.
     """
 
     def __init__(self, tokens: int, length: int, batch_size: int, seed: int) -> None:
         if tokens <= length:
-            raise ValueError(f"length must be below the {tokens:,} tokens that there are, but is {length:,}")
+            raise ValueError(f"length must be below the number of tokens ({tokens:,}), but is {length:,}")
         self._phases = min(length, tokens - length)
         self._blocks = (tokens - self._phases) // length
         self._length, self._batch_size, self._seed = length, batch_size, seed
@@ -142,14 +143,14 @@ class RandomBlocks(Sampler):
         return -(-self._blocks // self._batch_size)
 
     def epoch(self, epoch: int) -> list[np.ndarray]:
-        """The places of each batch; the same for the same seed and epoch."""
+        """The positions of each batch; the same for the same seed and epoch."""
         generator = np.random.default_rng([self._seed, epoch])
-        places = generator.integers(self._phases) + self._length * generator.permutation(self._blocks)
-        return np.split(places, range(self._batch_size, self._blocks, self._batch_size))
+        starts = generator.integers(self._phases) + self._length * generator.permutation(self._blocks)
+        return np.split(starts, range(self._batch_size, self._blocks, self._batch_size))
 
 
 def _padded(sequences: Sequence[np.ndarray]) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"]]:
-    """The sequences, filled with PAD on the right to the longest of them, and their lengths."""
+    """The sequences, padded with PAD on the right to the longest of them, and their lengths."""
     lengths = np.array([len(sequence) for sequence in sequences], np.int64)
     values = np.full((len(sequences), max(1, lengths.max(initial=0))), PAD, np.int64)
     for row, sequence in zip(values, sequences, strict=True):

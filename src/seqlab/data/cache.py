@@ -1,4 +1,4 @@
-"""Computed files, kept under a key of what they were computed from."""
+"""A cache of computed files; the key identifies what they were computed from."""
 
 import functools
 import hashlib
@@ -12,11 +12,11 @@ from typing import Any
 from seqlab.code_hash import source_hash
 
 COMPUTING = ("text", "data", "metrics")
-"""The rooms whose code decides what is kept."""
+"""The packages whose code decides what the cached files contain."""
 
 
 def key_of(**settings: Any) -> str:
-    """A short hash of JSON-like settings and of the code that computes by them."""
+    """A short hash of JSON-like settings and of the code that computes with them."""
     text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(f"{_code()} {text}".encode()).hexdigest()[:16]
 
@@ -27,21 +27,21 @@ def _code() -> str:
 
 
 def cached(folder: Path, build: Callable[[Path], None]) -> Path:
-    """`folder`, filled by `build(temporary folder)` if it is not there yet.
+    """`folder`, filled by `build(temporary folder)` if it does not exist yet.
 
-    The temporary folder is moved into place when it is complete: a process that is killed, or two that build the
-    same, leave no half-written folder.
+    The temporary folder is moved into place when it is complete, so a process that is killed, or two processes that
+    build the same folder, leave no half-written one.
     """
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        temporary.chmod(0o755)  # mkdtemp's are for their maker alone
+        temporary.chmod(0o755)  # mkdtemp makes folders that only their owner can read
         build(temporary)
         temporary.replace(folder)
     except OSError:
-        if not folder.is_dir():  # else another process was first with the same content
+        if not folder.is_dir():  # if it exists, another process finished the same folder first
             raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

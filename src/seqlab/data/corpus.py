@@ -1,4 +1,4 @@
-"""Documents read and cleaned, their texts kept in the cache."""
+"""Reads and cleans documents, and keeps the cleaned texts in the cache."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Corpus:
-    """What was found in a folder, the cleaned texts of it, and how cleaning went; they lie in the cache at `folder`."""
+    """The documents that were read, their cleaned texts (cached in `folder`), and the report of the cleaning."""
 
     folder: Path
     collection: Collection
@@ -30,17 +30,17 @@ class Corpus:
 
     @property
     def characters(self) -> int:
-        """Length of all cleaned texts together."""
+        """Total length of the cleaned texts."""
         return sum(document.characters for document in self.documents)
 
 
 def read_corpus(
     path: Path, cleaning: Cleaning, include: Sequence[str], cache: Path, limits: Limits | None = None
 ) -> Corpus:
-    """The documents at `path` whose names match one of the patterns `include` (all, if there are none), cleaned.
+    """The cleaned documents at `path` whose names match one of the patterns `include` (without patterns, all).
 
     Raises:
-        InputError: nothing that can be read, a pattern that no name matches, or nothing left after cleaning.
+        InputError: nothing can be read, a pattern matches no name, or nothing is left after cleaning.
     """
     collection = read_documents(path, cache, limits=limits)
     if include:
@@ -60,7 +60,7 @@ def _included(collection: Collection, patterns: Sequence[str]) -> Collection:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise InputError(
-                f"data.include: no document in {collection.path} is named {pattern!r}; one is {names[0]!r}"
+                f"data.include: no document in {collection.path} matches {pattern!r}; one is named {names[0]!r}"
             )
     kept = (one for one in collection.documents if any(fnmatchcase(one.name, pattern) for pattern in patterns))
     return replace(collection, documents=tuple(kept))

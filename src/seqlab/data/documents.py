@@ -1,4 +1,4 @@
-"""Running text: from a folder of documents to blocks of a stream of tokens."""
+"""Running text: turns a folder of documents into blocks of a stream of tokens."""
 
 from __future__ import annotations
 
@@ -30,45 +30,45 @@ from seqlab.text.documents import Cleaning, Limits
 from seqlab.text.tokenizers import Fit, SentencePieceTokenizer, Tokenizer, fit_settings, from_json, to_json
 
 CONTINUED = 8
-"""Blocks of a split that a model is asked to continue when measuring."""
+"""How many blocks of a split a model has to continue in the generation evaluation."""
 UNTOUCHED = Cleaning(normalise=False, front_matter=False, code_fences=False, markup=False, duplicates=False)
 
 
 class Documents(SequenceData):
     """The documents of a folder, or a single file, as a stream of tokens.
 
-    Training documents stand in random order, and each epoch cuts them into other blocks. Validation is read in order,
-    so that every token of it is asked for exactly once. Without `context` targets are blocks of the stream, for
-    language models; with it, sources are what stands before each chunk of the stream, and targets the chunks.
+    Training documents are concatenated in random order, and each epoch cuts them into different blocks. Validation text
+    is read in order, so that every token of it is a label exactly once. Without `context`, targets are blocks of the
+    stream, for language models; with it, targets are chunks of the stream, and sources are the tokens before them.
 
     Args:
         path: the folder or file.
-        split: what of its text is held out: random blocks of consecutive sentences, random documents, or its last part
-            (tail), which is `val`. Or folder: then `val` is the text at `validation_path`, and random blocks that are
-            held out are `val_other`.
-        validation_path: another text; `val_other`, but where the split is folder.
-        val_share: how much of the text at `path` is held out.
-        block: characters of a held-out block.
-        length: tokens that an example asks for.
-        stride: tokens from one block of validation to the next; None is `length`. A shorter one tells the model more
-            before each token, and takes longer.
-        context: tokens of a source; 0 for blocks without one.
-        boundaries: BOS and EOS around each sentence, or around each document, with its text as it stands, or none. None
-            takes sentence, but none where there is context: there EOS is the end of a chunk.
-        fraction: train on this share of the training text, of which a smaller one is the beginning of a larger one;
-            the tokenizer is learnt from all of it.
-        include: patterns of the names of documents below `path`; no pattern takes all.
-        bpe_dropout: how probably a merge of byte-pair encoding is left out in training text (arXiv 1910.13267), so that
-            words which validation has in pieces are seen in pieces. Drawn once, for each place by itself.
-        planted: share of the sentences of `val` that is put into training, to see what leakage does.
-        language: of the text, in two letters, to find its sentences.
-        cleaning: what is dropped before all else; None drops nothing.
-        limits: what reading one file may take; None is the default of `Limits`.
-        seed: of what is held out and of the order of training documents.
+        split: which part of the text is held out as `val`: random blocks of consecutive sentences (block), random
+            documents (document), or the last part (tail). With folder, `val` is the text at `validation_path`, and
+            random blocks are held out as `val_other`.
+        validation_path: another text; it is `val_other`, except with split=folder.
+        val_share: share of the text at `path` that is held out.
+        block: length of a held-out block in characters.
+        length: number of labels per example.
+        stride: tokens from one block of validation to the next; None means `length`. A smaller stride gives the model
+            more context for each token, and takes longer.
+        context: length of the source in tokens; 0 for blocks without a source.
+        boundaries: put BOS and EOS around each sentence, around each document (whose text stays as it is), or nowhere
+            (none). The default (null) is sentence, but none if there is context, where EOS ends a chunk.
+        fraction: train on this share of the training text, counted from its beginning; the tokenizer is learnt from
+            all of it.
+        include: patterns for the names of documents below `path`; without a pattern all are read.
+        bpe_dropout: probability of skipping a merge of byte-pair encoding in training text (arXiv 1910.13267), so that
+            words which validation has in pieces are seen in pieces. Each place of the text is drawn separately, once.
+        planted: share of the sentences of `val` that are added to training, to see what leakage does.
+        language: two-letter code of the text's language, for splitting it into sentences.
+        cleaning: what is dropped first; None drops nothing.
+        limits: limits on reading one file; None means the defaults of `Limits`.
+        seed: seed of what is held out and of the order of training documents.
 
     Raises:
-        ValueError: settings out of range, or that contradict each other.
-        InputError: nothing to read, or too little text.
+        ValueError: settings are out of range or contradict each other.
+        InputError: there is nothing to read, or too little text.
     """
 
     def __init__(
@@ -100,9 +100,9 @@ class Documents(SequenceData):
         if context < 0:
             raise ValueError(f"context must be at least 0, but is {context}")
         if context and boundaries not in (None, "none"):
-            raise ValueError(f"boundaries must be none where there is context ({context}), but is {boundaries}")
+            raise ValueError(f"boundaries must be none if there is context ({context}), but is {boundaries}")
         if stride and (stride > length or (context and stride < length)):
-            limit = "length, where there is context," if context else "at most length"
+            limit = "equal to length if there is context" if context else "at most length"
             raise ValueError(f"stride must be {limit} ({length}), but is {stride}")
         if not 0 < fraction <= 1:
             raise ValueError(f"fraction must be above 0 and at most 1, but is {fraction}")
@@ -132,18 +132,18 @@ class Documents(SequenceData):
 
     def describe(self) -> str:
         count = len(self.texts.corpus.documents)
-        found = f"{count:,} document{'s' * (count != 1)} in {self.path.name}" if self.path.is_dir() else self.path.name
+        files = f"{count:,} document{'s' * (count != 1)} in {self.path.name}" if self.path.is_dir() else self.path.name
         if not self._streams:
-            return found
+            return files
         tokens = {split: len(stream) for split, stream in self._streams.items()} | {"train": len(self._training_text)}
-        return f"{found}; tokens {', '.join(f'{count:,} {split}' for split, count in tokens.items())}"
+        return f"{files}; tokens {', '.join(f'{count:,} {split}' for split, count in tokens.items())}"
 
     def prepare_data(self) -> None:
         """Reads and cleans the documents, learns the tokenizer and encodes the text, unless the cache has it."""
         _ = self._folder
 
     def load(self) -> None:
-        """Opens the streams; what they hold stays on disk.
+        """Opens the streams; their tokens stay on disk.
 
         Raises:
             InputError: a block is longer than the training text.
@@ -162,13 +162,13 @@ class Documents(SequenceData):
 
     @property
     def _training_text(self) -> Stream:
-        """The share of training text that is trained on."""
+        """The part of the training text that `fraction` selects."""
         whole = self._streams["train"]
         return whole.first(round(self.fraction * len(whole)))
 
     @functools.cached_property
     def _folder(self) -> Path:
-        """The cache's folder, filled."""
+        """The cache folder; built on first access if it does not exist."""
         settings = {"tokenizer": fit_settings(self._fit), "boundaries": self.boundaries, **self.texts.key()}
         settings["bpe_dropout"] = self.bpe_dropout
         return cached(self.cache / f"notes-{key_of(**settings)}", self._build)
@@ -188,7 +188,7 @@ class Documents(SequenceData):
         (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
 
     def _cutting(self, split: str, tokenizer: Tokenizer) -> Tokenizer:
-        """What cuts a split into the tokens of its stream, from its beginning on."""
+        """The tokenizer that encodes a split: for training the one with BPE-dropout, if it is set."""
         if split != "train" or not self.bpe_dropout:
             return tokenizer
         if not isinstance(tokenizer, SentencePieceTokenizer):
@@ -200,19 +200,19 @@ class Documents(SequenceData):
         return tqdm(desc=what, total=characters, unit="char", unit_scale=True, delay=2, leave=False, disable=None)
 
     def tokens_per_byte(self, split: str) -> float | None:
-        """Target tokens a UTF-8 byte of the text; for training that of all of it, not of a sample."""
+        """Labels per UTF-8 byte of the text; for training that of all of the text, not of a sample."""
         if not (self.target_tokenizer.lossless and self._counts[split].bytes):
             return None
         tokens = Blocks(self._streams[split], self.length, self.context, self.length).tokens
         return tokens / self._counts[split].bytes
 
     def remarks(self) -> list[str]:
-        return self.texts.found().splitlines()
+        return self.texts.reading_report().splitlines()
 
     def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
-        """Runs of text, several in a part; one that is longer than a part goes on in the next."""
+        """Runs of text, several per part; a run that is longer than a part continues in the next."""
         tokens: list[list[int]] = []
-        said: list[str] = []
+        sentences: list[str] = []
         left = len(self._training_text if split == "train" else self._streams[split])
         cutting = self._cutting(split, self.target_tokenizer)
         for units in _pieces(self.texts.runs(split)):
@@ -222,13 +222,13 @@ class Documents(SequenceData):
             count = int(np.searchsorted(ends, left)) + 1  # up to where the stream ends
             left -= int(ends[-1])
             tokens.append(list(chain.from_iterable(ids[:count])))
-            said += self.texts.sentences_of(units[:count])
-            if len(said) >= CHUNK or left <= 0:
-                yield {"sentences": Passages(Ragged.of(tokens), said)}
-                tokens, said = [], []
+            sentences += self.texts.sentences_of(units[:count])
+            if len(sentences) >= CHUNK or left <= 0:
+                yield {"sentences": Passages(Ragged.of(tokens), sentences)}
+                tokens, sentences = [], []
             if left <= 0:
                 return
-        yield {"sentences": Passages(Ragged.of(tokens), said)}
+        yield {"sentences": Passages(Ragged.of(tokens), sentences)}
 
     def files_fingerprint(self) -> str:
         corpora = [corpus for corpus in (self.texts.corpus, self.texts.other_corpus) if corpus is not None]
@@ -238,7 +238,7 @@ class Documents(SequenceData):
         return key_of(streams=self._folder.name, fraction=self.fraction)
 
     def rows_to_generate(self, split: str) -> np.ndarray:
-        """Of blocks a few that are whole, evenly spread; of chunks all."""
+        """A few full-length blocks, evenly spread; with context, all chunks."""
         if self.has_bos_eos:
             return super().rows_to_generate(split)
         rows = self.eval_rows(split)
@@ -249,7 +249,7 @@ class Documents(SequenceData):
         return chosen
 
     def training_batches(self) -> BatchLoader:
-        """Blocks anywhere in the training text, of which `batch_tokens` may allow fewer than `batch_size`."""
+        """Blocks anywhere in the training text; `batch_tokens` may make a batch smaller than `batch_size`."""
         windows = Windows(self._training_text, self.length, self.context)
         size = self.batch_size
         if self.batch_tokens is not None:
@@ -264,7 +264,7 @@ def _watched(units: Iterable[str], bar: tqdm) -> Iterator[str]:
 
 
 def _pieces(runs: Runs) -> Iterator[list[str]]:
-    """The runs, those cut that have more units than `CHUNK`."""
+    """The runs, cut into pieces of at most `CHUNK` units."""
     for run in runs:
         while piece := list(islice(run, CHUNK)):
             yield piece

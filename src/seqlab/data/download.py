@@ -1,4 +1,4 @@
-"""`python -m seqlab.data.download`: fetches the English–French deck of sentence pairs."""
+"""`python -m seqlab.data.download` fetches the English–French deck of sentence pairs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from seqlab.text.pairs import read_pairs
 from seqlab.version import __version__
 
 SOURCE = "https://www.manythings.org/anki/fra-eng.zip"
-# The site turns away programs that do not say who they are, and Python's default name.
+# The site refuses programs without a user agent, and Python's default one.
 AGENT = f"Mozilla/5.0 (compatible; seqlab/{__version__})"
 
 
 def download(source: str = SOURCE, target: Path = DOWNLOADED, timeout: float = 30) -> int:
-    """Fetches `source` to `target`, whole and readable or not at all.
+    """Fetches `source` to `target`; `target` is written only if the file is complete and readable.
 
     Returns:
         The number of sentence pairs in it.
 
     Raises:
-        InputError: no network, a refusal, a broken transfer, or a file that holds no pairs.
+        InputError: no network, a refusal, an incomplete transfer, or a file without pairs.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     request = urllib.request.Request(source, headers={"User-Agent": AGENT})
@@ -46,7 +46,7 @@ def download(source: str = SOURCE, target: Path = DOWNLOADED, timeout: float = 3
         except (OSError, http.client.HTTPException) as error:
             raise InputError(
                 f"{source}: could not be fetched ({getattr(error, 'reason', error)}). Without a network, fetch the"
-                f" file elsewhere and put it at {target}, or name it: data=anki data.path=FILE"
+                f" file elsewhere and save it as {target}, or name it: data=anki data.path=FILE"
             ) from None
         if size and temporary.stat().st_size < size:
             raise InputError(f"{source}: the transfer broke off at {temporary.stat().st_size:,} of {size:,} bytes")
@@ -58,7 +58,7 @@ def download(source: str = SOURCE, target: Path = DOWNLOADED, timeout: float = 3
 def main() -> None:
     """The command line."""
     if DOWNLOADED.is_file():
-        print(f"{DOWNLOADED} is there already; delete it to fetch it anew")
+        print(f"{DOWNLOADED} exists already; delete it to fetch it again")
         return
     try:
         print(f"{download():,} sentence pairs in {DOWNLOADED}: seqlab-train data=anki uses them")

@@ -1,4 +1,4 @@
-"""Texts become a stream of token ids: the marks between them, and counts of what the ids stand for."""
+"""Encodes texts as a stream of token ids, with BOS and EOS between them, and counts what was encoded."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from seqlab.text.tokenizers import Tokenizer
 
 @dataclass
 class Counts:
-    """What a stream stands for.
+    """How much text a stream encodes.
 
     Attributes:
-        units: sentences; lines where boundaries are others than sentences.
-        bytes: of the text in UTF-8, its case as it was, that is known to the tokenizer. Marks have none, but that at
-            the end of a sentence stands for a line end.
-        unknown: ids that are UNK.
+        units: number of sentences, or of lines if boundaries are not sentences.
+        bytes: UTF-8 bytes of the text that the tokenizer knows, in its original case. BOS and EOS count nothing, but
+            each sentence counts one byte for its line end.
+        unknown: number of ids that are UNK.
     """
 
     units: int = 0
@@ -37,12 +37,12 @@ class Counts:
 
 
 def write_stream(folder: Path, runs: Iterable[Iterable[str]], tokenizer: Tokenizer, boundaries: Boundaries) -> Counts:
-    """Writes texts into a folder, for `Stream` to read; a stream begins with BOS, so that its first token is asked for.
+    """Encodes texts into a folder that `Stream` reads. It begins with BOS, so that its first real token is a label.
 
     Args:
-        runs: texts in which each unit goes on from the one before it.
-        boundaries: BOS and EOS around each unit, around each run, or none. In the last case a blank line stands
-            between runs; text is otherwise kept to the byte.
+        runs: texts; within a run each unit continues the one before it.
+        boundaries: BOS and EOS around each unit, around each run, or none. With none, a blank line separates runs;
+            otherwise text is kept byte for byte.
     """
     counts = Counts()
     with ShardWriter(folder, tokenizer.size) as writer:
@@ -61,7 +61,7 @@ def write_stream(folder: Path, runs: Iterable[Iterable[str]], tokenizer: Tokeniz
 
 
 def _write_text(writer: ShardWriter, units: Iterable[str], tokenizer: Tokenizer, counts: Counts) -> None:
-    """Writes BOS and units that follow one another."""
+    """Writes BOS, then units that continue one another."""
     writer.add([BOS])
     encode = tokenizer.encode
     for unit in units:
@@ -71,7 +71,7 @@ def _write_text(writer: ShardWriter, units: Iterable[str], tokenizer: Tokenizer,
 
 
 def _joined(runs: Iterable[Iterable[str]]) -> Iterator[str]:
-    """All units, and a blank line between runs unless one ends so."""
+    """All units, with a blank line between runs unless a run ends with one."""
     end = "\n\n"
     for run in runs:
         between = "\n" * (2 - len(end) + len(end.rstrip("\n")))

@@ -1,4 +1,4 @@
-"""Which examples form a batch, in which order, and a loader that can go on where it stopped."""
+"""Samplers, which group examples into batches and order them, and a loader that can resume within an epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqlab.data.batch import Batch, Rows
 
 
 class Sampler(ABC):
-    """Which rows form a batch, in which order: as many batches in every epoch."""
+    """Groups rows into batches and orders them; every epoch has the same number of batches."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -22,20 +22,20 @@ class Sampler(ABC):
 
 
 class BucketSampler(Sampler):
-    """Batches of examples of similar length, so that little is padded.
+    """Batches of examples of similar length, so that there is little padding.
 
-    Each epoch deals the examples into pools at random, sorts each pool by the longer side, cuts it into batches and
-    shuffles all batches. The number of batches is the same in every epoch.
+    Each epoch divides the examples into pools at random, sorts each pool by the longer side, cuts it into batches and
+    shuffles all batches.
 
     Args:
         lengths: length of each example's longer side.
-        batch_size: examples a batch, at most.
-        batch_tokens: padded positions of the longer side a batch, at most (None: no such limit). An example longer
-            than that forms a batch by itself.
-        seed: of the order; None keeps the sorted order, as evaluation wants it.
-        among: the rows to take; None takes all.
-        pool: batches a pool. None makes all examples one pool (least padding, and all that `batch_tokens` can work
-            with); 1 makes every batch a random one.
+        batch_size: maximal number of examples per batch.
+        batch_tokens: maximal number of positions per batch, padding included, on the longer side (None: no limit). An
+            example longer than that is a batch by itself.
+        seed: seed of the order; None keeps the sorted order, for evaluation.
+        among: the rows to use (None: all).
+        pool: batches per pool. None puts all examples into one pool, which needs the least padding and is required for
+            `batch_tokens`; 1 makes every batch a random one.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class BucketSampler(Sampler):
 
 
 def _cuts(lengths: np.ndarray, batch_size: int, batch_tokens: int | None) -> list[int]:
-    """Where batches begin (but the first) along sorted lengths."""
+    """Where the batches after the first begin, along sorted lengths."""
     if batch_tokens is None:
         return list(range(batch_size, len(lengths), batch_size))
     cuts, start = [], 0
@@ -87,26 +87,26 @@ def _cuts(lengths: np.ndarray, batch_size: int, batch_tokens: int | None) -> lis
 class BatchLoader:
     """Iterates over the batches of a split, without worker processes; resumable within an epoch.
 
-    Lightning calls `sampler.set_epoch` before an epoch. With several processes each takes every `world_size`-th row
-    of every batch, so that together they see the batches of one.
+    Lightning calls `sampler.set_epoch` before an epoch. With several processes, each takes every `world_size`-th row
+    of every batch, so that together they process the same batches as a single process.
     """
 
-    batch_sampler = None  # Lightning asks for it where there is a `sampler`
+    batch_sampler = None  # Lightning looks for this attribute if there is a `sampler`
 
     def __init__(self, split: str, examples: Rows, sampler: Sampler, rank: int = 0, world_size: int = 1) -> None:
         self.split = split
         self._examples, self._batches = examples, sampler
         self._rank, self._world_size = rank, world_size
-        self.position = 0  # batches of the epoch that have been handed out
+        self.position = 0  # batches of the epoch that have been yielded
         self._epoch = self._resume_at = 0
 
     @property
     def sampler(self) -> BatchLoader:
-        """Itself: where Lightning looks for `set_epoch`."""
+        """The loader itself, because Lightning calls `sampler.set_epoch`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch whose order the next iteration follows."""
+        """Sets the epoch whose order the next iteration follows."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -123,16 +123,16 @@ class BatchLoader:
         return [self._share(rows) for rows in self._batches.epoch(epoch)]
 
     def middle(self) -> Batch:
-        """A batch from the middle of an epoch's lengths."""
+        """The batch of median length in epoch 0: a typical one."""
         rows = sorted(self.rows(0), key=lambda one: float(self._examples.lengths(one).mean()))
         return self._examples.batch(rows[len(rows) // 2])
 
     def _share(self, rows: np.ndarray) -> np.ndarray:
         if self._world_size == 1:
             return rows
-        own = rows[self._rank :: self._world_size]
-        return own if len(own) else np.array([-1])
+        share = rows[self._rank :: self._world_size]
+        return share if len(share) else np.array([-1])
 
     def resume_at(self, position: int) -> None:
-        """Begins the next iteration after `position` batches; after all of them a whole new epoch begins."""
+        """Starts the next iteration after `position` batches; if that is all of them, from the beginning."""
         self.position = self._resume_at = position if position < len(self) else 0

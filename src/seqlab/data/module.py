@@ -1,4 +1,4 @@
-"""What all datasets share: splits of examples, tokenizers, loaders."""
+"""The base class of datasets: splits of examples, tokenizers, loaders."""
 
 from __future__ import annotations
 
@@ -21,32 +21,33 @@ from seqlab.text.tokenizers import Tokenizer, to_json
 
 
 def data_of(trainer: Any) -> SequenceData:
-    """The dataset that a trainer works on."""
+    """The dataset of a trainer."""
     return trainer.datamodule
 
 
 class SequenceData(LightningDataModule):
     """Base of every dataset. A subclass fills `examples` and the two tokenizers in `load`.
 
-    Where `has_bos_eos` is true, targets run from BOS to EOS: outputs can be generated from a source and compared. Where
-    it is false, targets are blocks of a stream, and a model can only continue the beginning of one. In a stream BOS and
-    EOS may enclose every part of the text: `boundaries` says which parts ("sentence", "document", "none").
+    If `has_bos_eos` is true, targets run from BOS to EOS: outputs can be generated from a source and compared with
+    references. If it is false, targets are blocks of a stream, and a model can only continue the beginning of one. In a
+    stream, BOS and EOS may enclose parts of the text: `boundaries` says which ("sentence", "document", "none").
 
     Args:
-        batch_size: examples a training batch, at most.
-        batch_tokens: padded positions of the longer side a training batch, at most; None for no such limit.
-        pool: training batches whose examples are drawn together and then sorted by length; None takes the whole
-            split as one pool (least padding), 1 makes every batch a random one.
-        eval_batch_size: examples a batch when measuring.
-        order_seed: of the order of training batches.
+        batch_size: maximal number of examples per training batch.
+        batch_tokens: maximal number of positions per training batch, padding included, on the longer side; None for no
+            limit.
+        pool: number of training batches whose examples are drawn together and then sorted by length; None makes the
+            whole split one pool (least padding), 1 makes every batch a random one.
+        eval_batch_size: examples per batch in evaluation.
+        order_seed: seed of the order of training batches.
         cache: folder for what `prepare_data` computes.
 
     Attributes:
-        settled: arguments whose default depends on what there is today, as they were taken, in plain words: a run
-            keeps to them.
+        pinned_arguments: arguments whose default depends on which files exist, with the value that was used: a run
+            records them, so that resuming it uses the same.
 
     Raises:
-        ValueError: a size below 1, or pools together with a limit of tokens.
+        ValueError: a size below 1, or both `pool` and `batch_tokens`.
     """
 
     has_bos_eos = True
@@ -64,11 +65,11 @@ class SequenceData(LightningDataModule):
         super().__init__()
         check_sizes(batch_size=batch_size, batch_tokens=batch_tokens, pool=pool, eval_batch_size=eval_batch_size)
         if pool is not None and batch_tokens is not None:
-            raise ValueError(f"pool must be null where batch_tokens ({batch_tokens}) is set, but is {pool}")
+            raise ValueError(f"pool must be null if batch_tokens ({batch_tokens}) is set, but is {pool}")
         self.batch_size, self.batch_tokens, self.pool = batch_size, batch_tokens, pool
         self.eval_batch_size = eval_batch_size
         self.order_seed, self.cache = order_seed, Path(cache)
-        self.settled: dict[str, str] = {}
+        self.pinned_arguments: dict[str, str] = {}
         self.examples: dict[str, Rows] = {}
         self._training: BatchLoader | None = None
         self._resumed_at = 0
@@ -80,7 +81,7 @@ class SequenceData(LightningDataModule):
         """Sets `examples` (by split; all but train may be missing), `source_tokenizer` and `target_tokenizer`."""
 
     def setup(self, stage: str) -> None:
-        """Loads the splits, once, whatever the stage."""
+        """Loads the splits once, whatever the stage."""
         if not self.examples:
             self.load()
 
@@ -96,12 +97,12 @@ class SequenceData(LightningDataModule):
 
     @property
     def longest_target(self) -> int:
-        """The longest target of all splits, EOS included: the default limit of generation."""
+        """Length of the longest target of all splits, EOS included: the default limit of generation."""
         return max(examples.longest_target for examples in self.examples.values())
 
     @property
     def longest_source(self) -> int:
-        """The longest source of all splits."""
+        """Length of the longest source of all splits."""
         return max(examples.longest_source for examples in self.examples.values())
 
     @property
@@ -111,14 +112,13 @@ class SequenceData(LightningDataModule):
 
     @property
     def splits(self) -> list[str]:
-        """The splits that there are, in the order of `SPLITS`."""
+        """The splits that exist, in the order of `SPLITS`."""
         return [split for split in SPLITS if split in self.examples]
 
     def tokens_per_byte(self, split: str) -> float | None:
-        """Target tokens that the measured rows ask for, a UTF-8 byte of their text.
+        """Labels of the evaluated rows per UTF-8 byte of their text; None if tokens do not represent all of the text.
 
-        Losses a token become bits a byte by it, which compare across vocabularies. None where tokens do not stand for
-        all of the text.
+        It converts a loss per token to bits per byte, which can be compared across vocabularies.
         """
         return None
 
@@ -127,11 +127,11 @@ class SequenceData(LightningDataModule):
         return type(self).__name__
 
     def licence(self) -> str:
-        """Whose terms a model that learnt from the examples may be bound by, for its card."""
+        """The licence of the data, for the card of a model trained on it."""
         return "that of the files it was read from"
 
     def remarks(self) -> list[str]:
-        """Lines of a dataset's own for `seqlab-describe`: what was read and what was left out, say."""
+        """Further lines for `seqlab-describe`: for example, what was read and what was skipped."""
         return []
 
     def source_text(self, split: str, row: int) -> str:
@@ -139,13 +139,14 @@ class SequenceData(LightningDataModule):
         return self.source_tokenizer.decode(self.examples[split].source_ids(row).tolist())
 
     def references(self, split: str, row: int) -> Sequence[str]:
-        """The acceptable targets of an example, its own first."""
+        """The acceptable targets of an example; the first is its target in the data."""
         return [self.target_tokenizer.decode(self.examples[split].target_ids(row).tolist())]
 
     def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
-        """A split as text that streams past: by side, a part that fits in memory at a time.
+        """Streams a split as text, in parts that fit in memory; each part maps the name of a side to its passages.
 
-        Sides are named in the plural. Where there are several, sentence n of one belongs to sentence n of the others.
+        Names of sides are plurals ("sources"). If there are several sides, sentence n of one belongs to sentence n of
+        the others.
         """
         examples, marks = self.examples[split], self.special_ids
         sides = {}
@@ -162,18 +163,18 @@ class SequenceData(LightningDataModule):
 
     @property
     def special_ids(self) -> set[int]:
-        """The ids of target and source that only frame or fill them."""
+        """The ids that only enclose or fill up sources and targets."""
         return {PAD, BOS, EOS} | ({self.filler} if self.filler is not None else set())
 
     def content_key(self) -> str:
-        """A hash of what `passages` gives, for files computed from it; by default of all ids and what they mean."""
+        """A hash of what `passages` yields, as a key for files computed from it; by default of `identity`."""
         return fingerprint(self.identity())
 
     def identity(self) -> dict[str, Any]:
-        """What a run compares before it goes on with this data: hashes of what the ids mean and of the ids themselves.
+        """Hashes of the vocabularies and of all ids, which a run compares before it resumes with this data.
 
-        Whatever seqlab's code is at the time, equal content gives equal hashes. `files` is that of the files which the
-        examples were read from; None where there are none.
+        Equal content gives equal hashes in every version of seqlab. `files` is a hash of the files that the examples
+        were read from; None if there are none.
         """
         return {
             "kind": type(self).__qualname__,
@@ -183,17 +184,18 @@ class SequenceData(LightningDataModule):
         }
 
     def files_fingerprint(self) -> str | None:
-        """A short hash of the content of the files that the examples were read from; None where there are none."""
+        """A short hash of the content of the files that the examples were read from; None if there are none."""
         return None
 
     def rows_to_generate(self, split: str) -> np.ndarray:
-        """Which rows of a split are generated from when measuring: all (n,), unless a dataset takes a source once."""
+        """Mask (n,) of the rows that the generation evaluation uses: all, unless a subclass picks some."""
         return np.ones(len(self.examples[split]), dtype=bool)
 
     def eval_rows(self, split: str) -> np.ndarray:
-        """The rows of a split that are measured after training.
+        """The rows of a split that are evaluated after training.
 
-        All of them, but for training examples: there an even sample, no larger than the validation split.
+        All of them, except for the training split: there an evenly spread sample, at most as large as the validation
+        split.
         """
         rows = np.arange(len(self.examples[split]))
         if split == "train" and "val" in self.examples:
@@ -212,18 +214,18 @@ class SequenceData(LightningDataModule):
         return self._training
 
     def state_dict(self) -> dict[str, Any]:
-        """How far into an epoch training is.
+        """How many batches into the epoch training is.
 
-        Lightning would keep a loader's own state, but loses it when a scheduler asks for the number of steps: that
-        builds the loaders before the checkpoint is read.
+        The loader does not keep this itself, because Lightning loses the state of loaders when a scheduler needs the
+        number of steps: that builds the loaders before the checkpoint is read.
         """
         if self._training is None:
             return {"position": self._resumed_at}
-        # Where only a part of the batches is asked for, an epoch ends before the loader does.
+        # With a limit on training batches, the epoch ends before the loader does.
         return {"position": 0 if self.trainer and self.trainer.is_last_batch else self._training.position}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up the position for the loader that training will ask for."""
+        """Keeps the position for the next training loader."""
         self._resumed_at = state_dict["position"]
 
     def val_dataloader(self) -> list[BatchLoader]:
@@ -231,7 +233,7 @@ class SequenceData(LightningDataModule):
         return [self._loader(split, self.eval_batch_size) for split in ("val", "val_other") if split in self.examples]
 
     def evaluation_loader(self, split: str) -> BatchLoader:
-        """The measured rows of any split."""
+        """Batches of the rows of a split that are evaluated."""
         return self._loader(split, self.eval_batch_size, among=self.eval_rows(split))
 
     def _loader(
@@ -248,6 +250,6 @@ class SequenceData(LightningDataModule):
         return self._batches(split, examples, BucketSampler(lengths, batch_size, batch_tokens, seed, among, pool))
 
     def _batches(self, split: str, examples: Rows, sampler: Sampler) -> BatchLoader:
-        """This process's share of the batches."""
+        """A loader of this process's share of the batches."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return BatchLoader(split, examples, sampler, rank, world_size)

@@ -1,4 +1,4 @@
-"""Parallel text: line-aligned files of two languages, a pair of files a split."""
+"""Parallel text: line-aligned files of two languages, one pair of files per split."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ log = logging.getLogger(__name__)
 
 
 class Parallel(TextPairs):
-    """Line-aligned files in a folder: line n of `train.de` and line n of `train.en` say the same.
+    """Line-aligned files in a folder: line n of `train.en` is the translation of line n of `train.de`.
 
-    Files may be plain or gzip-compressed (`train.de.gz`). Training pairs with an empty side are left out, with a
-    warning; held-out ones are an error, since scores over fewer sentences compare with nobody's. For the same reason
-    every line is measured, against its own translation alone, also where a source stands twice.
+    Files may be plain or gzip-compressed (`train.de.gz`). Training pairs with an empty side are dropped, with a
+    warning; held-out ones are an error, because a score over fewer sentences cannot be compared with published ones.
+    For the same reason every line is evaluated, against its translation in the file only, even if a source appears
+    twice.
 
     Args:
         path: the folder.
-        source, target: the languages, as the files' names end; they are also the languages for BLEU, unless
-            `source_language` and `target_language` say others.
-        train, val, test: how the files' names begin; None for no such split (not of train).
-        max_pairs: train on the first so many pairs (None: all).
-        max_words: leave out training pairs with more words (by white space) than this on either side.
+        source, target: the languages, which are the suffixes of the files; they are also the languages for BLEU,
+            unless `source_language` and `target_language` are set.
+        train, val, test: the files' names without the suffix; None for no such split (train is required).
+        max_pairs: train on the first `max_pairs` pairs (None: all).
+        max_words: drop training pairs with more words (by white space) than this on either side.
 
     Raises:
         ValueError: a limit below 1.
-        InputError: files that are missing, unreadable or of different numbers of lines.
+        InputError: files are missing, unreadable or have different numbers of lines.
     """
 
-    together = False
+    groups_references = False
 
     def __init__(
         self,
@@ -88,8 +89,9 @@ class Parallel(TextPairs):
         """The two files of each split."""
         if not self.path.is_dir():
             raise InputError(
-                f"{self.path}: no such folder; data.path=FOLDER names one of line-aligned files, and the environment's"
-                " SEQLAB_DATA=FOLDER, for the experiments on Multi30k, the one that multi30k is in"
+                f"{self.path}: no such folder; set data.path=FOLDER to the folder of line-aligned files, or, for the"
+                " experiments on Multi30k, the environment variable SEQLAB_DATA=FOLDER to the folder that has multi30k"
+                " in it"
             )
         source, target = self.languages
         return {
@@ -103,12 +105,12 @@ class Parallel(TextPairs):
             file = self.path / f"{name}.{language}{ending}"
             if file.is_file():
                 return file
-        raise InputError(f"{self.path}: neither {name}.{language} nor {name}.{language}.gz is there")
+        raise InputError(f"{self.path}: neither {name}.{language} nor {name}.{language}.gz exists")
 
     def _for_training(self, pairs: list[Pair]) -> list[Pair]:
         full = [pair for pair in pairs if pair.source and pair.target]
         if len(full) < len(pairs):
-            log.warning("%d training pairs with an empty side are left out", len(pairs) - len(full))
+            log.warning("%d training pairs with an empty side are dropped", len(pairs) - len(full))
         if self.max_words is not None:
             limit = self.max_words
             full = [p for p in full if max(len(p.source.split()), len(p.target.split())) <= limit]
@@ -120,7 +122,7 @@ def _aligned(source: Path, target: Path) -> list[Pair]:
     shorter = min(map(len, sides))
     while shorter and not (sides[0][shorter - 1] or sides[1][shorter - 1]):
         shorter -= 1
-    # Blank lines at the end of a file are none.
+    # Blank lines at the end of a file do not count.
     sides = [side if any(side[shorter:]) else side[:shorter] for side in sides]
     if len(sides[0]) != len(sides[1]):
         raise InputError(

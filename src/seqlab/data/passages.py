@@ -1,4 +1,4 @@
-"""A split as text that streams past: what measures of overlap and descriptions read, however large it is."""
+"""Streams a split as text, however large it is, for measures of overlap and for descriptions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from seqlab.data.batch import Ragged
 
 CHUNK = 4096
-"""Examples that are handed on together."""
+"""Examples per part."""
 
 
 class Passages(NamedTuple):
-    """A part of a split: token ids of whole passages (one side of an example, a document), and the sentences in them.
+    """A part of a split: token ids of passages (one side of an example, a document), and the sentences in them.
 
-    A passage has no frame and no filler. There need not be as many sentences as passages.
+    A passage has neither BOS and EOS nor filler. The numbers of sentences and of passages may differ.
     """
 
     tokens: Ragged
@@ -26,9 +26,9 @@ class Passages(NamedTuple):
 def passages_of(
     ids: Callable[[int], np.ndarray], count: int, text: Callable[[int], str], left_out: Collection[int]
 ) -> Iterator[Passages]:
-    """One side of `count` examples, a chunk at a time: every row is a passage of one sentence, `text(row)`.
+    """One side of `count` examples, `CHUNK` at a time: every row is a passage of one sentence, `text(row)`.
 
-    The ids `left_out` stand in no passage.
+    The ids in `left_out` are removed.
     """
     marks = list(left_out)
     for start in range(0, count, CHUNK):
@@ -36,6 +36,6 @@ def passages_of(
         sequences = [ids(row) for row in rows]
         values = np.concatenate(sequences)
         kept = ~np.isin(values, marks)
-        before = np.concatenate([[0], np.cumsum(kept)])  # ids that are kept before each
+        before = np.concatenate([[0], np.cumsum(kept)])  # how many ids before each position are kept
         ends = np.cumsum([0, *map(len, sequences)])
         yield Passages(Ragged(values[kept], before[ends]), [text(row) for row in rows])

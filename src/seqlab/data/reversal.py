@@ -1,4 +1,4 @@
-"""Random arrays of integers and their reversals: a task whose every mistake can be read off."""
+"""Random arrays of integers and their reversals: a task where every mistake is easy to see."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from seqlab.text.tokenizers import IntegerTokenizer
 
 
 class Reversal(SequenceData):
-    """Source: integers `smallest` to `largest`; target: the same, last first.
+    """Source: integers `smallest` to `largest`; target: the same in reverse order.
 
-    Lengths are spread evenly over `min_length` to `max_length` (as far as there are that many sequences of a
-    length), and no sequence stands twice, neither in a split nor in two of them.
+    Lengths are spread evenly over `min_length` to `max_length` (short lengths may have fewer distinct sequences than
+    that), and no sequence appears twice, neither within a split nor across splits.
 
     Args:
         samples: number of sequences in all splits together.
         split: shares of train, val and test.
-        val_max_length, test_max_length: longest sequences of these splits, where they shall differ from training's.
-        fill: source and target are arrays of the same fixed length, their ends filled with zeros; the zero is an
-            ordinary symbol in loss and accuracy. Otherwise lengths vary.
-        seed: of the sequences.
+        val_max_length, test_max_length: longest sequences of these splits; None: as in training.
+        fill: source and target are arrays of one fixed length, filled up with zeros; the zero is an ordinary symbol in
+            loss and accuracy. Otherwise lengths vary.
+        seed: seed of the sequences.
 
     Raises:
         ValueError: lengths, shares or integers that contradict each other.
-        InputError: there are not as many distinct sequences as asked for (when loading).
+        InputError: there are fewer distinct sequences than `samples` (when loading).
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class Reversal(SequenceData):
         return "none needed, the examples are computed"
 
     def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
-        """The sources: the targets say the same."""
+        """The sources only, because the targets are the same sequences."""
         examples, text = self.examples[split], functools.partial(self.source_text, split)
         for part in passages_of(examples.source_ids, len(examples), text, self.special_ids):
             yield {"sequences": part}
 
     def load(self) -> None:
-        """Draws every length's sequences for all splits at once, then deals them out."""
+        """Draws the sequences of each length for all splits at once, then distributes them to the splits."""
         generator = np.random.default_rng(self.seed)
         symbols = self.largest - self.smallest + 1
         wanted = self._counts(symbols)
@@ -99,7 +99,7 @@ class Reversal(SequenceData):
         self.examples = {split: self._examples(dealt[split]) for split in self.longest if dealt[split]}
 
     def _counts(self, symbols: int) -> dict[str, dict[int, int]]:
-        """For each split, how many sequences of each length: as even as the space of each length allows."""
+        """For each split, how many sequences of each length: as even as the number of distinct ones allows."""
         left = {n: symbols**n for n in range(self.min_length, max(self.longest.values()) + 1)}
         counts: dict[str, dict[int, int]] = {}
         # A split of short sequences has the least choice, so it chooses first.
@@ -107,8 +107,8 @@ class Reversal(SequenceData):
             lengths = range(self.min_length, self.longest[split] + 1)
             if self._sizes[split] > sum(left[length] for length in lengths):
                 raise InputError(
-                    f"{sum(self._sizes.values()):,} distinct sequences are asked for,"
-                    f" {self._sizes[split]:,} of them for {split}, but of {symbols} integers at lengths"
+                    f"{sum(self._sizes.values()):,} distinct sequences are needed,"
+                    f" {self._sizes[split]:,} of them for {split}, but of {symbols} integers with lengths"
                     f" {self.min_length} to {self.longest[split]} there are only"
                     f" {sum(symbols**length for length in lengths):,}: lower data.samples"
                 )
@@ -126,9 +126,9 @@ class Reversal(SequenceData):
 
 
 def spread_evenly(total: int, room: Sequence[int], first: int) -> dict[int, int]:
-    """`total` dealt out over numbers `first`, `first` + 1 … as evenly as the room of each allows.
+    """Distributes `total` over the numbers `first`, `first` + 1 … as evenly as possible; `room` limits each number.
 
-    `total` must not exceed the room of all.
+    `total` must not exceed the sum of `room`.
     """
     counts = dict.fromkeys(range(first, first + len(room)), 0)
     by_room = sorted(counts, key=lambda number: (room[number - first], number))
@@ -139,15 +139,15 @@ def spread_evenly(total: int, room: Sequence[int], first: int) -> dict[int, int]
 
 
 def distinct_sequences(generator: np.random.Generator, count: int, length: int, symbols: int) -> np.ndarray:
-    """`count` different sequences of `length` numbers 0 … `symbols` − 1, in random order: (count, length).
+    """`count` distinct sequences of `length` numbers in 0 … `symbols` − 1, in random order: (count, length).
 
     `count` must not exceed `symbols ** length`.
     """
     if 2 * count > symbols**length:
         codes = generator.permutation(symbols**length)[:count]
         return codes[:, None] // symbols ** np.arange(length) % symbols
-    found = np.empty((0, length), dtype=np.int64)
-    while len(found) < count:
-        more = generator.integers(symbols, size=(count - len(found), length))
-        found = np.unique(np.concatenate([found, more]), axis=0)
-    return generator.permutation(found)
+    sequences = np.empty((0, length), dtype=np.int64)
+    while len(sequences) < count:
+        more = generator.integers(symbols, size=(count - len(sequences), length))
+        sequences = np.unique(np.concatenate([sequences, more]), axis=0)
+    return generator.permutation(sequences)

@@ -24,24 +24,24 @@ from seqlab.text.tokenizers import Fit, Tokenizer, fit_settings, from_json, to_j
 
 
 class TextPairs(SequenceData):
-    """Base of datasets of text pairs. A subclass says what its pairs are: `pairs` and `fingerprint`.
+    """Base of datasets of text pairs. A subclass implements `pairs`, and `fingerprint` if it reads large files.
 
     Args:
-        tokenizer: learns a tokenizer from texts, as `CharacterTokenizer.fit` does; called once a side.
-        shared_vocabulary: … or once for both sides together, so that a model may share their embeddings.
-        source_language, target_language: their codes ("de", "cmn"); that of the target chooses the tokenizer by which
-            BLEU is measured. None: what the files' names say, unless the script of the targets tells otherwise.
-        bleu_tokenizer: that tokenizer, by sacrebleu's name, whatever the language.
+        tokenizer: fits a tokenizer to texts, as `CharacterTokenizer.fit` does; called once per side.
+        shared_vocabulary: fit one tokenizer to both sides, so that a model may share their embeddings.
+        source_language, target_language: language codes ("de", "cmn"); the target's chooses the tokenizer that BLEU is
+            computed with. None: by the files' names, unless the script of the targets contradicts them.
+        bleu_tokenizer: sacrebleu's name of that tokenizer, to choose it whatever the language.
 
     Raises:
-        ValueError: sacrebleu has no such tokenizer, or not what it needs.
+        ValueError: sacrebleu has no such tokenizer, or lacks what the tokenizer needs.
     """
 
-    together = True
-    """Whether the pairs of a split that have the same source are measured once, each target being a reference."""
+    groups_references = True
+    """Whether pairs of a split with the same source are evaluated once, with all their targets as references."""
 
     named_by_file = False
-    """Whether nothing but a file's name says what the language of the targets is."""
+    """Whether the language of the targets is known only from a file's name."""
 
     def __init__(
         self,
@@ -65,9 +65,10 @@ class TextPairs(SequenceData):
         """The pairs of each split (val and test may be missing)."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """Everything that decides what `pairs` returns, ready for JSON: the key of the cache.
+        """Everything that decides what `pairs` returns, ready for JSON: it becomes the key of the cache.
 
-        By default the pairs themselves; a subclass that reads a large file gives its hash and its settings instead.
+        By default the pairs themselves; a subclass that reads a large file returns the file's hash and its settings
+        instead.
         """
         return {split: [(p.source, p.target) for p in pairs] for split, pairs in self.pairs().items()}
 
@@ -76,7 +77,7 @@ class TextPairs(SequenceData):
         return {}
 
     def prepare_data(self) -> None:
-        """Learns the tokenizers and encodes all pairs, unless the cache has them. Idempotent."""
+        """Fits the tokenizers and encodes all pairs, unless the cache has them. Idempotent."""
         _ = self._folder
 
     def load(self) -> None:
@@ -104,14 +105,14 @@ class TextPairs(SequenceData):
 
     @functools.cached_property
     def _described(self) -> dict[str, Any]:
-        """`fingerprint()`, asked once, since it may take reading a large file."""
+        """`fingerprint()`, computed once, because it may read a large file."""
         return self.fingerprint()
 
     @functools.cached_property
     def _folder(self) -> Path:
-        """The cache's folder, filled."""
+        """The cache folder; built on first access if it does not exist."""
         tokenizer = {**fit_settings(self._fit), "shared": self._shared_vocabulary}
-        key = key_of(data=self._described, tokenizer=tokenizer, together=self.together)
+        key = key_of(data=self._described, tokenizer=tokenizer, groups_references=self.groups_references)
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
     def _build(self, folder: Path) -> None:
@@ -132,7 +133,7 @@ class TextPairs(SequenceData):
             formed(source, PAIRS): [formed(target, PAIRS) for target in targets]
             for source, targets in self.known_translations().items()
         }
-        texts = {split: _with_references(pairs, known, self.together) for split, pairs in splits.items()}
+        texts = {split: _with_references(pairs, known, self.groups_references) for split, pairs in splits.items()}
         meta = {"tokenizers": [to_json(source), to_json(target)], "texts": texts}
         (folder / "texts.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
 
@@ -153,7 +154,7 @@ class TextPairs(SequenceData):
 
     @functools.cached_property
     def bleu_tokenizer(self) -> BleuTokenizer:
-        """By which tokenizer of sacrebleu BLEU is measured."""
+        """The tokenizer of sacrebleu that BLEU is computed with."""
         if self._bleu_tokenizer is not None:
             return BleuTokenizer(self._bleu_tokenizer)
         targets = (references[0] for _, references in self._texts["train"])
@@ -164,7 +165,7 @@ class TextPairs(SequenceData):
         return [Pair(source, references[0]) for source, references in self._texts["train"]]
 
     def rows_to_generate(self, split: str) -> np.ndarray:
-        if not self.together:
+        if not self.groups_references:
             return super().rows_to_generate(split)
         sources = [source for source, _ in self._texts[split]]
         first = np.zeros(len(sources), dtype=bool)
@@ -176,10 +177,12 @@ def _formed(pair: Pair) -> Pair:
     return Pair(formed(pair.source, PAIRS), formed(pair.target, PAIRS))
 
 
-def _with_references(pairs: list[Pair], known: dict[str, list[str]], together: bool) -> list[tuple[str, list[str]]]:
-    """Each source with its translations: its own first, then, if `together`, the split's, then those known besides."""
+def _with_references(pairs: list[Pair], known: dict[str, list[str]], grouped: bool) -> list[tuple[str, list[str]]]:
+    """The source of each pair with its references: the pair's target, then, if `grouped`, other targets of this source
+    in the split, then those in `known`.
+    """
     others: dict[str, list[str]] = {pair.source: [] for pair in pairs}
-    for pair in pairs if together else []:
+    for pair in pairs if grouped else []:
         others[pair.source].append(pair.target)
     return [
         (pair.source, list(dict.fromkeys([pair.target, *others[pair.source], *known.get(pair.source, [])])))

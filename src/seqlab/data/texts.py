@@ -1,4 +1,4 @@
-"""Which text is in which split, and what it is made of."""
+"""Assigns the text of documents to splits, as runs of sentences or lines."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from seqlab.text.forms import Form
 from seqlab.text.sentences import sentences
 
 Runs = Iterator[Iterator[str]]
-"""Units that follow one another without a gap; each run of them is to be used up before the next is asked for."""
+"""Runs of units without gaps; each run must be consumed before advancing to the next."""
 Split = Literal["block", "document", "folder", "tail"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The text of each split, to be gone through as often as needed; `Documents` says what the settings mean.
+    """The text of each split; can be iterated over repeatedly. `Documents` explains the settings.
 
-    A unit is a sentence, or a line as it stands where not `by_sentence`.
+    A unit is a sentence if `by_sentence`, else a line as it is.
 
     Raises:
-        ValueError: settings out of range, or that contradict each other.
+        ValueError: settings are out of range or contradict each other.
     """
 
     path: Path
@@ -50,20 +50,20 @@ class Texts:
     def __post_init__(self) -> None:
         check_sizes(block=self.block)
         if self.split == "folder" and self.validation_path is None:
-            raise ValueError("validation_path must name a folder or a file where split is folder, but is null")
+            raise ValueError("validation_path must name a folder or a file if split is folder, but is null")
         smallest = "at least 0" if self.split == "folder" else "above 0"
         if not 0 <= self.val_share < 1 or (self.split != "folder" and not self.val_share):
             raise ValueError(f"val_share must be {smallest} and below 1, but is {self.val_share}")
         if not 0 <= self.planted <= 1:
-            raise ValueError(f"planted must be a share of 0 to 1, but is {self.planted}")
+            raise ValueError(f"planted must be a share from 0 to 1, but is {self.planted}")
 
     @property
     def form(self) -> Form:
-        """What was done to the texts, for a tokenizer to do the same to what enters elsewhere."""
+        """The steps that the texts went through; a tokenizer applies them to all other texts."""
         return ("normalised",) * self.cleaning.normalise + ("single_spaces",) * self.by_sentence
 
     def key(self) -> dict[str, Any]:
-        """What decides about the texts, ready for JSON."""
+        """Everything that decides what the texts are, ready for JSON."""
         settings = ("by_sentence", "split", "val_share", "block", "planted", "language", "seed")
         corpora = [corpus.folder.name if corpus else None for corpus in (self.corpus, self.other_corpus)]
         return {"texts": corpora, **{name: getattr(self, name) for name in settings}}
@@ -80,8 +80,8 @@ class Texts:
             return None
         return read_corpus(self.validation_path, self.cleaning, (), self.cache, self.limits)
 
-    def found(self) -> str:
-        """What was read, what could not be and why, and what cleaning dropped."""
+    def reading_report(self) -> str:
+        """What was read, what was skipped and why, and what cleaning dropped."""
         corpora = [self.corpus, *([self.other_corpus] if self.other_corpus else [])]
         return "\n".join(
             f"{corpus.collection.path}: {corpus.collection.summary()}\n{corpus.cleaning}" for corpus in corpora
@@ -89,7 +89,7 @@ class Texts:
 
     @property
     def splits(self) -> list[str]:
-        """The splits that there are."""
+        """The splits that exist."""
         return list(self._runs)
 
     def runs(self, split: str) -> Runs:
@@ -97,7 +97,7 @@ class Texts:
         return self._runs[split]()
 
     def sentences_of(self, units: Iterable[str]) -> Iterable[str]:
-        """The sentences of units that follow one another."""
+        """The sentences of consecutive units."""
         return units if self.by_sentence else (text for _, text in sentences(units, self.language))
 
     @functools.cached_property
@@ -129,7 +129,7 @@ class Texts:
         return by_block(documents, share, self.block, self.seed)
 
     def _planted(self) -> Runs:
-        """The units of `val` that training is given: evenly spread, exactly as many as asked for."""
+        """The units of `val` that are added to training: the share `planted` of them, evenly spread."""
         if self.planted:
             for number, unit in enumerate(chain.from_iterable(self.runs("val"))):
                 if int((number + 1) * self.planted) > int(number * self.planted):

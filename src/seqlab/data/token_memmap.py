@@ -1,4 +1,4 @@
-"""Token ids in memory-mapped files: written in one pass, read in any place, however many there are."""
+"""Token ids in memory-mapped files: written in one pass, read at any position, without a limit on their number."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seqlab.errors import InputError
 from seqlab.identity import fingerprint
 
 SHARD = 1 << 26
-"""Ids a file."""
+"""Ids per file."""
 INDEX = "index.json"
 
 
 class ShardWriter:
-    """Writes ids below `size` into a folder, in files of `shard` ids each but for the last.
+    """Writes ids below `size` into a folder, as files of `shard` ids each (the last may be shorter).
 
-    They are kept in the smallest unsigned integer type that holds them all. The index is written when the `with` block
-    ends, so a folder of its own is to be built through `cached`.
+    Ids are stored in the smallest unsigned integer type that fits them. The index is written when the `with` block
+    ends; use `cached`, so that no folder without an index is left behind.
     """
 
     def __init__(self, folder: Path, size: int, shard: int = SHARD) -> None:
@@ -72,10 +72,10 @@ class ShardWriter:
 class Stream:
     """The ids that a `ShardWriter` wrote: `len(stream)`, and `stream[start:stop]` as an array.
 
-    Files are mapped into memory: what is read takes it, for as long as there is room.
+    Files are memory-mapped: parts that were read stay in memory only as long as the system has room for them.
 
     Raises:
-        InputError: a file is shorter than the index says.
+        InputError: the length of a file differs from what the index says.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -86,24 +86,24 @@ class Stream:
         for number, start in enumerate(range(0, self._length, self._shard)):
             file, size = folder / _name(number), min(self._shard, self._length - start)
             if file.stat().st_size != size * self._type.itemsize:
-                raise InputError(f"{file}: not as long as {INDEX} beside it says; remove the folder to make it anew")
+                raise InputError(f"{file}: its length differs from {INDEX} beside it; delete the folder to rebuild it")
             self._shards.append(np.memmap(file, self._type, mode="r", shape=(size,)))
 
     def __len__(self) -> int:
         return self._length
 
     def fingerprint(self) -> str:
-        """A short hash of the ids, taken when they were written: a stream may be larger than memory."""
+        """A short hash of the ids, computed when they were written, because a stream may be larger than memory."""
         return fingerprint([self._digest, self._type.str, len(self)])
 
     def first(self, length: int) -> Stream:
-        """The same stream as far as `length` ids."""
+        """The first `length` ids of the stream."""
         part = object.__new__(Stream)
         part.__dict__ = {**self.__dict__, "_length": min(length, self._length)}
         return part
 
-    def __getitem__(self, places: slice) -> np.ndarray:
-        start, stop, step = places.indices(self._length)
+    def __getitem__(self, positions: slice) -> np.ndarray:
+        start, stop, step = positions.indices(self._length)
         if step != 1:
             raise ValueError(f"the step of a slice must be 1, but is {step}")
         parts = [np.empty(0, self._type)]

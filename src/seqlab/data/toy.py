@@ -1,4 +1,4 @@
-"""A handful of integer pairs written in the configuration: for a model that shall learn one thing by heart."""
+"""A handful of integer pairs, written in the configuration, that a model should memorise."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class IntegerPairs(SequenceData):
         smallest, largest: the integers of the vocabulary.
 
     Raises:
-        ValueError: no pair, a pair that is not two texts, or an integer out of range.
+        ValueError: there is no pair, a pair is not two texts, or an integer is out of range.
     """
 
     def __init__(self, pairs: Sequence[Sequence[str]], smallest: int = 0, largest: int = 9, **loading: Any) -> None:
@@ -37,5 +37,5 @@ class IntegerPairs(SequenceData):
         return "none needed, the examples are computed"
 
     def load(self) -> None:
-        """Every split holds every pair."""
+        """Every split has every pair."""
         self.examples = dict.fromkeys(("train", "val", "test"), Examples.of(self._encoded))

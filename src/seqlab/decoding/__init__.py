@@ -1,4 +1,4 @@
-"""Search over `step(tokens, state)`: no model is known here."""
+"""Search over a step function, `step(tokens, state)`: nothing here depends on a model."""
 
 from seqlab.decoding.beam import Beam
 from seqlab.decoding.greedy import Greedy

@@ -1,6 +1,6 @@
 """Beam search: several hypotheses of each row at once.
 
-B rows, A rows still under way, H hypotheses under way of all of them, N outputs a row, K continuations kept of a row,
+B rows, A unfinished rows, H unfinished hypotheses of all rows, N outputs per row, K continuations kept per row,
 V vocabulary, T tokens so far, L longest output.
 """
 
@@ -20,7 +20,7 @@ from seqlab.special_tokens import EOS, PAD
 
 
 class Live(NamedTuple):
-    """Hypotheses under way: those of a row stand together, best first."""
+    """Unfinished hypotheses: those of a row are consecutive, best first."""
 
     rows: Int[Tensor, " H"]
     tokens: Int[Tensor, "H T"]
@@ -28,9 +28,9 @@ class Live(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """The best continuations of each row under way, best first, by the hypothesis they come from and a next token.
+    """The best continuations of each unfinished row, best first: the hypothesis each comes from, and its next token.
 
-    Where there are fewer than K, the last ones score −∞ (and their other values mean nothing).
+    If a row has fewer than K, the last ones score −∞ (and their other values mean nothing).
     """
 
     rows: Int[Tensor, " A"]
@@ -40,7 +40,7 @@ class Candidates(NamedTuple):
 
 
 class Finished:
-    """The best outputs of each row so far, by their rank: the penalised score (−∞ where there is none yet)."""
+    """The best outputs of each row so far, ordered by rank, which is the penalised score (−∞ if there is none yet)."""
 
     def __init__(self, start: Int[Tensor, " B"], n_best: int, max_length: int) -> None:
         self.tokens = start.new_full((len(start), n_best, max_length), PAD)
@@ -55,54 +55,53 @@ class Finished:
         scores: Float[Tensor, "A K"],
         ranks: Float[Tensor, "A K"],
     ) -> None:
-        """Takes in outputs of these rows, the last token of each perhaps EOS; a rank of −∞ says that one is none."""
-        said = tokens.new_full((*tokens.shape[:2], self.tokens.size(2)), PAD)
-        said[..., : tokens.size(2)] = tokens.masked_fill(tokens == EOS, PAD)
+        """Adds outputs of these rows, which may end with EOS; those with rank −∞ are ignored."""
+        outputs = tokens.new_full((*tokens.shape[:2], self.tokens.size(2)), PAD)
+        outputs[..., : tokens.size(2)] = tokens.masked_fill(tokens == EOS, PAD)
         candidates = torch.cat([self.ranks[rows], ranks], dim=1)
-        ordered, order = top(candidates, self.ranks.size(1))  # of equal ones those found earlier
+        ordered, order = top(candidates, self.ranks.size(1))  # in a tie, the output that was finished first
         self.ranks[rows] = ordered
         self.scores[rows] = torch.cat([self.scores[rows], scores], dim=1).gather(1, order)
-        self.lengths[rows] = torch.cat([self.lengths[rows], (said != PAD).sum(-1)], dim=1).gather(1, order)
-        self.tokens[rows] = torch.cat([self.tokens[rows], said], dim=1).take_along_dim(order[..., None], dim=1)
+        self.lengths[rows] = torch.cat([self.lengths[rows], (outputs != PAD).sum(-1)], dim=1).gather(1, order)
+        self.tokens[rows] = torch.cat([self.tokens[rows], outputs], dim=1).take_along_dim(order[..., None], dim=1)
 
 
 def block_repeats(log_probabilities: Float[Tensor, "H V"], tokens: Int[Tensor, "H T"], size: int) -> None:
-    """Sets to −∞, in place, what would complete an n-gram of `size` that stands in `tokens` already."""
+    """Sets to −∞, in place, tokens that would complete an n-gram of `size` that is in `tokens` already."""
     if tokens.size(1) < size:
         return
     grams = tokens.unfold(1, size, 1)
     begun = tokens[:, tokens.size(1) - size + 1 :]
-    hypotheses, places = (grams[..., :-1] == begun[:, None]).all(dim=-1).nonzero(as_tuple=True)
-    log_probabilities[hypotheses, grams[hypotheses, places, -1]] = -torch.inf
+    hypotheses, positions = (grams[..., :-1] == begun[:, None]).all(dim=-1).nonzero(as_tuple=True)
+    log_probabilities[hypotheses, grams[hypotheses, positions, -1]] = -torch.inf
 
 
 @dataclass(frozen=True, kw_only=True)
 class Beam(Search):
-    """Beam search: of all continuations of a row's hypotheses the `size` most probable are kept at every step.
+    """Beam search: each step keeps the `size` most probable of all continuations of a row's hypotheses.
 
-    Those that end with EOS, or reach `max_length`, are finished; the others go on. Finished ones are ranked by
+    Those that end with EOS, or reach `max_length`, are finished; the others continue. Finished ones are ranked by
 
         log p(Y | x) / lp(Y),  lp(Y) = ((5 + |Y|) / 6)^α
 
     where |Y| counts EOS and α is `length_penalty` (Wu et al. 2016, arXiv 1609.08144, section 7, without its coverage
-    penalty): with α = 0 by probability, which favours short outputs; the larger α, the longer the outputs. The
-    `n_best` first are given, with log p(Y | x) as their scores; so with a penalty scores need not fall from the first
-    to the last.
+    penalty). α = 0 ranks by probability, which favours short outputs; the larger α, the longer the outputs. The search
+    returns the first `n_best` with log p(Y | x) as their scores, so with a penalty scores need not decrease.
 
-    A hypothesis leaves the batch when it can no longer come in among the n best: its score can only fall and its
-    length grows to `max_length` at most, so its rank stays at or below score / lp(max_length). Since this bound falls
-    with the score, what it would still push out of the beam cannot come in either: leaving changes no result. A row
-    leaves with its last hypothesis, not when some number of them has finished.
+    A hypothesis leaves the batch when it can no longer get among the n best: its score can only fall and its length
+    can grow to `max_length` at most, so its rank stays at or below score / lp(max_length). This bound falls with the
+    score, so whatever the hypothesis would have pushed out of the beam cannot get there either: leaving early changes
+    no result. A row leaves with its last hypothesis, not when a certain number have finished.
 
-    Of equally good continuations those of the better hypothesis and then of the lower token id are kept: a beam of
-    size 1 is greedy search. A beam holds `size` copies of a decoder's state, but for what they may share, as the
-    encoder's outputs.
+    In a tie, the continuation of the better hypothesis is kept, then the one with the lower token id, so that a beam of
+    size 1 is greedy search. A beam needs `size` copies of a decoder's state, except for parts that hypotheses can
+    share, such as the encoder's outputs.
 
     Args:
-        size: hypotheses kept of each row.
-        n_best: outputs to give of each row.
+        size: hypotheses to keep for each row.
+        n_best: outputs to return for each row.
         length_penalty: the exponent α; 0 for none.
-        block_repeats: no n-gram of this size stands twice in an output; 0 for no such rule.
+        block_repeats: no n-gram of this size appears twice in an output; 0 for no such rule.
 
     Raises:
         ValueError: `size` or `n_best` below 1, `n_best` above `size`, `length_penalty` outside 0 to 10, or a negative
@@ -157,13 +156,13 @@ class Beam(Search):
         values, tokens = top(log_probabilities, self.size)
         rows, counts = live.rows.unique_consecutive(return_counts=True)
         firsts = counts.cumsum(0) - counts
-        each = torch.arange(len(live.rows), device=rows.device)
+        hypotheses = torch.arange(len(live.rows), device=rows.device)
         row = torch.arange(len(rows), device=rows.device).repeat_interleave(counts)
         scores = values.new_full((len(rows), int(counts.max()), values.size(1)), -torch.inf)
-        scores[row, each - firsts[row]] = live.scores[:, None] + values
-        best, places = top(scores.flatten(1), self.size)
-        origins = (firsts[:, None] + places // values.size(1)).clamp(max=len(each) - 1)
-        return Candidates(rows, origins, tokens[origins, places % values.size(1)], best)
+        scores[row, hypotheses - firsts[row]] = live.scores[:, None] + values
+        best, indices = top(scores.flatten(1), self.size)
+        origins = (firsts[:, None] + indices // values.size(1)).clamp(max=len(hypotheses) - 1)
+        return Candidates(rows, origins, tokens[origins, indices % values.size(1)], best)
 
     def _penalty(self, length: int) -> float:
         return ((5 + length) / 6) ** self.length_penalty

@@ -16,13 +16,13 @@ from seqlab.decoding.search import Choose, Stepwise
 
 @dataclass(frozen=True, kw_only=True)
 class Greedy(Stepwise):
-    """Takes the most probable token until each row says EOS or has `max_length` tokens; one output a row.
+    """Takes the most probable token at every step, until EOS or `max_length` tokens; one output per row.
 
     Of equally probable tokens it takes the one with the lowest id.
     """
 
     def chooser(self, start: Int[Tensor, " B"]) -> Choose:
-        """The most probable, whatever the row and the position."""
+        """Chooses the most probable token, whatever the row and the position."""
         return lambda log_probabilities, *_: log_probabilities.argmax(dim=1)
 
     def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:

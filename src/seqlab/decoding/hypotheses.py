@@ -1,6 +1,6 @@
-"""What every search takes and gives.
+"""What every search takes and returns.
 
-B rows, N outputs a row, V vocabulary, L longest output.
+B rows, R selected rows, N outputs per row, V vocabulary, L longest output.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 @runtime_checkable
 class Selectable(Protocol):
-    """A decoder's state, of which a search knows only that its rows can be chosen and reordered."""
+    """A decoder's state, of which a search knows only that its rows can be selected and reordered."""
 
     def select(self, rows: Int[Tensor, " R"]) -> Selectable:
         """The state of these rows, in this order."""
@@ -22,7 +22,7 @@ class Selectable(Protocol):
 
 @runtime_checkable
 class Step(Protocol):
-    """One step of a decoder: the tokens chosen last, and the state, give logits and the next state."""
+    """One step of a decoder: from the last tokens and the state to logits and the next state."""
 
     def __call__(self, tokens: Int[Tensor, " B"], state: Selectable) -> tuple[Float[Tensor, "B V"], Selectable]:
         """Logits of the next token, and the state after `tokens`."""
@@ -32,8 +32,8 @@ class Step(Protocol):
 class Hypotheses(NamedTuple):
     """The best outputs of each row, best first: tokens without BOS and EOS, PAD on the right.
 
-    `scores` are natural logarithms of the model's probability of the whole output, its EOS included (if it said one),
-    whatever the search ranks by. Where a row has fewer than N outputs, the last ones are empty and score −∞.
+    `scores` are natural logarithms of the model's probability of the whole output, with its EOS if it ended with one,
+    whatever the search ranks by. If a row has fewer than N outputs, the last ones are empty and score −∞.
     """
 
     tokens: Int[Tensor, "B N L"]

@@ -1,6 +1,6 @@
-"""Sampling: outputs drawn from the model's own distribution, or from the better part of it.
+"""Sampling: outputs drawn from the model's distribution, or from its most probable part.
 
-B rows, N outputs a row, R rows still under way, V vocabulary.
+B rows, N outputs per row, R unfinished rows, V vocabulary.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from seqlab.decoding.search import Choose, Stepwise, top
 
 @dataclass(frozen=True, kw_only=True)
 class Sample(Stepwise):
-    """Ancestral sampling: each token is drawn from p(y_t | y_{<t}, x), sharpened and cut off as asked.
+    """Ancestral sampling: each token is drawn from p(y_t | y_{<t}, x), optionally sharpened and truncated.
 
-    p is raised to the power 1/temperature and normalised; of it the `top_k` most probable tokens are kept (Fan et al.
-    2018, arXiv 1805.04833, section 5.2); of these, normalised again, the fewest whose probabilities add up to at least
-    `top_p` (the nucleus: Holtzman et al. 2020, arXiv 1904.09751, section 3.1).
+    p is raised to the power 1/temperature and normalised. Of the result, the `top_k` most probable tokens are kept (Fan
+    et al. 2018, arXiv 1805.04833, section 5.2) and normalised again; of these, the fewest whose probabilities add up to
+    at least `top_p` (the nucleus: Holtzman et al. 2020, arXiv 1904.09751, section 3.1).
 
-    Scores are log-probabilities under the model as it is, not under the distribution drawn from, so that they can be
-    compared with those of other searches. The same seed gives the same outputs for the same batch: an output depends
-    on the seed, its source and its place in the batch, not on the other rows. Every batch draws the same numbers. The
-    global random state is not touched.
+    Scores are log-probabilities under the unmodified model, not under the distribution that is drawn from, so that they
+    can be compared with those of other searches. The same seed gives the same outputs for the same batch: an output
+    depends on the seed, its source and its position in the batch, not on the other rows. Every batch uses the same
+    random numbers. The global random state is not used.
 
     Args:
         temperature: below 1 sharpens the distribution, above 1 flattens it.
-        top_k: draw from the so many most probable tokens (None: from all).
-        top_p: draw from the fewest tokens that together are as probable as this (1: from all).
-        n_best: outputs to draw for each row; the one that is most probable under the model comes first.
-        seed: of the draws.
+        top_k: draw from this many most probable tokens (None: from all).
+        top_p: draw from the fewest tokens whose probabilities add up to at least this (1: from all).
+        n_best: outputs to draw for each row; the most probable one under the model comes first.
+        seed: seed of the random numbers.
 
     Raises:
-        ValueError: `temperature` outside 1e-6 to 1e6, `top_p` outside (0, 1], `top_k` or `n_best` below 1, or a seed
-            that is none.
+        ValueError: `temperature` outside 1e-6 to 1e6, `top_p` outside (0, 1], `top_k` or `n_best` below 1, or `seed`
+            outside 0 to 2³² − 1.
     """
 
     temperature: float = 1.0
@@ -55,11 +55,12 @@ class Sample(Stepwise):
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be greater than 0 and at most 1, but is {self.top_p}")
         if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be an integer of 0 to 2³² − 1, but is {self.seed}")
+            raise ValueError(f"seed must be an integer from 0 to 2³² − 1, but is {self.seed}")
 
     def chooser(self, start: Int[Tensor, " B"]) -> Choose:
-        """The tokens on which this seed's draws fall."""
-        # Drawn for all rows and positions beforehand, and on the CPU: no row's draws depend on when others finish.
+        """Chooses tokens by this seed's random numbers."""
+        # Drawn beforehand for all rows and positions, so that a row's numbers do not depend on when others finish,
+        # and on the CPU, so that they are the same on every device.
         generator = torch.Generator().manual_seed(self.seed)
         draws = torch.rand(len(start), self.max_length, generator=generator).to(start.device)
 
@@ -73,13 +74,13 @@ class Sample(Stepwise):
         if self.n_best > 1:
             rows = torch.arange(count, device=start.device).repeat_interleave(self.n_best)
             state, start = state.select(rows), start[rows]
-        found = self.follow(step, state, start)
-        tokens, lengths, scores = (value.unflatten(0, (count, self.n_best)) for value in found)
+        outputs = self.follow(step, state, start)
+        tokens, lengths, scores = (value.unflatten(0, (count, self.n_best)) for value in outputs)
         scores, order = scores.sort(dim=1, descending=True, stable=True)
         return Hypotheses(tokens.gather(1, order[..., None].expand_as(tokens)), lengths.gather(1, order), scores)
 
     def drawn(self, log_probabilities: Float[Tensor, "R V"], draws: Float[Tensor, " R"]) -> Int[Tensor, " R"]:
-        """The tokens at which the cumulated distribution passes `draws`, numbers uniform in [0, 1)."""
+        """The tokens at which the cumulative distribution exceeds `draws`, which are uniform in [0, 1)."""
         ranked = None
         if self.top_k is not None or self.top_p < 1:
             log_probabilities, ranked = top(log_probabilities, self.top_k or log_probabilities.size(1))
@@ -89,8 +90,8 @@ class Sample(Stepwise):
             before = probabilities.cumsum(dim=1) - probabilities
             probabilities = probabilities.masked_fill(before >= self.top_p, 0.0)
         cumulated = probabilities.cumsum(dim=1)
-        # A draw is at most 1 − 2⁻²⁴, so that its product with the sum stays below the sum, and what is found has a
+        # A draw is at most 1 − 2⁻²⁴, so its product with the sum stays below the sum, and the chosen token has a
         # probability above 0.
-        places = torch.searchsorted(cumulated, draws[:, None] * cumulated[:, -1:], right=True)
-        places = places.clamp(max=cumulated.size(1) - 1)  # logits of a model that has diverged may be no numbers
-        return (places if ranked is None else ranked.gather(1, places)).squeeze(1)
+        indices = torch.searchsorted(cumulated, draws[:, None] * cumulated[:, -1:], right=True)
+        indices = indices.clamp(max=cumulated.size(1) - 1)  # logits of a model that has diverged may be NaN
+        return (indices if ranked is None else ranked.gather(1, indices)).squeeze(1)

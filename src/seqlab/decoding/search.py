@@ -1,6 +1,6 @@
-"""What all searches share: the limits of an output, and saying it token by token.
+"""What all searches share: limits on the length of an output, and generation token by token.
 
-B rows, R rows still under way, C candidates, K kept of them, V vocabulary, L longest output.
+B rows, R unfinished rows, C candidates, K candidates that are kept, V vocabulary, L longest output.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Choose = Callable[[Tensor, Tensor, int], Tensor]
 """From log-probabilities (R, V), the rows (R,) that they belong to, and the position: the next token of each row."""
 
 BLOCK = 64
-"""Numbers of a row of which the maximum is taken first where the largest are looked for."""
+"""Size of the blocks whose maxima are computed first in the search for the largest values."""
 
 
 def top(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"], Int[Tensor, "R K"]]:
-    """The `count` largest values of each row and where they stand, largest first; of equal ones the first comes first.
+    """The `count` largest values of each row (or all, if there are fewer) and their indices, largest first.
 
-    (`torch.topk` leaves open which of equal values it takes.) All of them, if there are no more than `count`.
+    Equal values are ordered by index; `torch.topk` does not guarantee which of them it takes.
     """
     if count >= values.size(1):
         return torch.sort(values, dim=1, descending=True, stable=True)
@@ -42,10 +42,10 @@ def top(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"],
 
 
 def _largest(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"], Int[Tensor, "R K"]]:
-    """As `torch.topk`, in half the time on a processor.
+    """As `torch.topk`, in half the time on a CPU.
 
-    `topk` looks at one number after another, a maximum at many at a time. So of each row only the blocks with the
-    largest maxima are looked through, and what is left over behind the last of all blocks.
+    `topk` processes one number after another, a maximum many at a time. So it is applied only to the blocks of a row
+    with the largest maxima, and to the rest of the row after the last block.
     """
     blocks = values.size(1) // BLOCK
     if blocks < 4 * count:
@@ -54,20 +54,20 @@ def _largest(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R
     blocked = blocked.unflatten(1, (blocks, BLOCK))
     chosen = blocked.amax(dim=2).topk(count, sorted=False).indices
     rows = torch.arange(len(values), device=values.device)[:, None]
-    largest, places = torch.cat([blocked[rows, chosen].flatten(1), rest], dim=1).topk(count)
+    largest, indices = torch.cat([blocked[rows, chosen].flatten(1), rest], dim=1).topk(count)
     starts = F.pad(chosen * BLOCK, (0, 1), value=blocks * BLOCK)
-    return largest, starts.gather(1, places // BLOCK) + places % BLOCK
+    return largest, starts.gather(1, indices // BLOCK) + indices % BLOCK
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search(ABC):
-    """A way to find good outputs, ready to be called on a batch.
+    """A search for good outputs, called on a batch.
 
     Args:
-        max_length: an output ends after so many tokens, EOS counted as one, if it does not end by itself.
-        min_length: an output has at least so many tokens, EOS not counted.
-        replace_unknown: an unknown word of an output is written as the source word most attended to. A search does not
-            look at this: whoever writes its outputs as text does.
+        max_length: an output ends after this many tokens, EOS included, if it does not end by itself.
+        min_length: an output has at least this many tokens, EOS not counted.
+        replace_unknown: write an unknown word of an output as the source word with the most attention. The search
+            itself ignores this; it is for the code that turns outputs into text.
 
     Raises:
         ValueError: `max_length` below 1, or `min_length` below 0 or above `max_length`.
@@ -87,12 +87,12 @@ class Search(ABC):
         """Searches from the tokens `start` (BOS in every row) and the encoder's state."""
 
     def log_probabilities(self, logits: Float[Tensor, "R V"], position: int) -> Float[Tensor, "R V"]:
-        """The model's log-probabilities of each token at `position`, −∞ for those that must not stand there.
+        """The model's log-probabilities of each token at `position`, −∞ for tokens that are not allowed there.
 
-        PAD and BOS never do, EOS not before `min_length`. What is left is not normalised anew: sums of these are
-        log-probabilities of outputs under the model, as teacher forcing would score them.
+        PAD and BOS are never allowed, EOS not before `min_length`. The others are not normalised again: their sums are
+        log-probabilities of outputs under the model, as teacher forcing computes them.
         """
-        log_probabilities = logits.to(torch.get_default_dtype()).log_softmax(dim=-1)  # not in half precision
+        log_probabilities = logits.to(torch.get_default_dtype()).log_softmax(dim=-1)  # never in half precision
         log_probabilities[:, PAD] = log_probabilities[:, BOS] = -torch.inf
         if position < self.min_length:
             log_probabilities[:, EOS] = -torch.inf
@@ -100,14 +100,14 @@ class Search(ABC):
 
 
 class Stepwise(Search):
-    """A search that settles every token before it asks for the next: outputs can be told as they come."""
+    """A search that commits to each token at once, so that outputs can be streamed."""
 
     @abstractmethod
     def chooser(self, start: Int[Tensor, " B"]) -> Choose:
-        """How the tokens of a batch are chosen."""
+        """The function that chooses the tokens of a batch."""
 
     def stream(self, step: Step, state: Selectable, start: Int[Tensor, " 1"]) -> Iterator[int]:
-        """One output, token by token: `max_length` of them, for EOS is one among others and it may go on after it."""
+        """Yields one output token by token: always `max_length` tokens, because EOS does not end a stream."""
         choose, row, last = self.chooser(start), torch.zeros_like(start), start
         for position in range(self.max_length):
             logits, state = step(last, state)
@@ -117,12 +117,12 @@ class Stepwise(Search):
     def follow(
         self, step: Step, state: Selectable, start: Int[Tensor, " B"]
     ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
-        """One output a row: tokens, lengths and scores. Rows that have finished leave the batch."""
+        """One output per row: tokens, lengths and scores. Rows that have finished leave the batch."""
         choose, count = self.chooser(start), len(start)
         tokens = start.new_full((count, self.max_length), PAD)
         lengths = torch.zeros_like(start)
         scores = torch.zeros(count, device=start.device)
-        rows, last, sums = torch.arange(count, device=start.device), start, scores  # of those under way
+        rows, last, sums = torch.arange(count, device=start.device), start, scores  # of the unfinished rows
         for position in range(self.max_length):
             logits, state = step(last, state)
             log_probabilities = self.log_probabilities(logits, position)
@@ -130,7 +130,7 @@ class Stepwise(Search):
             sums = sums + log_probabilities.gather(1, last[:, None]).squeeze(1)
             going = last != EOS
             if position >= self.min_length and not going.all():
-                scores[rows], lengths[rows] = sums, position  # for good, of those that end here
+                scores[rows], lengths[rows] = sums, position  # final for rows that end here; others are overwritten
                 keep = going.nonzero().squeeze(1)
                 rows, last, sums = rows[keep], last[keep], sums[keep]
                 if not len(rows):

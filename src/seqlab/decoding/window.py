@@ -1,4 +1,4 @@
-"""Text that grows longer than a decoder has positions: when they are used up, its last part is read anew.
+"""Generates text longer than a decoder has positions: when they are used up, its last part is decoded again.
 
 B rows, T tokens in the window, V vocabulary.
 """
@@ -20,31 +20,31 @@ Decode = Callable[[Tensor, Selectable], tuple[Tensor, Selectable]]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a decoder sees: the tokens in its window, and its states before the first and after the last of them."""
+    """The state of a `Window`: the tokens in it, and the decoder's states before the first and after the last."""
 
     tokens: Int[Tensor, "B T"]
     before: Selectable
     after: Selectable
 
     def select(self, rows: Int[Tensor, " R"]) -> Seen:
-        """The same of these rows, in this order."""
+        """The same for these rows, in this order."""
         return Seen(self.tokens[rows], self.before.select(rows), self.after.select(rows))
 
 
 @dataclass(frozen=True)
 class Window:
-    """A step for any search, by a decoder that must not see more than `size` tokens.
+    """A step function for any search, with a decoder that must not read more than `size` tokens.
 
-    Keys and values are of one position each, so a full window cannot be moved on by a token: what stays in it has to be
-    read again, at positions of its own. Half of it stays. The next reading is then half a window away: a token is
-    read once when it comes and once more among others, at most, and is never told less than half a window.
+    Cached keys and values belong to fixed positions, so a full window cannot move by one token: what stays in it has to
+    be decoded again at new positions. Half of the window stays, so that this happens once per half window. Each token
+    is decoded at most twice, and no token is predicted from less than half a window.
     """
 
     decode: Decode
     size: int
 
     def begin(self, tokens: Int[Tensor, "B T"], state: Selectable) -> Seen:
-        """After these tokens, fewer than `size`, from a state that has seen none."""
+        """The state after these tokens (fewer than `size`), from a state that has read none."""
         after = self.decode(tokens, state)[1] if tokens.size(1) else state
         return Seen(tokens, state, after)
 

@@ -1,1 +1,1 @@
-"""What a model is made of: its structure, recorded while it reads a batch, and drawings of it."""
+"""The structure of a model, recorded while it reads a batch, as a table and as a drawing."""

@@ -1,8 +1,9 @@
-"""An architecture drawn as SVG, from the description that was recorded of its module (`seqlab.inspection.structure`).
+"""Draws an architecture as SVG, from its recorded structure (`seqlab.inspection.structure`).
 
-What encodes stands on the left, what decodes on the right, the state that goes from one to the other between them.
-Boxes are modules, in the order in which they come to work, inside the modules that they are parts of; arrows say which
-made what another took. One that goes back, to what has been at work before, is dashed: from one step to the next, say.
+The encoder is on the left, the decoder on the right, and the state that goes from one to the other is between them.
+Boxes are modules, in the order in which they first run, nested as the modules are. An arrow goes from the module that
+made a tensor to the one that uses it. An arrow back to a module that ran before, as from one step to the next, is
+dashed.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from typing import Any
 COLUMN, STATE, BETWEEN, MARGIN = 330.0, 170.0, 64.0, 14.0
 BOX, JOINT, GAP, PAD, LANE, TOP = 40.0, 20.0, 20.0, 11.0, 9.0, 64.0
 HEAD = 460.0
-"""At least as wide as what stands above."""
+"""The drawing is at least as wide as this, so that the heading fits."""
 OUTSIDE = -1
-"""The index of what lies before all parts of a box; that of what lies behind them is their number."""
+"""In edges, the index of everything before a box; the number of its parts is the index of everything after it."""
 
 STYLE = (
     "font-family:system-ui,sans-serif;font-size:12px;max-width:100%;height:auto;color:inherit;"
@@ -27,7 +28,7 @@ STYLE = (
 
 @dataclass
 class _Box:
-    """A part, or a joint, and where it stands."""
+    """A part, or a joint, and its position."""
 
     node: dict[str, Any]
     inside: list[_Box]
@@ -47,15 +48,15 @@ class _Box:
 
 
 def diagram(structure: dict[str, Any], prefix: str = "diagram") -> str:
-    """The drawing as one <svg> element, which may stand in a page or be a file.
+    """The drawing as one <svg> element, for a page or a file of its own.
 
-    Colours are those of the text around it, and `--diagram-accent`.
+    It uses the colour of the text around it, and `--diagram-accent`.
 
     Args:
-        structure: what `structure_of` gives.
-        prefix: of all ids; several drawings on one page need different ones.
+        structure: the result of `structure_of`.
+        prefix: prefix of all ids; several drawings on one page need different ones.
     """
-    phases = [phase for phase in ("encode", "decode") if structure[phase]["parts"]]  # of plain text nothing encodes
+    phases = [phase for phase in ("encode", "decode") if structure[phase]["parts"]]  # plain text has no encoder
     columns = {phase: _column(structure, phase) for phase in phases}
     state = _Box({"path": "state"}, [_leaf(f"state.{one['name']}", one) for one in structure["state"]])
     crossings = [crossing for phase, column in columns.items() for crossing in _connect(column, structure[phase])]
@@ -66,11 +67,11 @@ def diagram(structure: dict[str, Any], prefix: str = "diagram") -> str:
         left += COLUMN + STATE + 2 * BETWEEN
     height = max(column.y + column.height for column in columns.values())
     fields = {one.node["path"]: one for one in state.inside}
-    _place_state(state, MARGIN + COLUMN + BETWEEN, height, [own for _, own, _ in crossings])
+    _place_state(state, MARGIN + COLUMN + BETWEEN, height, [box for _, box, _ in crossings])
     shapes = [headings] + [_drawn(column) for column in columns.values()] + [_drawn_state(state)]
-    for name, box, given in crossings:
+    for name, box, is_written in crossings:
         if name in fields:
-            shapes.append(_crossing(box, fields[name], prefix) if given else _crossing(fields[name], box, prefix))
+            shapes.append(_crossing(box, fields[name], prefix) if is_written else _crossing(fields[name], box, prefix))
     arrows = "".join(_arrows(column, prefix) for column in columns.values())
     return _svg(
         structure, prefix, max(left - STATE - 2 * BETWEEN + MARGIN, HEAD), height + MARGIN, "".join(shapes) + arrows
@@ -81,7 +82,7 @@ def _svg(structure: dict[str, Any], prefix: str, width: float, height: float, co
     axes = "   ".join(f"{letter} = {size:,}" for letter, size in structure["axes"].items())
     head = f"{structure['name']}, {structure['parameters']:,} parameters"
     headings = _text(MARGIN, 20, head, size=16, weight=600) + _text(
-        MARGIN, 38, f"{axes}   ↻ n: at work n times", faint=True
+        MARGIN, 38, f"{axes}   ↻ n: runs n times", faint=True
     )
     marker = (
         f'<defs><marker id="{prefix}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"'
@@ -118,7 +119,7 @@ def _times(shape: str) -> str:
 
 
 def _column(structure: dict[str, Any], phase: str) -> _Box:
-    """All of a phase, what goes in and what comes out included."""
+    """All parts of a phase, with its input and output."""
     name, shape = structure["inputs"][phase]
     parts = [_leaf(name, {"shapes": [shape]}), *map(_boxed, structure[phase]["parts"])]
     if phase == "decode":
@@ -136,10 +137,11 @@ def _leaf(path: str, content: dict[str, Any]) -> _Box:
 
 
 def _connect(column: _Box, phase: dict[str, Any]) -> list[tuple[str, _Box, bool]]:
-    """Gives each box the edges between its parts.
+    """Sets the edges of each box: those between its parts.
 
     Returns:
-        What goes to the state (True) or comes from it: the field, and the outermost part.
+        The edges to and from the state: the field, the outermost part, and whether the part writes the field (True) or
+        reads it.
     """
     chains: dict[str, list[tuple[_Box, int]]] = {}
 
@@ -166,17 +168,17 @@ def _connect(column: _Box, phase: dict[str, Any]) -> list[tuple[str, _Box, bool]
             box.edges.add((i, len(box.inside)))
         for box, i in other[shared + 1 :]:
             box.edges.add((OUTSIDE, i))
-    return [(name, box, given) for (name, _, given), box in crossings.items()]
+    return [(name, box, is_written) for (name, _, is_written), box in crossings.items()]
 
 
-# Where everything stands --------------------------------------------------------------------------------------
+# Layout -------------------------------------------------------------------------------------------------------
 
 
 def _lanes(box: _Box, back: bool) -> dict[tuple[int, int], int]:
-    """A lane beside the parts for each arrow that passes some, or goes back: those that overlap have different ones."""
+    """A lane beside the parts for each arrow that skips parts or goes back; arrows that overlap get different lanes."""
     edges = [(i, j) for i, j in box.edges if (i >= j if back else j > i + 1)]
     lanes: list[list[tuple[int, int]]] = []
-    found: dict[tuple[int, int], int] = {}
+    lane_of: dict[tuple[int, int], int] = {}
     for edge in sorted(edges, key=lambda edge: (abs(edge[1] - edge[0]), edge)):
         low, high = min(edge), max(edge)
         free = (n for n, taken in enumerate(lanes) if all(high <= a or low >= b for a, b in taken))
@@ -184,12 +186,12 @@ def _lanes(box: _Box, back: bool) -> dict[tuple[int, int], int]:
         if lane == len(lanes):
             lanes.append([])
         lanes[lane].append((low, high))
-        found[edge] = lane
-    return found
+        lane_of[edge] = lane
+    return lane_of
 
 
 def _place(box: _Box, x: float, y: float, width: float) -> None:
-    """Gives a box and all that is inside it a place; its height follows."""
+    """Sets the position of a box and of everything inside it; its height follows from the content."""
     box.x, box.y, box.width = x, y, width
     if "joint" in box.node:
         box.width = 58.0 if len(box.node["joint"]) > 1 else JOINT
@@ -209,7 +211,7 @@ def _place(box: _Box, x: float, y: float, width: float) -> None:
 
 
 def _place_state(state: _Box, x: float, height: float, linked: Sequence[_Box]) -> None:
-    """Puts the state beside what it is linked with."""
+    """Places the state at the height of the parts that it is connected with."""
     size = len(state.inside) * (BOX + GAP) - GAP
     wanted = sum(box.middle for box in linked) / len(linked) - size / 2 if linked else TOP
     top = max(TOP, min(wanted, height - size))
@@ -218,11 +220,11 @@ def _place_state(state: _Box, x: float, height: float, linked: Sequence[_Box]) -
         top += BOX + GAP
 
 
-# What is drawn ------------------------------------------------------------------------------------------------
+# Drawing ------------------------------------------------------------------------------------------------------
 
 
 def _drawn(box: _Box) -> str:
-    """A box with all that is inside it."""
+    """A box with everything inside it."""
     inside = "".join(map(_drawn, box.inside))
     node = box.node
     if not node["path"]:
@@ -242,7 +244,7 @@ def _drawn(box: _Box) -> str:
 
 
 def _name(box: _Box) -> str:
-    """What a part is called inside of what surrounds it; a long name by its end."""
+    """The name of a part without that of the module around it; of a long name the end."""
     name = _named(box.node, box.node["around"])
     longest = int((box.width - 16) / 6.8)
     return name if len(name) <= longest else f"…{name[-longest + 1 :]}"
@@ -282,7 +284,7 @@ def _text(
 
 
 def _arrows(box: _Box, prefix: str) -> str:
-    """All arrows between parts of a box, and inside of those."""
+    """All arrows between the parts of a box, and inside them."""
     drawn = [_arrows(part, prefix) for part in box.inside]
     parts, end = box.inside, len(box.inside)
     forward, back = _lanes(box, back=False), _lanes(box, back=True)

@@ -1,4 +1,4 @@
-"""What an architecture is made of, at the sizes that its data gives it."""
+"""The structure of an architecture, with the sizes that its dataset determines, as `seqlab-describe` prints it."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from seqlab.inspection.structure import structure_of
 from seqlab.quiet import quiet
 
 WIDTH = 120
-"""Characters of a line that the table may fill even where the screen has fewer: nothing is cut off."""
+"""The table may be this many characters wide even on a narrower screen, so that nothing is cut off."""
 
 
 def architecture(settings: DescribeSettings) -> dict[str, Any]:
-    """The structure of the model of the settings, recorded while it reads a few training examples of the data.
+    """The structure of the configured model, recorded while it reads a few training examples.
 
     Raises:
-        InputError: settings or files that cannot be used.
+        InputError: settings or files cannot be used.
     """
     quiet()
     return _structure(settings, build_data(settings.data))
 
 
 def architectures(*overrides: str) -> dict[str, dict[str, Any]]:
-    """The structures of all architectures in conf/model, by its options; called where Hydra is at work.
+    """The structures of all architectures in conf/model, by option; Hydra must be initialised.
 
     Args:
-        overrides: of `seqlab-describe`, such as "model_size=small".
+        overrides: overrides of `seqlab-describe`, such as "model_size=small".
     """
     quiet()
     data: SequenceData | None = None
-    found = {}
+    structures = {}
     for path in sorted((paths.config_dir() / "model").glob("*.yaml")):
         settings = compose_describe(f"model={path.stem}", *overrides)
         data = data or build_data(settings.data)
-        found[path.stem] = _structure(settings, data)
-    return found
+        structures[path.stem] = _structure(settings, data)
+    return structures
 
 
 def _structure(settings: DescribeSettings, data: SequenceData) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _structure(settings: DescribeSettings, data: SequenceData) -> dict[str, Any]
 
 
 def print_structure(structure: dict[str, Any]) -> None:
-    """All of it, as a person reads it."""
+    """Prints a structure as a table."""
     console = Console(highlight=False, soft_wrap=True)
     console = Console(highlight=False, soft_wrap=True, width=max(console.width, WIDTH))
     console.print(f"[bold]{structure['class']}[/bold]: {structure['about']}")
@@ -73,9 +73,7 @@ def print_structure(structure: dict[str, Any]) -> None:
                 table.add_row(f"  {one['name']}", "", ", ".join(map(_axes, one["shapes"])))
     table.add_row(f"  {structure['output'][0]}", "", _axes(structure["output"][1]))
     console.print(table)
-    console.print(
-        "A part has all parameters of its module; of those that work on both sides the total holds each once."
-    )
+    console.print("Each part is listed with all parameters of its module; the total counts shared parameters once.")
 
 
 def _rows(parts: list[dict[str, Any]], around: str, indent: str) -> list[tuple[str, ...]]:

@@ -1,7 +1,7 @@
-"""What an architecture is made of, recorded from the module itself while it reads a batch: parts, shapes, what gives
-what to what. A plain description, ready for JSON, from which a table and a drawing are made.
+"""The structure of an architecture, recorded from the module while it reads a batch: parts, shapes, and which part
+passes a tensor to which. It is plain data, ready for JSON, from which a table and a drawing are made.
 
-B batch, S source length, T target tokens, V target vocabulary; D, E and F as the model's settings name them.
+B batch, S source length, T target tokens, V target vocabulary; D, E and F are the sizes in `WIDTHS`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.data.batch import Batch
-from seqlab.inspection.tracing import Flow, Recorded, tensors_in
+from seqlab.inspection.tracing import Record, Tracer, tensors_in
 from seqlab.models.base import Seq2Seq
 from seqlab.special_tokens import PAD
 
 WIDTHS = {"width": "D", "embedding": "E", "feed_forward": "F"}
-"""Settings that have a letter in shapes."""
+"""Settings whose sizes appear as letters in shapes."""
 ROWS = 5
-"""Examples of the batch that is read."""
+"""At most this many examples of the batch are read."""
 
 
 def structure_of(model: Seq2Seq, batch: Batch, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's parts in both phases, the state between them, and which gives what to which.
+    """A model's parts in both phases, the state between them, and the edges between all of them.
 
-    Modules of equal parts that follow each other stand there once, with their number as `repeat`.
+    Consecutive modules with equal parts are listed once, with their number as `repeat`.
 
     Args:
-        batch: two examples at least; the first few are read.
-        settings: the model's: widths among them get their letters.
+        batch: at least two examples, of which the first few are read.
+        settings: the model's settings; the widths among them appear as letters in shapes.
     """
     batch = _distinct(batch)
     with torch.no_grad():
@@ -56,31 +56,34 @@ def structure_of(model: Seq2Seq, batch: Batch, settings: Mapping[str, Any]) -> d
         "inputs": {"encode": ["source", "B S"], "decode": ["tokens", "B T"]},
         "output": ["logits", "B T V"],
         "state": [
-            {"name": name, "shapes": sorted({axes.named(*pair) for pair in zip(own, other_state[name], strict=True)})}
-            for name, own in state.items()
+            {
+                "name": name,
+                "shapes": sorted({axes.named(*pair) for pair in zip(shapes, other_state[name], strict=True)}),
+            }
+            for name, shapes in state.items()
         ],
         **trees,
     }
 
 
-def _record(model: Seq2Seq, batch: Batch) -> tuple[Recorded, Recorded, dict[str, list[tuple[int, ...]]]]:
-    """What happened while encoding and decoding, and the shapes of the state's fields."""
-    flow = Flow(model)
-    with flow.watching():
-        encoded = flow.phase()
-        flow.name([batch.source], "source")
+def _record(model: Seq2Seq, batch: Batch) -> tuple[Record, Record, dict[str, list[tuple[int, ...]]]]:
+    """The records of encoding and of decoding, and the shapes of the state's fields."""
+    tracer = Tracer(model)
+    with tracer.watching():
+        encoded = tracer.phase()
+        tracer.name([batch.source], "source")
         state = model.encode(batch.source, batch.source_lengths)
         fields = {field.name: list(_tensors(getattr(state, field.name))) for field in dataclasses.fields(state)}
         fields = {name: tensors for name, tensors in fields.items() if tensors}
         for name, tensors in fields.items():
-            flow.ends(tensors, f"state.{name}")
-        decoded = flow.phase()
+            tracer.result(tensors, f"state.{name}")
+        decoded = tracer.phase()
         for name, tensors in fields.items():
-            flow.name(tensors, f"state.{name}")
+            tracer.name(tensors, f"state.{name}")
         tokens = batch.decoder_input
-        flow.name([tokens], "tokens")
+        tracer.name([tokens], "tokens")
         logits, _ = model.decode(tokens, state)
-        flow.ends([logits], "logits")
+        tracer.result([logits], "logits")
     return encoded, decoded, {name: [tuple(t.shape) for t in tensors] for name, tensors in fields.items()}
 
 
@@ -96,7 +99,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _distinct(batch: Batch) -> Batch:
-    """A few rows, their source longer than their target or shorter, and neither as long as there are rows."""
+    """A few rows for which B, S and T are all different, so that shapes can be read."""
     batch = Batch(*(field[:ROWS] for field in batch))
     while batch.source.size(1) == batch.decoder_input.size(1):
         batch = batch._replace(target=F.pad(batch.target, (0, 1), value=PAD))
@@ -105,7 +108,7 @@ def _distinct(batch: Batch) -> Batch:
 
 
 def _smaller(batch: Batch) -> Batch:
-    """The batch with one row less, and one place less on either side: what changes with it is no width."""
+    """The batch with one row less and one position less on either side: sizes that change with it are not widths."""
     fewer = Batch(*(field[:-1] for field in batch))
     if fewer.source.size(1) > 1:
         source = fewer.source[:, :-1]
@@ -114,7 +117,7 @@ def _smaller(batch: Batch) -> Batch:
 
 
 class _Axes:
-    """Names of sizes."""
+    """Names the sizes in shapes."""
 
     def __init__(self, batch: Batch, model: Seq2Seq, settings: Mapping[str, Any]) -> None:
         (rows, source), target = batch.source.shape, batch.decoder_input.size(1)
@@ -127,7 +130,7 @@ class _Axes:
         self.letters |= {letter: size for letter, size in sizes.items() if isinstance(size, int)}
 
     def named(self, shape: tuple[int, ...], smaller: tuple[int, ...]) -> str:
-        """The shape of a tensor, which is `smaller` where the batch is."""
+        """The shape of a tensor as letters; `smaller` is its shape for the smaller batch."""
         names = [self._name(*sizes) for sizes in zip(shape, smaller, strict=True)]
         if shape and shape[-1] == smaller[-1] == self._vocabulary:
             names[-1] = "V"
@@ -142,40 +145,40 @@ class _Axes:
 class _Tree:
     """The parts of a phase, nested as modules are."""
 
-    def __init__(self, modules: dict[str, nn.Module], recorded: Recorded, shapes: dict[str, str]) -> None:
+    def __init__(self, modules: dict[str, nn.Module], recorded: Record, shapes: dict[str, str]) -> None:
         self._modules, self._recorded, self._shapes = modules, recorded, shapes
-        self._instead: dict[str, str] = {}  # of modules that others stand for
+        self._representative: dict[str, str] = {}  # of modules that are not listed, because an equal one is
 
     def to_json(self) -> dict[str, Any]:
         """Parts, joints and edges."""
         nodes = list(self._recorded.nodes)
         parts = self._children("", nodes)
         edges = dict.fromkeys(
-            (self._stands(a), self._stands(b)) for a, b in self._recorded.edges if not self._onward(a, b)
+            (self._listed(a), self._listed(b)) for a, b in self._recorded.edges if not self._is_within_repeat(a, b)
         )
         return {"parts": parts, "edges": [[a, b] for a, b in edges if a != b]}
 
-    def _onward(self, before: str, after: str) -> bool:
-        """Whether an edge goes from one module to another of those that one stands for."""
+    def _is_within_repeat(self, before: str, after: str) -> bool:
+        """Whether an edge goes from one of several equal modules to another, which are listed as one."""
         start = ""
         for one, other in zip(before.split("."), after.split("."), strict=False):
             if one != other:
-                return self._stands(start + one) == self._stands(start + other)
+                return self._listed(start + one) == self._listed(start + other)
             start += f"{one}."
         return False
 
     def _children(self, around: str, nodes: list[str]) -> list[dict[str, Any]]:
         start = f"{around}." if around else ""
-        own: dict[str, list[str]] = {}
+        by_child: dict[str, list[str]] = {}
         for node in nodes:
-            own.setdefault(start + node.removeprefix(start).partition(".")[0], []).append(node)
+            by_child.setdefault(start + node.removeprefix(start).partition(".")[0], []).append(node)
         children: list[dict[str, Any]] = []
         last = ""
-        for name, inner in own.items():
+        for name, inner in by_child.items():
             child = self._node(name, [node for node in inner if node != name])
             if children and name.rpartition(".")[2].isdigit() and _same(children[-1], child):
                 children[-1]["repeat"] += 1
-                self._instead[name] = last
+                self._representative[name] = last
             else:
                 children.append(child)
                 last = name
@@ -186,7 +189,7 @@ class _Tree:
             return {"path": name, "joint": joint.sign}
         module, parts = self._modules[name], self._children(name, inner)
         if len(parts) == 1 and "joint" not in parts[0] and name not in self._recorded.nodes:
-            (only,) = parts  # what surrounds it has nothing else
+            (only,) = parts  # the module around it has nothing else
             return only | ({"shape": self._shapes[name]} if self._recorded.calls.get(name) else {})
         return {
             "path": name,
@@ -198,15 +201,16 @@ class _Tree:
             "parts": parts,
         }
 
-    def _stands(self, name: str) -> str:
-        for path, other in self._instead.items():
+    def _listed(self, name: str) -> str:
+        """The name under which a node is listed: its own, or that of an equal module."""
+        for path, other in self._representative.items():
             if name == path or name.startswith(f"{path}."):
-                return self._stands(other + name[len(path) :])
+                return self._listed(other + name[len(path) :])
         return name
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two modules are made of the same parts."""
+    """Whether two modules have equal parts."""
     if "joint" in one or "joint" in other:
         return one.get("joint") == other.get("joint")
     if any(one[key] != other[key] for key in ("class", "shape", "parameters")):

@@ -1,8 +1,8 @@
-"""Which part of a model made which tensor, and of what: recorded while the model works, whatever its code looks like.
+"""Traces which part of a model made which tensor, and from which inputs, while the model runs, whatever its code.
 
-Every operation belongs to a part: to the module whose weights it takes, else to the module without further parts that
-is at work. What a module with parts computes itself is passed on, or, of several tensors, becomes a joint: the sum of a
-residual connection, say.
+Every operation belongs to a part: to the module whose weights it uses, else to the running module if that has no
+submodules. An operation of a module with submodules belongs to no part: if it has a single input, its result counts as
+that input; if it combines several, it becomes a joint, such as the sum of a residual connection.
 """
 
 from __future__ import annotations
@@ -18,37 +18,38 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.overrides import TorchFunctionMode
 
 TRANSPARENT = (nn.Identity, _DropoutNd)
-"""Modules that change nothing once training is over."""
+"""Modules that do nothing in evaluation mode."""
 FRESH = ("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty")
-"""Operations that take the shape of what they are given, but none of its values."""
+"""Operations that use the shape of their input, but none of its values."""
 SIGNS = {"add": "+", "__add__": "+", "__radd__": "+", "mul": "×", "__mul__": "×", "__rmul__": "×", "cat": "concat"}
 
 
 @dataclass
 class Joint:
-    """Several tensors made into one by a module that has parts, in operations that follow each other."""
+    """Consecutive operations in which a module with submodules combines several tensors into one."""
 
     name: str
     module: str
     operations: set[str] = field(default_factory=set)
-    given_on: bool = False  # to a part: what is computed of it later is another joint
+    is_consumed: bool = False  # by a part: later operations on its result are another joint
 
     @property
     def sign(self) -> str:
-        """The operation, if it is one."""
+        """The sign of the operation, if all operations have the same."""
         signs = {SIGNS.get(operation, operation) for operation in self.operations}
         return signs.pop() if len(signs) == 1 else "·"
 
 
 @dataclass
-class Recorded:
-    """What was seen of one phase: parts by the names of their modules, in the order in which they came to work.
+class Record:
+    """The record of one phase: parts by the names of their modules, in the order in which they first ran.
 
     Attributes:
         nodes: parts and joints.
-        shapes: of what each module gave last.
-        calls: operations of each part, or calls of its module.
-        edges: from what made a tensor to what took it, each once, in order; sources, states and results among them.
+        shapes: shape of each module's last output.
+        calls: number of calls of each module.
+        edges: from the maker of a tensor to its user, each once, in order; inputs, states and results included.
+        joints: the joints by name.
     """
 
     nodes: dict[str, None] = field(default_factory=dict)
@@ -58,26 +59,26 @@ class Recorded:
     joints: dict[str, Joint] = field(default_factory=dict)
 
 
-class Flow(TorchFunctionMode):
-    """Records while it is entered; `phase` begins a new part of the record, `name` tells what a tensor is called."""
+class Tracer(TorchFunctionMode):
+    """Records while it is active; `phase` begins a new record, `name` names an input, `result` an output."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.recorded = Recorded()
-        self._modules = {name: module for name, module in model.named_modules() if name and _counts(module)}
+        self.recorded = Record()
+        self._modules = {name: module for name, module in model.named_modules() if name and _is_part(module)}
         self._composed = {name.rpartition(".")[0] for name in self._modules} | {""}
         self._weights: dict[int, list[str]] = {}
         for name, module in self._modules.items():
             for parameter in module.parameters(recurse=False):
                 self._weights.setdefault(id(parameter), []).append(name)
         self._made_by: dict[int, str] = {}
-        self._folded: dict[int, list[str]] = {}  # tensors computed of weights alone, and whose they are
-        self._kept: list[Tensor] = []  # a tensor that is gone would leave its id to another
-        self._working: list[str] = [""]
+        self._folded: dict[int, list[str]] = {}  # tensors computed only from weights, and the owners of the weights
+        self._kept: list[Tensor] = []  # kept alive, because the id of a freed tensor may be reused
+        self._running: list[str] = [""]
 
     @contextmanager
-    def watching(self) -> Iterator[Flow]:
-        """Records what the model does meanwhile."""
+    def watching(self) -> Iterator[Tracer]:
+        """Records what the model does while the context is active."""
         with ExitStack() as stack:
             for name, module in self._modules.items():
                 handles = (
@@ -89,31 +90,31 @@ class Flow(TorchFunctionMode):
             stack.enter_context(self)
             yield self
 
-    def phase(self) -> Recorded:
+    def phase(self) -> Record:
         """Begins a new record."""
-        self.recorded = Recorded()
+        self.recorded = Record()
         return self.recorded
 
     def name(self, tensors: Iterable[Tensor], name: str) -> None:
-        """Calls tensors by a name of their own from here on."""
-        for tensor in filter(_tells, tensors):
+        """Makes `name` the maker of these tensors from now on."""
+        for tensor in filter(_is_no_mask, tensors):
             self._keep(tensor, name)
 
-    def ends(self, tensors: Iterable[Tensor], name: str) -> None:
-        """Tells what a result is called: an edge from whatever made it."""
+    def result(self, tensors: Iterable[Tensor], name: str) -> None:
+        """Adds edges from the makers of these tensors to the result `name`."""
         for tensor in tensors:
             if (maker := self._made_by.get(id(tensor))) is not None:
                 self._edge(maker, name)
 
     def _begin(self, name: str) -> Callable[..., None]:
         def begin(module: nn.Module, arguments: Any) -> None:
-            self._working.append(name)
+            self._running.append(name)
 
         return begin
 
     def _end(self, name: str) -> Callable[..., None]:
         def end(module: nn.Module, arguments: Any, results: Any) -> None:
-            self._working.pop()
+            self._running.pop()
             self.recorded.calls[name] = self.recorded.calls.get(name, 0) + 1
             if results is not None and (tensors := list(tensors_in(results))):
                 self.recorded.shapes[name] = tuple(tensors[0].shape)
@@ -122,68 +123,69 @@ class Flow(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         results = func(*args, **(kwargs or {}))
-        given, name = list(tensors_in((args, kwargs or {}))), getattr(func, "__name__", "")
-        kinds = {tensor.dtype.is_floating_point for tensor in given if id(tensor) in self._made_by}
-        made = [t for t in tensors_in(results) if t.dtype.is_floating_point or (kinds == {False} and _tells(t))]
+        inputs, name = list(tensors_in((args, kwargs or {}))), getattr(func, "__name__", "")
+        kinds = {tensor.dtype.is_floating_point for tensor in inputs if id(tensor) in self._made_by}
+        made = [t for t in tensors_in(results) if t.dtype.is_floating_point or (kinds == {False} and _is_no_mask(t))]
         if made and name not in FRESH:
-            self._attribute(name, given, made)
+            self._attribute(name, inputs, made)
         return results
 
-    def _attribute(self, operation: str, given: list[Tensor], made: list[Tensor]) -> None:
-        at_work = self._working[-1]
-        makers = list(dict.fromkeys(self._made_by[id(one)] for one in given if id(one) in self._made_by))
-        owners = list(dict.fromkeys(owner for one in given for owner in self._owners(one, at_work)))
-        if owners and not makers and at_work not in owners:
+    def _attribute(self, operation: str, inputs: list[Tensor], made: list[Tensor]) -> None:
+        """Assigns an operation and the tensors it made to a part or a joint."""
+        running = self._running[-1]
+        makers = list(dict.fromkeys(self._made_by[id(one)] for one in inputs if id(one) in self._made_by))
+        owners = list(dict.fromkeys(owner for one in inputs for owner in self._owners(one, running)))
+        if owners and not makers and running not in owners:
             for tensor in made:
                 self._kept.append(tensor)
                 self._folded[id(tensor)] = owners
             return
         if owners:
-            for owner in reversed(owners):  # of a product of weights the last is applied first
+            for owner in reversed(owners):  # in a product of weights, the last one is applied first
                 self._take(makers, owner, made[0])
                 makers = [owner]
-        elif at_work not in self._composed:
-            self._take(makers, at_work, made[0])
-            makers = [at_work]
+        elif running not in self._composed:
+            self._take(makers, running, made[0])
+            makers = [running]
         elif len(makers) > 1:
-            makers = [self._joint(at_work, operation, makers)]
+            makers = [self._joint(running, operation, makers)]
         for tensor in made:
             if makers:
                 self._keep(tensor, makers[0])
 
-    def _owners(self, tensor: Tensor, at_work: str) -> list[str]:
-        """Whose weights these are, if they are weights: of tied ones, those of the module at work."""
+    def _owners(self, tensor: Tensor, running: str) -> list[str]:
+        """The modules whose weights a tensor is made of, if it is; for tied weights, the running module."""
         if id(tensor) in self._folded:
             return self._folded[id(tensor)]
         owners = self._weights.get(id(tensor), [])
-        return [at_work] if at_work in owners else owners[:1]
+        return [running] if running in owners else owners[:1]
 
     def _take(self, makers: list[str], part: str, made: Tensor) -> None:
-        """An operation of a part."""
+        """Records an operation of a part."""
         self.recorded.nodes.setdefault(part)
         for name in _within(part):
             self.recorded.shapes[name] = tuple(made.shape)
         for maker in makers:
             self._edge(maker, part)
             if maker in self.recorded.joints:
-                self.recorded.joints[maker].given_on = True
+                self.recorded.joints[maker].is_consumed = True
 
     def _joint(self, module: str, operation: str, makers: list[str]) -> str:
         joints = self.recorded.joints
         open_ones = [
-            one for one in makers if one in joints and joints[one].module == module and not joints[one].given_on
+            one for one in makers if one in joints and joints[one].module == module and not joints[one].is_consumed
         ]
         same = [name for name, one in joints.items() if one.module == module and self._takes(name) >= {*makers}]
-        found = next(iter([*same, *open_ones]), None)
-        if found is None:
+        joint = next(iter([*same, *open_ones]), None)
+        if joint is None:
             number = sum(one.module == module for one in joints.values())
-            found = f"{module}{'.' if module else ''}#{number}"
-            joints[found] = Joint(found, module)
-            self.recorded.nodes.setdefault(found)
-        joints[found].operations.add(operation)
+            joint = f"{module}{'.' if module else ''}#{number}"
+            joints[joint] = Joint(joint, module)
+            self.recorded.nodes.setdefault(joint)
+        joints[joint].operations.add(operation)
         for maker in makers:
-            self._edge(maker, found)
-        return found
+            self._edge(maker, joint)
+        return joint
 
     def _takes(self, joint: str) -> set[str]:
         return {before for before, after in self.recorded.edges if after == joint} | {joint}
@@ -208,16 +210,16 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
         yield from tensors_in(list(value.values()))
 
 
-def _counts(module: nn.Module) -> bool:
+def _is_part(module: nn.Module) -> bool:
     return not isinstance(module, TRANSPARENT)
 
 
-def _tells(tensor: Tensor) -> bool:
-    """Whether there is more in it than where there is something."""
+def _is_no_mask(tensor: Tensor) -> bool:
+    """True unless the tensor is a boolean mask."""
     return tensor.dtype != torch.bool
 
 
 def _within(name: str) -> list[str]:
-    """A module's name, and those of the modules around it."""
+    """The names of a module and of the modules around it."""
     parts = name.split(".")
     return [".".join(parts[: i + 1]) for i in range(len(parts))]

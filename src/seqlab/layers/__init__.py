@@ -1,1 +1,1 @@
-"""Parts of models: embeddings, recurrent layers, attention. Nothing here knows a whole model."""
+"""Parts of models: embeddings, recurrent layers, attention, caches. Nothing here depends on a whole model."""

@@ -1,6 +1,6 @@
-"""Attention of a query over a memory, and how to look at it.
+"""Attention of a query over a memory, and how to record its weights.
 
-B batch, S memory length, T queries a row, Q query width, K key width, M memory width, A attention width.
+B batch, S memory length, T queries per row, Q query width, K key width, M memory width, A attention width.
 """
 
 from __future__ import annotations
@@ -16,39 +16,43 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 AT_ONCE = 2**21
-"""Numbers that additive scores hold at a time on a CPU, of one query a row at least: more do not fit its cache."""
+"""On a CPU, additive scores are computed for as many queries at once as need about this many numbers, and at least for
+one query per row: more do not fit into the processor's cache.
+"""
 
 
 def padding_mask(lengths: Int[Tensor, " B"], steps: int) -> Bool[Tensor, "B T"]:
-    """True where a position lies inside its row; of an empty row, at the first: there is always something to see."""
+    """True where a position is inside its row. An empty row counts as one position long, so that there is always
+    something to attend to.
+    """
     return torch.arange(steps, device=lengths.device) < lengths.clamp(min=1)[:, None]
 
 
 class Attention(nn.Module):
-    """Base of everything that attends: called with (query, keys, values, mask), it returns the context.
+    """Base of all attentions: called with (query, keys, values, mask), it returns the context.
 
-    `weights` gives, from the same query, keys and mask, the distribution by which the values are averaged. Only
-    `captured_attention` asks for it where the context can be had without.
+    `weights` returns, for the same query, keys and mask, the distribution that the values are averaged with. Where the
+    context can be computed without it, only `captured_attention` calls it.
     """
 
     @abstractmethod
     def weights(self, query: Tensor, keys: Tensor, mask: Tensor) -> Tensor:
-        """(…, S), each row a distribution over the memory; positions where `mask` is False weigh nothing."""
+        """(…, S), each row a distribution over the memory; positions where `mask` is False have weight zero."""
 
 
 class ScoredAttention(Attention):
-    """Global attention by a score of every position: the context is an average of the values.
+    """Global attention with a score for every position: the context is a weighted average of the values.
 
     α = softmax(e) over the positions inside the row;  c = Σ_j α_j v_j
 
-    A subclass says how the score e_j comes from the query and the memory m_j. What does not depend on the query is
-    computed once a sequence by its `keys(memory)`. The values are the memory, or whatever linear in it is wanted of the
-    context: W c = Σ_j α_j (W v_j). Takes one query a row (B, Q), or those of T steps at once (B, T, Q).
+    A subclass defines the score e_j of the query and the memory m_j. What does not depend on the query is computed once
+    per sequence, by its `keys(memory)`. The values are the memory itself, or the memory after a linear map W if W c is
+    needed, because W c = Σ_j α_j (W m_j). Takes one query per row (B, Q), or those of T steps at once (B, T, Q).
     """
 
     @abstractmethod
     def scores(self, queries: Float[Tensor, "B T Q"], keys: Float[Tensor, "B S K"]) -> Float[Tensor, "B T S"]:
-        """The scores e, padding not yet left out."""
+        """The scores e, before padding is masked."""
 
     def weights(
         self, query: Float[Tensor, "B *T Q"], keys: Float[Tensor, "B S K"], mask: Bool[Tensor, "B S"]
@@ -76,7 +80,7 @@ class AdditiveAttention(ScoredAttention):
     e_j = vᵀ tanh(W q + U m_j + b)
 
     The "concat" score of Luong et al. (2015, arXiv 1508.04025, section 3.1), vᵀ tanh(W_a [q; m_j]), is the same
-    function with W_a = [W, U], but for b. What differs there is the query: the state after the step, not before it.
+    function with W_a = [W, U] and without b. Their query differs: it is the state after the step, not before it.
     """
 
     def __init__(self, query_width: int, memory_width: int, width: int) -> None:
@@ -86,25 +90,25 @@ class AdditiveAttention(ScoredAttention):
         self.score = nn.Linear(width, 1, bias=False)
 
     def scores(self, queries: Float[Tensor, "B T Q"], keys: Float[Tensor, "B S A"]) -> Float[Tensor, "B T S"]:
-        """The scores e, but for a constant Σ v, which the softmax does not see.
+        """The scores e plus a constant, Σ v, which does not change the softmax.
 
-        tanh(x) = 2 σ(2x) − 1, and σ takes a tenth of the time of tanh on a CPU. In half precision σ would lose what is
-        near zero: there the scores are e itself.
+        They are computed with tanh(x) = 2 σ(2x) − 1, because σ takes a tenth of the time of tanh on a CPU. In half
+        precision σ is too inexact near zero, so there tanh is used, without the constant.
         """
-        asked, keys = self.query(queries)[:, :, None], keys[:, None]
+        projected, keys = self.query(queries)[:, :, None], keys[:, None]
         if keys.device.type != "cpu":
-            return self._scores(asked, keys)
+            return self._scores(projected, keys)
         at_once = max(1, AT_ONCE // keys.numel())
-        return torch.cat([self._scores(some, keys) for some in asked.split(at_once, dim=1)], dim=1)
+        return torch.cat([self._scores(some, keys) for some in projected.split(at_once, dim=1)], dim=1)
 
-    def _scores(self, asked: Float[Tensor, "B T 1 A"], keys: Float[Tensor, "B 1 S A"]) -> Float[Tensor, "B T S"]:
-        if asked.dtype.itemsize < 4:
-            return self.score((asked + keys).tanh_()).squeeze(-1)
-        return F.linear(torch.add(2 * asked, keys, alpha=2).sigmoid_(), 2 * self.score.weight).squeeze(-1)
+    def _scores(self, queries: Float[Tensor, "B T 1 A"], keys: Float[Tensor, "B 1 S A"]) -> Float[Tensor, "B T S"]:
+        if queries.dtype.itemsize < 4:
+            return self.score((queries + keys).tanh_()).squeeze(-1)
+        return F.linear(torch.add(2 * queries, keys, alpha=2).sigmoid_(), 2 * self.score.weight).squeeze(-1)
 
 
 class DotAttention(ScoredAttention):
-    """The "dot" score (Luong et al. 2015, arXiv 1508.04025, section 3.1): e_j = qᵀ m_j, of vectors equally wide."""
+    """The "dot" score (Luong et al. 2015, arXiv 1508.04025, section 3.1): e_j = qᵀ m_j, for vectors of equal width."""
 
     def keys(self, memory: Float[Tensor, "B S M"]) -> Float[Tensor, "B S M"]:
         """The memory itself."""
@@ -118,7 +122,7 @@ class DotAttention(ScoredAttention):
 class GeneralAttention(DotAttention):
     """The "general" score (Luong et al. 2015, arXiv 1508.04025, section 3.1): e_j = qᵀ W m_j.
 
-    The keys are W m_j: what is left to do at a step is the dot score.
+    The keys are W m_j, so that only the dot score is left to compute at each step.
     """
 
     def __init__(self, query_width: int, memory_width: int) -> None:
@@ -132,9 +136,9 @@ class GeneralAttention(DotAttention):
 
 @contextmanager
 def captured_attention(model: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
-    """Collects the weights of every attention inside `model` that is called meanwhile, by its module's name.
+    """While it is active, collects the weights of every call of an attention in `model`, by the module's name.
 
-    A model that nobody looks at computes nothing for this.
+    Outside of it, a model computes nothing extra.
     """
     maps: dict[str, list[Tensor]] = {}
     with ExitStack() as stack:

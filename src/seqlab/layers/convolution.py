@@ -1,7 +1,7 @@
 """Gated convolutions over sequences, and the blocks that the convolutional encoder and decoder are stacked from.
 
-B batch, S source length, T target length, P positions with those that stand before or around them, K kernel size,
-D width, E embedding width.
+B batch, S source length, T target length, P positions including those before or around them that a window needs,
+K kernel size, D width, E embedding width.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from torch.nn import functional as F
 from seqlab.layers.attention import DotAttention
 from seqlab.layers.state import Sources
 
-HALF = math.sqrt(0.5)  # the sum of two terms of the same variance has it again
+HALF = math.sqrt(0.5)  # times this, the sum of two terms of equal variance has that variance again
 
 
 def scaled_linear(inputs: int, outputs: int, dropout: float = 0.0) -> nn.Linear:
-    """A linear layer that keeps the variance of inputs of which `dropout` are left out: W ~ N(0, p / n), b = 0,
-    where n is the number of inputs and p the share that stays (Gehring et al. 2017, section 3.5).
+    """A linear layer that keeps the variance of its inputs after dropout: W ~ N(0, p / n), b = 0, where n is the
+    number of inputs and p = 1 − `dropout` (Gehring et al. 2017, section 3.5).
     """
     layer = nn.Linear(inputs, outputs)
     nn.init.normal_(layer.weight, std=math.sqrt((1 - dropout) / inputs))
@@ -34,8 +34,8 @@ class GatedConvolution(nn.Module):
 
     [a_i; b_i] = W [x_{i−K+1}; …; x_i] + b;  y_i = a_i ⊗ σ(b_i)
 
-    Dropout falls on the inputs. A gate leaves a quarter of the variance, so W ~ N(0, 4 p / (K D)), where p is the
-    share of the inputs that stays (section 3.5).
+    Dropout is applied to the inputs. A gate reduces the variance to a quarter, so W ~ N(0, 4 p / (K D)), where p is the
+    share of inputs that dropout keeps (section 3.5).
     """
 
     def __init__(self, width: int, kernel: int, dropout: float = 0.0) -> None:
@@ -49,7 +49,7 @@ class GatedConvolution(nn.Module):
         """One output for each window of K inputs: T = P − K + 1."""
         channels = self.dropout(inputs).transpose(1, 2)
         weight, bias = self.convolution.weight, self.convolution.bias
-        if inputs.size(1) == weight.size(2):  # a single window, as in generation: half the time as a product
+        if inputs.size(1) == weight.size(2):  # a single window, as in generation: a matrix product takes half the time
             gates = F.linear(channels.flatten(1), weight.flatten(1), bias)[..., None]
         else:
             gates = self.convolution(channels)
@@ -61,7 +61,7 @@ class EncoderBlock(nn.Module):
 
     y = √½ (x + v(x)), where v is the gated convolution of a window around each position
 
-    Outside a row the window sees zeros, whether the row ends there or is padded.
+    Outside a row the window sees zeros, so that padding makes no difference.
     """
 
     def __init__(self, width: int, kernel: int, dropout: float = 0.0) -> None:
@@ -80,7 +80,7 @@ class MultiStepAttention(DotAttention):
 
     α_ij = softmax_j(d_i · z_j) over the m positions inside the row;  c_i = √m Σ_j α_ij v_j
 
-    The factor, m √(1/m) in section 3.4, gives a mean of m values the variance of one.
+    The factor √m = m √(1/m) (section 3.4) gives the mean of m values the variance of a single one.
     """
 
     def forward(
@@ -102,7 +102,7 @@ class DecoderBlock(nn.Module):
     d = √½ (W_d h + b_d + g), where g are the embedded target tokens;  c = attend(d; z, v)
     y = √½ (x + √½ (h + W_c c + b_c))
 
-    The paper leaves open what the residual connection spans; it spans the attention, as in the authors' code.
+    The paper does not say what the residual connection spans; here it spans the attention, as in the authors' code.
     """
 
     def __init__(self, width: int, embedding: int, kernel: int, dropout: float = 0.0) -> None:
@@ -119,13 +119,13 @@ class DecoderBlock(nn.Module):
         embedded: Float[Tensor, "B T E"],
         sources: Sources,
     ) -> tuple[Float[Tensor, "B T D"], Float[Tensor, "B K1 D"]]:
-        """The block's outputs after the K − 1 inputs `past`, and the last K − 1 inputs after these.
+        """The block's outputs, given the K − 1 inputs `past` before these, and the last K − 1 inputs for the next call.
 
-        Of the sources there are keys and values, (B, S, E) each.
+        The memory of `sources` is keys and values, (B, S, E) each.
         """
         windows = torch.cat([past, inputs], dim=1)
         hidden = self.convolution(windows)
         query = HALF * (self.query(hidden) + embedded)
-        context = sources.ask(self.attention, query)
+        context = sources.attend(self.attention, query)
         outputs = HALF * (inputs + HALF * (hidden + self.context(context)))
         return outputs, windows[:, inputs.size(1) :]

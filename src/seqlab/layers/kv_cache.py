@@ -1,6 +1,6 @@
 """The key/value cache of attention.
 
-B batch, H heads, M tokens read, T new ones, R rows, K head width.
+B batch, H heads, M cached tokens, T new ones, R rows, K head width.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from seqlab.layers.state import State
 class KVCache(State):
     """Keys and values of earlier tokens. Immutable: appending returns a new cache.
 
-    Copying all of them for every token would cost more than attending to them. So they lie in buffers with spare room,
-    shared with the caches that follow from this one: the first to append takes the room. Whoever appends to the same
-    cache again finds the room `taken` and gets buffers of its own.
+    Copying all of them for every token would cost more than attending to them. So they are kept in buffers with spare
+    room, which a cache shares with the one that its first append returns. A second append to the same cache finds the
+    room taken and gets new buffers.
     """
 
     buffers: tuple[Float[Tensor, "B H _ K"], Float[Tensor, "B H _ K"]]
     length: int
-    taken: list[int]  # of one number, the places in use, which all who share the buffers see
+    taken: list[int]  # one number, how much of the buffers is used; all caches that share the buffers share this list
 
     @classmethod
     def of(cls, keys: Float[Tensor, "B H M K"], values: Float[Tensor, "B H M K"]) -> KVCache:
-        """Keys and values as they are, with no room behind them."""
+        """A cache of these keys and values, without spare room."""
         return cls((keys, values), keys.size(2), [keys.size(2)])
 
     @property
@@ -44,16 +44,16 @@ class KVCache(State):
 
     def then(self, keys: Float[Tensor, "B H T K"], values: Float[Tensor, "B H T K"]) -> KVCache:
         """The cache with further tokens appended."""
-        # Gradients need tensors that nobody writes into, and the compiler fails on what is written into with room left.
+        # Tensors with gradients must not be written into, and torch.compile fails on buffers with spare room.
         if torch.compiler.is_compiling() or not torch.is_inference_mode_enabled():
             return KVCache.of(torch.cat([self.keys, keys], dim=2), torch.cat([self.values, values], dim=2))
         new = keys.size(2)
         end = self.length + new
-        past = self if self.taken[0] == self.length and end <= self.buffers[0].size(2) else self._with_room(2 * end)
-        past.buffers[0].narrow(2, self.length, new).copy_(keys)
-        past.buffers[1].narrow(2, self.length, new).copy_(values)
-        past.taken[0] = end
-        return KVCache(past.buffers, end, past.taken)
+        cache = self if self.taken[0] == self.length and end <= self.buffers[0].size(2) else self._with_room(2 * end)
+        cache.buffers[0].narrow(2, self.length, new).copy_(keys)
+        cache.buffers[1].narrow(2, self.length, new).copy_(values)
+        cache.taken[0] = end
+        return KVCache(cache.buffers, end, cache.taken)
 
     def _with_room(self, size: int) -> KVCache:
         keys, values = (old.new_empty(*old.shape[:2], size, old.size(3)) for old in self.buffers)
@@ -61,6 +61,6 @@ class KVCache(State):
         return KVCache((keys, values), self.length, [self.length])
 
     def select(self, rows: Int[Tensor, " R"]) -> KVCache:
-        """The past of these rows, in this order, with as much room."""
+        """The cache of these rows, in this order, with as much spare room."""
         keys, values = (buffer.index_select(0, rows) for buffer in self.buffers)
         return KVCache((keys, values), self.length, [self.length])

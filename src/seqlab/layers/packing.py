@@ -1,6 +1,6 @@
-"""Leaving padding out of what is done position by position.
+"""Skips padding in computations that are done separately for each position.
 
-B rows, T positions a row, N real positions of all rows.
+B rows, T positions per row, N real positions of all rows.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 WORTH = 1 / 8
-"""Share of padding from which on leaving it out costs less than it saves."""
+"""Share of padding above which skipping it saves more than it costs."""
 
 
 class Packing(NamedTuple):
-    """Where rows are real, so that a linear layer, say, need not be applied to padding.
+    """The positions that are not padding, so that a linear layer, for example, can be applied to these only.
 
-    Only processors gain by it: counting the real positions would have an accelerator wait for its host at every batch,
-    and a compiled model would be compiled for each count. There, and where hardly anything is padding, both ways leave
-    their input as it is.
+    This helps on CPUs only: counting the real positions would make a GPU wait for its host at every batch, and a
+    compiled model would be recompiled for each count. On a GPU, in a compiled model, and with little padding, `pack`
+    and `unpack` return their input unchanged.
 
     Attributes:
-        indices: of the real positions, row after row; None: everything is taken for real.
+        indices: the real positions, row after row; None means that nothing is skipped.
         shape: B, T.
     """
 
@@ -35,11 +35,11 @@ class Packing(NamedTuple):
         """The packing of the positions where `real` is true."""
         if real.device.type != "cpu" or torch.compiler.is_compiling():
             return EVERYWHERE
-        places = real.flatten().nonzero().squeeze(1)
-        return cls(places, tuple(real.shape)) if len(places) <= (1 - WORTH) * real.numel() else EVERYWHERE
+        indices = real.flatten().nonzero().squeeze(1)
+        return cls(indices, tuple(real.shape)) if len(indices) <= (1 - WORTH) * real.numel() else EVERYWHERE
 
     def lengths(self) -> Int[Tensor, " B"] | None:
-        """How many positions of each row are real (None: all)."""
+        """The number of real positions in each row (None: nothing is skipped)."""
         if self.indices is None:
             return None
         rows, steps = self.shape
@@ -50,11 +50,11 @@ class Packing(NamedTuple):
         return values if self.indices is None else values.flatten(0, 1).index_select(0, self.indices)
 
     def of_rows(self, values: Float[Tensor, "B D"]) -> Float[Tensor, "*P D"]:
-        """The values of each row at its real positions, (N, D), or, with nothing left out, (B, 1, D)."""
+        """The value of each row, repeated for its real positions: (N, D), or (B, 1, D) if nothing is skipped."""
         return values[:, None] if self.indices is None else values.index_select(0, self.indices // self.shape[1])
 
     def unpack(self, values: Float[Tensor, "*P D"]) -> Float[Tensor, "B T *D"]:
-        """Values (N, *D) where they belong, with zeros at padding."""
+        """Values (N, *D) put back at their positions, with zeros at padding."""
         if self.indices is None:
             return values
         rows, steps = self.shape
@@ -63,4 +63,4 @@ class Packing(NamedTuple):
 
 
 EVERYWHERE = Packing()
-"""Nothing is left out."""
+"""Skips nothing."""

@@ -1,4 +1,4 @@
-"""Where a token stands: learned and sinusoidal vectors, and rotation of queries and keys.
+"""Position encodings: learned and sinusoidal vectors, and rotation of queries and keys.
 
 B batch, T positions, D width, H heads, K head width.
 """
@@ -25,12 +25,12 @@ class LearnedPositions(nn.Module):
         nn.init.normal_(self.table.weight, std=0.02)
 
     def forward(self, positions: Int[Tensor, "*B T"]) -> Float[Tensor, "*B T D"]:
-        """The vectors of `positions`, all of them below `longest` (`Seq2Seq.check_lengths` sees to that)."""
+        """The vectors of `positions`, all of which must be below `longest` (`Seq2Seq.check_lengths` checks it)."""
         return self.table(positions)
 
 
 class SinusoidalPositions(nn.Module):
-    """Sines and cosines of wavelengths from 2π to 10000 · 2π (Vaswani et al. 2017, arXiv 1706.03762, section 3.5).
+    """Sines and cosines with wavelengths from 2π to 10000 · 2π (Vaswani et al. 2017, arXiv 1706.03762, section 3.5).
 
     PE(p, 2i) = sin(p / 10000^(2i/D));  PE(p, 2i+1) = cos(p / 10000^(2i/D))
     """
@@ -40,13 +40,13 @@ class SinusoidalPositions(nn.Module):
         self.width = width
 
     def forward(self, positions: Int[Tensor, "*B T"]) -> Float[Tensor, "*B T D"]:
-        """The vectors of `positions`; there is no last one."""
+        """The vectors of `positions`, which may be arbitrarily large."""
         angles = _angles(positions, self.width)
         return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)[..., : self.width]
 
 
 def added_positions(scheme: str, longest: int, width: int) -> nn.Module | None:
-    """What a scheme adds to the tokens' vectors: nothing where positions act inside the attention ("rotary").
+    """The module whose vectors a scheme adds to the tokens' vectors; None for "rotary", which acts in the attention.
 
     Raises:
         ValueError: an unknown scheme, or `longest` below 1.
@@ -59,7 +59,7 @@ def added_positions(scheme: str, longest: int, width: int) -> nn.Module | None:
 
 
 class PositionedEmbedding(nn.Module):
-    """The embedding of a token, times `scale`, plus what says where it stands; then dropout."""
+    """The embedding of a token, times `scale`, plus the vector of its position; then dropout."""
 
     def __init__(self, tokens: Embedding, positions: nn.Module | None, dropout: float, scale: float = 1.0) -> None:
         super().__init__()
@@ -76,20 +76,21 @@ class PositionedEmbedding(nn.Module):
 
 
 def rotated(heads: Float[Tensor, "B H T K"], positions: Int[Tensor, "*B T"]) -> Float[Tensor, "B H T K"]:
-    """Rotary positions (Su et al. 2021, arXiv 2104.09864, section 3.4): a query times a key then depends on their
-    distance alone.
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864, section 3.4): the product of a rotated query and a rotated
+    key depends on their positions only by the distance.
 
-    The pair (x_i, x_{i + K/2}) is turned by the angle p / 10000^(2i/K). `positions` are those of all rows (T,) or of
-    each (B, T); K must be even.
+    The pair (x_i, x_{i + K/2}) is rotated by the angle p / 10000^(2i/K). `positions` are the same for all rows (T,) or
+    given for each row (B, T); K must be even.
     """
     angles = _angles(positions, heads.size(-1)).unsqueeze(-3)  # (1 T K/2) or (B 1 T K/2)
-    cosine, sine = angles.cos().to(heads.dtype), angles.sin().to(heads.dtype)  # angles rounded to bf16 would be off
+    # Only sines and cosines are rounded to bf16: angles themselves would become too inexact.
+    cosine, sine = angles.cos().to(heads.dtype), angles.sin().to(heads.dtype)
     first, second = heads.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
 def _angles(positions: Tensor, width: int) -> Tensor:
-    """p / 10000^(2i/D) for i = 0 … ⌈D/2⌉ − 1, in single precision at least: large angles need their digits."""
+    """p / 10000^(2i/D) for i = 0 … ⌈D/2⌉ − 1, at least in single precision, because large angles need many digits."""
     precision = torch.promote_types(torch.get_default_dtype(), torch.float32)
     exponents = torch.arange(0, width, 2, device=positions.device, dtype=precision) / width
     return positions[..., None] * 10000.0**-exponents

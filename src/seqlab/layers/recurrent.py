@@ -1,7 +1,7 @@
 """Recurrent layers: whole sequences at once, and one step at a time.
 
-B batch, T steps, I input width, E width of the inputs known beforehand, R of the rest, D state width, O output width,
-L layers, GD gates together (LSTM 4 D, GRU 3 D).
+B batch, T steps, I input width, E width of the inputs known for all steps beforehand, R width of the other inputs,
+D state width, O output width, L layers, GD width of all gates (LSTM 4 D, GRU 3 D).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from seqlab.private_parts import cpu_has_bf16
 Hidden = tuple[Tensor, ...]
 """(h, c) of an LSTM or (h,) of a GRU, batch-first."""
 
-NARROW, HARDLY_ANY = 256, 1 / 8  # width and share of padding up to which packing does not pay in half precision
-PASSING = 1e4  # what a gate is given to be shut or open altogether, in half precision, too
+NARROW, HARDLY_ANY = 256, 1 / 8  # in half precision, packing does not pay below this width or share of padding
+PASSING = 1e4  # the input that closes or opens a gate completely, in half precision, too
 
 
 def check_cell(cell: str) -> None:
@@ -35,9 +35,9 @@ def check_cell(cell: str) -> None:
 
 
 def initialise(input_weight: Tensor, recurrent_weight: Tensor, biases: Sequence[Tensor]) -> None:
-    """Draws a recurrent layer's weights so that gradients live: input weights by Glorot & Bengio (2010), recurrent
-    ones orthogonal (Saxe et al. 2014, arXiv 1312.6120), biases zero, but an LSTM's forget gate open (Jozefowicz et
-    al. 2015).
+    """Draws a recurrent layer's weights so that gradients neither vanish nor explode: input weights by Glorot & Bengio
+    (2010), recurrent ones orthogonal (Saxe et al. 2014, arXiv 1312.6120), biases zero, except that an LSTM's forget
+    gate starts open (Jozefowicz et al. 2015).
     """
     nn.init.xavier_uniform_(input_weight)
     nn.init.orthogonal_(recurrent_weight)
@@ -50,7 +50,7 @@ def initialise(input_weight: Tensor, recurrent_weight: Tensor, biases: Sequence[
 
 
 class Cell(nn.Module):
-    """One step of a recurrent layer. A subclass says how many gates there are, and what becomes of them."""
+    """One step of a recurrent layer. A subclass sets the number of gates and computes the next state from them."""
 
     gate_count: int
 
@@ -61,14 +61,14 @@ class Cell(nn.Module):
         initialise(self.inputs.weight, self.recurrent.weight, [self.inputs.bias, self.recurrent.bias])
 
     def known_gates(self, known: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD R"]]:
-        """W x + b as far as the first features of x decide it, which are known for all steps; and W of the rest."""
+        """W x + b for the first features of x, which are known for all steps; and the part of W for the others."""
         width = known.size(-1)
         known_weight, rest_weight = self.inputs.weight.split([width, self.inputs.in_features - width], dim=1)
         return F.linear(known, known_weight, self.inputs.bias), rest_weight
 
     @abstractmethod
     def forward(self, gates: Float[Tensor, "B GD"], hidden: Hidden) -> Hidden:
-        """The next (h, c) or (h,), from the input's share W x + b of the gates."""
+        """The next (h, c) or (h,), from the part W x + b of the gates that comes from the input."""
 
 
 class LSTMCell(Cell):
@@ -76,7 +76,7 @@ class LSTMCell(Cell):
 
     i, f, g, o = W x + b + U h;  c' = σ(f) c + σ(i) tanh(g);  h' = σ(o) tanh(c')
 
-    `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
+    `gates` is W x + b; the caller computes it for all steps at once as far as x is known beforehand.
     """
 
     gate_count = 4
@@ -94,7 +94,7 @@ class GRUCell(Cell):
 
     r, z, n = W x + b;  r', z', n' = U h + d;  h' = (1 − σ(z + z')) tanh(n + σ(r + r') n') + σ(z + z') h
 
-    `gates` is W x + b, computed by the caller for all steps at once as far as x is known beforehand.
+    `gates` is W x + b; the caller computes it for all steps at once as far as x is known beforehand.
     """
 
     gate_count = 3
@@ -103,9 +103,9 @@ class GRUCell(Cell):
         """The next (h,)."""
         (h,) = hidden
         r, z, n = gates.chunk(3, dim=-1)
-        own_r, own_z, own_n = self.recurrent(h).chunk(3, dim=-1)
-        update = torch.sigmoid(z + own_z)
-        new = torch.tanh(n + torch.sigmoid(r + own_r) * own_n)
+        hidden_r, hidden_z, hidden_n = self.recurrent(h).chunk(3, dim=-1)
+        update = torch.sigmoid(z + hidden_z)
+        new = torch.tanh(n + torch.sigmoid(r + hidden_r) * hidden_n)
         return (new + update * (h - new),)
 
 
@@ -113,7 +113,7 @@ def make_cell(cell: str, inputs: int, width: int) -> Cell:
     """One step of the recurrent layer that `cell` names.
 
     Raises:
-        ValueError: it names none.
+        ValueError: `cell` is unknown.
     """
     check_cell(cell)
     return LSTMCell(inputs, width) if cell == "lstm" else GRUCell(inputs, width)
@@ -122,10 +122,10 @@ def make_cell(cell: str, inputs: int, width: int) -> Cell:
 class Recurrent(nn.Module):
     """`nn.LSTM` or `nn.GRU` over padded batches, with states batch-first: each (B, L, D).
 
-    In both directions (Schuster & Paliwal 1997), outputs hold the forward state beside the backward one, O = 2 D, and
-    states those of the two directions by turns: (B, 2 L, D). A row's backward state starts at the row's own end.
-    `ends` says which states are those of the layers, lowest first: in both directions the backward ones, which end at
-    the first word.
+    If bidirectional (Schuster & Paliwal 1997), outputs are the forward and backward states concatenated, O = 2 D, and
+    the states of the two directions alternate: (B, 2 L, D). The backward direction of a row starts at the row's last
+    token, not in its padding. `ends` are the indices of the states that represent the layers, lowest first: if
+    bidirectional, the backward ones, which end at the first token.
     """
 
     def __init__(
@@ -155,16 +155,16 @@ class Recurrent(nn.Module):
         lengths: Int[Tensor, " B"] | None = None,
         packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "B T O"], Hidden]:
-        """Outputs at every step, and the states after the last (the last of each row, where `lengths` are given).
+        """Outputs at every step, and the states after the last step (with `lengths`, the last of each row).
 
-        Of positions that `packing` leaves out (on the right) nobody looks at the outputs. A GRU does not compute them;
-        an LSTM's kernel takes less time for them than to be told of them.
+        The outputs at positions that `packing` skips (on the right) are not used by anyone. A GRU does not compute
+        them; for an LSTM computing them is cheaper than skipping them.
         """
         if isinstance(self.rnn, nn.GRU) and lengths is None:
             lengths = packing.lengths()
         start = None if hidden is None else tuple(h.transpose(0, 1).contiguous() for h in hidden)
         steps = inputs.size(1)
-        lengths = None if lengths is None else lengths.cpu().clamp(min=1)  # an empty row: one symbol of padding
+        lengths = None if lengths is None else lengths.cpu().clamp(min=1)  # an empty row is read as one PAD
         if lengths is None or not bool((lengths < steps).any()):
             outputs, end = self._run(inputs, start)
         elif self._is_faster_unpacked(inputs, start, lengths):
@@ -176,7 +176,7 @@ class Recurrent(nn.Module):
         return outputs, tuple(h.transpose(0, 1) for h in end)
 
     def _run(self, inputs: Tensor | PackedSequence, start: Hidden | None) -> tuple[Any, Hidden]:
-        """The layer on a padded or packed batch, its states as a tuple: `nn.GRU` takes and gives a bare tensor."""
+        """Runs the layer on a padded or packed batch; states are tuples here, while `nn.GRU` has a bare tensor."""
         with _kernels(inputs):
             if isinstance(self.rnn, nn.LSTM):
                 return self.rnn(inputs, start)
@@ -187,7 +187,7 @@ class Recurrent(nn.Module):
         if inputs.device.type != "cpu" or not isinstance(self.rnn, nn.LSTM):
             return False
         if start is not None and self.rnn.bidirectional:
-            return False  # the backward direction would begin in padding, where a start's h does not stay what it is
+            return False  # the backward direction would begin in padding, which keeps c but not the initial h
         if not torch.is_autocast_enabled("cpu"):
             return True
         padding = 1 - lengths.sum().item() / inputs[..., 0].numel()
@@ -196,11 +196,11 @@ class Recurrent(nn.Module):
     def _through_padding(
         self, inputs: Float[Tensor, "B T I"], start: Hidden | None, lengths: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B T O"], Hidden]:
-        """What a packed LSTM gives, without packing: on a CPU in half to two thirds of the time in single precision; in
-        half precision it is faster where the LSTM is narrow or there is little padding.
+        """The same result as a packed LSTM, without packing. On a CPU it takes half to two thirds of the time in single
+        precision; in half precision it is faster if the LSTM is narrow or there is little padding.
 
-        One more input, 1 in padding, shuts the input gate and opens the forget gate there: c passes unchanged, to the
-        end in the one direction, to a row's own end in the other.
+        An additional input, which is 1 in padding, closes the input gate and opens the forget gate there, so that c
+        passes through padding unchanged: forward to the end of the batch, backward to the last token of the row.
         """
         rnn, width, directions = cast(nn.LSTM, self.rnn), self.rnn.hidden_size, 2 if self.rnn.bidirectional else 1
         padding = (torch.arange(inputs.size(1)) >= lengths[:, None])[..., None]
@@ -210,13 +210,13 @@ class Recurrent(nn.Module):
         start = start or (inputs.new_zeros(rnn.num_layers * directions, inputs.size(0), width),) * 2
         outputs, states, cells = inputs, [], []
         for layer in range(rnn.num_layers):
-            own = slice(layer * directions, (layer + 1) * directions)
-            weights = [[torch.cat([w, gates.flatten(0, 1)], dim=1), *rest] for w, *rest in rnn.all_weights[own]]
-            given = F.dropout(outputs, rnn.dropout, self.training) if layer else outputs
-            with _kernels(given):
+            of_layer = slice(layer * directions, (layer + 1) * directions)
+            weights = [[torch.cat([w, gates.flatten(0, 1)], dim=1), *rest] for w, *rest in rnn.all_weights[of_layer]]
+            layer_inputs = F.dropout(outputs, rnn.dropout, self.training) if layer else outputs
+            with _kernels(layer_inputs):
                 outputs, _, c = torch.lstm(
-                    torch.cat([given, padding.to(given.dtype)], dim=-1),
-                    [h[own] for h in start],
+                    torch.cat([layer_inputs, padding.to(layer_inputs.dtype)], dim=-1),
+                    [h[of_layer] for h in start],
                     [weight for direction in weights for weight in direction],
                     True,  # biases
                     1,  # layer
@@ -231,8 +231,8 @@ class Recurrent(nn.Module):
 
 
 def _kernels(inputs: Tensor | PackedSequence) -> contextlib.AbstractContextManager[None]:
-    """Keeps oneDNN away from half precision on a processor without bf16, where it refuses an LSTM; torch's own kernels
-    are slow there, but work.
+    """Disables oneDNN for half precision on a CPU without bf16, where it refuses an LSTM; torch's native kernels are
+    slow there, but work.
     """
     values = inputs if isinstance(inputs, Tensor) else inputs.data
     if in_half_on_cpu(values) and not cpu_has_bf16():
@@ -242,9 +242,9 @@ def _kernels(inputs: Tensor | PackedSequence) -> contextlib.AbstractContextManag
 
 @contextlib.contextmanager
 def _without_onednn() -> Iterator[None]:
-    """As `torch.backends.mkldnn.flags(enabled=False)`, which warns of settings that have nothing to do with it."""
+    """As `torch.backends.mkldnn.flags(enabled=False)`, but without its warning about unrelated settings."""
     before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property in disguise
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # it is a property
     try:
         yield
     finally:
@@ -252,9 +252,9 @@ def _without_onednn() -> Iterator[None]:
 
 
 class RecurrentCells(nn.Module):
-    """Layers of cells one step at a time, for a decoder whose input hangs on its own step before.
+    """Layers of cells, one step at a time, for a decoder whose input depends on its previous output.
 
-    Weights and dropout (between layers) as in `Recurrent`.
+    Weights and dropout (between layers) are as in `Recurrent`.
     """
 
     def __init__(self, cell: str, inputs: int, width: int, layers: int = 1, dropout: float = 0.0) -> None:
@@ -263,11 +263,11 @@ class RecurrentCells(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def known_gates(self, known: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD R"]]:
-        """As in `Cell`, of the lowest layer."""
+        """As in `Cell`, for the lowest layer."""
         return cast(Cell, self.layers[0]).known_gates(known)
 
     def forward(self, gates: Float[Tensor, "B GD"], hidden: Sequence[Hidden]) -> list[Hidden]:
-        """The next state of each layer, from the input gates of the lowest."""
+        """The next state of each layer, from the input gates of the lowest layer."""
         states: list[Hidden] = []
         for cell, state in zip(cast(Sequence[Cell], self.layers), hidden, strict=True):
             if states:
@@ -279,7 +279,7 @@ class RecurrentCells(nn.Module):
 class Bridge(nn.Module):
     """From the encoder's final state to the decoder's first (Bahdanau et al. 2015, arXiv 1409.0473, appendix A.2.2).
 
-    s_0 = tanh(W h + b), and for an LSTM's c the same with weights of its own, as for each layer.
+    s_0 = tanh(W h + b), with separate weights for each layer and for an LSTM's c.
     """
 
     def __init__(self, cell: str, width: int, layers: int = 1) -> None:
@@ -295,7 +295,7 @@ class Bridge(nn.Module):
 
 
 def reversed_rows(tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> Int[Tensor, "B T"]:
-    """Each row last token first, its padding staying on the right."""
+    """Each row in reverse order, with its padding still on the right."""
     positions = torch.arange(tokens.size(1), device=tokens.device)
     backwards = lengths[:, None] - 1 - positions
     return tokens.gather(1, torch.where(backwards >= 0, backwards, positions))

@@ -1,8 +1,7 @@
-"""The parts of Transformers: attention with heads, feed-forward layers, and the block made of them.
+"""The parts of Transformers: multi-head attention, feed-forward layers, and the block made of them.
 
-B batch, T positions of the query, S of the memory, M of queries' own earlier tokens and T together, D width, H heads,
-K head width, F inner width, R rows that go on from the sources. "*P" stands for B (or R) and T, or for N real positions
-that were packed (`Packing`).
+B batch, T positions of the query, S of the memory, M = cached tokens + T, D width, H heads, K head width, F inner
+width, R rows that decode from the sources. "*P" is B (or R) and T, or the N real positions after packing (`Packing`).
 """
 
 from __future__ import annotations
@@ -28,13 +27,14 @@ KeysValues = tuple[Tensor, Tensor]
 
 NORMS = ("pre", "post", "both")
 FEW = 2**13
-"""Numbers of which a GELU by its formula takes less time than oneDNN needs to be asked for one."""
+"""Up to this many elements, GELU's plain formula takes less time than oneDNN's call overhead."""
 
 
 def gelu(inputs: Tensor) -> Tensor:
     """x Φ(x), the Gaussian error linear unit (Hendrycks & Gimpel 2016, arXiv 1606.08415, section 2).
 
-    F.gelu, but for what a small model computes for a token: 25 µs of oneDNN's preparations a layer were a tenth of it.
+    The same as F.gelu, which for a single token of a small model spends most of its time on oneDNN's call overhead: the
+    25 µs per layer were a tenth of the time per token.
     """
     usual = torch.compiler.is_compiling() or torch.is_grad_enabled() or inputs.device.type != "cpu"
     if usual or inputs.dtype.itemsize < 4 or inputs.numel() > FEW:
@@ -54,7 +54,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 class ScaledDotProduct(Attention):
     """Scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.1), by torch's fused kernel.
 
-    softmax(q kᵀ / √K) v. With `causal`, the queries are the last T positions of the memory, and none sees a later one.
+    softmax(q kᵀ / √K) v. With `causal`, the queries are the last T positions of the memory, and attend to no later one.
     """
 
     def __init__(self, causal: bool) -> None:
@@ -68,7 +68,7 @@ class ScaledDotProduct(Attention):
         values: Float[Tensor, "B H M K"],
         mask: Bool[Tensor, "B M"] | None,
     ) -> Float[Tensor, "B H T K"]:
-        """The context of each query; `mask` is True where a position of the memory is real (None: everywhere)."""
+        """The context of each query; `mask` is True at real positions of the memory (None: all are real)."""
         if _slow_backward(query):
             return self.weights(query, keys, mask).to(values.dtype) @ values
         if mask is None and query.size(2) == keys.size(2):
@@ -79,7 +79,7 @@ class ScaledDotProduct(Attention):
     def weights(
         self, query: Float[Tensor, "B H T K"], keys: Float[Tensor, "B H M K"], mask: Bool[Tensor, "B M"] | None
     ) -> Float[Tensor, "B H T M"]:
-        """softmax(q kᵀ / √K), which the fused kernel never holds in memory."""
+        """softmax(q kᵀ / √K), which the fused kernel never stores."""
         scores = query @ keys.transpose(-1, -2) * query.size(-1) ** -0.5
         visible = self._visible(query, keys, mask)
         if visible is not None:
@@ -87,7 +87,7 @@ class ScaledDotProduct(Attention):
         return scores.softmax(dim=-1)
 
     def _visible(self, query: Tensor, keys: Tensor, mask: Tensor | None) -> Bool[Tensor, "*B _ _ M"] | None:
-        """What each query sees, ready to be spread over rows and heads (None: everything)."""
+        """True where a query may attend, in a shape that broadcasts over rows and heads (None: everywhere)."""
         new, known = query.size(2), keys.size(2)
         visible = None if mask is None else mask[:, None, None]
         if self.causal and new > 1:
@@ -97,25 +97,26 @@ class ScaledDotProduct(Attention):
 
 
 def _slow_backward(query: Tensor) -> bool:
-    """Whether the fused kernel's backward pass takes longer than the products it saves: in half precision on a
-    processor, four to eight times as long on sentences, twice on 256 positions.
+    """Whether the fused kernel is slower than plain matrix products because of its backward pass: in half precision on
+    a CPU that takes four to eight times as long on sentences, and twice as long on 256 positions.
     """
     return torch.is_grad_enabled() and in_half_on_cpu(query)
 
 
 class MultiHeadAttention(nn.Module):
-    """Multi-head attention (Vaswani et al. 2017, section 3.2.2): H dot products side by side.
+    """Multi-head attention (Vaswani et al. 2017, section 3.2.2): H attentions in parallel.
 
     Args:
-        width: D of queries and memory; every head has D / H of it.
+        width: D of queries and memory; every head has width D / H.
         heads: H.
-        causal: attend to oneself and what stands before.
-        rotary: turn queries and keys by their positions (`rotated`).
-        normalised: bring queries and keys to unit mean square before their product, each with a learnt gain a channel
-            (Henry et al. 2020, arXiv 2010.04245): scores then cannot grow without bound.
+        causal: attend only to the same and to earlier positions.
+        rotary: rotate queries and keys by their positions (`rotated`).
+        normalised: bring queries and keys to unit mean square before their product, with a learnt gain per channel
+            (Henry et al. 2020, arXiv 2010.04245), so that scores cannot grow without bound.
 
     Raises:
-        ValueError: heads that do not divide the width, or leave an odd head width where rotary positions need pairs.
+        ValueError: `heads` does not divide `width`, or leaves an odd head width while rotary positions need an even
+            one.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class MultiHeadAttention(nn.Module):
         if width % heads:
             raise ValueError(f"heads must divide width ({width}), but is {heads}")
         if rotary and (width // heads) % 2:
-            raise ValueError(f"rotary positions need an even width a head, but {width} / {heads} is {width // heads}")
+            raise ValueError(f"rotary positions need an even width per head, but {width} / {heads} is {width // heads}")
         self.head_width, self.rotary = width // heads, rotary
         self.inputs = nn.Linear(width, 3 * width)  # queries, keys and values in one product
         self.output = nn.Linear(width, width)
@@ -147,7 +148,7 @@ class MultiHeadAttention(nn.Module):
         earlier: KVCache | None = None,
         packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "*P D"], KVCache]:
-        """Attention of `inputs` to themselves and to what stood `earlier`, and the keys and values of all of it."""
+        """Self-attention of `inputs`, also to the tokens cached in `earlier`; and the cache with these tokens added."""
         query, keys, values = self._split(packing.unpack(self.inputs(inputs))).chunk(3, dim=1)
         query, keys = _normalised(query, self.query_norm), _normalised(keys, self.key_norm)
         if self.rotary:
@@ -156,7 +157,7 @@ class MultiHeadAttention(nn.Module):
         return self.output(packing.pack(_joined(self.core(query, known.keys, known.values, mask)))), known
 
     def memory(self, outputs: Float[Tensor, "*P D"], packing: Packing = EVERYWHERE) -> KeysValues:
-        """Keys and values of an encoder's outputs: once a sequence."""
+        """Keys and values of an encoder's outputs, computed once per sequence."""
         width = outputs.size(-1)
         both = F.linear(outputs, self.inputs.weight[width:], self.inputs.bias[width:])
         keys, values = self._split(packing.unpack(both)).chunk(2, dim=1)
@@ -165,7 +166,7 @@ class MultiHeadAttention(nn.Module):
     def to_memory(
         self, inputs: Float[Tensor, "*P D"], sources: Sources, packing: Packing = EVERYWHERE
     ) -> Float[Tensor, "*P D"]:
-        """Attention of `inputs` to the sources, of which there are this attention's own keys and values."""
+        """Attention of `inputs` to the sources, whose memory is the keys and values that `memory` returned."""
         width = inputs.size(-1)
 
         def attend(queries: Float[Tensor, "B T D"], *memory: Tensor) -> Float[Tensor, "B T D"]:
@@ -173,7 +174,7 @@ class MultiHeadAttention(nn.Module):
             return _joined(self.core(heads, *memory))
 
         queries = packing.unpack(F.linear(inputs, self.inputs.weight[:width], self.inputs.bias[:width]))
-        return self.output(packing.pack(sources.ask(attend, queries)))
+        return self.output(packing.pack(sources.attend(attend, queries)))
 
     def _split(self, inputs: Float[Tensor, "B T _"]) -> Float[Tensor, "B _ T K"]:
         return inputs.unflatten(-1, (-1, self.head_width)).transpose(1, 2)
@@ -188,7 +189,7 @@ def _normalised(heads: Tensor, norm: nn.Module | None) -> Tensor:
 
 
 class FeedForward(nn.Module):
-    """Two linear layers, position by position (Vaswani et al. 2017, section 3.3), with a choice of what lies between.
+    """Two linear layers per position (Vaswani et al. 2017, section 3.3), with a choice of the activation between them.
 
     ReLU and GELU: W₂ f(W₁ x); squared ReLU (So et al. 2021, arXiv 2109.08668): W₂ max(0, W₁ x)²; SwiGLU (Shazeer 2020,
     arXiv 2002.05202): W₂ (SiLU(W₁ x) ⊙ W₃ x), with half as many weights again.
@@ -219,7 +220,7 @@ class FeedForward(nn.Module):
 
 
 class Residual(nn.Module):
-    """Layer normalisation around a part f, and the way past it.
+    """A residual connection around a sublayer f, with layer normalisation.
 
     - "post" (Vaswani et al. 2017, section 3.1): norm(x + f(x));
     - "pre" (Xiong et al. 2020, arXiv 2002.04745): x + f(norm(x)), which trains without a long warm-up;
@@ -236,27 +237,28 @@ class Residual(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def before(self, inputs: Float[Tensor, "*P D"]) -> Float[Tensor, "*P D"]:
-        """What f is given."""
+        """The input of f."""
         return inputs if self.inner_norm is None else self.inner_norm(inputs)
 
     def after(self, inputs: Float[Tensor, "*P D"], outputs: Float[Tensor, "*P D"]) -> Float[Tensor, "*P D"]:
-        """What follows, of f's `outputs`."""
+        """The result, from f's `outputs` and the residual `inputs`."""
         if self.outer_norm is not None and not self.post:
             outputs = self.outer_norm(outputs)
-        if self.training:  # a token at a time, calls that do nothing are a good part of the time
+        if self.training:  # in generation, even a call that does nothing takes a noticeable part of the time per token
             outputs = self.dropout(outputs)
         outputs = inputs + outputs
         return self.outer_norm(outputs) if self.outer_norm is not None and self.post else outputs
 
 
 class Block(nn.Module):
-    """Self-attention, attention to a memory (of a decoder beside an encoder), feed-forward: each with its residual.
+    """Self-attention, attention to a memory (in a decoder with an encoder), feed-forward: each with its residual.
 
     Args:
         width, heads, feed_forward, activation, norm, dropout: as in the parts.
-        causal: no position sees a later one.
+        causal: no position attends to a later one.
         memory: there is an encoder to attend to.
-        rotary, normalised: of the self-attention's queries and keys; the latter of the memory's, too.
+        rotary: rotate the queries and keys of self-attention.
+        normalised: normalise queries and keys of both attentions.
     """
 
     def __init__(
@@ -289,7 +291,7 @@ class Block(nn.Module):
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "*P D"], KVCache]:
-        """The outputs, and the keys and values of the self-attention, those of `earlier` included."""
+        """The outputs, and the cache of the self-attention: `earlier` with these tokens added."""
         attended, known = self.self_attention.to_itself(
             self.self_residual.before(inputs), positions, mask, earlier, packing
         )
@@ -308,11 +310,11 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module):
-    """Blocks one after another; where the way past them is never normalised ("pre", "both"), a norm ends them.
+    """A sequence of blocks. If the residual path is never normalised ("pre", "both"), a norm follows the last block.
 
     Args:
         layers: number of blocks.
-        settings: of every block; see `Block`.
+        settings: arguments of every `Block`.
     """
 
     def __init__(self, layers: int, width: int, norm: str, **settings: Any) -> None:
@@ -330,15 +332,13 @@ class Stack(nn.Module):
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
     ) -> tuple[Float[Tensor, "*P D"], tuple[KVCache, ...]]:
-        """The outputs of the last block, packed by `packing`, and what each block knows by now (`earlier` of the next
-        call).
-        """
+        """The outputs of the last block, packed by `packing`, and the cache of each block for the next call."""
         inputs, known = packing.pack(inputs), []
         for layer, block in enumerate(self.blocks):
             before = earlier[layer] if earlier is not None else None
             memory = sources.of_layer(layer) if sources is not None else None
-            inputs, own = block(inputs, positions, mask, before, memory, packing)
-            known.append(own)
+            inputs, cache = block(inputs, positions, mask, before, memory, packing)
+            known.append(cache)
         return self.norm(inputs), tuple(known)
 
     def memories(self, outputs: Float[Tensor, "*P D"], packing: Packing = EVERYWHERE) -> tuple[KeysValues, ...]:

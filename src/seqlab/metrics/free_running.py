@@ -1,4 +1,4 @@
-"""Metrics of what a model says on its own: of token ids, and of text.
+"""Metrics of free-running outputs, which a model generates from its previous outputs: of token ids, and of text.
 
 B batch, L longest output, T longest target.
 """
@@ -23,10 +23,10 @@ from seqlab.text.tokenizers import words_and_marks
 class IdMetrics(nn.Module):
     """Token accuracy, exact match and edit distance of generated ids against the target.
 
-    Token accuracy is the share of target symbols (EOS is none) that stand at their place in the output. Where a
-    dataset fills targets up with a symbol of its own (`filler`), `token_accuracy` leaves those positions out and
-    `token_accuracy_with_filler` counts them like any other. Edit distance is insertions, deletions and
-    substitutions a target symbol.
+    Token accuracy is the share of target symbols (without EOS) that the output has at the same position. If a dataset
+    fills targets up with a special symbol (`filler`), `token_accuracy` ignores those positions and
+    `token_accuracy_with_filler` counts them like any other. Edit distance is the number of insertions, deletions and
+    substitutions per target symbol.
     """
 
     def __init__(self, size: int, filler: int | None = None) -> None:
@@ -38,7 +38,7 @@ class IdMetrics(nn.Module):
         self.edits, self.symbols = SumMetric(), SumMetric()
 
     def update(self, output: Int[Tensor, "B L"], target: Int[Tensor, "B T"]) -> None:
-        """Adds a batch of outputs (unframed) and targets (BOS … EOS)."""
+        """Adds a batch of outputs (without BOS and EOS) and targets (BOS … EOS)."""
         target = target[:, 1:].masked_fill(target[:, 1:] == EOS, PAD)
         width = max(output.size(1), target.size(1))
         output, target = _widen(output, width), _widen(target, width)
@@ -64,19 +64,19 @@ class IdMetrics(nn.Module):
 
 
 class TextMetrics:
-    """Corpus BLEU (Papineni et al. 2002) and chrF (Popović 2015), 0 to 100, by sacrebleu at its defaults.
+    """Corpus BLEU (Papineni et al. 2002) and chrF (Popović 2015), 0 to 100, by sacrebleu with its defaults.
 
-    Each output is held against all its references; `exact_match` is the share of outputs that are one of them.
+    Each output is compared with all its references; `exact_match` is the share of outputs that equal one of them.
     `token_bleu` is BLEU over lower-cased words and punctuation marks (`words_and_marks`), as tutorials with word
     vocabularies report it, whatever the tokenizer of the model.
-    (torchmetrics' chrF is another function: it forgives an output that shares nothing with any reference.)
+    (torchmetrics' chrF is not used: it does not penalise an output that shares nothing with any reference.)
 
-    Where no reference is as long as an n-gram of BLEU (four words), shorter n-grams are what counts: a perfect output
-    would have no score otherwise.
+    If no reference is as long as the longest n-gram of BLEU (four words), only shorter n-grams count, because even a
+    perfect output would have no score otherwise.
 
     Args:
-        lower: case does not count in `bleu` and `chrf` either, for outputs that have none.
-        tokenizer: of sacrebleu, for `bleu`.
+        lower: ignore case in `bleu` and `chrf`, too, for outputs of a lower-casing tokenizer.
+        tokenizer: sacrebleu's tokenizer for `bleu`.
     """
 
     def __init__(self, lower: bool = False, tokenizer: str = "13a") -> None:
@@ -85,33 +85,36 @@ class TextMetrics:
         self._signatures: dict[str, str] = {}
 
     def update(self, outputs: Sequence[str], references: Sequence[Sequence[str]], matches: Sequence[bool]) -> None:
-        """Adds outputs and, for each, its references and whether it is one of them."""
-        for output, own, match in zip(outputs, references, matches, strict=True):
-            self._rows.append((output, list(own), match))
+        """Adds outputs, each with its references and whether it equals one of them."""
+        for output, accepted, match in zip(outputs, references, matches, strict=True):
+            self._rows.append((output, list(accepted), match))
 
     def compute(self) -> dict[str, float]:
         """All metrics, by name, over the rows of all processes."""
         rows = gathered(self._rows)
         outputs, references = [row[0] for row in rows], [row[1] for row in rows]
-        words = [_as_words(output) for output in outputs], [[_as_words(one) for one in own] for own in references]
+        words = [_as_words(output) for output in outputs], [[_as_words(one) for one in row] for row in references]
         metrics = {
             "bleu": (_bleu(references, self._lower, self._tokenizer), outputs, references),
             "chrf": (sacrebleu.CHRF(lowercase=self._lower), outputs, references),
             "token_bleu": (_bleu(words[1], lower=True, tokenizer="none"), *words),
         }
-        scores = {name: metric.corpus_score(said, _columns(own)).score for name, (metric, said, own) in metrics.items()}
+        scores = {
+            name: metric.corpus_score(hypotheses, _columns(references)).score
+            for name, (metric, hypotheses, references) in metrics.items()
+        }
         self._signatures = {name: str(metric.get_signature()) for name, (metric, *_) in metrics.items()}
         return {**scores, "exact_match": sum(row[2] for row in rows) / len(rows)}
 
     def signatures(self) -> dict[str, str]:
-        """sacrebleu's own signature of each metric; call `compute` first."""
+        """sacrebleu's signature of each metric; call `compute` first."""
         return self._signatures
 
 
 def _bleu(references: Sequence[Sequence[str]], lower: bool, tokenizer: str) -> Any:
-    # force: a word tokenizer's output may look tokenised; sacrebleu would warn of it each time.
+    # force: without it sacrebleu would warn each time that the output of a word tokenizer looks tokenised.
     metric = sacrebleu.BLEU(lowercase=lower, tokenize=tokenizer, force=True)
-    if not any(len(metric.tokenizer(one).split()) >= metric.max_ngram_order for own in references for one in own):
+    if not any(len(metric.tokenizer(one).split()) >= metric.max_ngram_order for row in references for one in row):
         return sacrebleu.BLEU(lowercase=lower, tokenize=tokenizer, force=True, effective_order=True)
     return metric
 
@@ -121,9 +124,9 @@ def _as_words(text: str) -> str:
 
 
 def _columns(references: list[list[str]]) -> Any:
-    """References as sacrebleu wants them: the first of every output, then the second (None where there is none) …"""
+    """References as sacrebleu takes them: the first of every output, then the second (None if there is none) …"""
     longest = max(map(len, references))
-    return [[own[i] if i < len(own) else None for own in references] for i in range(longest)]
+    return [[row[i] if i < len(row) else None for row in references] for i in range(longest)]
 
 
 def gathered(rows: list[Any]) -> list[Any]:

@@ -1,6 +1,6 @@
-"""Metrics of the logits that a model gives when every earlier target token is told to it.
+"""Metrics of a model's logits under teacher forcing, where all earlier target tokens are decoder input.
 
-V vocabulary; "*P" stands for batch and steps, or for the real positions of a batch that were packed.
+V vocabulary; "*P" is batch and steps, or the real positions of a batch after packing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from seqlab.special_tokens import PAD
 
 
 class TokenLoss(Metric):
-    """Mean cross-entropy a target token, in nats; padding does not count."""
+    """Mean cross-entropy per target token, in nats; padding does not count."""
 
     total: Tensor
     tokens: Tensor
@@ -29,7 +29,7 @@ class TokenLoss(Metric):
         self.add_state("tokens", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, total: Float[Tensor, ""], tokens: Int[Tensor, ""]) -> None:
-        """Adds a batch: its `token_loss`, and how many tokens that is the sum of."""
+        """Adds a batch: its `token_loss`, and the number of tokens in that sum."""
         self.total = self.total + total
         self.tokens = self.tokens + tokens
 
@@ -45,7 +45,7 @@ def token_loss(logits: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> Floa
 
 
 class TokenPerplexity(TokenLoss):
-    """The exponential of `TokenLoss`, in whatever precision the logits are."""
+    """The exponential of `TokenLoss`."""
 
     def compute(self) -> Float[Tensor, ""]:
         """The perplexity."""
@@ -53,9 +53,9 @@ class TokenPerplexity(TokenLoss):
 
 
 class BitsPerByte(TokenLoss):
-    """Mean cross-entropy a UTF-8 byte of the text, in bits: log₂ e · tokens per byte · `TokenLoss`.
+    """Mean cross-entropy per UTF-8 byte of the text, in bits: log₂ e · tokens per byte · `TokenLoss`.
 
-    Unlike the loss a token it compares between vocabularies.
+    Unlike the loss per token, it can be compared across vocabularies.
     """
 
     def __init__(self, tokens_per_byte: float) -> None:
@@ -63,28 +63,28 @@ class BitsPerByte(TokenLoss):
         self.tokens_per_byte = tokens_per_byte
 
     def compute(self) -> Float[Tensor, ""]:
-        """The bits."""
+        """The bits per byte."""
         return super().compute() * (self.tokens_per_byte / math.log(2))
 
 
 def at_least_single(values: Tensor) -> Tensor:
-    """`values` in single precision, if they are of less: sums over a vocabulary need it."""
+    """`values` in at least single precision, which sums over a vocabulary need."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 class _Accuracy(MulticlassAccuracy):
-    """Accuracy of the most probable class, which torchmetrics expects on axis 1."""
+    """Accuracy of the most probable token; torchmetrics itself expects classes on axis 1, here they are on the last."""
 
     def update(self, preds: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> None:
         super().update(preds.argmax(dim=-1), target)
 
 
 class TeacherForced(MetricCollection):
-    """Loss, perplexity and token accuracy without padding; bits per byte, where `measure_bytes` asks for them.
+    """Loss, perplexity and token accuracy without padding; after `measure_bytes` bits per byte, too.
 
     Args:
-        size: of the vocabulary.
-        prefix: of the metrics' names.
+        size: size of the vocabulary.
+        prefix: prefix of the metrics' names.
     """
 
     def __init__(self, size: int, prefix: str) -> None:
@@ -96,10 +96,10 @@ class TeacherForced(MetricCollection):
         super().__init__(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
 
     def measure_bytes(self, tokens_per_byte: float) -> None:
-        """Has bits per byte measured, too."""
+        """Adds bits per byte to the metrics."""
         self.add_metrics({"bits_per_byte": BitsPerByte(tokens_per_byte)})
 
     def add(self, logits: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> None:
-        """Adds a batch; its cross-entropy, which is what costs here, is computed once for all metrics."""
+        """Adds a batch; its cross-entropy, the expensive part, is computed once for all metrics."""
         total, tokens = token_loss(logits, target), (target != PAD).sum()
         self.update(preds=logits, target=target, total=total, tokens=tokens)

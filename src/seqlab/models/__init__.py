@@ -1,1 +1,1 @@
-"""Architectures: one a file, each a LightningModule of two methods, `encode` and `decode`."""
+"""Architectures: one per file, each an nn.Module with two methods, `encode` and `decode`."""

@@ -1,7 +1,7 @@
-"""The encoder–decoder that looks back: additive attention over the encoder's states at every step.
+"""The encoder–decoder with additive attention over the encoder's states at every step.
 
-B batch, S source length, T target length, D width, M memory width (2 D from both directions), E input width,
-A attention width, U layers of the decoder above its lowest, GD gates together, V target vocabulary.
+B batch, S source length, T target length, D width, M memory width (2 D if bidirectional), E input width,
+A attention width, U layers of the decoder above its lowest, GD width of all gates, V target vocabulary.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Maxout(nn.Module):
 
 @dataclass(frozen=True)
 class BahdanauState(State):
-    """The decoder's state, of its lowest layer (B, D) and of those above (B, U, D), the last context, and the encoder's
-    side: the keys of its outputs, (B, S, A), and these.
+    """The decoder's state of its lowest layer (B, D) and of those above (B, U, D), the last context, and the encoder's
+    side: as keys its projected outputs, (B, S, A), and as values the outputs, (B, S, M).
     """
 
     hidden: Hidden
@@ -50,34 +50,34 @@ class Bahdanau(Seq2Seq):
     """Neural machine translation by jointly learning to align and translate (Bahdanau et al. 2015, arXiv 1409.0473).
 
     h_1 … h_S: states of the encoder, which reads the source in both directions, h_j = [→h_j; ←h_j], or only forward.
-    s_0 = tanh(W_s ←h_1), of the state read last (forward: h_S), or that state itself. Two orders of a step:
+    s_0 = tanh(W_s ←h_1) (only forward: h_S), or without `bridge` that state itself. A step has one of two orders:
 
     - "before", the paper's (section 3.1): c_t = attend(s_{t−1}; h);  s_t = f([y_{t−1}; c_t], s_{t−1});
       p(y_t) = softmax(W maxout(s_t, y_{t−1}, c_t)), with s_t as in section 3.1 (appendix A.2.2 writes s_{t−1}).
     - "after", which feeds the context to the next step: s_t = f(P [c_{t−1}; y_{t−1}], s_{t−1});
       c_t = attend(s_t; h);  p(y_t) = softmax(W s_t), with c_0 and the vector of BOS zero.
 
-    With several layers h are the states of the encoder's uppermost, and layer l of the encoder starts layer l of the
-    decoder. There s is the state of the lowest layer, which attends (as in Wu et al. 2016, arXiv 1609.08144, section
-    3, who give c_t to the others, too); only in p(y_t) it is that of the uppermost, s^l_t = f(s^{l−1}_t, s^l_{t−1}).
-    No step of the lowest layer waits for those above.
+    With several layers, h are the states of the encoder's top layer, and layer l of the encoder initialises layer l of
+    the decoder. s is the state of the decoder's lowest layer, which attends (as in Wu et al. 2016, arXiv 1609.08144,
+    section 3, who give c_t to the other layers, too); only in p(y_t) it is that of the top layer, with
+    s^l_t = f(s^{l−1}_t, s^l_{t−1}). So the lowest layer never waits for those above it.
 
-    Expect it to hold up on long sequences, where a fixed vector forgets. The paper's cell is "gru".
+    Expect it to do well on long sequences, where a fixed vector forgets. The paper's cell is "gru".
 
     Args:
-        width: of the states.
+        width: width of the states.
         embedding: width of the token vectors; None for one-hot inputs.
-        layers: recurrent layers on either side; the lowest of the decoder attends.
-        attention: width of the layer that scores; None takes `width`.
+        layers: recurrent layers on each side; the lowest of the decoder attends.
+        attention: width of the layer that computes scores; None means `width`.
         cell: "lstm" or "gru".
-        order: of a step, see above.
+        order: order of a step, see above.
         bidirectional: read the source in both directions.
-        bridge: whether there is a W_s, for each layer; an LSTM's c then has one of its own.
+        bridge: whether there is a W_s, one for each layer and a separate one for an LSTM's c.
         dropout: on embeddings, between layers and before the output layer.
-        tied: the output layer's weight is the table of the target's embedding, which must be as wide as the state.
+        tied: share the output layer's weight with the target embedding, which must be as wide as the state.
 
     Raises:
-        ValueError: an unknown cell or order, a size below 1, or `tied` where the widths differ.
+        ValueError: an unknown cell or order, a size below 1, or `tied` with different widths.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Bahdanau(Seq2Seq):
             sources=Sources((self.attention.keys(memory), memory), padding_mask(source_lengths, source.size(1))),
         )
 
-    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+    def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: BahdanauState
     ) -> tuple[Float[Tensor, "*P V"], BahdanauState]:
         embedded = self.target_input(tokens)
@@ -135,10 +135,10 @@ class Bahdanau(Seq2Seq):
         outputs, contexts = [], []
         for gates in token_gates.unbind(1):
             if self.order == "before":
-                context = state.sources.ask(self.attention, hidden[0])
+                context = state.sources.attend(self.attention, hidden[0])
             hidden = self.cell(gates + F.linear(context, context_weight), hidden)
             if self.order == "after":
-                context = state.sources.ask(self.attention, hidden[0])
+                context = state.sources.attend(self.attention, hidden[0])
             outputs.append(hidden[0])
             contexts.append(context)
         uppermost, upper = torch.stack(outputs, 1), state.upper
@@ -149,10 +149,10 @@ class Bahdanau(Seq2Seq):
         return logits, replace(state, hidden=hidden, upper=upper, context=context)
 
     def _input_gates(self, embedded: Float[Tensor, "B T E"]) -> tuple[Float[Tensor, "B T GD"], Float[Tensor, "GD M"]]:
-        """The cell's input gates as far as tokens decide them, for all steps at once, and the context's weight.
+        """The tokens' part of the cell's input gates, for all steps at once, and the weight for the context's part.
 
-        In the order "after" the projection P and the cell's input weight W follow each other with nothing between:
-        W (P x + p) + b is one product with W P.
+        In the order "after", the projection P and the cell's input weight W follow each other with no activation
+        between them, so W (P x + p) + b is computed as one product with W P.
         """
         if self.projection is None:
             return self.cell.known_gates(embedded)

@@ -1,7 +1,7 @@
-"""The encoder–decoder that carries the context: the encoder's final state is given to every step of the decoder.
+"""The encoder–decoder with a fixed context: the encoder's final state is an input of every step of the decoder.
 
-B batch, S source length, T target length, D width, E input width, V target vocabulary, W width of what is projected
-onto it (E), or V itself.
+B batch, S source length, T target length, D width, E input width, V target vocabulary, W output width of the layer that
+reads [s; y; c]: E if `tied`, else V.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from seqlab.models.base import Seq2Seq
 
 @dataclass(frozen=True)
 class ContextState(State):
-    """The decoder's h (and, of an LSTM, c), each (B, 1, D), the context, which stays what it is, and, from the first
-    step on, what it adds to the outputs of all.
+    """The decoder's h (and c for an LSTM), each (B, 1, D), the context, which never changes, and, after the first call,
+    the context's part of the output layer, which is the same at all steps.
     """
 
     hidden: Hidden
@@ -37,18 +37,18 @@ class ContextGRU(Seq2Seq):
     c = h_S, where h_t = f(x_t, h_{t−1});  s_0 = c, s_t = g([y_{t−1}; c], s_{t−1});
     p(y_t | y_{<t}, x) = softmax(W [s_t; y_{t−1}; c] + b)
 
-    The encoder is that of `FixedVector` with one layer; only the decoder differs, whose state need not keep the
-    context now. (The paper's c is tanh(V h_S), its s_0 tanh(V' c), and a maxout layer stands before its W.) Expect less
-    perplexity than from a fixed vector, more time a step, and the same trouble with long sources: everything still
-    passes through c.
+    The encoder is that of `FixedVector` with one layer; only the decoder differs, whose state no longer has to remember
+    the context. (In the paper c is tanh(V h_S), s_0 is tanh(V' c), and there is a maxout layer before W.) Expect a
+    lower perplexity than with a fixed vector, more time per step, and the same trouble with long sources, because
+    everything still passes through c.
 
     Args:
-        width: of the states.
+        width: width of the states.
         embedding: width of the token vectors; None for one-hot inputs.
-        cell: "gru" or "lstm", of which c is the last h.
+        cell: "gru" or "lstm"; with either, c is the encoder's last h.
         dropout: on inputs, and on states and context before the output layer.
-        tied: the output layer's weight is the table of the target's embedding, on which [s_t; y_{t−1}; c] is
-            projected: p(y_t) = softmax(W P [s_t; y_{t−1}; c] + b), as the paper's own W is a product of two matrices.
+        tied: share the output layer's weight W with the target embedding; a matrix P projects to its width:
+            p(y_t) = softmax(W P [s_t; y_{t−1}; c] + b). In the paper, too, W is a product of two matrices.
 
     Raises:
         ValueError: an unknown cell, a size below 1, or `tied` with one-hot inputs.
@@ -80,7 +80,7 @@ class ContextGRU(Seq2Seq):
         _, hidden = self.encoder(self.source_input(source), lengths=source_lengths)
         return ContextState(hidden, context=hidden[0].squeeze(1))
 
-    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+    def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: ContextState
     ) -> tuple[Float[Tensor, "*P V"], ContextState]:
         embedded = self.target_input(tokens)
@@ -92,8 +92,8 @@ class ContextGRU(Seq2Seq):
     def _logits(
         self, outputs: Float[Tensor, "B T D"], embedded: Float[Tensor, "B T E"], state: ContextState
     ) -> tuple[Float[Tensor, "*P V"], Float[Tensor, "B W"]]:
-        """W [s; y; c] + b, or P [s; y; c] projected further; and the context's share of this largest product of all,
-        which is computed once for all steps.
+        """W [s; y; c] + b, or with `tied` W P [s; y; c] + b; and the context's part of the product, which is computed
+        once for all steps, because this is the largest product of the model.
         """
         layer = self.output if self.projection is None else self.projection
         pack, context, added = state.packing.pack, state.context, state.added

@@ -1,4 +1,4 @@
-"""The encoder–decoder without recurrence: stacked convolutions on either side, attention in every decoder layer.
+"""The encoder–decoder without recurrence: stacked convolutions on both sides, attention in every decoder layer.
 
 B batch, S source length, T target length, K kernel size, D width, E embedding width, V target vocabulary.
 """
@@ -26,7 +26,8 @@ class ConvState(State):
     """The last K − 1 inputs of each decoder block, the number of tokens read, and the encoder's side: keys and values,
     (B, S, E) each.
 
-    At the start the inputs are zeros and no number is there: a training batch reads each position's vector once.
+    At the start the inputs are zeros and `position` is None, which means the same positions for all rows, so that a
+    training batch looks up each position once, not once per row.
     """
 
     past: tuple[Float[Tensor, "B K1 D"], ...]
@@ -41,23 +42,23 @@ class Conv(Seq2Seq):
     g_i = embedded target token i + vector of position i;  h = blocks(W_g g + b_g; keys z, values √½ (z + e))
     p(y_{i+1}) = softmax(W_o (W_h h_i + b_h) + b_o)
 
-    With n blocks of kernel K a position sees n (K − 1) + 1 tokens of its own side; what lies further back reaches the
-    decoder through attention alone. Expect it to find alignments within few epochs, from positions rather than from
-    what was read so far, and to know nothing of lengths that training did not show. Nothing in training waits for an
-    earlier step, which pays on a GPU; token by token it is slower than a recurrent decoder of the same width.
+    With n blocks of kernel K a position sees n (K − 1) + 1 tokens of its side; tokens further away influence the
+    decoder only through attention. Expect it to find alignments within few epochs, by position rather than by what was
+    read so far, and to fail on lengths that training did not have. In training no step waits for an earlier one, which
+    pays on a GPU; in generation it is slower than a recurrent decoder of the same width.
 
-    Two parts of the paper's recipe serve its stochastic gradient descent and are left out. Weight normalisation made
-    training better with that optimizer, but worse with Adam, and slows generation. The encoder's gradients, which the
-    paper divides by the number of attentions (section 3.4), are those of the loss: Adam would undo the division.
+    Two parts of the paper's recipe are for its stochastic gradient descent and are left out. Weight normalisation made
+    training better with that optimizer, but worse with Adam, and it slows generation. The encoder's gradients are not
+    divided by the number of attentions (section 3.4), because Adam would undo the division.
 
     Args:
-        width: of the convolutions.
+        width: width of the convolutions.
         embedding: width of the token and position vectors, and of the attention.
-        layers: blocks on either side.
+        layers: blocks on each side.
         kernel: positions that a convolution spans; odd.
         dropout: on embeddings, on the input of each convolution and before the output layer.
         max_positions: tokens of the longest sequence on either side, BOS included.
-        tied: the output layer's weight is the table of target tokens.
+        tied: share the output layer's weight with the target embedding.
 
     Raises:
         ValueError: an even kernel, or a size below 1.
@@ -117,7 +118,7 @@ class Conv(Seq2Seq):
             sources=Sources((keys, HALF * (keys + embedded)), mask),
         )
 
-    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+    def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: ConvState
     ) -> tuple[Float[Tensor, "*P V"], ConvState]:
         positions = torch.arange(tokens.size(1), device=tokens.device)

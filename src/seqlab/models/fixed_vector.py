@@ -1,4 +1,4 @@
-"""The encoder–decoder whose only link is a vector of fixed size: the encoder's final state.
+"""The encoder–decoder whose only connection is a vector of fixed size: the encoder's final state.
 
 B batch, S source length, T target length, L layers, D width, E input width, V target vocabulary.
 """
@@ -19,7 +19,7 @@ from seqlab.models.base import Seq2Seq
 
 @dataclass(frozen=True)
 class FixedVectorState(State):
-    """h (and, of an LSTM, c), each (B, L, D)."""
+    """The decoder's h (and c for an LSTM), each (B, L, D)."""
 
     hidden: Hidden
 
@@ -31,20 +31,20 @@ class FixedVector(Seq2Seq):
 
     With GRU cells (Cho et al. 2014, arXiv 1406.1078) and small sizes it is the minimal encoder–decoder; with LSTM
     cells, one-hot inputs and a character tokenizer it is the model of the Keras character-level example. Expect it to
-    be fine on short sequences and to forget on long ones: everything must pass through v.
+    do well on short sequences and to forget on long ones, because everything must pass through v.
 
     Args:
-        width: of the state.
+        width: width of the state.
         embedding: width of the token vectors; None for one-hot inputs.
-        layers: recurrent layers on either side; layer l of the encoder starts layer l of the decoder.
+        layers: recurrent layers on each side; layer l of the encoder initialises layer l of the decoder.
         cell: "lstm" or "gru".
-        reverse_source: read the source from its end to its beginning, so that its first words, which the decoder
-            says first, are read last (section 3.3).
+        reverse_source: read the source from end to beginning, so that its first words, which the decoder needs first,
+            are read last (section 3.3).
         dropout: on inputs, between layers and before the output layer.
-        tied: the output layer's weight is the table of the target's embedding, which must be as wide as the state.
+        tied: share the output layer's weight with the target embedding, which must be as wide as the state.
 
     Raises:
-        ValueError: an unknown cell, a size below 1, or `tied` where the widths differ.
+        ValueError: an unknown cell, a size below 1, or `tied` with different widths.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class FixedVector(Seq2Seq):
         _, hidden = self.encoder(self.source_input(source), lengths=source_lengths)
         return FixedVectorState(hidden)
 
-    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+    def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: FixedVectorState
     ) -> tuple[Float[Tensor, "*P V"], FixedVectorState]:
         outputs, hidden = self.decoder(self.target_input(tokens), state.hidden, packing=state.packing)

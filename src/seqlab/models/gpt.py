@@ -1,4 +1,4 @@
-"""The decoder-only Transformer: a language model that reads the source as the beginning of its text.
+"""The decoder-only Transformer: a language model that reads the source as a prefix of the target.
 
 B batch, S source length, T target length, D width, N layers, V target vocabulary.
 """
@@ -24,9 +24,9 @@ from seqlab.models.base import Seq2Seq
 
 @dataclass(frozen=True)
 class GPTState(State):
-    """Per layer all that was read, S + t tokens, padding of the sources in between.
+    """The cache of each layer, of S + t tokens; the sources' padding is between source and target.
 
-    `known` is None before anything was read; `mask` tells where the source is real, and is None without a source.
+    `known` is None before anything was read; `mask` is True where the source is real, and None without a source.
     """
 
     known: tuple[KVCache, ...] | None
@@ -34,18 +34,18 @@ class GPTState(State):
 
     @property
     def length(self) -> int:
-        """Columns read so far, padding included."""
+        """Number of cached columns, padding included."""
         return 0 if self.known is None else self.known[0].length
 
     def columns(self, new: int) -> Bool[Tensor, "B M"] | None:
-        """Where the columns are real once `new` tokens follow (None: everywhere)."""
+        """True where columns are real, after `new` more tokens (None: everywhere)."""
         if self.mask is None:
             return None
         tokens = self.length - self.mask.size(1) + new
         return torch.cat([self.mask, self.mask.new_ones(len(self.mask), tokens)], dim=1)
 
     def positions(self, new: int, device: torch.device) -> Int[Tensor, "*B T"]:
-        """Positions of the next `new` tokens: of all rows alike without sources, else after the source of each row."""
+        """Positions of the next `new` tokens: without sources the same for all rows, else after each row's source."""
         steps = torch.arange(self.length, self.length + new, device=device)
         return steps if self.mask is None else steps - (~self.mask).sum(dim=1, keepdim=True)
 
@@ -53,29 +53,30 @@ class GPTState(State):
 class GPT(Seq2Seq):
     """Language models are unsupervised multitask learners (Radford et al. 2019, section 2.3), with a prefix.
 
-    One stack of causal blocks reads the source, then BOS and the target; only the target is learnt. With an empty
-    source it is a plain language model. The layers that end a residual branch start smaller by 1/√(2N), so that the
-    sum over N blocks keeps its scale. Expect it to need more data or more steps than an encoder–decoder of its size
-    on pairs (the source is read in one direction only), and to be the one architecture made for plain text.
+    One stack of causal blocks reads the source, then BOS and the target; the loss is computed on the target only. With
+    an empty source it is a plain language model. The initial weights of layers that end a residual branch are scaled by
+    1/√(2N), so that the sum over N blocks keeps its scale. Expect it to need more data or more steps on pairs than an
+    encoder–decoder of the same size (the source is read in one direction only). It is the only architecture here made
+    for plain text.
 
     Args:
-        width: D, of embeddings and blocks.
-        heads: of every attention; they share the width.
+        width: D, width of embeddings and blocks.
+        heads: heads of every attention; they share the width.
         layers: N.
-        feed_forward: inner width of the feed-forward layers; None takes 4 D.
+        feed_forward: inner width of the feed-forward layers; None means 4 D.
         activation: "gelu" (the paper's), "relu", "swiglu" or "squared_relu".
         norm: "pre" (the paper's), "post" or "both"; see `Residual`.
         positions: "learned" (the paper's), "sinusoidal" or "rotary".
-        max_positions: learned positions there are, of source and target together.
+        max_positions: number of learned positions, for source and target together.
         normalised: normalise queries and keys.
-        tied: the output layer's weight is the target embedding's table, the same object.
-        shared: one embedding for both sides; of vocabularies that are one (data.shared_vocabulary).
-        sources: whether the data has any; without, there is no embedding of their own.
-        dropout: on embeddings and on the output of every part.
+        tied: share the output layer's weight with the target embedding.
+        shared: one embedding for both sides; needs one vocabulary (data.shared_vocabulary).
+        sources: whether the data has sources; without, there is no source embedding.
+        dropout: on embeddings and on the output of every sublayer.
 
     Raises:
-        ValueError: an unknown choice, a size below 1, heads that do not divide the width, or vocabularies of
-            different sizes to share.
+        ValueError: an unknown choice, a size below 1, `heads` that do not divide `width`, or `shared` with vocabularies
+            of different sizes.
     """
 
     positional = True
@@ -111,20 +112,21 @@ class GPT(Seq2Seq):
             rotary=positions == "rotary",
             normalised=normalised,
         )
-        where = added_positions(positions, max_positions, width)  # source and target are one text
-        own = source_size if sources else target_size
-        source, target = embeddings(own, target_size, width, shared or not sources)
-        self.source_input, self.target_input = (PositionedEmbedding(t, where, dropout) for t in (source, target))
+        encoding = added_positions(positions, max_positions, width)  # one for both: source and target are one text
+        source, target = embeddings(source_size if sources else target_size, target_size, width, shared or not sources)
+        self.source_input, self.target_input = (PositionedEmbedding(t, encoding, dropout) for t in (source, target))
         self.output = output_layer(width, target_size, target if tied else None)
         self.max_positions = max_positions if positions == "learned" else None
         self._initialise()
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
-        """Of source and target together: one follows the other."""
+        """Positions of source and target together, because one follows the other."""
         return source_length + target_length
 
     def _initialise(self) -> None:
-        """Normal with deviation 0.02, biases zero (Radford et al. 2018, section 4.1), branches' last layers less."""
+        """Normal with standard deviation 0.02, biases zero (Radford et al. 2018, section 4.1); less where a residual
+        branch ends.
+        """
         ends = [end for block in self.stack.blocks for end in cast(Block, block).ends()]
         for module in self.modules():
             if isinstance(module, nn.Linear):
@@ -138,11 +140,11 @@ class GPT(Seq2Seq):
             return GPTState(None, None)
         positions = torch.arange(source.size(1), device=source.device)
         mask = padding_mask(source_lengths, source.size(1)) & (source_lengths > 0)[:, None]
-        # Padding stands on the right of the source, where causal attention does not look.
+        # No padding mask is needed: padding is on the right of the source, and causal attention does not look there.
         _, known = self.stack(self.source_input(source, positions), positions, packing=Packing.of(mask))
         return GPTState(known, mask)
 
-    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+    def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: GPTState
     ) -> tuple[Float[Tensor, "*P V"], GPTState]:
         new = tokens.size(1)

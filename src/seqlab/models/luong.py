@@ -1,6 +1,6 @@
-"""The encoder–decoder that looks back after each step: multiplicative attention, and what it found fed to the next.
+"""The encoder–decoder that attends after each step: multiplicative attention, whose result is fed to the next step.
 
-B batch, S source length, T target length, D width, E input width, K key width, L layers, GD gates together,
+B batch, S source length, T target length, D width, E input width, K key width, L layers, GD width of all gates,
 V target vocabulary.
 """
 
@@ -22,10 +22,10 @@ from seqlab.models.base import Seq2Seq
 
 
 def scored_attention(score: str, width: int) -> DotAttention | GeneralAttention | AdditiveAttention:
-    """The attention of the score that is called `score`, of queries and memory of this width.
+    """The attention with the score named `score`, for queries and memory of this width.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: `score` is unknown.
     """
     if score == "dot":
         return DotAttention()
@@ -38,8 +38,8 @@ def scored_attention(score: str, width: int) -> DotAttention | GeneralAttention 
 
 @dataclass(frozen=True)
 class LuongState(State):
-    """The decoder's h (and, of an LSTM, c), each (B, L, D), the last attentional state, and the encoder's side: keys,
-    (B, S, K), and what its outputs add to an attentional state, (B, S, D).
+    """The decoder's h (and c for an LSTM), each (B, L, D), the last attentional state, and the encoder's side: keys,
+    (B, S, K), and as values the encoder's outputs times their part of W_c, (B, S, D).
     """
 
     hidden: Hidden
@@ -50,26 +50,27 @@ class LuongState(State):
 class Luong(Seq2Seq):
     """Effective approaches to attention-based neural machine translation (Luong et al. 2015, arXiv 1508.04025).
 
-    m_1 … m_S: states of the encoder; its final states start the decoder, layer by layer.
+    m_1 … m_S: states of the encoder; its final states initialise the decoder, layer by layer.
     With input feeding (section 3.3): h_t = f([y_{t−1}; h̃_{t−1}], h_{t−1}), h̃_0 = 0; without: h_t = f(y_{t−1}, h_{t−1}).
     c_t = Σ_j α_j m_j, α = softmax(score(h_t, m)) (global attention, section 3.1);
     h̃_t = tanh(W_c [c_t; h_t]);  p(y_t) = softmax(W h̃_t + b)
 
-    Against Bahdanau et al. it attends with the state after the step, and the scores are cheaper. Expect about the same
-    quality, in less time; without input feeding all steps attend at once, but no step knows where the last one looked.
+    Unlike Bahdanau et al., it attends with the state after the step, and its scores are cheaper. Expect about the same
+    quality in less time. Without input feeding all steps attend at once, but no step knows what the last one attended
+    to.
 
     Args:
-        width: of the states.
+        width: width of the states.
         embedding: width of the token vectors; None for one-hot inputs.
-        layers: recurrent layers on either side; the uppermost attends.
+        layers: recurrent layers on each side; the top layer of the decoder attends.
         cell: "lstm" or "gru".
         score: "dot" hᵀ m, "general" hᵀ W m or "concat" vᵀ tanh(W [h; m]).
-        input_feeding: give each step the attentional state of the last.
+        input_feeding: feed the attentional state of each step to the next.
         dropout: on inputs, between layers and before the output layer.
-        tied: the output layer's weight is the table of the target's embedding, which must be as wide as the state.
+        tied: share the output layer's weight with the target embedding, which must be as wide as the state.
 
     Raises:
-        ValueError: an unknown cell or score, a size below 1, or `tied` where the widths differ.
+        ValueError: an unknown cell or score, a size below 1, or `tied` with different widths.
     """
 
     def __init__(
@@ -112,7 +113,7 @@ class Luong(Seq2Seq):
             ),
         )
 
-    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+    def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: LuongState
     ) -> tuple[Float[Tensor, "*P V"], LuongState]:
         embedded = self.target_input(tokens)
@@ -127,7 +128,7 @@ class Luong(Seq2Seq):
     def _feed(
         self, cells: RecurrentCells, embedded: Float[Tensor, "B T E"], state: LuongState
     ) -> tuple[Float[Tensor, "B T D"], Hidden]:
-        """Step by step, each of which takes the attentional state of the last."""
+        """Decodes step by step; each step reads the attentional state of the last."""
         token_gates, feeding_weight = cells.known_gates(embedded)
         layers = [tuple(h[:, layer] for h in state.hidden) for layer in range(state.hidden[0].size(1))]
         attentional, steps = state.attentional, []
@@ -138,7 +139,7 @@ class Luong(Seq2Seq):
         return torch.stack(steps, 1), tuple(torch.stack(h, 1) for h in zip(*layers, strict=True))
 
     def _attend(self, hidden: Float[Tensor, "B *T D"], sources: Sources) -> Float[Tensor, "B *T D"]:
-        """The attentional states h̃. W_c [c; h] is the sum of two products, of which that with c = Σ α m is taken before
-        the average: once a sequence.
+        """The attentional states h̃. W_c [c; h] is the sum of two products; the one with c = Σ α m is computed before
+        the average, once per sequence.
         """
-        return torch.tanh(sources.ask(self.attention, hidden) + self.of_hidden(hidden))
+        return torch.tanh(sources.attend(self.attention, hidden) + self.of_hidden(hidden))

@@ -1,4 +1,4 @@
-"""The Transformer: an encoder and a decoder of attention alone.
+"""The Transformer: an encoder and a decoder with attention and without recurrence.
 
 B batch, S source length, T target length, D width, N layers, V target vocabulary.
 """
@@ -23,7 +23,7 @@ from seqlab.models.base import Seq2Seq
 
 @dataclass(frozen=True)
 class TransformerState(State):
-    """Per layer the source's keys and values, (B, H, S, K) each, and the tokens so far."""
+    """For each layer the source's keys and values, (B, H, S, K) each, and the cache of the tokens so far."""
 
     sources: Sources
     known: tuple[KVCache, ...] | None
@@ -38,28 +38,28 @@ class Transformer(Seq2Seq):
     """Attention is all you need (Vaswani et al. 2017, arXiv 1706.03762, section 3).
 
     Encoder: N blocks of self-attention and feed-forward over the whole source. Decoder: N blocks of self-attention to
-    earlier tokens, attention to the encoder's outputs, and feed-forward. Every position is computed at once when
-    trained; token by token the keys and values of earlier tokens are kept. Expect it to be the best of the
-    architectures on sentence pairs once there are some ten thousand, the fastest to train a token, and poor on
-    lengths that training did not show.
+    earlier tokens, attention to the encoder's outputs, and feed-forward. Training computes all positions at once;
+    generation caches the keys and values of earlier tokens. Expect it to be the best of the architectures on sentence
+    pairs once there are some ten thousand, the fastest to train per token, and poor on lengths that training did not
+    have.
 
     Args:
-        width: D, of embeddings and blocks.
-        heads: of every attention; they share the width.
-        layers: N, on either side.
+        width: D, width of embeddings and blocks.
+        heads: heads of every attention; they share the width.
+        layers: N, on each side.
         feed_forward: inner width of the feed-forward layers.
         activation: "relu" (the paper's), "gelu", "swiglu" or "squared_relu".
         norm: "pre", "post" (the paper's) or "both"; see `Residual`.
         positions: "learned", "sinusoidal" (the paper's) or "rotary".
-        max_positions: learned positions there are.
+        max_positions: number of learned positions.
         normalised: normalise queries and keys.
-        tied: the output layer's weight is the target embedding's table (the paper's section 3.4).
-        shared: one embedding for both sides; of vocabularies that are one (data.shared_vocabulary).
-        dropout: on embeddings and on the output of every part (the paper's section 5.4).
+        tied: share the output layer's weight with the target embedding (the paper's section 3.4).
+        shared: one embedding for both sides; needs one vocabulary (data.shared_vocabulary).
+        dropout: on embeddings and on the output of every sublayer (the paper's section 5.4).
 
     Raises:
-        ValueError: an unknown choice, a size below 1, heads that do not divide the width, or vocabularies of
-            different sizes to share.
+        ValueError: an unknown choice, a size below 1, `heads` that do not divide `width`, or `shared` with vocabularies
+            of different sizes.
     """
 
     positional = True
@@ -94,7 +94,7 @@ class Transformer(Seq2Seq):
         self.decoder = Stack(layers, width, norm, causal=True, memory=True, **settings)
         source, target = embeddings(source_size, target_size, width, shared)
         for embedding in (source, target):
-            embedding.initialise(width**-0.5)  # times √D: entries of unit variance
+            embedding.initialise(width**-0.5)  # times the scale √D below, entries have unit variance
         self.source_input, self.target_input = (
             PositionedEmbedding(table, added_positions(positions, max_positions, width), dropout, scale=width**0.5)
             for table in (source, target)
@@ -109,7 +109,7 @@ class Transformer(Seq2Seq):
         outputs, _ = self.encoder(self.source_input(source, positions), positions, mask, packing=packing)
         return TransformerState(Sources(self.decoder.memories(outputs, packing), mask), known=None)
 
-    def decode(  # type: ignore[override]  # a decoder takes the state that its own encoder made
+    def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: TransformerState
     ) -> tuple[Float[Tensor, "*P V"], TransformerState]:
         positions = torch.arange(state.length, state.length + tokens.size(1), device=tokens.device)

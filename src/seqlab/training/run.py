@@ -148,8 +148,8 @@ def begin(
     if checkpoint is not None:
         checkpoint.check_settings(identity)
     data = build_data(settings.data)
-    if data.settled:
-        settings = pinned(settings, data.settled)
+    if data.pinned_arguments:
+        settings = pinned(settings, data.pinned_arguments)
         if settings.run.keeps_configuration:
             keep_configuration(settings)
     model = cast(TrainingModule, build_model(settings.model, data, trainable))

@@ -142,20 +142,20 @@ class Cleaned:
         return self._boilerplate
 
     def _find_resembling(self) -> frozenset[str]:
-        """Names of the documents that resemble an earlier one: a signature a document is held for it."""
+        """Names of the documents that resemble an earlier one. Keeps one signature per document in memory."""
         if self.cleaning.near_duplicates is None:
             return frozenset()
         if self._resembling is None:
             signatures = np.empty((len(self.collection.documents), PERMUTATIONS), np.uint64)
             kept, resembling = 0, set[str]()
             for document in self._progress("looking for near duplicates"):
-                own = _signature(_shingles(paragraph) for paragraph in self._paragraphs(document, Tally()))
-                if own is None:  # nothing is as long as a shingle
+                signature = _signature(_shingles(paragraph) for paragraph in self._paragraphs(document, Tally()))
+                if signature is None:  # no paragraph is as long as a shingle
                     continue
-                if ((signatures[:kept] == own).mean(axis=1) >= self.cleaning.near_duplicates).any():
+                if ((signatures[:kept] == signature).mean(axis=1) >= self.cleaning.near_duplicates).any():
                     resembling.add(document.name)
                 else:
-                    signatures[kept] = own
+                    signatures[kept] = signature
                     kept += 1
             self._resembling = frozenset(resembling)
         return self._resembling
@@ -187,12 +187,12 @@ def _shingles(paragraph: str) -> list[bytes]:
 
 
 def _signature(parts: Iterable[list[bytes]]) -> np.ndarray | None:
-    """The MinHash signature of the set of all shingles (PERMUTATIONS,); None if there is none.
+    """The MinHash signature (PERMUTATIONS,) of the set of all shingles; None if there are none.
 
-    Two sets have the same value at a place with the probability of their Jaccard similarity (Broder 1997).
+    At each index, the signatures of two sets are equal with the probability of their Jaccard similarity (Broder 1997).
     """
     least = np.full(PERMUTATIONS, np.iinfo(np.uint64).max, np.uint64)
-    found = False
+    is_empty = True
     for shingles in parts:
         for start in range(0, len(shingles), TOGETHER):
             digests = [hashlib.blake2b(one, digest_size=8).digest() for one in shingles[start : start + TOGETHER]]
@@ -200,5 +200,5 @@ def _signature(parts: Iterable[list[bytes]]) -> np.ndarray | None:
             mixed = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)  # the finaliser of splitmix64
             mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             np.minimum(least, (mixed ^ (mixed >> np.uint64(31))).min(axis=0), out=least)
-            found = True
-    return least if found else None
+            is_empty = False
+    return None if is_empty else least
