@@ -233,7 +233,8 @@ from seqlab.reproduction.claim import Claim, Group
 from seqlab.reproduction.plan import PlannedRun, make_room
 pool.TRAIN = {FAKE!r}
 group = Group("slow", "slow", ("experiment=toy_gru", "name=slow"), (1,))
-run = PlannedRun("A/slow/1", Claim("A", "cpu", "", "", "", (group,), ()), group, 1, Path("runs/slow"), group.arguments(1))
+claim = Claim("A", "cpu", "", "", "", (group,), ())
+run = PlannedRun("A/slow/1", claim, group, 1, Path("runs/slow"), group.arguments(1))
 with pool.locked(Path("runs")) as lock:
     started = pool.Pool(1, 1, [], lock)
     started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda: None)
