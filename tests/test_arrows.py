@@ -100,7 +100,7 @@ def test_a_room_of_the_sweeper_imports_only_lower_rooms(room):
 def test_the_sweeper_knows_no_model():
     for path in sorted(SWEEPER.rglob("*.py")):
         tops = {name.partition(".")[0] for name in imports(path)}
-        assert "seqlab" not in tops, path.name
+        assert "seqlab" not in path.read_text(encoding="utf-8").lower(), path.name
         if path.name != "lightning_callback.py":
             assert not tops & {"torch", "lightning"}, path.name
 

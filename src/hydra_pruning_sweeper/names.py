@@ -1,6 +1,23 @@
-"""What users type, and programs are given, for this sweeper, as messages spell it."""
+"""What users type and set, as the application around this package names it. It hands its names in when it starts."""
 
-COMMAND = "seqlab-sweep"
-"""Looks at a study and repairs it."""
-STORAGE_VARIABLE = "SEQLAB_STORAGE"
-"""Environment variable with the address of a storage that holds a password, since no file may hold one."""
+from dataclasses import dataclass
+
+
+@dataclass
+class Names:
+    """The names that messages spell out and that trials are started with.
+
+    Attributes:
+        command: the command that looks at a study and repairs it (`views.command.run`).
+        storage_variable: the environment variable with the address of a storage that holds a password, since no file
+            may hold one.
+        install_dashboard: the line that installs Optuna's dashboard.
+    """
+
+    command: str = "hydra-pruning-sweeper"
+    storage_variable: str = "SWEEPER_STORAGE"
+    install_dashboard: str = "pip install optuna-dashboard"
+
+
+NAMES = Names()
+"""The names in use; an application sets those that it calls differently."""

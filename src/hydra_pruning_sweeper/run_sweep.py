@@ -19,7 +19,7 @@ from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads, visible_gpus
 from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
 from hydra_pruning_sweeper.messages import plural, printable
-from hydra_pruning_sweeper.names import STORAGE_VARIABLE
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.search_from_config import (
     base_of,
@@ -39,6 +39,7 @@ from hydra_pruning_sweeper.study.search_spec import SearchSpec, description
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
 from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
 from hydra_pruning_sweeper.trial.context import TrialContext
+from hydra_pruning_sweeper.views.dashboard import how_to_watch
 from hydra_pruning_sweeper.views.live_table import LiveTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
 from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
@@ -74,7 +75,7 @@ class SweepRun:
         check_before_start(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
         self.store = StudyStorage(store_url(self.settings.storage, self.folder))
         if is_secret(self.store.url):
-            os.environ[STORAGE_VARIABLE] = self.store.url  # the only way in which trials get it
+            os.environ[NAMES.storage_variable] = self.store.url  # the only way in which trials get it
             conceal(config)
 
     def run(self) -> float | None:
@@ -194,7 +195,7 @@ class SweepRun:
             "pruning": f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None,
             "slots": f"{settings.slots}, of {plural(self._threads(), 'thread')} each",
             "kept in": f"{self.folder} and {self.store.shown}",
-            "watch with": f"optuna-dashboard {self.store.shown}",
+            "watch with": how_to_watch(self.store.shown),
         }
         for name, text in lines.items():
             if text is not None:

@@ -1,4 +1,4 @@
-"""Modules that only a part of seqlab imports, and the extra that installs each: `pip install "seqlab[EXTRA]"`."""
+"""Modules that only a part of seqlab needs, and the extra that installs each: `pip install "seqlab[EXTRA]"`."""
 
 from seqlab.errors import InputError
 
@@ -6,7 +6,13 @@ EXTRAS = {
     **dict.fromkeys(("bs4", "charset_normalizer", "docx", "lxml", "nbformat", "pptx"), "documents"),
     **dict.fromkeys(("pylatexenc", "pypdfium2"), "documents"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), "report"),
+    "optuna_dashboard": "dashboard",  # a command, which nothing imports
 }
+
+
+def install_line(module: str) -> str:
+    """The line that installs the extra of `module`."""
+    return f'pip install "seqlab[{EXTRAS[module]}]"'
 
 
 def not_installed(error: ModuleNotFoundError, what: str) -> InputError | None:
@@ -18,4 +24,4 @@ def not_installed(error: ModuleNotFoundError, what: str) -> InputError | None:
     module = (error.name or "").partition(".")[0]
     if module not in EXTRAS:
         return None
-    return InputError(f'{what} needs {module}, which is not installed; type pip install "seqlab[{EXTRAS[module]}]"')
+    return InputError(f"{what} needs {module}, which is not installed; type {install_line(module)}")

@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.seqlab_sweeper.sweeper import SeqlabSweeper
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
+from hydra_pruning_sweeper.names import NAMES, Names
 from hydra_pruning_sweeper.run_sweep import SweepRun
 from hydra_pruning_sweeper.search_from_config import command_of_trials, settings_from, space_of
 from hydra_pruning_sweeper.study.lease import Lease
@@ -33,6 +34,10 @@ def test_an_application_that_knows_nothing_of_seqlab_ends_with_a_line(monkeypatc
     with pytest.raises(SystemExit) as stop:
         sweeper.sweep([])
     assert (stop.value.code, capsys.readouterr().err) == (code, f"{said}\n")
+
+
+def test_messages_name_what_users_of_seqlab_type():
+    assert Names("seqlab-sweep", "SEQLAB_STORAGE", 'pip install "seqlab[dashboard]"') == NAMES
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, UsageError
 from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.addresses import hidden
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from seqlab.extras import install_line
 
 STOPPED = InterruptionError.exit_code
 
@@ -47,5 +49,7 @@ class SeqlabSweeper(Sweeper):
             sys.exit(error.exit_code)
 
 
+NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
+NAMES.install_dashboard = install_line("optuna_dashboard")
 SETTINGS = SweeperSettings(_target_=f"{SeqlabSweeper.__module__}.{SeqlabSweeper.__name__}")
 ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=SETTINGS, provider="seqlab_sweeper")

@@ -16,7 +16,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.names import COMMAND
+from hydra_pruning_sweeper.names import NAMES
 
 
 @contextmanager
@@ -75,7 +75,7 @@ class Journal(JournalFileBackend):
         except (ValueError, RecursionError):
             path = Path(self._file_path)
             raise UsageError(
-                f"{path}, line {number + 1}: damaged; when no sweep is running, type {COMMAND} repair"
+                f"{path}, line {number + 1}: damaged; when no sweep is running, type {NAMES.command} repair"
                 f" study={path.parent} storage={path}"
             ) from None
 

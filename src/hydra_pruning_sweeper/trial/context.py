@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.names import STORAGE_VARIABLE
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
 TRIAL_VARIABLE = "SWEEPER_TRIAL_CONTEXT"  # environment variable with the path of that file
@@ -32,6 +32,7 @@ class TrialContext:
         overrides: its whole command line.
         pruner: the pruner's configuration, with a `_target_`; None for no pruning.
         direction: "minimize" or "maximize".
+        storage_variable: the environment variable that has the address where `storage` is None.
     """
 
     study: str
@@ -43,6 +44,7 @@ class TrialContext:
     overrides: list[str] = field(default_factory=list)
     pruner: dict[str, Any] | None = None
     direction: Literal["minimize", "maximize"] = "minimize"
+    storage_variable: str = field(default_factory=lambda: NAMES.storage_variable)
 
     def write(self) -> Path:
         """Writes the file; returns its path."""
@@ -56,12 +58,12 @@ class TrialContext:
         Raises:
             UsageError: it should be in the environment, but is not.
         """
-        found = self.storage or os.environ.get(STORAGE_VARIABLE)
-        if not found:
+        address = self.storage or os.environ.get(self.storage_variable)
+        if not address:
             raise UsageError(
-                f"{STORAGE_VARIABLE} must hold the address of the storage where this trial runs, but is not set"
+                f"{self.storage_variable} must hold the address of the storage where this trial runs, but is not set"
             )
-        return found
+        return address
 
 
 def current_trial(environment: Mapping[str, str] = os.environ) -> TrialContext | None:

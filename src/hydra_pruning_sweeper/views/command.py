@@ -11,7 +11,7 @@ from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable
-from hydra_pruning_sweeper.names import COMMAND
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.journal import repair as repair_journal
 from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of
 from hydra_pruning_sweeper.study.record import read_record
@@ -31,7 +31,7 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
     """
     if action not in ACTIONS:
         raise UsageError(
-            f"the action of {COMMAND} must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is {action!r}"
+            f"the action of {NAMES.command} must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is {action!r}"
         )
     if action == "repair":
         return repair(folder, storage)

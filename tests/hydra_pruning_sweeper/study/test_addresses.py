@@ -4,10 +4,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.names import STORAGE_VARIABLE
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.addresses import conceal, hidden, is_remote, is_secret, shown
 from hydra_pruning_sweeper.study.storage import StudyStorage
-from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext, current_trial
 from seqlab.exclusive_folders import ExclusiveFolders
 
 SECRET = "geheim"
@@ -69,10 +69,14 @@ def test_a_configuration_that_is_written_does_not_hold_it(monkeypatch):
 
 
 def test_trials_are_given_it_by_their_environment_alone(tmp_path, monkeypatch):
-    monkeypatch.setenv(STORAGE_VARIABLE, address := "postgresql://me:geheim@host/db")
-    given = TrialContext("s", None, 0, str(tmp_path))
-    assert SECRET not in given.write().read_text()
-    assert given.address() == address
-    monkeypatch.delenv(STORAGE_VARIABLE)
-    with pytest.raises(UsageError, match=r"SEQLAB_STORAGE must hold the address"):
-        given.address()
+    monkeypatch.setenv("MY_STORAGE", address := "postgresql://me:geheim@host/db")
+    monkeypatch.setattr(NAMES, "storage_variable", "MY_STORAGE")
+    file = TrialContext("s", None, 0, str(tmp_path)).write()
+    assert SECRET not in file.read_text()
+    monkeypatch.undo()  # a launcher may run the trial where the application has not handed its names in
+    monkeypatch.setenv("MY_STORAGE", address)
+    context = current_trial({TRIAL_VARIABLE: str(file)})
+    assert context.address() == address
+    monkeypatch.delenv("MY_STORAGE")
+    with pytest.raises(UsageError, match=r"MY_STORAGE must hold the address"):
+        context.address()

@@ -11,6 +11,7 @@ import pytest
 from sweeper_support.simulation import path
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.journal import journal_storage, locked, repair
 
 
@@ -45,11 +46,12 @@ def test_a_reader_of_a_torn_line_sees_the_rest(journal):
     assert values(journal) == [1.0, 2.0, 3.0]
 
 
-def test_repair_takes_damaged_lines_out_and_keeps_a_copy(journal):
+def test_repair_takes_damaged_lines_out_and_keeps_a_copy(journal, monkeypatch):
+    monkeypatch.setattr(NAMES, "command", "look-at")
     lines = journal.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:3], b'{"op_code": 7, "tr' + lines[3], b"\x00\x00\n", *lines[4:], b'{"op'])
     journal.write_bytes(damaged)
-    with pytest.raises(UsageError, match=r"journal.log, line 4: damaged; .* seqlab-sweep repair study="):
+    with pytest.raises(UsageError, match=r"journal.log, line 4: damaged; .* look-at repair study="):
         values(journal)
     assert repair(journal) == 3
     assert values(journal) == [1.0, 2.0, 3.0]
