@@ -15,6 +15,14 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def ago(seconds: float) -> str:
+    """How long ago something was, in one unit: "42 s ago", "3 min ago", "30 h ago", "12 days ago"."""
+    for unit, size, limit in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 48 * 3600)):
+        if seconds < limit:
+            return f"{max(0, int(seconds // size))} {unit} ago"
+    return f"{int(seconds // 86400)} days ago"
+
+
 def plural(count: int, noun: str) -> str:
     """ "1 trial", "2 trials"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

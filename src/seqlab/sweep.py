@@ -1,13 +1,16 @@
-"""`seqlab-sweep`: looks at a study, and mends it. `python -m seqlab.sweep` is the same."""
+"""`seqlab-sweep`: looks at studies, and repairs them. `python -m seqlab.sweep` is the same."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.messages import printable
 from seqlab.cli import refuse_unknown, run_command
 from seqlab.config.settings import read_sweep_command
+from seqlab.errors import InputError
 
 
 def task(config: DictConfig) -> Any:
@@ -16,8 +19,23 @@ def task(config: DictConfig) -> Any:
     settings = read_sweep_command(config)
     from hydra_pruning_sweeper.views.command import run
 
+    if settings.study is None:
+        if settings.action != "status":
+            raise InputError("study is not set; type study=…")
+        return _list_studies(Path(settings.folder), settings.storage)
     folder = Path(settings.study)
     return run(settings.action, folder if folder.is_dir() else Path(settings.folder, settings.study), settings.storage)
+
+
+def _list_studies(folder: Path, storage: str | None) -> None:
+    """Lists the studies in `folder`, and says how to look at one, or how to begin one."""
+    from hydra_pruning_sweeper.views.study_list import print_studies
+
+    if print_studies(folder, storage):
+        typed = [text for text in sys.argv[1:] if text.startswith(("folder=", "storage="))]
+        print(f"\nto look at one: {shlex.join(['seqlab-sweep', 'status', 'study=NAME', *typed])}")
+    else:
+        print(f"no study is in {printable(str(folder))}; to begin one: seqlab-train -m +sweeps=NAME")
 
 
 def main() -> None:

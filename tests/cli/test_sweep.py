@@ -5,8 +5,12 @@ import os
 import shlex
 from pathlib import Path
 
+import optuna
 import pytest
 from omegaconf import OmegaConf
+
+from hydra_pruning_sweeper.study.journal import journal_storage
+from hydra_pruning_sweeper.study.record import SweepRecord
 
 SPACE = (
     "optimizer.lr=tag(log,interval(1e-3,1e-1))",
@@ -78,6 +82,22 @@ def test_a_sweep_survives_kills_and_leaves_what_can_be_run(sweep, process):
     assert config.optimizer.lr == float(best["optimizer.lr"])
     assert config.model.width == int(best["model.width"])
     assert (config.data.samples, config.measure, config.model._target_.split(".")[-1]) == (200, True, "FixedVector")
+
+
+def test_without_a_study_those_that_are_there_are_listed(command, tmp_path):
+    assert "no study is in outputs/sweeps; to begin one:" in command("sweep", "status").succeeded().out
+    folder = tmp_path / "outputs/sweeps/mine"
+    study = optuna.create_study(study_name="s", storage=journal_storage(folder / "journal.log"))
+    study.tell(study.ask(), 0.5)
+    SweepRecord("s", str(folder / "journal.log"), "minimize", 20).write(folder)
+    lines = command("sweep", "status").succeeded().out.splitlines()
+    assert lines[0].split() == ["study", "complete", "planned", "best", "last", "active"]
+    assert lines[1].split()[:4] == ["mine", "1", "20", "0.5"]
+    assert lines[2:] == ["", "to look at one: seqlab-sweep status study=NAME"]
+    folders = command("sweep", "status", f"folder={tmp_path}/outputs/sweeps").succeeded().out
+    assert folders.endswith(f"study=NAME folder={tmp_path}/outputs/sweeps\n")
+    assert "1 of 20 trials finished" in command("sweep", "status", "study=mine").succeeded().out
+    command("sweep", "best").stopped(2, "study is not set; type study=…")
 
 
 COMMAND = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hydra_pruning_sweeper.messages import duration, plural, printable
+from hydra_pruning_sweeper.messages import ago, duration, plural, printable
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,17 @@ from hydra_pruning_sweeper.messages import duration, plural, printable
 )
 def test_durations_are_short(seconds, text):
     assert duration(float(seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *((-5, "0 s ago"), (59.9, "59 s ago"), (60, "1 min ago"), (3599, "59 min ago"), (3600, "1 h ago")),
+        *((48 * 3600 - 1, "47 h ago"), (48 * 3600, "2 days ago"), (1e7, "115 days ago")),
+    ],
+)
+def test_how_long_ago_is_told_in_one_unit(seconds, text):
+    assert ago(float(seconds)) == text
 
 
 def test_one_is_no_plural():

@@ -5,20 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from optuna.trial import TrialState
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.journal import repair as repair_journal
-from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of
 from hydra_pruning_sweeper.study.record import read_record
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY, failed_for_good
 from hydra_pruning_sweeper.study.storage import StudyStorage
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, open_sweep
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, foreign_data_refused, formatted, open_sweep
+from hydra_pruning_sweeper.views.study_list import NONE_YET
 from hydra_pruning_sweeper.views.sweep_summary import BEST, write_summary
+from hydra_pruning_sweeper.views.trial_table import table_console, trial_table
 
 ACTIONS = ("status", "best", "plot", "retry", "repair")
 
@@ -38,39 +37,22 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
     sweep = open_sweep(folder, storage)
     if action == "retry":
         sweep = RecordedSweep(sweep.record, folder, StudyStorage(sweep.store.url))  # opened again, for writing
-    try:
+    with foreign_data_refused(folder):
         {"status": status, "best": best, "plot": plot, "retry": retry}[action](sweep)
-    except (TypeError, KeyError, AttributeError, LookupError) as error:
-        reason = printable(f"{type(error).__name__}: {error}")
-        raise UsageError(f"{folder}: its study contains data that no sweep writes ({reason})") from None
     return None
 
 
 def status(sweep: RecordedSweep) -> None:
-    """Prints a table of all trials."""
-    trials, best_trial = sweep.trials(), sweep.best()
-    console = Console(highlight=False, soft_wrap=True)
-    names = sweep.parameters()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("trial", "state", "step", "value", *names):
-        table.add_column(Text(printable(name)), justify="right")
-    watch = LeaseWatch(60.0)
-    for one in trials:
-        state = one.state.name.lower()
-        if one.state == TrialState.RUNNING and watch.has_expired(one.number, lease_of(one.user_attrs)):
-            state = "waiting"  # for a controller that continues it
-        at = one.intermediate_values.get(one.last_step) if one.last_step is not None else None
-        value = one.value if one.value is not None else at
-        shown = [formatted(one.params.get(name, "")) for name in names]
-        tied = best_trial is not None and one.state == TrialState.COMPLETE and one.value == best_trial.value
-        mark = " *" if tied else ""
-        cells = (f"{one.number}{mark}", state, str(one.last_step or 0), "" if value is None else formatted(value))
-        table.add_row(*map(Text, (*cells, *shown)), style="dim" if state == "fail" else None)
-    console.print(table)
+    """Prints a table of all trials, the best value, and why trials failed."""
+    console, trials, best_trial = table_console(), sweep.trials(), sweep.best()
+    console.print(trial_table(sweep, console))
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
-    console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed_for_good(trials))} failed")
-    for one in failed_for_good(trials):
-        console.print(Text(f"trial {one.number} failed: {printable(str(one.user_attrs.get(ERROR)))}"))
+    failed = failed_for_good(trials)
+    found = NONE_YET if best_trial is None else f"{formatted(best_trial.value)} (trial {best_trial.number})"
+    console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed)} failed; best: {found}")
+    for one in failed:
+        reason = one.user_attrs.get(ERROR, "no reason is recorded")
+        console.print(Text(f"trial {one.number} failed: {printable(str(reason))}"))
 
 
 def best(sweep: RecordedSweep) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import printable
 from hydra_pruning_sweeper.study.addresses import is_remote
+from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of
 from hydra_pruning_sweeper.study.record import SweepRecord, read_record
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.events import TrialEvents, TrialProgress
@@ -55,6 +58,27 @@ def open_sweep(folder: Path, storage: str | None = None) -> RecordedSweep:
         where = "an address with a password" if url is None else printable(url)
         raise UsageError(f"{folder}: kept in {where}, which is opened only where it is typed: add storage=…")
     return RecordedSweep(record, folder, StudyStorage(url, record.study))
+
+
+@contextmanager
+def foreign_data_refused(folder: Path) -> Iterator[None]:
+    """A block that reads the study in `folder`, which may contain anything.
+
+    Raises:
+        UsageError: the block failed because of data that no sweep writes.
+    """
+    try:
+        yield
+    except (TypeError, AttributeError, LookupError) as error:
+        reason = printable(f"{type(error).__name__}: {error}")
+        raise UsageError(f"{folder}: its study contains data that no sweep writes ({reason})") from None
+
+
+def state_of(trial: FrozenTrial, watch: LeaseWatch) -> str:
+    """A trial's state in a word: `waiting` if it is to be continued, but no controller runs it."""
+    if trial.state == TrialState.RUNNING and watch.has_expired(trial.number, lease_of(trial.user_attrs)):
+        return "waiting"
+    return trial.state.name.lower()
 
 
 def formatted(value: Any) -> str:

@@ -166,7 +166,7 @@ class SweepCommandSettings:
     """conf/sweep.yaml; its comments say what each setting means. (A study's own settings are the sweeper's.)"""
 
     action: str
-    study: str
+    study: str | None
     folder: str
     storage: str | None
 
@@ -330,7 +330,8 @@ def read_reproduce(config: DictConfig) -> ReproduceSettings:
 
 def read_sweep_command(config: DictConfig) -> SweepCommandSettings:
     """The settings of a look at a study."""
-    return SweepCommandSettings(config.action, str(config.study), str(config.folder), config.storage)
+    study = None if config.study is None else str(config.study)
+    return SweepCommandSettings(config.action, study, str(config.folder), config.storage)
 
 
 def _check_train(config: DictConfig, run: HydraRun) -> None:

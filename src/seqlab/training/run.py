@@ -118,7 +118,8 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         checkpoint.check_steps(trainer.global_step)
     if not settings.measure:
         if trainer.is_global_zero:
-            print(f"best        {callbacks.saver.monitor} {callbacks.saver.best}; not measured", flush=True)
+            best = "none yet" if callbacks.saver.best is None else callbacks.saver.best
+            print(f"best        {callbacks.saver.monitor} {best}; not measured", flush=True)
         return callbacks.saver.best
 
     weights = final_weights(settings, model, callbacks.saver, callbacks.averager)

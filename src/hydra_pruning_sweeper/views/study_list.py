@@ -1,0 +1,118 @@
+"""The studies in a folder: how each is doing."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState
+from rich.table import Table
+from rich.text import Text
+
+from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.messages import ago, printable
+from hydra_pruning_sweeper.study.addresses import is_remote
+from hydra_pruning_sweeper.study.lease import LeaseWatch
+from hydra_pruning_sweeper.study.record import RECORD, read_record
+from hydra_pruning_sweeper.trial.events import TrialEvents
+from hydra_pruning_sweeper.views.recorded_sweep import foreign_data_refused, formatted, open_sweep, state_of
+from hydra_pruning_sweeper.views.trial_table import first_fitting, new_table, table_console
+
+STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "running": "running", "waiting": "waiting"}
+"""State of a trial → how the table calls it."""
+NONE_YET = "none yet"
+
+
+@dataclass(frozen=True)
+class StudyOverview:
+    """How a study is doing.
+
+    Args:
+        name: its folder's name, by which commands find it.
+        states: state → how many trials have it.
+        planned: how many trials are to be complete or pruned in the end.
+        best: the best value of a complete trial.
+        last_active: when a trial last started, reported or ended, in seconds since the epoch; None if none ever did.
+    """
+
+    name: str
+    states: Counter[str]
+    planned: int
+    best: float | None
+    last_active: float | None
+
+
+def overview(folder: Path, storage: str | None = None) -> StudyOverview:
+    """The overview of the study in `folder`.
+
+    Args:
+        folder: the study's folder.
+        storage: the address of its storage, which is needed only if that is on a server.
+
+    Raises:
+        UsageError: the study cannot be read.
+    """
+    with foreign_data_refused(folder):
+        kept = read_record(folder).storage
+        sweep = open_sweep(folder, storage if kept is None or is_remote(kept) else None)
+        trials, best, watch = sweep.trials(), sweep.best(), LeaseWatch(60.0)
+        states = Counter(state_of(one, watch) for one in trials)
+        last = max((moment for one in trials for moment in _moments(folder, one)), default=None)
+        return StudyOverview(folder.name, states, sweep.record.trials, None if best is None else best.value, last)
+
+
+def _moments(folder: Path, trial: FrozenTrial) -> list[float]:
+    """When a trial started and ended; of a running one, when its last event was written."""
+    moments = [one.timestamp() for one in (trial.datetime_start, trial.datetime_complete) if one is not None]
+    events = TrialEvents(folder / str(trial.number)).path
+    if trial.state == TrialState.RUNNING and events.is_file():
+        moments.append(events.stat().st_mtime)
+    return moments
+
+
+def print_studies(folder: Path, storage: str | None = None) -> bool:
+    """Prints a table of the studies in the folders of `folder`, the last active first; returns whether there are any.
+
+    A study that cannot be read stops nothing: a line below the table says why.
+    """
+    studies, unreadable = [], []
+    for path in sorted(one.parent for one in folder.glob(f"*/{RECORD}")):
+        try:
+            studies.append(overview(path, storage))
+        except UsageError as error:
+            unreadable.append(str(error))
+    console = table_console()
+    if studies:
+        studies.sort(key=lambda one: one.last_active or 0.0, reverse=True)
+        console.print(first_fitting(console, [_table_of_columns(studies), _table_of_words(studies)]))
+    for reason in unreadable:
+        console.print(Text(printable(reason)))
+    return bool(studies or unreadable)
+
+
+def _table_of_columns(studies: Sequence[StudyOverview]) -> Table:
+    """A column per state that some trial has."""
+    states = [state for state in STATES if any(one.states[state] for one in studies)]
+    table = new_table(["study", *(STATES[state] for state in states), "planned", "best", "last active"], left=["study"])
+    for one in studies:
+        counts = [str(one.states[state]) for state in states]
+        table.add_row(*map(Text, (printable(one.name), *counts, str(one.planned), *_progress(one))))
+    return table
+
+
+def _table_of_words(studies: Sequence[StudyOverview]) -> Table:
+    """One column with all states, which can be wrapped."""
+    table = new_table(["study", "trials", "best", "last active"], left=["study", "trials"])
+    for one in studies:
+        counts = ", ".join(f"{one.states[state]} {word}" for state, word in STATES.items() if one.states[state])
+        table.add_row(*map(Text, (printable(one.name), f"{counts or 'none'} of {one.planned}", *_progress(one))))
+    return table
+
+
+def _progress(study: StudyOverview) -> tuple[str, str]:
+    """The best value, and how long ago the study was active."""
+    best = NONE_YET if study.best is None else formatted(study.best)
+    return best, "never" if study.last_active is None else ago(time.time() - study.last_active)
