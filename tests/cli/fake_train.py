@@ -43,6 +43,7 @@ if settings["name"] == "stops" and not resumed:
 if settings["name"] in ("stops", "slow") and not resumed:
     time.sleep(60)
 result = {
+    "name": settings["name"],
     "seed": settings["seed"],
     "settings": {**settings, "resume": str(folder) if resumed else None},
     "environment": {

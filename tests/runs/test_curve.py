@@ -3,8 +3,11 @@
 import itertools
 
 from seqlab.runs.curve import POINTS, curve
+from seqlab.runs.result import RunResult, TrainingCost
 
-RESULT = {"steps": 20, "training": {"tokens": 400, "seconds": 10.0, "flops": 2e6, "tokens_per_second": 40.0}}
+BARE = RunResult(name="a", seed=1, metrics={"val": {}})
+TRAINING = TrainingCost(tokens=400, seconds=10.0, flops=2e6, tokens_per_second=40.0)
+RESULT = RunResult(name="a", seed=1, metrics={"val": {}}, steps=20, training=TRAINING)
 
 
 def test_an_entry_a_validation_without_what_was_measured_in_the_end():
@@ -30,13 +33,13 @@ def test_an_entry_a_validation_without_what_was_measured_in_the_end():
 
 def test_a_long_run_keeps_its_end_and_even_distances():
     rows = [{"step": i, "epoch": i, "val/teacher_forced/loss": 1.0} for i in range(1009)]
-    steps = [point["step"] for point in curve(rows, {})]
+    steps = [point["step"] for point in curve(rows, BARE)]
     assert (len(steps), steps[-1]) == (POINTS, 1009)
     assert {b - a for a, b in itertools.pairwise(steps)} == {10, 11}
 
 
 def test_what_is_not_finite_is_left_out():
-    (point,) = curve([{"step": 4, "epoch": 0, "val/teacher_forced/loss": 800.0, "val/x": float("inf")}], {})
+    (point,) = curve([{"step": 4, "epoch": 0, "val/teacher_forced/loss": 800.0, "val/x": float("inf")}], BARE)
     assert point == {"step": 5, "epoch": 1, "val/teacher_forced/loss": 800.0}
 
 

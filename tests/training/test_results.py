@@ -3,16 +3,19 @@
 from pathlib import Path
 
 from seqlab.inference.generation_outputs import Prediction
+from seqlab.runs.result import RunResult, RunSeconds, TrainingCost
 from seqlab.training.results import print_summary, sample
 
-RESULT = {
-    "metrics": {"[red]val": {"[/x]": 1.0}},
-    "epochs": 1,
-    "steps": 2,
-    "seconds": {"fit": 1.0, "measure": 1.0},
-    "weights": "best",
-    "training": {"tokens": 3, "tokens_per_second": 4.0, "flops": 5e12},
-}
+RESULT = RunResult(
+    name="a",
+    seed=1,
+    metrics={"[red]val": {"[/x]": 1.0}},
+    epochs=1,
+    steps=2,
+    seconds=RunSeconds(fit=1.0, measure=1.0),
+    weights="best",
+    training=TrainingCost(tokens=3, tokens_per_second=4.0, flops=5e12),
+)
 
 
 def test_markup_is_shown_and_steers_nothing(capsys):

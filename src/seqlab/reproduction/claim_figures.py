@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqlab.metrics.registry import entry_of
-
-Digest = Mapping[str, Any]
+from seqlab.runs.schemas import Digest
 
 SHARES = ("copies", "near_copies", "slope_by_length")  # beside the metrics that are shares
 COUNTS = ("parameters", "epochs", "best_epoch", "train", "steps")

@@ -15,7 +15,8 @@ from typing import Any
 
 from seqlab.errors import InputError
 from seqlab.reproduction.claim import Criterion
-from seqlab.reproduction.claim_figures import Digest, figure, written
+from seqlab.reproduction.claim_figures import figure, written
+from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
 

@@ -7,7 +7,7 @@ import functools
 import itertools
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from seqlab.config.plain import composed, read, resolved
 from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
 from seqlab.reproduction.claim import Claim, Group
+from seqlab.runs.result import RunResult
 
-RESULT = "result.json"
 LOG = "log.txt"
 CODE = "code.txt"
 """The hash of the code that began a run, in its folder: only the same goes on with it."""
@@ -72,20 +72,21 @@ def state_of(run: PlannedRun, code: str, any_code: bool = False) -> tuple[str, l
         code: of what would run now.
         any_code: other code is as good, if today's settings of the overrides then typed are those of the run.
     """
-    result = _read(run.folder / RESULT)
+    result = _result(run.folder)
     begun = (run.folder / "checkpoints" / "last.ckpt").is_file()
     if result is None and not begun:
         return NEW, []
+    settings: Mapping[str, Any] | None
     by: str | None
     if any_code:
         settings, by = _as_if_today(run.folder), code
     elif result:
-        settings, by = result["settings"], result["environment"].get("code")
+        settings, by = result.settings, result.code
     else:
         settings, by = _loaded(run.folder / ".hydra" / "config.yaml"), _begun_by(run.folder)
     own = {**_plain(settings or {}), "code": by}
     if result and not any_code:  # on the way to these settings it may have had others
-        own |= {"resumed": changed} if (changed := [one["changed"] for one in result.get("resumed", [])]) else {}
+        own |= {"resumed": changed} if (changed := [one["changed"] for one in result.resumed]) else {}
     found = differences(own, {**_plain(_wanted(run)), "code": code})
     if found:
         return OTHER, found
@@ -100,7 +101,7 @@ def make_room(run: PlannedRun, aside: Path, code: str) -> Path | None:
         Where to, if there was something to keep.
     """
     target: Path | None = None
-    if _read(run.folder / RESULT) is not None or (run.folder / "checkpoints" / "last.ckpt").is_file():
+    if _result(run.folder) is not None or (run.folder / "checkpoints" / "last.ckpt").is_file():
         names = (aside / run.name / str(number) for number in itertools.count(1))
         target = next(name for name in names if not name.exists())
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,13 +113,12 @@ def make_room(run: PlannedRun, aside: Path, code: str) -> Path | None:
     return target
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """A result; None where there is none, or half of one."""
+def _result(folder: Path) -> RunResult | None:
+    """The result of a run; None if the run has none that can be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return RunResult.read(folder)
+    except InputError:
         return None
-    return content if isinstance(content, dict) and {"settings", "environment"} <= set(content) else None
 
 
 def _begun_by(folder: Path) -> str | None:
@@ -165,7 +165,7 @@ def _as_if_today(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def _plain(settings: dict[str, Any]) -> Any:
+def _plain(settings: Mapping[str, Any]) -> Any:
     """Settings as JSON keeps them, without what makes no other run: where it goes on from, and how a path is said."""
     plain = json.loads(json.dumps(settings))
     for name in HOW_IT_BEGINS:

@@ -20,7 +20,8 @@ from hydra_pruning_sweeper.execution.fork_server import DEATH_SIGNAL
 from hydra_pruning_sweeper.execution.slots import slot_environment
 from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
-from seqlab.reproduction.plan import RESULT, PlannedRun
+from seqlab.reproduction.plan import PlannedRun
+from seqlab.runs.result import RESULT
 
 TRAIN = (sys.executable, "-m", "seqlab.train")
 LOOK = 0.1

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqlab.reproduction.claim import PROFILES, Claim, Group
-from seqlab.reproduction.claim_figures import Digest
 from seqlab.reproduction.criteria import Finding, Groups, IncomparableError, Results, judge, values_of
+from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
 HEAVY = ("bleu_statistics", "correct")

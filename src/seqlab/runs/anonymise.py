@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +25,16 @@ def without_machine(content: Any) -> Any:
     return _ABSOLUTE.sub("…/", content) if isinstance(content, str) else content
 
 
-def resolved(settings: dict[str, Any]) -> dict[str, Any]:
+def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with what they refer to among themselves (`${optimizer.lr}`) in its place.
 
     What comes from outside (`${oc.env:…}`, `${hydra:…}`) stays as it is written: it differs between machines.
     """
-    return dict(_Resolver(settings).resolved(settings, ()))
+    return dict(_Resolver(settings).resolved(dict(settings), ()))
 
 
 class _Resolver:
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any]) -> None:
         self.settings, self.left = settings, MOST_REFERENCES
 
     def resolved(self, value: Any, seen: tuple[str, ...]) -> Any:
@@ -50,7 +51,7 @@ class _Resolver:
     def _referred(self, path: str, written: str, seen: tuple[str, ...]) -> Any:
         found: Any = self.settings
         for key in path.split("."):
-            if not isinstance(found, dict) or key not in found:
+            if not isinstance(found, Mapping) or key not in found:
                 return written
             found = found[key]
         self.left -= 1

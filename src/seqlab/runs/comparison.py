@@ -1,6 +1,6 @@
 """The runs of a multirun side by side: `comparison.csv`, `comparison.md`, and the same table on the screen.
 
-`python -m seqlab.runs.comparison FOLDER` makes them anew, of a multirun that was interrupted for example.
+`python -m seqlab.runs.comparison FOLDER` writes them again, for example for a multirun that was interrupted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,96 +26,90 @@ from hydra_pruning_sweeper.messages import printable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
 from seqlab.formatting import natural
-from seqlab.identity import HOW_IT_BEGINS
 from seqlab.metrics.registry import METRICS, entry_of
-from seqlab.runs.description import described, description
-from seqlab.runs.reading import RESULT as SCHEMA
-from seqlab.runs.reading import read_file, read_json
+from seqlab.runs.description import description
+from seqlab.runs.json_checks import read_file
+from seqlab.runs.result import RESULT, RunResult
+from seqlab.runs.run_folder import name_and_value
 from seqlab.runs.screens import screens
+from seqlab.runs.seed_groups import compared_overrides, seed_groups
 from seqlab.runs.spread import spread
 
-RESULT = "result.json"
-ERROR = "error.txt"  # what a run that failed leaves instead of a result
-UNCOMPARED = ("seed", *HOW_IT_BEGINS)  # overrides that make no other setting
-APART = "apart by"  # the label of what differs between runs of the same overrides
+ERROR = "error.txt"
+"""What a run that failed leaves instead of a result."""
+
+APART = "apart by"
+"""The heading of what differs between runs that have the same overrides."""
+
+VAL_LOSS = "teacher_forced/loss"
+
+
+Figure = Callable[[RunResult], float | None]
+"""A number of a result; None where the result does not have it."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: its folder's name, what was overridden for it, and its result or how it failed."""
+    """A run that ended: the name of its folder, its overrides, and its result or why it failed."""
 
     name: str
     overrides: dict[str, str]
-    result: dict[str, Any] | None
+    result: RunResult | None
     error: str | None
 
     @property
     def seed(self) -> str:
-        """The seed; of a run that failed as it was typed, "" if it was not."""
-        return str(self.result["seed"]) if self.result else self.overrides.get("seed", "")
+        """The seed; that of a failed run as it was typed, "" if it was not."""
+        return str(self.result.seed) if self.result else self.overrides.get("seed", "")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Runs that differ in nothing but their seed. Without anything that varies the label is the runs' own name."""
+    """Runs that differ in nothing but their seed.
+
+    Args:
+        label: by override, the value that sets these runs apart from others; the name of the runs where none does.
+    """
 
     label: dict[str, str]
     runs: list[Run]
 
     @property
-    def results(self) -> list[dict[str, Any]]:
-        """Those of the runs that finished."""
+    def results(self) -> list[RunResult]:
+        """The results of the runs that finished."""
         return [run.result for run in self.runs if run.result]
 
-    def values(self, *path: str) -> list[float]:
+    def values(self, figure: Figure) -> list[float]:
         """A figure of every finished run that has it."""
-        found = []
-        for result in self.results:
-            value: Any = result
-            for key in path:
-                value = value.get(key) if isinstance(value, dict) else None
-            if value is not None:
-                found.append(value)
-        return found
-
-    def leaks(self) -> list[float]:
-        """Of every finished run that says so, the share of validation sentences that stand in training, word for word:
-        of pairs that of the side of which there are more.
-        """
-        shares = []
-        for result in self.results:
-            sides = result.get("leakage", {}).get("val", {}).values()
-            if copies := [side["copies"] for side in sides if side.get("copies") is not None]:
-                shares.append(max(copies))
-        return shares
+        return [value for result in self.results if (value := figure(result)) is not None]
 
 
 class Comparison(Callback):
-    """Hydra's callback: keeps the table up to date after every run, and prints it at the end."""
+    """Hydra's callback: rewrites the table after every run, and prints it at the end."""
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Writes the table of the runs so far; a multirun that is stopped leaves it behind."""
+        """Writes the table of the runs so far, so that a multirun that is stopped leaves one."""
         if config.hydra.mode == RunMode.MULTIRUN:
-            with contextlib.suppress(InputError):  # a range test leaves nothing to compare
+            with contextlib.suppress(InputError):  # the search for a learning rate leaves nothing to compare
                 write(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Prints it."""
+        """Prints the table."""
         with contextlib.suppress(InputError):
             show(Path(config.hydra.sweep.dir))
 
 
 def settings_of(multirun: Path) -> list[Setting]:
-    """The runs below `multirun`, those of one setting together, in the order of the first of each.
+    """The runs below `multirun`, grouped by setting, in the order of the first run of each.
 
     Raises:
-        InputError: no run that has finished or failed is there.
+        InputError: there is no run that has finished or failed.
     """
     return _grouped(multirun, read_runs(multirun)[0])
 
 
 def read_runs(multirun: Path) -> tuple[list[Run], list[str]]:
-    """The runs that have ended, in a natural order, and a line on each whose files cannot be read."""
+    """The runs that have ended, in natural order, and a line on each run whose files cannot be read."""
     found = [path.parents[1].relative_to(multirun) for path in multirun.rglob(".hydra/overrides.yaml")]
     runs, unread = [], []
     for name in sorted(found, key=lambda name: [natural(part) for part in name.parts]):
@@ -129,74 +123,61 @@ def read_runs(multirun: Path) -> tuple[list[Run], list[str]]:
 def _grouped(multirun: Path, runs: Sequence[Run]) -> list[Setting]:
     if not runs:
         raise InputError(f"{multirun}: no runs here that have ended; expected the folder of a multirun")
-    overridden = dict.fromkeys(name for run in runs for name in run.overrides)
-    varied = [n for n in overridden if n not in UNCOMPARED and len({run.overrides.get(n) for run in runs}) > 1]
-    groups: dict[tuple[str | None, ...], list[Run]] = {}
-    for run in runs:
-        groups.setdefault(tuple(run.overrides.get(name) for name in varied), []).append(run)
-    own = next((run.result["name"] for run in runs if run.result), "")
-    labels = [{n: v or "" for n, v in zip(varied, key, strict=True)} or {"setting": own} for key in groups]
-    apart = [_apart(group) for group in groups.values()]
-    if all(len(one) == 1 for one in apart):
-        return [Setting(label, group) for label, group in zip(labels, groups.values(), strict=True)]
-    return [
-        Setting({**label, APART: what}, group)
-        for label, one in zip(labels, apart, strict=True)
-        for what, group in one.items()
-    ]
+    overridden = dict.fromkeys(name for run in runs for name in compared_overrides(run.overrides))
+    varied = [name for name in overridden if len({run.overrides.get(name) for run in runs}) > 1]
+    groups = seed_groups(runs, lambda run: tuple(run.overrides.get(name) for name in varied), lambda run: run.result)
+    keys = list(dict.fromkeys(key for key, _ in groups))
+    groups.sort(key=lambda group: keys.index(group[0]))
+    name = next((run.result.name for run in runs if run.result), "")
+    labels = [{n: v or "" for n, v in zip(varied, key, strict=True)} or {"setting": name} for key, _ in groups]
+    if len(keys) < len(groups):
+        first: dict[tuple[str | None, ...], list[Run]] = {}
+        for label, (key, members) in zip(labels, groups, strict=True):
+            label[APART] = _differences(first.setdefault(key, members), members)
+    return [Setting(label, members) for label, (_, members) in zip(labels, groups, strict=True)]
 
 
-def _apart(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Runs of the same overrides by what else differs (data that were edited, other sizes), named against the first;
-    one that failed stands with the first.
-    """
-    first = next((run.result for run in runs if run.result), {})
-    groups: dict[str, list[Run]] = {"": []}
-    for run in runs:
-        what = ""
-        if run.result and described(run.result) != described(first):
-            what = listed(differences(description(first), description(run.result)))
-        groups.setdefault(what, []).append(run)
-    return groups
+def _differences(first: Sequence[Run], others: Sequence[Run]) -> str:
+    """What sets runs apart from the first ones of the same overrides, such as edited data; "" for these themselves."""
+    if others is first:
+        return ""
+    one, other = (next(run.result for run in runs if run.result) for runs in (first, others))
+    return listed(differences(description(one), description(other)))
 
 
 def _run(multirun: Path, name: Path) -> Run | None:
-    """The run of a folder; None while it has neither ended nor failed."""
-    result, error = multirun / name / RESULT, multirun / name / ERROR
-    if not (result.exists() or error.exists()):
+    """The run in a folder; None while it has neither finished nor failed."""
+    folder = multirun / name
+    finished = (folder / RESULT).exists()
+    if not (finished or (folder / ERROR).exists()):
         return None
     try:
-        text = read_file(multirun / name / ".hydra" / "overrides.yaml").decode("utf-8")
+        text = read_file(folder / ".hydra" / "overrides.yaml").decode("utf-8")
         lines = parse(text) or []
         overrides = dict(name_and_value(str(line)) for line in lines)
-        if not result.exists():
-            return Run(str(name), overrides, None, read_file(error).decode("utf-8").strip())
+        if not finished:
+            return Run(str(name), overrides, None, read_file(folder / ERROR).decode("utf-8").strip())
     except (AttributeError, TypeError, ValueError) as problem:
         reason = " ".join(str(problem).split())
-        raise InputError(f"{multirun / name}: not the folder of a run ({reason})") from None
-    return Run(str(name), overrides, read_json(result, SCHEMA), None)
-
-
-def name_and_value(override: str) -> tuple[str, str]:
-    """`+model.width=8` as ("model.width", "8"); what was taken out (`~model.width`) is "removed"."""
-    name, _, value = override.lstrip("+~").partition("=")
-    return name, "removed" if override.startswith("~") else value
+        raise InputError(f"{folder}: not the folder of a run ({reason})") from None
+    return Run(str(name), overrides, RunResult.read(folder), None)
 
 
 def measured_split(settings: Sequence[Setting]) -> str:
-    """The split whose metrics are compared: test, or validation where some run has none."""
+    """The split whose metrics are compared: test, or validation where some run has no test split."""
     results = [result for setting in settings for result in setting.results]
-    return "test" if results and all("test" in result["metrics"] for result in results) else "val"
+    return "test" if results and all("test" in result.metrics for result in results) else "val"
 
 
-VAL_LOSS = ("metrics", "val", "teacher_forced/loss")
+def _metric(split: str, name: str) -> Figure:
+    return lambda result: result.metric(split, name)
 
 
 def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows: a row a setting, mean ± sample standard deviation over its runs."""
+    """Headings and rows: one row per setting, with mean ± sample standard deviation over its runs."""
     split = measured_split(settings)
-    shown = [one for one in METRICS if one.compared and any(s.values("metrics", split, one.key) for s in settings)]
-    leaking = any(setting.leaks() for setting in settings)
+    shown = [one for one in METRICS if one.compared and any(s.values(_metric(split, one.key)) for s in settings)]
+    leaking = any(setting.values(lambda result: result.leaked) for setting in settings)
     heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
     heads += [f"{split} {one.name.replace('_', ' ')}" for one in shown]
     heads += ["tokens/s", "training s", "TFLOP"]
@@ -205,28 +186,30 @@ def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
         finished = len(setting.results)
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
         cells = [
-            _cell(setting.values("parameters"), ",.0f"),
-            _cell(setting.values(*VAL_LOSS), entry_of(VAL_LOSS[-1]).form, finished),
+            _cell(setting.values(lambda result: result.parameters), ",.0f"),
+            _cell(setting.values(_metric("val", VAL_LOSS)), entry_of(VAL_LOSS).form, finished),
         ]
-        cells += [_cell(setting.leaks(), ".1%")] if leaking else []
-        cells += [_cell(setting.values("metrics", split, one.key), one.form, finished) for one in shown]
-        cells += [_cell(setting.values("training", "tokens_per_second"), ",.0f")]
-        cells += [_significant(setting.values("training", "seconds"))]
-        cells += [_significant([flops / 1e12 for flops in setting.values("training", "flops")])]
+        cells += [_cell(setting.values(lambda result: result.leaked), ".1%")] if leaking else []
+        cells += [_cell(setting.values(_metric(split, one.key)), one.form, finished) for one in shown]
+        cells += [_cell(setting.values(lambda result: result.training.tokens_per_second), ",.0f")]
+        cells += [_significant(setting.values(lambda result: result.training.seconds))]
+        cells += [_significant(setting.values(lambda result: result.training.teraflops))]
         rows.append([*setting.label.values(), runs, *cells])
     return heads, rows
 
 
 def _significant(values: list[float]) -> str:
-    """With as many decimals as give the mean three significant figures: sizes of any order read well."""
+    """A cell with three significant figures, but no exponent, so that sizes of any order read well."""
     mean = spread(values)["mean"] if values else 0.0
     size = math.floor(math.log10(abs(mean))) if mean and math.isfinite(mean) else 0
     return _cell(values, f",.{max(0, 2 - size)}f")
 
 
 def _cell(values: list[float], form: str, runs: int = 0) -> str:
-    """Mean ± deviation; without the latter where all values are the same, "–" where there is none. Where only some of
-    the `runs` have a value (the others diverged, for example) it says so: the mean is that of the better ones.
+    """Mean ± deviation; the mean alone if all values are the same, "–" if there are none.
+
+    If only some of the `runs` have a value (the others diverged, for example), the cell says how many: the mean is then
+    that of the better runs.
     """
     if not values:
         return "–"
@@ -237,7 +220,7 @@ def _cell(values: list[float], form: str, runs: int = 0) -> str:
 
 
 def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
-    """The table with what one must know to read it, the runs that failed, and those that could not be read."""
+    """The table with notes on how to read it, the runs that failed, and those that could not be read."""
     heads, rows = table(settings)
     escaped = [[printable(cell).replace("|", "\\|") for cell in row] for row in (heads, *rows)]
     lines = ["| " + " | ".join(row) + " |" for row in (escaped[0], ["---"] * len(heads), *escaped[1:])]
@@ -247,10 +230,10 @@ def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
         lines += ["", "Not read:", "", *(f"- {line}" for line in unread)]
     seeds = sorted({run.seed for setting in settings for run in setting.runs if run.result}, key=natural)
     if seeds:
-        environments = [result.get("environment", {}) for setting in settings for result in setting.results]
+        environments = [result.environment for setting in settings for result in setting.results]
         machines = sorted({f"{one.get('device', '?')}, threads: {one.get('threads', '?')}" for one in environments})
         leaks = (
-            " val leaks: validation sentences that stand in training, word for word." if "val leaks" in heads else ""
+            " val leaks: validation sentences that appear in training, word for word." if "val leaks" in heads else ""
         )
         lines += [
             "",
@@ -264,18 +247,18 @@ def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
 
 
 def _signatures(settings: Sequence[Setting]) -> list[str]:
-    """A line on how each metric of texts was computed: sacrebleu's signature, of all runs together."""
-    found: dict[str, dict[str, None]] = {}
+    """A line with sacrebleu's signatures of each metric, over all runs."""
+    signatures: dict[str, dict[str, None]] = {}
     for setting in settings:
         for result in setting.results:
-            for name, signature in result.get("signatures", {}).items():
-                found.setdefault(name, {})[f"`{signature}`"] = None
-    kinds = [f"{name.replace('_', ' ')}: {' and '.join(own)}" for name, own in found.items()]
+            for name, signature in result.signatures.items():
+                signatures.setdefault(name, {})[f"`{signature}`"] = None
+    kinds = [f"{name.replace('_', ' ')}: {' and '.join(several)}" for name, several in signatures.items()]
     return ["", f"sacrebleu's signatures of {'; '.join(kinds)}."] if kinds else []
 
 
 def _failures(settings: Sequence[Setting]) -> list[str]:
-    """A line a run that failed: its folder, what it was and why."""
+    """One line per failed run: its folder, its setting, and why it failed."""
     lines = []
     for setting in settings:
         label = [f"{name}={value}" for name, value in setting.label.items() if value]
@@ -287,14 +270,18 @@ def _failures(settings: Sequence[Setting]) -> list[str]:
 
 
 def comma_separated(settings: Sequence[Setting]) -> str:
-    """Everything by setting: mean and deviation of each metric of each split, sizes and times."""
-    figures: dict[str, tuple[str, ...]] = {"parameters": ("parameters",)}
-    for key in ("tokens", "seconds", "tokens_per_second", "flops"):
-        figures[f"training/{key}"] = ("training", key)
+    """One row per setting: mean and deviation of each metric of each split, of sizes and of times."""
+    figures: dict[str, Figure] = {
+        "parameters": lambda result: result.parameters,
+        "training/tokens": lambda result: result.training.tokens,
+        "training/seconds": lambda result: result.training.seconds,
+        "training/tokens_per_second": lambda result: result.training.tokens_per_second,
+        "training/flops": lambda result: result.training.flops,
+    }
     results = [result for setting in settings for result in setting.results]
-    for split in dict.fromkeys(split for result in results for split in result["metrics"]):
-        for name in dict.fromkeys(name for result in results for name in result["metrics"].get(split, {})):
-            figures[f"{split}/{name}"] = ("metrics", split, name)
+    for split in dict.fromkeys(split for result in results for split in result.metrics):
+        for name in dict.fromkeys(name for result in results for name in result.metrics.get(split, {})):
+            figures[f"{split}/{name}"] = _metric(split, name)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     heads = [f"{name} {kind}" for name in figures for kind in ("mean", "sd")]
@@ -302,7 +289,7 @@ def comma_separated(settings: Sequence[Setting]) -> str:
     for setting in settings:
         seeds = " ".join(run.seed for run in setting.runs if run.result)
         failed = sum(run.result is None for run in setting.runs)
-        cells = [cell for path in figures.values() for cell in _mean_and_deviation(setting.values(*path))]
+        cells = [cell for figure in figures.values() for cell in _mean_and_deviation(setting.values(figure))]
         writer.writerow([*setting.label.values(), len(setting.results), failed, seeds, *cells])
     return text.getvalue()
 
@@ -316,10 +303,10 @@ def write(multirun: Path) -> tuple[list[Setting], list[str]]:
     """Writes `comparison.csv` and `comparison.md`.
 
     Returns:
-        What is in them: the settings, and a line on each run that cannot be read.
+        The settings, and a line on each run that cannot be read.
 
     Raises:
-        InputError: no run is there that can be read, or a link has the name of a file.
+        InputError: no run can be read, or one of the files is a link.
     """
     runs, unread = read_runs(multirun)
     if unread and not runs:
@@ -327,8 +314,8 @@ def write(multirun: Path) -> tuple[list[Setting], list[str]]:
     settings = _grouped(multirun, runs)
     for name, content in (("csv", comma_separated(settings)), ("md", markdown(settings, unread))):
         path = multirun / f"comparison.{name}"
-        if path.is_symlink():  # which may lead out of a folder that is somebody else's
-            raise InputError(f"{path}: a link, through which nothing is written; take it away first")
+        if path.is_symlink():  # in somebody else's folder it may lead anywhere
+            raise InputError(f"{path}: a link, through which nothing is written; remove it first")
         write_atomically(path, content)
     return settings, unread
 
@@ -337,7 +324,7 @@ def show(multirun: Path) -> None:
     """Writes the files and prints the table.
 
     Raises:
-        InputError: no run is there that can be read.
+        InputError: no run can be read.
     """
     from rich.console import Console
 

@@ -1,45 +1,49 @@
-"""What a run is of, for deciding which runs differ in their seed alone."""
+"""What a run trained and how, to decide which runs differ in their seed alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from seqlab.identity import HOW_IT_BEGINS, fingerprint
+from seqlab.runs.result import RunResult
 
-WITHOUT = {
-    "": ("name", "seed", *HOW_IT_BEGINS, "measure", "find_lr", "logger"),  # no part of what is trained
+LEFT_OUT = {
+    "": ("name", "seed", *HOW_IT_BEGINS, "measure", "find_lr", "logger"),
     "data": ("cache", "order_seed"),
     "callbacks": ("progress", "outlook"),
 }
-"""Settings that make no other run: by the group they stand in."""
+"""Settings that have no part in what is trained, by their group."""
 
 CHANGED = "changed after step"
-"""The part of a description that holds what changed when a run was resumed."""
+"""The part of a description that holds what changed when the run was resumed."""
 
 
-def description(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Data, model and settings of a run, by its `result.json` or digest: equal where runs differ in their seed alone.
+def description(result: RunResult) -> dict[str, Any]:
+    """Data, model and settings of a run: equal for runs that differ in their seed alone.
 
-    `data` and `model` are what the run itself recorded (hashes of files and vocabularies, sizes), where it did; what
-    changed on the way, as it was resumed, is part of how it was trained.
+    `data` and `model` are the hashes and sizes that the run recorded, if it did. What changed when the run was resumed
+    is part of how it was trained.
     """
     settings = {
-        name: _without(value, WITHOUT.get(name, ()))
-        for name, value in run.get("settings", {}).items()
-        if name not in WITHOUT[""]
+        name: _without(value, LEFT_OUT.get(name, ()))
+        for name, value in result.settings.items()
+        if name not in LEFT_OUT[""]
     }
-    recorded = {name: run["identity"][name] for name in ("data", "model") if name in run.get("identity", {})}
+    recorded = {"data": result.identity.data, "model": result.identity.model}
     changes: dict[str, list[Any]] = {}  # a run may be resumed several times at one step
-    for one in run.get("resumed", []):
-        if one.get("changed"):
-            changes.setdefault(str(one.get("step")), []).append(one["changed"])
-    return {**recorded, "settings": settings, **({CHANGED: changes} if changes else {})}
+    for one in result.resumed:
+        if one["changed"]:
+            changes.setdefault(str(one["step"]), []).append(one["changed"])
+    return {
+        **{name: value for name, value in recorded.items() if value is not None},
+        "settings": settings,
+        **({CHANGED: changes} if changes else {}),
+    }
 
 
-def described(run: Mapping[str, Any]) -> str:
-    """A hash of that."""
-    return fingerprint(description(run))
+def described(result: RunResult) -> str:
+    """A hash of the description."""
+    return fingerprint(description(result))
 
 
 def _without(value: Any, names: tuple[str, ...]) -> Any:

@@ -1,4 +1,4 @@
-"""A finished run's folder as one small dict, kept beside the run."""
+"""A finished run's folder summed up as one small mapping, which is cached in the folder."""
 
 from __future__ import annotations
 
@@ -16,71 +16,75 @@ from seqlab.errors import InputError
 from seqlab.kinds import NOTHING, Trust
 from seqlab.runs import by_length, output_classes, samples
 from seqlab.runs.anonymise import resolved, shown, without_machine
-from seqlab.runs.comparison import name_and_value
 from seqlab.runs.curve import curve
-from seqlab.runs.reading import DIGEST, read_file, read_json
+from seqlab.runs.json_checks import read_file, read_json
+from seqlab.runs.result import RESULT, RunResult
 from seqlab.runs.run_folder import (
     SavedPrediction,
     command,
+    name_and_value,
     read_metrics,
     read_overrides,
     read_predictions,
-    read_result,
     read_tokenizers,
     tokens_by,
 )
+from seqlab.runs.schemas import DIGEST
 from seqlab.text.tokenizers import words_and_marks
 
-KEPT = "digest.json"
+CACHE = "digest.json"
 
-_FACTS = (
+FACTS = (
     *("name", "seed", "environment", "data", "examples", "measured", "parameters", "trained_parameters"),
     *("epochs", "steps", "weights", "precision", "seconds", "training", "metrics", "signatures", "leakage"),
     *("identity", "resumed"),
 )
+"""What a digest takes over from the run's result."""
+
+TOKEN_BLEU = "free_running/token_bleu"
 
 
 def digest(folder: str | Path, trust: Trust = NOTHING) -> dict[str, Any]:
-    """What a finished run found, how it went, what it said, and how to run it again; no folder of this machine in it.
+    """The result of a finished run, its learning curve, its outputs and the line to run it again.
 
-    Kept in the run's folder as `digest.json`, so that it is made once; anew where the run, this code or what is trusted
-    has changed. A bundle of a package that is not trusted is not loaded: lengths are counted in words, and no attention
-    is shown.
+    It names no folder of this machine. It is cached in the run's folder as `digest.json`, and made again if the result,
+    the code of this package or `trust` has changed. The bundle is not loaded if it needs a package that is not trusted:
+    then lengths are counted in words, and no attention is shown.
 
-    Keys are absent where they make no sense:
+    A key is absent if it does not apply to the run:
 
-    - `folder`, `command`, `overrides`, `settings` (what they refer to in its place), and the facts of `result.json`;
-    - `curve`: an entry a validation;
-    - `by_length`: `split`, `unit` (what lengths count), and `rows`: see `by_length.by_length`;
+    - `folder`, `command`, `overrides`, `settings` (references among them resolved), and the `FACTS` of `result.json`;
+    - `curve`: one entry per validation;
+    - `by_length`: `split`, `unit` (in what lengths are counted), and `rows`: see `by_length.by_length`;
     - `failures`: the number of the `rule`, and the `counts` of its classes (see `output_classes.classify`);
-    - `test_set`: a hash of the examples that were predicted: equal where two runs can be compared one by one;
-    - `references`: "all", or "first" where sources have several references, of which `predictions.tsv` holds the first;
-    - `correct`: 1 or 0 an example; `bleu_statistics`: of texts, a row a sentence (see `scores.bleu_statistics`);
-    - `samples`: some dozens of examples, the same ones in every run of a test set, with attention where there is some.
+    - `test_set`: a hash of the predicted examples; runs in which it is equal can be compared example by example;
+    - `references`: "all", or "first" if sources have several references, of which `predictions.tsv` holds the first;
+    - `correct`: 1 or 0 per example;
+    - `bleu_statistics`: for texts, one row per sentence (see `scores.bleu_statistics`);
+    - `samples`: about thirty examples, the same ones in every run of a test set, with attention if the model has any.
 
     Raises:
         InputError: `folder` is not that of a finished run, or a file in it is broken.
     """
     folder = Path(folder)
-    result = read_result(folder)
-    of = {
+    result = RunResult.read(folder)
+    made_from = {
         "by": _code(),
         "trust": sorted(trust.packages),
-        "of": hashlib.sha256(read_file(folder / "result.json")).hexdigest()[:16],
+        "of": hashlib.sha256(read_file(folder / RESULT)).hexdigest()[:16],
     }
-    content = _kept(folder, of)
+    content = _cached(folder, made_from)
     if content is None:
-        content = {**of, **_digest(folder, result, trust)}
-        _keep(folder / KEPT, content)
-    own = {key: value for key, value in content.items() if key not in of}
-    return {"folder": shown(folder), **own}
+        content = {**made_from, **_digest(folder, result, trust)}
+        _cache(folder / CACHE, content)
+    return {"folder": shown(folder), **{key: value for key, value in content.items() if key not in made_from}}
 
 
 def digests(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """The digest of each folder; where somebody watches with a bar, since a new one takes seconds.
+    """The digest of each folder, with a progress bar on a terminal, because a new digest takes seconds.
 
     Raises:
-        InputError: as `digest`.
+        InputError: see `digest`.
     """
     from tqdm import tqdm
 
@@ -94,84 +98,82 @@ def _code() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
-def _kept(folder: Path, of: dict[str, Any]) -> dict[str, Any] | None:
-    """The digest that is kept in the run's folder, if it is of this result and by this code."""
+def _cached(folder: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
+    """The cached digest, if it was made from this result and by this code."""
     try:
-        content = dict(read_json(folder / KEPT, DIGEST))
+        content = dict(read_json(folder / CACHE, DIGEST))
     except InputError:
         return None
-    return content if all(content.get(key) == of[key] for key in of) else None
+    return content if all(content.get(key) == value for key, value in made_from.items()) else None
 
 
-def _keep(path: Path, content: dict[str, Any]) -> None:
-    """Writes a digest, unless something else has its name: a link may lead out of the run's folder."""
+def _cache(path: Path, content: dict[str, Any]) -> None:
+    """Writes a digest, unless the path is a link (it may lead out of the run's folder) or not a file."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         return
-    with contextlib.suppress(OSError), written_atomically(path) as file:  # a run that may be read but not written to
+    with contextlib.suppress(OSError), written_atomically(path) as file:  # the run may be read-only
         file.write(json.dumps(content, ensure_ascii=False).encode("utf-8"))
 
 
-def _digest(folder: Path, result: dict[str, Any], trust: Trust) -> dict[str, Any]:
-    settings = resolved(result.get("settings") or {})
-    if "name" in result:
-        settings["name"] = result["name"]
+def _digest(folder: Path, result: RunResult, trust: Trust) -> dict[str, Any]:
+    facts = result.as_json()
     content = {
-        **{name: result[name] for name in _FACTS if name in result},
+        **{name: facts[name] for name in FACTS if name in facts},
         "command": command(folder),
         "overrides": dict(name_and_value(line) for line in read_overrides(folder)),
-        "settings": settings,
+        "settings": resolved(result.settings) | {"name": result.name},
         "curve": curve(read_metrics(folder), result),
     }
     content = without_machine(content)
-    split = next((split for split in ("test", "val", "train") if split in result["metrics"]), None)
-    if split is not None and (said := read_predictions(folder)):
-        content |= _predicted(folder, said, split, result["metrics"][split], trust)
+    split = next((split for split in ("test", "val", "train") if split in result.metrics), None)
+    if split is not None and (predictions := read_predictions(folder)):
+        content |= _of_predictions(folder, predictions, split, result.metric(split, TOKEN_BLEU), trust)
     return content
 
 
-def _predicted(
-    folder: Path, said: list[SavedPrediction], split: str, metrics: dict[str, float | None], trust: Trust
+def _of_predictions(
+    folder: Path, predictions: list[SavedPrediction], split: str, token_bleu: float | None, trust: Trust
 ) -> dict[str, Any]:
-    """What the outputs tell."""
-    examples = json.dumps([(one.source, one.reference) for one in said])
+    """The part of a digest that is computed from the outputs."""
+    examples = json.dumps([(one.source, one.reference) for one in predictions])
     content: dict[str, Any] = {"test_set": hashlib.sha256(examples.encode()).hexdigest()[:16]}
-    if any(one.match is None for one in said):
-        return content | {"samples": samples.continued(said)}
+    if any(one.match is None for one in predictions):
+        return content | {"samples": samples.continued(predictions)}
     tokenizers = read_tokenizers(folder, trust)
     source, target = tokenizers or (None, None)
-    counts = [len(tokens_by(source)(one.source)) for one in said]
+    lengths = [len(tokens_by(source)(one.source)) for one in predictions]
     statistics = None
-    if (measured := metrics.get("free_running/token_bleu")) is not None:
+    if token_bleu is not None:
         from seqlab.runs.scores import bleu_of, bleu_statistics
 
-        statistics = bleu_statistics(said)
-        # What the run logged is in single precision; with more references it is another figure altogether.
-        alike = math.isclose(bleu_of(statistics.sum(0)), measured, abs_tol=1e-4)
+        statistics = bleu_statistics(predictions)
+        # The run logged in single precision. If it used several references, the figures are far apart.
+        alike = math.isclose(bleu_of(statistics.sum(0)), token_bleu, abs_tol=1e-4)
         content |= {"references": "all" if alike else "first", "bleu_statistics": statistics.tolist()}
-    rows = by_length.by_length(said, counts, tokens_by(target), statistics, bool(target and target.lower))
+    rows = by_length.by_length(predictions, lengths, tokens_by(target), statistics, bool(target and target.lower))
     content["by_length"] = {"split": split, "unit": "tokens" if tokenizers else "words", "rows": rows}
-    content["correct"] = [int(bool(one.match)) for one in said]
+    content["correct"] = [int(bool(one.match)) for one in predictions]
     words = tokens_by(target) if statistics is None else words_and_marks
-    classes = output_classes.classes(said, words, exact=statistics is None)
+    classes = output_classes.classes(predictions, words, exact=statistics is None)
     content["failures"] = {"rule": output_classes.RULE, "counts": output_classes.counts(classes)}
-    return content | {"samples": _samples(folder, said, counts, classes, trust)}
+    return content | {"samples": _samples(folder, predictions, lengths, classes, trust)}
 
 
 def _samples(
-    folder: Path, said: Sequence[SavedPrediction], counts: Sequence[int], classes: Sequence[str], trust: Trust
+    folder: Path, predictions: Sequence[SavedPrediction], lengths: Sequence[int], classes: Sequence[str], trust: Trust
 ) -> list[dict[str, Any]]:
-    rows = samples.chosen(said)
-    looks = samples.attention(folder, [said[row].source for row in rows], trust) or [{} for _ in rows]
+    rows = samples.chosen(predictions)
+    attention = samples.attention(folder, [predictions[row].source for row in rows], trust) or [{} for _ in rows]
     return [
         {
             "row": row,
-            "source": said[row].source,
-            "prediction": said[row].prediction,
-            "reference": said[row].reference,
-            "match": bool(said[row].match),
+            "source": predictions[row].source,
+            "prediction": predictions[row].prediction,
+            "reference": predictions[row].reference,
+            "match": bool(predictions[row].match),
             "class": classes[row],
-            "length": counts[row],
-            **look,
+            "length": lengths[row],
+            **maps,
         }
-        for row, look in zip(rows, looks, strict=True)
+        for row, maps in zip(rows, attention, strict=True)
     ]

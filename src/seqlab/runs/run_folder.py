@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import regex
 
@@ -17,7 +16,7 @@ from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS
 from seqlab.kinds import NOTHING, Trust
 from seqlab.runs.anonymise import without_machine
-from seqlab.runs.reading import GREATEST, RESULT, read_file, read_json
+from seqlab.runs.json_checks import GREATEST, read_file
 from seqlab.text import plain_json
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer, from_json
 
@@ -35,20 +34,6 @@ class SavedPrediction:
     prediction: str
     reference: str
     match: bool | None
-
-
-def read_result(folder: Path) -> dict[str, Any]:
-    """`result.json` of a finished run.
-
-    Raises:
-        InputError: there is none, or it is no result (see `reading.RESULT`).
-    """
-    path = folder / "result.json"
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; expected that of a run")
-    if not path.is_file():
-        raise InputError(f"{folder}: no result.json here; expected the folder of a run that has finished")
-    return dict(read_json(path, RESULT))
 
 
 def read_predictions(folder: Path) -> list[SavedPrediction]:
@@ -125,6 +110,12 @@ def read_overrides(folder: Path) -> list[str]:
         return [str(line) for line in lines if not str(line).startswith(BEGINNINGS)]
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a list of overrides ({' '.join(str(error).split())})") from None
+
+
+def name_and_value(override: str) -> tuple[str, str]:
+    """`+model.width=8` as ("model.width", "8"); the value of a removed setting (`~model.width`) is "removed"."""
+    name, _, value = override.lstrip("+~").partition("=")
+    return name, "removed" if override.startswith("~") else value
 
 
 def command(folder: Path) -> str:

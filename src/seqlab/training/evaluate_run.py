@@ -1,11 +1,11 @@
-"""Measuring a finished run anew, with another search or on another split."""
+"""Evaluates a finished run again, with another search or on another split."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from lightning.pytorch import seed_everything
 from rich.console import Console
@@ -23,7 +23,7 @@ from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import OWN
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.quiet import quiet
-from seqlab.text.plain_json import read_json
+from seqlab.runs.result import RESULT, RunResult
 from seqlab.text.tokenizers import to_json
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
@@ -36,14 +36,15 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(settings: EvaluateSettings) -> None:
-    """Measures the bundle of a run on some splits of its data; prints and keeps `evaluation.json`.
+    """Evaluates the bundle of a run on some splits of its data; prints the metrics and writes `evaluation.json`.
 
     Raises:
-        InputError: no finished run there, a split that the data does not have, or data of other vocabularies.
+        InputError: the run has not finished, the data lacks a split, or its vocabularies are not the model's.
     """
     quiet()
     folder = Path(settings.run).resolve()
     predictor = bundle.load(folder, OWN, trainable)
+    before = RunResult.read(folder)
     kept = kept_run(folder, settings.data)
     seed_everything(kept.seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):
@@ -59,7 +60,9 @@ def evaluate(settings: EvaluateSettings) -> None:
                 " trained on?"
             )
     identity = data.identity()
-    other = differences({"data": _identity(folder)}, {"data": identity})
+    if before.identity.data is None:
+        raise InputError(f"{folder / RESULT}: does not say what data the run had: it is of an earlier seqlab")
+    other = differences({"data": before.identity.data}, {"data": identity})
     for line in cautions(data):
         log.warning(line)
     model = cast(TrainingModule, predictor.model)
@@ -68,7 +71,9 @@ def evaluate(settings: EvaluateSettings) -> None:
     check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
     free_running = GenerationEval(search, metrics=kept.metrics)
     if settings.trainer.get("precision") == "auto":
-        settings = settings.with_precision(_precision(folder))
+        if before.precision is None:
+            raise InputError(f"{folder / RESULT}: no precision in it; say which: trainer.precision=32-true")
+        settings = settings.with_precision(before.precision)
     trainer = build_trainer(settings.trainer, [free_running], logger=False)
     metrics = measure(trainer, model, data, splits)
     if trainer.is_global_zero:
@@ -89,24 +94,7 @@ def evaluate(settings: EvaluateSettings) -> None:
         print(f"kept in {settings.run}/evaluation.json")
 
 
-def _identity(folder: Path) -> dict[str, Any]:
-    """What the run's own data was."""
-    identity = read_json(folder / "result.json", dict).get("identity")
-    if not (isinstance(identity, dict) and isinstance(identity.get("data"), dict)):
-        raise InputError(f"{folder / 'result.json'}: does not say what data the run had: it is of an earlier seqlab")
-    return cast(dict[str, Any], identity["data"])
-
-
-def _precision(folder: Path) -> str:
-    """What the run was trained and measured in, whoever chose it."""
-    path = folder / "result.json"
-    try:
-        return str(read_json(path, dict)["precision"])
-    except KeyError:
-        raise InputError(f"{path}: no precision in it; say which: trainer.precision=32-true") from None
-
-
 def _working_directory(folder: Path) -> Path:
-    """Where the run was started: its relative paths are meant from there."""
+    """The folder in which the run was started, to which its relative paths refer."""
     directory = kept_start(folder).directory
     return directory if directory.is_dir() else Path.cwd()

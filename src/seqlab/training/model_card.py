@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.identity import changes_on_resuming
 from seqlab.models.base import Seq2Seq
+from seqlab.runs.result import RunResult
 from seqlab.training.results import number
 
 WEIGHTS = {
@@ -19,7 +19,7 @@ WEIGHTS = {
 PACKAGES = ("python", "torch", "lightning", "seqlab")
 
 
-def card(result: dict[str, Any], data: SequenceData, model: Seq2Seq, trust: str = "") -> str:
+def card(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str = "") -> str:
     """A bundle's README.md, from what a run found out of `model` on `data`.
 
     Args:
@@ -29,16 +29,16 @@ def card(result: dict[str, Any], data: SequenceData, model: Seq2Seq, trust: str 
     return "\n\n".join("\n".join(part) for part in (*parts, _limits(data, model), _licence(data))) + "\n"
 
 
-def _purpose(result: dict[str, Any], data: SequenceData, model: Seq2Seq, trust: str) -> list[str]:
+def _purpose(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str) -> list[str]:
     kind = type(model)
     what = (inspect.getdoc(kind) or "").partition("\n")[0]
     use = f"seqlab-predict run=FOLDER{trust} input=FILE     # a line an input; input=- reads standard input"
     if not data.has_bos_eos:
         use = f'seqlab-generate run=FOLDER{trust} prompt="TEXT"'
     return [
-        f"# {result['name']}",
+        f"# {result.name}",
         "",
-        f"A model of `{kind.__module__}.{kind.__qualname__}`, {result['parameters']:,} parameters. {what}",
+        f"A model of `{kind.__module__}.{kind.__qualname__}`, {result.parameters:,} parameters. {what}",
         "",
         f"Trained by seqlab on {data.describe()}. To use it, FOLDER being where this file stands:",
         "",
@@ -46,38 +46,38 @@ def _purpose(result: dict[str, Any], data: SequenceData, model: Seq2Seq, trust: 
     ]
 
 
-def _data(result: dict[str, Any], data: SequenceData) -> list[str]:
-    examples = ", ".join(f"{count:,} {split}" for split, count in result["examples"].items())
+def _data(result: RunResult, data: SequenceData) -> list[str]:
+    examples = ", ".join(f"{count:,} {split}" for split, count in result.examples.items())
     leaks = [f"- {split} {line}." for split, one in leakage_of(data).items() for line in one.summary()]
     standing = ["", "What of the held-out splits stands in training:", "", *leaks] if leaks else []
     return ["## Data", "", f"{data.describe()}. Examples: {examples}.", *standing]
 
 
-def _training(result: dict[str, Any]) -> list[str]:
-    environment, training = result["environment"], result["training"]
+def _training(result: RunResult) -> list[str]:
+    environment, training = result.environment, result.training
     versions = ", ".join(f"{name} {environment[name]}" for name in PACKAGES)
-    resumed = changes_on_resuming(result["resumed"])
+    resumed = changes_on_resuming(result.resumed)
     again = [f"It went on {'; '.join(resumed)}. In one go this line may give another result.", ""] if resumed else []
     return [
         "## Training",
         "",
-        f"    {result['command']}",
+        f"    {result.command}",
         "",
         *again,
-        f"Epochs {result['epochs']}, steps {result['steps']:,}, target tokens {training['tokens']:,};"
-        f" {training['seconds']:.0f} s on {environment['device']} with threads {environment['threads']}, about"
-        f" {training['flops'] / 1e12:.3g} TFLOP. Seed {result['seed']}; commit {environment['commit']},"
+        f"Epochs {result.epochs}, steps {result.steps:,}, target tokens {training.tokens:,};"
+        f" {training.seconds:.0f} s on {environment['device']} with threads {environment['threads']}, about"
+        f" {training.teraflops:.3g} TFLOP. Seed {result.seed}; commit {environment['commit']},"
         f" code {environment['code']}; {versions}.",
     ]
 
 
-def _metrics(result: dict[str, Any], data: SequenceData) -> list[str]:
-    metrics = result["metrics"]
-    search = result["settings"]["decoding"]["_target_"].rpartition(".")[2]
-    measured = ", ".join(f"{count:,} {split}" for split, count in result["measured"].items())
+def _metrics(result: RunResult, data: SequenceData) -> list[str]:
+    metrics = result.metrics
+    search = result.settings["decoding"]["_target_"].rpartition(".")[2]
+    measured = ", ".join(f"{count:,} {split}" for split, count in result.measured.items())
     names = dict.fromkeys(name for values in metrics.values() for name in values)
     rows = [f"| {name} | {' | '.join(number(name, v.get(name)) for v in metrics.values())} |" for name in names]
-    notes = [f"The weights are {WEIGHTS[result['weights']]}.", "Losses are in nats a token."]
+    notes = [f"The weights are {WEIGHTS[str(result.weights)]}.", "Losses are in nats a token."]
     notes += ["Teacher-forced metrics tell the model every earlier target token."]
     notes += [f"Free-running ones let it speak on its own, by {search} search."] if data.has_bos_eos else []
     notes += ["Those with filler count the zeros that fill arrays up."] if data.filler is not None else []
@@ -90,7 +90,7 @@ def _metrics(result: dict[str, Any], data: SequenceData) -> list[str]:
         *rows,
         "",
         f"Measured examples: {measured}. {' '.join(notes)}",
-        *(f"{name}: `{signature}`." for name, signature in result["signatures"].items()),
+        *(f"{name}: `{signature}`." for name, signature in result.signatures.items()),
     ]
 
 

@@ -13,9 +13,10 @@ from rich.text import Text
 from hydra_pruning_sweeper.messages import printable
 from seqlab.formatting import escaped
 from seqlab.metrics.registry import written
+from seqlab.runs.result import Metrics, RunResult
 
 SHOWN = 80
-"""Characters of a continued text that a sample shows: of its prompt, its continuation and its reference each."""
+"""How many characters a sample shows of each of the prompt, the continuation and the reference."""
 
 
 def nested(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
@@ -28,7 +29,7 @@ def nested(metrics: dict[str, float]) -> dict[str, dict[str, float]]:
 
 
 def predictions_table(predictions: Sequence[Any]) -> str:
-    """Predictions as TSV with a header, in the order of the split; those that could match say whether they do."""
+    """Predictions as TSV with a header, in the order of the split; `match` is left out of continued texts."""
     continued = any(one.match is None for one in predictions)
     columns = ("prompt", "continuation") if continued else ("source", "prediction")
     rows = [(*columns, "reference", "score", *(() if continued else ("match",)))]
@@ -39,7 +40,7 @@ def predictions_table(predictions: Sequence[Any]) -> str:
 
 
 def sample(one: Any) -> str:
-    """A prediction as a line to look at; of a long continuation what stands around its beginning."""
+    """A prediction as one line; of a long continuation, the text around its beginning."""
     prompt, *others = map(printable, (one.source, one.prediction, one.reference))
     if one.match is not None:
         return f"{prompt}  →  {others[0]}  " + ("=" if one.match else f"≠  {others[1]}")
@@ -47,25 +48,24 @@ def sample(one: Any) -> str:
     return f"{prompt if len(prompt) <= SHOWN else f'…{prompt[-SHOWN:]}'}  →  {shown[0]}  |  {shown[1]}"
 
 
-def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path, trust: str = "") -> None:
-    """What came out: a table of metrics by split, some predictions, where things are and what to type next.
+def print_summary(result: RunResult, samples: Sequence[Any], folder: Path, trust: str = "") -> None:
+    """Prints a table of metrics by split, some predictions, the run's folder and the line to type next.
 
     Args:
-        trust: what is to be typed so that the bundle's classes are imported.
+        trust: the argument to type so that the bundle's classes are imported; "" if none is needed.
     """
     console = Console(highlight=False, soft_wrap=True, markup=False)
     shown = printable(str(folder))
     console.print()
-    console.print(metrics_table(result["metrics"]))
+    console.print(metrics_table(result.metrics))
     for one in samples:
         console.print(f"  {sample(one)}")
-    epochs, steps = result["epochs"], result["steps"]
-    console.print(f"\n{epochs} epochs, {steps:,} steps in {result['seconds']['fit']:.1f} s; measured the", end=" ")
-    console.print(f"{result['weights']} weights in {result['seconds']['measure']:.1f} s; kept in {shown}")
-    training = result["training"]
+    seconds, training = result.seconds, result.training
+    console.print(f"\n{result.epochs} epochs, {result.steps:,} steps in {seconds.fit:.1f} s; measured the", end=" ")
+    console.print(f"{result.weights} weights in {seconds.measure:.1f} s; kept in {shown}")
     console.print(
-        f"{training['tokens']:,} target tokens, {training['tokens_per_second']:,.0f} a second of training;"
-        f" about {training['flops'] / 1e12:.3g} TFLOP"
+        f"{training.tokens:,} target tokens, {training.tokens_per_second:,.0f} per second of training;"
+        f" about {training.teraflops:.3g} TFLOP"
     )
     if any(one.match is None for one in samples):
         console.print(f'continue with   seqlab-generate run={shown}{trust} prompt="TEXT"')
@@ -73,8 +73,8 @@ def print_summary(result: dict[str, Any], samples: Sequence[Any], folder: Path, 
         console.print(f"predict with    seqlab-predict run={shown}{trust} input=FILE")
 
 
-def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
-    """A row a metric, a column a split."""
+def metrics_table(metrics: Metrics) -> Table:
+    """One row per metric, one column per split."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("metric")
     for split in metrics:
@@ -85,5 +85,5 @@ def metrics_table(metrics: dict[str, dict[str, float]]) -> Table:
 
 
 def number(name: str, value: float | None) -> str:
-    """A metric as a person reads it; "" where there is none."""
+    """A metric as a person reads it; "" if it was not measured."""
     return "" if value is None else written(name, value)

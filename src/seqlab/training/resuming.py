@@ -20,6 +20,7 @@ from seqlab.errors import InputError
 from seqlab.identity import HOW_IT_BEGINS, fingerprint
 from seqlab.models.base import Seq2Seq
 from seqlab.private_parts import position_of
+from seqlab.runs.result import RecordedIdentity
 from seqlab.training.callbacks.checkpoints import read_checkpoint
 
 KEY = "run"
@@ -220,7 +221,7 @@ def _position(content: dict[str, Any]) -> RunPosition:
 def facts_of(identity: RunIdentity) -> dict[str, Any]:
     """What the result of a run keeps of its identity."""
     return {
-        "identity": {"data": identity.data, "model": identity.model},
+        "identity": RecordedIdentity(data=identity.data, model=identity.model),
         "resumed": [asdict(one) for one in identity.resumed],
     }
 

@@ -28,6 +28,7 @@ from seqlab.kinds import trust_typed
 from seqlab.models.objective import Objective
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.quiet import quiet
+from seqlab.runs.result import RESULT, RunResult, RunSeconds, TrainingCost
 from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
@@ -123,12 +124,12 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         return callbacks.saver.best
 
     weights = final_weights(settings, model, callbacks.saver, callbacks.averager)
-    training = callbacks.throughput.result()
+    training = TrainingCost(**callbacks.throughput.result())
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
         measured = time.perf_counter()
         fit, measuring = callbacks.throughput.earlier + fitted - started, measured - fitted
-        seconds = {"fit": fit, "measure": measuring, "all": fit + measuring}
+        seconds = RunSeconds(fit=fit, measure=measuring, all=fit + measuring)
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
         facts = {**steps, "seconds": seconds, "training": training, **facts_of(identity)}
         keeps.keep_configuration()
@@ -194,29 +195,29 @@ def keep(
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
     free_running = next(c for c in trainer.callbacks if isinstance(c, GenerationEval))  # type: ignore[attr-defined]
     shown = next(split for split in ("test", "val", "train") if split in data.splits)
-    result = {
-        "name": settings.name,
-        "command": command(settings.run),
-        "seed": settings.seed,
-        "data": data.describe(),
-        "examples": {split: len(data.examples[split]) for split in data.splits},
-        "measured": {split: len(data.eval_rows(split)) for split in data.splits},
-        "leakage": {split: leakage.to_json() for split, leakage in leakage_of(data).items()},
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    result = RunResult(
+        name=settings.name,
+        command=command(settings.run),
+        seed=settings.seed,
+        data=data.describe(),
+        examples={split: len(data.examples[split]) for split in data.splits},
+        measured={split: len(data.eval_rows(split)) for split in data.splits},
+        leakage={split: leakage.to_json() for split, leakage in leakage_of(data).items()},
+        parameters=sum(p.numel() for p in model.parameters()),
+        trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         **facts,
         **precision_facts(trainer),
-        "environment": environment(trainer),
-        "signatures": free_running.signatures,
-        "metrics": metrics,
-        "settings": settings.written,
-    }
+        environment=environment(trainer),
+        signatures=free_running.signatures,
+        metrics=metrics,
+        settings=settings.written,
+    )
     trust = trust_typed(bundle.kinds_of(model, tokenizers, search))
     stream, about = stream_format(data), card(result, data, model, trust)
     arguments = model_settings(settings.model, data)
     bundle.save(folder / "bundle", model, arguments, tokenizers, search, stream, about)
     write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
-    write_json(folder / "result.json", result)
+    write_json(folder / RESULT, result.as_json())
     print_summary(result, free_running.predictions[shown][:5], _shown(folder), trust)
 
 

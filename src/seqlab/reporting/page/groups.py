@@ -1,7 +1,8 @@
-"""What the page compares: runs of one setting that differ in their seed."""
+"""What the page compares: groups of runs that differ in their seed alone."""
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -13,16 +14,17 @@ from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.metrics.registry import METRICS, PLAIN
+from seqlab.runs.result import RunResult, leaked_share
+from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
-
-Digest = dict[str, Any]
 
 ARCHITECTURES = ("gru", "lstm", "context_gru", "bahdanau", "luong", "conv", "transformer", "gpt")
 QUALITY = [one.key for one in reversed(METRICS) if one.judges]
-"""What a split is judged by: the first that was measured."""
+"""The metrics that can judge a split; the first one that was measured does."""
 FORMS = {one.label: one.form for one in METRICS if one.form != PLAIN}
-"""How sentences write figures, by label; three digits are enough of the others."""
-USUAL = "cpu"  # the profile of claims that nothing is said of
+"""The format of figures in sentences, by label; others have three digits."""
+USUAL = "cpu"
+"""The profile of claims that is not mentioned."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,15 @@ class RunGroup:
 
     Args:
         id: unique on the page.
-        claim, label: which claim they belong to, and as what; "" of runs that somebody made otherwise.
-        title: what they are, in words.
-        live: their folders are at hand, and hold sentences and attention.
-        own: the user's: made on this machine, and not what a committed reference was made from.
-        command: the line that makes them.
-        runs: a digest each.
+        claim, label: the claim that the runs belong to, and their group in it; both "" for other runs.
+        title: the group in words.
+        live: the folders of the runs are there, and hold sentences and attention.
+        own: the user made the runs on this machine, and no committed reference was made from them.
+        command: the line that makes the runs.
+        runs: one digest per run.
         profile: of a claim: how much it was run with.
-        folders: theirs, where they are at hand.
-        apart: settings that set its data apart from others of one name.
+        folders: the folders of the runs, if they are there.
+        apart: settings that set the data apart from other data of the same name.
     """
 
     id: str
@@ -62,14 +64,19 @@ class RunGroup:
     live: bool
     own: bool
     command: str
-    runs: list[Digest]
+    runs: Sequence[Digest]
     profile: str = USUAL
     folders: tuple[Path, ...] = ()
     apart: str = ""
 
+    @functools.cached_property
+    def results(self) -> list[RunResult]:
+        """The results of the runs, as far as the digests hold them."""
+        return [RunResult.of(run) for run in self.runs]
+
     @property
     def architecture(self) -> str:
-        """By its module's name, or, of what is not seqlab's own, by its class."""
+        """The name of the model's module, or of its class if it is not one of seqlab's models."""
         module, _, kind = str(self.setting("model", "_target_") or self.label).rpartition(".")
         if kind == "FixedVector" and (cell := self.setting("model", "cell")):
             return str(cell)
@@ -77,13 +84,13 @@ class RunGroup:
 
     @property
     def dataset(self) -> str:
-        """What the runs were trained on and measured by."""
+        """The data that the runs were trained and evaluated on."""
         return f"{self._data} ({self.apart})" if self.apart else self._data
 
     @property
     def _data(self) -> str:
-        """Without what differs between the runs of one claim (counts of tokens)."""
-        data = str(self.runs[0].get("data", "?")).partition(";")[0]
+        """The data in words, without what differs between the runs of one claim (counts of tokens)."""
+        data = (self.results[0].data or "?").partition(";")[0]
         if notes := re.fullmatch(r"[\d,]+ documents? in (.*)", data):
             return f"Notes: {notes[1]}"
         if pairs := re.fullmatch(r"(\S+→\S+) of (.)(.*)", data):
@@ -92,14 +99,16 @@ class RunGroup:
 
     @property
     def examined(self) -> str | None:
-        """Which examples were predicted; None of a language model, for which they depend on its tokens."""
+        """A hash of the predicted examples; None for a language model, whose examples depend on its tokens."""
         run = self.runs[0]
         return run.get("test_set") if "by_length" in run else None
 
     @property
     def measured_on(self) -> str | None:
-        """Equal where groups were measured on the same text; None where the runs do not say. For language models it is
-        derived from the settings of their data, as their predicted examples depend on their tokens.
+        """Equal for groups that were evaluated on the same text; None if the runs do not record it.
+
+        For language models it is derived from the settings of their data, because their predicted examples depend on
+        their tokens.
         """
         if "test_set" not in self.runs[0] or self.examined:
             return self.examined
@@ -108,87 +117,81 @@ class RunGroup:
 
     @property
     def all_references(self) -> bool:
-        """Whether its outputs can be measured again as they were: by all references that there are."""
+        """Whether the digests hold all references of each source, so that outputs can be scored again."""
         return all(run.get("references") == "all" for run in self.runs)
 
     @property
     def has_words(self) -> bool:
-        """Whether spaces separate the words of its targets, as far as the runs say by how their BLEU was measured."""
-        signatures = [run.get("signatures", {}).get("bleu") for run in self.runs]
+        """Whether spaces separate the words of the targets, as far as the signatures of BLEU record it."""
+        signatures = [result.signatures.get("bleu") for result in self.results]
         return all(one is None or WORDS in one.split("|") for one in signatures)
 
     @property
     def seeds(self) -> list[int]:
-        """All different ones: a run that was repeated is no other seed."""
-        return sorted({run["seed"] for run in self.runs})
+        """All different seeds, in order."""
+        return sorted({result.seed for result in self.results})
 
     def setting(self, *path: str) -> Any:
-        """A setting of the first run; None where it has none."""
-        return _inner(self.runs[0].get("settings", {}), path)
+        """A setting of the first run; None if the run does not have it."""
+        return _inner(self.results[0].settings, path)
 
     @property
     def split(self) -> str:
-        """The one whose figures are compared: test, or validation where nothing else was held out."""
-        return "test" if all("test" in run.get("metrics", {}) for run in self.runs) else "val"
+        """The split whose figures are compared: test, or validation if some run has no test split."""
+        return "test" if all("test" in result.metrics for result in self.results) else "val"
 
     @property
     def devices(self) -> set[tuple[Any, Any]]:
-        """What they ran on: seconds compare on one machine only."""
-        environments = [run.get("environment", {}) for run in self.runs]
-        return {(one.get("device"), one.get("threads")) for one in environments}
+        """Devices and threads of the runs: times can be compared on one machine only."""
+        return {(one.environment.get("device"), one.environment.get("threads")) for one in self.results}
 
     @property
     def commit(self) -> str:
-        """Of the code that trained the first run; "" where it is not known."""
-        return str(self.runs[0].get("environment", {}).get("commit") or "")
+        """The commit of the code that trained the first run; "" if it is not known."""
+        return str(self.results[0].environment.get("commit") or "")
 
     @property
     def resumed(self) -> list[str]:
-        """What runs went on with when they were resumed; see `changes_on_resuming`."""
-        return list(dict.fromkeys(line for run in self.runs for line in changes_on_resuming(run.get("resumed") or [])))
+        """The changes with which runs were resumed; see `changes_on_resuming`."""
+        return list(dict.fromkeys(line for one in self.results for line in changes_on_resuming(one.resumed)))
 
     def is_of(self, claim: dict[str, Any]) -> bool:
-        """Whether it is run for a claim, as that was run."""
+        """Whether the runs belong to a claim and have its profile."""
         return (self.claim, self.profile) == (claim["claim"], claim["profile"])
 
     def figure(self, *path: str) -> Spread | None:
-        """Mean and deviation over seeds of what stands there in each run's digest; None where it stands in none."""
+        """Mean and deviation over seeds of a figure at a path of keys in the digests; None if no digest has it."""
         return spread_of(self.values(*path))
 
     def values(self, *path: str) -> list[float]:
-        """What stands there in the digests, a value a seed."""
+        """The figure at a path of keys in the digests, one value per seed."""
         return self.by_seed(lambda run: _inner(run, path))
 
     def by_seed(self, figure: Callable[[Digest], float | None]) -> list[float]:
-        """A figure of each seed that has it; of runs of the same seed their mean."""
+        """A figure of each seed that has it; the mean if a seed has several runs."""
         return list(per_seed(self.runs, figure).values())
 
     def metric(self, name: str, split: str | None = None) -> Spread | None:
-        """Of a metric: of the compared split, if none is named."""
+        """Mean and deviation of a metric, of the compared split if no other is named."""
         return self.figure("metrics", split or self.split, name)
 
     def seconds_a_step(self) -> Spread | None:
-        """Training without validation."""
+        """Seconds per training step, without validation."""
         return spread_of(self.by_seed(seconds_a_step))
 
     def leaks(self) -> Spread | None:
-        """The share of validation sentences that stand in training, word for word: of the side that has more."""
-        return spread_of(self.by_seed(_leaks))
+        """The share of validation sentences that appear in training: see `leaked_share`."""
+        return spread_of(self.by_seed(lambda run: leaked_share(run.get("leakage", {}))))
 
 
 def seconds_a_step(run: Digest) -> float | None:
-    """Training without validation."""
+    """Seconds per training step, without validation."""
     seconds, steps = run.get("training", {}).get("seconds"), run.get("steps")
     return seconds / steps if seconds and steps else None
 
 
-def _leaks(run: Digest) -> float | None:
-    sides = run.get("leakage", {}).get("val", {}).values()
-    return max((side["copies"] for side in sides if side.get("copies") is not None), default=None)
-
-
 def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -> dict[int, float]:
-    """Seed → a figure of its runs, of those that have a finite one."""
+    """Seed → the mean figure of its runs, without figures that are not finite."""
     found: dict[int, list[float]] = {}
     for run in runs:
         value = figure(run)
@@ -204,7 +207,7 @@ def _inner(content: Any, path: Sequence[str]) -> Any:
 
 
 def spread_of(values: list[float]) -> Spread | None:
-    """Of some values; None of none."""
+    """Mean and deviation of values; None if there are none."""
     if not values:
         return None
     figures = spread(values)
@@ -212,8 +215,8 @@ def spread_of(values: list[float]) -> Spread | None:
 
 
 def named(groups: Sequence[RunGroup]) -> dict[str, str]:
-    """Group's id → what it is called among `groups`: by architecture, if need be with label or settings and profile;
-    those of the user are marked.
+    """Group's id → its name among `groups`: the architecture, followed by label, settings or profile if groups would
+    have the same name. The user's groups are marked.
     """
     profiles = {one.profile for one in groups}
     names: dict[str, str] = {}
@@ -230,19 +233,19 @@ def named(groups: Sequence[RunGroup]) -> dict[str, str]:
 
 
 def _set_apart(one: RunGroup, alike: Sequence[RunGroup]) -> str:
-    """What sets a group apart from others of its architecture: as which part of a claim it was run, or what was typed
-    for it alone.
+    """What sets a group apart from others of its architecture: its label in a claim, or the overrides that it alone
+    has.
     """
     if one.claim:
         return "" if one.label == one.architecture else one.label
-    typed = [other.runs[0].get("overrides", {}) for other in alike]
-    own = one.runs[0].get("overrides", {})
-    differing = [name for name in own if any(other.get(name) != own[name] for other in typed)]
-    return ", ".join(f"{name}={own[name]}" for name in differing if name not in ("model", "seed", "resume"))
+    all_overrides = [other.runs[0].get("overrides", {}) for other in alike]
+    overrides = one.runs[0].get("overrides", {})
+    differing = [name for name in overrides if any(other.get(name) != overrides[name] for other in all_overrides)]
+    return ", ".join(f"{name}={overrides[name]}" for name in differing if name not in ("model", "seed", "resume"))
 
 
 def colours(groups: Sequence[RunGroup]) -> dict[str, int]:
-    """Group's id → number of its colour: an architecture has one of its own wherever it stands alone."""
+    """Group's id → number of its colour: that of its architecture, if all groups have different known architectures."""
     known = [ARCHITECTURES.index(one.architecture) if one.architecture in ARCHITECTURES else -1 for one in groups]
     if -1 in known or len(set(known)) < len(known):
         known = list(range(len(groups)))
@@ -250,8 +253,10 @@ def colours(groups: Sequence[RunGroup]) -> dict[str, int]:
 
 
 def quality(groups: Sequence[RunGroup]) -> str | None:
-    """The metric by which all of `groups` can be judged. A loss a token is none where their tokens differ, token BLEU
-    none where a clause is one token.
+    """The metric by which all of `groups` can be judged; None if there is none.
+
+    The loss per token cannot judge groups whose tokens differ, token BLEU none whose words no spaces separate (a whole
+    clause is one token).
     """
     unfit = {LOSS} if len({_tokens(one) for one in groups}) > 1 else set()
     unfit |= set() if all(one.has_words for one in groups) else {TOKEN_BLEU}
@@ -265,54 +270,54 @@ WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that 
 
 
 def _tokens(group: RunGroup) -> str:
-    """What tokens are, as far as the runs say."""
+    """A hash of how text becomes tokens, as far as the runs record it."""
     recorded = _inner(group.runs[0], ("identity", "data", "vocabularies"))
     return fingerprint(recorded or group.setting("tokenizer") or group.setting("data", "tokenizer"))
 
 
-def told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:
-    """Those whose data has one name but other examples to predict, with the settings that make the difference."""
-    told = []
+def with_data_told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:
+    """The groups; those whose data have the same name but other predicted examples name the settings that differ."""
+    result = []
     for one in groups:
         others = [other for other in groups if other.dataset == one.dataset and other.examined and one.examined]
         settings = [_flat(other.setting("data")) for other in others]
         if len({other.examined for other in others}) < 2:
-            told.append(one)
+            result.append(one)
             continue
-        own = _flat(one.setting("data"))
-        differing = [name for name in own if any(other.get(name) != own[name] for other in settings)]
-        shown = [f"{name}={own[name].rpartition('.')[2]}" for name in differing if own[name] and name not in LOADING]
-        told.append(replace(one, apart=", ".join(shown[:3]) or one.label))
-    return told
+        data = _flat(one.setting("data"))
+        differing = [name for name in data if any(other.get(name) != data[name] for other in settings)]
+        shown = [f"{name}={data[name].rpartition('.')[2]}" for name in differing if data[name] and name not in LOADING]
+        result.append(replace(one, apart=", ".join(shown[:3]) or one.label))
+    return result
 
 
 LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
 UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
-"""Settings of the data of a language model that leave the text alone by which it is measured."""
+"""Settings of a language model's data that do not change the text on which it is evaluated."""
 
 
 def _flat(settings: Any, name: str = "") -> dict[str, str]:
-    """Leaves by their last name."""
+    """The leaves of nested settings by the last part of their names, as JSON."""
     if isinstance(settings, dict):
-        return {key: value for part, own in settings.items() for key, value in _flat(own, part).items()}
+        return {key: value for part, inner in settings.items() for key, value in _flat(inner, part).items()}
     return {name: json.dumps(settings).strip('"')}
 
 
 def comparable(groups: Sequence[RunGroup]) -> bool:
-    """Whether all were measured on the same examples, as far as they say."""
+    """Whether all groups were evaluated on the same examples, as far as they record it."""
     return len({one.measured_on for one in groups} - {None}) < 2
 
 
 def by_dataset(groups: Sequence[RunGroup]) -> dict[str, list[RunGroup]]:
-    """Those that compare with each other, together."""
-    found: dict[str, list[RunGroup]] = {}
+    """The groups of each dataset."""
+    datasets: dict[str, list[RunGroup]] = {}
     for one in groups:
-        found.setdefault(one.dataset, []).append(one)
-    return found
+        datasets.setdefault(one.dataset, []).append(one)
+    return datasets
 
 
 def slug(text: str) -> str:
-    """For an id: other texts have other ones."""
+    """A text as part of an id; different texts give different ids."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     lost = re.search(r"[^a-z0-9→ _-]", text.lower())
     return f"{plain}-{fingerprint(text)}".strip("-") if lost else plain

@@ -9,7 +9,8 @@ from typing import Any
 
 from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.reporting.page.figures import Figure, Series, line_plot
-from seqlab.reporting.page.groups import Digest, RunGroup, by_dataset, colours, named, slug
+from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named, slug
+from seqlab.runs.schemas import Digest
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
 LOG_FROM = 20  # losses that differ by more than this factor stand on a logarithmic axis

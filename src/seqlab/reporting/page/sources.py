@@ -1,4 +1,4 @@
-"""Where the page's material comes from: committed references, and what lies under `outputs/`."""
+"""Where the page's material comes from: committed references, and what the user has under `outputs/`."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
 from seqlab.formatting import natural
-from seqlab.reporting.page.groups import EXACT, USUAL, Digest, RunGroup, told_apart
+from seqlab.reporting.page.groups import EXACT, USUAL, RunGroup, with_data_told_apart
 from seqlab.reproduction.claim import ORDER
-from seqlab.runs.comparison import UNCOMPARED
-from seqlab.runs.description import described
-from seqlab.runs.reading import REFERENCE as CLAIM
-from seqlab.runs.reading import SWEEP, Schema, read_json, replay
+from seqlab.runs.json_checks import Schema, read_json
+from seqlab.runs.result import RESULT, RunResult
+from seqlab.runs.schemas import REFERENCE as CLAIM
+from seqlab.runs.schemas import SWEEP, Digest, replay
+from seqlab.runs.seed_groups import compared_overrides, seed_groups
 
-RESULT = "result.json"
-REFERENCE = "reference"  # what is committed: a file a claim, and in sweeps/ one a search
-REPLAY = "replay/replay.json"  # there: ways of searching on recorded learning curves
-RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold runs, beside those of claims
-CLAIMS, ASIDE = "reproduce", "reproduce_aside"  # where those are, and what was there before with other settings
+REFERENCE = "reference"  # of `outputs/`: committed files, one per claim, and one per search in sweeps/
+REPLAY = "replay/replay.json"  # in it: ways of searching on recorded learning curves
+RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold the user's runs
+CLAIMS, ASIDE = "reproduce", "reproduce_aside"  # those that hold runs of claims, and runs that were moved aside
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class Material:
     """All that the page shows.
 
     Args:
-        claims: a reference each.
-        groups: runs of one setting together, of the claims first.
-        sweeps: a digest each.
-        unread: folders whose runs could not be read, and why.
+        claims: one reference per claim.
+        groups: runs grouped by setting, those of the claims first.
+        sweeps: one digest per sweep.
+        unread: one line per folder that could not be read, with the reason.
         replay: ways of searching on recorded curves, if they were compared.
     """
 
@@ -48,14 +50,16 @@ class Material:
     replay: dict[str, Any] | None = None
 
     def group(self, claim: str, label: str) -> RunGroup | None:
-        """The one of a claim: the reference's if there are two, and that which took most if there are several."""
+        """The group of a claim with this label: the reference's before the user's, the usual profile last."""
         found = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
         return min(found, key=lambda one: (one.own, one.profile == USUAL), default=None)
 
     def significance(self, a: RunGroup, b: RunGroup, metric: str) -> dict[str, Any] | None:
-        """What a paired test of two groups came to, b's figure minus a's: as the reference of their claim has it, or
-        tested now, of runs that are here; None where it cannot be tested: digests hold what a test of BLEU needs for
-        the first reference alone, so that with several it would be of another figure.
+        """The result of a paired test of two groups, b's figure minus a's.
+
+        It is the one in the reference of their claim, or computed now if the runs are here. None if it cannot be
+        computed: digests hold the statistics of BLEU for the first reference only, so with several references a test
+        would be of another figure.
         """
         if metric != EXACT and not (a.all_references and b.all_references):
             return None
@@ -89,11 +93,11 @@ def gather(
 
     Args:
         outputs: the folder with `reference/` and runs.
-        runs: folders that hold runs; None: those of `outputs`.
-        digest, digest_sweep: what to know of a run's folder, of a sweep's.
+        runs: folders that hold runs; None for those of `outputs`.
+        digest, digest_sweep: make the digest of a run's folder and of a sweep's.
 
     Raises:
-        InputError: nothing is there, or a folder that was named holds no run.
+        InputError: there is nothing to report, or a folder among `runs` holds no run.
     """
     unread: list[str] = []
     claims = _read_all((outputs / REFERENCE).glob("*.json"), CLAIM, unread)
@@ -120,18 +124,18 @@ def gather(
             else f"{outputs}: nothing to report yet; run `make reproduce` (all claims), `make reproduce-T` (seconds)"
             " or `make train` first"
         )
-    groups = told_apart(_joined(list(_of_claims(claims)), list(_of_runs(digests, outputs))))
+    groups = with_data_told_apart(_joined(list(_of_claims(claims)), list(_of_runs(digests, outputs))))
     shown = sorted((one for one in sweeps.values() if one["trials"]), key=lambda one: not one.get("own"))
     return Material(claims, groups, shown, unread, next(iter(replays), None))
 
 
-def _tried(read: Callable[[Path], dict[str, Any]], folder: Path, unread: list[str]) -> dict[str, Any] | None:
-    """What is read of a folder; None of one that cannot be read, for which a line is added to `unread`."""
+def _tried(read: Callable[[Path], Content], folder: Path, unread: list[str]) -> Content | None:
+    """What `read` returns for a folder; None if it cannot be read, and then a line is added to `unread`."""
     try:
         return read(folder)
     except InputError as problem:
         reason = str(problem)
-    except Exception as problem:  # the files are anybody's, and one of them must not keep the others from the page
+    except Exception as problem:  # one odd file of anybody's must not keep the others from the page
         reason = f"{type(problem).__name__} {problem}".strip()
     reason = " ".join(reason.split())
     unread.append(printable(reason if str(folder) in reason else f"{folder}: {reason}"))
@@ -139,19 +143,19 @@ def _tried(read: Callable[[Path], dict[str, Any]], folder: Path, unread: list[st
 
 
 def _read_all(paths: Iterable[Path], schema: Schema, unread: list[str]) -> list[dict[str, Any]]:
-    """The JSON files among `paths` that are there and of a schema, by name."""
+    """The content of the JSON files among `paths` that exist and fit a schema, ordered by name."""
     some = [_tried(lambda path: dict(read_json(path, schema)), path, unread) for path in sorted(paths) if path.exists()]
     return [one for one in some if one is not None]
 
 
 def _turned(test: dict[str, Any]) -> dict[str, Any]:
-    """A difference and its interval, seen from the other side."""
+    """The difference and its interval with a and b exchanged."""
     turned = {"difference": -test["difference"]}
     return turned | ({"interval": [-one for one in reversed(test["interval"])]} if "interval" in test else {})
 
 
 def _claimed(outputs: Path) -> Iterator[Path]:
-    """Runs of claims: claim/label/seed, of the usual profile in one folder, of any other in one beside it."""
+    """Folders of the runs of claims, claim/label/seed; each profile but the usual one has a folder of its own."""
     for place in sorted(outputs.glob(f"{CLAIMS}*")):
         if place.name != ASIDE:
             yield from _finished(place)
@@ -170,7 +174,7 @@ def _named(places: Sequence[Path]) -> Iterator[Path]:
 
 
 def _finished(place: Path) -> list[Path]:
-    """Folders of finished runs, in a natural order."""
+    """Folders of finished runs, in natural order."""
     found = [path.parent for path in place.rglob(RESULT)]
     return sorted(found, key=lambda path: [natural(part) for part in path.parts])
 
@@ -194,14 +198,11 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[RunGroup]:
 
 
 def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[RunGroup]:
-    """Runs of one claim's label, or of one line, that differ in their seed alone, together."""
-    found: dict[tuple[str, ...], list[tuple[Path, Digest]]] = {}
-    for folder, digest in digests:
-        found.setdefault(_key(folder, digest, outputs), []).append((folder, digest))
-    for number, (key, some) in enumerate(found.items()):
-        some.sort(key=lambda one: one[1]["seed"])
-        runs = [run for _, run in some]
-        claim, label, profile = key[:3]
+    """Groups of the runs of one label of a claim, or of one command line, that differ in their seed alone."""
+    groups = seed_groups(digests, lambda one: _key(*one, outputs), lambda one: RunResult.of(one[1]))
+    for number, ((claim, label, profile, *_), members) in enumerate(groups):
+        members.sort(key=lambda one: one[1]["seed"])
+        runs = [run for _, run in members]
         yield RunGroup(
             id=_slug("own", claim, label, "" if profile == USUAL else profile, str(number)),
             claim=claim,
@@ -212,25 +213,25 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
             command=_of_all_seeds(runs),
             runs=runs,
             profile=profile,
-            folders=tuple(folder for folder, _ in some),
+            folders=tuple(folder for folder, _ in members),
         )
 
 
 def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
-    """Claim, label and profile where the folder says so; else the run's name, its code and what was typed but the
-    seed. And what the run is of: data, model and settings.
+    """Claim, label and profile of a run in the folder of a claim; of another run its name, its overrides but the seed,
+    and its code.
     """
     place, *parts = folder.relative_to(outputs).parts if folder.is_relative_to(outputs) else folder.parts
     if place.startswith(CLAIMS) and len(parts) == 3:
-        return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL, described(digest)
-    typed = {name: value for name, value in digest.get("overrides", {}).items() if name not in UNCOMPARED}
+        return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL
+    overrides = json.dumps(compared_overrides(digest.get("overrides", {})), sort_keys=True)
     environment = digest.get("environment", {})
     code = str(environment.get("code") or environment.get("commit") or "")
-    return "", digest["name"], USUAL, described(digest), json.dumps(typed, sort_keys=True), code
+    return "", digest["name"], USUAL, overrides, code
 
 
 def _of_all_seeds(runs: Sequence[Digest]) -> str:
-    """The command of one run, or of a multirun over all seeds."""
+    """The command of the only run, or of a multirun over all seeds."""
     command = str(runs[0]["command"])
     seeds = ",".join(map(str, sorted({run["seed"] for run in runs})))
     if "," not in seeds or not re.search(r"\bseed=\d+", command):
@@ -240,14 +241,16 @@ def _of_all_seeds(runs: Sequence[Digest]) -> str:
 
 
 def _joined(references: list[RunGroup], found: list[RunGroup]) -> list[RunGroup]:
-    """A reference and the runs that it was made from are one group: with the reference's title, and their samples."""
+    """A reference and the runs that it was made from become one group, with the title of the reference and the samples
+    of the runs.
+    """
     groups, left = [], list(found)
     for one in references:
-        made = [own for own in left if own.claim and (own.claim, own.label, own.profile) == _part(one)]
-        left = [own for own in left if own not in made]
-        same = next((own for own in made if _same(one, own)), None)
+        here = [other for other in left if other.claim and _part(other) == _part(one)]
+        left = [other for other in left if other not in here]
+        same = next((other for other in here if _made_from(one, other)), None)
         groups.append(replace(one, live=True, runs=same.runs, folders=same.folders) if same else one)
-        groups += [replace(own, title=one.title) for own in made if own is not same]
+        groups += [replace(other, title=one.title) for other in here if other is not same]
     return [*groups, *sorted(left, key=lambda one: not one.claim)]
 
 
@@ -255,21 +258,20 @@ def _part(group: RunGroup) -> tuple[str, str, str]:
     return group.claim, group.label, group.profile
 
 
-def _same(reference: RunGroup, made: RunGroup) -> bool:
-    """Whether the reference was made from these runs: the same figures (it may round) for the same seeds."""
-    found = {run["seed"]: run.get("metrics", {}) for run in made.runs}
-    return reference.seeds == made.seeds and all(
-        math.isclose(value, _figure(found[run["seed"]], split, name), rel_tol=1e-3, abs_tol=1e-9)
-        for run in reference.runs
-        for split, values in run.get("metrics", {}).items()
+def _made_from(reference: RunGroup, group: RunGroup) -> bool:
+    """Whether the reference was made from these runs: the same seeds have the same figures (but for rounding)."""
+    by_seed = {result.seed: result for result in group.results}
+    return reference.seeds == group.seeds and all(
+        _close(value, by_seed[result.seed].metric(split, name))
+        for result in reference.results
+        for split, values in result.metrics.items()
         for name, value in values.items()
         if value is not None
     )
 
 
-def _figure(metrics: dict[str, Any], split: str, name: str) -> float:
-    value = metrics.get(split, {}).get(name)
-    return math.nan if value is None else float(value)
+def _close(value: float, other: float | None) -> bool:
+    return other is not None and math.isclose(value, other, rel_tol=1e-3, abs_tol=1e-9)
 
 
 def _slug(*parts: str) -> str:

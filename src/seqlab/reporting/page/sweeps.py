@@ -19,7 +19,8 @@ from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
 from seqlab.reporting.page.figures import Figure, Series, bars, line_plot
 from seqlab.reporting.page.groups import slug
-from seqlab.runs.reading import SWEEP, UnfitError
+from seqlab.runs.json_checks import UnfitError
+from seqlab.runs.schemas import SWEEP
 from seqlab.version import __version__
 
 COLOURS = {"COMPLETE": 3, "PRUNED": 1, "FAIL": 0, "RUNNING": 4, "WAITING": 4}

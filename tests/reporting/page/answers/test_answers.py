@@ -43,7 +43,7 @@ def test_reference_runs_are_not_marked_as_the_users(tmp_path):
     assert "yours" not in " ".join(texts(gathered(tmp_path, claim_c(), claim_g())))
 
 
-FIELDS = sorted({*digest()} - {"name", "seed", "metrics", "command"})  # which every run has: see `reading.DIGEST`
+FIELDS = sorted({*digest()} - {"name", "seed", "metrics", "command"})  # which every run has: see `schemas.DIGEST`
 
 
 def test_missing_fields_make_no_figure(tmp_path):

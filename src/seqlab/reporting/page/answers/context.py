@@ -15,6 +15,7 @@ from seqlab.reporting.page.groups import RunGroup, named, quality, seconds_a_ste
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import place
 from seqlab.runs.description import CHANGED, description
+from seqlab.runs.result import RunResult
 
 SHOWN = 6  # differences in settings
 
@@ -78,7 +79,7 @@ def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
 
 
 def _compared(group: RunGroup) -> dict[str, Any]:
-    found = description(group.runs[0])
+    found = description(RunResult.of(group.runs[0]))
     found.pop("model", None)
     if isinstance(found["settings"].get("model"), dict):
         model = {name: value for name, value in found["settings"]["model"].items() if name != "_target_"}

@@ -11,10 +11,11 @@ from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
 from seqlab.reporting.page.answers.context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Gap, between, untold
-from seqlab.reporting.page.groups import Digest, RunGroup, named, slug
+from seqlab.reporting.page.groups import RunGroup, named, slug
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim_figures import slope_by_length
+from seqlab.runs.schemas import Digest
 
 FIXED = ("gru", "lstm", "context_gru")  # the source passes through one vector
 LOOKING = ("bahdanau", "luong", "transformer", "conv")  # attention; those with the likest encoder first

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer, lacking
 from seqlab.reporting.page.answers.evidence import Gap, between, signed, untold, within
-from seqlab.reporting.page.groups import LOSS, Digest, RunGroup, named
+from seqlab.reporting.page.groups import LOSS, RunGroup, named
 from seqlab.reporting.page.sources import Material
+from seqlab.runs.schemas import Digest
 
 OTHER = "val_other"  # a split of text that has nothing to do with the training text
 SHARES = (0, 10, 50)  # percents of validation that were planted in training

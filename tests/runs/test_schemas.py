@@ -1,4 +1,4 @@
-"""One schema for what a run leaves: what does not fit is named, what fits needs no more checks."""
+"""Schemas of what is made of runs: content that does not fit is named, content that fits needs no more checks."""
 
 import json
 import os
@@ -7,8 +7,9 @@ import pytest
 from reporting.page.made_up import claim_c, digest, reference, replay, sweep
 
 from seqlab.errors import InputError
-from seqlab.runs.reading import DIGEST, REFERENCE, RESULT, SWEEP, UnfitError, anything, read_file, read_json
-from seqlab.runs.reading import replay as replay_schema
+from seqlab.runs.json_checks import UnfitError, anything, read_file, read_json
+from seqlab.runs.schemas import DIGEST, REFERENCE, SWEEP
+from seqlab.runs.schemas import replay as replay_schema
 
 SCHEMAS = [(DIGEST, digest()), (REFERENCE, claim_c()), (SWEEP, sweep()), (replay_schema, replay())]
 
@@ -71,18 +72,12 @@ def test_what_no_schema_allows(tmp_path, content, message):
     assert "\n" not in str(raised.value)
 
 
-def test_the_key_is_named(tmp_path):
-    content = {"name": "a", "seed": 1, "metrics": {"val": {"teacher_forced/loss": "1"}}}
-    with pytest.raises(InputError, match=r'metrics\.val\.teacher_forced/loss: expected a number, but found "1"$'):
-        read_json(write(tmp_path, json.dumps(content)), RESULT)
-
-
 def test_only_ordinary_files_of_some_size_are_read(tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")  # opening it would wait without end
     for name, message in (("pipe", "not a regular file"), ("nothing", "no such file"), (".", "not a regular file")):
         with pytest.raises(InputError, match=message):
             read_file(tmp_path / name)
-    monkeypatch.setattr("seqlab.runs.reading.MOST_BYTES", 3)
+    monkeypatch.setattr("seqlab.runs.json_checks.MOST_BYTES", 3)
     with pytest.raises(InputError, match="more than 3 bytes"):
         read_file(write(tmp_path, "1234"))
 

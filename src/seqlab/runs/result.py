@@ -1,0 +1,179 @@
+"""The result of a finished run: what `result.json` holds, with types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from seqlab.errors import InputError
+from seqlab.runs.json_checks import (
+    anything,
+    fields_of,
+    from_json,
+    mapping_of,
+    number,
+    optional,
+    pair,
+    read_json,
+    record,
+    scalar,
+    some,
+    to_json,
+    whole,
+)
+
+RESULT = "result.json"
+"""A run writes it last of all: where it is, the run has finished."""
+
+Figures = Mapping[str, float | None]
+"""Numbers by name. A number that is not finite (the perplexity of a run that diverged) is None: JSON has no word for
+it."""
+
+FIGURES = mapping_of(optional(number))
+OVERLAP = record(
+    {},
+    {
+        "copies": optional(number),
+        "ngrams": optional(FIGURES),
+        "nearest": optional(record({}, {"near_copies": optional(number)})),
+    },
+)
+"""How much of one side of a held-out split appears in training: `copies` is the share of sentences that do so word for
+word, `ngrams` maps an n to the share of n-grams, and `nearest` describes near copies (see `metrics.leakage`)."""
+
+Counts = Mapping[str, int]
+Metrics = Annotated[Mapping[str, Figures], some(mapping_of(FIGURES))]
+Leakage = Mapping[str, Mapping[str, Annotated[Mapping[str, Any], OVERLAP]]]
+Resumption = Annotated[Mapping[str, Any], record({"step": whole, "changed": mapping_of(pair)})]
+"""That a run was resumed with something changed: after which optimizer `step`, and the settings by name, each with its
+value before and after."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSeconds:
+    """Wall-clock seconds of a run, those of its parts before it was resumed included."""
+
+    fit: float | None = None
+    measure: float | None = None
+    all: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingCost:
+    """What the training steps took: target tokens without padding, seconds without validation, and about how many
+    floating-point operations.
+    """
+
+    tokens: float | None = None
+    seconds: float | None = None
+    flops: float | None = None
+    tokens_per_second: float | None = None
+
+    @property
+    def teraflops(self) -> float | None:
+        """Floating-point operations in 10¹²."""
+        return None if self.flops is None else self.flops / 1e12
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordedIdentity:
+    """What data and model a run had: hashes of files, of vocabularies and of the shapes of parameters."""
+
+    data: Mapping[str, Any] | None = None
+    model: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """The content of `result.json`, in the order of the file. What an earlier seqlab did not record is None, or empty.
+
+    Args:
+        command: the line to type for the run.
+        data: the data in words.
+        examples, measured: numbers of examples by split: all of them, and those that were evaluated.
+        leakage: by held-out split and side (sources, targets, …), what of it appears in training.
+        steps: of the optimizer.
+        weights: which weights were evaluated: "best", "last" or "average".
+        averaged_steps: the steps whose weights were averaged.
+        resumed: each time that the run was resumed with something changed.
+        precision: such as "32-true".
+        precision_seconds: seconds of a training step by precision, if the run chose between them.
+        environment: versions, commit, hash of the code, device, processes and threads.
+        signatures: sacrebleu's, by metric.
+        metrics: by split, then by "kind/name".
+        settings: the configuration, unresolved.
+    """
+
+    name: str
+    command: str | None = None
+    seed: int
+    data: str | None = None
+    examples: Counts = field(default_factory=dict)
+    measured: Counts = field(default_factory=dict)
+    leakage: Leakage = field(default_factory=dict)
+    parameters: int | None = None
+    trained_parameters: int | None = None
+    steps: int | None = None
+    epochs: int | None = None
+    weights: str | None = None
+    averaged_steps: Sequence[int] | None = None
+    seconds: RunSeconds = RunSeconds()
+    training: TrainingCost = TrainingCost()
+    identity: RecordedIdentity = RecordedIdentity()
+    resumed: Sequence[Resumption] = field(default_factory=list)
+    precision: str | None = None
+    precision_seconds: Figures | None = None
+    environment: Mapping[str, Annotated[Any, scalar]] = field(default_factory=dict)
+    signatures: Mapping[str, str] = field(default_factory=dict)
+    metrics: Metrics
+    settings: Mapping[str, Annotated[Any, anything]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> RunResult:
+        """The result of the run in `folder`.
+
+        Raises:
+            InputError: the run has not finished, or its `result.json` is not one; names the file and the key.
+        """
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder; expected that of a run")
+        if not (folder / RESULT).exists():
+            raise InputError(f"{folder}: no {RESULT} here; expected the folder of a run that has finished")
+        return cls.of(read_json(folder / RESULT, record(*fields_of(cls))))
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> RunResult:
+        """The result that checked content holds: that of `result.json`, or of a digest."""
+        return from_json(cls, content)
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of `result.json`."""
+        return to_json(self)
+
+    def metric(self, split: str, name: str) -> float | None:
+        """A metric of a split ("kind/name"); None if it was not measured, or is not finite."""
+        return self.metrics.get(split, {}).get(name)
+
+    @property
+    def leaked(self) -> float | None:
+        """The share of validation sentences that appear in training, word for word: see `leaked_share`."""
+        return leaked_share(self.leakage)
+
+    @property
+    def code(self) -> str | None:
+        """The hash of the code that ran."""
+        return self.environment.get("code")
+
+
+def leaked_share(leakage: Leakage) -> float | None:
+    """The share of validation sentences that appear in training, word for word: of sides, the largest share.
+
+    None where nothing was measured.
+    """
+    return max(_copies(leakage.get("val", {}).values()), default=None)
+
+
+def _copies(sides: Iterable[Mapping[str, Any]]) -> list[float]:
+    return [side["copies"] for side in sides if side.get("copies") is not None]

@@ -1,0 +1,144 @@
+"""The schemas of what is made of finished runs: digests, references of claims, sweeps and replayed searches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqlab.runs.json_checks import (
+    UnfitError,
+    anything,
+    fields_of,
+    list_of,
+    mapping_of,
+    number,
+    optional,
+    record,
+    scalar,
+    some,
+    text,
+    truth,
+    whole,
+)
+from seqlab.runs.result import FIGURES, RunResult
+
+Digest = Mapping[str, Any]
+"""A finished run as plain data: the facts of its `result.json` and what its other files say (see `run_digest`)."""
+
+ROW = record(
+    {"from": whole, "to": whole, "count": whole},
+    {"exact_match": number, "token_accuracy": number, "bleu": number, "chrf": number},
+)
+SAMPLE = record(
+    {"source": text, "prediction": text, "reference": text},
+    {
+        "match": truth,
+        "class": text,
+        "continued": truth,
+        "source_tokens": list_of(text),
+        "output_tokens": list_of(text),
+        "attention": mapping_of(list_of(list_of(number))),
+    },
+)
+_REQUIRED, _FACTS = fields_of(RunResult)
+DIGEST = record(
+    {**_REQUIRED, "command": text},
+    {
+        **_FACTS,
+        "folder": text,
+        "overrides": mapping_of(text),
+        "curve": list_of(FIGURES),
+        "test_set": text,
+        "by_length": record({"rows": list_of(ROW), "split": text}),
+        "failures": record({"rule": whole, "counts": mapping_of(whole)}),
+        "correct": list_of(whole),
+        "bleu_statistics": list_of(list_of(whole)),
+        "samples": list_of(SAMPLE),
+    },
+)
+
+GROUP = record({"label": text, "command": text, "runs": list_of(DIGEST)}, {"title": optional(text)})
+CRITERION = record(
+    {"text": text, "expected": text, "measured": text, "holds": optional(truth)}, {"why": optional(text)}
+)
+TEST = record(
+    {"a": text, "b": text, "metric": text, "difference": number, "p": optional(number), "samples": number},
+    {"interval": list_of(number)},
+)
+REFERENCE = record(
+    {
+        "claim": text,
+        "profile": text,
+        "verdict": text,
+        "criteria": list_of(CRITERION),
+        "groups": list_of(GROUP),
+    },
+    {
+        **dict.fromkeys(("title", "text", "source"), text),
+        **dict.fromkeys(("part_of", "why", "partial"), optional(text)),
+        "published": list_of(text),
+        "significance": list_of(TEST),
+        "seconds": number,
+        "machine": optional(mapping_of(scalar)),
+    },
+)
+"""The committed result of a claim."""
+
+
+def by_step(value: Any) -> None:
+    """A mapping from steps, written as text, to numbers."""
+    mapping_of(number)(value)
+    for key in value:
+        if not key.isascii() or not key.isdecimal():
+            raise UnfitError("steps", key)
+
+
+TRIAL = record(
+    {
+        "number": whole,
+        "state": text,
+        "value": optional(number),
+        "steps": whole,
+        "parameters": mapping_of(anything),
+        "reported": by_step,
+        "baseline": truth,
+    }
+)
+SWEEP = record(
+    {
+        "study": text,
+        "command": text,
+        "direction": text,
+        "rungs": list_of(whole),
+        "best": optional(whole),
+        "parameters": list_of(text),
+        "importance": mapping_of(number),
+        "trials": list_of(TRIAL),
+    },
+    {"commit": optional(text)},
+)
+"""A search, as `page.sweeps.digest_sweep` sums it up."""
+
+SEARCH = record({"best": mapping_of(list_of(number)), "reached": list_of(optional(number))})
+_REPLAY = record(
+    {
+        "axes": mapping_of(list_of(scalar)),
+        "best": number,
+        "rank_correlation": FIGURES,
+        "seeds": some(list_of(whole)),
+        "spent": some(list_of(number)),
+        "searches": some(mapping_of(SEARCH)),
+        **dict.fromkeys(("epochs", "patience", "trials"), number),
+    }
+)
+
+
+def replay(value: Any) -> None:
+    """Ways of searching on recorded curves: all on the same number of seeds, two or more."""
+    _REPLAY(value)
+    count = len(value["seeds"])
+    if count < 2 or min(value["spent"]) <= 0 or None in value["rank_correlation"].values():
+        raise UnfitError("figures of two or more seeds", value["spent"])
+    for name, search in value["searches"].items():
+        if {len(value["spent"]), len(search["reached"]), *map(len, search["best"].values())} != {count}:
+            raise UnfitError(f"{count} seeds in “{name}”", search["reached"])
