@@ -13,10 +13,10 @@ def task(config: DictConfig) -> Any:
     """Measures as `config` says; torch is imported only here."""
     refuse_unknown()
     settings = read_evaluate(config)
-    from seqlab.training.error_messages import explained
+    from seqlab.training.error_messages import readable_errors
     from seqlab.training.evaluate_run import evaluate
 
-    with explained(settings.batch_sizes):
+    with readable_errors(settings.batch_sizes):
         return evaluate(settings)
 
 

@@ -1,11 +1,11 @@
-"""What of other libraries' talk is heard."""
+"""Silences other libraries' advice."""
 
 import logging
 import warnings
 
 
 def quiet() -> None:
-    """Leaves Lightning's advice out of the output; its errors stay."""
+    """Hides Lightning's hints and warnings, and those of torchmetrics; errors are still shown."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

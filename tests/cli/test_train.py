@@ -301,7 +301,7 @@ def test_the_faster_precision_is_recorded_and_kept_by_a_resumed_run(train, comma
         lambda *_: 2.0 if torch.is_autocast_enabled("cpu") is slower[0] else 1.0,
     )
     said = train(*reversal, "model=gru", "trainer.precision=auto").succeeded().out
-    assert "precision   bf16-mixed (2000.0 ms a step in 32-true, 1000.0 ms a step in bf16-mixed)" in said
+    assert "precision   bf16-mixed (2000.0 ms per step in 32-true, 1000.0 ms per step in bf16-mixed)" in said
     slower[0] = True  # now bf16 would be the slower one
     for more in ("trainer.max_epochs=1", "trainer.max_epochs=2"):  # nothing is left to train, then something
         command("train", "resume=run", more).succeeded()
@@ -502,7 +502,9 @@ def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(train, command, copy, 
     train(*reversal, "model=gru", "trainer.max_epochs=2").succeeded()
     assert result_of(copy)["epochs"] == 2
     card = (copy / "bundle/README.md").read_text(encoding="utf-8")
-    assert "It went on after step 13 with trainer.max_epochs 1 → 2. In one go this line may" in card
+    assert (
+        "The run was resumed after step 13 with trainer.max_epochs 1 → 2. Without interruption this command may" in card
+    )
     assert losses_of(copy) == losses_of(tmp_path / "run")
     assert weights_of(copy) == weights_of(tmp_path / "run")
 

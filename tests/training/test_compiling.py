@@ -23,13 +23,13 @@ def test_without_a_compiler_the_model_stays_as_it_is(model, monkeypatch, caplog)
     inductor = importlib.import_module("torch._inductor.config")
     with caplog.at_level(logging.WARNING), inductor.patch({"cpp.cxx": (None, "no-such-compiler")}):
         compiling.compile_model(model)
-    assert "nothing can be compiled here (InvalidCxxCompiler" in caplog.text
+    assert "this machine cannot compile (InvalidCxxCompiler" in caplog.text
     assert "no-such-compiler" in caplog.text
     assert model._compiled_call_impl is None
 
 
 def test_with_one_it_is_compiled(model, monkeypatch, caplog):
-    monkeypatch.setattr(compiling, "why_not", lambda: None)
+    monkeypatch.setattr(compiling, "why_compiling_fails", lambda: None)
     compiling.compile_model(model)
     assert caplog.text == ""
     assert model._compiled_call_impl is not None

@@ -92,7 +92,7 @@ def test_parts_are_frozen_by_their_names():
 @pytest.mark.parametrize(
     ("patterns", "message"),
     [
-        (["encoder", "encode"], "freeze: no parameter is named 'encode'; the model's parts are source_input, "),
+        (["encoder", "encode"], "freeze: no parameter matches 'encode'; the model's parts are source_input, "),
         (["*"], r"freeze: nothing is left to train with \*"),
     ],
 )

@@ -17,7 +17,15 @@ from seqlab.errors import InputError
 from seqlab.optim.optimizers import Muon, adamw
 from seqlab.optim.schedules import Plateau, cosine, inverse_sqrt
 from seqlab.training.callbacks.checkpoints import EarlyStopping, Saver
-from seqlab.training.resuming import RULES, ChangedRates, Checkpoint, KeepsIdentity, RunIdentity, epochs_before, rule_of
+from seqlab.training.resuming import (
+    RULES,
+    ChangedRates,
+    ResumeCheckpoint,
+    RunIdentity,
+    SavesIdentity,
+    epochs_before,
+    rule_of,
+)
 
 TRAINER, MODULE = functools.partial(mock.Mock, spec=Trainer), mock.Mock(spec=LightningModule)
 
@@ -105,9 +113,9 @@ def at(tmp_path, step=12, epochs=2, within=False, **more):
         "loops": {"fit_loop": {"epoch_progress": progress, "epoch_loop.batch_progress": batches}},
     }
     identity = RunIdentity(SETTINGS, "code", {"files": "1"}, {"kind": "a"}, **more)
-    KeepsIdentity(identity).on_save_checkpoint(TRAINER(), MODULE, content)
+    SavesIdentity(identity).on_save_checkpoint(TRAINER(), MODULE, content)
     torch.save(content, tmp_path / "last.ckpt")
-    return Checkpoint(tmp_path / "last.ckpt", tmp_path)
+    return ResumeCheckpoint(tmp_path / "last.ckpt", tmp_path)
 
 
 def now(code="code", files="1", kind="a", **sections):
@@ -176,8 +184,8 @@ def test_a_checkpoint_that_does_not_say_what_it_is_of_is_refused(tmp_path):
     content = torch.load(tmp_path / "last.ckpt", weights_only=True)
     del content["run"]
     torch.save(content, tmp_path / "last.ckpt")
-    with pytest.raises(InputError, match="does not say what it is of"):
-        Checkpoint(tmp_path / "last.ckpt", tmp_path)
+    with pytest.raises(InputError, match="lacks the identity of its run"):
+        ResumeCheckpoint(tmp_path / "last.ckpt", tmp_path)
 
 
 def test_what_changed_is_part_of_the_history(tmp_path):

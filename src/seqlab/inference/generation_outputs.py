@@ -18,7 +18,7 @@ from seqlab.models.base import Seq2Seq
 from seqlab.text.incremental_detokenizer import text_after
 from seqlab.text.tokenizers import matches_one
 
-OwnMetric = Callable[[list[str], list[list[str]]], float]
+CustomMetric = Callable[[list[str], list[list[str]]], float]
 """A metric of one's own: of all outputs and, for each, its references."""
 
 
@@ -46,7 +46,7 @@ class Answers:
         own: metrics of one's own, by name.
     """
 
-    def __init__(self, data: SequenceData, split: str, device: torch.device, own: Mapping[str, OwnMetric]) -> None:
+    def __init__(self, data: SequenceData, split: str, device: torch.device, own: Mapping[str, CustomMetric]) -> None:
         self._own = own
         self._texts_beside: list[tuple[str, list[str]]] = []  # outputs with their references, for metrics of one's own
         self.predictions: list[Prediction] = []
@@ -142,7 +142,7 @@ def stream_format(data: SequenceData) -> StreamFormat | None:
 Outputs = Answers | Continuations
 
 
-def outputs_of(data: SequenceData, split: str, device: torch.device, own: Mapping[str, OwnMetric]) -> Outputs:
+def outputs_of(data: SequenceData, split: str, device: torch.device, own: Mapping[str, CustomMetric]) -> Outputs:
     """Where to gather what a model says of a split: by what the dataset's targets are."""
     stream = stream_format(data)
     return Answers(data, split, device, own) if stream is None else Continuations(data, stream)

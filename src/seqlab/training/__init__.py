@@ -1,1 +1,1 @@
-"""A training run: building it from a config, callbacks, checkpoints, the bundle."""
+"""A training run: data, model and trainer from settings, callbacks, checkpoints, results."""

@@ -1,4 +1,4 @@
-"""Trying a training step out before training, without leaving a trace."""
+"""Trial training steps before training starts, without side effects."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from seqlab.data.module import SequenceData
 
 
 def typical_batch(data: SequenceData, device: torch.device) -> Batch:
-    """A training batch from the middle of the training split's lengths."""
+    """The training batch of median length, on `device`."""
     return data.training_batches().middle().to(device)
 
 
 @contextmanager
-def leaving_no_trace(module: torch.nn.Module, device: torch.device) -> Iterator[None]:
-    """Afterwards random states, buffers and gradients are as they were (gradients: none)."""
+def without_side_effects(module: torch.nn.Module, device: torch.device) -> Iterator[None]:
+    """Restores random states and buffers afterwards, and clears the gradients."""
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         yield
@@ -33,7 +33,7 @@ def leaving_no_trace(module: torch.nn.Module, device: torch.device) -> Iterator[
 
 
 def timed_step(pl_module: Any, batch: Batch) -> float:
-    """Seconds of forward and backward on `batch`."""
+    """Seconds that forward and backward take on `batch`."""
     start = time.perf_counter()
     loss = pl_module.loss(batch)
     loss.backward()
@@ -44,14 +44,14 @@ def timed_step(pl_module: Any, batch: Batch) -> float:
 def count_flops(pl_module: Any, batch: Batch) -> int:
     """Floating-point operations of forward and backward on `batch`: two for each multiply-add of a matrix product.
 
-    Fused kernels (of recurrent layers, of attention) hide their products from the counter: it sees the plain ones.
+    The counter cannot see inside fused kernels (of recurrent layers, of attention), so these are switched off.
     """
     with ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings(action="ignore"))  # setting these flags is called deprecated
+        stack.enter_context(warnings.catch_warnings(action="ignore"))  # torch deprecates these flags
         stack.enter_context(torch.backends.mkldnn.flags(enabled=False))
         stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-        stack.enter_context(torch.compiler.set_stance("force_eager"))  # compiled code hides them all
+        stack.enter_context(torch.compiler.set_stance("force_eager"))  # compiled code hides all products
         counter = stack.enter_context(FlopCounterMode(display=False))
         pl_module.loss(batch).backward()
     return counter.get_total_flops()

@@ -1,4 +1,4 @@
-"""What a user reads when training or measuring cannot go on."""
+"""One-line messages for errors that stop training or evaluation."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from seqlab.errors import InputError, StoppedError
 from seqlab.out_of_memory import memory_errors
 from seqlab.training.callbacks.checkpoints import Interrupted
 
-UNFIT = ("in loading state_dict", "loaded state dict")
-"""What torch says of a model and an optimizer that are not those of the checkpoint."""
+MISMATCH = ("in loading state_dict", "loaded state dict")
+"""Parts of torch's messages when the checkpoint's state does not fit the model or the optimizer."""
 
 
 @contextmanager
-def explained(
+def readable_errors(
     batch_sizes: Mapping[str, Any], resume: str | None = None, resumable: Path | None = None
 ) -> Iterator[None]:
-    """Turns what torch and Lightning raise into a line that says what to do.
+    """Turns errors of torch and Lightning into one line that says what to do.
 
     Args:
         batch_sizes: the settings to lower when memory runs out, by the names that a user types.
-        resume: the run that this one goes on from, as it was typed.
-        resumable: the run's folder; from its first checkpoint on it can be resumed.
+        resume: the folder of the run to resume, as the user typed it.
+        resumable: this run's folder: the message names it once there is a checkpoint to resume from.
 
     Raises:
-        InputError: Lightning refuses a setting, or a run is resumed with settings that its checkpoint does not fit.
+        InputError: Lightning refuses a setting, or the checkpoint does not fit the settings of the resumed run.
         RunError: memory has run out.
         StoppedError: Ctrl-C or SIGTERM.
     """
@@ -40,7 +40,7 @@ def explained(
     except Interrupted:
         raise _stopped(resumable) from None
     except SystemExit as stop:
-        # Lightning answers a Ctrl-C outside of training steps by leaving, without a word.
+        # Lightning turns a Ctrl-C outside of training steps into a silent exit.
         if isinstance(stop.__context__, KeyboardInterrupt):
             raise _stopped(resumable) from None
         raise
@@ -51,11 +51,11 @@ def explained(
         if resume is None or "optim" not in Path(where).parts:
             raise
         raise InputError(
-            f"{resume}: what its optimizer kept in the checkpoint has no {error.args[0]!r}, which these settings"
-            " need; leave the optimizer's as they were"
+            f"{resume}: the optimizer's state in its checkpoint has no {error.args[0]!r}, which these settings need;"
+            " leave the settings of the optimizer as they were"
         ) from error
     except (RuntimeError, ValueError) as error:
-        if resume is not None and any(words in str(error) for words in UNFIT):
+        if resume is not None and any(words in str(error) for words in MISMATCH):
             reason = " ".join(" ".join(str(error).split("\n")[:2]).split())
             raise InputError(f"{resume}: its checkpoint does not fit these settings ({reason})") from error
         raise
@@ -64,4 +64,4 @@ def explained(
 def _stopped(resumable: Path | None) -> StoppedError:
     if resumable is None or not (resumable / "checkpoints" / "last.ckpt").is_file():
         return StoppedError("stopped")
-    return StoppedError(f"stopped; go on with: seqlab-train resume={resumable}")
+    return StoppedError(f"stopped; resume with: seqlab-train resume={resumable}")

@@ -1,4 +1,4 @@
-"""How a model starts: its matrices drawn by a scheme, the weights of another run, parts that stay as they are."""
+"""A model before its first step: matrices drawn by a scheme, weights of another run, frozen parameters."""
 
 from __future__ import annotations
 
@@ -30,14 +30,17 @@ SCHEMES: dict[str, tuple[Callable[[Tensor, float], Tensor], float]] = {
     "uniform": (lambda matrix, bound: nn.init.uniform_(matrix, -bound, bound), 0.08),
     "normal": (lambda matrix, deviation: nn.init.normal_(matrix, std=deviation), 0.02),
 }
-"""How to draw a matrix with a scale, and the scale that is customary."""
+"""For each scheme, a function that fills a matrix with a given scale, and the default scale."""
 
-FREE = ("dropout", "max_positions", "sources")
-"""Settings of a model that its weights do not depend on, or only by their shapes, which are compared as well."""
+MAY_DIFFER = ("dropout", "max_positions", "sources")
+"""Settings of a model that may differ from those its weights were trained with. Some affect the shapes of the weights,
+which are compared separately."""
 
 
-def start(model: Seq2Seq, data: SequenceData, settings: TrainSettings, resumed: bool) -> None:
-    """Gives the model its first weights, as the settings say; those of a run that is resumed come from its checkpoint.
+def initialize(model: Seq2Seq, data: SequenceData, settings: TrainSettings, resumed: bool) -> None:
+    """Initializes the model's weights and freezes parameters, as the settings say.
+
+    In a resumed run the weights of the checkpoint replace them, so `initial_weights` is not read.
 
     Raises:
         InputError: settings that cannot be used, or weights that do not fit.
@@ -56,18 +59,19 @@ def start(model: Seq2Seq, data: SequenceData, settings: TrainSettings, resumed: 
 
 @dataclass(frozen=True)
 class Initialisation:
-    """Draws all matrices of a model (embeddings and kernels too, biases and norms not) by one scheme.
+    """Draws all matrices of a model (embeddings and convolution kernels too, but no biases or norms) by one scheme.
 
-    The gates of a recurrent layer are one matrix. PAD's embedding stays zero.
+    The gates of a recurrent layer count as one matrix. PAD's embedding stays zero.
 
     Args:
         scheme: xavier_uniform or xavier_normal (Glorot & Bengio 2010), kaiming_uniform or kaiming_normal (He et al.
             2015, arXiv 1502.01852, for ReLU), orthogonal (Saxe et al. 2014, arXiv 1312.6120), uniform, normal; None
-            leaves the architecture's own.
-        scale: the bound of uniform, the standard deviation of normal, a gain of the others; None is 0.08, 0.02, 1.
+            keeps the architecture's own initialisation.
+        scale: the bound of uniform, the standard deviation of normal, the gain of the others; None means 0.08, 0.02
+            and 1.
 
     Raises:
-        ValueError: an unknown scheme, or a scale that is not above 0 or belongs to none.
+        ValueError: an unknown scheme, a scale that is not above 0, or a scale without a scheme.
     """
 
     scheme: str | None = None
@@ -81,13 +85,13 @@ class Initialisation:
 
     @torch.no_grad()
     def __call__(self, model: nn.Module) -> None:
-        """Draws them."""
+        """Draws the matrices of `model` in place."""
         if self.scheme is None:
             return
-        draw, customary = SCHEMES[self.scheme]
+        draw, default_scale = SCHEMES[self.scheme]
         for parameter in model.parameters():
             if parameter.dim() >= 2:
-                draw(parameter, self.scale or customary)
+                draw(parameter, self.scale or default_scale)
         for module in model.modules():
             if isinstance(module, nn.Embedding) and module.padding_idx is not None:
                 module.weight[module.padding_idx] = 0
@@ -96,11 +100,12 @@ class Initialisation:
 def take_weights(model: Seq2Seq, data: SequenceData, component: Component, path: str, trust: Trust) -> None:
     """Copies the weights of a bundle, or of a run's folder, into `model`, which was built from `component`.
 
-    They must be of the same kind of model with the same settings (tensors of other models may fit by chance) and of the
-    same vocabularies. The data's examples, and what acts in training alone (`FREE`), may be others.
+    The bundle's model must be of the same architecture with the same settings and vocabularies: that the shapes of the
+    weights agree is not enough, for they may do so by chance. The examples may be others, and so may the settings in
+    `MAY_DIFFER`.
 
     Raises:
-        InputError: no bundle there, or one of another model or of other vocabularies; says what differs.
+        InputError: no bundle there, or one of another model or of other vocabularies; the message says what differs.
     """
     try:
         other = bundle.load(path, trust)
@@ -109,37 +114,38 @@ def take_weights(model: Seq2Seq, data: SequenceData, component: Component, path:
         raise InputError(f"initial_weights: {error}") from None
     for side in ("source", "target"):
         theirs, ours = (getattr(one, f"{side}_tokenizer").vocabulary() for one in (other, data))
-        if found := differences(theirs, ours):
+        if differing := differences(theirs, ours):
             raise InputError(
-                f"initial_weights: {path}: its {side} vocabulary is not the data's ({listed(found)}); tune it on data"
-                " with the tokenizers that it was trained with"
+                f"initial_weights: {path}: its {side} vocabulary is not the data's ({listed(differing)}); fine-tune it"
+                " on data with the tokenizers that it was trained with"
             )
     old = _description(other.model, kind, settings)
     new = _description(model, MODELS.of(type(model)), model_settings(component, data))
-    if found := differences(old, new):
-        raise InputError(f"initial_weights: {path} is of another model: {listed(found)}; set these as they were")
+    if differing := differences(old, new):
+        raise InputError(f"initial_weights: {path} is of another model: {listed(differing)}; set these as they were")
     model.load_state_dict(other.model.state_dict())
 
 
 def _description(model: Seq2Seq, kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model must have in common with another to take its weights; settings by the names that a user types."""
+    """What must be equal for a model to take another's weights; settings by the names that a user types."""
     complete = with_defaults(type(model), settings)
+    compared = {f"model.{name}": value for name, value in complete.items() if name not in MAY_DIFFER}
     shapes = {f"shape of {name}": tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    return {"model": kind, **{f"model.{name}": own for name, own in complete.items() if name not in FREE}, **shapes}
+    return {"model": kind, **compared, **shapes}
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Leaves parameters out of training whose names, or whose modules' names, match a pattern (of fnmatch).
+    """Freezes the parameters whose own names, or whose modules' names, match one of the `fnmatch` patterns.
 
     Raises:
-        InputError: a pattern that matches nothing, or nothing left to train.
+        InputError: a pattern matches nothing, or every parameter is frozen.
     """
     parameters = dict(model.named_parameters(remove_duplicate=False))
     for pattern in patterns:
         chosen = [name for name in parameters if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")]
         if not chosen:
             parts = ", ".join(dict.fromkeys(name.partition(".")[0] for name in parameters))
-            raise InputError(f"freeze: no parameter is named {pattern!r}; the model's parts are {parts}")
+            raise InputError(f"freeze: no parameter matches {pattern!r}; the model's parts are {parts}")
         for name in chosen:
             parameters[name].requires_grad_(False)
     if not any(parameter.requires_grad for parameter in model.parameters()):

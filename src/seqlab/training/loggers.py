@@ -1,4 +1,4 @@
-"""Logs that go on where they stopped."""
+"""Loggers that a resumed run continues."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 
 
 class MetricsFile(Logger):
-    """Writes `metrics.csv` into `folder`: a row each time something is logged, empty where it was not.
+    """Writes `metrics.csv` into `folder`: one row per call, with empty cells for the metrics that the call did not log.
 
-    Lightning's own CSV logger deletes the file when a run is resumed, and rewrites it in place when a column comes
-    along; this one does neither.
+    Lightning's CSV logger deletes the file when a run is resumed, and rewrites it in place when a new metric appears;
+    this one does neither.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -36,7 +36,7 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the run's settings stand in `.hydra/config.yaml`."""
+        """Does nothing: the run's settings are in `.hydra/config.yaml`."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
@@ -51,7 +51,7 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def resume(self, step: int) -> None:
-        """Takes up the file as it was before `step`; later rows will be written again."""
+        """Drops the rows from `step` on, which the resumed run writes again."""
         if self.path.is_file():
             with self.path.open(newline="", encoding="utf-8") as file:
                 self._rows = [row for row in csv.DictReader(file) if int(row["step"]) < step]
@@ -67,15 +67,15 @@ class MetricsFile(Logger):
 
 
 class Events(TensorBoardLogger):
-    """TensorBoard's events, in which a resumed run stands once.
+    """TensorBoard's events, in which no step of a resumed run appears twice.
 
-    Event files are only ever added to: a mark says from which step on what stands before it no longer counts.
+    Event files are append-only: a session-start event tells TensorBoard to drop earlier events from its step on.
     """
 
     @rank_zero_only
     def resume(self, step: int) -> None:
-        """Leaves the mark; what was logged at `step` and later will be logged again."""
+        """Adds that event: the resumed run logs `step` and later steps again."""
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog  # type: ignore[import-untyped]
 
-        mark = Event(step=step, session_log=SessionLog(status=SessionLog.START))
-        self.experiment.file_writer.add_event(mark)
+        session_start = Event(step=step, session_log=SessionLog(status=SessionLog.START))
+        self.experiment.file_writer.add_event(session_start)

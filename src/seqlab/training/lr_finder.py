@@ -1,4 +1,4 @@
-"""Which learning rate to take: a range test (Smith 2017, arXiv 1506.01186, section 3.3)."""
+"""Finds a learning rate by a range test (Smith 2017, arXiv 1506.01186, section 3.3)."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ HALF_WINDOW = 10  # a third of a power of ten on either side
 
 
 def find_learning_rate(settings: TrainSettings, model: TrainingModule, data: SequenceData, table: Path) -> None:
-    """Trains for a few steps with ever higher rates, keeps the curve as `table` and prints the rate to take.
+    """Trains for `STEPS` steps with growing rates, writes the curve to `table` and prints the suggested rate.
 
     Raises:
         RunError: the loss does not fall at any rate.
     """
     test = RangeTest()
-    alone = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "limit_val_batches": 0}
-    trainer = build_trainer(settings.trainer, [test], max_epochs=-1, max_steps=STEPS, **alone)
+    off = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "limit_val_batches": 0}
+    trainer = build_trainer(settings.trainer, [test], max_epochs=-1, max_steps=STEPS, **off)
     trainer.fit(model, data)
     if not trainer.is_global_zero:
         return
@@ -44,43 +44,44 @@ def find_learning_rate(settings: TrainSettings, model: TrainingModule, data: Seq
     rate = suggestion(test.losses)
     if rate is None:
         raise RunError(f"the loss does not fall at any learning rate of {LOWEST:g} to {HIGHEST:g}; see {table}")
-    given = [one for one in settings.run.overrides if not one.startswith(("find_lr=", "optimizer.lr="))]
-    line = shlex.join(["seqlab-train", *settings.run.flags, *given, f"optimizer.lr={rate:.1e}"])
+    overrides = [one for one in settings.run.overrides if not one.startswith(("find_lr=", "optimizer.lr="))]
+    line = shlex.join(["seqlab-train", *settings.run.flags, *overrides, f"optimizer.lr={rate:.1e}"])
     print(f"suggested   optimizer.lr={rate:.1e}, where the loss falls fastest; the curve is kept in {table}")
     print(f"train with  {line}", flush=True)
 
 
 class RangeTest(Callback):
-    """Gives the n-th optimizer step the n-th of RATES and notes its loss, until there is no more to learn."""
+    """Takes the n-th optimizer step with the n-th of `RATES` and records its loss, until the loss diverges."""
 
     def __init__(self) -> None:
         self.losses: list[float] = []
-        self._parts: list[float] = []
+        self._batch_losses: list[float] = []  # of the step under way
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Sets the rate."""
+        """Sets the learning rate of the step."""
         for group in trainer.optimizers[0].param_groups:
             group["lr"] = float(RATES[trainer.global_step])
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Notes the loss of a step, the mean of its batches; stops where it is four times the lowest, or no number."""
+        """Records the step's loss, the mean over its batches; stops if it is NaN or over four times the lowest."""
         loss = trainer.strategy.reduce(outputs["loss"].detach(), reduce_op="mean")
-        self._parts.append(float(torch.as_tensor(loss)) * trainer.accumulate_grad_batches)  # Lightning divides
+        # Lightning has divided the loss by the number of accumulated batches.
+        self._batch_losses.append(float(torch.as_tensor(loss)) * trainer.accumulate_grad_batches)
         if trainer.global_step == len(self.losses):
-            return  # gradients are accumulated
-        self.losses.append(float(np.mean(self._parts)))
-        self._parts = []
+            return  # the step waits for more batches
+        self.losses.append(float(np.mean(self._batch_losses)))
+        self._batch_losses = []
         if not self.losses[-1] <= 4 * min(self.losses):
             trainer.should_stop = True
 
 
 def suggestion(losses: list[float]) -> float | None:
-    """The rate in the middle of the steps along which the loss falls fastest, before it is at its lowest.
+    """The rate at which the loss falls fastest, before it reaches its minimum; None if it never falls.
 
-    How fast it falls is the slope of the straight line through 2 HALF_WINDOW + 1 neighbouring steps, over the
-    logarithm of the rate: one batch's luck decides nothing. None, if it never falls.
+    The slope is that of a straight line fitted to the losses of 2 HALF_WINDOW + 1 neighbouring steps over the logarithm
+    of the rate, so that no single batch decides.
     """
     window = 2 * HALF_WINDOW + 1
     finite = np.array([loss for loss in losses if np.isfinite(loss)])

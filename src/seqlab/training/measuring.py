@@ -1,4 +1,4 @@
-"""Measuring a trained model: which weights, and the metrics of each split."""
+"""Evaluating a trained model: with which weights, and the metrics of each split."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from seqlab.training.results import nested
 
 
 def final_weights(settings: TrainSettings, model: TrainingModule, saver: Saver, averager: Averager) -> dict[str, Any]:
-    """Gives the model the weights that `weights` asks for, and tells which they are.
+    """Loads the weights that the setting `weights` names into the model; returns which they are, for `result.json`.
 
     Raises:
-        InputError: there are none.
+        InputError: there is no checkpoint, for nothing was trained.
     """
     path = saver.folder / f"{settings.weights}.ckpt"
-    if not path.is_file():  # nothing was validated, so there is no best; or an average, which is of other files
+    if not path.is_file():  # "average" has no checkpoint; without a validation split there is no best one
         path = saver.folder / "last.ckpt"
     if not path.is_file():
         raise InputError(f"nothing was trained: trainer.max_epochs is {settings.trainer.get('max_epochs')}")
@@ -36,9 +36,9 @@ def final_weights(settings: TrainSettings, model: TrainingModule, saver: Saver, 
 
 
 def measure(trainer: Trainer, model: TrainingModule, data: SequenceData, splits: list[str]) -> dict[str, Any]:
-    """Teacher-forced and free-running metrics of each split, nested as split → kind/name → value."""
+    """The metrics of each split, as split → "kind/name" → value; kinds are teacher_forced, free_running …"""
     trainer.datamodule = data  # type: ignore[attr-defined]
-    data.trainer = trainer  # loaders ask it for their share
+    data.trainer = trainer  # the loaders need its rank and world size
     results = trainer.test(model, [data.evaluation_loader(split) for split in splits], verbose=False)
     metrics = nested({name: value for result in results for name, value in result.items()})
     if isinstance(data, TextPairs):

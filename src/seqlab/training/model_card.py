@@ -1,4 +1,4 @@
-"""The model card of a bundle (Mitchell et al. 2019, arXiv 1810.03993): what the model is, and what is known of it."""
+"""The model card of a bundle (Mitchell et al. 2019, arXiv 1810.03993): purpose, data, training, metrics, limits."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ WEIGHTS = {
 PACKAGES = ("python", "torch", "lightning", "seqlab")
 
 
-def card(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str = "") -> str:
-    """A bundle's README.md, from what a run found out of `model` on `data`.
+def model_card(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str = "") -> str:
+    """The text of a bundle's README.md.
 
     Args:
-        trust: what is to be typed so that the bundle's classes are imported.
+        result: the run's `result.json`.
+        trust: the setting to type so that the bundle's classes are imported, "" if none is needed.
     """
     parts = (_purpose(result, data, model, trust), _data(result, data), _training(result), _metrics(result, data))
     return "\n\n".join("\n".join(part) for part in (*parts, _limits(data, model), _licence(data))) + "\n"
@@ -32,7 +33,7 @@ def card(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str = "")
 def _purpose(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str) -> list[str]:
     kind = type(model)
     what = (inspect.getdoc(kind) or "").partition("\n")[0]
-    use = f"seqlab-predict run=FOLDER{trust} input=FILE     # a line an input; input=- reads standard input"
+    use = f"seqlab-predict run=FOLDER{trust} input=FILE     # one input per line; input=- reads standard input"
     if not data.has_bos_eos:
         use = f'seqlab-generate run=FOLDER{trust} prompt="TEXT"'
     return [
@@ -40,7 +41,7 @@ def _purpose(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str) 
         "",
         f"A model of `{kind.__module__}.{kind.__qualname__}`, {result.parameters:,} parameters. {what}",
         "",
-        f"Trained by seqlab on {data.describe()}. To use it, FOLDER being where this file stands:",
+        f"Trained by seqlab on {data.describe()}. To use it (FOLDER is the folder of this file):",
         "",
         f"    {use}",
     ]
@@ -49,21 +50,21 @@ def _purpose(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str) 
 def _data(result: RunResult, data: SequenceData) -> list[str]:
     examples = ", ".join(f"{count:,} {split}" for split, count in result.examples.items())
     leaks = [f"- {split} {line}." for split, one in leakage_of(data).items() for line in one.summary()]
-    standing = ["", "What of the held-out splits stands in training:", "", *leaks] if leaks else []
-    return ["## Data", "", f"{data.describe()}. Examples: {examples}.", *standing]
+    leakage = ["", "How much of the held-out splits appears in training:", "", *leaks] if leaks else []
+    return ["## Data", "", f"{data.describe()}. Examples: {examples}.", *leakage]
 
 
 def _training(result: RunResult) -> list[str]:
     environment, training = result.environment, result.training
     versions = ", ".join(f"{name} {environment[name]}" for name in PACKAGES)
     resumed = changes_on_resuming(result.resumed)
-    again = [f"It went on {'; '.join(resumed)}. In one go this line may give another result.", ""] if resumed else []
+    history = f"The run was resumed {'; '.join(resumed)}. Without interruption this command may give another result."
     return [
         "## Training",
         "",
         f"    {result.command}",
         "",
-        *again,
+        *([history, ""] if resumed else []),
         f"Epochs {result.epochs}, steps {result.steps:,}, target tokens {training.tokens:,};"
         f" {training.seconds:.0f} s on {environment['device']} with threads {environment['threads']}, about"
         f" {training.teraflops:.3g} TFLOP. Seed {result.seed}; commit {environment['commit']},"
@@ -77,11 +78,11 @@ def _metrics(result: RunResult, data: SequenceData) -> list[str]:
     measured = ", ".join(f"{count:,} {split}" for split, count in result.measured.items())
     names = dict.fromkeys(name for values in metrics.values() for name in values)
     rows = [f"| {name} | {' | '.join(number(name, v.get(name)) for v in metrics.values())} |" for name in names]
-    notes = [f"The weights are {WEIGHTS[str(result.weights)]}.", "Losses are in nats a token."]
-    notes += ["Teacher-forced metrics tell the model every earlier target token."]
-    notes += [f"Free-running ones let it speak on its own, by {search} search."] if data.has_bos_eos else []
-    notes += ["Those with filler count the zeros that fill arrays up."] if data.filler is not None else []
-    notes += ["The test split was measured once, after training."] if "test" in metrics else []
+    notes = [f"The weights are {WEIGHTS[str(result.weights)]}.", "Losses are in nats per token."]
+    notes += ["Teacher-forced metrics give the decoder all earlier target tokens."]
+    notes += [f"Free-running outputs are generated by {search} search."] if data.has_bos_eos else []
+    notes += ["Metrics with filler count the zeros that fill up arrays."] if data.filler is not None else []
+    notes += ["The test split was evaluated once, after training."] if "test" in metrics else []
     return [
         "## Metrics",
         "",
@@ -89,24 +90,25 @@ def _metrics(result: RunResult, data: SequenceData) -> list[str]:
         f"|---|{'---:|' * len(metrics)}",
         *rows,
         "",
-        f"Measured examples: {measured}. {' '.join(notes)}",
+        f"Evaluated examples: {measured}. {' '.join(notes)}",
         *(f"{name}: `{signature}`." for name, signature in result.signatures.items()),
     ]
 
 
 def _limits(data: SequenceData, model: Seq2Seq) -> list[str]:
     source = f"sources of at most {data.longest_source} tokens and " if data.has_bos_eos else ""
-    positions = "" if model.max_positions is None else f" It takes no more than {model.max_positions} positions."
+    positions = "" if model.max_positions is None else f" It takes at most {model.max_positions} positions."
     return [
         "## Limits",
         "",
-        f"- Its data has {source}targets of at most {data.longest_target}: nothing is known of longer ones.{positions}",
-        f"- It knows {data.source_size:,} symbols of sources and {data.target_size:,} of targets, the four special ones"
-        " included; what cannot be said in them is refused, or read as unknown.",
-        "- The metrics are of held-out examples of the same data, from one run: of other data they say nothing, and"
-        " another seed gives other figures.",
+        f"- Its data has {source}targets of at most {data.longest_target} tokens: it is untested on longer"
+        f" ones.{positions}",
+        f"- Its vocabularies have {data.source_size:,} symbols for sources and {data.target_size:,} for targets, the"
+        " four special ones included; any other text is refused, or read as unknown.",
+        "- The metrics are those of one run, on held-out examples of the same data. They say nothing about other data,"
+        " and another seed gives other figures.",
     ]
 
 
 def _licence(data: SequenceData) -> list[str]:
-    return ["## Licence", "", f"Of seqlab: MIT. Of the data: {data.licence()}."]
+    return ["## Licence", "", f"seqlab: MIT. Data: {data.licence()}."]

@@ -1,4 +1,4 @@
-"""What a result was made with."""
+"""What a result was made with: code, versions of packages, hardware, command line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def environment(trainer: Trainer) -> dict[str, Any]:
 
 
 def command(run: HydraRun) -> str:
-    """What to type for a run, from its beginning."""
+    """The command line that starts the run from its beginning, even if it was resumed."""
     typed = [one for one in run.overrides if not one.startswith(BEGINNINGS)]
     return shlex.join(["seqlab-train", *run.flags, *typed])
 
@@ -45,7 +45,7 @@ def command(run: HydraRun) -> str:
 def commit() -> str | None:
     """The commit of the checkout that seqlab runs from, with "+changes" if files differ; None outside a checkout.
 
-    Asked once a process: what was imported is what runs, whatever happens to the files afterwards.
+    Read once per process, because files may change after they were imported.
     """
 
     def git(*arguments: str) -> str:
@@ -53,7 +53,7 @@ def commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        git("ls-files", "--error-unmatch", __file__)  # else the checkout around is somebody else's
+        git("ls-files", "--error-unmatch", __file__)  # fails if the checkout is that of another project
         watched = (".", str(paths.config_dir()))
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", *watched) else "")
     except (OSError, subprocess.CalledProcessError):
@@ -62,9 +62,8 @@ def commit() -> str | None:
 
 @functools.cache
 def code() -> str:
-    """A hash of the source that decides a result: all of seqlab but what reads results (`runs`, `reporting`).
+    """A hash of the code that affects results: all of seqlab except the rooms that only read them.
 
-    Equal over commits that change nothing of it, and outside a checkout: two results of one setting and one code are
-    the same result.
+    It does not depend on commits or on a checkout: equal settings and an equal hash give equal results.
     """
     return source_hash(lambda room: room not in ("runs", "reproduction", "reporting"))

@@ -1,7 +1,7 @@
-"""A run and its checkpoint: what may change when it is resumed, and how a change takes effect.
+"""Resuming a run from its checkpoint: which settings may change, and how a change takes effect.
 
-A checkpoint carries a description of its run. Whoever goes on from it compares that with the run it would be now:
-what cannot take effect any more is refused before anything is written, everything else is recorded.
+A checkpoint holds the identity of its run. A resumed run compares its own identity with that one: a change that can no
+longer take effect is refused before anything is written, every other change is recorded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from seqlab.runs.result import RecordedIdentity
 from seqlab.training.callbacks.checkpoints import read_checkpoint
 
 KEY = "run"
-"""Where a checkpoint keeps the description of its run."""
+"""The key of a checkpoint that holds the identity of its run."""
 
 Rule = Literal["at once", "at the end of an epoch", "other name", "fixed"]
 
@@ -35,30 +35,30 @@ RULES: dict[str, Rule] = {
     ),
     **dict.fromkeys(("optimizer._target_", "optimizer._partial_", "optimizer.fused", "trainer._target_"), "fixed"),
     **dict.fromkeys(("data", "tokenizer", "model", "model_size", "seed"), "fixed"),
-    # These act on the first step alone, or need to have been watched from it on.
+    # These act before the first step alone, or need what was gathered since that step.
     **dict.fromkeys(("initialisation", "initial_weights", "freeze", "average"), "fixed"),
-    # Files may have moved: what is in them is compared as data.
+    # Files may have moved: their content is compared instead (see `SequenceData.identity`).
     **dict.fromkeys(("data.path", "data.validation_path"), "other name"),
     **dict.fromkeys(("data.cache", "data.eval_batch_size"), "at once"),
-    # How outputs are measured.
+    # These affect evaluation alone.
     **dict.fromkeys(("data.source_language", "data.target_language", "data.bleu_tokenizer"), "at once"),
-    # Another number of batches, or other ones, or another loss: an epoch is of one kind.
+    # These change the batches of an epoch, their number, or the loss: within an epoch they stay the same.
     **dict.fromkeys(("data.batch_size", "data.batch_tokens", "data.pool", "data.order_seed"), "at the end of an epoch"),
     **dict.fromkeys(("objective", "trainer.accumulate_grad_batches"), "at the end of an epoch"),
     **dict.fromkeys(("trainer.limit_train_batches", "trainer.overfit_batches"), "at the end of an epoch"),
 }
-"""For each setting, or group of settings, what becomes of a change when a run is resumed; the longest name counts."""
+"""For each setting, or group of settings, whether and when a resumed run may change it; the longest name counts."""
 
 
-OF_TRAINING = (
+TRAINING_ONLY = (
     *("optimizer", "scheduler", "objective", "callbacks.saver.m", "data.batch", "data.pool", "data.order_seed"),
     *("trainer.accumulate_grad_batches", "trainer.gradient_clip_val", "trainer.limit_train_batches"),
 )
-"""How the names of settings begin that act in training steps alone."""
+"""Prefixes of the settings that affect training steps alone."""
 
 
 def rule_of(name: str) -> Rule:
-    """The rule for a setting: that of the longest part of its dotted name that `RULES` knows; "fixed" if none is."""
+    """The rule for a setting: that of the longest prefix of its dotted name in `RULES`; "fixed" if there is none."""
     while name:
         if name in RULES:
             return RULES[name]
@@ -68,11 +68,11 @@ def rule_of(name: str) -> Rule:
 
 @dataclass(frozen=True)
 class Resumption:
-    """That a run went on with other settings, or by other code.
+    """One resumption of a run with changed settings or changed code.
 
     Args:
         step, epochs: optimizer steps and whole epochs that were done by then.
-        changed: by dotted name, the setting before and after.
+        changed: the value of each changed setting before and after, by dotted name.
         code: hashes of the code before and after, if they differ.
     """
 
@@ -83,19 +83,19 @@ class Resumption:
 
     @property
     def epochs_differ(self) -> bool:
-        """Whether epochs have another number of steps from here on."""
+        """Whether epochs may have another number of steps from here on."""
         return any(rule_of(name) == "at the end of an epoch" for name in self.changed)
 
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What a run says of itself in its checkpoints.
+    """What identifies a run: its checkpoints keep it, and a resumed run is compared with it.
 
     Args:
         settings: its configuration, unresolved.
         data, model: see `SequenceData.identity` and `model_identity`; None before they are built.
         code: a hash of the code.
-        resumed: each time that it went on with something changed.
+        resumed: its resumptions with something changed, oldest first.
     """
 
     settings: dict[str, Any]
@@ -106,29 +106,29 @@ class RunIdentity:
 
 
 def model_identity(model: Seq2Seq) -> dict[str, Any]:
-    """What a model is: its class, and a hash of the names and shapes of its parameters."""
+    """The identity of a model: its class, and a hash of the names and shapes of its parameters."""
     shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
     return {"kind": f"{type(model).__module__}.{type(model).__qualname__}", "shapes": fingerprint(shapes)}
 
 
 @dataclass(frozen=True)
 class RunPosition:
-    """How far a checkpoint's run has come: optimizer steps, whole epochs, whether it stands within an epoch."""
+    """How far the run of a checkpoint had come: optimizer steps, whole epochs, whether it was within an epoch."""
 
     step: int
     epochs: int
     within: bool
 
 
-class Checkpoint:
-    """The checkpoint that a run goes on from, held against what the run would be now.
+class ResumeCheckpoint:
+    """The checkpoint from which a run is resumed, with the identity of the run that wrote it.
 
     Args:
         path: the checkpoint.
-        shown: the run's folder, as it is typed.
+        shown: the run's folder as the user types it, for messages.
 
     Raises:
-        InputError: a checkpoint that cannot be read, or does not say what it is of.
+        InputError: the checkpoint cannot be read, or lacks the identity of its run.
     """
 
     def __init__(self, path: Path, shown: Path) -> None:
@@ -140,21 +140,21 @@ class Checkpoint:
             self.before = RunIdentity(**{**stored, "resumed": resumed})
         except (KeyError, TypeError):
             raise InputError(
-                f"{path}: does not say what it is of: a run of an earlier seqlab, which this one cannot go on with;"
-                " start it anew"
+                f"{path}: lacks the identity of its run: it is of an earlier seqlab, and this one cannot resume it;"
+                " start the run anew"
             ) from None
         self.position = _position(content)
         self.changed: dict[str, list[Any]] = {}
 
     def check_settings(self, now: RunIdentity) -> None:
-        """Notes the settings that changed.
+        """Finds the settings that changed, and keeps them as `changed`.
 
         Raises:
-            InputError: one changed that may not, or not here.
+            InputError: a setting changed that must not change, or only at the end of an epoch.
         """
         changed = [one for one in differences(self.before.settings, now.settings) if one.name not in HOW_IT_BEGINS]
-        late = {"weights": "average"}  # whose files have to be gathered from the first epoch on
-        if fixed := [one for one in changed if rule_of(one.name) == "fixed" or late.get(one.name) == one.new]:
+        too_late = {"weights": "average"}  # its files would have had to be kept from the first epoch on
+        if fixed := [one for one in changed if rule_of(one.name) == "fixed" or too_late.get(one.name) == one.new]:
             self._refuse(f"cannot take effect in a run that has begun: {listed(fixed)}")
         if self.position.within and (
             later := [one for one in changed if rule_of(one.name) == "at the end of an epoch"]
@@ -180,16 +180,16 @@ class Checkpoint:
                 )
 
     def resumed(self, now: RunIdentity) -> RunIdentity:
-        """The run as it goes on: what changed is part of its history.
+        """The identity of the resumed run: `now`, with earlier resumptions and this one if anything changed.
 
         Raises:
-            InputError: data or model are not those of the checkpoint.
+            InputError: settings, data or model are not those of the checkpoint.
         """
         self.check_settings(now)
-        if found := differences({"data": self.before.data}, {"data": now.data}):
-            self._refuse(f"was trained on other data: {listed(found)}")
-        if found := differences({"model": self.before.model}, {"model": now.model}):
-            self._refuse(f"is of another model: {listed(found)}")
+        if differing := differences({"data": self.before.data}, {"data": now.data}):
+            self._refuse(f"was trained on other data: {listed(differing)}")
+        if differing := differences({"model": self.before.model}, {"model": now.model}):
+            self._refuse(f"is of another model: {listed(differing)}")
         code = [self.before.code, now.code] if now.code != self.before.code else None
         history = self.before.resumed
         if self.changed or code:
@@ -197,19 +197,19 @@ class Checkpoint:
         return replace(now, resumed=history)
 
     def check_steps(self, step: int) -> None:
-        """Holds the steps that are done after training against what changed.
+        """Checks after training, at optimizer step `step`, that the changed settings had an effect.
 
         Raises:
-            InputError: no step was taken, though settings changed that only training could bring into effect.
+            InputError: settings of training steps changed, but no step was taken.
         """
-        idle = {name: pair for name, pair in self.changed.items() if name.startswith(OF_TRAINING)}
-        if idle and step == self.position.step:
-            found = listed(Difference(name, *pair) for name, pair in idle.items())
-            self._refuse(f"has nothing left to train (raise trainer.max_epochs), so this has no effect: {found}")
+        unused = {name: pair for name, pair in self.changed.items() if name.startswith(TRAINING_ONLY)}
+        if unused and step == self.position.step:
+            changes = listed(Difference(name, *pair) for name, pair in unused.items())
+            self._refuse(f"has nothing left to train (raise trainer.max_epochs), so this has no effect: {changes}")
 
     def _refuse(self, reason: str) -> None:
         raise InputError(
-            f"resume={self.shown}: {reason}; leave that as it was, or begin a new run: the same without resume="
+            f"resume={self.shown}: {reason}; leave that as it was, or start a new run: the same without resume="
         )
 
 
@@ -218,8 +218,8 @@ def _position(content: dict[str, Any]) -> RunPosition:
     return RunPosition(content["global_step"], begun - within, within)
 
 
-def facts_of(identity: RunIdentity) -> dict[str, Any]:
-    """What the result of a run keeps of its identity."""
+def identity_facts(identity: RunIdentity) -> dict[str, Any]:
+    """The part of a run's identity that its `result.json` keeps."""
     return {
         "identity": RecordedIdentity(data=identity.data, model=identity.model),
         "resumed": [asdict(one) for one in identity.resumed],
@@ -227,97 +227,99 @@ def facts_of(identity: RunIdentity) -> dict[str, Any]:
 
 
 def announce(identity: RunIdentity, before: RunIdentity) -> None:
-    """Prints what a run goes on with that has changed since its checkpoint."""
+    """Prints what the resumed run changes, `before` being the identity in its checkpoint."""
     if identity.resumed == before.resumed:
         return
     last = identity.resumed[-1]
     where = f"after step {last.step:,} ({last.epochs} epochs)"
     if last.changed:
-        found = [Difference(name, old, new) for name, (old, new) in last.changed.items()]
-        print(f"changed     {where}: {listed(found, limit=len(found))}", flush=True)
+        changes = [Difference(name, old, new) for name, (old, new) in last.changed.items()]
+        print(f"changed     {where}: {listed(changes, limit=len(changes))}", flush=True)
     if last.code:
         print(f"changed     {where}: seqlab's code {' → '.join(last.code)}", flush=True)
 
 
 def epochs_before(identity: RunIdentity) -> tuple[int, int]:
-    """Whole epochs and their steps that went before the last change of how many steps an epoch has."""
+    """The epochs, and their steps, before the number of steps per epoch changed for the last time; else (0, 0)."""
     points = [(one.epochs, one.step) for one in identity.resumed if one.epochs_differ]
     return points[-1] if points else (0, 0)
 
 
-class KeepsIdentity(Callback):
-    """Has every checkpoint say what it is of.
+class SavesIdentity(Callback):
+    """Adds the identity of the run to every checkpoint.
 
     Args:
-        keep: writes down the configuration of a run that was resumed. Called before the first checkpoint that is of
-            this configuration: until then the old one is what the checkpoint is of.
+        keep: writes the configuration of a resumed run into its folder. It is called when the first checkpoint with
+            this configuration is saved: until then the configuration in the folder is that of the old checkpoint.
     """
 
     def __init__(self, identity: RunIdentity, keep: Callable[[], None] | None = None) -> None:
         self.identity, self.keep = identity, keep
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Adds the description."""
+        """Adds the identity."""
         checkpoint[KEY] = asdict(self.identity)
         if trainer.is_global_zero:
             self.keep_configuration()
 
     def keep_configuration(self) -> None:
-        """Writes the configuration, unless that is done."""
+        """Writes the configuration the first time it is called."""
         keep, self.keep = self.keep, None
         if keep is not None:
             keep()
 
 
 class ChangedRates(Callback):
-    """Has the optimizer and the schedule of a resumed run go by today's settings.
+    """Makes the optimizer and the schedule of a resumed run use the current settings.
 
-    Lightning restores all numbers of both from the checkpoint. This keeps what the optimizer has learnt of the
-    gradients, takes its numbers from the configuration, and leads the schedule to where it would be now, had it been
-    this one from the beginning. A schedule that follows a metric keeps its counts if it is the same; where the rate
-    itself did not change, so does the rate that it had lowered.
+    Lightning restores the hyperparameters of both from the checkpoint. This callback keeps the optimizer's running
+    averages of gradients, takes its hyperparameters from the configuration, and advances the schedule to where it would
+    be if it had been in use from the beginning. A schedule that follows a metric keeps its counts unless it was
+    changed, and the rate that it has lowered unless `optimizer.lr` was.
 
     Args:
-        changed: all settings that changed, by name.
+        changed: the names of all settings that changed.
     """
 
     COUNTS = ("best", "num_bad_epochs", "cooldown_counter", "last_epoch")
     KIND = (
         *("scheduler", "scheduler._target_", "scheduler.monitor", "scheduler.mode"),
-        *("callbacks.saver.monitor", "callbacks.saver.mode"),  # which the schedule's own are taken from
+        *("callbacks.saver.monitor", "callbacks.saver.mode"),  # the schedule's defaults
     )
 
     def __init__(self, changed: Collection[str]) -> None:
         self.changed = changed
         self._stored: list[dict[str, Any]] = []
-        self._today: list[list[dict[str, Any]]] = []
+        self._configured: list[list[dict[str, Any]]] = []  # hyperparameters, by optimizer and parameter group
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Takes the schedules' states out of the checkpoint: they may be of another kind."""
+        """Takes the schedules' states out of the checkpoint: they may be of another class."""
         self._stored, checkpoint["lr_schedulers"] = checkpoint["lr_schedulers"], []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes the numbers of the optimizers as they were just built, before those of the checkpoint come."""
-        self._today = [list(map(_numbers, optimizer.param_groups)) for optimizer in trainer.optimizers]
+        """Remembers the optimizers' hyperparameters before the checkpoint replaces them."""
+        self._configured = [list(map(_hyperparameters, optimizer.param_groups)) for optimizer in trainer.optimizers]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Puts them back, and goes through the schedule up to the step that is next."""
+        """Puts them back, and advances the schedules to the next step."""
         lowered = [[group["lr"] for group in optimizer.param_groups] for optimizer in trainer.optimizers]
-        for optimizer, groups in zip(trainer.optimizers, self._today, strict=True):
-            for group, today in zip(optimizer.param_groups, groups, strict=True):
-                for name in _numbers(group).keys() - today.keys():
-                    del group[name]  # of a schedule that is no more
-                group.update(today)
+        for optimizer, groups in zip(trainer.optimizers, self._configured, strict=True):
+            for group, configured in zip(optimizer.param_groups, groups, strict=True):
+                for name in _hyperparameters(group).keys() - configured.keys():
+                    del group[name]  # added by a schedule that is not used any more
+                group.update(configured)
         for config, stored in zip_longest(trainer.lr_scheduler_configs, self._stored):
-            if config is None:  # there is no schedule any more
+            if config is None:  # the schedule is not used any more
                 continue
             if hasattr(config.scheduler, "monitor"):
-                self._follow(trainer, config.scheduler, stored or {}, lowered)
+                self._restore_counts(trainer, config.scheduler, stored or {}, lowered)
             else:
-                _replay(config.scheduler, trainer.global_step)
+                _advance(config.scheduler, trainer.global_step)
 
-    def _follow(self, trainer: Trainer, scheduler: Any, stored: dict[str, Any], lowered: list[list[float]]) -> None:
-        """A schedule that follows a metric goes on counting."""
+    def _restore_counts(
+        self, trainer: Trainer, scheduler: Any, stored: dict[str, Any], lowered: list[list[float]]
+    ) -> None:
+        """Restores the counts of a schedule that follows a metric, and the rates that it has lowered."""
         if any(name in self.changed for name in self.KIND):
             return
         for name in self.COUNTS:
@@ -328,13 +330,13 @@ class ChangedRates(Callback):
                     group["lr"] = rate
 
 
-def _numbers(group: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a group of parameters."""
+def _hyperparameters(group: dict[str, Any]) -> dict[str, Any]:
+    """All of a parameter group but its parameters and their names."""
     return {name: value for name, value in group.items() if name not in ("params", "param_names")}
 
 
-def _replay(scheduler: Any, steps: int) -> None:
+def _advance(scheduler: Any, steps: int) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch wants optimizer steps between those of a schedule
+        warnings.simplefilter("ignore")  # torch expects an optimizer step before each step of the schedule
         for _ in range(steps):
             scheduler.step()

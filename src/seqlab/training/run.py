@@ -33,22 +33,22 @@ from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
 from seqlab.training.compiling import compile_model
-from seqlab.training.error_messages import explained
-from seqlab.training.initialization import start
+from seqlab.training.error_messages import readable_errors
+from seqlab.training.initialization import initialize
 from seqlab.training.loggers import Events, MetricsFile
 from seqlab.training.lr_finder import find_learning_rate
 from seqlab.training.measuring import final_weights, measure
-from seqlab.training.model_card import card
+from seqlab.training.model_card import model_card
 from seqlab.training.provenance import code, command, commit, environment
 from seqlab.training.results import predictions_table, print_summary
 from seqlab.training.resuming import (
     ChangedRates,
-    Checkpoint,
-    KeepsIdentity,
+    ResumeCheckpoint,
     RunIdentity,
+    SavesIdentity,
     announce,
     epochs_before,
-    facts_of,
+    identity_facts,
     model_identity,
 )
 from seqlab.training.trainer import build_trainer
@@ -57,35 +57,35 @@ log = logging.getLogger(__name__)
 
 
 def train(settings: TrainSettings) -> float | None:
-    """Trains, measures and keeps a model as the settings say.
+    """Trains and evaluates a model and saves it with its results, as the settings say.
 
     Returns:
-        The monitored validation metric at its best (None without a validation split).
+        The best value of the monitored validation metric (None without a validation split).
 
     Raises:
         InputError: settings or data that cannot be used.
-        RunError: the run cannot go on (loss not finite, out of memory, stopped).
+        RunError: the run has to end (loss not finite, out of memory, stopped).
     """
     quiet()
     folder = settings.run.folder
-    with explained(settings.batch_sizes, settings.resume, _shown(folder)):
+    with readable_errors(settings.batch_sizes, settings.resume, _shown(folder)):
         return _train(settings, folder)
 
 
 def _train(settings: TrainSettings, folder: Path) -> float | None:
     started = time.perf_counter()
-    commit(), code()  # of what is about to run, whatever happens to the files meanwhile
-    settings.free_running.check_as(GenerationEval)  # before the data are read
+    commit(), code()  # cached now, because files may change while the run lasts
+    settings.free_running.check_as(GenerationEval)  # before data are read, which may take long
     checkpoint = resumed_checkpoint(settings, folder)
     seed_everything(settings.seed, workers=True, verbose=False)
 
-    settings, data, model, identity = begin(settings, checkpoint)
+    settings, data, model, identity = build(settings, checkpoint)
     model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
-    start(model, data, settings, resumed=checkpoint is not None)
+    initialize(model, data, settings, resumed=checkpoint is not None)
     if settings.compile:
         compile_model(model)
     optimizer = settings.optimizer.build()
-    schedule = None if settings.find_lr else settings.scheduler  # the test sets rates itself; one_cycle moves β₁ too
+    schedule = None if settings.find_lr else settings.scheduler  # find_lr sets rates itself; one_cycle changes β₁, too
     scheduler = None if schedule is None else schedule.build()
     objective = settings.objective.build_as(Objective)
     model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
@@ -98,11 +98,11 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
     check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
     callbacks = callbacks_of(settings, search, started)
     loggers = [component.build() for component in settings.logger.values()]
-    keeps = KeepsIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
-    history = [keeps, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
-    trainer = build_trainer(settings.trainer, [*callbacks.all, *history], logger=loggers)
+    saves_identity = SavesIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
+    resuming = [saves_identity, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
+    trainer = build_trainer(settings.trainer, [*callbacks.all, *resuming], logger=loggers)
     if trainer.world_size > 1 and settings.run.multirun:
-        raise InputError(f"-m runs in one process each, but trainer.devices asks for {trainer.world_size}")
+        raise InputError(f"-m gives each run one process, but trainer.devices asks for {trainer.world_size}")
 
     if trainer.is_global_zero:
         print(f"run         {_shown(folder)}", flush=True)
@@ -110,7 +110,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
             announce(identity, checkpoint.before)
         for line in cautions(data):
             log.warning(line)
-        leakage_of(data)  # may take a while: before other processes are started and wait
+        leakage_of(data)  # may take minutes, in which processes that are started later need not wait
         resume_loggers(loggers, checkpoint)
         has_begun(folder)
     trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
@@ -120,7 +120,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
     if not settings.measure:
         if trainer.is_global_zero:
             best = "none yet" if callbacks.saver.best is None else callbacks.saver.best
-            print(f"best        {callbacks.saver.monitor} {best}; not measured", flush=True)
+            print(f"best        {callbacks.saver.monitor} {best}; not evaluated", flush=True)
         return callbacks.saver.best
 
     weights = final_weights(settings, model, callbacks.saver, callbacks.averager)
@@ -131,17 +131,20 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         fit, measuring = callbacks.throughput.earlier + fitted - started, measured - fitted
         seconds = RunSeconds(fit=fit, measure=measuring, all=fit + measuring)
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
-        facts = {**steps, "seconds": seconds, "training": training, **facts_of(identity)}
-        keeps.keep_configuration()
-        keep(settings, data, model, trainer, metrics, facts)
+        facts = {**steps, "seconds": seconds, "training": training, **identity_facts(identity)}
+        saves_identity.keep_configuration()
+        save_results(settings, data, model, trainer, metrics, facts)
     return callbacks.saver.best
 
 
-def begin(
-    settings: TrainSettings, checkpoint: Checkpoint | None
+def build(
+    settings: TrainSettings, checkpoint: ResumeCheckpoint | None
 ) -> tuple[TrainSettings, SequenceData, TrainingModule, RunIdentity]:
-    """The settings of a run with what the data chose for itself, the data, the model, and what the run says of itself:
-    compared with the checkpoint, if there is one.
+    """Builds data and model, and compares them with the checkpoint of a resumed run.
+
+    Returns:
+        The settings, completed by those that the data chose for itself; the data; the model; the run's identity, which
+        its checkpoints keep.
 
     Raises:
         InputError: settings or data that cannot be used, or that are not those of the checkpoint.
@@ -159,22 +162,22 @@ def begin(
     return settings, data, model, identity if checkpoint is None else checkpoint.resumed(identity)
 
 
-def resumed_checkpoint(settings: TrainSettings, folder: Path) -> Checkpoint | None:
-    """The checkpoint to go on from, if the run is a resumed one.
+def resumed_checkpoint(settings: TrainSettings, folder: Path) -> ResumeCheckpoint | None:
+    """The checkpoint from which to resume, or None if this is a new run.
 
     Raises:
-        InputError: there is none, or not one that can be used.
+        InputError: there is none, or it cannot be used.
     """
     if settings.resume is None:
         return None
     path = folder / "checkpoints" / "last.ckpt"
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; this run never saved one, so start it anew")
-    return Checkpoint(path, _shown(folder))
+    return ResumeCheckpoint(path, _shown(folder))
 
 
-def resume_loggers(loggers: list[Any], checkpoint: Checkpoint | None) -> None:
-    """Takes out of the logs in the run's folder what was logged after the checkpoint, if there is one."""
+def resume_loggers(loggers: list[Any], checkpoint: ResumeCheckpoint | None) -> None:
+    """Removes from the logs what an interrupted run logged after its checkpoint; does nothing in a new run."""
     if checkpoint is None:
         return
     for logger in loggers:
@@ -182,7 +185,7 @@ def resume_loggers(loggers: list[Any], checkpoint: Checkpoint | None) -> None:
             logger.resume(checkpoint.position.step)
 
 
-def keep(
+def save_results(
     settings: TrainSettings,
     data: SequenceData,
     model: TrainingModule,
@@ -190,11 +193,11 @@ def keep(
     metrics: dict[str, Any],
     facts: dict[str, Any],
 ) -> None:
-    """Writes the bundle, `predictions.tsv` and, last of all, `result.json`; prints the summary."""
+    """Writes the bundle, `predictions.tsv` and at last `result.json`, which marks a finished run; prints a summary."""
     folder, search = settings.run.folder, build_search(settings.decoding, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
     free_running = next(c for c in trainer.callbacks if isinstance(c, GenerationEval))  # type: ignore[attr-defined]
-    shown = next(split for split in ("test", "val", "train") if split in data.splits)
+    printed_split = next(split for split in ("test", "val", "train") if split in data.splits)
     result = RunResult(
         name=settings.name,
         command=command(settings.run),
@@ -213,14 +216,15 @@ def keep(
         settings=settings.written,
     )
     trust = trust_typed(bundle.kinds_of(model, tokenizers, search))
-    stream, about = stream_format(data), card(result, data, model, trust)
+    stream, card = stream_format(data), model_card(result, data, model, trust)
     arguments = model_settings(settings.model, data)
-    bundle.save(folder / "bundle", model, arguments, tokenizers, search, stream, about)
-    write_atomically(folder / "predictions.tsv", predictions_table(free_running.predictions[shown]))
+    bundle.save(folder / "bundle", model, arguments, tokenizers, search, stream, card)
+    predictions = free_running.predictions[printed_split]
+    write_atomically(folder / "predictions.tsv", predictions_table(predictions))
     write_json(folder / RESULT, result.as_json())
-    print_summary(result, free_running.predictions[shown][:5], _shown(folder), trust)
+    print_summary(result, predictions[:5], _shown(folder), trust)
 
 
 def _shown(folder: Path) -> Path:
-    """A folder as the user would type it: relative where it lies below the working directory."""
+    """A folder as a user would type it: relative if it is below the working directory."""
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

@@ -10,31 +10,31 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.profilers import PassThroughProfiler
 
 from seqlab.config.component import Component
-from seqlab.training.callbacks.precision import HALF, SINGLE, FasterPrecision, Half
+from seqlab.training.callbacks.precision import HALF, SINGLE, FasterPrecision, HalfPrecision
 
 
 def build_trainer(component: Component, callbacks: Sequence[Callback], **settings: Any) -> Trainer:
-    """The trainer of the settings of `trainer`; with `precision: auto` one that chooses it when training starts.
+    """Builds the trainer from the settings in `trainer`; with `precision: auto` it chooses one when training starts.
 
     Raises:
-        InputError: settings that it does not take.
+        InputError: the trainer refuses its settings.
     """
     if component.get("precision") == "auto":
-        callbacks = [FasterPrecision(), *callbacks]  # the others measure and tell how long a step takes
+        callbacks = [FasterPrecision(), *callbacks]  # first, because the others time steps in that precision
         settings["precision"] = SINGLE
     if component.get("profiler") is None:
         settings["profiler"] = NoProfiler()
     trainer: Trainer = component.build(callbacks=list(callbacks), **settings)
     if trainer.precision == HALF:
-        trainer.strategy.precision_plugin = Half(HALF, trainer.strategy.root_device.type)
+        trainer.strategy.precision_plugin = HalfPrecision(HALF, trainer.strategy.root_device.type)
     return trainer
 
 
 class NoProfiler(PassThroughProfiler):
-    """Profiles nothing. Lightning's own does the same, but takes time for it around every hook of every callback."""
+    """Profiles nothing. Lightning's own does the same, but costs time around every hook of every callback."""
 
     _nothing = contextlib.nullcontext()
 
     def profile(self, action_name: str) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
-        """A context that does nothing."""
+        """A null context."""
         return self._nothing

@@ -66,7 +66,7 @@ def test_half_precision_is_taken_where_it_is_clearly_faster(steps, capsys, singl
     assert trainer.precision == callback.chosen == chosen
     assert callback.seconds == {"32-true": single, "bf16-mixed": half}
     assert taken[:4] == [False, True, False, True]  # in turn
-    assert capsys.readouterr().out.startswith(f"precision   {chosen} ({1000 * single:.1f} ms a step in 32-true")
+    assert capsys.readouterr().out.startswith(f"precision   {chosen} ({1000 * single:.1f} ms per step in 32-true")
 
 
 def test_a_device_without_bf16_is_not_asked(steps, capsys, monkeypatch):
@@ -94,7 +94,7 @@ def test_steps_are_then_in_that_precision(steps, monkeypatch):
 
 def test_measuring_leaves_no_trace():
     """Weights after two steps with dropout are those of a run in the same precision that measured nothing."""
-    with mock.patch.object(precision, "GAIN", torch.inf):
+    with mock.patch.object(precision, "MIN_SPEEDUP", torch.inf):
         _, model = fitted(FasterPrecision())
     known = FasterPrecision()
     known.load_state_dict({"chosen": "32-true", "seconds": {}})

@@ -20,7 +20,7 @@ from seqlab.models.training_module import trainable
 from seqlab.models.transformer import Transformer
 from seqlab.training.callbacks import throughput
 from seqlab.training.callbacks.throughput import Throughput
-from seqlab.training.dry_run import count_flops, leaving_no_trace, typical_batch
+from seqlab.training.dry_run import count_flops, typical_batch, without_side_effects
 
 # Sources of 3 and 1 tokens; targets of 2 and 4, or with EOS 3 and 5.
 EXAMPLES = Examples.of([([4, 5, 6], [7, 8]), ([4], [5, 6, 7, 8])])
@@ -120,7 +120,7 @@ def test_seconds_are_those_of_training_alone(clock):
 def test_a_resumed_run_counts_the_part_before(clock):
     clock.now += 5  # data and model are made
     before = Throughput(began=clock.now - 5)
-    before._flops_a_token = 7.0
+    before._flops_per_token = 7.0
     before.on_train_epoch_start(TRAINER, MODULE)
     trained_batch(before, clock, 2, 0, 1)
     state = before.state_dict()
@@ -134,7 +134,7 @@ def test_a_resumed_run_counts_the_part_before(clock):
         **{name: count for name, count in state.items() if name != "run"},
         "tokens_per_second": pytest.approx(4),
     }
-    after._flops_a_token = 10.0  # other batches
+    after._flops_per_token = 10.0  # other batches
     trained_batch(after, clock, 3, 0)  # within an epoch, whose beginning is not announced again
     after.on_train_epoch_end(TRAINER, MODULE)
     counts = {"tokens": 11, "seconds": pytest.approx(5), "flops": 8 * 7 + 3 * 10}
@@ -214,7 +214,7 @@ def test_counting_leaves_no_trace(capfd):
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        with leaving_no_trace(model, CPU):
+        with without_side_effects(model, CPU):
             count_flops(model, batch(0, 1))
             assert model.calls == 1
             assert not torch.equal(torch.get_rng_state(), state)  # it did draw, by dropout

@@ -1,1 +1,1 @@
-"""What watches a run and acts on it: checkpoints, averages, measurements, progress."""
+"""Callbacks of a run: checkpoints, weight averaging, evaluation by generating, monitors, progress."""

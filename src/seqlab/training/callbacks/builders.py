@@ -1,4 +1,4 @@
-"""The callbacks of a run, by its settings."""
+"""Builds the callbacks of a run from its settings."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from seqlab.training.callbacks.weight_averaging import Averager
 
 
 class Callbacks(NamedTuple):
-    """Everything that watches a run, and those parts of it that are asked when training is over."""
+    """All callbacks of a run, and by name those that are needed after training."""
 
     all: list[Callback]
     saver: Saver
     throughput: Throughput
-    averager: Averager  # among `all` only where averaged weights are asked for
+    averager: Averager  # in `all` only with weights=average
 
 
 def callbacks_of(settings: TrainSettings, search: Search, began: float | None = None) -> Callbacks:
-    """The callbacks of the settings, and those that every run has; `began` as in `Throughput`.
+    """Builds the configured callbacks and those that every run has; `began` as in `Throughput`.
 
     Raises:
-        InputError: settings that one does not take, or none that saves the weights.
+        InputError: a callback refuses its settings, or there is no saver.
     """
     callbacks = {name: component.build() for name, component in settings.callbacks.items()}
     callbacks["free_running"] = settings.free_running.build_as(GenerationEval, search=search)
     callbacks["throughput"] = throughput = Throughput(began)
     saver = callbacks.get("saver")
     if not isinstance(saver, Saver):
-        raise InputError("callbacks.saver must be there: without it nothing is kept")
+        raise InputError("callbacks.saver must be there: without it no weights are saved")
     averager = settings.average.build_as(Averager, saver=saver)
     if settings.weights == "average":
         callbacks["averager"] = averager

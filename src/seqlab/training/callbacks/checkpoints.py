@@ -1,7 +1,7 @@
-"""Checkpoints from which a run goes on as if it had never stopped.
+"""Checkpoints from which a run can be resumed as if it had never stopped.
 
-Beside what Lightning keeps, a checkpoint holds the states of all random generators and what the saver knows (both
-here), the identity of the run (`training.resuming.KeepsIdentity`), the counts of `throughput`, and the loss of a
+Beside what Lightning stores, a checkpoint holds the states of all random generators and the saver's best value (both
+here), the identity of the run (`training.resuming.SavesIdentity`), the counts of `throughput`, and the loss of a
 half-finished epoch (`models.training_module`).
 """
 
@@ -19,20 +19,19 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch import callbacks as stock
-from lightning.pytorch.callbacks import Checkpoint
 
 from seqlab.errors import InputError
 
 
-class Interrupted(Exception):  # noqa: N818  # nothing went wrong
-    """Training stopped at the user's wish, after saving."""
+class Interrupted(Exception):  # noqa: N818  # it is no error
+    """The user has stopped training, and a checkpoint was saved."""
 
 
 class RandomStates(Callback):
-    """Keeps the states of all random generators in checkpoints; Lightning itself does not.
+    """Stores the states of all random generators in checkpoints, which Lightning does not do.
 
-    They are restored when training starts, not when the checkpoint is read: building loaders and probing speed in
-    between draw from them.
+    They are restored when training starts, not when the checkpoint is read, because building loaders and timing steps
+    in between draw from them.
     """
 
     def __init__(self) -> None:
@@ -41,65 +40,65 @@ class RandomStates(Callback):
     def state_dict(self) -> dict[str, Any]:
         """The generators' states, of each process."""
         version, keys, *rest = np.random.get_state()
-        own = {
+        states = {
             "torch": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all(),
             "python": random.getstate(),
             "numpy": [version, np.asarray(keys).tolist(), *rest],
         }
         if not torch.distributed.is_initialized():
-            return {"processes": [own]}
+            return {"processes": [states]}
         processes: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(processes, own)
+        torch.distributed.all_gather_object(processes, states)
         return {"processes": processes}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Holds the states until training starts."""
+        """Keeps the states until training starts."""
         self._restored = state_dict["processes"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Puts the states back; a process that was not there when they were saved keeps its own."""
+        """Restores the states; a process whose rank has none in the checkpoint keeps the states that it has."""
         if self._restored is None or trainer.global_rank >= len(self._restored):
             return
-        own = self._restored[trainer.global_rank]
-        torch.set_rng_state(own["torch"])
-        if len(own["cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(own["cuda"])
-        version, keys, gauss = own["python"]
+        states = self._restored[trainer.global_rank]
+        torch.set_rng_state(states["torch"])
+        if len(states["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(states["cuda"])
+        version, keys, gauss = states["python"]
         random.setstate((version, tuple(keys), gauss))
-        name, numbers, *rest = own["numpy"]
+        name, numbers, *rest = states["numpy"]
         np.random.set_state((name, np.array(numbers, dtype=np.uint32), *rest))
         self._restored = None
 
 
 class EarlyStopping(stock.EarlyStopping):
-    """Lightning's early stopping, which also stays stopped when a run that it ended is resumed.
+    """Lightning's early stopping; a run that it ended stays ended when it is resumed.
 
-    Lightning would take the patience from the checkpoint; here that of the configuration counts.
+    The patience is that of the configuration, where Lightning would take it from the checkpoint.
     """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up what was seen so far."""
+        """Restores the best value and the count of validations without a better one."""
         patience = self.patience
         super().load_state_dict(state_dict)
         self.patience = patience
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes up the stop that the checkpoint implies."""
+        """Stops at once if patience had run out before the checkpoint."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 
 
-class Saver(Checkpoint):
-    """Writes `last.ckpt` as training goes and `best.ckpt` when a validation is the best so far.
+class Saver(stock.Checkpoint):
+    """Writes `last.ckpt` at intervals and `best.ckpt` after each validation that is the best so far.
 
-    It saves where nothing is lost by going on from there: after an optimizer step, and after an epoch with its
-    validation. Ctrl-C (or SIGTERM) is answered at the next such point; a second Ctrl-C stops at once.
+    It saves only where a run can be resumed exactly: after an optimizer step, and after an epoch with its validation.
+    Ctrl-C (or SIGTERM) stops training at the next such point; a second Ctrl-C stops at once.
 
     Args:
-        folder: where the two files stand.
-        monitor: the validation metric that decides which is best.
-        mode: whether the best is its smallest ("min") or largest ("max") value.
+        folder: the folder of both files.
+        monitor: the validation metric that decides which checkpoint is best.
+        mode: whether its smallest ("min") or largest ("max") value is the best.
         every_n_steps: optimizer steps between saves within an epoch.
     """
 
@@ -118,7 +117,7 @@ class Saver(Checkpoint):
 
     @property
     def state_key(self) -> str:
-        """Names what is monitored: the best value of another metric says nothing of this one."""
+        """Names the monitored metric, so that the best value of another metric is not restored."""
         return self._generate_state_key(monitor=self.monitor, mode=self.mode)
 
     def state_dict(self) -> dict[str, Any]:
@@ -126,11 +125,11 @@ class Saver(Checkpoint):
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up the best value."""
+        """Restores the best value."""
         self.best = state_dict["best"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listens for Ctrl-C and SIGTERM."""
+        """Installs handlers for Ctrl-C and SIGTERM."""
         self._saved_step = trainer.global_step
         for number in (signal.SIGINT, signal.SIGTERM):
             self._handlers[number] = signal.signal(number, self._on_signal)
@@ -141,10 +140,10 @@ class Saver(Checkpoint):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keeps the weights if they are the best so far.
+        """Saves `best.ckpt` if the metric is the best so far.
 
         Raises:
-            InputError: there is no such metric.
+            InputError: the validation has no such metric.
         """
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
@@ -155,10 +154,10 @@ class Saver(Checkpoint):
             self._save(trainer, "best")
 
     def value(self, trainer: Trainer) -> float:
-        """The monitored metric, after a validation.
+        """The value of the monitored metric, after a validation.
 
         Raises:
-            InputError: there is no such metric.
+            InputError: the validation has no such metric.
         """
         if self.monitor not in trainer.callback_metrics:
             known = ", ".join(sorted(name for name in trainer.callback_metrics if name.startswith("val/")))
@@ -171,34 +170,34 @@ class Saver(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves when a save is due or asked for; the last batch of an epoch waits for the validation after it."""
+        """Saves when a save is due or a stop was requested; after an epoch's last batch the validation comes first."""
         if trainer.is_last_batch or trainer.global_step == self._saved_step:
             return
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
-            return  # gradients of a step under way are in no checkpoint
-        self._stopping = self._asked(trainer)
+            return  # a checkpoint does not hold accumulated gradients
+        self._stopping = self._stop_requested(trainer)
         if self._stopping or trainer.global_step % self.every_n_steps == 0:
             self._save(trainer, "last")
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Stops, if that was asked for and the step before is saved and logged."""
+        """Stops on request, now that the step before is saved and logged."""
         if self._stopping:
             raise Interrupted
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Saves after every epoch."""
         self._save(trainer, "last")
-        if self._asked(trainer):
+        if self._stop_requested(trainer):
             raise Interrupted
 
-    def _asked(self, trainer: Trainer) -> bool:
-        """Whether any process was asked to stop."""
+    def _stop_requested(self, trainer: Trainer) -> bool:
+        """Whether any process has received a signal to stop."""
         if trainer.world_size == 1:
             return self._interrupted
         return trainer.strategy.reduce_boolean_decision(self._interrupted, all=False)
 
     def _save(self, trainer: Trainer, name: str) -> None:
-        """Writes beside the target and moves it into place: a kill leaves the old file or the new one."""
+        """Writes a temporary file and renames it, so that a kill leaves either the old checkpoint or the new one."""
         self._saved_step = trainer.global_step
         target = self.folder / f"{name}.ckpt"
         temporary = target.with_suffix(".tmp")
@@ -212,21 +211,21 @@ class Saver(Checkpoint):
         trainer.strategy.barrier()  # no process reads before the file is in place
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Gives the signals back."""
+        """Restores the earlier signal handlers."""
         self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Gives the signals back."""
+        """Restores the earlier signal handlers."""
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers.clear()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content; tensors and plain data only.
+    """The content of a checkpoint, which may hold tensors and plain data only.
 
     Raises:
-        InputError: the file is missing, broken, or carries code (which is not run).
+        InputError: the file is missing or broken, or contains code (which is not run).
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""Hearing what a model says on its own, while it trains and after."""
+"""Free-running evaluation during and after training."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.decoding import Search
-from seqlab.inference.generation_outputs import Outputs, OwnMetric, Prediction, outputs_of
+from seqlab.inference.generation_outputs import CustomMetric, Outputs, Prediction, outputs_of
 from seqlab.metrics.free_running import gathered
 from seqlab.training.results import sample
 
 
 class GenerationEval(Callback):
-    """Generates from the sources of a split and measures the outputs; has texts continued where there are no sources.
+    """Generates from the sources of a split and scores the outputs; continues texts if the dataset has no sources.
 
-    Only rows that the data calls distinct are generated from.
+    Only the rows in `SequenceData.rows_to_generate` are generated from.
 
     Args:
-        search: how to generate.
-        every_n_epochs: validate so every so many epochs (0: never; after training it is always done). Continuations
-            are not measured: of those there is a validation only where samples are asked for.
-        samples: outputs to print after such a validation.
-        metrics: of one's own, by the names to log them under: each names a function of all outputs (texts) and, for
-            each output, its references, which gives a number. Texts that are continued have none.
+        search: the search to generate with.
+        every_n_epochs: generate in the validation of every n-th epoch (0: in none; after training it is always done).
+            Continuations have no metrics, so validations generate them only if `samples` is above 0.
+        samples: number of outputs to print after such a validation.
+        metrics: custom metrics: the dotted path of a function by the name under which its value is logged. The function
+            takes all outputs (texts) and, for each output, a list of its references, and returns a number.
+            Continuations have no metrics.
 
     Raises:
-        ValueError: a function that cannot be imported.
+        ValueError: a function cannot be imported.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class GenerationEval(Callback):
 
     @property
     def predictions(self) -> dict[str, list[Prediction]]:
-        """What was said of each split, in the order of its rows."""
-        return {split: sorted(own.predictions, key=lambda one: one.row) for split, own in self._outputs.items()}
+        """The outputs of each split, in the order of its rows."""
+        return {split: sorted(outputs.predictions, key=lambda one: one.row) for split, outputs in self._outputs.items()}
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins anew."""
+        """Forgets earlier outputs; generates for the first validation split."""
         self._begin(trainer, pl_module, cast(list[Any], trainer.val_dataloaders)[:1])
 
     def on_validation_batch_end(
@@ -65,7 +66,7 @@ class GenerationEval(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Generates from `val`, the first of the validation splits, in the epochs that call for it."""
+        """Generates for `val`, the first of the validation splits, if this epoch is due."""
         if self.due(trainer) and dataloader_idx == 0:
             self._generate(trainer, pl_module, self._splits[0], batch)
 
@@ -76,7 +77,7 @@ class GenerationEval(Callback):
             self._print_samples(trainer)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins anew, with every split that is measured."""
+        """Forgets earlier outputs; generates for every split that is evaluated."""
         self._begin(trainer, pl_module, trainer.test_dataloaders)
 
     def on_test_batch_end(
@@ -88,18 +89,18 @@ class GenerationEval(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Generates."""
+        """Generates for the split of the batch."""
         self._generate(trainer, pl_module, self._splits[dataloader_idx], batch)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the metrics of each split and brings the predictions of all processes together."""
+        """Logs the metrics of each split and gathers the predictions of all processes."""
         self._log(pl_module)
-        for own in self._outputs.values():
-            self.signatures |= own.signatures()
-            own.predictions = gathered(own.predictions)
+        for outputs in self._outputs.values():
+            self.signatures |= outputs.signatures()
+            outputs.predictions = gathered(outputs.predictions)
 
     def due(self, trainer: Trainer) -> bool:
-        """Whether this epoch's validation generates."""
+        """Whether the validation of this epoch generates."""
         if not (data_of(trainer).has_bos_eos or self.samples):
             return False
         return self.every_n_epochs > 0 and (trainer.current_epoch + 1) % self.every_n_epochs == 0
@@ -112,15 +113,15 @@ class GenerationEval(Callback):
 
     def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:
         rows = batch.rows.cpu()
-        wanted = (rows >= 0) & self._rows_to_generate[split][rows.clamp(min=0)]
-        chosen = wanted.nonzero().squeeze(1).to(batch.source.device)
+        selected = (rows >= 0) & self._rows_to_generate[split][rows.clamp(min=0)]
+        chosen = selected.nonzero().squeeze(1).to(batch.source.device)
         if len(chosen):
-            with trainer.precision_plugin.forward_context():  # callbacks are called outside of it
+            with trainer.precision_plugin.forward_context():  # Lightning calls callbacks outside of it
                 self._outputs[split].add(pl_module, Batch(*(field[chosen] for field in batch)), self.search)
 
     def _log(self, pl_module: LightningModule) -> None:
-        for split, own in self._outputs.items():
-            metrics = {f"{split}/free_running/{name}": value for name, value in own.metrics().items()}
+        for split, outputs in self._outputs.items():
+            metrics = {f"{split}/free_running/{name}": value for name, value in outputs.metrics().items()}
             pl_module.log_dict(metrics, sync_dist=False)
 
     def _print_samples(self, trainer: Trainer) -> None:
@@ -129,11 +130,11 @@ class GenerationEval(Callback):
                 print(f"    {sample(one)}", flush=True)
 
 
-def _function(name: str, path: str) -> OwnMetric:
+def _function(name: str, path: str) -> CustomMetric:
     try:
-        found = pkgutil.resolve_name(path)
+        function = pkgutil.resolve_name(path)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"metrics.{name}: {path!r} cannot be imported ({error})") from None
-    if not callable(found):
-        raise ValueError(f"metrics.{name} must name a function, but {path!r} is {found!r}")
-    return cast(OwnMetric, found)
+    if not callable(function):
+        raise ValueError(f"metrics.{name} must name a function, but {path!r} is {function!r}")
+    return cast(CustomMetric, function)

@@ -1,4 +1,4 @@
-"""Watching a run: gradient norms, losses that are not finite, and what lies ahead before it starts."""
+"""Monitors of a run: the gradient norm, a check that the loss is finite, and a summary before training."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqlab.data.module import data_of
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
 from seqlab.models.training_module import TrainingModule, log_due
-from seqlab.training.dry_run import leaving_no_trace, timed_step, typical_batch
+from seqlab.training.dry_run import timed_step, typical_batch, without_side_effects
 
 
 class GradientWatch(Callback):
@@ -29,25 +29,25 @@ class GradientWatch(Callback):
         self._batch: Batch | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remembers the parameters: to look for them costs more than the norm of a small model's gradient."""
+        """Lists the parameters once: in a small model, finding them takes longer than computing the norm."""
         self._parameters = [p for p in pl_module.parameters() if p.requires_grad]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
-        """Remembers the batch."""
+        """Remembers the batch for an error message."""
         self._batch = batch
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Stops, before anything is spoilt, if the loss is not finite.
+        """Stops before the weights change if the loss is not finite.
 
         Raises:
-            DivergedError: it is not; the message names the step, the examples and the gradient norm of the step before.
+            DivergedError: the message names the step, the examples and the gradient norm of the step before.
         """
         if torch.isfinite(loss):
             return
         assert self._batch is not None
         rows = [row for row in self._batch.rows.tolist() if row >= 0]
         shown = ", ".join(map(str, rows[:16])) + (f" and {len(rows) - 16} more" if len(rows) > 16 else "")
-        norm = "none, it is the first" if self._norm is None else f"{self._norm.item():.4g}"
+        norm = "none, this is the first" if self._norm is None else f"{self._norm.item():.4g}"
         raise DivergedError(
             f"the loss is {loss.item()} at step {trainer.global_step} (epoch {trainer.current_epoch}), on training"
             f" examples {shown}; gradient norm of the step before: {norm}."
@@ -55,7 +55,7 @@ class GradientWatch(Callback):
         )
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
-        """Measures the norm before clipping."""
+        """Computes the norm of all gradients, before they are clipped."""
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         self._norm = torch.nn.utils.get_total_norm(gradients)
         if log_due(trainer):
@@ -63,12 +63,12 @@ class GradientWatch(Callback):
 
 
 class RunSummary(Callback):
-    """Prints, before training, what there is to do: parameters, examples, steps and about how long they take."""
+    """Prints before training: parameters, examples, leakage, the number of steps and about how long they take."""
 
     PROBES = 5
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Times a few steps that leave no trace, on every process alike, and prints on the first."""
+        """Times a few steps without side effects in every process; the first process prints."""
         data = data_of(trainer)
         seconds = self._probe(trainer, pl_module)
         if not trainer.is_global_zero:
@@ -82,19 +82,19 @@ class RunSummary(Callback):
         print(f"model       {type(pl_module).__name__}, {parameters:,} parameters{part}, on {pl_module.device}")
         print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")
         for split, leakage in leakage_of(data).items():
-            if split != "test" or data.splits == ["train", "test"]:  # what training is judged by
+            if split != "test" or data.splits == ["train", "test"]:  # the splits that validation uses
                 for line in leakage.summary():
                     print(f"leakage     {split} {line}")
         if math.isinf(steps):
             print(f"steps       no end set; {1 / seconds:.0f} batches a second", flush=True)
             return
         left = int(steps) - trainer.global_step
-        seconds *= trainer.accumulate_grad_batches  # a step takes so many batches
+        seconds *= trainer.accumulate_grad_batches  # batches per step
         print(f"steps       {int(steps):,}" + (f", {left:,} of them left" if trainer.global_step else ""))
-        print(f"time        about {duration(left * seconds)} of training, measuring not counted", flush=True)
+        print(f"time        about {duration(left * seconds)} of training, evaluation not counted", flush=True)
 
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:
-        """Median seconds of forward and backward on a batch of middle length."""
+        """Median seconds of forward and backward on the batch of median length."""
         batch = typical_batch(data_of(trainer), pl_module.device)
-        with leaving_no_trace(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
+        with without_side_effects(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
             return statistics.median(timed_step(pl_module, batch) for _ in range(self.PROBES))

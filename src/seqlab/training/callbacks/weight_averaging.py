@@ -1,4 +1,4 @@
-"""The mean of the weights after several epochs, which is often better than any of them."""
+"""Weight averaging: the mean of the weights after several epochs, which is often better than any of them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from seqlab.training.callbacks.checkpoints import Saver
 
 
 class Averager(Callback):
-    """Keeps the weights after the last, or the best, epochs as files to be averaged when training is over.
+    """Writes the weights after the last, or the best, epochs to files, which are averaged after training.
 
-    A file goes only when a checkpoint that does without it has been saved: a resumed run finds all it needs.
+    A file is deleted only after a checkpoint was saved that does not need it, so that a resumed run finds all of its
+    files.
 
     Args:
-        saver: says where the files stand and which metric decides what is best.
-        checkpoints: how many weights to average.
-        of: "last": those after the last epochs; "best": those after the best validations.
+        saver: has the folder of the files and the metric that decides which weights are best.
+        checkpoints: number of epochs to average.
+        of: "last": the weights after the last epochs; "best": those after the best validations.
 
     Raises:
         ValueError: `checkpoints` below 1.
@@ -33,32 +34,32 @@ class Averager(Callback):
     def __init__(self, saver: Saver, checkpoints: int = 5, of: Literal["last", "best"] = "last") -> None:
         check_sizes(checkpoints=checkpoints)
         self.saver, self.checkpoints, self.of = saver, checkpoints, of
-        self._kept: dict[int, float] = {}  # optimizer step → what decides: the smallest stay
+        self._kept: dict[int, float] = {}  # optimizer step → rank; those with the lowest ranks are kept
 
     @property
     def steps(self) -> list[int]:
-        """After which optimizer steps the kept weights were taken."""
+        """The optimizer steps after which the kept weights were taken."""
         return sorted(self._kept)
 
     @property
     def state_key(self) -> str:
-        """Names what decides: the best by one metric are not those by another."""
-        decides = {"monitor": self.saver.monitor, "mode": self.saver.mode} if self.of == "best" else {}
-        return self._generate_state_key(of=self.of, **decides)
+        """Names the metric that decides which are best, so that the choice by another metric is not restored."""
+        criterion = {"monitor": self.saver.monitor, "mode": self.saver.mode} if self.of == "best" else {}
+        return self._generate_state_key(of=self.of, **criterion)
 
     def state_dict(self) -> dict[str, Any]:
-        """Which weights are kept."""
+        """The steps of the kept weights, with their ranks."""
         return {"kept": dict(self._kept)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up which are kept."""
+        """Restores the steps and ranks."""
         self._kept = dict(state_dict["kept"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuses to wait for validations that will not come.
+        """Checks that there are validations if they decide.
 
         Raises:
-            InputError: the best are asked for, and there is no validation split.
+            InputError: `of` is "best", and there is no validation split.
         """
         if self.of == "best" and not sum(trainer.num_val_batches):
             raise InputError("average.of must be last where there is no validation split, but is best")
@@ -67,7 +68,7 @@ class Averager(Callback):
         """Keeps the weights if they are among the best.
 
         Raises:
-            InputError: there is no such metric.
+            InputError: the validation has no such metric.
         """
         if self.of != "best" or trainer.sanity_checking or trainer.state.fn != "fit":
             return
@@ -80,17 +81,17 @@ class Averager(Callback):
             self._keep(trainer, pl_module, -float(trainer.global_step))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Deletes what the last checkpoint does without."""
+        """Deletes the files that the last checkpoint does not need."""
         self._prune(trainer)
 
     def average(self) -> dict[str, Tensor]:
-        """The mean of the kept weights, taken in double precision; what is no floating number is the newest.
+        """The mean of the kept weights, computed in double precision; integer buffers are those of the last step.
 
         Raises:
-            InputError: none were kept, or a file is missing or broken.
+            InputError: no weights were kept, or a file is missing or broken.
         """
         if not self._kept:
-            raise InputError("weights must be best or last here, but is average: no epoch has ended with that")
+            raise InputError("weights must be best or last here, but is average: no epoch has ended with this setting")
         total: dict[str, Tensor] = {}
         for step in self.steps:
             newest = self._read(step)
@@ -115,12 +116,14 @@ class Averager(Callback):
         kept = {**self._kept, trainer.global_step: rank}
         chosen = sorted(kept, key=lambda step: (kept[step], step))[: self.checkpoints]
         if trainer.global_step in chosen and trainer.is_global_zero:
-            tensors = {name: tensor.cpu().clone() for name, tensor in pl_module.state_dict().items()}  # tied ones apart
+            tensors = {
+                name: tensor.cpu().clone() for name, tensor in pl_module.state_dict().items()
+            }  # safetensors refuses shared memory
             self._write(tensors, self._path(trainer.global_step))
         self._kept = {step: kept[step] for step in chosen}
 
     def _write(self, tensors: dict[str, Tensor], target: Path) -> None:
-        """Writes beside the target and moves it into place."""
+        """Writes a temporary file and renames it, so that a kill leaves no partial file."""
         self.saver.folder.mkdir(parents=True, exist_ok=True)
         temporary = target.with_suffix(".tmp")
         try:
@@ -132,7 +135,7 @@ class Averager(Callback):
             temporary.unlink(missing_ok=True)
 
     def _prune(self, trainer: Trainer) -> None:
-        """Deletes files that are not kept: those that went before the last checkpoint was saved."""
+        """Deletes the files of weights that were dropped before the last checkpoint was saved."""
         if not trainer.is_global_zero:
             return
         for path in self.saver.folder.glob("step_*.safetensors"):
