@@ -16,7 +16,7 @@ from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
-from seqlab.reporting.page.sentences import classes, sentences, unsampled
+from seqlab.reporting.page.sentence_explorer import classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
 
@@ -43,7 +43,7 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
     groups = by_dataset(material.groups)
     said = sentences(material.groups)
     sections: dict[str, Any] = {
-        "claims": tables.ledger(material),
+        "claims": tables.claim_cards(material),
         "compare": tables.comparisons(material),
         "learning": {dataset: figures for dataset, some in groups.items() if (figures := plots.learning(some))},
         "length": plots.by_length(material.groups),

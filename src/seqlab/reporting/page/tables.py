@@ -48,7 +48,7 @@ class Table:
 
 @dataclass(frozen=True)
 class ClaimCard:
-    """A row of the ledger."""
+    """A claim as the page shows it: what was claimed, its criteria, its verdict and its runs."""
 
     id: str
     name: str
@@ -66,7 +66,7 @@ class ClaimCard:
     machine: str = ""
 
 
-def ledger(material: Material) -> list[ClaimCard]:
+def claim_cards(material: Material) -> list[ClaimCard]:
     """Every claim with its criteria, as its reference judges them."""
     return [
         ClaimCard(

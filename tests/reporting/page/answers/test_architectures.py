@@ -4,7 +4,7 @@ import pytest
 from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
 
 from seqlab.reporting.page.answers.architectures import best, fastest
-from seqlab.reporting.page.answers.context import carried
+from seqlab.reporting.page.answers.carried_context import carried
 from seqlab.reporting.page.groups import comparable
 from seqlab.reporting.page.plots import length_metric
 from seqlab.reporting.page.tables import comparisons

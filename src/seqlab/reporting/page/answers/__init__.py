@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.answers.architectures import best, fastest
-from seqlab.reporting.page.answers.context import carried
+from seqlab.reporting.page.answers.carried_context import carried
+from seqlab.reporting.page.answers.early_stopping import swept
 from seqlab.reporting.page.answers.long_sources import fixed_vector
 from seqlab.reporting.page.answers.notes import familiar
 from seqlab.reporting.page.answers.rerunning import rerun
-from seqlab.reporting.page.answers.searches import swept
 from seqlab.reporting.page.sources import Material
 
 

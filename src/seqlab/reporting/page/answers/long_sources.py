@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hydra_pruning_sweeper.differences import listed
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
-from seqlab.reporting.page.answers.context import SHOWN, differing
+from seqlab.reporting.page.answers.carried_context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Gap, between, untold
 from seqlab.reporting.page.groups import Digest, RunGroup, named, slug
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of, trained_to

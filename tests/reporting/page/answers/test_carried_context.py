@@ -3,7 +3,7 @@
 import pytest
 from reporting.page.made_up import claim_c, found, gathered, seeds
 
-from seqlab.reporting.page.answers.context import carried
+from seqlab.reporting.page.answers.carried_context import carried
 
 
 def said(answer):

@@ -2,7 +2,7 @@
 
 from reporting.page.made_up import gathered, replay, sweep
 
-from seqlab.reporting.page.answers.searches import swept
+from seqlab.reporting.page.answers.early_stopping import swept
 
 
 def said(tmp_path, *contents):
