@@ -225,14 +225,14 @@ def test_style_and_script_stand_in_files_of_their_own():
 
 def test_a_loss_beyond_all_bounds_is_called_diverged(tmp_path):
     runs = []
-    for model, losses in (("gru", (4e30, 5e30)), ("lstm", (3.0, 4e30)), ("bahdanau", (3.0, 3.2))):
+    for model, losses in (("gru", (4e30, 5e30)), ("lstm", (3.0, 4e30)), ("gpt", (101.0,)), ("bahdanau", (9.0, 99.0))):
         for seed, loss in enumerate(losses, 1):
             metrics = {"test": {"teacher_forced/loss": loss}}
             runs.append(digest(model, seed, metrics=metrics, overrides={"model": model, "seed": str(seed)}))
     page = html.document_fromstring(render(found(tmp_path, runs), tmp_path / "p.html"))
     rows = [row.text_content().split() for row in page.xpath("//table[@id='compare-0-table']/tbody/tr")]
-    gru, lstm, bahdanau = (" ".join(row) for row in rows)
-    assert "diverged" in gru and "of 2 seeds diverged" not in gru
-    assert "1 of 2 seeds diverged" in lstm and "3.1000 ± 0.1414" in bahdanau and "diverged" not in bahdanau
+    gru, lstm, gpt, bahdanau = (" ".join(row) for row in rows)
+    assert "diverged in 2 of 2 seeds" in gru and "diverged in 1 of 2 seeds" in lstm
+    assert "diverged" in gpt and "seeds" not in gpt and "54.0000 ± 63" in bahdanau and "diverged" not in bahdanau
     answers = page.xpath("string(//dl[@class='answers'])")
-    assert "gru (yours), diverged over 2 seeds" in answers and "000000" not in answers
+    assert "gru (yours), diverged in 2 of 2 seeds." in answers and "000000" not in answers

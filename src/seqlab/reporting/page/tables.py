@@ -196,15 +196,18 @@ def _alike(value: float, other: float, metric: str) -> bool:
 
 
 def metric_text(group: RunGroup, metric: str) -> str:
-    """A metric with its spread over seeds, or how many seeds diverged; "" where the group does not have it."""
+    """A metric with its spread over seeds, or in how many seeds it diverged; "" where the group does not have it."""
     figure = group.metric(metric)
     if figure is None:
         return ""
-    if metric == LOSS:
-        losses = group.values("metrics", group.split, metric)
-        if diverged := sum(loss > DIVERGED for loss in losses):
-            return "diverged" if diverged == len(losses) else f"{diverged} of {len(losses)} seeds diverged"
+    if diverged := diverged_seeds(group, metric):
+        return f"diverged in {diverged} of {figure.count} seeds" if figure.count > 1 else "diverged"
     return format(figure, entry_of(metric).form)
+
+
+def diverged_seeds(group: RunGroup, metric: str) -> int:
+    """The number of seeds whose loss is above `DIVERGED`; 0 for other metrics."""
+    return sum(loss > DIVERGED for loss in group.values("metrics", group.split, metric)) if metric == LOSS else 0
 
 
 def _metric_cell(group: RunGroup, metric: str, best: bool) -> TableCell:

@@ -9,7 +9,7 @@ from itertools import groupby
 from seqlab.reporting.page.groups import FORMS, USUAL, RunGroup, Spread, by_dataset
 from seqlab.reporting.page.headings import heading
 from seqlab.reporting.page.sources import Material
-from seqlab.reporting.page.tables import metric_text
+from seqlab.reporting.page.tables import diverged_seeds, metric_text
 from seqlab.reproduction.reference import remake
 
 SHARED_MACHINE = (
@@ -120,9 +120,11 @@ def missing_runs(material: Material, groups: Iterable[RunGroup]) -> tuple[str, s
 
 
 def metric_over_seeds(group: RunGroup, metric: str) -> str:
-    """A metric with its spread and the number of seeds."""
+    """A metric with its spread and the number of seeds, or in how many of them it diverged."""
     figure = group.metric(metric)
-    return "–" if figure is None else f"{metric_text(group, metric)}{seed_count(group, figure)}"
+    if figure is None:
+        return "–"
+    return metric_text(group, metric) + ("" if diverged_seeds(group, metric) else seed_count(group, figure))
 
 
 def seed_count(group: RunGroup, figure: Spread) -> str:
