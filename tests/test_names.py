@@ -9,11 +9,7 @@ FILES = [path for path in sorted((ROOT / "src").rglob("*.py")) if path.name != "
 
 # Names that are used twice today, to be removed from here as one of each is renamed.
 FILES_USED_TWICE = {
-    "context": "a trial's, and the report's answer about context",
     "errors": "each of the two packages has its own",
-    "report": "the command, and the page it writes",
-    "searches": "what Hydra finds of searches, and the report's answer about them",
-    "sentences": "of texts, and those that the report shows",
 }
 
 

@@ -10,20 +10,21 @@ def task(config: DictConfig) -> None:
     """Writes the page; what reads runs and draws models is imported only here."""
     refuse_unknown()
     settings = read_report(config)
-    from seqlab.reporting.page.report import write_report
+    from seqlab.reporting.page.write_report import write_report
 
     if settings.trust.packages:
         import_from_here()
     runs = None if settings.runs is None else list(settings.runs)
-    write_report(settings.outputs, runs, settings.output, _drawn, settings.trust)
+    write_report(settings.outputs, runs, settings.output, _diagrams, settings.trust)
 
 
-def _drawn() -> dict[str, str]:
-    """A diagram an architecture, at a size that compares."""
+def _diagrams() -> dict[str, str]:
+    """A diagram per architecture, by the name that is typed as `model=`; all are of one size, so that they compare."""
     from seqlab.inspection.diagram import diagram
     from seqlab.inspection.model_summary import architectures
 
-    return {name: diagram(one, f"diagram-{name}") for name, one in architectures("model_size=small").items()}
+    structures = architectures("model_size=small")
+    return {name: diagram({**one, "name": name}, f"diagram-{name}") for name, one in structures.items()}
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def test_generating_loading_and_starting_from_weights_import_nothing(command, tr
 
 
 def test_the_page_imports_nothing_that_is_not_trusted(command, hostile, canary, tmp_path, monkeypatch):
-    monkeypatch.setattr("seqlab.report._drawn", dict)
+    monkeypatch.setattr("seqlab.report._diagrams", dict)
     run = hostile("model", "tokenizer")
     command("report", f"runs=[{run}]", "output=page.html").succeeded()
     assert (tmp_path / "page.html").exists() and not canary.exists()

@@ -248,7 +248,7 @@ def test_a_sentence_is_picked_and_stepped_through(page):
     page.driver.execute_script("arguments[0].focus()", page.one("#cards"))
     page.press(Keys.ARROW_RIGHT)
     assert now() == ["jumps", "jumps"]
-    assert "looks at “ein” 33%" in page.one(".looked").text
+    assert "looks at “ein” 33%" in page.one(".attended").text
     page.press(Keys.ARROW_DOWN)
     assert page.one("#the-source").text == "ein hund springt über"
     page.one("#pick-filter").send_keys("kleinen")
@@ -259,7 +259,7 @@ def test_words_that_the_reference_has_not_are_marked(page):
     page.choose("#pick-data", "Reversal of 1 to 10 integers")
     page.choose("#pick-sentence", "2. ein hund springt")
     assert [word.text for word in page.driver.find_elements("css selector", ".card u")] == []
-    page.driver.execute_script("data[0].sentences[1].outputs[0].said = 'A dog, dog walks .'")
+    page.driver.execute_script("data[0].sentences[1].outputs[0].prediction = 'A dog, dog walks .'")
     page.choose("#pick-data", "Multi30k de→en")
     page.click(page.one("#pick-next"))
     assert [word.text for word in page.all(".card u")] == ["dog", "walks"]

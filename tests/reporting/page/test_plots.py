@@ -39,13 +39,13 @@ def test_quality_by_length_has_a_line_an_architecture():
     )
     assert figure.heads == ["source tokens", "gru", "bahdanau"]
     assert figure.rows == [["1–7", "22", "30"], ["8–14", "20", "29"], ["15–21", "18", "28"]]
-    assert figure.note == "test split; examples a length: 1–7: 101, 8–14: 102, 15–21: 103"
+    assert figure.note == "test split; examples per length: 1–7: 101, 8–14: 102, 15–21: 103"
 
 
 def test_counts_that_hardly_differ_are_said_once():
     run = digest(lengths=(22.0, 20.0))
     (figure,) = by_length([group("gru", run)])
-    assert figure.note == "test split; examples a length: 101 or 102"
+    assert figure.note == "test split; examples per length: 101 or 102"
 
 
 @pytest.mark.parametrize("settings", [{}, {"max_length": 7, "test_max_length": 21}])

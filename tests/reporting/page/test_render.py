@@ -73,7 +73,9 @@ def test_what_was_written_by_others_stays_text(page, tree):
 def test_data_for_the_script_is_as_it_was(tree):
     (text,) = tree.xpath("//script[@id='data']/text()")
     data = json.loads(text)
-    assert EVIL in [output["said"] for one in data for sentence in one["sentences"] for output in sentence["outputs"]]
+    assert EVIL in [
+        output["prediction"] for one in data for sentence in one["sentences"] for output in sentence["outputs"]
+    ]
     looks = next(o for one in data for s in one["sentences"] for o in s["outputs"] if "maps" in o)
     assert looks["sources"] == ["ein", "hund"] and looks["maps"]["attention"] == [[50, 50]] * 3
 
@@ -193,7 +195,7 @@ def test_sentences_that_are_not_committed_are_named_with_what_brings_them(tmp_pa
             run.pop("samples", None)
     write_references(tmp_path, content, reference("T", {"gru": [digest(data="toy")]}))
     page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
-    assert "Of Multi30k de→en no sentences are committed: make reproduce-C" in page.xpath(
+    assert "The sentences of Multi30k de→en do not come with seqlab: make reproduce-C" in page.xpath(
         "string(//section[@id='sentences'])"
     )
 
@@ -219,3 +221,18 @@ def test_what_is_no_sentence_of_seqlabs_own_may_be_missing(tmp_path):
 
 def test_style_and_script_stand_in_files_of_their_own():
     assert {path.name for path in Path(HERE / "assets").iterdir()} == {"style.css", "script.js"}
+
+
+def test_a_loss_beyond_all_bounds_is_called_diverged(tmp_path):
+    runs = []
+    for model, losses in (("gru", (4e30, 5e30)), ("lstm", (3.0, 4e30)), ("gpt", (101.0,)), ("bahdanau", (9.0, 99.0))):
+        for seed, loss in enumerate(losses, 1):
+            metrics = {"test": {"teacher_forced/loss": loss}}
+            runs.append(digest(model, seed, metrics=metrics, overrides={"model": model, "seed": str(seed)}))
+    page = html.document_fromstring(render(found(tmp_path, runs), tmp_path / "p.html"))
+    rows = [row.text_content().split() for row in page.xpath("//table[@id='compare-0-table']/tbody/tr")]
+    gru, lstm, gpt, bahdanau = (" ".join(row) for row in rows)
+    assert "diverged in 2 of 2 seeds" in gru and "diverged in 1 of 2 seeds" in lstm
+    assert "diverged" in gpt and "seeds" not in gpt and "54.0000 ± 63" in bahdanau and "diverged" not in bahdanau
+    answers = page.xpath("string(//dl[@class='answers'])")
+    assert "gru (yours), diverged in 2 of 2 seeds." in answers and "000000" not in answers

@@ -1,6 +1,7 @@
-"""Plots as inline SVG: lines, points and bars, each with a text in place of it and its numbers as a table.
+"""Plots as inline SVG: lines, points and bars, each with a text alternative and its numbers as a table.
 
-Colours are the page's own (`class="c0"` … `c7`), so that dark and light follow; a line's marker says again which it is.
+Colours are classes of the page's style (`class="c0"` … `c7`), so that they follow dark and light. Each colour has a
+marker of its own, so that nobody needs to see colours.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from markupsafe import Markup
 WIDTH, HEIGHT = 460, 310
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 30, 44
 MARKERS = ("M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", "M-3.6-3.6h7.2v7.2h-7.2z", "M0-5L5 4H-5z", "M0-5L5 0L0 5L-5 0z")
-MARKED = 24  # lines of more points than this have none shown
+MARKED = 24  # lines with more points than this show no markers
 
 
 @dataclass(frozen=True)
 class Series:
-    """A line, or points.
+    """A line or points.
 
     Args:
-        name, colour: as the legend has it, unless it lists a `kind`.
+        name, colour: in the legend, unless that lists a `kind`.
         points: in order of x.
-        band: around the line, a lowest and a highest y a point.
-        joined: whether a line goes through the points.
-        steps: whether that line goes on level until the next point.
-        kind: what the legend lists in place of the names of many.
+        band: around the line: (lowest, highest) y per point.
+        joined: whether a line joins the points.
+        steps: whether that line stays level until the next point.
+        kind: what the legend lists instead of the names of many series.
     """
 
     name: str
@@ -41,20 +42,20 @@ class Series:
 
     @property
     def shown(self) -> str:
-        """In the legend."""
+        """The name in the legend."""
         return self.kind or self.name
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot with what stands around it.
+    """A plot with its title, legend and numbers.
 
     Args:
         id: unique on the page.
-        title, note: above it, below it.
+        title, note: above and below the plot.
         svg: the drawing.
         legend: names and colours, in order.
-        heads, rows: its numbers.
+        heads, rows: its numbers as a table.
     """
 
     id: str
@@ -68,12 +69,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Axis:
-    """From figures to places on the drawing.
+    """Maps values to coordinates in the drawing.
 
     Args:
-        low, high: of the figures.
-        start, end: of the places.
-        log: whether equal factors are equally far.
+        low, high: range of the values.
+        start, end: range of the coordinates.
+        log: whether the scale is logarithmic.
     """
 
     low: float
@@ -83,7 +84,7 @@ class Axis:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """Where a figure stands."""
+        """The coordinate of a value."""
         if self.log:
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:
@@ -91,16 +92,16 @@ class Axis:
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self) -> list[float]:
-        """Round figures, four to eight."""
+        """Round values along the axis, mostly four to eight."""
         if self.log:
             powers = range(math.floor(math.log10(self.low)) - 1, math.ceil(math.log10(self.high)) + 1)
             for firsts in ((1, 2, 5), (1, 3), (1,)):
-                found = [first * 10.0**power for power in powers for first in firsts]
-                found = [value for value in found if self.low <= value * (1 + 1e-9) and value <= self.high * (1 + 1e-9)]
-                if len(found) <= 8:
+                ticks = [first * 10.0**power for power in powers for first in firsts]
+                ticks = [value for value in ticks if self.low <= value * (1 + 1e-9) and value <= self.high * (1 + 1e-9)]
+                if len(ticks) <= 8:
                     break
-            if len(found) >= 2:
-                return found
+            if len(ticks) >= 2:
+                return ticks
         size = 10.0 ** math.floor(math.log10((self.high - self.low) / 4))
         step = next(size * factor for factor in (1, 2, 5, 10) if (self.high - self.low) / (size * factor) <= 6)
         first = math.ceil(self.low / step - 1e-9)
@@ -108,7 +109,7 @@ class Axis:
 
 
 def axis(values: Sequence[float], start: float, end: float, log: bool = False, zero: bool = False) -> Axis:
-    """One on which all of `values` have their place; with `zero` it begins there."""
+    """An axis that covers all of `values`; with `zero` it begins at 0."""
     low, high = min(values), max(values)
     if log:
         return Axis(low / 1.1, high * 1.1, start, end, log=True)
@@ -119,7 +120,7 @@ def axis(values: Sequence[float], start: float, end: float, log: bool = False, z
 
 
 def short(value: float) -> str:
-    """A figure of an axis or a table: 12,000 as 12k."""
+    """A short text for a value: 12,000 as 12k."""
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             return f"{value / (1e3 if sign == 'k' else size):.3g}{sign}"
@@ -142,15 +143,15 @@ def line_plot(
     percent: bool = False,
     whole: bool = False,
 ) -> Figure:
-    """Lines or points of two figures.
+    """A plot of lines or points.
 
     Args:
-        x, y: what the axes show.
-        zero: whether the upright axis begins at 0.
-        marks: upright dotted lines, with a word each.
-        labels: names of x = 0, 1, …, in place of figures.
-        percent: whether the upright figures are shares.
-        whole: whether x counts something.
+        x, y: names of the axes.
+        zero: whether the y axis begins at 0.
+        marks: (x, text) of vertical dotted lines.
+        labels: names of x = 0, 1, …, shown instead of the numbers.
+        percent: whether y values are shares, to be shown in percent.
+        whole: whether x takes whole numbers only.
     """
     shown: Callable[[float], str] = (lambda value: f"{value:.3g}%") if percent else short
     scale = 100 if percent else 1
@@ -162,15 +163,15 @@ def line_plot(
     up = axis(ys, HEIGHT - BOTTOM, TOP, log_y, zero)
     parts = [_frame(across, up, x, y, shown, labels, whole)]
     for at, word in marks:
-        place = across(at)
-        parts.append(Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(place, TOP, up.start))
-        parts.append(Markup('<text class="small" x="{}" y="{}">{}</text>').format(place + 3, TOP + 10, word))
+        position = across(at)
+        parts.append(Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(position, TOP, up.start))
+        parts.append(Markup('<text class="small" x="{}" y="{}">{}</text>').format(position + 3, TOP + 10, word))
     name = (lambda value: labels[int(value)]) if labels else short
     for one in series:
-        places = [(across(a), up(scale * b)) for a, b in one.points]
+        coordinates = [(across(a), up(scale * b)) for a, b in one.points]
         texts = [f"{one.name}: {name(a)}, {shown(scale * b)}" for a, b in one.points]
         band = [(up(scale * low), up(scale * high)) for low, high in one.band]
-        parts.append(_drawn(one, places, texts, band))
+        parts.append(_drawn(one, coordinates, texts, band))
     names = ", ".join(dict.fromkeys(one.shown for one in series))
     return Figure(
         id,
@@ -184,7 +185,7 @@ def line_plot(
 
 
 def bars(id: str, title: str, x: str, values: Sequence[tuple[str, float]], note: str = "") -> Figure:
-    """A level bar a value, from 0, the names above them."""
+    """A horizontal bar per value, starting at 0, with its name above it."""
     height = TOP + 40 * len(values)
     along = axis([value for _, value in values], LEFT / 2, WIDTH - 70, zero=True)
     parts = []
@@ -222,12 +223,12 @@ def _frame(
 ) -> Markup:
     parts = []
     for value in up.ticks():
-        place = up(value)
+        position = up(value)
         parts.append(
             Markup(
                 '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="tick" x="{}" y="{}"'
                 ' text-anchor="end">{}</text>'
-            ).format(across.start, across.end, place, place, across.start - 6, place + 4, shown(value))
+            ).format(across.start, across.end, position, position, across.start - 6, position + 4, shown(value))
         )
     if labels:
         every = math.ceil(len(labels) / 8)
@@ -250,20 +251,22 @@ def _frame(
     return Markup("").join(parts)
 
 
-def _drawn(one: Series, places: list[tuple[float, float]], texts: list[str], band: list[tuple[float, float]]) -> Markup:
-    """A series: its band, its line, a marker a point (unseen of many points, but there for the pointer)."""
+def _drawn(
+    one: Series, coordinates: list[tuple[float, float]], texts: list[str], band: list[tuple[float, float]]
+) -> Markup:
+    """A series: its band, its line, a marker per point (invisible if there are many, but they still have tooltips)."""
     parts = []
     if band:
-        there = [f"{x} {low}" for (x, _), (low, _) in zip(places, band, strict=True)]
-        back = [f"{x} {high}" for (x, _), (_, high) in zip(places, band, strict=True)]
+        there = [f"{x} {low}" for (x, _), (low, _) in zip(coordinates, band, strict=True)]
+        back = [f"{x} {high}" for (x, _), (_, high) in zip(coordinates, band, strict=True)]
         parts.append(Markup('<path class="band" d="M{}Z"/>').format("L".join([*there, *back[::-1]])))
-    if one.joined and len(places) > 1:
-        corners = list(places)
+    if one.joined and len(coordinates) > 1:
+        corners = list(coordinates)
         if one.steps:
-            corners = [places[0], *(corner for a, b in pairwise(places) for corner in ((b[0], a[1]), b))]
+            corners = [coordinates[0], *(corner for a, b in pairwise(coordinates) for corner in ((b[0], a[1]), b))]
         parts.append(Markup('<path class="line" d="M{}"/>').format("L".join(f"{x} {y}" for x, y in corners)))
-    seen = "point" if not one.joined or (len(places) <= MARKED and not one.steps) else "point unseen"
-    for (x, y), text in zip(places, texts, strict=True):
+    seen = "point" if not one.joined or (len(coordinates) <= MARKED and not one.steps) else "point unseen"
+    for (x, y), text in zip(coordinates, texts, strict=True):
         parts.append(
             Markup('<path class="{}" transform="translate({} {})" d="{}"><title>{}</title></path>').format(
                 seen, x, y, MARKERS[one.colour % len(MARKERS)], text
@@ -274,7 +277,7 @@ def _drawn(one: Series, places: list[tuple[float, float]], texts: list[str], ban
 
 
 def _rows(series: Sequence[Series], name: Callable[[float], str], shown: Callable[[float], str]) -> list[list[str]]:
-    """The numbers of all series, a row an x."""
+    """The numbers of all series, a row per x."""
     known = [dict(one.points) for one in series]
     return [
         [name(x), *(shown(values[x]) if x in values else "" for values in known)]
@@ -283,7 +286,7 @@ def _rows(series: Sequence[Series], name: Callable[[float], str], shown: Callabl
 
 
 def marker(colour: int) -> Markup:
-    """What stands for a series in a legend."""
+    """The symbol of a series in a legend."""
     return Markup(
         '<svg viewBox="-12 -7 24 14" width="24" height="14" aria-hidden="true" class="c{}">'
         '<path class="line" d="M-12 0H12"/><path class="point" d="{}"/></svg>'

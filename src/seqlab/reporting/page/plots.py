@@ -1,4 +1,4 @@
-"""The plots of runs: loss against epochs, compute and time, quality against the source's length."""
+"""The plots of runs: loss against epochs, compute and time; quality against the length of the source."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from typing import Any
 from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.reporting.page.figures import Figure, Series, line_plot
 from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named, slug
+from seqlab.reporting.page.headings import heading
 from seqlab.runs.schemas import Digest
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
-LOG_FROM = 20  # losses that differ by more than this factor stand on a logarithmic axis
+LOG_FROM = 20  # losses that differ by more than this factor get a logarithmic axis
 BY_LENGTH = [one.name for one in reversed(METRICS) if one.by_length]
 
 
 def learning(groups: Sequence[RunGroup]) -> list[Figure]:
-    """Loss while the runs of one dataset trained; those without a curve are left out."""
+    """The loss curves of runs of one dataset; runs without a curve are left out."""
     return [
         figure
-        for kind, title, x, key, place in (
+        for kind, title, x, key, position in (
             ("train", "Training loss", "epoch", TRAIN, _epoch),
             ("val", "Validation loss", "epoch", VAL, _epoch),
             ("compute", "Validation loss against compute", "TFLOP of training", VAL, _compute),
             ("time", "Validation loss against time", "seconds of training", VAL, _seconds),
         )
-        if (figure := _loss(kind, title, x, key, place, groups))
+        if (figure := _loss(kind, title, x, key, position, groups))
     ]
 
 
@@ -36,10 +37,10 @@ def _loss(
     title: str,
     x: str,
     key: str,
-    place: Callable[[Digest, dict[str, Any]], float | None],
+    position: Callable[[Digest, dict[str, Any]], float | None],
     some: Sequence[RunGroup],
 ) -> Figure | None:
-    lines = {one.id: [line for run in one.runs if (line := _line(run, key, place))] for one in some}
+    lines = {one.id: [line for run in one.runs if (line := _line(run, key, position))] for one in some}
     some = [one for one in some if lines[one.id]]
     if not some:
         return None
@@ -49,6 +50,8 @@ def _loss(
     note = "" if all(not one.band for one in series) else "Line: mean over seeds; shade: lowest to highest seed."
     if kind in ("compute", "time"):
         note = f"Far left and low is best. {note}"
+    if kind == "time":
+        note = f"{note.strip()} Runs that trained side by side slowed each other down."
     return line_plot(
         f"{kind}-{slug(some[0].dataset)}",
         title,
@@ -62,16 +65,18 @@ def _loss(
     )
 
 
-def _line(run: Digest, key: str, place: Callable[[Digest, dict[str, Any]], float | None]) -> list[tuple[float, float]]:
+def _line(
+    run: Digest, key: str, position: Callable[[Digest, dict[str, Any]], float | None]
+) -> list[tuple[float, float]]:
     return [
         (at, entry[key])
         for entry in run.get("curve", [])
-        if entry.get(key) is not None and (at := place(run, entry)) is not None and at > 0
+        if entry.get(key) is not None and (at := position(run, entry)) is not None and at > 0
     ]
 
 
 def _epoch(run: Digest, entry: dict[str, Any]) -> float | None:
-    """Epochs done, in parts where a run validates within one."""
+    """Epochs so far; a fraction where a run validates within an epoch."""
     step = entry.get("step")
     return run["epochs"] * step / run["steps"] if run.get("steps") and run.get("epochs") and step else None
 
@@ -87,7 +92,7 @@ def _seconds(run: Digest, entry: dict[str, Any]) -> float | None:
 def over_seeds(
     lines: Sequence[list[tuple[float, float]]],
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """The mean line and the band around it, point by point: as far as every seed came."""
+    """The mean line and the band from lowest to highest, as far as every seed trained."""
     if len(lines) == 1:
         return lines[0], []
     points, band = [], []
@@ -99,7 +104,7 @@ def over_seeds(
 
 
 def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
-    """Quality by the source's length, a plot a dataset that has several lengths: where the fixed vector fails."""
+    """Quality by source length: a plot per dataset that has several lengths."""
     figures = []
     for dataset, some in by_dataset([one for one in groups if lengths(one)]).items():
         metric = length_metric(some)
@@ -122,11 +127,11 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
         figures.append(
             line_plot(
                 f"length-{slug(dataset)}",
-                dataset,
+                heading(some[0]),
                 "source tokens",
                 entry_of(metric).label,
                 series,
-                note=f"{some[0].runs[0]['by_length']['split']} split; examples a length: {_counts(counts)}",
+                note=f"{some[0].runs[0]['by_length']['split']} split; examples per length: {_counts(counts)}",
                 zero=True,
                 marks=marks,
                 labels=labels,
@@ -137,7 +142,7 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
 
 
 def _counts(counts: dict[str, int]) -> str:
-    """A count a bucket, or one word for all where they hardly differ."""
+    """A count per bucket, or one for all where they hardly differ."""
     low, high = min(counts.values()), max(counts.values())
     if high - low < 2:
         return f"{low:,}" if low == high else f"{low:,} or {high:,}"
@@ -145,24 +150,24 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def lengths(group: RunGroup) -> list[dict[str, Any]]:
-    """The rows of the first run; none where nothing was measured by length."""
+    """The rows of the first run; empty where nothing was measured by length."""
     return list(group.runs[0].get("by_length", {}).get("rows", []))
 
 
 def length_metric(groups: Sequence[RunGroup]) -> str | None:
-    """What all of `groups` were measured by at every length. That BLEU is of words, and means nothing without them."""
+    """The metric that all of `groups` have at every length; BLEU only if all have words, which it counts."""
     rows = [row for one in groups for row in lengths(one)]
     names = [name for name in BY_LENGTH if name != "bleu" or all(one.has_words for one in groups)]
     return next((name for name in names if rows and all(row.get(name) is not None for row in rows)), None)
 
 
 def buckets(groups: Sequence[RunGroup]) -> list[str]:
-    """All lengths, short ones first."""
+    """All lengths, the shortest first."""
     return sorted({_bucket(row) for one in groups for row in lengths(one)}, key=_first)
 
 
 def lengths_of(run: Digest, metric: str) -> dict[str, float]:
-    """Length → figure."""
+    """Length → value of the metric."""
     rows = run.get("by_length", {}).get("rows", [])
     return {_bucket(row): float(row[metric]) for row in rows if row.get(metric) is not None}
 
@@ -179,6 +184,6 @@ def _first(bucket: str) -> int:
 
 
 def trained_to(group: RunGroup) -> int | None:
-    """The longest source in training, where the settings say so and test goes beyond."""
+    """The longest source in training; None unless the settings give it and test goes beyond."""
     longest, tested = group.setting("data", "max_length"), group.setting("data", "test_max_length")
     return longest if isinstance(longest, int) and isinstance(tested, int) and tested > longest > 0 else None

@@ -1,4 +1,4 @@
-"""From material to the page: one HTML file with style, script and data inside, and nothing from elsewhere."""
+"""Renders the page: one HTML file that holds its style, script and data, and loads nothing."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
-from seqlab.reporting.page.sentences import classes, sentences, unsampled
+from seqlab.reporting.page.headings import heading, headings
+from seqlab.reporting.page.sentence_explorer import classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
 
 HERE = Path(__file__).parent
 
 
-def render(material: Material, place: Path, diagrams: Mapping[str, str] | None = None) -> str:
-    """The page.
+def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = None) -> str:
+    """The page as HTML.
 
     Args:
-        place: where it will be; links to run folders start there.
+        path: the file that the page is written to; links to run folders are relative to it.
         diagrams: architecture → SVG.
     """
     environment = Environment(
@@ -39,16 +40,18 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
     )
     environment.filters["json"] = as_json
     environment.filters["slug"] = slug
+    environment.filters["heading"] = heading
     environment.globals["marker"] = marker
     groups = by_dataset(material.groups)
-    said = sentences(material.groups)
+    titles = headings(material.groups)
+    explored = sentences(material.groups)
     sections: dict[str, Any] = {
-        "claims": tables.ledger(material),
+        "claims": tables.claim_cards(material),
         "compare": tables.comparisons(material),
-        "learning": {dataset: figures for dataset, some in groups.items() if (figures := plots.learning(some))},
+        "learning": {titles[dataset]: figures for dataset, some in groups.items() if (figures := plots.learning(some))},
         "length": plots.by_length(material.groups),
-        "sentences": said,
-        "failures": {dataset: table for dataset, some in groups.items() if (table := tables.failures(some))},
+        "sentences": explored,
+        "failures": {titles[dataset]: table for dataset, some in groups.items() if (table := tables.failures(some))},
         "sweeps": _searches(material),
         "leakage": tables.leakage(material),
         "diagrams": {name: Markup(svg) for name, svg in (diagrams or {}).items()},
@@ -60,24 +63,24 @@ def render(material: Material, place: Path, diagrams: Mapping[str, str] | None =
         material=material,
         answers=answers(material),
         sections=sections,
-        places=_places(sections, material),
+        ids=_ids(sections, material),
         unsampled=unsampled(material.groups),
         rules=tables.rules(material.groups),
-        classes=classes(said, material.groups),
-        commands=[(one, _name(one), _folders(one, place), _settings(one)) for one in material.groups],
+        classes=classes(explored, material.groups),
+        commands=[(one, _name(one), _folders(one, path), _settings(one)) for one in material.groups],
         versions=tables.versions(material),
     )
 
 
 def _searches(material: Material) -> dict[str, Any]:
-    """What there is of searches; empty if nothing is."""
+    """Sweeps and the comparison of searches; empty if there are none."""
     studies = [(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps]
     replay = tables.replayed(material.replay) if material.replay else None
     return {"studies": studies, "replay": replay} if studies or replay else {}
 
 
-def _places(sections: dict[str, Any], material: Material) -> set[str]:
-    """Ids that a link may lead to."""
+def _ids(sections: dict[str, Any], material: Material) -> set[str]:
+    """The ids that links of an answer may lead to."""
     figures = [*sections["length"], *(one for some in sections["learning"].values() for one in some)]
     ids = (one.id for one in (*sections["claims"], *sections["compare"], *figures, *material.groups))
     searches = [f"sweep-{slug(one['study'])}" for one in material.sweeps] + ([sweeps.REPLAY] if material.replay else [])
@@ -85,7 +88,7 @@ def _places(sections: dict[str, Any], material: Material) -> set[str]:
 
 
 def as_json(content: Any) -> Markup:
-    """For a `<script type="application/json">`: nothing in it can end the script."""
+    """JSON for a `<script type="application/json">`, in which nothing can end the script element."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
@@ -98,18 +101,18 @@ def _name(one: RunGroup) -> str:
     if not one.claim:
         return named([one])[one.id]
     more = [*([one.profile] if one.profile != USUAL else []), *(["yours"] if one.own else [])]
-    return f"{one.claim}: {one.label}" + (f" ({', '.join(more)})" if more else "")
+    return f"Claim {one.claim}, {one.label}" + (f" ({', '.join(more)})" if more else "")
 
 
-def _folders(one: RunGroup, place: Path) -> list[tuple[str, str]]:
-    """Names and links of the run folders that are at hand."""
-    links: Sequence[str] = [_link(folder.resolve(), place.resolve().parent) for folder in one.folders]
+def _folders(one: RunGroup, path: Path) -> list[tuple[str, str]]:
+    """(name, link) of the run folders; the link is "" where a folder is not on this machine."""
+    links: Sequence[str] = [_link(folder.resolve(), path.resolve().parent) for folder in one.folders]
     names = [str(run.get("folder", "")) for run in one.runs]
     return [*zip(names, links, strict=True)] if links else [(name, "") for name in names if name]
 
 
 def _link(folder: Path, start: Path) -> str:
-    """From one folder to another, as a relative address whatever the names are: `javascript:x` is a name as well."""
+    """A link from one folder to another, relative whatever their names are: a folder may be named `javascript:x`."""
     return "./" + quote(os.fsencode(os.path.relpath(folder, start)))
 
 

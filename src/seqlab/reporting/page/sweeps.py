@@ -1,7 +1,7 @@
-"""Sweeps: what one left, as a small digest, and its plots.
+"""Sweeps: the results of one as a small digest, and its plots.
 
-`python -m seqlab.reporting.page.sweeps FOLDER outputs/reference/sweeps/NAME.json` keeps a digest as a reference; of a
-study in a database its address is a third argument.
+`python -m seqlab.reporting.page.sweeps FOLDER outputs/reference/sweeps/NAME.json` keeps a digest as a reference; for a
+study in a database, give its address as a third argument.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from seqlab.runs.schemas import SWEEP
 from seqlab.version import __version__
 
 COLOURS = {"COMPLETE": 3, "PRUNED": 1, "FAIL": 0, "RUNNING": 4, "WAITING": 4}
-REPLAY = "replay"  # the id of ways of searching on recorded curves
+REPLAY = "replay"  # the id of the comparison of searches on recorded curves
 Sweep = dict[str, Any]
 
 
 def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
-    """What to know of a sweep: its trials with what they reported, importance, what pruning saved.
+    """A sweep's settings, its trials with the values they reported, and the importance of its parameters.
 
-    The folder may be somebody else's: only the journal in it is read, or the `storage` that the user names.
+    The folder may come from somebody else: only the journal in it is read, or the `storage` that the user names.
 
     Raises:
-        InputError: no sweep is there, or it cannot be read.
+        InputError: the folder holds no sweep, or it cannot be read.
     """
     from hydra_pruning_sweeper.study.shared_study import BASELINE
     from hydra_pruning_sweeper.study.storage import JOURNAL
@@ -49,7 +49,7 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
     record, best = sweep.record, sweep.best()
     program = Path(record.program)
     name = "seqlab-train" if program.name in ("train.py", "seqlab-train") else program.name
-    own = [f"hydra.sweeper.study={record.study}", f"hydra.sweeper.n_trials={record.trials}"]
+    study = [f"hydra.sweeper.study={record.study}", f"hydra.sweeper.n_trials={record.trials}"]
     trials = [
         {
             "number": one.number,
@@ -70,7 +70,7 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
     content = {
         "study": record.study,
         "folder": str(folder),
-        "command": shlex.join([name, "-m", *record.flags, *record.fixed, *own]),
+        "command": shlex.join([name, "-m", *record.flags, *record.fixed, *study]),
         "direction": record.direction,
         "rungs": record.rungs,
         "best": best.number if best else None,
@@ -94,9 +94,7 @@ def _shown(value: Any) -> Any:
 
 
 def saved(sweep: Sweep) -> tuple[int, int]:
-    """Validations that were run, and how many it would have been had every trial that was pruned run as long as the
-    longest.
-    """
+    """The number of validations that were run, and the number if every pruned trial had run as long as the longest."""
     ended = [one for one in sweep["trials"] if one["state"] in ("COMPLETE", "PRUNED")]
     run = sum(one["steps"] for one in ended)
     longest = max((one["steps"] for one in ended), default=0)
@@ -104,38 +102,42 @@ def saved(sweep: Sweep) -> tuple[int, int]:
 
 
 def trial(sweep: Sweep, number: int | None) -> dict[str, Any] | None:
-    """The one of a number."""
+    """The trial with that number; None if there is none."""
     return next((one for one in sweep["trials"] if one["number"] == number), None)
 
 
 def baseline(sweep: Sweep) -> dict[str, Any] | None:
-    """The trial that was the configuration as it stands, if it came to an end."""
+    """The trial of the configuration that the search began with, if it has a value."""
     return next((one for one in sweep["trials"] if one["baseline"] and one["value"] is not None), None)
 
 
 def figures(sweep: Sweep) -> list[Figure]:
-    """History, curves with rungs, importance: those for which there is enough."""
+    """History, curves with rungs, importance: those for which there is enough data."""
     study = slug(sweep["study"])
     finished = [one for one in sweep["trials"] if one["value"] is not None and math.isfinite(one["value"])]
     reported = [one for one in sweep["trials"] if one["reported"]]
-    found = []
+    plots = []
     if finished:
         series = _history(sweep, finished)
-        found.append(
-            line_plot(f"history-{study}", "History", "trial", "value", series, note="A point a trial.", whole=True)
+        plots.append(
+            line_plot(f"history-{study}", "History", "trial", "value", series, note="A point per trial.", whole=True)
         )
     if any(len(one["reported"]) > 1 for one in reported):
-        found.append(_curves(sweep, reported))
+        plots.append(_curves(sweep, reported))
     if sweep["importance"]:
-        note = "Among complete trials only (PED-ANOVA): what pruning took out early is not in it, so it is biased."
-        found.append(bars(f"importance-{study}", "Importance", "importance", list(sweep["importance"].items()), note))
-    return found
+        note = "Among complete trials only (PED-ANOVA): it leaves out pruned trials, so it is biased."
+        plots.append(bars(f"importance-{study}", "Importance", "importance", list(sweep["importance"].items()), note))
+    return plots
 
 
 def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     rungs = sweep["rungs"]
-    note = "A line a trial: its best value so far."
-    note += f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where pruning looks." if rungs else ""
+    note = "A line per trial: its best value so far."
+    note += (
+        f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where a trial may be pruned."
+        if rungs
+        else ""
+    )
     series = [
         Series(
             f"trial {one['number']}",

@@ -1,5 +1,7 @@
-"""The page's tables: claims, architectures side by side, leakage, commands. A cell knows how it sorts and where its
-figure comes from."""
+"""The page's tables: claims, architectures side by side, leakage, failures, versions.
+
+A cell knows the value it sorts by and the runs that its figure comes from.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +11,26 @@ from typing import Any
 
 from hydra_pruning_sweeper.messages import duration
 from seqlab.metrics.registry import METRICS, entry_of
-from seqlab.reporting.page.groups import USUAL, RunGroup, Spread, by_dataset, comparable, named, quality
+from seqlab.reporting.page.groups import LOSS, USUAL, RunGroup, Spread, by_dataset, comparable, named, quality
+from seqlab.reporting.page.headings import heading
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import OPEN, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
 
 BEST = "best"
+DIVERGED = 100.0
+"""Loss in nats per token above which a run diverged: a uniform guess among a million tokens costs 14."""
 COMPARED = [one.key for one in reversed(METRICS) if one.on_page]
 
 
 @dataclass(frozen=True)
 class TableCell:
-    """What a table shows.
+    """A cell of a table.
 
     Args:
         text: the figure or word.
-        value: by which it sorts; None: by its text.
-        group: whose runs made it.
+        value: what it sorts by; None: its text.
+        group: the runs that made it.
         best: whether no other in its column is better.
     """
 
@@ -37,7 +42,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class Table:
-    """Heads with what they mean, and rows."""
+    """A table; `heads` are (text, meaning)."""
 
     id: str
     title: str
@@ -48,7 +53,7 @@ class Table:
 
 @dataclass(frozen=True)
 class ClaimCard:
-    """A row of the ledger."""
+    """A claim as the page shows it: what was claimed, its criteria, its verdict and its runs."""
 
     id: str
     name: str
@@ -66,8 +71,8 @@ class ClaimCard:
     machine: str = ""
 
 
-def ledger(material: Material) -> list[ClaimCard]:
-    """Every claim with its criteria, as its reference judges them."""
+def claim_cards(material: Material) -> list[ClaimCard]:
+    """Every claim with its criteria, as its reference file judges them."""
     return [
         ClaimCard(
             id=f"claim-{_name(claim)}",
@@ -94,42 +99,46 @@ def _name(claim: dict[str, Any]) -> str:
 
 
 def comparisons(material: Material) -> list[Table]:
-    """A table a dataset: architectures in rows, quality first."""
+    """A table per dataset: a row per architecture, quality first."""
     return [
-        _without_empty(_comparison(material, place(material, dataset), dataset, groups))
+        _without_empty(_comparison(material, table_id(material, dataset), groups))
         for dataset, groups in by_dataset(material.groups).items()
     ]
 
 
-def place(material: Material, dataset: str) -> str:
+def table_id(material: Material, dataset: str) -> str:
     """The id of a dataset's table."""
     return f"compare-{list(by_dataset(material.groups)).index(dataset)}"
 
 
-def _comparison(material: Material, id: str, dataset: str, groups: Sequence[RunGroup]) -> Table:
+def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Table:
     names, same, main = named(groups), comparable(groups), quality(groups)
     metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
     best = {name: _best(groups, name) if same else [] for name in metrics}
     top = best[main][0] if main and best.get(main) else None
-    heads = [("runs of", "architecture, and what else sets it apart"), ("seeds", "runs that differ in nothing else")]
+    heads = [
+        ("runs of", "architecture, and what else tells it from others"),
+        ("seeds", "runs that differ in their seed alone"),
+    ]
     heads += [(entry_of(name).label, _meaning(name)) for name in metrics]
-    tested = f"paired bootstrap of {entry_of(main).label} over the test examples: says nothing of seeds" if main else ""
+    tested = (
+        f"paired bootstrap of {entry_of(main).label} over the test examples; other seeds may still differ"
+        if main
+        else ""
+    )
     heads += [("p over examples", tested)] if main and top else []
     heads += [(head, meaning) for head, meaning, *_ in COSTS]
     rows = []
     for one in groups:
         cells = [TableCell(names[one.id], group=one), TableCell(str(len(one.seeds)), len(one.seeds), one)]
-        cells += [
-            _cell(one, one.metric(name), entry_of(name).form, best=any(one is other for other in best[name]))
-            for name in metrics
-        ]
+        cells += [_metric_cell(one, name, best=any(one is other for other in best[name])) for name in metrics]
         cells += [_against(material, one, top, main)] if main and top else []
-        cells += [_cell(one, cost(one), written) for _, _, written, cost in COSTS]
+        cells += [_cell(one, cost(one), form) for _, _, form, cost in COSTS]
         rows.append(cells)
-    return Table(id, dataset, heads, rows, _split_note(groups))
+    return Table(id, heading(groups[0]), heads, rows, _split_note(groups))
 
 
-def _work(group: RunGroup) -> Spread | None:
+def _tflop(group: RunGroup) -> Spread | None:
     flops = group.figure("training", "flops")
     return Spread(flops.mean / 1e12, flops.sd / 1e12, flops.count) if flops else None
 
@@ -139,11 +148,11 @@ def _speed(group: RunGroup) -> Spread | None:
 
 
 COSTS: tuple[tuple[str, str, str, Callable[[RunGroup], Spread | None]], ...] = (
-    ("parameters", "weights of the model", ",.0f", lambda one: one.figure("parameters")),
-    ("tokens/s", "target tokens without padding a second of training", ",.0f", _speed),
-    ("training s", "seconds without validation", ",.0f", lambda one: one.figure("training", "seconds")),
-    ("TFLOP", "operations of training in matrix products, in 10¹²", ",.3g", _work),
-    ("val leaks", "validation sentences that stand in training, word for word", ".1%", RunGroup.leaks),
+    ("parameters", "of the model", ",.0f", lambda one: one.figure("parameters")),
+    ("tokens/s", "target tokens per second of training, without padding", ",.0f", _speed),
+    ("training s", "seconds of training, without validation", ",.0f", lambda one: one.figure("training", "seconds")),
+    ("TFLOP", "operations in matrix products of training, in 10¹²", ",.3g", _tflop),
+    ("val leaks", "validation sentences that appear in training word for word", ".1%", RunGroup.leaks),
 )
 
 
@@ -151,27 +160,29 @@ def _split_note(groups: Sequence[RunGroup]) -> str:
     splits = sorted({one.split for one in groups})
     devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
     note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
-    note += " Seconds compare only on one machine." if len(devices) > 1 else ""
+    note += " Times are comparable only between runs that had the same machine to themselves."
     if any(run.get("references") == "first" for one in groups for run in one.runs):
-        note += " No p of what was measured with several references, as the predictions hold the first of them alone."
+        note += " There is no p where several references were used, as the saved predictions hold only the first."
     others = sorted({one.profile for one in groups} - {USUAL}) if len({one.profile for one in groups}) > 1 else []
-    note += "".join(f" “{profile}”: run with PROFILE={profile}, at another size or length." for profile in others)
-    return note if comparable(groups) else f"{note} Rows were measured on different texts, so that none is called best."
+    note += "".join(
+        f" “{profile}”: run with PROFILE={profile}, with other model sizes or training lengths." for profile in others
+    )
+    return note if comparable(groups) else f"{note} The rows were evaluated on different texts, so none is called best."
 
 
 def _meaning(metric: str) -> str:
     kind, _, _ = metric.partition("/")
     words = {
-        "free_running": "the model goes on from its own outputs",
-        "teacher_forced": "given the right tokens so far",
+        "free_running": "the model continues from its own outputs",
+        "teacher_forced": "the model is given the right tokens so far",
     }
-    said = f"{words.get(kind, kind)}; {'more' if entry_of(metric).more_is_better else 'less'} is better"
-    return f"BLEU over lower-cased words and punctuation marks; {said}" if metric.endswith("token_bleu") else said
+    meaning = f"{words.get(kind, kind)}; {'more' if entry_of(metric).more_is_better else 'less'} is better"
+    return f"BLEU over lower-cased words and punctuation marks; {meaning}" if metric.endswith("token_bleu") else meaning
 
 
 def _best(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
-    """Those whose mean is best, of several, as far as the table shows it; none where all are."""
-    measured = [(found.mean, one) for one in groups if (found := one.metric(metric))]
+    """The groups with the best mean, as the table rounds it; none where all are equal or only one has the metric."""
+    measured = [(figure.mean, one) for one in groups if (figure := one.metric(metric))]
     if len(measured) < 2:
         return []
     sign = 1 if entry_of(metric).more_is_better else -1
@@ -184,10 +195,30 @@ def _alike(value: float, other: float, metric: str) -> bool:
     return format(value, entry_of(metric).form) == format(other, entry_of(metric).form)
 
 
-def _cell(group: RunGroup, figure: Spread | None, written: str, best: bool = False) -> TableCell:
+def metric_text(group: RunGroup, metric: str) -> str:
+    """A metric with its spread over seeds, or in how many seeds it diverged; "" where the group does not have it."""
+    figure = group.metric(metric)
+    if figure is None:
+        return ""
+    if diverged := diverged_seeds(group, metric):
+        return f"diverged in {diverged} of {figure.count} seeds" if figure.count > 1 else "diverged"
+    return format(figure, entry_of(metric).form)
+
+
+def diverged_seeds(group: RunGroup, metric: str) -> int:
+    """The number of seeds whose loss is above `DIVERGED`; 0 for other metrics."""
+    return sum(loss > DIVERGED for loss in group.values("metrics", group.split, metric)) if metric == LOSS else 0
+
+
+def _metric_cell(group: RunGroup, metric: str, best: bool) -> TableCell:
+    figure = group.metric(metric)
+    return TableCell(metric_text(group, metric), figure.mean if figure else None, group, best)
+
+
+def _cell(group: RunGroup, figure: Spread | None, form: str) -> TableCell:
     if figure is None:
         return TableCell("", None, group)
-    return TableCell(format(figure, written), figure.mean, group, best)
+    return TableCell(format(figure, form), figure.mean, group)
 
 
 def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> TableCell:
@@ -202,26 +233,26 @@ def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> T
 
 
 def _without_empty(table: Table) -> Table:
-    """Without columns in which no row has anything."""
+    """The table without columns that are empty in every row."""
     kept = [i for i in range(len(table.heads)) if any(row[i].text not in ("", BEST) for row in table.rows)]
     rows = [[row[i] for i in kept] for row in table.rows]
     return Table(table.id, table.title, [table.heads[i] for i in kept], rows, table.note)
 
 
 def leakage(material: Material) -> Table | None:
-    """What of validation and test stands in training: a row a dataset, split and side."""
+    """How much of validation and test appears in training: a row per dataset, split and side."""
     rows, seen = [], set()
     for one in material.groups:
         for split, sides in one.runs[0].get("leakage", {}).items():
-            for side, found in sides.items():
-                grams, near = found.get("ngrams") or {}, found.get("nearest") or {}
+            for side, shares in sides.items():
+                grams, near = shares.get("ngrams") or {}, shares.get("nearest") or {}
                 setting = one.label if one.claim else one.architecture
-                figures = [found.get("copies"), near.get("near_copies"), *(grams.get(str(n)) for n in (5, 10, 15))]
+                figures = [shares.get("copies"), near.get("near_copies"), *(grams.get(str(n)) for n in (5, 10, 15))]
                 key = (one.dataset, split, side, *figures)
                 if key not in seen:
                     seen.add(key)
                     where = [
-                        TableCell(one.dataset, group=one),
+                        TableCell(heading(one), group=one),
                         TableCell(setting, group=one),
                         TableCell(split),
                         TableCell(side),
@@ -229,23 +260,26 @@ def leakage(material: Material) -> Table | None:
                     rows.append([*where, *(_share(value, one) for value in figures)])
     heads = [
         ("data", "what was trained on"),
-        ("as in", "a run that was made of it"),
+        ("run", "one that was trained on it"),
         ("split", "held out"),
-        ("side", "of a pair"),
-        ("copies", "sentences that stand in training, word for word"),
-        ("near copies", "sentences of which a training sentence says nearly the same"),
-        *((f"{n}-grams", f"runs of {n} tokens that stand in training") for n in (5, 10, 15)),
+        ("side", "source or target of a pair"),
+        ("copies", "sentences that appear in training word for word"),
+        ("near copies", "sentences with nearly the same words as a training sentence"),
+        *((f"{n}-grams", f"sequences of {n} tokens that appear in training") for n in (5, 10, 15)),
     ]
-    return Table("leaks", "What of the held-out text stands in training", heads, rows) if rows else None
+    return Table("leaks", "Held-out text that appears in training", heads, rows) if rows else None
 
 
 def replayed(replay: dict[str, Any]) -> Table:
-    """Ways of searching on recorded curves: what each finds, and what it spends."""
+    """Ways of searching on recorded curves: what each finds, and how many epochs it takes."""
     from seqlab.reporting.readme.replay import HEADS, note, rows
 
     first, *others = HEADS
-    meant = [(first, "sampler and pruner"), *((one, "mean ± standard deviation over seeds") for one in others[:-1])]
-    heads = [*meant, (others[-1], "how soon it is as good as the first row in the end, in the median")]
+    meanings = [(first, "sampler and pruner"), *((one, "mean ± standard deviation over seeds") for one in others[:-1])]
+    heads = [
+        *meanings,
+        (others[-1], "after how many epochs it is as good as the first row is at the end, in the median"),
+    ]
     return Table("replay-rows", "", heads, [[TableCell(text) for text in row] for row in rows(replay)], note(replay))
 
 
@@ -254,14 +288,14 @@ def _share(value: float | None, group: RunGroup) -> TableCell:
 
 
 def rules(groups: Sequence[RunGroup]) -> list[str]:
-    """The rules by which outputs were sorted, in words."""
+    """The rules by which outputs were classified, in words."""
     numbers = {run["failures"]["rule"] for one in groups for run in one.runs if run.get("failures")}
-    earlier = "Some runs were sorted by an earlier rule: their counts compare with care."
+    earlier = "Some runs were classified by an earlier rule: compare their counts with care."
     return [IN_WORDS] * (RULE in numbers) + [earlier] * bool(numbers - {RULE})
 
 
 def failures(groups: Sequence[RunGroup]) -> Table | None:
-    """Classes of outputs, a row an architecture; of groups of one dataset."""
+    """Classes of outputs, a row per architecture, for groups of one dataset."""
     counted = [one for one in groups if all(run.get("failures") for run in one.runs)]
     if not counted:
         return None
@@ -275,15 +309,18 @@ def failures(groups: Sequence[RunGroup]) -> Table | None:
             count = sum(run["failures"]["counts"].get(name, 0) for run in one.runs)
             cells.append(TableCell(f"{count / total:.1%} ({count:,})" if total else "", count / max(1, total), one))
         rows.append(cells)
-    heads = [("runs of", "all seeds together"), *((name, "share of the outputs, and how many") for name in classes)]
+    heads = [
+        ("runs of", "architecture; all seeds together"),
+        *((name, "share of the outputs, and their number") for name in classes),
+    ]
     return Table("", "", heads, rows)
 
 
 def versions(material: Material) -> list[tuple[str, str]]:
-    """What the runs were made with: each version with all values that occur."""
-    found: dict[str, dict[str, None]] = {}
+    """What the runs were made with: each name with all values that occur."""
+    values: dict[str, dict[str, None]] = {}
     for one in material.groups:
         for run in one.runs:
             for name, value in run.get("environment", {}).items():
-                found.setdefault(name, {})[str(value)] = None
-    return [(name, ", ".join(values)) for name, values in found.items()]
+                values.setdefault(name, {})[str(value)] = None
+    return [(name, ", ".join(several)) for name, several in values.items()]

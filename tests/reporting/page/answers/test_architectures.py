@@ -4,7 +4,7 @@ import pytest
 from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
 
 from seqlab.reporting.page.answers.architectures import best, fastest
-from seqlab.reporting.page.answers.context import carried
+from seqlab.reporting.page.answers.carried_context import carried_context
 from seqlab.reporting.page.groups import comparable
 from seqlab.reporting.page.plots import length_metric
 from seqlab.reporting.page.tables import comparisons
@@ -132,12 +132,12 @@ def test_a_reference_has_the_interval_over_examples_that_it_kept(tmp_path):
 def test_a_test_by_the_first_of_several_references_is_no_test_of_that_bleu(tmp_path):
     content = claim_c()
     content["groups"][0]["runs"][0]["references"] = "first"  # of gru, the last but one in the order of BLEU
-    (context,) = carried(gathered(tmp_path / "gru", content)).sentences
+    (context,) = carried_context(gathered(tmp_path / "gru", content)).sentences
     assert "(95 %: over seeds +6.77 to +7.23; not tested over examples, which have several references)" in context
     material = gathered(tmp_path, content)
     assert "over test examples" in said(best(material))
     (table,) = comparisons(material)
-    assert "No p of what was measured with several references" in table.note
+    assert "There is no p where several references were used" in table.note
     exact = [
         digest(model, overrides={"model": model}, correct=correct, test_set="a", references="first")
         for model, correct in (("gru", [0] * 9), ("lstm", [1] * 9))
@@ -167,7 +167,7 @@ def timed(model, speeds, device="cpu"):
     [
         ((900, 910, 920), (500, 510, 520), "gru (yours), 910 ± 10 over 3 seeds, trains fastest"),
         ((500, 510, 520), (900, 910, 920), "lstm (yours), 910 ± 10 over 3 seeds, trains fastest"),
-        ((500, 600, 700), (501, 601, 701), "no difference in target tokens a second is shown: +1 (95"),
+        ((500, 600, 700), (501, 601, 701), "no difference in target tokens per second is shown: +1 (95"),
         ((900,), (500,), "+400 against the next, lstm (yours), 500 with one seed. One seed of lstm (yours) and gru"),
     ],
     ids=["effect", "reverse", "none", "one seed"],
@@ -206,4 +206,4 @@ def test_models_of_other_sizes_are_said_to_be(tmp_path):
     runs = [*timed("gru", (900,)), *timed("lstm", (500,))]
     assert "size" not in said(fastest(found(tmp_path, runs)))
     runs[0]["parameters"] = 2_000_000
-    assert "differ in size: 0.1 to 2 million weights." in said(fastest(found(tmp_path / "more", runs)))
+    assert "differ in size: 0.1 to 2 million parameters." in said(fastest(found(tmp_path / "more", runs)))

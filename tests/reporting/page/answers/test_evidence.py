@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from seqlab.reporting.page.answers.evidence import Gap, between, signed, unsure, within
+from seqlab.reporting.page.answers.evidence import Gap, between, signed, single_seeds, within
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,8 @@ def test_signs_and_units_are_written():
 
 
 def test_who_has_one_seed_is_named():
-    assert unsure(Gap(1.0, (1, 2)), "gru", "lstm").startswith("One seed of gru: what another seed")
-    assert unsure(Gap(1.0, (2, 2)), "gru", "lstm") == ""
-    assert unsure(between([1.0, 1.0], [2.0, 2.0]), "gru", "lstm").startswith("All seeds of a side have the same value")
+    assert single_seeds(Gap(1.0, (1, 2)), "gru", "lstm").startswith("One seed of gru: what another seed")
+    assert single_seeds(Gap(1.0, (2, 2)), "gru", "lstm") == ""
+    assert single_seeds(between([1.0, 1.0], [2.0, 2.0]), "gru", "lstm").startswith(
+        "All seeds of a side have the same value"
+    )

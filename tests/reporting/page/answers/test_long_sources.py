@@ -40,7 +40,7 @@ def runs(**models):
 def test_it_is_asked_of_the_users_runs(tmp_path, gru, bahdanau, text):
     answer = fixed_vector(found(tmp_path, runs(gru=gru, bahdanau=bahdanau)))
     assert text in said(answer) and "nan" not in said(answer)
-    assert answer.sentences[0].startswith("Multi30k de→en (your runs): change of BLEU with each source token more")
+    assert answer.sentences[0].startswith("Multi30k de→en (your runs): change of BLEU per additional source token")
     assert ("Length costs" in said(answer)) == text.startswith("Length costs")
 
 
@@ -55,7 +55,10 @@ def test_of_models_with_attention_the_one_is_taken_that_was_trained_most_alike_a
     gru, short, whole = trained("gru", 9, "a"), trained("bahdanau", 1, "b"), trained("transformer", 9, "c")
     assert "differ in" not in said(fixed_vector(found(tmp_path / "both", [*gru, *short, *whole])))
     text = said(fixed_vector(found(tmp_path / "one", [*gru, *short])))
-    assert "gru (yours) and bahdanau (yours) differ in trainer.max_epochs 9 → 1, too: this is not length's" in text
+    assert (
+        "gru (yours) and bahdanau (yours) differ in trainer.max_epochs 9 → 1, too: length alone does not explain it"
+        in text
+    )
 
 
 def test_the_figures_are_those_by_hand(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 from reporting.page.made_up import claim_g, digest, found, gathered
 
-from seqlab.reporting.page.answers.notes import familiar
+from seqlab.reporting.page.answers.notes import familiar_text
 
 
 def said(answer):
@@ -37,18 +37,18 @@ def notes(inside, outside):
     ids=["effect", "reverse", "none", "one seed"],
 )
 def test_it_is_asked_of_the_users_runs(tmp_path, inside, outside, text):
-    answer = said(familiar(found(tmp_path, notes(inside, outside))))
+    answer = said(familiar_text(found(tmp_path, notes(inside, outside))))
     assert text in answer and answer.startswith("Notes: ml, gpt (yours): ")
 
 
 def test_of_claim_g_each_part_ran_once(tmp_path):
-    text = said(familiar(gathered(tmp_path, claim_g(planted=(4.6, 4.4, 3.1)))))
+    text = said(familiar_text(gathered(tmp_path, claim_g(planted=(4.6, 4.4, 3.1)))))
     assert text.startswith(
-        "G: phase1: 4.65 nats per token on held-out sentences of the same kind of text, 6.10 on other"
+        "Notes: ml, gpt (reference): 4.65 nats per token on held-out sentences of the same kind of text, 6.10 on other"
     )
     assert "5.8% of its validation sentences appear in training word for word." in text
     assert (
-        "planted in training (5 epochs each) it is 4.60, 4.40, 3.10: −1.5 from 0% to 50%; one seed: what another seed"
+        "planted in training (5 epochs each) the loss is 4.60, 4.40, 3.10: −1.5 from 0% to 50%; one seed: what another"
         in text
     )
     assert "falls" not in text
@@ -57,8 +57,8 @@ def test_of_claim_g_each_part_ran_once(tmp_path):
 @pytest.mark.parametrize(
     ("planted", "text"),
     [
-        ((4.6, 4.4, 3.1), "it falls with what is planted, −1.5 from 0% to 50%."),
-        ((3.1, 4.4, 4.6), "it rises with what is planted, +1.5 from 0% to 50%."),
+        ((4.6, 4.4, 3.1), "it falls with the planted share, −1.5 from 0% to 50%."),
+        ((3.1, 4.4, 4.6), "it rises with the planted share, +1.5 from 0% to 50%."),
         ((4.6, 4.4, 4.6), "no effect is shown"),
     ],
 )
@@ -70,5 +70,5 @@ def test_with_seeds_planting_has_an_effect_or_none(tmp_path, planted, text):
         group["runs"] = [
             {**run, "seed": seed, "metrics": {"val": {"teacher_forced/loss": loss + seed / 100}}} for seed in (1, 2)
         ]
-    answer = said(familiar(gathered(tmp_path, content)))
+    answer = said(familiar_text(gathered(tmp_path, content)))
     assert text.partition(" from")[0].rstrip(".") in answer

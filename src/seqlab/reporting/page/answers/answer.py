@@ -1,4 +1,4 @@
-"""What an answer is, what it is asked of, and how its sentences write figures."""
+"""What an answer is, which groups of runs it compares, and how its sentences write figures."""
 
 from __future__ import annotations
 
@@ -6,22 +6,29 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.groups import FORMS, USUAL, RunGroup, Spread, by_dataset
+from seqlab.reporting.page.headings import heading
 from seqlab.reporting.page.sources import Material
+from seqlab.reporting.page.tables import diverged_seeds, metric_text
 from seqlab.reproduction.reference import remake
+
+SHARED_MACHINE = (
+    "Times are comparable only as far as the runs had the machine to themselves: runs that train side by side slow each"
+    " other down, and a run does not record what else was running."
+)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, sentences, and where on the page the figures stand.
+    """A question, the sentences that answer it, and links to the figures behind them.
 
     Args:
-        sentences: the first says most; none where nothing was measured.
-        links: (what, id).
-        run: what would answer it, or what would complete the answer.
-        missing: what it lacks, if it is answered in part.
-        command: a line that the sentences speak of.
+        sentences: the first is the most important; empty where nothing was measured.
+        links: (text, id on the page).
+        run: the command that would answer the question, or complete the answer.
+        missing: what a partial answer lacks.
+        command: a command that the sentences refer to.
+        limit: what the figures cannot tell.
     """
 
     question: str
@@ -30,94 +37,109 @@ class Answer:
     run: str = ""
     missing: str = ""
     command: str = ""
+    limit: str = ""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Groups that compare: of one dataset and split, measured on the same examples.
+    """Groups that can be compared: of one dataset and split, evaluated on the same examples.
 
     Args:
-        own: whether some of them are the user's.
-        profile: with which the others were run.
+        has_yours: whether the user made some of them.
+        profile: the profile of the reference groups.
     """
 
     dataset: str
-    own: bool
+    has_yours: bool
     profile: str
     groups: list[RunGroup]
 
     @property
+    def name(self) -> str:
+        """The dataset as people read it."""
+        return heading(self.groups[0])
+
+    @property
     def title(self) -> str:
-        """How sentences on it begin."""
-        kind = "your runs" if all(one.own for one in self.groups) else "yours beside the reference"
-        kind = kind if self.own else "reference" + (f", {self.profile}" if self.profile != USUAL else "")
-        return f"{self.dataset} ({kind})"
+        """How sentences about it begin."""
+        if not self.has_yours:
+            kind = "reference" + (f", {self.profile}" if self.profile != USUAL else "")
+        elif all(one.own for one in self.groups):
+            kind = "your runs"
+        else:
+            kind = "yours beside the reference"
+        return f"{self.name} ({kind})"
 
     @property
     def architectures(self) -> int:
-        """How many different ones there are."""
+        """The number of different architectures."""
         return len({one.architecture for one in self.groups})
 
 
 def scopes(material: Material) -> list[Scope]:
-    """All that can be compared: the user's runs first, beside the reference where they are alone."""
-    own, references = [], []
-    for dataset, some in by_dataset(material.groups).items():
-        for alike in _alike(some):
-            yours = [one for one in alike if one.own]
+    """Everything that can be compared: the user's runs first.
+
+    A single group of the user's is compared with the reference.
+    """
+    yours, references = [], []
+    for dataset, groups in by_dataset(material.groups).items():
+        for alike in _on_same_examples(groups):
+            made_here = [one for one in alike if one.own]
             others = {
-                profile: list(groups)
-                for profile, groups in groupby(
+                profile: list(some)
+                for profile, some in groupby(
                     sorted((one for one in alike if not one.own), key=_profile), key=lambda one: one.profile
                 )
             }
-            if yours:
-                beside = [] if len(yours) > 1 else others.get(yours[0].profile, [])
-                own.append(Scope(dataset, True, yours[0].profile, [*yours, *beside]))
-            references += [Scope(dataset, False, profile, groups) for profile, groups in others.items()]
-    return [*own, *references]
+            if made_here:
+                beside = [] if len(made_here) > 1 else others.get(made_here[0].profile, [])
+                yours.append(Scope(dataset, True, made_here[0].profile, [*made_here, *beside]))
+            references += [Scope(dataset, False, profile, some) for profile, some in others.items()]
+    return [*yours, *references]
 
 
 def _profile(group: RunGroup) -> tuple[bool, str]:
     return group.profile != USUAL, group.profile
 
 
-def _alike(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
-    """Those of one dataset by split and examples."""
-    found: dict[tuple[str, str | None], list[RunGroup]] = {}
+def _on_same_examples(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
+    """Groups of one dataset, by their split and the examples they were evaluated on."""
+    alike: dict[tuple[str, str | None], list[RunGroup]] = {}
     for one in groups:
-        found.setdefault((one.split, one.measured_on), []).append(one)
-    return list(found.values())
+        alike.setdefault((one.split, one.measured_on), []).append(one)
+    return list(alike.values())
 
 
-def lacking(material: Material, groups: Iterable[RunGroup]) -> tuple[str, str]:
+def missing_runs(material: Material, groups: Iterable[RunGroup]) -> tuple[str, str]:
     """What the claims of `groups` lack, and the command that makes it; empty where they are complete."""
-    found = list(groups)
+    groups = list(groups)
     for claim in material.claims:
-        if claim.get("partial") and any(one.is_of(claim) and not one.own for one in found):
+        if claim.get("partial") and any(one.is_of(claim) and not one.own for one in groups):
             return claim["partial"], remake(claim)
     return "", ""
 
 
-def of(group: RunGroup, metric: str) -> str:
-    """A metric with its spread, and over how many of its seeds that is."""
-    found = group.metric(metric)
-    return "–" if found is None else f"{format(found, entry_of(metric).form)}{over(group, found)}"
+def metric_over_seeds(group: RunGroup, metric: str) -> str:
+    """A metric with its spread and the number of seeds, or in how many of them it diverged."""
+    figure = group.metric(metric)
+    if figure is None:
+        return "–"
+    return metric_text(group, metric) + ("" if diverged_seeds(group, metric) else seed_count(group, figure))
 
 
-def over(group: RunGroup, figure: Spread) -> str:
-    """Of how many seeds a figure is, in words."""
-    every = len(group.seeds)
-    if figure.count < every:
-        return f" over {figure.count} of {every} seeds, as the others have none"
-    return f" over {every} seeds" if every > 1 else " with one seed"
+def seed_count(group: RunGroup, figure: Spread) -> str:
+    """The number of seeds that have a figure, in words."""
+    seeds = len(group.seeds)
+    if figure.count < seeds:
+        return f" over {figure.count} of {seeds} seeds, as the others have none"
+    return f" over {seeds} seeds" if seeds > 1 else " with one seed"
 
 
 def mean(figure: Spread | None) -> float:
-    """NaN of nothing."""
+    """The mean, or NaN where there is no figure."""
     return float("nan") if figure is None else figure.mean
 
 
-def in_form(value: float, word: str) -> str:
-    """A value as figures of that name are written."""
-    return format(value, FORMS.get(word, ".3g"))
+def formatted(value: float, label: str) -> str:
+    """A value in the form of the metric with that label; three digits where no metric has it."""
+    return format(value, FORMS.get(label, ".3g"))

@@ -1,10 +1,10 @@
-"""How sure a difference is: over seeds, and over examples.
+"""How certain a difference is, over seeds and over examples.
 
 Over seeds: the 95 % interval of Welch (1947, "The generalization of Student's problem when several different population
 variances are involved") for a difference of two means, or of Student for a mean of differences. Over examples: the
-paired bootstrap of `digests.significance`. A difference is shown where no interval that is there holds zero and
-both sides have several seeds; what one seed gave, another need not. Where all seeds of both sides have the same value
-(both right throughout, say), their interval has no width and tells nothing: then examples must show it.
+paired bootstrap of `seqlab.runs.significance`. A difference is shown if both sides have several seeds and no interval
+contains zero. Where all seeds of each side have the same value (all outputs right, for example), the interval over
+seeds has no width and proves nothing; then the interval over examples decides.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ STUDENT = (  # quantiles 0.975 of Student's t for 1, 2, 3 … degrees of freedom
 
 @dataclass(frozen=True)
 class Gap:
-    """How much more one thing has than another.
+    """The difference between two sides.
 
     Args:
-        size: second minus first, of means over seeds.
-        seeds: how many each side has.
+        size: the second mean over seeds minus the first.
+        seeds: the number of seeds of each side.
         over_seeds: 95 % interval; None where a side has one seed.
-        over_examples: 95 % interval; None where nobody tested it.
-        untested: why not, where there is more to be said of it.
+        over_examples: 95 % interval; None where it was not tested.
+        untested: why it was not tested, where a reader should know.
     """
 
     size: float
@@ -46,18 +46,18 @@ class Gap:
 
     @property
     def none_shown(self) -> bool:
-        """Whether some interval holds zero."""
+        """Whether some interval contains zero."""
         return not self.size or any(low <= 0 <= high for low, high in self._intervals)
 
     @property
     def shown(self) -> bool:
-        """Whether it is there over seeds and, where that was tested or they do not vary, over examples."""
-        tells = self.over_seeds is not None and not (self.unvaried and self.over_examples is None)
-        return tells and not self.none_shown
+        """Whether it exceeds chance over seeds and, where that was tested or the seeds do not vary, over examples."""
+        tested = self.over_seeds is not None and not (self.unvaried and self.over_examples is None)
+        return tested and not self.none_shown
 
     @property
     def unvaried(self) -> bool:
-        """Whether the seeds of each side have one value."""
+        """Whether all seeds of each side have the same value."""
         return self.over_seeds is not None and self.over_seeds[0] == self.over_seeds[1]
 
     @property
@@ -66,12 +66,12 @@ class Gap:
 
     @property
     def turned(self) -> Gap:
-        """Seen from the other side."""
+        """First minus second."""
         seeds, examples = (one and (-one[1], -one[0]) for one in (self.over_seeds, self.over_examples))
         return Gap(-self.size, self.seeds[::-1], seeds, examples, self.untested)
 
     def written(self, write: Callable[[float], str], unit: str = "") -> str:
-        """Sign, size and intervals, as part of a sentence: "+7.00 ms (95 %: over seeds +6.77 to +7.23)"."""
+        """Sign, size and intervals, for use in a sentence: "+7.00 ms (95 %: over seeds +6.77 to +7.23)"."""
         ranges = [
             f"over {what} {write(interval[0])} to {write(interval[1])}"
             for what, interval in (("seeds", self.over_seeds), ("test examples", self.over_examples))
@@ -82,7 +82,7 @@ class Gap:
 
 
 def between(first: Sequence[float], second: Sequence[float], over_examples: Interval | None = None) -> Gap | None:
-    """The difference of two sides whose values are a seed each; None where a side has none."""
+    """The difference of two sides, of one value per seed each; None where a side has none."""
     if not first or not second:
         return None
     size = statistics.fmean(second) - statistics.fmean(first)
@@ -98,7 +98,7 @@ def between(first: Sequence[float], second: Sequence[float], over_examples: Inte
 
 
 def within(differences: Sequence[float]) -> Gap | None:
-    """The mean of differences within one run each: of one seed each."""
+    """The mean of differences that were taken within runs, one per seed."""
     if not differences:
         return None
     size, count = statistics.fmean(differences), len(differences)
@@ -109,7 +109,7 @@ def within(differences: Sequence[float]) -> Gap | None:
 
 
 def _student(freedom: float) -> float:
-    """The quantile of the degrees of freedom below, so that no interval is too narrow."""
+    """The quantile; degrees of freedom are rounded down, so that no interval is too narrow."""
     return STUDENT[min(len(STUDENT), max(1, math.floor(freedom))) - 1]
 
 
@@ -121,38 +121,37 @@ def compared(material: Material, first: RunGroup, second: RunGroup, metric: str)
     test = material.significance(first, second, entry_of(metric).label)
     interval = test.get("interval") if test else None
     bounds = (interval[0], interval[1]) if interval and len(interval) == 2 else None
-    found = between(first.values(*path), second.values(*path), bounds)
+    gap = between(first.values(*path), second.values(*path), bounds)
     runs = [*first.runs, *second.runs]
-    if found and metric == TOKEN_BLEU and any(run.get("references") == "first" for run in runs):
-        return replace(found, untested="not tested over examples, which have several references")
-    return found
+    if gap and metric == TOKEN_BLEU and any(run.get("references") == "first" for run in runs):
+        return replace(gap, untested="not tested over examples, which have several references")
+    return gap
 
 
-def signed(name: str) -> Callable[[float], str]:
-    """How a difference in a figure of that name is written, with its sign."""
-
-    form = FORMS.get(name, ".3g")
+def signed(label: str) -> Callable[[float], str]:
+    """Writes a difference in the metric with that label, with its sign."""
+    form = FORMS.get(label, ".3g")
 
     def write(value: float) -> str:
         text = format(value, f"+{form}")
-        if value and not any(digit in text for digit in "123456789"):  # too small to be seen in that form
+        if value and not any(digit in text for digit in "123456789"):  # too small for that form
             text = f"{100 * value:+.1g}%" if "%" in form else f"{value:+.1g}"
         return text.replace("-", "−")
 
     return write
 
 
-def untold(difference: Gap) -> str:
-    """Why a difference that is neither shown nor holds zero is not shown."""
+def why_not_shown(difference: Gap) -> str:
+    """Why a difference is not shown although no interval contains zero."""
     if difference.unvaried:
         return "all seeds of a side have the same value: how far others would vary is not known"
     return "one seed: what another seed would give is not known"
 
 
-def unsure(difference: Gap, *names: str) -> str:
-    """What the seeds of two sides cannot tell; "" where both have several that vary."""
+def single_seeds(difference: Gap, *names: str) -> str:
+    """Which sides have one seed, or that all seeds agree, as a sentence; "" where both have several that vary."""
     if difference.unvaried:
-        return f"{untold(difference).capitalize()}."
+        return f"{why_not_shown(difference).capitalize()}."
     once = [name for name, count in zip(names, difference.seeds, strict=True) if count < 2]
     return (
         f"One seed of {' and '.join(dict.fromkeys(once))}: what another seed would give is not known." if once else ""

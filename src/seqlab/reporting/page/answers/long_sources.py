@@ -1,4 +1,4 @@
-"""Whether a source that passes through one vector suffers more from its length than one that attention looks at."""
+"""Whether long sources cost models with one fixed vector more than models with attention."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from dataclasses import dataclass
 
 from hydra_pruning_sweeper.differences import listed
 from seqlab.metrics.registry import entry_of
-from seqlab.reporting.page.answers.answer import Answer, Scope, lacking, scopes
-from seqlab.reporting.page.answers.context import SHOWN, differing
-from seqlab.reporting.page.answers.evidence import Gap, between, untold
+from seqlab.reporting.page.answers.answer import Answer, Scope, missing_runs, scopes
+from seqlab.reporting.page.answers.carried_context import SHOWN, differing
+from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown
 from seqlab.reporting.page.groups import RunGroup, named, slug
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of, trained_to
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim_figures import slope_by_length
 from seqlab.runs.schemas import Digest
 
-FIXED = ("gru", "lstm", "context_gru")  # the source passes through one vector
-LOOKING = ("bahdanau", "luong", "transformer", "conv")  # attention; those with the likest encoder first
-MOST = 0.9  # the share of outputs that must be right for a length to be mastered
+FIXED = ("gru", "lstm", "context_gru")  # the decoder gets one vector of the source
+ATTENDING = ("bahdanau", "luong", "transformer", "conv")  # those whose encoder is most like that of `FIXED` first
+MASTERED = 0.9  # the share of outputs that must be right for a length to count as mastered
 
 Figure = Callable[[Digest], float | None]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What length does to a run, as one figure, of which more is better.
+    """What length does to a run, as one figure; more is better.
 
     Args:
-        meaning: in words, to stand before the figures.
-        figure: of a run's digest; None where it cannot be computed.
-        write: a difference, with its sign.
+        meaning: what the figures are, in words.
+        figure: takes a run's digest; None where it cannot be computed.
+        write: writes a difference, with its sign.
         unit: of a difference.
-        plain: as it stands for itself.
-        falls: whether it is a change, which is a cost only below zero.
+        plain: writes the figure itself.
+        is_change: whether it is a change with length, which is a cost only below zero.
     """
 
     meaning: str
@@ -42,61 +42,66 @@ class Measure:
     write: Callable[[float], str]
     unit: str
     plain: Callable[[float], str]
-    falls: bool
+    is_change: bool
 
 
 def fixed_vector(material: Material) -> Answer:
-    """Quality by the source's length, beside a model with attention: wherever both kinds ran on the same data."""
+    """Quality by source length, against a model with attention, wherever both kinds ran on the same data."""
     question = "Does the length of the source cost models with one fixed vector more than those with attention?"
-    sentences, links, asked = [], [], []
+    sentences, links, compared = [], [], []
     for scope in scopes(material):
         some = [one for one in scope.groups if lengths(one)]
         fixed = [one for one in some if one.architecture in FIXED]
-        looking = _likest([one for name in LOOKING for one in some if one.architecture == name], fixed)
-        metric = length_metric([*fixed, looking]) if looking and fixed else None
-        if looking and metric and len(buckets([*fixed, looking])) > 1 and _asked(scope, fixed, looking):
-            sentences.append(f"{scope.title}: {_falls(fixed, looking, metric)}")
-            links.append((f"plot, {scope.dataset}", f"length-{slug(scope.dataset)}"))
-            asked += [*fixed, looking]
+        attending = _most_alike([one for name in ATTENDING for one in some if one.architecture == name], fixed)
+        metric = length_metric([*fixed, attending]) if attending and fixed else None
+        if attending and metric and len(buckets([*fixed, attending])) > 1 and _concerns(scope, [*fixed, attending]):
+            sentences.append(f"{scope.title}: {_comparison(fixed, attending, metric)}")
+            links.append((f"plot, {scope.name}", f"length-{slug(scope.dataset)}"))
+            compared += [*fixed, attending]
     if not sentences:
         return Answer(question, run="make reproduce-C")
-    missing, run = lacking(material, asked)
+    missing, run = missing_runs(material, compared)
     return Answer(question, sentences, list(dict.fromkeys(links)), run, missing)
 
 
-def _likest(looking: Sequence[RunGroup], fixed: Sequence[RunGroup]) -> RunGroup | None:
-    """The first of those whose settings differ least from those of the fixed ones."""
-    return min(looking, key=lambda one: sum(len(differing(other, one)) for other in fixed), default=None)
+def _most_alike(attending: Sequence[RunGroup], fixed: Sequence[RunGroup]) -> RunGroup | None:
+    """The first of those whose settings differ least from those of the models with a fixed vector."""
+    return min(attending, key=lambda one: sum(len(differing(other, one)) for other in fixed), default=None)
 
 
-def _asked(scope: Scope, fixed: Sequence[RunGroup], looking: RunGroup) -> bool:
-    return not scope.own or any(one.own for one in [*fixed, looking])
+def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
+    """False where a scope is about the user's runs, but none of the groups is theirs."""
+    return not scope.has_yours or any(one.own for one in groups)
 
 
-def _falls(fixed: Sequence[RunGroup], looking: RunGroup, metric: str) -> str:
-    """A verdict on each fixed one against attention, with the figures of all."""
-    groups = [*fixed, looking]
+def _comparison(fixed: Sequence[RunGroup], attending: RunGroup, metric: str) -> str:
+    """All figures, then each model with a fixed vector against the one with attention."""
+    groups = [*fixed, attending]
     names, labels = named(groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
     values = {one.id: one.by_seed(measure.figure) for one in groups}
     shown = [f"{names[one.id]} {_written(values[one.id], measure)}" for one in groups]
     text = f"{measure.meaning}: {'; '.join(shown)}."
-    beside = names[looking.id]
-    # What seeds do not tell is listed together, by why: there is one thing to be said of it.
-    unknown: dict[str, list[str]] = {}
+    beside = names[attending.id]
+    undecided: dict[str, list[str]] = {}  # reason → the differences that it concerns, so that each is given once
     for one in fixed:
-        gap = between(values[looking.id], values[one.id])
+        gap = between(values[attending.id], values[one.id])
         if gap is None:
             text += f" Whether length costs {names[one.id]} more than {beside} is not known."
         elif gap.shown or gap.none_shown:
-            text += f" {_verdict(gap, values[one.id], values[looking.id], measure, names[one.id], beside)}"
+            text += f" {_verdict(gap, values[one.id], values[attending.id], measure, names[one.id], beside)}"
         else:
-            unknown.setdefault(untold(gap), []).append(f"{names[one.id]} {gap.written(measure.write, measure.unit)}")
-    for why, gaps in unknown.items():
+            undecided.setdefault(why_not_shown(gap), []).append(
+                f"{names[one.id]} {gap.written(measure.write, measure.unit)}"
+            )
+    for why, gaps in undecided.items():
         text += f" Against {beside}: {', '.join(gaps)}; {why}."
     for one in fixed:
-        if other := differing(one, looking):
-            text += f" {names[one.id]} and {beside} differ in {listed(other, SHOWN)}, too: this is not length's alone."
+        if other := differing(one, attending):
+            text += (
+                f" {names[one.id]} and {beside} differ in {listed(other, SHOWN)}, too: length alone does not explain"
+            )
+            text += " it."
     return text + _all_fail(groups, metric, labels)
 
 
@@ -110,14 +115,14 @@ def _written(values: Sequence[float], measure: Measure) -> str:
 
 
 def _verdict(
-    gap: Gap, fixed: Sequence[float], looking: Sequence[float], measure: Measure, name: str, beside: str
+    gap: Gap, fixed: Sequence[float], attending: Sequence[float], measure: Measure, name: str, beside: str
 ) -> str:
-    """One sentence; a cost is spoken of only where quality falls."""
-    worse, other, change = (name, beside, fixed) if gap.size < 0 else (beside, name, looking)
+    """One sentence; length costs something only where quality falls with it."""
+    worse, other, change = (name, beside, fixed) if gap.size < 0 else (beside, name, attending)
     size = (gap if gap.size < 0 else gap.turned).written(measure.write, measure.unit)
     if gap.none_shown:
         return f"Between {name} and {beside} no difference is shown: {gap.written(measure.write, measure.unit)}."
-    if not measure.falls:
+    if not measure.is_change:
         return f"{worse} masters shorter sources than {other}: {size}."
     if not _falling(change):
         return f"Quality is not shown to fall with length in {worse}; the difference to {other}, {size}, is no cost."
@@ -131,7 +136,7 @@ def _falling(values: Sequence[float]) -> bool:
 
 
 def _slope(metric: str) -> Measure:
-    """Of quality over length, as claim C has it: as a share of the mean quality."""
+    """The slope of quality over length, as a share of the mean quality: what claim C is judged by."""
 
     def plain(value: float) -> str:
         return f"{value:+.1%}".replace("-", "−")
@@ -139,33 +144,33 @@ def _slope(metric: str) -> Measure:
     def write(value: float) -> str:
         return f"{100 * value:+.1f}".replace("-", "−")
 
-    meaning = f"change of {entry_of(metric).label} with each source token more, as a share of its mean"
-    return Measure(meaning, slope_by_length, write, " percentage points", plain, falls=True)
+    meaning = f"change of {entry_of(metric).label} per additional source token, as a share of its mean"
+    return Measure(meaning, slope_by_length, write, " percentage points", plain, is_change=True)
 
 
 def _reach(metric: str, labels: Sequence[str]) -> Measure:
-    """The longest source up to which nearly all outputs are right, in tokens; 0 of a run that masters none."""
+    """The longest source up to which nearly all outputs are right, in tokens; 0 if a run masters no length."""
     ends = [int(label.rstrip("+").rpartition("–")[2]) for label in labels]
 
     def reach(run: Digest) -> float | None:
         values = lengths_of(run, metric)
         if not values:
             return None
-        below = next((i for i, label in enumerate(labels) if values.get(label, 0.0) < MOST), len(labels))
+        below = next((i for i, label in enumerate(labels) if values.get(label, 0.0) < MASTERED), len(labels))
         return float(ends[below - 1]) if below else 0.0
 
-    meaning = f"longest source, in tokens, up to which {entry_of(metric).label} is at least {MOST:.0%}"
+    meaning = f"longest source, in tokens, up to which {entry_of(metric).label} is at least {MASTERED:.0%}"
 
     def write(value: float) -> str:
         return f"{value:+.3g}".replace("-", "−")
 
-    return Measure(meaning, reach, write, " tokens", "{:.3g}".format, falls=False)
+    return Measure(meaning, reach, write, " tokens", "{:.3g}".format, is_change=False)
 
 
 def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> str:
-    """Where training ended, if nobody goes much beyond it."""
+    """The longest source in training, as a sentence, if every run fails at the longest in test; else ""."""
     trained = trained_to(groups[-1])
     at_end = [values.get(labels[-1]) for one in groups for values in (lengths_of(run, metric) for run in one.runs)]
-    if metric == "bleu" or not trained or not all(value is not None and value < 1 - MOST for value in at_end):
+    if metric == "bleu" or not trained or not all(value is not None and value < 1 - MASTERED for value in at_end):
         return ""
-    return f" Training ended at {trained} tokens; at {labels[-1]} less than {1 - MOST:.0%} is right in every run."
+    return f" Training ended at {trained} tokens; at {labels[-1]} less than {1 - MASTERED:.0%} is right in every run."

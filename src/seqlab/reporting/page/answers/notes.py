@@ -1,42 +1,50 @@
-"""What a validation loss tells where validation is like training."""
+"""What a validation loss tells where the validation text resembles the training text."""
 
 from __future__ import annotations
 
-from seqlab.reporting.page.answers.answer import Answer, lacking
-from seqlab.reporting.page.answers.evidence import Gap, between, signed, untold, within
+from seqlab.reporting.page.answers.answer import Answer, missing_runs
+from seqlab.reporting.page.answers.evidence import Gap, between, signed, why_not_shown, within
 from seqlab.reporting.page.groups import LOSS, RunGroup, named
+from seqlab.reporting.page.headings import heading
 from seqlab.reporting.page.sources import Material
 from seqlab.runs.schemas import Digest
 
-OTHER = "val_other"  # a split of text that has nothing to do with the training text
-SHARES = (0, 10, 50)  # percents of validation that were planted in training
+OTHER = "val_other"  # a split of text that is unrelated to the training text
+SHARES = (0, 10, 50)  # percent of the validation sentences that were added to the training text
 
 
-def familiar(material: Material) -> Answer:
-    """A validation loss on text like that of training, beside one on text that is not: of the user's runs that have
-    both, then of claim G, with what planting validation sentences in training does.
+def familiar_text(material: Material) -> Answer:
+    """The validation loss on text of the training text's kind against that on other text.
+
+    The user's runs that have both come first, then those of claim G, with what planting validation sentences in the
+    training text does.
     """
-    question = "Is a low validation loss more than likeness to the training text?"
-    own = [one for one in material.groups if one.own and one.values("metrics", OTHER, LOSS)]
+    question = "Does a low validation loss mean more than that the text resembles the training text?"
+    yours = [one for one in material.groups if one.own and one.values("metrics", OTHER, LOSS)]
     first, second = material.group("G", "phase1"), material.group("G", "phase2")
-    groups = [*own, *([first] if first and first not in own else [])]
+    groups = [*yours, *([first] if first and first not in yours else [])]
     sentences = [text for one in groups if (text := _against(one, second))]
     if not sentences:
         return Answer(question, run="make reproduce-G")
     if any(one is first for one in groups):
         sentences += _planted(material)
-    missing, run = lacking(material, groups)
-    return Answer(question, sentences, [("claim G", "claim-G"), ("leakage", "leakage")], run, missing)
+    missing, run = missing_runs(material, groups)
+    return Answer(
+        question,
+        sentences,
+        [("what was expected of the reference runs", "claim-G"), ("leakage", "leakage")],
+        run,
+        missing,
+    )
 
 
 def _against(group: RunGroup, elsewhere: RunGroup | None) -> str:
-    """The loss beside that on other text: of the same run, or of one on text of another kind."""
+    """The loss against that on other text, of the same run or of one that is validated on text of another kind."""
     inside = group.metric(LOSS, "val")
     if inside is None:
         return ""
-    what = f"{group.claim}: {group.label}" if group.claim else f"{group.dataset}, {named([group])[group.id]}"
-    text = f"{what}{' (yours)' if group.own and group.claim else ''}: {inside:.2f} nats per token on held-out sentences"
-    text += " of the same kind of text"
+    name = named([group])[group.id] + ("" if group.own else " (reference)")
+    text = f"{heading(group)}, {name}: {inside:.2f} nats per token on held-out sentences of the same kind of text"
     gap, outside = within(group.by_seed(_gap)), group.metric(LOSS, OTHER)
     if outside is None and group.claim and elsewhere is not None:
         outside, gap = elsewhere.metric(LOSS, "val"), _apart(group, elsewhere)
@@ -62,32 +70,32 @@ def _verdict(gap: Gap) -> str:
     if gap.none_shown:
         return f"No difference is shown: {size}."
     if not gap.shown:
-        return f"That is {size} on other text; {untold(gap)}."
+        return f"That is {size} on other text; {why_not_shown(gap)}."
     if gap.size > 0:
-        return f"Other text costs more, {size}: the loss says, for a part, how alike the texts are."
-    return f"Other text costs less, {size}: likeness to training is no advantage here."
+        return f"Other text costs more, {size}: the loss partly measures how alike the texts are."
+    return f"Other text costs less, {size}: resembling the training text is no advantage here."
 
 
 def _planted(material: Material) -> list[str]:
-    """What a loss gains by sentences that are planted in training."""
+    """How the loss falls with the share of validation sentences that are planted in training."""
     groups = {share: one for share in SHARES if (one := material.group("G", f"planted_{share}"))}
-    losses = {share: found for share, one in groups.items() if (found := one.metric(LOSS, "val"))}
+    losses = {share: loss for share, one in groups.items() if (loss := one.metric(LOSS, "val"))}
     if len(losses) < 2:
         return []
     low, *_, high = losses
     gap = _apart(groups[low], groups[high])
     assert gap is not None  # both have a loss
-    text = f"With {', '.join(f'{share}%' for share in losses)} of validation planted in training{_epochs(groups)} it is"
-    text += f" {', '.join(format(value, '.2f') for value in losses.values())}"
+    text = f"With {', '.join(f'{share}%' for share in losses)} of the validation sentences planted in training"
+    text += f"{_epochs(groups)} the loss is {', '.join(format(value, '.2f') for value in losses.values())}"
     size = f"{gap.written(signed('loss'))} from {low}% to {high}%"
     if gap.shown:
-        return [f"{text}: it {'falls' if gap.size < 0 else 'rises'} with what is planted, {size}."]
+        return [f"{text}: it {'falls' if gap.size < 0 else 'rises'} with the planted share, {size}."]
     if gap.none_shown:
         return [f"{text}: no effect is shown, {size}."]
-    return [f"{text}: {size}; {untold(gap)}."]
+    return [f"{text}: {size}; {why_not_shown(gap)}."]
 
 
 def _epochs(groups: dict[int, RunGroup]) -> str:
-    """How long those were trained, which is not as long as phase 1."""
+    """How long they were trained: less long than the run without planted sentences."""
     epochs = {run["epochs"] for one in groups.values() for run in one.runs if run.get("epochs")}
     return f" ({epochs.pop():g} epochs each)" if len(epochs) == 1 else ""

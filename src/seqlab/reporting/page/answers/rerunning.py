@@ -1,9 +1,9 @@
-"""How any one number is made again."""
+"""How to reproduce any one number."""
 
 from __future__ import annotations
 
 from seqlab.metrics.registry import entry_of
-from seqlab.reporting.page.answers.answer import Answer, in_form, scopes
+from seqlab.reporting.page.answers.answer import Answer, formatted, scopes
 from seqlab.reporting.page.answers.architectures import ranked
 from seqlab.reporting.page.groups import RunGroup, named, quality
 from seqlab.reporting.page.sources import Material
@@ -11,29 +11,29 @@ from seqlab.reproduction.reference import remake
 
 
 def rerun(material: Material) -> Answer:
-    """In words, and for one number of the page in a command: of the user's runs, if there are any."""
+    """The way in words, and the command for one number of the page: of the user's runs, if there are any."""
     question = "How do I rerun any one number?"
     sentences = [
-        "Click it: a figure of a table leads to the line that made it, with seeds, settings, commit and folder."
-        " Each line runs as it stands, or with one seed of several."
+        "Click it: a figure of a table leads to the command that made it, with seeds, settings, commit and folder."
+        " Run the command as it is, or with one of its seeds."
     ]
     links = [("all commands", "commands")]
-    scope = max(scopes(material), key=lambda one: (one.own, len(one.groups) > 1), default=None)
+    scope = max(scopes(material), key=lambda one: (one.has_yours, len(one.groups) > 1), default=None)
     metric = quality(scope.groups) if scope else None
     if scope is None or metric is None:
         return Answer(question, sentences, links)
     one = ranked(scope.groups, metric)[0]
     run = next(run for run in one.runs if run["metrics"].get(one.split, {}).get(metric) is not None)
-    word = entry_of(metric).label
-    figure = in_form(run["metrics"][one.split][metric], word)
+    label = entry_of(metric).label
+    figure = formatted(run["metrics"][one.split][metric], label)
     sentences.append(
-        f"The {figure} {word} of {named(scope.groups)[one.id]}, seed {run['seed']}, for one; it then stands"
-        f" in the run's result.json as {one.split}, {metric}.{_whole(material, one)}"
+        f"For example, this command makes the {figure} {label} of {named(scope.groups)[one.id]}, seed {run['seed']};"
+        f" the run's result.json then has it as {one.split}, {metric}.{_whole_claim(material, one)}"
     )
     return Answer(question, sentences, [("its settings", one.id), *links], command=run["command"])
 
 
-def _whole(material: Material, one: RunGroup) -> str:
-    """The claim it is part of."""
+def _whole_claim(material: Material, one: RunGroup) -> str:
+    """How to rerun the whole claim that a reference belongs to; "" for the user's runs."""
     claim = next((claim for claim in material.claims if one.is_of(claim) and not one.own), None)
-    return f" {remake(claim)} reruns all of claim {one.claim} and judges it." if claim else ""
+    return f" {remake(claim)} reruns all of claim {one.claim} ({claim['title']}) and judges it." if claim else ""

@@ -1,5 +1,5 @@
 "use strict";
-// What moves on the page: colours, tabs, tables that sort and filter, lines that hide, sentences to step through.
+// What reacts on the page: colours, tabs, sorting and filtering of tables, lines that hide, the sentence explorer.
 
 const find = (selector, inside = document) => inside.querySelector(selector);
 const findAll = (selector, inside = document) => [...inside.querySelectorAll(selector)];
@@ -12,7 +12,7 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// Colours: the system's, or the other ones for as long as the page is open here
+// Colours: the system's at first; the button switches between light and dark
 
 function theme() {
   const button = find("#theme"), root = document.documentElement;
@@ -27,7 +27,7 @@ function theme() {
   name();
 }
 
-// Tabs: one panel at a time, arrow keys go through them
+// Tabs: one panel at a time; arrow keys move between tabs
 
 function tabs(list) {
   const buttons = findAll("[role=tab]", list);
@@ -95,7 +95,7 @@ function filter(input, count, items) {
   });
 }
 
-// Plots: a name in the legend hides its line
+// Plots: a name in the legend hides or shows its line
 
 function legend(figure) {
   for (const button of findAll(".legend button", figure))
@@ -113,13 +113,13 @@ function badge(name) {
   return element("span", { class: `class ${["good", "exact"].includes(name) ? "good" : "bad"}` }, name);
 }
 
-// An output whose words that the reference does not have (or not so often) are marked
-function marked(said, reference) {
+// The words of a prediction, with those marked that the reference does not have (or not so often)
+function marked(prediction, reference) {
   const left = reference.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-  return said.split(/([\p{L}\p{N}]+)/u).map((part, i) => {
+  return prediction.split(/([\p{L}\p{N}]+)/u).map((part, i) => {
     const at = left.indexOf(part.toLowerCase());
     if (at >= 0) left.splice(at, 1);
-    return i % 2 && at < 0 ? element("u", {}, part) : part; // words stand at odd places
+    return i % 2 && at < 0 ? element("u", {}, part) : part; // words are at odd indices
   });
 }
 
@@ -133,11 +133,11 @@ function heatmap(output, name, step, go) {
     line.addEventListener("click", () => go(row));
     return line;
   });
-  const caption = element("caption", { class: "unseen" }, `Where it looked, in percent: ${name}`);
+  const caption = element("caption", { class: "unseen" }, `Attention in percent: ${name}`);
   return element("table", { class: "map" }, caption, element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
-function looked(output, name, step) {
+function attended(output, name, step) {
   if (step >= output.tokens.length) return "has ended";
   const shares = output.maps[name][step];
   const top = shares.map((share, i) => [share, output.sources[i]]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share]) => share > 0);
@@ -155,9 +155,9 @@ function explorer() {
     const title = element("h3", {}, element("a", { href: `#${group.id}` }, group.name));
     if (output.class) title.append(badge(output.class));
     else if (output.match !== undefined) title.append(badge(output.match ? "exact" : "differs"));
-    const words = here().continued || !output.said ? [output.said || "(nothing)"] : marked(output.said, sentence().reference);
-    const said = element("p", { class: "said" }, ...words);
-    const made = element("article", { class: `card c${group.colour}` }, title, said);
+    const words = here().continued || !output.prediction ? [output.prediction || "(nothing)"] : marked(output.prediction, sentence().reference);
+    const prediction = element("p", { class: "prediction" }, ...words);
+    const made = element("article", { class: `card c${group.colour}` }, title, prediction);
     if (!output.maps) return made;
     const names = Object.keys(output.maps);
     const last = names.findLast((one) => !/ head \d+$/.test(one)) ?? names[0];
@@ -173,7 +173,7 @@ function explorer() {
       made.append(element("label", {}, "Attention ", select));
     }
     made.dataset.group = output.group;
-    made.append(element("p", { class: "looked" }, looked(output, name, step)));
+    made.append(element("p", { class: "attended" }, attended(output, name, step)));
     made.append(element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Attention of ${group.name}` }, heatmap(output, name, step, go)));
     return made;
   }
@@ -218,8 +218,8 @@ function explorer() {
   }
 
   function changeData() {
-    find("#asked-source").textContent = here().continued ? "Prompt" : "Source";
-    find("#asked-reference").textContent = here().continued ? "Goes on" : "Reference";
+    find("#pair-source").textContent = here().continued ? "Prompt" : "Source";
+    find("#pair-reference").textContent = here().continued ? "Continuation" : "Reference";
     search.value = "";
     list();
   }
@@ -279,8 +279,8 @@ function browser() {
     find("#browse-samples").replaceChildren(
       ...found.slice(0, shown).map(([one, output]) => {
         const group = here().groups[output.group];
-        const said = line(group.name, output.said || "(nothing)");
-        return element("li", {}, line("source", one.source), said, line("reference", one.reference));
+        const prediction = line(group.name, output.prediction || "(nothing)");
+        return element("li", {}, line("source", one.source), prediction, line("reference", one.reference));
       }),
     );
     find("#browse-more").disabled = found.length <= shown;
@@ -316,7 +316,7 @@ function browser() {
   groups();
 }
 
-// A link to what stands in a tab opens the tab first
+// A link into a hidden tab opens the tab first
 
 function links() {
   const target = (hash) => document.getElementById(decodeURIComponent(hash.slice(1)));
@@ -334,9 +334,9 @@ function links() {
   go();
 }
 
-// Where one is
+// The navigation marks the section that is in view
 
-function whereabouts() {
+function currentSection() {
   const links = findAll("nav a");
   const seen = new IntersectionObserver(
     (entries) => {
@@ -361,4 +361,4 @@ filter(find("#find-run"), find("#find-count"), () => findAll(".run"));
 if (find("#explorer")) explorer();
 if (find("#browser")) browser();
 links();
-whereabouts();
+currentSection();

@@ -1,4 +1,4 @@
-"""Sentences to step through: every architecture's output and attention side by side, as data for the page's script."""
+"""The data of the page's sentence explorer: every architecture's output and attention side by side."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named
+from seqlab.reporting.page.headings import heading
 
 
 def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
-    """A dataset each: its `groups` (id, name, colour) and `sentences`; the one that shows most comes first.
+    """An entry per dataset: its `groups` (id, name, colour) and `sentences`; the one with most to see comes first.
 
-    A sentence has `source`, `reference` and `outputs`. An output has the number of its group, what it `said`, its
-    `class`, whether it is the reference (`match`) and, of a model that looks, the tokens of both sides and `maps`: of
-    each name whole percents, a row an output token. Of several seeds the first speaks.
+    A sentence has `source`, `reference` and `outputs`. An output has the number of its group, its `prediction`, its
+    `class`, whether it is the reference (`match`) and, for a model with attention, the tokens of both sides and `maps`:
+    for each name whole percents, a row per output token. Of several seeds the first is shown.
     """
-    found = []
-    for dataset, some in by_dataset([one for one in groups if one.runs[0].get("samples")]).items():
+    explored = []
+    for some in by_dataset([one for one in groups if one.runs[0].get("samples")]).values():
         names, paints = named(some), colours(some)
         rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for number, one in enumerate(some):
             for sample in one.runs[0]["samples"]:
                 rows.setdefault((sample["source"], sample["reference"]), []).append(_output(number, sample))
-        found.append(
+        explored.append(
             {
-                "title": dataset,
+                "title": heading(some[0]),
                 "continued": any(sample.get("continued") for sample in some[0].runs[0]["samples"]),
                 "groups": [{"id": one.id, "name": names[one.id], "colour": paints[one.id]} for one in some],
                 "sentences": [
@@ -33,27 +34,27 @@ def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
                 ],
             }
         )
-    return sorted(found, key=_shows, reverse=True)
+    return sorted(explored, key=_richness, reverse=True)
 
 
 def unsampled(groups: Sequence[RunGroup]) -> list[tuple[str, str]]:
-    """Datasets whose outputs were sorted but not kept, as they are somebody else's text, and what brings them."""
-    found = {}
-    for dataset, some in by_dataset(groups).items():
+    """(dataset, command): datasets whose texts may not be published, and the command that makes their samples."""
+    commands = {}
+    for some in by_dataset(groups).values():
         counted = [one for one in some if one.claim and any(run.get("failures") for run in one.runs)]
         if counted and not any(run.get("samples") for one in some for run in one.runs):
-            found[dataset] = f"make reproduce-{counted[0].claim}"
-    return [*found.items()]
+            commands[heading(some[0])] = f"make reproduce-{counted[0].claim}"
+    return [*commands.items()]
 
 
-def _shows(data: dict[str, Any]) -> tuple[int, int]:
-    """How much there is to see: architectures, those with attention first."""
-    looking = {output["group"] for one in data["sentences"] for output in one["outputs"] if "maps" in output}
-    return len(looking), len(data["groups"])
+def _richness(data: dict[str, Any]) -> tuple[int, int]:
+    """How much there is to see: the number of architectures with attention, then of all."""
+    attending = {output["group"] for one in data["sentences"] for output in one["outputs"] if "maps" in output}
+    return len(attending), len(data["groups"])
 
 
 def _output(group: int, sample: dict[str, Any]) -> dict[str, Any]:
-    output: dict[str, Any] = {"group": group, "said": sample["prediction"], "class": sample.get("class", "")}
+    output: dict[str, Any] = {"group": group, "prediction": sample["prediction"], "class": sample.get("class", "")}
     if "match" in sample:
         output["match"] = sample["match"]
     maps = sample.get("attention")
@@ -63,8 +64,8 @@ def _output(group: int, sample: dict[str, Any]) -> dict[str, Any]:
     return output
 
 
-def classes(found: Sequence[dict[str, Any]], groups: Sequence[RunGroup]) -> list[str]:
-    """All classes that occur among outputs, in the order of the rule's."""
-    occurring = {output["class"] for data in found for one in data["sentences"] for output in one["outputs"]}
+def classes(explored: Sequence[dict[str, Any]], groups: Sequence[RunGroup]) -> list[str]:
+    """All classes that occur among the outputs, in the order of the rule that assigns them."""
+    occurring = {output["class"] for data in explored for one in data["sentences"] for output in one["outputs"]}
     known = [name for one in groups for run in one.runs for name in run.get("failures", {}).get("counts", ())]
     return [name for name in dict.fromkeys([*known, *sorted(occurring)]) if name and name in occurring]

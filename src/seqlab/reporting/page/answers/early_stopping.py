@@ -1,4 +1,4 @@
-"""How much training a search left out by stopping trials early, and what is known of the price."""
+"""How much training searches saved by stopping trials early, and what that costs in quality."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from seqlab.reporting.readme.replay import came, share, size
 SHIPPED = "(as shipped)"
 
 
-def swept(material: Material) -> Answer:
-    """What pruning left out, what the search found, and what is known of the price."""
+def saved_by_pruning(material: Material) -> Answer:
+    """What pruning saved in each search, the best trial, and what is known about the price."""
     question = "What did the searches save by stopping trials early?"
     if not material.sweeps:
         return Answer(question, run="make sweep")
@@ -41,43 +41,41 @@ def _saved(sweep: Sweep) -> str:
         text += f"nothing: the {plural(pruned, 'trial')} that were stopped, of {ended}, had run as long as the longest."
     else:
         text += f"nothing by pruning: none of {plural(ended, 'trial')} was stopped early."
-    return text + _found(sweep)
+    return text + _best_trial(sweep)
 
 
-def _found(sweep: Sweep) -> str:
-    """The best value: the best of many, each of one seed."""
-    best, start = trial(sweep, sweep["best"]), baseline(sweep)
+def _best_trial(sweep: Sweep) -> str:
+    """The best value, and that of the configuration that the search began with."""
+    best, first = trial(sweep, sweep["best"]), baseline(sweep)
     if best is None or best["value"] is None:
         return ""
-    first = "lowest" if sweep["direction"] == "minimize" else "highest"
-    text = f" The {first} value (by default a loss of validation) is {best['value']:.4g}, of trial {best['number']}"
-    if start is best:
-        return f"{text}, the configuration as it stood."
-    if start is None:
+    extreme = "lowest" if sweep["direction"] == "minimize" else "highest"
+    text = f" The {extreme} value (by default a validation loss) is {best['value']:.4g}, of trial {best['number']}"
+    if first is best:
+        return f"{text}, the configuration that the search began with."
+    if first is None:
         return f"{text}."
-    text += f"; the configuration as it stood has {start['value']:.4g}. Each trial is one seed, and the best of many is"
-    return f"{text} lucky, too: by how much it is better is not known until both are trained again."
+    text += f"; the configuration that the search began with has {first['value']:.4g}. Each trial is one seed, and the"
+    return f"{text} best of many is partly luck: train both again to learn by how much it is better."
 
 
 def _replayed(replay: dict[str, Any]) -> str:
-    """Whether those that stop early find what training all in full finds."""
+    """Whether searches that stop trials early find what a search that trains all in full finds."""
     first, *others = replay["searches"]
     shares = {name: share(replay["searches"][name]["reached"], replay["spent"]) for name in replay["searches"]}
-    found = [name for name in others if shares[name] < 1]
+    quicker = [name for name in others if shares[name] < 1]
     text = f"Does that cost quality? Of {len(others)} other ways of searching, replayed on {size(replay)} recorded"
-    text += (
-        f" learning curves, {len(found)} find{'s' * (len(found) == 1)} as much as “{first}” in fewer epochs, in most of"
-    )
-    text += f" {len(replay['seeds'])} seeds"
-    if found:
-        cheapest = min(found, key=shares.__getitem__)
+    text += f" learning curves, {len(quicker)} find{'s' * (len(quicker) == 1)} as good a value as “{first}” in fewer"
+    text += f" epochs, in most of {len(replay['seeds'])} seeds"
+    if quicker:
+        cheapest = min(quicker, key=shares.__getitem__)
         seeds = came(replay["searches"][cheapest]["reached"])
         text += (
-            f": “{cheapest}” in {shares[cheapest]:.0%} of its epochs in the median ({seeds} seeds came to it), where"
+            f": “{cheapest}” in {shares[cheapest]:.0%} of its epochs in the median ({seeds} seeds reached it), where"
         )
         text += f" it takes {shares[first]:.0%} itself"
     for name in others:
         if name.endswith(SHIPPED):
             seeds = came(replay["searches"][name]["reached"])
-            text += f"; “{name}” {'does' if name in found else 'does not'} ({seeds})"
+            text += f"; “{name}” {'does' if name in quicker else 'does not'} ({seeds})"
     return f"{text}."

@@ -1,4 +1,4 @@
-"""Reads what there is, writes the page, says where it is."""
+"""Reads runs, references and sweeps, writes the page and prints where it is."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def write_report(
     draw: Callable[[], Mapping[str, str]] = dict,
     trust: Trust = NOTHING,
 ) -> None:
-    """Writes the page of `outputs`, or of `runs` and the references in `outputs`, to `output`.
+    """Writes the page about `outputs`, or about `runs` and the references in `outputs`, to `output`.
 
     Args:
-        draw: gives a diagram (SVG) an architecture; called when there is something to report.
+        draw: returns architecture → diagram (SVG); called only if there is something to report.
         trust: packages whose classes the runs' bundles may name.
 
     Raises:
@@ -33,7 +33,7 @@ def write_report(
     """
     material = gather(outputs, runs, functools.partial(digest, trust=trust), digest_sweep)
     page = render(material, output, draw())
-    # A folder's name need not be text: what cannot be written stands as a question mark.
+    # A folder's name need not be valid text: what cannot be encoded is written as a question mark.
     write_atomically(output, page.encode("utf-8", "replace").decode("utf-8"))
     count = sum(len(one.runs) for one in material.groups)
     print(

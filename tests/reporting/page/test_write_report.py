@@ -13,7 +13,7 @@ from hydra_pruning_sweeper.study.journal import journal_storage
 from hydra_pruning_sweeper.study.record import SweepRecord
 from seqlab.errors import InputError
 from seqlab.reporting.page import sweeps
-from seqlab.reporting.page.report import write_report
+from seqlab.reporting.page.write_report import write_report
 
 
 def test_references_alone_make_a_page(tmp_path, capsys):
