@@ -18,7 +18,7 @@ from seqlab.reproduction import pool
 from seqlab.reproduction import reproduce_claims as reproduction
 from seqlab.reproduction.claim import FOLDER
 
-FAKE = (sys.executable, str(Path(__file__).with_name("fake_train.py")))
+FAKE = str(Path(__file__).with_name("fake_train.py"))
 NAMES = ("fine", "fails", "stops", "slow")
 SEEDS = (1, 2)
 
@@ -49,13 +49,14 @@ def settings():
 def reproduce(command, tmp_path, monkeypatch, settings):
     """Calls `seqlab-reproduce` on the claims of the folder `ledger`; gives its Outcome."""
     monkeypatch.setattr(pool, "TRAIN", FAKE)
-    monkeypatch.setattr(pool, "LOOK", 0.01)
+    monkeypatch.setattr(pool, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(reproduction, "show_page", lambda outputs: None)
     monkeypatch.setattr(reproduction, "code", lambda: "own")
     monkeypatch.setattr(
         reproduction, "digest", lambda folder: json.loads((folder / "result.json").read_text(encoding="utf-8"))
     )
     monkeypatch.setenv("FAKE_SETTINGS", json.dumps(settings))
+    monkeypatch.setenv("FAKE_RUNNER", str(os.getpid()))
     (tmp_path / "ledger").mkdir()
 
     def call(*arguments, code="own", **claims):
@@ -222,7 +223,6 @@ def test_claim_t_is_trained_and_judged(command, tmp_path, monkeypatch, epochs, v
     assert reference["environment"]["threads"] == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
 def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_before(tmp_path, settings):
     """The runner is killed where it can do nothing any more."""
     script = f"""

@@ -14,13 +14,13 @@ from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import Difference, differences
+from hydra_pruning_sweeper.trial.events import LOG
 from seqlab.config.plain import composed, read, resolved
 from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
 from seqlab.reproduction.claim import Claim, Group
 
 RESULT = "result.json"
-LOG = "log.txt"
 CODE = "code.txt"
 """The hash of the code that began a run, in its folder: only the same goes on with it."""
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from hydra_pruning_sweeper.messages import duration, printable
 from seqlab.reproduction.claim import Claim
 from seqlab.reproduction.plan import PlannedRun
-from seqlab.reproduction.pool import Ended
+from seqlab.reproduction.pool import RunEnd
 
 EVERY = 1.0
 """Seconds between two changes of the line."""
@@ -70,7 +70,7 @@ class Screen:
         """A line that stays."""
         self.console.print(printable(text), markup=False)
 
-    def ended(self, end: Ended) -> None:
+    def ended(self, end: RunEnd) -> None:
         """A line for a run that has ended, with what is still to be done."""
         name = end.run.name
         self._ahead.remove(name)

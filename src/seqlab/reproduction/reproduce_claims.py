@@ -17,7 +17,7 @@ from seqlab.files import write_json
 from seqlab.reproduction.claim import FOLDER, PROFILES, Claim, read_claims
 from seqlab.reproduction.criteria import Results
 from seqlab.reproduction.plan import FINISHED, GOES_ON, OTHER, PlannedRun, check, make_room, runs_of, state_of
-from seqlab.reproduction.pool import Ended, Pool, locked
+from seqlab.reproduction.pool import Pool, RunEnd, locked
 from seqlab.reproduction.pool_progress import Screen, expected_seconds, reference_path
 from seqlab.reproduction.probe_sentences import ask
 from seqlab.reproduction.reference import reference
@@ -85,7 +85,7 @@ class Reproduction:
                 screen.line(f"{run.name:<20} a run of other settings or code was there ({other}); it is now {moved}")
             return False
 
-        def ended(end: Ended) -> None:
+        def ended(end: RunEnd) -> None:
             if pool.stopping and end.error is not None:
                 return  # it was told to stop
             screen.ended(end)
