@@ -1,4 +1,4 @@
-"""`seqlab-reproduce`: runs the claims of the ledger and judges them. `python -m seqlab.reproduce` is the same."""
+"""`seqlab-reproduce`: runs published claims and judges them. `python -m seqlab.reproduce` is the same."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from seqlab.config.settings import read_reproduce
 
 
 def task(config: DictConfig) -> Any:
-    """Reproduces as `config` says; torch is imported only here."""
+    """Runs and judges the claims that `config` names; torch is imported only here."""
     refuse_unknown()
     settings = read_reproduce(config)
     from seqlab.reproduction.reproduce_claims import reproduce

@@ -39,7 +39,7 @@ if settings["name"] == "fails":
 (folder / "checkpoints").mkdir(exist_ok=True)
 (folder / "checkpoints/last.ckpt").touch()
 if settings["name"] == "stops" and not resumed:
-    os.kill(os.getppid(), signal.SIGINT)
+    os.kill(int(os.environ["FAKE_RUNNER"]), signal.SIGINT)
 if settings["name"] in ("stops", "slow") and not resumed:
     time.sleep(60)
 result = {

@@ -18,7 +18,7 @@ from seqlab.reproduction import pool
 from seqlab.reproduction import reproduce_claims as reproduction
 from seqlab.reproduction.claim import FOLDER
 
-FAKE = (sys.executable, str(Path(__file__).with_name("fake_train.py")))
+FAKE = str(Path(__file__).with_name("fake_train.py"))
 NAMES = ("fine", "fails", "stops", "slow")
 SEEDS = (1, 2)
 
@@ -49,13 +49,14 @@ def settings():
 def reproduce(command, tmp_path, monkeypatch, settings):
     """Calls `seqlab-reproduce` on the claims of the folder `ledger`; gives its Outcome."""
     monkeypatch.setattr(pool, "TRAIN", FAKE)
-    monkeypatch.setattr(pool, "LOOK", 0.01)
+    monkeypatch.setattr(pool, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(reproduction, "show_page", lambda outputs: None)
     monkeypatch.setattr(reproduction, "code", lambda: "own")
     monkeypatch.setattr(
         reproduction, "digest", lambda folder: json.loads((folder / "result.json").read_text(encoding="utf-8"))
     )
     monkeypatch.setenv("FAKE_SETTINGS", json.dumps(settings))
+    monkeypatch.setenv("FAKE_RUNNER", str(os.getpid()))
     (tmp_path / "ledger").mkdir()
 
     def call(*arguments, code="own", **claims):
@@ -93,7 +94,7 @@ def test_what_is_finished_is_not_run_again_unless_settings_or_code_are_others(re
     assert (reference["verdict"], reference["criteria"][0]["measured"]) == ("holds", "0.3750 ± 0.1768")
     assert reference["groups"][0]["metrics"]["val"]["teacher_forced/loss"]["values"] == [0.25, 0.5]
 
-    assert "2 finished before" in reproduce().succeeded().out
+    assert "runs: 2 finished, 0 to start" in reproduce().succeeded().out
     assert calls() == []
 
     result = tmp_path / "outputs/reproduce/A/fine/1/result.json"
@@ -138,7 +139,7 @@ def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(reproduce, calls, tmp_
     assert kept(tmp_path, "A")["verdict"] == "holds"
     assert calls() == ["begin A/fine/1", "begin B/stops/1"]
     out = reproduce().succeeded().out
-    assert "1 finished before, 1 to go on, 1 to begin" in out
+    assert "runs: 1 finished, 1 to resume, 1 to start" in out
     assert calls() == ["begin B/fine/1", "resume B/stops/1"]
     assert kept(tmp_path, "B")["verdict"] == "holds"
     assert "partial" not in kept(tmp_path, "B")
@@ -147,7 +148,7 @@ def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(reproduce, calls, tmp_
 def test_missing_data_are_named_with_the_way_to_get_them_and_the_other_claims_run(reproduce, calls, tmp_path):
     needs = [{"path": "nowhere/train.de*", "get": "ask for them"}]
     outcome = reproduce(A=claim("fine", seeds=[1], needs=needs), B=claim("fine", seeds=[1])).succeeded()
-    assert "claim A is left out: nowhere/train.de* is not there: ask for them" in outcome.out
+    assert "claim A (a title) is left out: nowhere/train.de* is not there: ask for them" in outcome.out
     assert calls() == ["begin B/fine/1"]
     assert not (tmp_path / "outputs/reference/A.json").exists()
     reproduce("claims=A").stopped(2, "nowhere/train.de*", "ask for them")
@@ -162,7 +163,7 @@ def test_a_claim_whose_runs_cannot_be_read_is_named_and_the_others_are_judged(re
     monkeypatch.setattr(reproduction, "digest", broken)
     outcome = reproduce(A=claim("fine", seeds=[1]), B=claim("fine", seeds=[1]))
     assert outcome.code == 1
-    assert "claim A cannot be judged (KeyError: 'metrics')" in outcome.err
+    assert "claim A (a title) cannot be judged (KeyError: 'metrics')" in outcome.err
     assert kept(tmp_path, "B")["verdict"] == "holds"
 
 
@@ -188,7 +189,7 @@ def test_another_profile_has_folders_and_results_of_its_own(reproduce, calls, tm
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        ("claims=Z", "claims must be among A"),
+        ("claims=Z", "claims must be among A (a title), but 'Z' is not"),
         ("profile=gpu", "profile must be one of cpu, full"),
         ("jobs=0", "jobs must be an integer of at least 1"),
         ("run=maybe", "run must be true or false"),
@@ -222,7 +223,6 @@ def test_claim_t_is_trained_and_judged(command, tmp_path, monkeypatch, epochs, v
     assert reference["environment"]["threads"] == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent is gone")
 def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_before(tmp_path, settings):
     """The runner is killed where it can do nothing any more."""
     script = f"""

@@ -23,7 +23,7 @@ def test_an_entry_is_formatted_alike_everywhere(monkeypatch):
     entry = Metric("free_running/rouge", "ROUGE", ".1%")
     monkeypatch.setattr("seqlab.metrics.registry.METRICS", (*METRICS, entry))
     assert number("free_running/rouge", 0.25) == "25.0%"
-    assert claim_figures._form("metrics.val.free_running/rouge", 0.25) == ".2%"
+    assert claim_figures._format_spec("metrics.val.free_running/rouge", 0.25) == ".2%"
 
 
 def test_a_metric_of_ones_own_is_written_plainly():

@@ -42,7 +42,8 @@ def test_every_rule_of_the_ledger_knows_its_groups():
 
 def test_claims_are_chosen_with_what_is_part_of_them():
     assert [claim.name for claim in read_claims(["C", "R"])] == ["C", "C_lengths", "R"]
-    with pytest.raises(InputError, match="claims must be among C, C_lengths, G, K, R, S, T, but 'Z' is not"):
+    names = ".*, ".join(rf"{name} \(" for name in ("C", "C_lengths", "G", "K", "R", "S", "T"))
+    with pytest.raises(InputError, match=f"^claims must be among {names}.*, but 'Z' is not$"):
         read_claims(["Z"])
     with pytest.raises(InputError, match="profile must be one of cpu, full, but is 'gpu'"):
         read_claims(None, "gpu")

@@ -13,7 +13,7 @@ from types import FrameType
 from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.errors import ExecutionError
-from hydra_pruning_sweeper.execution.executor import Executor, Job, JobEnd
+from hydra_pruning_sweeper.execution.executor import Executor, Job, JobEnd, why_failed
 from hydra_pruning_sweeper.execution.outcome import (
     DIVERGED,
     Outcome,
@@ -22,9 +22,10 @@ from hydra_pruning_sweeper.execution.outcome import (
     settled_outcome,
     was_killed,
 )
+from hydra_pruning_sweeper.execution.process_control import end_group, interrupts_handled
 from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, check_still_own, claim_folder
 from hydra_pruning_sweeper.messages import plural
-from hydra_pruning_sweeper.study.lease import end_group, this_process
+from hydra_pruning_sweeper.study.lease import this_process
 from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedStudy, failed_for_good
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
 from hydra_pruning_sweeper.trial.events import LOG, TrialEvents, TrialProgress, log_of
@@ -113,29 +114,29 @@ class Controller:
             KeyboardInterrupt: it was interrupted.
             ExecutionError: too many trials have failed, or none is complete.
         """
-        handlers = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         self.use.begun = time.time()
-        try:
-            while self._interrupts < 2:
-                filled = self._fill()
-                if not filled and all(slot.leased is None for slot in self.slots) and self._is_finished():
-                    break
-                self._collect_ended(0.2)
-                self._check_signs_of_life()
-            if self._interrupts >= 2:
-                self._stop()
-        finally:
-            self.executor.close()
-            with contextlib.suppress(Exception):  # after an error, another controller may take the trials
-                self._release()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+        with interrupts_handled(self._on_signal):
+            try:
+                self._loop()
+            finally:
+                self.executor.close()
+                with contextlib.suppress(Exception):  # after an error, another controller may take the trials
+                    self._release()
         if self._interrupts:
             raise KeyboardInterrupt
         if self.shared_study.has_failed():
             raise ExecutionError(self._failure())
         if (reason := self._why_nothing_is_best()) is not None:
             raise ExecutionError(reason)
+
+    def _loop(self) -> None:
+        while self._interrupts < 2:
+            filled = self._fill()
+            if not filled and all(slot.leased is None for slot in self.slots) and self._is_finished():
+                return
+            self._collect_ended(0.2)
+            self._check_signs_of_life()
+        self._stop()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._interrupts += 1 if number == signal.SIGINT else 2
@@ -167,8 +168,11 @@ class Controller:
 
     def _start(self, slot: Slot, leased: LeasedTrial) -> None:
         folder = self.folder(leased.number)
-        if leased.orphan is not None:  # it dies with its controller, but may not be dead yet
-            end_group(*leased.orphan)
+        if leased.orphan is not None and not end_group(*leased.orphan):  # it dies with its controller, but not at once
+            self.observer.note(
+                f"trial {leased.number}: process {leased.orphan[0]}, which ran it before, may still do so;"
+                " this system does not tell, so if it does, end it by hand"
+            )
         trial_context = self._context_of(leased, folder)
         if (note := claim_folder(trial_context)) is not None:
             self.observer.note(note)
@@ -221,9 +225,8 @@ class Controller:
             return
         if outcome is None:
             check_disk_space(self.plan.folder)  # raises: a full disk is no trial's failure
-            outcome = Outcome(
-                TrialState.FAIL, error=ended.error or self._error_from_log(leased.number, ended.code or 0)
-            )
+            error = "it ended without a value" if ended.code == 0 else why_failed(ended, folder / LOG)
+            outcome = Outcome(TrialState.FAIL, error=error)
         self._finish(slot, outcome)
         self._note_overheads(slot.asked, progress)
 
@@ -243,15 +246,6 @@ class Controller:
         """Notes the time that a trial took besides training."""
         if len(progress.spans) == 1 and progress.first_steps and progress.last_steps:
             self.use.overheads.append((progress.first_steps[0] - asked, time.time() - progress.last_steps[-1]))
-
-    def _error_from_log(self, number: int, code: int) -> str:
-        """Why a trial failed, from the end of its log."""
-        if code == 0:
-            return "it ended without a value"
-        path = self.folder(number) / LOG
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-        messages = [line for line in lines[-50:] if line.strip() and not line.startswith(" ")]
-        return messages[-1].removeprefix("error: ") if messages else f"exit code {code}"
 
     def _check_signs_of_life(self) -> None:
         """Renews this controller's leases, and ends trials that hang."""

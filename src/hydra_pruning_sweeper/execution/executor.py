@@ -1,4 +1,4 @@
-"""Running trials side by side, each in its own process."""
+"""Running jobs side by side, each in its own process: the trials of a sweep, or any other commands."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.errors import ExecutionError
+from hydra_pruning_sweeper.execution.fork_server import COMMAND
+from hydra_pruning_sweeper.execution.process_control import signal_group
 from hydra_pruning_sweeper.trial.events import LOG
 
 
 @dataclass(frozen=True)
 class Job:
-    """The run of a trial.
+    """A command to run.
 
     Args:
-        number: the trial's number.
-        arguments: its command line, without the program.
-        folder: the trial's folder.
-        environment: variables that are set for it.
+        number: identifies the job; of a sweep, the trial's number.
+        arguments: the command line, without the program.
+        folder: the folder of the job, in which its log is kept.
+        environment: variables that are set for the job.
         slot: the number of the slot that it runs in.
     """
 
@@ -41,17 +43,33 @@ class Job:
 
 @dataclass(frozen=True)
 class JobEnd:
-    """How a trial's process ended.
+    """How a job's process ended.
 
     Args:
-        number: the trial's number.
+        number: the number of the job.
         code: its exit code; minus the signal's number if one killed it; None if unknown.
-        error: what went wrong, where its log does not say so.
+        error: what went wrong, where the log does not say so.
     """
 
     number: int
     code: int | None
     error: str | None = None
+
+
+def why_failed(end: JobEnd, log: Path) -> str:
+    """Why a job failed, in one line: what its log says of the latest attempt, else its exit code or signal.
+
+    The log says it in its last line that begins with "error: ", else in the last one that is not indented.
+    """
+    if end.error is not None:
+        return end.error
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    begin = max((index for index, line in enumerate(lines) if line.startswith(COMMAND)), default=-1)
+    messages = [line for line in lines[begin + 1 :][-50:] if line.strip() and not line.startswith(" ")]
+    if messages:
+        errors = [line for line in messages if line.startswith("error: ")]
+        return (errors or messages)[-1].removeprefix("error: ")
+    return f"exit code {end.code}" if end.code is None or end.code >= 0 else f"killed by signal {-end.code}"
 
 
 class Executor(abc.ABC):
@@ -82,25 +100,34 @@ class ForkExecutor(Executor):
         program: the first word of a job's command line.
         preload: modules that the server imports.
         environment: variables that are set for the server, and so for all jobs.
+        stop_signal: what jobs receive when the executor closes, and when this process or the server dies.
+        inherited: open file descriptors that all jobs inherit.
 
     Raises:
         ExecutionError: a module cannot be imported.
     """
 
     def __init__(
-        self, entry: str, program: str, preload: Sequence[str] = (), environment: Mapping[str, str] | None = None
+        self,
+        entry: str,
+        program: str,
+        preload: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        stop_signal: signal.Signals = signal.SIGKILL,
+        inherited: Sequence[int] = (),
     ) -> None:
         self.entry, self.program, self.preload = entry, program, list(preload)
         self.environment = {**os.environ, **(environment or {})}
+        self.stop_signal, self.inherited = stop_signal, inherited
         self._ended: queue.Queue[JobEnd] = queue.Queue()
-        self._server = _ServerProcess(self.environment, self._ended, self.preload)
+        self._server = self._new_server()
         for name, error in self._server.failed().items():
             raise ExecutionError(f"hydra.sweeper.preload: {name} cannot be imported ({error})")
 
     def start(self, job: Job) -> int | None:
         """Forks a process for the job; None if the server died, which `wait` then reports as the job's end."""
         if self._server.has_ended():
-            self._server = _ServerProcess(self.environment, self._ended, self.preload)
+            self._server = self._new_server()
         return self._server.start(
             job.number,
             {
@@ -111,6 +138,9 @@ class ForkExecutor(Executor):
                 "folder": str(Path.cwd()),
             },
         )
+
+    def _new_server(self) -> _ServerProcess:
+        return _ServerProcess(self.environment, self._ended, self.preload, self.stop_signal, self.inherited)
 
     def wait(self, seconds: float) -> list[JobEnd]:
         """The jobs that have ended."""
@@ -126,22 +156,35 @@ class ForkExecutor(Executor):
         self._server.signal(number, sign)
 
     def close(self) -> None:
-        """Ends the server, which ends its children."""
+        """Ends the server, which stops its children and waits for them."""
         self._server.close()
 
 
 class _ServerProcess:
     """The process of a fork server, with a thread that reads its answers."""
 
-    def __init__(self, environment: Mapping[str, str], ended: queue.Queue[JobEnd], preload: Sequence[str]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        ended: queue.Queue[JobEnd],
+        preload: Sequence[str],
+        stop_signal: signal.Signals,
+        inherited: Sequence[int],
+    ) -> None:
         # `-c` instead of `-m`: libraries that import a child's __main__ again must not run the server.
-        command = [sys.executable, "-c", "from hydra_pruning_sweeper.execution.fork_server import serve; serve()"]
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)
+        code = f"from hydra_pruning_sweeper.execution.fork_server import serve; serve({int(stop_signal)})"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            pass_fds=inherited,
+            start_new_session=True,  # so that Ctrl-C reaches only this process
+        )
         self._ended = ended
         self._changed = threading.Condition()
         self._over = False
-        self._started: dict[int, int] = {}  # trial → process, of all that were started
+        self._started: dict[int, int] = {}  # job → process, of all that were started
         self._running: dict[int, int] = {}
         self._failed: dict[str, str] | None = None
         threading.Thread(target=self._listen, daemon=True).start()
@@ -178,11 +221,10 @@ class _ServerProcess:
         """Sends a signal to a child's process group."""
         with self._changed:
             if (child := self._running.get(number)) is not None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child, sign)
+                signal_group(child, sign)
 
     def close(self) -> None:
-        """Ends the server."""
+        """Ends the orders, and waits for the server to end."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -206,8 +248,7 @@ class _ServerProcess:
         with self._changed:  # its children die with it, but not the processes that those have started
             self._over = True
             for number, child in self._running.items():
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(child, signal.SIGKILL)
+                signal_group(child, signal.SIGKILL)
                 self._ended.put(JobEnd(number, None, "the server that had forked it ended"))
             self._running.clear()
             self._changed.notify_all()

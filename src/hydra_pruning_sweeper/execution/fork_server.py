@@ -1,7 +1,8 @@
-"""A process that imports the heavy libraries once, and forks a child for each trial.
+"""A process that imports the heavy libraries once, and forks a child for each job.
 
 It computes nothing, since a child of a fork lacks the threads that a computation may have started. Orders are lines of
-JSON that it reads, answers are lines that it writes. When its controller is gone, it ends its children.
+JSON that it reads, answers are lines that it writes. The pipe of orders ends when the process that writes them ends,
+however that happens and on any system; the server then stops its children.
 """
 
 from __future__ import annotations
@@ -16,33 +17,38 @@ import shlex
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux's prctl
+from hydra_pruning_sweeper.execution.process_control import die_with, signal_group
+
+COMMAND = "$ "  # begins the line of a log that shows the command; output follows
 
 
-def serve() -> None:
+def serve(stop_signal: int) -> None:
     """Takes orders from standard input until that ends; anything printed goes to standard error."""
     orders, answers = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    ForkServer(orders, answers).run()
+    ForkServer(orders, answers, signal.Signals(stop_signal)).run()
 
 
 class ForkServer:
     """Forks children on order, and reports how each ended.
 
-    Orders are `{"preload": [modules]}` and `{"start": {…}}`: the arguments of `become` and the trial's number. Answers
+    Orders are `{"preload": [modules]}` and `{"start": {…}}`: the arguments of `become` and the job's number. Answers
     are `{"ready": …, "failed": …}`, `{"started": number, "pid": …}` and `{"ended": number, "code": …}`: the exit code,
     or minus the signal.
+
+    Args:
+        orders, answers: file descriptors.
+        stop_signal: what the children receive when the orders end, or when the server itself dies.
     """
 
-    def __init__(self, orders: int, answers: int) -> None:
-        self.orders, self.answers = orders, answers
-        self._children: dict[int, int] = {}  # process → trial
+    def __init__(self, orders: int, answers: int, stop_signal: signal.Signals) -> None:
+        self.orders, self.answers, self.stop_signal = orders, answers, stop_signal
+        self._children: dict[int, int] = {}  # process → job
         self._wakeup, wake = os.pipe()
         os.set_blocking(wake, False)
         self._wake = wake
@@ -50,7 +56,7 @@ class ForkServer:
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
 
     def run(self) -> None:
-        """Serves until the orders end."""
+        """Serves until the orders end and all children have ended."""
         buffer = b""
         while True:
             ready, _, _ = select.select([self.orders, self._wakeup], [], [])
@@ -60,7 +66,7 @@ class ForkServer:
             if self.orders in ready:
                 piece = os.read(self.orders, 65536)
                 if not piece:
-                    return self._end()
+                    return self._stop()
                 *lines, buffer = (buffer + piece).split(b"\n")
                 for line in lines:
                     self._obey(json.loads(line))
@@ -83,7 +89,10 @@ class ForkServer:
                 for handle in (self.orders, self.answers, self._wakeup, self._wake):
                     os.close(handle)
             signal.set_wakeup_fd(-1)
-            become(parent=parent, **{name: value for name, value in start.items() if name != "number"})
+            job = {name: value for name, value in start.items() if name != "number"}
+            become(parent=parent, stop_signal=self.stop_signal, **job)
+        with contextlib.suppress(OSError):  # the child does the same; whoever is first, a signal finds its group
+            os.setpgid(child, child)
         self._children[child] = start["number"]
         self._answer(started=start["number"], pid=child)
 
@@ -91,30 +100,36 @@ class ForkServer:
         for child in list(self._children):
             done, status = os.waitpid(child, os.WNOHANG)
             if done:
-                _end_group(child)  # processes that it left behind, such as those of a distributed run
+                signal_group(child, signal.SIGKILL)  # what it left behind, such as the ranks of a distributed run
                 self._answer(ended=self._children.pop(child), code=os.waitstatus_to_exitcode(status))
 
     def _answer(self, **facts: Any) -> None:
         with contextlib.suppress(BrokenPipeError):
             os.write(self.answers, (json.dumps(facts) + "\n").encode())
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
+        """Stops the children, and waits for them: if the server ended before them, they would be signalled twice."""
         for child in self._children:
-            _end_group(child)
-
-
-def _end_group(leader: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
+            signal_group(child, self.stop_signal)
+        for child in self._children:
+            os.waitpid(child, 0)
+            signal_group(child, signal.SIGKILL)
 
 
 def become(
-    parent: int, entry: str, arguments: list[str], environment: dict[str, str | None], log: str, folder: str
+    parent: int,
+    stop_signal: signal.Signals,
+    entry: str,
+    arguments: list[str],
+    environment: dict[str, str | None],
+    log: str,
+    folder: str,
 ) -> NoReturn:
     """Makes this forked process behave like one that was started by typing the command line.
 
     Args:
-        parent: the process that forked it, with which it ends.
+        parent: the process that forked it.
+        stop_signal: what it receives when `parent` ends.
         entry: what to run: see `entry_point`.
         arguments: `sys.argv`.
         environment: variables to set, or with None to remove.
@@ -124,7 +139,7 @@ def become(
     code = 1
     try:
         os.setpgid(0, 0)  # so that Ctrl-C reaches the controller only
-        die_with(parent)
+        die_with(parent, stop_signal)
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -143,7 +158,7 @@ def become(
         if folder not in sys.path:
             sys.path.insert(0, folder)  # where a user's own package may be
         sys.argv[:] = arguments
-        print("$", shlex.join([os.path.basename(arguments[0]), *arguments[1:]]))  # noqa: PTH119
+        print(COMMAND + shlex.join([os.path.basename(arguments[0]), *arguments[1:]]))  # noqa: PTH119
         code = _exit_code(entry_point(entry))
     except BaseException:
         traceback.print_exc()
@@ -179,28 +194,6 @@ def entry_point(entry: str) -> Callable[[], Any]:
         return lambda: runpy.run_path(entry, run_name="__main__") and None
     module, _, function = entry.partition(":")
     if function:
-        found: Callable[[], Any] = getattr(importlib.import_module(module), function)
-        return found
+        task: Callable[[], Any] = getattr(importlib.import_module(module), function)
+        return task
     return lambda: runpy.run_module(module, run_name="__main__", alter_sys=True) and None
-
-
-def die_with(parent: int) -> None:
-    """Ends this process when `parent`, which forked it, ends: by the kernel's signal on Linux, else by polling."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
-    else:
-
-        def poll() -> None:
-            while os.getppid() == parent:
-                time.sleep(0.5)
-            os.kill(os.getpid(), signal.SIGKILL)
-
-        threading.Thread(target=poll, daemon=True).start()
-    if os.getppid() != parent:  # it ended meanwhile
-        os._exit(1)
-
-
-if __name__ == "__main__":
-    serve()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import signal
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -83,16 +81,6 @@ def this_process() -> tuple[str, int, int | None]:
 def lives(process: tuple[str, int, int | None] | None) -> bool:
     """Whether a process other than this one still runs on this machine."""
     return process is not None and process[0] == machine() and process[1] != os.getpid() and is_running(*process[1:])
-
-
-def end_group(process: int, started: int | None) -> None:
-    """Kills a process group by its leader, unless the number may by now belong to another process."""
-    for _ in range(100):
-        if started is None or not is_running(process, started):
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process, signal.SIGKILL)
-        time.sleep(0.02)
 
 
 def is_running(pid: int, started: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""Claims as they are written down, each in a YAML file of its own: what is said, what is run, what must come out."""
+"""Claims, each in a YAML file of its own: what is claimed, what is run, and the criteria that decide."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from seqlab.config.plain import read, resolved
 from seqlab.errors import InputError
 
 FOLDER = Path(__file__).parent / "claims"
-"""Not in `conf/`: a claim is no part of a run's configuration, and every folder there is a group of `seqlab-train`."""
+"""Not in `conf/`: a claim is no part of a run's configuration, and each folder of `conf/` is a group of settings."""
 PROFILES = ("cpu", "full")
-"""cpu: settings cut down to what two cores do in an hour or two, all claims together. full: as published."""
+"""cpu: reduced settings, with which two cores run all claims in an hour or two. full: as published."""
 
 ORDER = "RTCKGS"
-"""In which claims are shown."""
+"""The order in which claims are shown."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """A file that must be there, as a pattern, and how to get it."""
+    """A file that a claim needs, as a pattern, and how to get it."""
 
     path: str
     get: str
 
     def is_there(self) -> bool:
-        """Whether some file fits the pattern."""
+        """Whether some file matches the pattern."""
         path = Path(self.resolved())
         return any(path.parent.glob(path.name))
 
     def resolved(self) -> str:
-        """The pattern with environment variables put in."""
+        """The pattern with the values of environment variables."""
         return str(resolved({"path": self.path}, "path"))
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing but their seed.
+    """Runs that differ only in their seed.
 
     Args:
-        label: its name among the claim's groups.
-        title: what it is.
-        words: what is typed after `seqlab-train`, but for the seed.
-        seeds: a run each.
+        label: the group's name within the claim.
+        title: what the runs train.
+        words: the arguments of `seqlab-train`, without the seed.
+        seeds: one run per seed.
     """
 
     label: str
@@ -54,25 +54,25 @@ class Group:
     seeds: tuple[int, ...]
 
     def arguments(self, seed: int) -> list[str]:
-        """What is typed after `seqlab-train` for one of the runs."""
+        """The arguments of `seqlab-train` for the run with this seed."""
         return [*self.words, f"seed={seed}"]
 
     @property
     def command(self) -> str:
-        """The line that runs them all."""
+        """The command that runs the whole group."""
         several = ["-m"] if len(self.seeds) > 1 else []
         return shlex.join(["seqlab-train", *several, *self.words, f"seed={','.join(map(str, self.seeds))}"])
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """What must come out.
+    """What must be true of the results for a claim to hold.
 
     Args:
-        text: in words.
-        rule: the function of `criteria` that decides it.
-        arguments: the rule's.
-        expected: what was published or asked for.
+        text: the criterion in words.
+        rule: the name of the rule in `criteria.RULES` that decides it.
+        arguments: the arguments of the rule.
+        expected: the result that was published, or that is required.
     """
 
     text: str
@@ -86,17 +86,17 @@ class Claim:
     """A claim under one profile.
 
     Args:
-        name: short, its file's.
+        name: a letter or a short word, the name of the claim's file.
         title, text, source: what is claimed, and where.
-        groups: what is run.
-        criteria: what must come out, fixed before anything was measured.
-        part_of: another claim with which this one is run.
+        groups: the runs.
+        criteria: fixed before anything was measured.
+        part_of: the name of another claim, with which this one is run.
         published: the published settings and figures, beside ours.
-        needs: files that must be there.
-        columns: figures that are shown of every group, with their heads.
+        needs: files that the runs need.
+        columns: the figures that tables show for each group, and the heads of their columns.
         compared: pairs of groups whose difference is tested for significance.
-        own_data: whether the data are seqlab's own, so that examples may be shown with the results.
-        say: sources that a trained model is asked to translate.
+        own_data: whether seqlab generates the data, so that examples may be committed with the results.
+        say: source sentences that each trained model translates.
     """
 
     name: str
@@ -114,55 +114,61 @@ class Claim:
     own_data: bool = False
     say: Sequence[str] = ()
 
+    @property
+    def full_name(self) -> str:
+        """The name with the title."""
+        return f"{self.name} ({self.title})"
+
     def missing(self) -> list[Need]:
-        """The files that are not there."""
+        """The files that are missing."""
         return [need for need in self.needs if not need.is_there()]
 
 
 def read_claims(names: Sequence[str] | None = None, profile: str = "cpu", folder: Path = FOLDER) -> list[Claim]:
-    """The claims of `folder` that are named, with those that are part of them; all without names.
+    """The claims of `folder` with these names, and those that are part of them; without names, all claims.
 
     Raises:
-        InputError: no such claim or profile, or a file that says something else than a claim.
+        InputError: no such claim or profile, or a file that is not a claim.
     """
     if profile not in PROFILES:
         raise InputError(f"profile must be one of {', '.join(PROFILES)}, but is {profile!r}")
     claims = [read_claim(path, profile) for path in sorted(folder.glob("*.yaml"))]
-    known = [claim.name for claim in claims]
+    known = {claim.name for claim in claims}
     if unknown := [name for name in names or () if name not in known]:
-        raise InputError(f"claims must be among {', '.join(known)}, but {unknown[0]!r} is not")
+        listed = ", ".join(claim.full_name for claim in claims)
+        raise InputError(f"claims must be among {listed}, but {unknown[0]!r} is not")
     return [claim for claim in claims if names is None or {claim.name, claim.part_of} & set(names)]
 
 
 def read_claim(path: Path, profile: str) -> Claim:
-    """The claim of a file.
+    """The claim that a file describes.
 
     Raises:
-        InputError: the file says something else; names it and what is wrong.
+        InputError: the file is not a claim; names the file and what is wrong with it.
     """
     try:
-        said: Any = read(path)
-        return _claim(path.stem, profile, dict(said))
+        content: Any = read(path)
+        return _claim(path.stem, profile, dict(content))
     except KeyError as error:
         raise InputError(f"{path}: {error.args[0]} is missing") from None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a claim ({' '.join(str(error).split())})") from None
 
 
-def _claim(name: str, profile: str, said: dict[str, Any]) -> Claim:
-    groups = tuple(_group(label, profile, own) for label, own in said.pop("groups").items())
-    criteria = tuple(_criterion(own) for own in said.pop("criteria"))
-    needs = [Need(**own) for own in said.pop("needs", [])]
-    title, text, source = (said.pop(key) for key in ("title", "text", "source"))
-    return Claim(name, profile, title, text, source, groups, criteria, needs=needs, **said)
+def _claim(name: str, profile: str, content: dict[str, Any]) -> Claim:
+    groups = tuple(_group(label, profile, group) for label, group in content.pop("groups").items())
+    criteria = tuple(_criterion(criterion) for criterion in content.pop("criteria"))
+    needs = [Need(**need) for need in content.pop("needs", [])]
+    title, text, source = (content.pop(key) for key in ("title", "text", "source"))
+    return Claim(name, profile, title, text, source, groups, criteria, needs=needs, **content)
 
 
-def _group(label: str, profile: str, said: dict[str, Any]) -> Group:
-    words = " ".join(str(said[key]) for key in ("settings", profile) if said.get(key))
-    return Group(label, said["title"], tuple(shlex.split(words)), tuple(said["seeds"][profile]))
+def _group(label: str, profile: str, content: dict[str, Any]) -> Group:
+    words = " ".join(str(content[key]) for key in ("settings", profile) if content.get(key))
+    return Group(label, content["title"], tuple(shlex.split(words)), tuple(content["seeds"][profile]))
 
 
-def _criterion(said: dict[str, Any]) -> Criterion:
-    rest = dict(said)
-    text, rule, expected = rest.pop("text"), rest.pop("rule"), rest.pop("expected", "")
-    return Criterion(text, rule, rest, expected)
+def _criterion(content: dict[str, Any]) -> Criterion:
+    arguments = dict(content)
+    text, rule, expected = arguments.pop("text"), arguments.pop("rule"), arguments.pop("expected", "")
+    return Criterion(text, rule, arguments, expected)

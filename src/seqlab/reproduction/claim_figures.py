@@ -1,4 +1,4 @@
-"""Figures of a run by name: what its digest holds, and what is computed of that."""
+"""The figures of a run by name: values in its digest, and values computed from them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from seqlab.metrics.registry import entry_of
 from seqlab.runs.schemas import Digest
 
-SHARES = ("copies", "near_copies", "slope_by_length")  # beside the metrics that are shares
+SHARES = ("copies", "near_copies", "slope_by_length")  # besides the metrics that are shares
 COUNTS = ("parameters", "epochs", "best_epoch", "train", "steps")
 
 
 def figure(digest: Digest, name: str) -> float | None:
-    """A figure of a run; None where it has none.
+    """A figure of a run; None if the run does not have it.
 
     Args:
-        name: one of `COMPUTED`, or where it stands in the digest: `metrics.val.teacher_forced/loss`.
+        name: a key of `COMPUTED`, or the path to a value in the digest: `metrics.val.teacher_forced/loss`.
     """
     if name in COMPUTED:
         return COMPUTED[name](digest)
@@ -28,29 +28,29 @@ def figure(digest: Digest, name: str) -> float | None:
 
 
 def milliseconds_a_step(digest: Digest) -> float | None:
-    """Of training, validation left out."""
+    """Milliseconds per training step, without validation."""
     seconds, steps = figure(digest, "training.seconds"), figure(digest, "steps")
     return 1000 * seconds / steps if seconds is not None and steps else None
 
 
 def gap(digest: Digest) -> float | None:
-    """Validation loss above training loss, both of the weights that are kept."""
+    """Validation loss minus training loss, both with the weights that are kept."""
     val, train = (figure(digest, f"metrics.{split}.teacher_forced/loss") for split in ("val", "train"))
     return val - train if val is not None and train is not None else None
 
 
 def best_epoch(digest: Digest) -> float | None:
-    """The epoch of the lowest validation loss."""
+    """The epoch with the lowest validation loss."""
     name = "val/teacher_forced/loss"
     points = [point for point in digest.get("curve", ()) if name in point]
     return float(min(points, key=lambda point: point[name])["epoch"]) if points else None
 
 
 def slope_by_length(digest: Digest) -> float | None:
-    """How quality changes with a token more of source, as a share of the mean quality: negative where it falls.
+    """How quality changes per additional source token, as a share of the mean quality: negative where it falls.
 
-    The slope of least squares through the bins of source lengths (BLEU, or exact match where there is no text), each
-    in its middle and weighted by its sentences, divided by their weighted mean.
+    A least-squares line through the bins of source lengths, each at its middle and weighted by its number of sentences.
+    Its slope is divided by the weighted mean. Quality is BLEU, or exact match where the data are not text.
     """
     rows = digest.get("by_length", {}).get("rows", ())
     name = "bleu" if all("bleu" in row for row in rows) else "exact_match"
@@ -76,13 +76,13 @@ COMPUTED: dict[str, Callable[[Digest], float | None]] = {
 
 
 def written(name: str, spread: Mapping[str, Any]) -> str:
-    """Mean ± deviation as a person reads it; without the latter where there is one value, or all are the same."""
-    form = _form(name, spread["mean"])
-    mean = format(spread["mean"], form)
-    return mean if len(set(spread["values"])) == 1 else f"{mean} ± {format(spread['sd'], form)}"
+    """Mean ± standard deviation, in a format that suits the figure; only the mean where all values are the same."""
+    format_spec = _format_spec(name, spread["mean"])
+    mean = format(spread["mean"], format_spec)
+    return mean if len(set(spread["values"])) == 1 else f"{mean} ± {format(spread['sd'], format_spec)}"
 
 
-def _form(name: str, mean: float) -> str:
+def _format_spec(name: str, mean: float) -> str:
     last = name.rpartition(".")[2].rpartition("/")[2]
     if last in COUNTS:
         return ",.0f" if float(mean).is_integer() else ",.1f"

@@ -1,7 +1,7 @@
-"""The rules by which criteria are decided, each a function of the claim's groups.
+"""The rules that decide criteria, each a function of the claim's groups.
 
-A rule gives what was measured in words, and whether the criterion holds. Where a group lacks runs or figures nothing
-can be said: `IncomparableError`.
+A rule returns what was measured, in words, and whether the criterion holds. It raises `IncomparableError` where a group
+has no runs, or a run lacks a figure.
 """
 
 from __future__ import annotations
@@ -21,12 +21,18 @@ from seqlab.runs.spread import spread
 
 
 class IncomparableError(Exception):
-    """A criterion cannot be decided; says why."""
+    """A criterion cannot be decided, for the reason in the message."""
 
 
 @dataclass(frozen=True)
 class ProbeOutput:
-    """What a model made of a source that it was asked to translate, and how many translations are known."""
+    """A model's translation of one source sentence.
+
+    Args:
+        source: the sentence.
+        match: whether the translation is one of the references.
+        references: the number of known translations.
+    """
 
     source: str
     match: bool
@@ -35,11 +41,17 @@ class ProbeOutput:
 
 @dataclass(frozen=True)
 class Results:
-    """The finished runs of a group."""
+    """The finished runs of a group.
+
+    Args:
+        digests: one per finished run.
+        expected: the number of runs that the group should have.
+        probe_outputs: per run, its translations of the sentences in `Claim.say`.
+    """
 
     digests: Sequence[Digest]
-    expected: int  # runs
-    said: Sequence[Sequence[ProbeOutput]] = ()  # of each run
+    expected: int
+    probe_outputs: Sequence[Sequence[ProbeOutput]] = ()
 
 
 Groups = Mapping[str, Results]
@@ -47,7 +59,13 @@ Groups = Mapping[str, Results]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a criterion came to."""
+    """What was measured for a criterion.
+
+    Args:
+        measured: the figures, in words.
+        holds: whether the criterion holds; None if it cannot be decided.
+        why: why it cannot be decided.
+    """
 
     measured: str
     holds: bool | None
@@ -58,7 +76,7 @@ def judge(criterion: Criterion, groups: Groups) -> Finding:
     """Decides a criterion.
 
     Raises:
-        InputError: no such rule, or one that takes other arguments.
+        InputError: there is no such rule, or it takes other arguments.
     """
     if criterion.rule not in RULES:
         raise InputError(f"{criterion.text}: rule must be one of {', '.join(RULES)}, but is {criterion.rule!r}")
@@ -80,18 +98,19 @@ def judge(criterion: Criterion, groups: Groups) -> Finding:
 
 
 def _labels(criterion: Criterion) -> list[str]:
-    found = []
+    """The labels of the groups that a criterion is about."""
+    labels = []
     for name in ("of", "than", "base", "shares"):
         value = criterion.arguments.get(name, ())
-        found += [value] if isinstance(value, str) else list(value)
-    return found
+        labels += [value] if isinstance(value, str) else list(value)
+    return labels
 
 
 def values_of(groups: Groups, label: str, name: str) -> dict[str, Any]:
     """The spread of a figure over the runs of a group.
 
     Raises:
-        IncomparableError: there are no runs, or one has no such figure.
+        IncomparableError: there are no runs, or one of them lacks the figure.
     """
     if label not in groups:
         raise IncomparableError(f"there is no group {label}")
@@ -106,30 +125,30 @@ def values_of(groups: Groups, label: str, name: str) -> dict[str, Any]:
 
 def at_least(groups: Groups, of: str, figure: str, bound: float) -> tuple[str, bool]:
     """The mean of a group is `bound` or more."""
-    found = values_of(groups, of, figure)
-    return written(figure, found), found["mean"] >= bound
+    values = values_of(groups, of, figure)
+    return written(figure, values), values["mean"] >= bound
 
 
 def below(groups: Groups, of: str, figure: str, bound: float) -> tuple[str, bool]:
     """The mean of a group is below `bound`."""
-    found = values_of(groups, of, figure)
-    return written(figure, found), found["mean"] < bound
+    values = values_of(groups, of, figure)
+    return written(figure, values), values["mean"] < bound
 
 
 def above(
     groups: Groups, of: str, figure: str, than: str | None = None, than_figure: str | None = None
 ) -> tuple[str, bool]:
-    """The mean of a group is above that of another one, or of another figure."""
-    found, other = _both(groups, of, figure, than, than_figure)
-    return f"{written(figure, found)} against {written(than_figure or figure, other)}", found["mean"] > other["mean"]
+    """The mean of a group is above the mean of another group or figure."""
+    values, other = _both(groups, of, figure, than, than_figure)
+    return f"{written(figure, values)} against {written(than_figure or figure, other)}", values["mean"] > other["mean"]
 
 
 def below_other(
     groups: Groups, of: str, figure: str, than: str | None = None, than_figure: str | None = None
 ) -> tuple[str, bool]:
-    """The mean of a group is below that of another one, or of another figure."""
-    found, other = _both(groups, of, figure, than, than_figure)
-    return f"{written(figure, found)} against {written(than_figure or figure, other)}", found["mean"] < other["mean"]
+    """The mean of a group is below the mean of another group or figure."""
+    values, other = _both(groups, of, figure, than, than_figure)
+    return f"{written(figure, values)} against {written(than_figure or figure, other)}", values["mean"] < other["mean"]
 
 
 def _both(groups: Groups, of: str, figure: str, than: str | None, than_figure: str | None) -> tuple[Any, Any]:
@@ -138,35 +157,36 @@ def _both(groups: Groups, of: str, figure: str, than: str | None, than_figure: s
 
 def falling(groups: Groups, of: Sequence[str], figure: str) -> tuple[str, bool]:
     """The mean falls from each group to the next."""
-    found = [values_of(groups, label, figure) for label in of]
-    means = [one["mean"] for one in found]
-    return ", ".join(written(figure, one) for one in found), all(a > b for a, b in itertools.pairwise(means))
+    spreads = [values_of(groups, label, figure) for label in of]
+    means = [one["mean"] for one in spreads]
+    return ", ".join(written(figure, one) for one in spreads), all(a > b for a, b in itertools.pairwise(means))
 
 
 def recovers(groups: Groups, base: str, shares: Mapping[str, float], figure: str, tolerance: float) -> tuple[str, bool]:
-    """What a meter finds above what `base` has by itself is, of each group, the share that was put there.
+    """A meter recovers the share that was planted in each group, to within `tolerance`.
 
-    Of a share p of what is not found in `base`, a meter must find base + p · (1 − base).
+    Where the meter shows b for `base`, in which nothing is planted, it should show b + p · (1 − b) for a planted share
+    p. The rule solves that for p.
     """
     ground = values_of(groups, base, figure)["mean"]
-    found = {label: (values_of(groups, label, figure)["mean"] - ground) / (1 - ground) for label in shares}
+    recovered = {label: (values_of(groups, label, figure)["mean"] - ground) / (1 - ground) for label in shares}
     measured = f"{ground:.2%} by itself; above it " + ", ".join(
-        f"{found[label]:.2%} of {share:.0%}" for label, share in shares.items()
+        f"{recovered[label]:.2%} of {share:.0%}" for label, share in shares.items()
     )
-    return measured, all(abs(found[label] - share) <= tolerance for label, share in shares.items())
+    return measured, all(abs(recovered[label] - share) <= tolerance for label, share in shares.items())
 
 
 def stated(groups: Groups, of: Sequence[str], figures: Mapping[str, str]) -> tuple[str, bool]:
-    """Figures (with what they are called) are there to be stated; holds if they are."""
+    """States figures, each after its title in `figures`; holds if all were measured."""
     parts = []
     for label in of:
-        said = [f"{title} {written(name, values_of(groups, label, name))}" for name, title in figures.items()]
-        parts.append((f"{label}: " if len(of) > 1 else "") + ", ".join(said))
+        statements = [f"{title} {written(name, values_of(groups, label, name))}" for name, title in figures.items()]
+        parts.append((f"{label}: " if len(of) > 1 else "") + ", ".join(statements))
     return "; ".join(parts), True
 
 
 def classes(groups: Groups, of: Sequence[str]) -> tuple[str, bool]:
-    """The classes of failures are counted; holds if they are."""
+    """States the share of each class of failures; holds if they were counted."""
     parts = []
     for label in of:
         counts: Counter[str] = Counter()
@@ -181,18 +201,25 @@ def classes(groups: Groups, of: Sequence[str]) -> tuple[str, bool]:
     return "; ".join(parts), True
 
 
-def said(groups: Groups, of: str) -> tuple[str, bool]:
-    """Of every source that is asked for, the model gives a known translation, in the mean of the runs: in most."""
-    runs = groups[of].said
+def known_translation(groups: Groups, of: str) -> tuple[str, bool]:
+    """In more than half of the runs, the translation of each probe sentence is one of its references."""
+    runs = groups[of].probe_outputs
     if not runs:
         raise IncomparableError(f"no run of {of} was asked")
-    asked = [one.source for one in runs[0]]
-    right = {source: sum(one.match for run in runs for one in run if one.source == source) for source in asked}
-    known = {one.source: one.references for one in runs[0]}
-    parts = [f"`{source}` {right[source]} of {len(runs)} (of {known[source]} references)" for source in asked]
+    references = {one.source: one.references for one in runs[0]}
+    right = {source: sum(one.match for run in runs for one in run if one.source == source) for source in references}
+    parts = [f"`{source}` {right[source]} of {len(runs)} (of {references[source]} references)" for source in references]
     return ", ".join(parts), all(2 * count > len(runs) for count in right.values())
 
 
 RULES: dict[str, Callable[..., tuple[str, bool]]] = {
-    rule.__name__: rule for rule in (at_least, below, above, below_other, falling, recovers, stated, classes, said)
+    "at_least": at_least,
+    "below": below,
+    "above": above,
+    "below_other": below_other,
+    "falling": falling,
+    "recovers": recovers,
+    "stated": stated,
+    "classes": classes,
+    "said": known_translation,
 }

@@ -1,4 +1,4 @@
-"""What is to be run: which runs of the claims are finished, which go on, and which begin."""
+"""The plan of all runs: which are finished, which resume from a checkpoint, and which start anew."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import Difference, differences
+from hydra_pruning_sweeper.trial.events import LOG
 from seqlab.config.plain import composed, read, resolved
 from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
 from seqlab.reproduction.claim import Claim, Group
 from seqlab.runs.result import RunResult
 
-LOG = "log.txt"
 CODE = "code.txt"
-"""The hash of the code that began a run, in its folder: only the same goes on with it."""
+"""The file in a run's folder with the hash of the code that started the run: only the same code resumes it."""
 
-FINISHED, GOES_ON, NEW, OTHER = "finished", "goes on", "new", "other"
-PATHS = ("path", "validation_path")  # settings of data that name the same file in more than one way
+FINISHED, RESUMABLE, NEW, OTHER = "finished", "resumable", "new", "other"
+PATHS = ("path", "validation_path")  # settings of data: paths, which may be written in more than one way
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class PlannedRun:
 
     Args:
         name: claim/label/seed.
-        folder: where it is kept.
-        arguments: what is typed after `seqlab-train`.
+        folder: the folder of the run.
+        arguments: the arguments of `seqlab-train`.
     """
 
     name: str
@@ -47,61 +47,62 @@ class PlannedRun:
 
     @property
     def log(self) -> Path:
-        """What it prints."""
+        """The file with what the run prints."""
         return self.folder / LOG
 
 
 def runs_of(claims: Sequence[Claim], folder: Path) -> list[PlannedRun]:
-    """All runs of claims."""
+    """All runs of `claims`, each in a folder below `folder`."""
     return [
-        PlannedRun(f"{claim.name}/{group.label}/{seed}", claim, group, seed, place, group.arguments(seed))
+        PlannedRun(name, claim, group, seed, folder / name, group.arguments(seed))
         for claim in claims
         for group in claim.groups
         for seed in group.seeds
-        for place in [folder / claim.name / group.label / str(seed)]
+        for name in [f"{claim.name}/{group.label}/{seed}"]
     ]
 
 
 def state_of(run: PlannedRun, code: str, any_code: bool = False) -> tuple[str, list[Difference]]:
-    """What is to be done with what lies in a run's folder, and in what that differs from the run that is asked for.
+    """The state of a run's folder, and the differences between the run in it and the planned one.
 
-    Finished is a run with a result of the same settings and code, going on one with a checkpoint of these; other is
-    whatever else has a result or a checkpoint.
+    FINISHED: it holds the result of a run with the same settings and code. RESUMABLE: it holds a checkpoint of such a
+    run. OTHER: it holds a result or a checkpoint of a run with other settings or code. NEW: none of these.
 
     Args:
-        code: of what would run now.
-        any_code: other code is as good, if today's settings of the overrides then typed are those of the run.
+        code: the hash of the present code.
+        any_code: accept a run of other code, if the arguments it was started with give the planned settings today.
     """
     result = _result(run.folder)
-    begun = (run.folder / "checkpoints" / "last.ckpt").is_file()
-    if result is None and not begun:
+    if result is None and not _has_checkpoint(run.folder):
         return NEW, []
     settings: Mapping[str, Any] | None
-    by: str | None
+    run_code: str | None
     if any_code:
-        settings, by = _as_if_today(run.folder), code
+        settings, run_code = _settings_today(run.folder), code
     elif result:
-        settings, by = result.settings, result.code
+        settings, run_code = result.settings, result.code
     else:
-        settings, by = _loaded(run.folder / ".hydra" / "config.yaml"), _begun_by(run.folder)
-    own = {**_plain(settings or {}), "code": by}
-    if result and not any_code:  # on the way to these settings it may have had others
-        own |= {"resumed": changed} if (changed := [one["changed"] for one in result.resumed]) else {}
-    found = differences(own, {**_plain(_wanted(run)), "code": code})
-    if found:
-        return OTHER, found
-    return FINISHED if result else GOES_ON, []
+        settings, run_code = _yaml(run.folder / ".hydra" / "config.yaml"), _code_of(run.folder)
+    actual = {**_comparable(settings or {}), "code": run_code}
+    if result and not any_code:  # it may have been resumed with other settings, and then with these
+        changes = [one["changed"] for one in result.resumed]
+        actual |= {"resumed": changes} if changes else {}
+    planned = {**_composed(run.group.words), "seed": run.seed}
+    if different := differences(actual, {**_comparable(planned), "code": code}):
+        return OTHER, different
+    return FINISHED if result else RESUMABLE, []
 
 
 def make_room(run: PlannedRun, aside: Path, code: str) -> Path | None:
-    """An empty folder for a run, with a note of the code that begins it. What has a result or a checkpoint there is
-    moved below `aside`.
+    """Makes an empty folder for a run, with a note of the code that starts it.
+
+    A folder with a result or a checkpoint is moved below `aside`; any other is deleted.
 
     Returns:
-        Where to, if there was something to keep.
+        The new path of the folder that was moved; None if none was.
     """
     target: Path | None = None
-    if _result(run.folder) is not None or (run.folder / "checkpoints" / "last.ckpt").is_file():
+    if _result(run.folder) is not None or _has_checkpoint(run.folder):
         names = (aside / run.name / str(number) for number in itertools.count(1))
         target = next(name for name in names if not name.exists())
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -121,14 +122,20 @@ def _result(folder: Path) -> RunResult | None:
         return None
 
 
-def _begun_by(folder: Path) -> str | None:
+def _has_checkpoint(folder: Path) -> bool:
+    return (folder / "checkpoints" / "last.ckpt").is_file()
+
+
+def _code_of(folder: Path) -> str | None:
+    """The hash of the code that started the run in `folder`; None if that is not noted."""
     try:
         return (folder / CODE).read_text(encoding="utf-8").strip()
     except OSError:
         return None
 
 
-def _loaded(path: Path) -> Any:
+def _yaml(path: Path) -> Any:
+    """The content of a YAML file; None if it cannot be read."""
     try:
         return read(path)
     except (OSError, ValueError):
@@ -136,37 +143,33 @@ def _loaded(path: Path) -> Any:
 
 
 def check(run: PlannedRun) -> None:
-    """Holds what would be typed against the configuration.
+    """Checks that the arguments of a run compose to a configuration.
 
     Raises:
-        InputError: it cannot be.
+        InputError: they do not.
     """
     try:
         _composed(run.group.words)
-    except Exception as error:  # of Hydra, which raises many kinds
+    except Exception as error:  # Hydra raises many kinds
         raise InputError(f"{run.name}: {' '.join(str(error).split())}") from None
 
 
 @functools.cache
 def _composed(words: tuple[str, ...]) -> dict[str, Any]:
-    """The settings of a command line of `seqlab-train`, today."""
+    """The settings that arguments of `seqlab-train` give with the present configuration."""
     return composed("train", words)
 
 
-def _wanted(run: PlannedRun) -> dict[str, Any]:
-    return {**_composed(run.group.words), "seed": run.seed}
-
-
-def _as_if_today(folder: Path) -> dict[str, Any] | None:
-    """The settings that what was typed for a run would have now; None if it can be typed no more."""
-    typed = [str(one) for one in _loaded(folder / ".hydra" / "overrides.yaml") or []]
+def _settings_today(folder: Path) -> dict[str, Any] | None:
+    """The settings that the arguments of the run in `folder` give today; None if they no longer compose."""
+    typed = [str(one) for one in _yaml(folder / ".hydra" / "overrides.yaml") or []]
     with contextlib.suppress(Exception):
         return _composed(tuple(one for one in typed if not one.startswith(BEGINNINGS)))
     return None
 
 
-def _plain(settings: Mapping[str, Any]) -> Any:
-    """Settings as JSON keeps them, without what makes no other run: where it goes on from, and how a path is said."""
+def _comparable(settings: Mapping[str, Any]) -> Any:
+    """Settings as JSON keeps them, without how the run is resumed, and with absolute paths of the data."""
     plain = json.loads(json.dumps(settings))
     for name in HOW_IT_BEGINS:
         plain.pop(name, None)

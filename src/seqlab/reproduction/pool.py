@@ -1,182 +1,158 @@
-"""Runs side by side, each a process of its own, until all have ended or somebody says stop."""
+"""Runs of claims side by side: which slot runs what, and how all of them are stopped.
+
+The processes themselves are those of the sweeper's executor.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
 
-from hydra_pruning_sweeper.execution.fork_server import DEATH_SIGNAL
+from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor, Job, JobEnd, why_failed
+from hydra_pruning_sweeper.execution.process_control import interrupts_handled
 from hydra_pruning_sweeper.execution.slots import slot_environment
 from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
 from seqlab.reproduction.plan import PlannedRun
 from seqlab.runs.result import RESULT
 
-TRAIN = (sys.executable, "-m", "seqlab.train")
-LOOK = 0.1
-"""Seconds between two looks at the processes."""
+TRAIN = "seqlab.train"
+"""What each run executes, as `python -m seqlab.train` would."""
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunEnd:
     """A run whose process has ended.
 
     Args:
-        seconds: how long it ran, this time.
-        code: its exit code, minus the signal that killed it.
+        seconds: how long the process ran; a resumed run took longer in all.
+        error: why the run failed, in one line; None if it did not.
     """
 
     run: PlannedRun
     seconds: float
-    code: int
-
-    @property
-    def error(self) -> str | None:
-        """Why it failed, in a line; None if it did not."""
-        if self.code == 0 and (self.run.folder / RESULT).is_file():
-            return None
-        lines = self.run.log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
-        errors = [line for line in lines if line.startswith("error: ")]
-        reason = errors[-1].removeprefix("error: ") if errors else lines[-1].strip()
-        return reason or (f"killed by signal {-self.code}" if self.code < 0 else f"exit code {self.code}")
+    error: str | None
 
 
-@dataclass
-class _Slot:
+@dataclass(frozen=True)
+class _Running:
     run: PlannedRun
-    process: subprocess.Popen[bytes]
-    log: IO[bytes]
-    since: float
+    slot: int
+    since: float  # by time.monotonic
 
 
 class Pool:
-    """Runs a few at a time.
+    """Runs a few runs at a time.
 
     Args:
-        slots: how many.
-        threads: of each.
-        gpus: the graphics cards, which are dealt out to the slots.
-        lock: of `locked`, which a run keeps as long as it lives, should this process be killed.
+        slots: how many run at a time.
+        threads: the number of threads of each.
+        gpus: identifiers of GPUs, which are dealt out to the slots.
+        lock: the file descriptor of `locked`. Runs inherit it: should this process be killed, the folder stays locked
+            until they have saved their state.
     """
 
     def __init__(self, slots: int, threads: int, gpus: Sequence[str], lock: int) -> None:
-        self.threads, self.gpus, self.lock = threads, list(gpus), lock
-        self._slots: list[_Slot | None] = [None] * slots
-        self._asked = 0  # to stop, so many times
+        self.slots, self.threads, self.gpus, self.lock = slots, threads, list(gpus), lock
+        self._running: dict[int, _Running] = {}  # by the number of the job
+        self._started = 0
+        self._interrupts = 0
 
     def run(
         self,
         waiting: list[PlannedRun],
         begin: Callable[[PlannedRun], bool],
-        ended: Callable[[Ended], None],
-        look: Callable[[], None],
+        on_end: Callable[[RunEnd], None],
+        refresh: Callable[[], None],
     ) -> bool:
-        """Runs all; on Ctrl-C or SIGTERM those that run are told to save what they have, and no other begins.
+        """Runs all of `waiting`.
+
+        On Ctrl-C or SIGTERM nothing more is started, and what runs saves its state; the second one kills it.
 
         Args:
-            waiting: emptied as they begin.
-            begin: makes a run's folder; says whether it goes on from the checkpoint there.
-            ended: is told of each.
-            look: is called now and then.
+            waiting: emptied as runs are started.
+            begin: prepares the folder of a run; returns whether the run resumes from the checkpoint in it.
+            on_end: called for each run that has ended.
+            refresh: called several times per second.
 
         Returns:
-            Whether all had their turn; else somebody said stop.
+            Whether all were started; False after an interrupt.
         """
-        with self._listening():
+        if not waiting:
+            return True
+        passed_on = 0  # interrupts
+        with interrupts_handled(self._on_signal), contextlib.closing(self._executor()) as executor:
             try:
                 while True:
-                    for number, slot in enumerate(self._slots):
-                        if slot is None and waiting and not self._asked:
-                            run = waiting.pop(0)
-                            self._slots[number] = self._start(number, run, begin(run))
-                    if not any(self._slots):
-                        return not self._asked
-                    look()
-                    time.sleep(LOOK)
-                    for one in self._reap():
-                        ended(one)
+                    while waiting and len(self._running) < self.slots and not self._interrupts:
+                        run = waiting.pop(0)
+                        self._start(executor, run, begin(run))
+                    if self._interrupts > passed_on:
+                        passed_on = self._interrupts
+                        self._signal_all(executor, signal.SIGTERM if passed_on == 1 else signal.SIGKILL)
+                    if not self._running:
+                        return not self._interrupts
+                    refresh()
+                    for end in executor.wait(POLL_SECONDS):
+                        on_end(self._ended(end))
             finally:
-                for slot in self._slots:
-                    if slot is not None:  # something went wrong here
-                        slot.process.kill()
-                        slot.process.wait()
+                self._signal_all(executor, signal.SIGKILL)  # none runs any more, except after an error
 
     @property
     def running(self) -> list[tuple[PlannedRun, float]]:
         """What runs now, and for how many seconds."""
-        return [(slot.run, time.monotonic() - slot.since) for slot in self._slots if slot is not None]
+        return [(one.run, time.monotonic() - one.since) for one in self._running.values()]
 
     @property
     def stopping(self) -> bool:
-        """Whether somebody said stop."""
-        return self._asked > 0
+        """Whether there was an interrupt."""
+        return self._interrupts > 0
 
-    def _start(self, number: int, run: PlannedRun, goes_on: bool) -> _Slot:
-        place = quoted(str(run.folder))
-        words = [f"resume={place}"] if goes_on else [*run.arguments, f"hydra.run.dir={place}"]
-        environment = slot_environment(number, self.threads, self.gpus)
-        log = run.log.open("ab" if goes_on else "wb")
-        process = subprocess.Popen(
-            [*TRAIN, *words],
-            env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            pass_fds=[self.lock],
-            process_group=0,  # Ctrl-C is ours to pass on
-            preexec_fn=_die_with_parent,  # no other thread is there that could hold a lock
+    def _executor(self) -> Executor:
+        return ForkExecutor(
+            TRAIN,
+            "seqlab-train",
+            environment=slot_environment(0, self.threads, ()),
+            stop_signal=signal.SIGTERM,
+            inherited=[self.lock],
         )
-        return _Slot(run, process, log, time.monotonic())
 
-    def _reap(self) -> Iterator[Ended]:
-        for number, slot in enumerate(self._slots):
-            if slot is not None and (code := slot.process.poll()) is not None:
-                slot.log.close()
-                self._slots[number] = None
-                yield Ended(slot.run, time.monotonic() - slot.since, code)
+    def _start(self, executor: Executor, run: PlannedRun, resumes: bool) -> None:
+        folder = quoted(str(run.folder))
+        arguments = [f"resume={folder}"] if resumes else [*run.arguments, f"hydra.run.dir={folder}"]
+        slot = min(set(range(self.slots)) - {one.slot for one in self._running.values()})
+        self._started += 1
+        self._running[self._started] = _Running(run, slot, time.monotonic())
+        environment = slot_environment(slot, self.threads, self.gpus)
+        executor.start(Job(self._started, arguments, run.folder, environment, slot))
 
-    @contextlib.contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM stop the runs: the first lets them save, the second does not wait for that."""
+    def _ended(self, end: JobEnd) -> RunEnd:
+        ended = self._running.pop(end.number)
+        finished = end.code == 0 and (ended.run.folder / RESULT).is_file()
+        error = None if finished else why_failed(end, ended.run.log)
+        return RunEnd(ended.run, time.monotonic() - ended.since, error)
 
-        def stop(number: int, frame: FrameType | None) -> None:
-            self._asked += 1
-            for slot in self._slots:
-                if slot is not None:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.killpg(slot.process.pid, signal.SIGTERM if self._asked == 1 else signal.SIGKILL)
+    def _signal_all(self, executor: Executor, sign: signal.Signals) -> None:
+        for number in self._running:
+            executor.signal(number, sign)
 
-        before: dict[int, Any] = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _die_with_parent() -> None:
-    """Has a run told to stop when this process is gone, where the kernel can; it then saves what it has."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGTERM)
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._interrupts += 1
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int]:
-    """Keeps other processes out of a folder of runs, as long as this one lives and all that it starts.
+    """Locks a folder of runs against other processes; the lock lasts as long as any process that holds its descriptor.
 
     Raises:
-        InputError: another one works there.
+        InputError: another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:

@@ -1,4 +1,4 @@
-"""How runs of claims go: a line for each that ends, and on a terminal one below them that changes."""
+"""Progress of the runs of claims: a line for each run that ends, and on a terminal a status line below them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from rich.text import Text
 from hydra_pruning_sweeper.messages import duration, printable
 from seqlab.reproduction.claim import Claim
 from seqlab.reproduction.plan import PlannedRun
-from seqlab.reproduction.pool import Ended
+from seqlab.reproduction.pool import RunEnd
 
-EVERY = 1.0
-"""Seconds between two changes of the line."""
+STATUS_SECONDS = 1.0
+"""Seconds between two updates of the status line."""
 
 
 def expected_seconds(claims: Sequence[Claim], runs: Sequence[PlannedRun], references: Path) -> dict[str, float]:
-    """About how long each run takes, by its name: as long as it took where the reference was made; of others the mean.
+    """About how many seconds each run takes, by its name: as many as when the reference was made.
 
-    Empty where nothing is known.
+    A run without a reference is assumed to take the mean of the others; without any reference the result is empty.
     """
     known: dict[tuple[str, str], float] = {}
     for claim in claims:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             content = json.loads(reference_path(references, claim).read_text(encoding="utf-8"))
-            known |= {(claim.name, one["label"]): one["seconds"]["mean"] for one in content["groups"] if one["seconds"]}
+            groups = [group for group in content["groups"] if group["seconds"]]
+            known |= {(claim.name, group["label"]): group["seconds"]["mean"] for group in groups}
     if not known:
         return {}
     mean = statistics.fmean(known.values())
@@ -39,74 +40,74 @@ def expected_seconds(claims: Sequence[Claim], runs: Sequence[PlannedRun], refere
 
 
 def reference_path(folder: Path, claim: Claim) -> Path:
-    """Where what a claim came to is kept."""
+    """The file with the result of a claim."""
     return folder / (f"{claim.name}.json" if claim.profile == "cpu" else f"{claim.name}_{claim.profile}.json")
 
 
-class Screen:
-    """Shows how it goes.
+class PoolProgress:
+    """Prints the progress of a pool of runs.
 
     Args:
-        names: of the runs that are to be done.
-        done: how many were finished before.
-        slots: runs at a time.
-        expected: seconds of each, where known.
+        names: the runs that are not finished.
+        done: how many runs are finished.
+        slots: how many run at a time.
+        expected: the expected seconds by run, or empty.
     """
 
     def __init__(self, names: Sequence[str], done: int, slots: int, expected: dict[str, float]) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
         self._terminal = sys.stdout.isatty()
-        self._ahead = list(names)
+        self._remaining = list(names)
         self._done, self._all, self._slots = done, done + len(names), slots
         self._expected = expected
         self._took: list[tuple[float, float]] = []  # expected and real seconds of the runs that have ended
-        self._shown: set[str] = set()
-        self._looked = 0.0
+        self._announced: set[str] = set()
+        self._updated = 0.0
         self._status = self.console.status("") if self._terminal and names else None
         if self._status is not None:
             self._status.start()
 
     def line(self, text: str) -> None:
-        """A line that stays."""
+        """Prints a line, above the status line."""
         self.console.print(printable(text), markup=False)
 
-    def ended(self, end: Ended) -> None:
-        """A line for a run that has ended, with what is still to be done."""
+    def ended(self, end: RunEnd) -> None:
+        """Prints a line for a run that has ended, with the time that the others still take."""
         name = end.run.name
-        self._ahead.remove(name)
+        self._remaining.remove(name)
         if end.error is None:
             self._done += 1
             if name in self._expected:
                 self._took.append((self._expected[name], end.seconds))
-            came = f"done in {duration(end.seconds)}"
+            outcome = f"done in {duration(end.seconds)}"
         else:
-            came = f"FAILED after {duration(end.seconds)}: {end.error} ({end.run.log})"
-        self.line(f"{name:<20} {came}   {self._done} of {self._all}{self._left([])}")
+            outcome = f"FAILED after {duration(end.seconds)}: {end.error} ({end.run.log})"
+        self.line(f"{name:<20} {outcome}   {self._done} of {self._all}{self._left([])}")
 
-    def look(self, running: Sequence[tuple[PlannedRun, float]], stopping: bool) -> None:
-        """Says what runs now: once a second on a terminal, else once a run."""
+    def refresh(self, running: Sequence[tuple[PlannedRun, float]], stopping: bool) -> None:
+        """Shows what runs now: in the status line on a terminal, else in one line per run."""
         if self._status is None:
             for run, _ in running:
-                if run.name not in self._shown:
-                    self._shown.add(run.name)
-                    self.line(f"{run.name:<20} begins")
-        elif time.monotonic() - self._looked > EVERY:
-            self._looked = time.monotonic()
+                if run.name not in self._announced:
+                    self._announced.add(run.name)
+                    self.line(f"{run.name:<20} starts")
+        elif time.monotonic() - self._updated > STATUS_SECONDS:
+            self._updated = time.monotonic()
             what = ", ".join(f"{run.name} {duration(seconds)}" for run, seconds in running)
             verb = "saving" if stopping else "running"
             text = f"{verb} {what}   {self._done} of {self._all}{self._left(running)}"
             self._status.update(Text(printable(text)))
 
     def close(self) -> None:
-        """Takes the changing line away."""
+        """Removes the status line."""
         if self._status is not None:
             self._status.stop()
 
     def _left(self, running: Sequence[tuple[PlannedRun, float]]) -> str:
-        """How long it still takes, by the pace of the runs so far."""
-        if not self._ahead or not self._expected:
+        """How long the remaining runs take, if they take as much longer than expected as those that have ended."""
+        if not self._remaining or not self._expected:
             return ""
-        pace = sum(real for _, real in self._took) / sum(said for said, _ in self._took) if self._took else 1.0
-        been = {run.name: seconds for run, seconds in running}
-        rest = [max(0.0, pace * self._expected[name] - been.get(name, 0.0)) for name in self._ahead]
-        return f", about {duration(max(max(rest), sum(rest) / self._slots))} left"
+        pace = sum(real for _, real in self._took) / sum(expected for expected, _ in self._took) if self._took else 1.0
+        elapsed = {run.name: seconds for run, seconds in running}
+        left = [max(0.0, pace * self._expected[name] - elapsed.get(name, 0.0)) for name in self._remaining]
+        return f", about {duration(max(max(left), sum(left) / self._slots))} left"

@@ -1,4 +1,4 @@
-"""What a trained model says of sentences that it is asked to translate, held against all that a deck knows."""
+"""Translations of a few sentences by a trained model, compared with all translations in a deck of sentence pairs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from seqlab.text.pairs import read_pairs
 from seqlab.text.tokenizers import matches_one
 
 
-def ask(folder: Path, sources: Sequence[str]) -> list[ProbeOutput]:
-    """Asks the model of a finished run whose data are sentence pairs.
+def translate_probes(folder: Path, sources: Sequence[str]) -> list[ProbeOutput]:
+    """Translates sentences with the model of a finished run whose data are sentence pairs.
+
+    Args:
+        folder: the folder of the run.
+        sources: the sentences.
 
     Raises:
-        InputError: no finished run, or no deck at its `data.path`.
+        InputError: the run is not finished, or there is no deck at its `data.path`.
     """
     data = kept_run(folder).data
     known: dict[str, list[str]] = {source: [] for source in sources}

@@ -1,4 +1,4 @@
-"""What a claim came to, as one small file that is committed: figures, verdicts, and what made them."""
+"""The result of a claim as one small file, which is committed: figures, verdicts, and how they were made."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
 HEAVY = ("bleu_statistics", "correct")
-"""Of a digest: an entry a sentence. What they are good for is computed before they go."""
+"""Entries of a digest with one value per sentence. They are left out once the significance tests have used them."""
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not comparable"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a claim came to, and why it can be no more than that."""
+    """Whether a claim holds; `why` says what fails or cannot be decided."""
 
     word: str
     why: str | None
@@ -28,12 +28,12 @@ class Verdict:
 
 
 def verdict(claim: Claim, groups: Groups) -> Verdict:
-    """A claim holds if all its criteria do, does not if one does not, and else cannot be compared."""
+    """A claim holds if all its criteria hold, fails if one fails, and otherwise is not comparable."""
     findings = [judge(criterion, groups) for criterion in claim.criteria]
-    named = list(zip(claim.criteria, findings, strict=True))
-    if failed := [criterion.text for criterion, own in named if own.holds is False]:
+    pairs = list(zip(claim.criteria, findings, strict=True))
+    if failed := [criterion.text for criterion, finding in pairs if finding.holds is False]:
         return Verdict(FAILS, "; ".join(failed), findings)
-    if reasons := list(dict.fromkeys(own.why or "" for own in findings if own.holds is None)):
+    if reasons := list(dict.fromkeys(finding.why or "" for finding in findings if finding.holds is None)):
         return Verdict(OPEN, "; ".join(reasons), findings)
     return Verdict(HOLDS, None, findings)
 
@@ -42,10 +42,10 @@ def reference(claim: Claim, groups: Groups, why_missing: str | None = None) -> d
     """The content of `outputs/reference/<claim>.json`.
 
     Args:
-        groups: what finished, by label; at least one run of one group.
-        why_missing: what is to be said of runs that are not there.
+        groups: the finished runs by the label of their group; at least one run in all.
+        why_missing: a remark on runs that are not finished.
     """
-    came = verdict(claim, groups)
+    judged = verdict(claim, groups)
     digests = [digest for results in groups.values() for digest in results.digests]
     content: dict[str, Any] = {
         "claim": claim.name,
@@ -55,13 +55,18 @@ def reference(claim: Claim, groups: Groups, why_missing: str | None = None) -> d
         "text": claim.text,
         "source": claim.source,
         "published": list(claim.published),
-        "verdict": came.word,
-        "why": came.why,
+        "verdict": judged.word,
+        "why": judged.why,
         "partial": why_missing,
         "criteria": [
-            {"text": criterion.text, "expected": criterion.expected, "measured": own.measured, "holds": own.holds}
-            | ({"why": own.why} if own.why else {})
-            for criterion, own in zip(claim.criteria, came.findings, strict=True)
+            {
+                "text": criterion.text,
+                "expected": criterion.expected,
+                "measured": finding.measured,
+                "holds": finding.holds,
+            }
+            | ({"why": finding.why} if finding.why else {})
+            for criterion, finding in zip(claim.criteria, judged.findings, strict=True)
         ],
         "columns": dict(claim.columns),
         "groups": [_group(claim, group, groups[group.label]) for group in claim.groups],
@@ -74,9 +79,9 @@ def reference(claim: Claim, groups: Groups, why_missing: str | None = None) -> d
 
 
 def remake(content: Mapping[str, Any]) -> str:
-    """The line that makes a reference anew, of its content."""
-    own = content.get("part_of", content["claim"])
-    return f"make reproduce-{own}" + (f" PROFILE={content['profile']}" if content["profile"] != PROFILES[0] else "")
+    """The command that makes a reference anew, given its content."""
+    claim = content.get("part_of", content["claim"])
+    return f"make reproduce-{claim}" + (f" PROFILE={content['profile']}" if content["profile"] != PROFILES[0] else "")
 
 
 def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
@@ -85,7 +90,7 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
     for name in claim.columns:
         try:
             figures[name] = values_of({group.label: results}, group.label, name)
-        except IncomparableError:  # an architecture or a split without it
+        except IncomparableError:  # the architecture or the split does not have this figure
             continue
     return {
         "label": group.label,
@@ -106,44 +111,47 @@ def _seconds(digest: Digest) -> float:
 
 
 def _metrics(digests: Sequence[Digest]) -> dict[str, dict[str, Any]]:
-    """Of every metric that all runs have."""
-    found: dict[str, dict[str, Any]] = {}
-    for split, values in digests[0]["metrics"].items() if digests else ():
-        for name in values:
-            own = [digest["metrics"].get(split, {}).get(name) for digest in digests]
-            if all(value is not None for value in own):
-                found.setdefault(split, {})[name] = spread(own)
-    return found
+    """The spread of every metric that all runs have, by split and name."""
+    spreads: dict[str, dict[str, Any]] = {}
+    for split, metrics in digests[0]["metrics"].items() if digests else ():
+        for name in metrics:
+            values = [digest["metrics"].get(split, {}).get(name) for digest in digests]
+            if all(value is not None for value in values):
+                spreads.setdefault(split, {})[name] = spread(values)
+    return spreads
 
 
 def _thinned(digest: Digest, first: bool, samples: bool) -> dict[str, Any]:
-    """A digest without what is too much to keep: what an entry a sentence is, settings and samples but of one run, and
-    samples at all where they are somebody else's sentences.
+    """A digest without its largest entries.
+
+    Args:
+        first: whether this is the first run of its group; only that run keeps its settings and samples.
+        samples: whether samples may be kept at all: not where the sentences are not ours to publish.
     """
     left_out = {*HEAVY, *(() if first else ("settings",)), *(() if first and samples else ("samples",))}
     return {key: value for key, value in digest.items() if key not in left_out}
 
 
 def _short(content: Any) -> Any:
-    """Figures with six digits: more than any spread, and a third of the bytes."""
+    """The content with figures of six digits: finer than any spread, and a third of the bytes."""
     if isinstance(content, Mapping):
         return {key: _short(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [_short(value) for value in content]
-    if isinstance(content, float) and not content.is_integer():  # counts keep all of theirs
+    if isinstance(content, float) and not content.is_integer():  # counts keep all their digits
         return float(f"{content:.6g}")
     return content
 
 
 def _significance(claim: Claim, groups: Groups) -> list[dict[str, Any]]:
-    """A paired bootstrap of each pair of groups that the claim compares, in the first metric that both have."""
+    """A paired bootstrap test for each pair of groups that the claim compares, in the first metric that both have."""
     from seqlab.runs.significance import METRICS, significance
 
-    found = []
+    results = []
     for a, b in claim.compared:
         if groups[a].digests and groups[b].digests:
             tests = (significance(groups[a].digests, groups[b].digests, metric) for metric in METRICS)
             test = next((test for test in tests if test is not None), None)
             if test is not None:
-                found.append({"a": a, "b": b, **test})
-    return found
+                results.append({"a": a, "b": b, **test})
+    return results

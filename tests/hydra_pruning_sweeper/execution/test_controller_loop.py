@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 from optuna.trial import TrialState
@@ -59,9 +60,12 @@ def test_each_trial_gets_its_line_its_variables_and_its_slot(pretend, tmp_path):
         ("the last", 0, "it ended without a value"),
         ("first\n" + "  deep\n" * 50, 1, "exit code 1"),  # what stands far above the end is not why
         (b"\xff no text", 1, "\ufffd no text"),
+        ("$ program a=1\n", 3, "exit code 3"),
+        ("error: of an earlier attempt\n$ program a=1\nthe last\n", 1, "the last"),
+        ("$ program a=1\nerror: two words\na library says goodbye\n", 1, "two words"),
     ],
 )
-def test_why_a_trial_failed_is_the_last_line_of_its_log(pretend, tmp_path, log, code, reason):
+def test_why_a_trial_failed_is_the_last_error_or_line_of_its_log(pretend, tmp_path, log, code, reason):
     def fails(job):
         if job.number:
             return done(job)
@@ -185,3 +189,17 @@ def test_sigterm_stops_running_trials_and_gives_them_back(pretend):
     (trial,) = one.shared_study.trials()
     assert trial.state == TrialState.RUNNING
     assert not trial.user_attrs["lease"]["held"]
+
+
+@pytest.mark.parametrize(("gone", "notes"), [(True, 0), (False, 1)])
+def test_a_process_of_an_earlier_attempt_that_may_still_run_is_named(pretend, monkeypatch, gone, notes):
+    one = pretend(done, trials=1)
+    take = one.shared_study.take
+    monkeypatch.setattr(
+        one.shared_study, "take", lambda **more: (leased := take(**more)) and replace(leased, orphan=(123, None))
+    )
+    monkeypatch.setattr("hydra_pruning_sweeper.execution.controller.end_group", lambda *process: gone)
+    one.run()
+    found = [note for note in one.observer.notes if note.startswith("trial 0: process 123")]
+    assert len(found) == notes
+    assert all("end it by hand" in note for note in found)

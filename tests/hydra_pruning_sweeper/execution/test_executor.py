@@ -1,5 +1,6 @@
 """Processes that are forked, watched, and end with whoever started them."""
 
+import fcntl
 import os
 import shlex
 import signal
@@ -9,7 +10,7 @@ import pytest
 from sweeper_support.simulation import path
 
 from hydra_pruning_sweeper.errors import ExecutionError
-from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job, JobEnd
+from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job, JobEnd, why_failed
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads
 from hydra_pruning_sweeper.study.lease import is_running, start_of
 from hydra_pruning_sweeper.trial.events import LOG
@@ -23,6 +24,16 @@ if what == "exit": sys.exit(int(sys.argv[2]))
 if what == "words": sys.exit("in words")
 if what == "raise": raise KeyError("gone")
 if what == "sleep": time.sleep(60)
+if what == "save":
+    import signal
+    def save(number, frame):
+        print("saves", flush=True)
+        time.sleep(0.5)
+        print("saved", flush=True)
+        sys.exit(5)
+    signal.signal(signal.SIGTERM, save)
+    print("ready", flush=True)
+    time.sleep(60)
 if what == "leave":
     import subprocess
     print("child", subprocess.Popen(["sleep", "60"]).pid, flush=True)
@@ -112,9 +123,44 @@ def test_when_the_executor_closes_its_jobs_end(executor, tmp_path):
     assert not is_running(child, started)
 
 
+def test_jobs_may_save_their_state_when_the_executor_closes_and_are_stopped_once(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    one = ForkExecutor(str(tmp_path / "script.py"), "program", environment=path(), stop_signal=signal.SIGTERM)
+    _, log = run(one, tmp_path, 1, "save")
+    while not log.is_file() or "ready" not in log.read_text():
+        time.sleep(0.05)
+    one.close()
+    assert log.read_text().split("ready\n")[1] == "saves\nsaved\n"
+
+
+def test_a_job_that_has_just_been_started_can_be_stopped(executor, tmp_path):
+    for number in range(20):
+        run(executor, tmp_path, number, "sleep")
+        executor.signal(number, signal.SIGKILL)
+        assert ended(executor) == [JobEnd(number, -signal.SIGKILL)]
+
+
+def test_jobs_inherit_a_file_as_long_as_they_live(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    with (tmp_path / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        one = ForkExecutor(str(tmp_path / "script.py"), "program", environment=path(), inherited=[file.fileno()])
+        run(one, tmp_path, 1, "sleep")
+    with (tmp_path / "lock").open("w") as file:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        one.close()
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def test_what_cannot_be_imported_beforehand_is_named():
     with pytest.raises(ExecutionError, match=r"preload: no_such_thing cannot be imported \(ModuleNotFoundError"):
         ForkExecutor("x", "x", ["json", "no_such_thing"])
+
+
+def test_a_signal_or_code_is_why_where_the_log_is_silent(tmp_path):
+    ends = {JobEnd(1, -15): "killed by signal 15", JobEnd(1, 2): "exit code 2", JobEnd(1, None, "gone"): "gone"}
+    assert {end: why_failed(end, tmp_path / LOG) for end in ends} == ends
 
 
 @pytest.mark.parametrize("entry", ["{folder}/script.py", "script", "made:main"])

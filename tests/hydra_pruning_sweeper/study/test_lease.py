@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hydra_pruning_sweeper.study import lease as module
-from hydra_pruning_sweeper.study.lease import Lease, LeaseWatch, end_group, is_running, lease_of, machine, start_of
+from hydra_pruning_sweeper.study.lease import Lease, LeaseWatch, lease_of, machine, start_of
 
 OWN = Lease("me", machine(), os.getpid(), start_of(os.getpid()))
 
@@ -52,13 +52,3 @@ def test_another_machine_expires_when_it_gives_no_sign_for_long(clock):
     assert not watch.has_expired(1, lease)  # a sign
     clock[0] = 131
     assert watch.has_expired(1, lease)
-
-
-def test_a_group_is_ended_only_if_it_is_the_one_that_was_meant():
-    one = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    started = start_of(one.pid)
-    end_group(one.pid, started + 1)
-    assert is_running(one.pid, started)
-    end_group(one.pid, started)
-    assert one.wait() == -9
-    assert not is_running(one.pid, started)

@@ -87,21 +87,12 @@ def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
 
 
 def _compared(group: RunGroup) -> dict[str, Any]:
-<<<<<<< HEAD:src/seqlab/reporting/page/answers/context.py
-    found = description(RunResult.of(group.runs[0]))
-    found.pop("model", None)
-    if isinstance(found["settings"].get("model"), dict):
-        model = {name: value for name, value in found["settings"]["model"].items() if name != "_target_"}
-        found["settings"] = {**found["settings"], "model": model}
-    return found
-=======
-    described = description(group.runs[0])
+    described = description(RunResult.of(group.runs[0]))
     described.pop("model", None)
     if isinstance(described["settings"].get("model"), dict):
         model = {name: value for name, value in described["settings"]["model"].items() if name != "_target_"}
         described["settings"] = {**described["settings"], "model": model}
     return described
->>>>>>> w-page:src/seqlab/reporting/page/answers/carried_context.py
 
 
 def _all_else(a: RunGroup, b: RunGroup) -> str:
