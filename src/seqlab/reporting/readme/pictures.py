@@ -104,9 +104,11 @@ def photograph(page: Path, folder: Path, browser: str) -> None:
         scheme = "1" if not suffix else "0"
         file = folder / f"report{suffix}.png"
         subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--screenshot={file.resolve()}"]
-            + [f"--window-size={PIECE[0]},{PIECE[1]}", f"--blink-settings=preferredColorScheme={scheme}"]
-            + [page.resolve().as_uri()],
+            [
+                *(browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--screenshot={file.resolve()}"),
+                *(f"--window-size={PIECE[0]},{PIECE[1]}", f"--blink-settings=preferredColorScheme={scheme}"),
+                page.resolve().as_uri(),
+            ],
             check=True,
             capture_output=True,
         )
