@@ -58,8 +58,10 @@ class Progress(ProgressBar):
         self._started = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
-        """Starts the clock."""
+        """Starts the clock of the epoch, and names it beside the bar."""
         self._started = time.perf_counter()
+        if self._bar is not None:
+            self._bar.set_description(_epoch(trainer), refresh=False)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
