@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXPERIMENT ?= reversal_bahdanau
 PROFILE ?= cpu
+MODELS := gru lstm context_gru bahdanau luong conv transformer gpt
+comma := ,
+space := $(subst ,, )
 RESULTS = $(BIN)/python -m seqlab.reporting.readme.claims README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep replay curves test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S report bundle results bench bench-keras wheel clean
+.PHONY: help setup train sweep replay curves test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S report bundle pictures results bench bench-keras wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,9 +33,9 @@ sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
 	  hydra.sweeper.n_trials=12 trainer.max_epochs=9 data.samples=6000
 	$(BIN)/seqlab-sweep plot study=make_sweep
 
-replay: $(READY) ## compare ways of searching on recorded learning curves (a minute), into outputs/reference and README
+replay: $(READY) ## compare ways of searching on recorded learning curves (a minute), into outputs/reference and sweeps/README.md
 	$(BIN)/python -m hydra_pruning_sweeper.replay.compare outputs/reference/replay/curves.jsonl outputs/reference/replay/replay.json
-	$(BIN)/python -m seqlab.reporting.readme.replay README.md outputs/reference/replay/replay.json
+	$(BIN)/python -m seqlab.reporting.readme.replay sweeps/README.md outputs/reference/replay/replay.json
 
 curves: $(READY) ## record those curves anew (216 trainings, a quarter of an hour of one core)
 	$(BIN)/seqlab-train -m +sweeps=reversal_grid
@@ -67,9 +70,19 @@ reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S: $(READY
 report: $(READY) ## one page of all results, to be opened in a browser: outputs/report.html
 	@$(BIN)/seqlab-report
 
-bundle: $(READY) ## train the bundle with its model card that stands in outputs/reference/reversal (two minutes)
-	$(BIN)/seqlab-train experiment=reversal_bahdanau hydra.run.dir=outputs/runs/reference_bundle overwrite=true
-	rm -rf outputs/reference/reversal && cp -r outputs/runs/reference_bundle/bundle outputs/reference/reversal
+bundle: $(READY) ## train the small models of outputs/reference/reversal, one of each architecture (a quarter of an hour)
+	OMP_NUM_THREADS=1 $(BIN)/seqlab-train -m model=$(subst $(space),$(comma),$(MODELS)) model_size=small data=reversal \
+	  data.samples=40000 trainer.max_epochs=8 free_running.every_n_epochs=0 overwrite=true \
+	  hydra.sweep.dir=outputs/multiruns/bundles 'hydra.sweep.subdir=$${hydra:runtime.choices.model}'
+	rm -rf outputs/reference/reversal
+	for model in $(MODELS); do mkdir -p outputs/reference/reversal && \
+	  cp -r outputs/multiruns/bundles/$$model/bundle outputs/reference/reversal/$$model || exit 1; done
+
+pictures: $(READY) ## draw README's pictures: attention, the report page (with Chromium), a diagram of each architecture
+	for model in $(MODELS); do $(BIN)/seqlab-describe model=$$model model_size=small \
+	  output=outputs/reference/pictures/$$model.svg > /dev/null || exit 1; done
+	$(BIN)/seqlab-report
+	$(BIN)/python -m seqlab.reporting.readme.pictures outputs/reference/reversal outputs/report.html outputs/reference/pictures
 
 results: $(READY) ## write README's results from outputs/reference
 	$(RESULTS)

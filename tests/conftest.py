@@ -57,6 +57,13 @@ def real_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
+def _no_real_data_by_chance(request, monkeypatch) -> None:
+    """Only a test that asks for real data sees where it is."""
+    if "real_data" not in request.fixturenames:
+        monkeypatch.delenv("SEQLAB_DATA", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def _few_threads() -> None:
     """Tests are small: more threads than one only wait for each other."""
     import torch

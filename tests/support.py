@@ -7,9 +7,10 @@ from pathlib import Path
 from beartype import BeartypeConf, beartype
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLE = dict(re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", README, flags=re.DOTALL))
-"""Of README's example: every file whose name a code block begins with, and what is in it."""
+GUIDE = (ROOT / "src/seqlab/models/README.md").read_text(encoding="utf-8")
+"""How to write an architecture or a dataset of one's own, by an example."""
+EXAMPLE = dict(re.findall(r"```(?:python|yaml)\n# (\S+\.(?:py|yaml))\n(.*?)```", GUIDE, flags=re.DOTALL))
+"""Of that example: every file whose name a code block begins with, and what is in it."""
 
 checked = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int will do for a float
 

@@ -1,4 +1,4 @@
-"""README's worked example runs as it stands there."""
+"""The README files: their worked example runs as it stands there, and their tables name everything."""
 
 import json
 import re
@@ -8,12 +8,12 @@ import sys
 
 import pytest
 from processes import forked, fresh
-from support import EXAMPLE, README, ROOT
+from support import EXAMPLE, GUIDE, ROOT
 
 
 @pytest.fixture
 def example(tmp_path):
-    """A folder with the files of README's example."""
+    """A folder with the files of the example."""
     for name, code in EXAMPLE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")
@@ -23,7 +23,7 @@ def example(tmp_path):
 
 
 def test_an_architecture_and_a_dataset_of_ones_own_train_and_predict(example):
-    (command,) = re.findall(r"^    python (-m seqlab.train --config-dir=my_conf .*)$", README, flags=re.MULTILINE)
+    (command,) = re.findall(r"^    python (-m seqlab.train --config-dir=my_conf .*)$", GUIDE, flags=re.MULTILINE)
 
     def succeeded(done):
         assert done.returncode == 0, done.stderr
@@ -41,14 +41,15 @@ def test_an_architecture_and_a_dataset_of_ones_own_train_and_predict(example):
 
 
 def test_an_architecture_of_ones_own_keeps_the_contract(example):
-    (command,) = re.findall(r"^    python (-m pytest test_my_lab.py)$", README, flags=re.MULTILINE)
+    (command,) = re.findall(r"^    python (-m pytest test_my_lab.py)$", GUIDE, flags=re.MULTILINE)
     done = subprocess.run([sys.executable, *command.split()], cwd=example, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout
     assert re.search(r"\b\d+ passed in", done.stdout), "nothing is skipped"
 
 
-def test_readme_names_every_option_of_every_group():
-    table = README.split("| group | options |")[1].split("\n\n")[0]
+def test_the_guide_to_settings_names_every_option_of_every_group():
+    guide = (ROOT / "conf/README.md").read_text(encoding="utf-8")
+    table = guide.split("| group | options |")[1].split("\n\n")[0]
     for group in (ROOT / "conf").iterdir():
         if group.is_dir() and group.name not in ("hydra", "shared"):  # chosen by others
             (row,) = (line for line in table.splitlines() if line.startswith(f"| `{group.name}`"))

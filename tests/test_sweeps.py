@@ -87,5 +87,5 @@ def test_what_is_typed_wins_over_the_file():
 
 
 def test_readme_names_every_search():
-    (row,) = (line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `sweeps`"))
+    (row,) = (line for line in (ROOT / "conf/README.md").read_text().splitlines() if line.startswith("| `sweeps`"))
     assert [name for name in SEARCHES if f"`{name}`" not in row] == []

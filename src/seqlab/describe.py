@@ -9,7 +9,7 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.cli import refuse_unknown, run_command
 from seqlab.config.hydra_run import this_run
 from seqlab.config.settings import read_describe
-from seqlab.inspection.diagram import diagram
+from seqlab.inspection.diagram import diagram_file
 
 
 def task(config: DictConfig) -> Any:
@@ -29,7 +29,7 @@ def task(config: DictConfig) -> Any:
         if settings.output is not None:
             path = Path(settings.output)
             if path.suffix == ".svg":
-                write_atomically(path, diagram(structure))
+                write_atomically(path, diagram_file(structure))
             else:
                 write_json(path, structure)
             print(f"\nwritten to {settings.output}")

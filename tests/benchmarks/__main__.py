@@ -72,8 +72,8 @@ def main() -> None:
         return
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    table.write(ROOT / "README.md", RESULTS)
-    say(f"kept in {RESULTS.relative_to(ROOT)} and README.md")
+    table.write(ROOT / "tests/README.md", RESULTS)
+    say(f"kept in {RESULTS.relative_to(ROOT)} and tests/README.md")
 
 
 def run(names: list[str], quick: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.table README.md outputs/reference/bench/bench.json`: writes README's table and all of it."""
+"""`python -m benchmarks.table tests/README.md outputs/reference/bench/bench.json`: writes the tables of benchmarks."""
 
 from __future__ import annotations
 

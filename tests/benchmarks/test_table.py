@@ -1,4 +1,4 @@
-"""README's table of benchmarks is that of the committed results."""
+"""The table of benchmarks in tests/README.md is that of the committed results."""
 
 from support import ROOT
 
@@ -17,7 +17,7 @@ MACHINE = {
 
 
 def test_readme_shows_the_committed_results():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "tests/README.md").read_text(encoding="utf-8")
     results = read(ROOT / "outputs/reference/bench/bench.json")
     assert with_results(readme, summary(results), BEGIN, END) == readme, "run `make bench`, or benchmarks.table"
     assert markdown(results) in (ROOT / "outputs/reference/bench/README.md").read_text(encoding="utf-8")

@@ -47,7 +47,7 @@ def test_commands_that_do_not_compute_import_no_torch(process, command):
 def test_what_only_predicts_does_not_wait_for_what_only_trains(process, tmp_path, command, arguments):
     """Importing Lightning takes longer than all the rest of a prediction."""
     (tmp_path / "three.txt").write_text("3 1 2\n")
-    run = f"run={ROOT / 'outputs/reference/reversal'}"
+    run = f"run={ROOT / 'outputs/reference/reversal/bahdanau'}"
     script = f"import sys\nfrom seqlab.{command} import main\nsys.argv = ['', {run!r}, *{arguments!r}]\nmain()\n"
     heavy = "{'lightning', 'pytorch_lightning', 'torchmetrics', 'tensorboard', 'optuna'}"
     outcome = process("-c", f"{script}print('imported:', *sorted({heavy} & set(sys.modules)))")

@@ -35,6 +35,17 @@ def test_a_downloaded_deck_is_taken_before_the_phrasebook(tmp_path, monkeypatch)
     assert (named.path, named.pinned_arguments) == (paths.phrasebook(), {})
 
 
+def test_a_deck_in_the_folder_of_real_data_is_taken_where_none_was_downloaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEQLAB_DATA", "data")
+    deck = tmp_path / "data/anki/fra-eng.zip"
+    deck.parent.mkdir(parents=True)
+    deck.touch()
+    data = Anki(CharacterTokenizer.fit, cache=tmp_path)
+    assert data.path.resolve() == deck
+    assert data.pinned_arguments == {"path": "data/anki/fra-eng.zip"}
+
+
 @pytest.mark.parametrize("tokenizer", [CharacterTokenizer.fit, WordTokenizer.fit])
 def test_the_phrasebook_is_split_by_source_into_all_its_pairs(tmp_path, tokenizer):
     data = Anki(tokenizer, paths.phrasebook(), cache=tmp_path)

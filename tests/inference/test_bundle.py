@@ -104,6 +104,6 @@ def test_no_bundle_is_said(tmp_path):
 
 def test_the_trained_bundle_of_the_repository_reverses():
     texts = ["3 1 2", "7", "15 14 1 1 5 9 2 7 3 8"]
-    assert load(ROOT / "outputs/reference/reversal").predict(texts) == [
+    assert load(ROOT / "outputs/reference/reversal/bahdanau").predict(texts) == [
         " ".join(reversed(text.split())) for text in texts
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,8 +29,8 @@ class Anki(TextPairs):
     """Pairs of a `.txt`, `.tsv`, `.gz` or `.zip` file, split by source sentence.
 
     Args:
-        path: the file, or "phrasebook" for the small one that ships with seqlab; None uses the downloaded deck if it
-            exists, else the phrasebook.
+        path: the file, or "phrasebook" for the small one that ships with seqlab; None takes the English–French deck:
+            the downloaded one, else that of `$SEQLAB_DATA/anki`; where there is none, the phrasebook.
         reverse: translate from the second column to the first.
         max_pairs: keep at most this many pairs (None: all).
         sample: which pairs to keep: the first of the file, or a random sample.
@@ -64,7 +65,8 @@ class Anki(TextPairs):
             raise ValueError(f"val_share and test_share must leave some training, but are {val_share}, {test_share}")
         check_sizes(max_pairs=max_pairs, max_words=max_words)
         if path is None:
-            path = DOWNLOADED.as_posix() if DOWNLOADED.is_file() else PHRASEBOOK
+            decks = (DOWNLOADED, Path(os.environ.get("SEQLAB_DATA", "../shared/data"), "anki", DOWNLOADED.name))
+            path = next((deck.as_posix() for deck in decks if deck.is_file()), PHRASEBOOK)
             self.pinned_arguments["path"] = path
         self.path = paths.phrasebook() if path == PHRASEBOOK else Path(path)
         self.reverse, self.max_pairs, self.sample, self.max_words = reverse, max_pairs, sample, max_words

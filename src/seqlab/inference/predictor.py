@@ -14,6 +14,8 @@ from torch import Tensor
 from seqlab.data.batch import Ragged
 from seqlab.decoding import Hypotheses, Search, Step
 from seqlab.decoding.hypotheses import Selectable
+from seqlab.errors import InputError
+from seqlab.inference.attention_maps import AttentionMaps, attention_maps
 from seqlab.inference.streams import StreamFormat
 from seqlab.inference.unknown_words import check_replacing, written
 from seqlab.models.base import Seq2Seq
@@ -58,6 +60,24 @@ class Predictor:
         """For each text all that the search gives, best first: one output at least."""
         texts = list(texts)
         return self.generate([self.encode(text) if text.strip() else [] for text in texts], batch_size, texts)
+
+    def attention(self, text: str) -> AttentionMaps:
+        """Where each attention of the decoder looks in a source for each token of the output.
+
+        Raises:
+            InputError: the model continues text, so there is no source; or `text` is empty.
+            ValueError: the tokenizer cannot express it.
+        """
+        return self.attentions([text])[0]
+
+    def attentions(self, texts: Sequence[str]) -> list[AttentionMaps]:
+        """The same for several texts at once, in one batch."""
+        if self.stream is not None:
+            raise InputError("this model was trained on plain text, which it continues: there is no source to look at")
+        sources = [self.encode(text) for text in texts]
+        if not all(sources):
+            raise InputError("attention needs a source, but a text is empty")
+        return attention_maps(self.model, (self.source_tokenizer, self.target_tokenizer), self.search, sources)
 
     def encode(self, text: str) -> list[int]:
         """What the model is given for a text: the ids of a source (none of a blank one), or of a prompt to go on from.

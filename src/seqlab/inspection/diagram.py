@@ -48,7 +48,7 @@ class _Box:
 
 
 def diagram(structure: dict[str, Any], prefix: str = "diagram") -> str:
-    """The drawing as one <svg> element, for a page or a file of its own.
+    """The drawing as one <svg> element for a page, whose colours it takes.
 
     It uses the colour of the text around it, and `--diagram-accent`.
 
@@ -76,6 +76,13 @@ def diagram(structure: dict[str, Any], prefix: str = "diagram") -> str:
     return _svg(
         structure, prefix, max(left - STATE - 2 * BETWEEN + MARGIN, HEAD), height + MARGIN, "".join(shapes) + arrows
     )
+
+
+def diagram_file(structure: dict[str, Any]) -> str:
+    """The drawing as a file of its own: dark on light, or light on dark where whoever shows it prefers that."""
+    head, mark, content = diagram(structure).partition("<title")
+    style = "<style>svg{color:#1f2328!important}@media(prefers-color-scheme:dark){svg{color:#e6edf3!important}}</style>"
+    return f"{head}{style}{mark}{content}"
 
 
 def _svg(structure: dict[str, Any], prefix: str, width: float, height: float, content: str) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from seqlab.kinds import NOTHING, Trust
 from seqlab.runs.run_folder import SavedPrediction
-from seqlab.special_tokens import BOS, PAD
-from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer
 
 SAMPLES = 30
 """Examples that are shown, at most."""
@@ -20,9 +18,6 @@ CONTINUED = 400
 
 LONGEST = 1000
 """Tokens of an output whose attention is shown."""
-
-BOUNDARY = "<eos>"
-"""How the token that ends an output is shown."""
 
 
 def chosen(said: Sequence[SavedPrediction]) -> list[int]:
@@ -63,53 +58,23 @@ def attention(folder: Path, sources: Sequence[str], trust: Trust = NOTHING) -> l
 
     try:
         predictor = load(folder, trust)
-        own = predictor.search
-        predictor.search = replace(own, max_length=min(own.max_length, LONGEST))  # a page shows no more
-        return _looks(predictor, [predictor.encode(source) for source in sources])
+        search = predictor.search
+        predictor.search = replace(search, max_length=min(search.max_length, LONGEST))  # a page shows no more
+        looks = predictor.attentions(sources)
     except ValueError:
         return []  # of an earlier format, or of a package that is not trusted: there is the rest to show
-
-
-def _looks(predictor: Any, ids: list[list[int]]) -> list[dict[str, Any]]:
-    import torch
-    from torch.nn.functional import pad
-
-    longest = max(map(len, ids))
-    source = torch.tensor([[*own, *[PAD] * (longest - len(own))] for own in ids])
-    lengths = torch.tensor([len(own) for own in ids])
-    said = predictor.model.generate(source, lengths, predictor.search).tokens[:, 0]
-    told = pad(said, (1, 0), value=BOS)
-    if told.size(1) == longest:  # its shape could not tell what a map looks at
-        told = told[:, :-1]
-    maps = predictor.model.attention_maps(source, lengths, told)
-    steps = told.size(1)
-    back = {name: own for name, own in maps.items() if own.shape[-2:] in ((steps, longest), (steps, longest + steps))}
-    if not back:
+    if not looks[0].maps:
         return []
-    looks = []
-    for row, own in enumerate(ids):
-        output = [i for i in said[row].tolist() if i != PAD]
-        names = [_token(predictor.target_tokenizer, i) for i in output]
-        names = [*names, *([BOUNDARY] if len(output) < predictor.search.max_length else [])][:steps]
-        attention = _named({name: weights[row] for name, weights in back.items()}, len(names), len(own))
-        sources = [_token(predictor.source_tokenizer, i) for i in own]
-        looks.append({"source_tokens": sources, "output_tokens": names, "attention": attention})
-    return looks
+    return [
+        {"source_tokens": look.source_tokens, "output_tokens": look.output_tokens, "attention": _named(look.maps)}
+        for look in looks
+    ]
 
 
-def _token(tokenizer: Tokenizer, i: int) -> str:
-    """A token as text; the zero that fills arrays up, which `decode` leaves out, too."""
-    return "0" if isinstance(tokenizer, IntegerTokenizer) and i == tokenizer.filler else tokenizer.decode([i])
-
-
-def _named(maps: dict[str, Any], rows: int, columns: int) -> dict[str, list[list[float]]]:
-    """Matrices of maps (H, queries, memory) by name, cut to size."""
-    named = {}
-    for name, weights in maps.items():
-        named[name.removesuffix(".core")] = weights.mean(0)
-    if len(weights) > 1:
-        named |= {f"{name.removesuffix('.core')} head {i}": head for i, head in enumerate(weights, 1)}
-    return {
-        name: [[round(value, 3) for value in row] for row in weights[:rows, :columns].tolist()]
-        for name, weights in named.items()
-    }
+def _named(maps: Mapping[str, Any]) -> dict[str, list[list[float]]]:
+    """Rounded matrices by name: of each map (H, T, S) the mean over heads, of the last one also each head."""
+    named = {name: weights.mean(0) for name, weights in maps.items()}
+    *_, last = maps
+    if len(maps[last]) > 1:
+        named |= {f"{last} head {i}": head for i, head in enumerate(maps[last], 1)}
+    return {name: [[round(value, 3) for value in row] for row in weights.tolist()] for name, weights in named.items()}

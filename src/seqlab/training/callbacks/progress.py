@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
+from contextlib import ExitStack
 from typing import Any, cast
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.callbacks import ProgressBar
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from seqlab.metrics.registry import METRICS
 from seqlab.models.training_module import TrainingModule
@@ -16,10 +20,16 @@ from seqlab.training.callbacks.generation_eval import GenerationEval
 SPLIT_LABELS = {"val": "val", "val_other": "other"}
 """The validation splits, and their names in the printed lines."""
 
+REFRESH_STEPS = 10
+"""Steps after which the loss beside the bar is read again: reading it waits for a GPU."""
 
-class Progress(TQDMProgressBar):
-    """A progress bar over the batches if there is a terminal, and one line per epoch; or one line per validation, if
+
+class Progress(ProgressBar):
+    """On a terminal, one bar over all steps of the run; everywhere, one line per epoch, or one line per validation if
     validations are counted in steps (`trainer.val_check_interval`).
+
+    The bar appears with the first step, below what a run prints before it, and its remaining time is that of the whole
+    run, validation included. Evaluating has a bar of its own, over all batches of all splits.
 
     Args:
         every_n_steps: for runs with tiny epochs: print the loss every n optimizer steps instead of one line per epoch
@@ -27,48 +37,106 @@ class Progress(TQDMProgressBar):
     """
 
     def __init__(self, every_n_steps: int | None = None) -> None:
-        super().__init__(refresh_rate=10 if sys.stdout.isatty() else 0, leave=False)
+        super().__init__()
         self.every_n_steps = every_n_steps
+        self._shows_bar = sys.stdout.isatty()
+        self._bar: tqdm | None = None
+        self._open = ExitStack()  # the bar, and what keeps log messages from being written into it
         self._started = 0.0
         self._last_printed = 0
 
-    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """The mean loss of the epoch so far, shown beside the bar."""
-        return {"loss": f"{float(cast(TrainingModule, pl_module).epoch_loss()):.4f}"}
+    def disable(self) -> None:
+        """Shows no bar: Lightning calls it in every process but the first."""
+        self._shows_bar = False
+
+    def enable(self) -> None:
+        """Shows a bar if there is a terminal."""
+        self._shows_bar = sys.stdout.isatty()
 
     def on_train_start(self, trainer: Trainer, *args: Any) -> None:
         """Starts the clock; needed if a run is resumed within an epoch, whose start Lightning does not announce."""
         self._started = time.perf_counter()
-        super().on_train_start(trainer, *args)
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
-        """Starts the clock."""
+        """Starts the clock of the epoch, and names it beside the bar."""
         self._started = time.perf_counter()
-        super().on_train_epoch_start(trainer, *args)
+        if self._bar is not None:
+            self._bar.set_description(_epoch(trainer), refresh=False)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Prints the loss of every n-th step."""
-        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        step = trainer.global_step
+        """Moves the bar; prints the loss of every n-th step."""
+        step, module = trainer.global_step, cast(TrainingModule, pl_module)
+        if self._shows_bar:
+            if self._bar is None:
+                steps = module.total_steps()
+                self._begin(_epoch(trainer), None if math.isinf(steps) else int(steps), step, "steps")
+            if step % REFRESH_STEPS == 0:
+                self._bar.set_postfix(loss=f"{float(module.epoch_loss()):.4f}", refresh=False)
+            self._bar.update(step - self._bar.n)
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last_printed:
             self._last_printed = step
-            self._print_line(trainer, f"step {step:>6}  loss {float(cast(TrainingModule, pl_module).step_loss):.6f}")
+            self._print_line(trainer, f"step {step:>6}  loss {float(module.step_loss):.6f}")
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Says that the steps wait for a validation."""
+        if self._bar is not None:
+            self._bar.set_description("validating")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints a line if validations are counted in steps."""
-        super().on_validation_end(trainer, pl_module)
+        if self._bar is not None:
+            self._bar.set_description(_epoch(trainer))
         if trainer.state.fn == "fit" and trainer.check_val_every_n_epoch is None:
             end = f"/{trainer.max_steps}" if trainer.max_steps > 0 else ""
             self._print_metrics(trainer, pl_module, f"step {trainer.global_step:>5}{end}")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the epoch's line."""
-        super().on_train_epoch_end(trainer, pl_module)
         if not self.every_n_steps and trainer.check_val_every_n_epoch is not None:
-            end = f"/{trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
-            self._print_metrics(trainer, pl_module, f"epoch {trainer.current_epoch + 1:>3}{end}")
+            self._print_metrics(trainer, pl_module, _epoch(trainer))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the bar away."""
+        self._end()
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Shows a bar over all batches of all splits."""
+        if self._shows_bar:
+            self._begin("evaluating", sum(map(int, trainer.num_test_batches)), 0, "batches")
+
+    def on_test_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        """Moves the bar."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the bar away."""
+        self._end()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Takes the bar away before the error is printed."""
+        self._end()
+
+    def _begin(self, what: str, total: int | None, step: int, unit: str) -> None:
+        self._bar = self._open.enter_context(
+            tqdm(
+                desc=what,
+                total=total,
+                initial=max(step - 1, 0),
+                unit=f" {unit}",
+                smoothing=0,  # the mean speed: that of the last steps knows nothing of the next validation
+                leave=False,
+                dynamic_ncols=True,
+                file=sys.stdout,
+            )
+        )
+        self._open.enter_context(logging_redirect_tqdm())
+
+    def _end(self) -> None:
+        self._open.close()
+        self._bar = None
 
     def _print_metrics(self, trainer: Trainer, pl_module: LightningModule, when: str) -> None:
         parts = [when, f"train loss {float(cast(TrainingModule, pl_module).epoch_loss()):.4f}"]
@@ -86,7 +154,13 @@ class Progress(TQDMProgressBar):
     def _print_line(self, trainer: Trainer, text: str) -> None:
         if not trainer.is_global_zero:
             return
-        if self.is_enabled:
-            self.print(text)
+        if self._bar is not None:
+            self._bar.write(text, file=sys.stdout)  # above the bar
         else:
             print(text, flush=True)
+
+
+def _epoch(trainer: Trainer) -> str:
+    """The epoch that runs, counted from 1, and how many there will be if that is known."""
+    end = f"/{trainer.max_epochs}" if (trainer.max_epochs or 0) > 0 else ""
+    return f"epoch {trainer.current_epoch + 1:>3}{end}"

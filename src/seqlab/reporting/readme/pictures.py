@@ -1,0 +1,134 @@
+"""`python -m seqlab.reporting.readme.pictures BUNDLES PAGE FOLDER`: draws README's pictures into FOLDER.
+
+`attention.svg` from the models in BUNDLES, and `report.png`, the top of the report PAGE, where there is a Chromium to
+render it. Each has a second file for a dark background, with `_dark` in its name.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra_pruning_sweeper.atomic_files import write_atomically
+from seqlab.errors import InputError
+from seqlab.runs.samples import attention
+
+SOURCE = "3 14 1 5 9 2 6 11 7"
+SHOWN = {"bahdanau": "Bahdanau", "luong": "Luong", "transformer": "Transformer, mean of heads"}
+"""Bundles whose attention is drawn, and the titles of their panels."""
+
+CELL, LEFT, TOP, GAP = 24, 34, 58, 30
+"""Pixels: a side of a cell, left and upper margin of a panel, between panels."""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PIECE = 1180, 640
+"""Width and height of the piece of the report page, in pixels."""
+
+
+class Colours(NamedTuple):
+    """Of text and of what is looked at."""
+
+    text: str
+    accent: str
+
+
+THEMES = {"": Colours("#1f2328", "#0969da"), "_dark": Colours("#e6edf3", "#58a6ff")}
+"""By what is added to a file's name."""
+
+
+def attention_svg(panels: Sequence[tuple[str, dict[str, Any]]], colours: Colours) -> str:
+    """Attention side by side: in each panel a row for each output token, a column for each source token.
+
+    Args:
+        panels: title, and a sample of `seqlab.runs.samples.attention`; the last map without a head is drawn.
+    """
+    drawn, left = [], 0
+    for title, sample in panels:
+        drawn.append(f'<g transform="translate({left},0)">{_panel(title, sample, colours.accent)}</g>')
+        left += LEFT + CELL * len(sample["source_tokens"]) + GAP
+    height = TOP + CELL * max(len(sample["output_tokens"]) for _, sample in panels) + 8
+    words = escape(f"Where {', '.join(title for title, _ in panels)} look while they reverse {SOURCE}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {left - GAP + 8} {height}"'
+        f' width="{left - GAP + 8}" height="{height}" font-family="system-ui,sans-serif" font-size="12"'
+        f' fill="{colours.text}"><title>{words}</title>{"".join(drawn)}</svg>\n'
+    )
+
+
+def _panel(title: str, sample: dict[str, Any], accent: str) -> str:
+    name = [name for name in sample["attention"] if " head " not in name][-1]
+    shapes = [f'<text x="{LEFT}" y="16" font-weight="600" font-size="14">{escape(title)}</text>']
+    for column, token in enumerate(sample["source_tokens"]):
+        x = LEFT + CELL * (column + 0.5)
+        shapes.append(f'<text x="{x}" y="{TOP - 8}" text-anchor="middle">{escape(token)}</text>')
+    for row, (token, weights) in enumerate(zip(sample["output_tokens"], sample["attention"][name], strict=True)):
+        y = TOP + CELL * row
+        label = "end" if token.startswith("<") else token
+        shapes.append(f'<text x="{LEFT - 6}" y="{y + CELL / 2 + 4}" text-anchor="end">{escape(label)}</text>')
+        shapes += [
+            f'<rect x="{LEFT + CELL * column + 1}" y="{y + 1}" width="{CELL - 2}" height="{CELL - 2}" rx="3"'
+            f' fill="{accent}" fill-opacity="{0.06 + 0.94 * weight:.2f}"/>'
+            for column, weight in enumerate(weights)
+        ]
+    return "".join(shapes)
+
+
+def draw_attention(bundles: Path, folder: Path) -> None:
+    """Writes `attention.svg` and its dark twin.
+
+    Raises:
+        InputError: a bundle is not there, or has no attention.
+    """
+    panels = []
+    for name, title in SHOWN.items():
+        samples = attention(bundles / name, [SOURCE])
+        if not samples:
+            raise InputError(f"{bundles / name}: no bundle with attention; `make bundle` trains one")
+        panels.append((title, samples[0]))
+    for suffix, colours in THEMES.items():
+        write_atomically(folder / f"attention{suffix}.svg", attention_svg(panels, colours))
+
+
+def photograph(page: Path, folder: Path, browser: str) -> None:
+    """Writes `report.png` and its dark twin: what a browser shows of the top of `page`.
+
+    Raises:
+        subprocess.CalledProcessError: the browser failed.
+    """
+    for suffix in THEMES:
+        scheme = "1" if not suffix else "0"
+        file = folder / f"report{suffix}.png"
+        subprocess.run(
+            [
+                *(browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--screenshot={file.resolve()}"),
+                *(f"--window-size={PIECE[0]},{PIECE[1]}", f"--blink-settings=preferredColorScheme={scheme}"),
+                page.resolve().as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
+
+
+def main() -> None:
+    """The command line."""
+    bundles, page, folder = map(Path, sys.argv[1:4])
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        draw_attention(bundles, folder)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        print(f"no browser ({', '.join(BROWSERS)}): {folder / 'report.png'} stays as it is")
+    else:
+        photograph(page, folder, browser)
+
+
+if __name__ == "__main__":
+    main()
