@@ -3,9 +3,11 @@
 import csv
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from seqlab.training.loggers import Events, MetricsFile
+from seqlab.inference.attention_maps import AttentionMaps
+from seqlab.training.loggers import CELL, Events, MetricsFile
 
 
 def rows(path):
@@ -55,3 +57,18 @@ def test_resumed_events_drop_what_is_written_again(tmp_path):
     found = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("loss")
     expected = [(0, 1.5), (1, 1.5), (2, 1.5), (3, 9.0), (4, 9.0), (5, 9.0)]
     assert [(one.step, one.value) for one in found] == expected
+
+
+def test_tensorboard_shows_settings_and_attention(tmp_path):
+    events = Events(tmp_path, name="", version="tensorboard")
+    events.add_settings({"model": {"width": 7}, "seed": 3})
+    weights = torch.tensor([[[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]]])
+    events.add_attention(AttentionMaps(["a", "b"], ["x", "y", "<eos>"], {"attention": weights}), step=5)
+    events.finalize("success")
+    shown = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    (settings,) = shown.Tensors("settings/text_summary")
+    assert settings.tensor_proto.string_val == [b"    model:\n      width: 7\n    seed: 3\n"]
+    (picture,) = shown.Images("attention/attention")
+    assert (picture.step, picture.height, picture.width) == (5, 3 * CELL, 2 * CELL)
+    (tokens,) = shown.Tensors("attention/text_summary")
+    assert b"columns: a b\n\nrows: x y <eos>" in tokens.tensor_proto.string_val[0]

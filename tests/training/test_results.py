@@ -4,7 +4,7 @@ from pathlib import Path
 
 from seqlab.inference.generation_outputs import Prediction
 from seqlab.runs.result import RunResult, RunSeconds, TrainingCost
-from seqlab.training.results import print_summary, sample
+from seqlab.training.results import SAMPLES, print_summary, sample_line, samples
 
 RESULT = RunResult(
     name="a",
@@ -19,8 +19,8 @@ RESULT = RunResult(
 
 
 def test_markup_is_shown_and_steers_nothing(capsys):
-    samples = [Prediction(0, "[/x]", "\x1b[2Ja", "b\n", -1.0, False)]
-    print_summary(RESULT, samples, Path("runs/[bold]\x1b]0;a\x07"))
+    predictions = [Prediction(0, "[/x]", "\x1b[2Ja", "b\n", -1.0, False)]
+    print_summary(RESULT, predictions, Path("runs/[bold]\x1b]0;a\x07"))
     printed = capsys.readouterr().out
     assert "\x1b" not in printed and "\x07" not in printed
     for text in ("[red]val", "[/x]", r"[/x]  →  \x1b[2Ja  ≠  b\n", r"kept in runs/[bold]\x1b]0;a\x07"):
@@ -28,5 +28,34 @@ def test_markup_is_shown_and_steers_nothing(capsys):
 
 
 def test_of_a_long_continuation_the_beginning_is_shown():
-    text = sample(Prediction(0, "a" * 99, "b\n" + "c" * 99, "d", -1.0, None))
+    text = sample_line(Prediction(0, "a" * 99, "b\n" + "c" * 99, "d", -1.0, None))
     assert text.startswith("…" + "a" * 80 + "  →  ") and r"b\nccc" in text and "\n" not in text
+
+
+def outcomes(*matches):
+    """Predictions from sources of one word, two words, …"""
+    return [Prediction(i, " ".join("a" * (i + 1)), "b", "c", -1.0, match) for i, match in enumerate(matches)]
+
+
+def test_samples_go_from_short_to_long_with_failures_among_them():
+    predictions = outcomes(*[True] * 90, *[False] * 10)
+    shown = samples(predictions[::-1])
+    assert [one.row for one in shown] == [0, 30, 59, 89, 95]
+    assert [one.match for one in shown] == [True, True, True, True, False]
+
+
+def test_samples_have_a_success_among_many_failures():
+    shown = samples(outcomes(*[False] * 50, True, *[False] * 49))
+    assert [one.row for one in shown] == [0, 33, 50, 66, 99]
+    assert [one.match for one in shown].count(True) == 1
+
+
+def test_samples_of_one_kind_are_spread_over_all_lengths():
+    assert [one.row for one in samples(outcomes(*[True] * 101))] == [0, 25, 50, 75, 100]
+    assert [one.row for one in samples(outcomes(*[None] * 3))] == [0, 1, 2]
+
+
+def test_few_predictions_are_all_shown():
+    assert len(samples(outcomes(True, False, True, True))) == 4
+    assert len(samples(outcomes(False, False, False, False, False, True))) == SAMPLES
+    assert samples([]) == []

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml  # type: ignore[import-untyped]
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
+from seqlab.inference.attention_maps import AttentionMaps
+
+CELL = 16
+"""Pixels: a side of a weight in a picture of attention."""
 
 
 class MetricsFile(Logger):
@@ -67,7 +74,7 @@ class MetricsFile(Logger):
 
 
 class Events(TensorBoardLogger):
-    """TensorBoard's events, in which no step of a resumed run appears twice.
+    """TensorBoard's events, with the run's settings and a picture of attention; no step of a resumed run appears twice.
 
     Event files are append-only: a session-start event tells TensorBoard to drop earlier events from its step on.
     """
@@ -79,3 +86,21 @@ class Events(TensorBoardLogger):
 
         session_start = Event(step=step, session_log=SessionLog(status=SessionLog.START))
         self.experiment.file_writer.add_event(session_start)
+
+    @rank_zero_only
+    def add_settings(self, settings: Mapping[str, Any]) -> None:
+        """Shows the settings of the run among TensorBoard's texts."""
+        written = yaml.safe_dump(json.loads(json.dumps(settings, default=str)), sort_keys=False, allow_unicode=True)
+        self.experiment.add_text("settings", "".join(f"    {line}\n" for line in written.splitlines()))
+
+    @rank_zero_only
+    def add_attention(self, looks: AttentionMaps, step: int) -> None:
+        """Shows where each attention looks in one source: the mean over heads, light where it looks most.
+
+        A row is an output token, a column a source token; a text beside the pictures names them.
+        """
+        for name, weights in looks.maps.items():
+            picture = weights.mean(0).repeat_interleave(CELL, 0).repeat_interleave(CELL, 1)
+            self.experiment.add_image(f"attention/{name}", picture[None], step)
+        tokens = f"columns: {' '.join(looks.source_tokens)}\n\nrows: {' '.join(looks.output_tokens)}"
+        self.experiment.add_text("attention", tokens, step)

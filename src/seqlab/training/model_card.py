@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import math
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
 
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.overlap import leakage_of
@@ -26,8 +30,40 @@ def model_card(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str
         result: the run's `result.json`.
         trust: the setting to type so that the bundle's classes are imported, "" if none is needed.
     """
+    front = yaml.safe_dump(_front_matter(result, data, model), sort_keys=False, allow_unicode=True)
     parts = (_purpose(result, data, model, trust), _data(result, data), _training(result), _metrics(result, data))
-    return "\n\n".join("\n".join(part) for part in (*parts, _limits(data, model), _licence(data))) + "\n"
+    text = "\n\n".join("\n".join(part) for part in (*parts, _limits(data, model), _licence(data)))
+    return f"---\n{front}---\n\n{text}\n"
+
+
+def _front_matter(result: RunResult, data: SequenceData, model: Seq2Seq) -> dict[str, Any]:
+    """What model hubs read of a card: library, task, languages, and the metrics of the split that was kept for it."""
+    sides = [getattr(data, name, None) for name in ("source_language", "target_language")]
+    languages = [language for language in dict.fromkeys(sides) if language]
+    task = (
+        "text-generation" if not data.has_bos_eos else "translation" if len(languages) == 2 else "text2text-generation"
+    )
+    split = next(split for split in ("test", "val", "train") if split in result.metrics)
+    values = result.metrics[split].items()
+    metrics = [{"type": name, "value": value} for name, value in values if value is not None and math.isfinite(value)]
+    return {
+        "library_name": "seqlab",
+        "pipeline_tag": task,
+        **({"language": languages} if languages else {}),
+        "tags": ["sequence-to-sequence", type(model).__name__.lower()],
+        "model-index": [
+            {
+                "name": result.name,
+                "results": [
+                    {
+                        "task": {"type": task},
+                        "dataset": {"name": data.describe(), "type": "seqlab", "split": split},
+                        "metrics": metrics,
+                    }
+                ],
+            }
+        ],
+    }
 
 
 def _purpose(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str) -> list[str]:

@@ -15,6 +15,9 @@ from seqlab.formatting import escaped
 from seqlab.metrics.registry import written
 from seqlab.runs.result import Metrics, RunResult
 
+SAMPLES = 5
+"""How many predictions a summary shows."""
+
 SHOWN = 80
 """How many characters a sample shows of each of the prompt, the continuation and the reference."""
 
@@ -39,7 +42,30 @@ def predictions_table(predictions: Sequence[Any]) -> str:
     return "".join("\t".join(map(escaped, row)) + "\n" for row in rows)
 
 
-def sample(one: Any) -> str:
+def samples(predictions: Sequence[Any]) -> list[Any]:
+    """A few predictions from short to long sources: some that match their reference and some that do not, in about
+    their shares, where there are both."""
+    by_length = sorted(predictions, key=lambda one: len(one.source.split()))  # of equal length: in their order
+    matching = [one for one in by_length if one.match]
+    others = [one for one in by_length if not one.match]
+    if not (matching and others):
+        return _spread(by_length, SAMPLES)
+    share = round(SAMPLES * len(others) / len(by_length))
+    shown = min(max(share, 1, SAMPLES - len(matching)), SAMPLES - 1)
+    chosen = _spread(others, shown) + _spread(matching, SAMPLES - shown)
+    return sorted(chosen, key=lambda one: len(one.source.split()))
+
+
+def _spread(items: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` of the items, at even distances, with the first and the last."""
+    if len(items) <= count:
+        return list(items)
+    if count == 1:
+        return [items[len(items) // 2]]
+    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
+
+
+def sample_line(one: Any) -> str:
     """A prediction as one line; of a long continuation, the text around its beginning."""
     prompt, *others = map(printable, (one.source, one.prediction, one.reference))
     if one.match is not None:
@@ -48,18 +74,19 @@ def sample(one: Any) -> str:
     return f"{prompt if len(prompt) <= SHOWN else f'…{prompt[-SHOWN:]}'}  →  {shown[0]}  |  {shown[1]}"
 
 
-def print_summary(result: RunResult, samples: Sequence[Any], folder: Path, trust: str = "") -> None:
+def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, trust: str = "") -> None:
     """Prints a table of metrics by split, some predictions, the run's folder and the line to type next.
 
     Args:
+        predictions: all of one split.
         trust: the argument to type so that the bundle's classes are imported; "" if none is needed.
     """
     console = Console(highlight=False, soft_wrap=True, markup=False)
     shown = printable(str(folder))
     console.print()
     console.print(metrics_table(result.metrics))
-    for one in samples:
-        console.print(f"  {sample(one)}")
+    for one in samples(predictions):
+        console.print(f"  {sample_line(one)}")
     seconds, training = result.seconds, result.training
     console.print(f"\n{result.epochs} epochs, {result.steps:,} steps in {seconds.fit:.1f} s; measured the", end=" ")
     console.print(f"{result.weights} weights in {seconds.measure:.1f} s; kept in {shown}")
@@ -67,7 +94,7 @@ def print_summary(result: RunResult, samples: Sequence[Any], folder: Path, trust
         f"{training.tokens:,} target tokens, {training.tokens_per_second:,.0f} per second of training;"
         f" about {training.teraflops:.3g} TFLOP"
     )
-    if any(one.match is None for one in samples):
+    if any(one.match is None for one in predictions):
         console.print(f'continue with   seqlab-generate run={shown}{trust} prompt="TEXT"')
     else:
         console.print(f"predict with    seqlab-predict run={shown}{trust} input=FILE")

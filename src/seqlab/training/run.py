@@ -23,6 +23,7 @@ from seqlab.files import write_json
 from seqlab.folders import has_begun
 from seqlab.inference import bundle
 from seqlab.inference.generation_outputs import stream_format
+from seqlab.inference.predictor import Predictor
 from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import trust_typed
 from seqlab.models.objective import Objective
@@ -40,7 +41,7 @@ from seqlab.training.lr_finder import find_learning_rate
 from seqlab.training.measuring import final_weights, measure
 from seqlab.training.model_card import model_card
 from seqlab.training.provenance import code, command, commit, environment
-from seqlab.training.results import predictions_table, print_summary
+from seqlab.training.results import predictions_table, print_summary, samples
 from seqlab.training.resuming import (
     ChangedRates,
     ResumeCheckpoint,
@@ -110,8 +111,13 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
             announce(identity, checkpoint.before)
         for line in cautions(data):
             log.warning(line)
+        if settings.compile:
+            print("compile     torch.compile works while the first batches run: a minute or more", flush=True)
         leakage_of(data)  # may take minutes, in which processes that are started later need not wait
         resume_loggers(loggers, checkpoint)
+        for logger in loggers:
+            if isinstance(logger, Events):
+                logger.add_settings(settings.written)
         has_begun(folder)
     trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     fitted = time.perf_counter()
@@ -222,7 +228,18 @@ def save_results(
     predictions = free_running.predictions[printed_split]
     write_atomically(folder / "predictions.tsv", predictions_table(predictions))
     write_json(folder / RESULT, result.as_json())
-    print_summary(result, predictions[:5], _shown(folder), trust)
+    log_attention(trainer, Predictor(model, *tokenizers, search, stream), samples(predictions))
+    print_summary(result, predictions, _shown(folder), trust)
+
+
+def log_attention(trainer: Trainer, predictor: Predictor, shown: list[Any]) -> None:
+    """Gives TensorBoard a picture of the attention for the middle one of the predictions that are shown."""
+    sources = [one.source for one in shown if predictor.encode(one.source)]
+    if predictor.stream is None and predictor.model.attends and sources:
+        looks = predictor.attention(sources[len(sources) // 2])
+        for logger in trainer.loggers:
+            if isinstance(logger, Events):
+                logger.add_attention(looks, trainer.global_step)
 
 
 def _shown(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from seqlab.data.module import data_of
 from seqlab.decoding import Search
 from seqlab.inference.generation_outputs import CustomMetric, Outputs, Prediction, outputs_of
 from seqlab.metrics.free_running import gathered
-from seqlab.training.results import sample
+from seqlab.training.results import sample_line
 
 
 class GenerationEval(Callback):
@@ -127,7 +127,7 @@ class GenerationEval(Callback):
     def _print_samples(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
             for one in self.predictions["val"][: self.samples]:
-                print(f"    {sample(one)}", flush=True)
+                print(f"    {sample_line(one)}", flush=True)
 
 
 def _function(name: str, path: str) -> CustomMetric:

@@ -69,12 +69,10 @@ class Progress(ProgressBar):
         """Moves the bar; prints the loss of every n-th step."""
         step, module = trainer.global_step, cast(TrainingModule, pl_module)
         if self._shows_bar:
-            if self._bar is None:
-                steps = module.total_steps()
-                self._begin(_epoch(trainer), None if math.isinf(steps) else int(steps), step, "steps")
+            bar = self._bar or self._begin(_epoch(trainer), module.total_steps(), step, "steps")
             if step % REFRESH_STEPS == 0:
-                self._bar.set_postfix(loss=f"{float(module.epoch_loss()):.4f}", refresh=False)
-            self._bar.update(step - self._bar.n)
+                bar.set_postfix(loss=f"{float(module.epoch_loss()):.4f}", refresh=False)
+            bar.update(step - bar.n)
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last_printed:
             self._last_printed = step
             self._print_line(trainer, f"step {step:>6}  loss {float(module.step_loss):.6f}")
@@ -119,11 +117,11 @@ class Progress(ProgressBar):
         """Takes the bar away before the error is printed."""
         self._end()
 
-    def _begin(self, what: str, total: int | None, step: int, unit: str) -> None:
-        self._bar = self._open.enter_context(
+    def _begin(self, what: str, total: float, step: int, unit: str) -> tqdm:
+        bar = self._open.enter_context(
             tqdm(
                 desc=what,
-                total=total,
+                total=None if math.isinf(total) else int(total),
                 initial=max(step - 1, 0),
                 unit=f" {unit}",
                 smoothing=0,  # the mean speed: that of the last steps knows nothing of the next validation
@@ -133,6 +131,8 @@ class Progress(ProgressBar):
             )
         )
         self._open.enter_context(logging_redirect_tqdm())
+        self._bar = bar
+        return bar
 
     def _end(self) -> None:
         self._open.close()
