@@ -41,6 +41,15 @@ def test_the_users_runs_are_answered_about(tmp_path, inside, outside, text):
     assert text in answer and answer.startswith("Notes: ml, gpt (yours): ")
 
 
+def test_several_settings_of_the_users_are_told_apart(tmp_path):
+    runs = [*notes((4.6,), (6.0,)), *notes((4.7,), (6.1,))]
+    for run, width in zip(runs, "79", strict=True):
+        run["overrides"] = {"model": "gpt", "model.width": width}
+    one, two, reference, *_ = familiar_text(found(tmp_path, runs, claim_g())).sentences
+    assert one.startswith("Notes: ml, gpt, model.width=7 (yours): 4.60")
+    assert "model.width=9 (yours): 4.70" in two and reference.startswith("Notes: ml, gpt (reference): 4.65")
+
+
 def test_of_claim_g_each_part_ran_once(tmp_path):
     text = text_of(familiar_text(gathered(tmp_path, claim_g(planted=(4.6, 4.4, 3.1)))))
     assert text.startswith(
