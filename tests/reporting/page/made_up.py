@@ -1,4 +1,4 @@
-"""Digests, references and a sweep of a shape like the real ones, with figures that a test chooses."""
+"""Digests, references and a sweep with the keys of real ones and figures that a test chooses."""
 
 import json
 
@@ -26,7 +26,7 @@ SAID = ["a", "dog", "jumps", "over", "the", "little", "fence"]
 
 
 def digest(model="gru", seed=1, data="de→en of multi30k", bleu=20.0, speed=1000.0, lengths=(22.0, 20.0, 18.0), **more):
-    """A finished run. `lengths` is BLEU at 1–7, 8–14 and 15–21 tokens; `more` replaces what stands there."""
+    """A finished run. `lengths` is BLEU at 1–7, 8–14 and 15–21 tokens; `more` replaces other entries."""
     steps, epochs = 70, 5
     curve = [
         {
@@ -230,7 +230,7 @@ def gathered(outputs, *contents):
 
 
 def write_run(outputs, *place):
-    """The folder of a run that has finished; what is in it, the test's digest says."""
+    """The folder of a finished run; the test supplies its digest."""
     folder = outputs.joinpath(*place)
     folder.mkdir(parents=True)
     (folder / "result.json").write_text("{}", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The page is whole: nothing from elsewhere, nothing unescaped, every link and label leads somewhere."""
+"""The page is complete: it loads nothing, escapes everything, and every link and label has its target."""
 
 import json
 import re
@@ -28,7 +28,7 @@ DIAGRAM = '<svg role="img" viewBox="0 0 1 1"><title>parts of a gru</title></svg>
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Of references, of a run of somebody's own, and of words that would like to be markup."""
+    """A page of references and of runs whose names and texts try to be markup."""
     outputs = tmp_path_factory.mktemp("outputs")
     write_references(outputs, claim_c(), claim_g(), sweep(), replay(), reference("T", title=EVIL))
     evil = digest(data=EVIL, name=EVIL, command=f"seqlab-train {EVIL}", overrides={"a": EVIL})
@@ -38,7 +38,7 @@ def page(tmp_path_factory):
     evil["leakage"] = {EVIL: {EVIL: {"copies": 0.5}}}
     evil["environment"] = {EVIL: EVIL}
     runs = {write_run(outputs, "runs", "gru", "a"): evil, write_run(outputs, "runs", EVIL.replace("/", "|"), "b"): evil}
-    write_run(outputs, "runs", "<b>", "c")  # not read, and said so
+    write_run(outputs, "runs", "<b>", "c")  # listed as unreadable
     searched = {**sweep(), "study": EVIL, "parameters": [EVIL], "importance": {EVIL: 1.0}, "command": EVIL}
     searched["trials"] = [{**one, "parameters": {EVIL: EVIL}} for one in searched["trials"]]
     material = gather(outputs, None, runs.__getitem__, {}.__getitem__)
@@ -117,7 +117,7 @@ def test_a_run_that_is_here_is_linked_by_its_folder(tree):
     assert "./runs/gru/a" in tree.xpath("//article[@class='run']//a/@href")
 
 
-def test_a_folders_name_cannot_become_another_scheme_or_place(tmp_path):
+def test_a_folders_name_cannot_become_another_scheme_or_path(tmp_path):
     places = ("javascript:alert(1)", "a b#c?d%2e", "data:text,html", "\udcff")
     runs = {write_run(tmp_path / place, str(i)): digest(overrides={"a": place}) for i, place in enumerate(places)}
     material = gather(tmp_path, [tmp_path], runs.__getitem__, {}.__getitem__)
@@ -130,7 +130,7 @@ def test_a_folders_name_cannot_become_another_scheme_or_place(tmp_path):
     ]
 
 
-def test_every_place_of_a_run_of_the_users_says_so(tmp_path):
+def test_a_run_of_the_users_is_marked_wherever_it_appears(tmp_path):
     """Smoke tests are not the reference: tables, plots, sentences, failures and commands name them."""
     page = html.document_fromstring(render(found(tmp_path, [digest("gru")], claim_c()), tmp_path / "report.html"))
     for place in ("compare", "learning", "length", "failures", "commands"):
@@ -140,7 +140,7 @@ def test_every_place_of_a_run_of_the_users_says_so(tmp_path):
     assert [one["name"] for one in json.loads(data)[0]["groups"]].count("gru (yours)") == 1
 
 
-def test_the_best_of_a_column_stands_out_and_p_stands_beside(tree):
+def test_the_best_of_a_column_is_bold_and_p_is_in_its_column(tree):
     (best,) = tree.xpath("//table[@id='compare-0-table']//td[@class='best'][contains(., '28.20 ±')]")
     assert best.xpath("../th//a/text()") == ["bahdanau"]
     rows = {row.xpath("string(th)").strip(): row for row in tree.xpath("//table[@id='compare-0-table']/tbody/tr")}
@@ -178,7 +178,7 @@ def test_answers_lead_to_the_very_table_or_plot(tree):
     assert "not reached (0 of 2)" in tree.xpath("string(//article[@id='replay'])")
 
 
-def test_what_is_missing_of_a_claim_is_said_once(tmp_path):
+def test_what_a_claim_lacks_is_stated_once(tmp_path):
     reason = "1 of 3 runs of gru"
     open_one = {"text": "BLEU above", "expected": "more", "measured": "–", "holds": None, "why": reason}
     content = claim_c() | {"partial": "2 of 12 runs are not there", "verdict": "not comparable", "why": reason}
@@ -188,7 +188,7 @@ def test_what_is_missing_of_a_claim_is_said_once(tmp_path):
     assert claim.count(reason) == 1 and f"open: {reason}" in claim and "2 of 12 runs are not there" in claim
 
 
-def test_sentences_that_are_not_committed_are_named_with_what_brings_them(tmp_path):
+def test_sentences_that_are_not_committed_are_named_with_the_command_that_makes_them(tmp_path):
     content = claim_c()
     for group in content["groups"]:
         for run in group["runs"]:
@@ -208,7 +208,7 @@ def test_sections_without_material_are_left_out(tmp_path):
     assert [href[1:] for href in page.xpath("//nav/a/@href")] == sections
 
 
-def test_what_is_no_sentence_of_seqlabs_own_may_be_missing(tmp_path):
+def test_a_digest_without_optional_parts_makes_a_page(tmp_path):
     bare = {
         key: value
         for key, value in digest().items()
@@ -219,7 +219,7 @@ def test_what_is_no_sentence_of_seqlabs_own_may_be_missing(tmp_path):
     assert "make reproduce-C" in page and 'id="explorer"' not in page
 
 
-def test_style_and_script_stand_in_files_of_their_own():
+def test_style_and_script_are_files_of_their_own():
     assert {path.name for path in Path(HERE / "assets").iterdir()} == {"style.css", "script.js"}
 
 

@@ -1,4 +1,4 @@
-"""Which is best and which is fastest: the sentences say what the figures carry, and no more."""
+"""Which is best and which is fastest: the sentences state what the figures show, and no more."""
 
 import pytest
 from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
@@ -10,7 +10,7 @@ from seqlab.reporting.page.plots import length_metric
 from seqlab.reporting.page.tables import comparisons
 
 
-def said(answer):
+def text_of(answer):
     return " ".join(answer.sentences)
 
 
@@ -29,13 +29,13 @@ def said(answer):
 )
 def test_the_best_of_the_users_runs_is_named_only_where_it_is_shown(tmp_path, gru, bahdanau, text):
     answer = best(found(tmp_path, [*seeds("gru", gru), *seeds("bahdanau", bahdanau)]))
-    assert text in said(answer) and "nan" not in said(answer)
+    assert text in text_of(answer) and "nan" not in text_of(answer)
     assert answer.sentences[0].startswith("Multi30k de→en (your runs): ") and not answer.run
 
 
 def test_of_a_loss_the_lowest_is_best(tmp_path):
     runs = [*seeds("gru", (3.0, 3.1, 3.2), "teacher_forced/loss"), *seeds("gpt", (2, 2.1, 2.2), "teacher_forced/loss")]
-    assert "gpt (yours), 2.1000 ± 0.1000 over 3 seeds, has the lowest loss on test: −1 (95" in said(
+    assert "gpt (yours), 2.1000 ± 0.1000 over 3 seeds, has the lowest loss on test: −1 (95" in text_of(
         best(found(tmp_path, runs))
     )
 
@@ -59,7 +59,7 @@ def language_model(size, test_set, bits, **data):
 def test_language_models_of_other_tokenizers_are_compared_where_the_text_is_the_same(tmp_path):
     runs = [language_model(4000, "a", 2.0), language_model(8000, "b", 1.5)]
     material = found(tmp_path, runs)
-    assert "data.tokenizer.size=8000 (yours), 1.5000 with one seed, has the lowest bits per byte" in said(
+    assert "data.tokenizer.size=8000 (yours), 1.5000 with one seed, has the lowest bits per byte" in text_of(
         best(material)
     )
     assert comparable(material.groups)
@@ -77,22 +77,24 @@ def test_where_nothing_separates_words_token_bleu_is_no_quality(tmp_path, tokeni
         signatures = {"bleu": f"nrefs:1|case:mixed|tok:{tokenizer}|version:2.6.0"}
         runs.append(digest(model, overrides={"model": model}, metrics={"test": metrics}, signatures=signatures))
     material = found(tmp_path, runs)
-    assert f"has the highest {metric} on test" in said(best(material))
+    assert f"has the highest {metric} on test" in text_of(best(material))
     assert length_metric(material.groups) == ("bleu" if tokenizer == "13a" else "exact_match")
 
 
 def test_a_seed_without_the_figure_is_counted(tmp_path):
     runs = [*seeds("gru", (10.0, None, 12.0)), *seeds("bahdanau", (20.0, 21.0, 22.0))]
-    assert "gru (yours), 11.00 ± 1.41 over 2 of 3 seeds, as the others have none" in said(best(found(tmp_path, runs)))
+    assert "gru (yours), 11.00 ± 1.41 over 2 of 3 seeds, as the others have none" in text_of(
+        best(found(tmp_path, runs))
+    )
 
 
 def test_a_seed_that_ran_twice_is_one_seed(tmp_path):
     runs = [run for value in (10.0, 12.0) for run in seeds("gru", (value,))] + seeds("bahdanau", (20.0,))
-    assert "gru (yours), 11.00 with one seed" in said(best(found(tmp_path, runs)))
+    assert "gru (yours), 11.00 with one seed" in text_of(best(found(tmp_path, runs)))
 
 
 def test_examples_alone_show_nothing_of_seeds(tmp_path):
-    """The paired bootstrap of one run each is as sure as can be."""
+    """The paired bootstrap of one run each shows as clear a difference as there can be."""
     correct = {"gru": [0] * 97 + [1] * 3, "bahdanau": [1] * 100}
     runs = [
         digest(
@@ -104,7 +106,7 @@ def test_examples_alone_show_nothing_of_seeds(tmp_path):
         )
         for model, own in correct.items()
     ]
-    text = said(best(found(tmp_path, runs)))
+    text = text_of(best(found(tmp_path, runs)))
     assert "+97.00% (95 %: over test examples +93.00% to +100.00%) against the next" in text
     assert "One seed of gru (yours) and bahdanau (yours)" in text and "significant" not in text
 
@@ -122,10 +124,10 @@ def test_the_users_runs_come_first_and_stand_beside_the_reference_if_they_are_al
 
 
 def test_a_reference_has_the_interval_over_examples_that_it_kept(tmp_path):
-    text = said(best(gathered(tmp_path, claim_c(best=28.0))))
+    text = text_of(best(gathered(tmp_path, claim_c(best=28.0))))
     # Seeds 1, 2, 3 add 0.1, 0.2, 0.3: standard error sqrt(0.02 / 3), t = 2.776 of four degrees of freedom.
     assert "+7.00 (95 %: over seeds +6.77 to +7.23, over test examples +6.50 to +7.50) against the next" in text
-    turned = said(best(gathered(tmp_path, claim_c(best=20.25))))
+    turned = text_of(best(gathered(tmp_path, claim_c(best=20.25))))
     assert "context_gru, 21.20" in turned and "over test examples +0.25 to +1.25" in turned
 
 
@@ -135,7 +137,7 @@ def test_a_test_by_the_first_of_several_references_is_no_test_of_that_bleu(tmp_p
     (context,) = carried_context(gathered(tmp_path / "gru", content)).sentences
     assert "(95 %: over seeds +6.77 to +7.23; not tested over examples, which have several references)" in context
     material = gathered(tmp_path, content)
-    assert "over test examples" in said(best(material))
+    assert "over test examples" in text_of(best(material))
     (table,) = comparisons(material)
     assert "There is no p where several references were used" in table.note
     exact = [
@@ -173,15 +175,23 @@ def timed(model, speeds, device="cpu"):
     ids=["effect", "reverse", "none", "one seed"],
 )
 def test_the_fastest_is_named_only_where_it_is_shown(tmp_path, gru, lstm, text):
-    answer = said(fastest(found(tmp_path, [*timed("gru", gru), *timed("lstm", lstm)])))
+    answer = text_of(fastest(found(tmp_path, [*timed("gru", gru), *timed("lstm", lstm)])))
     assert text in answer and "times" not in answer
+
+
+def test_times_come_with_their_limit(tmp_path):
+    answer = fastest(found(tmp_path, [*timed("gru", (900,)), *timed("lstm", (500,))]))
+    assert "runs that train side by side slow each other down" in answer.limit
+    assert carried_context(gathered(tmp_path / "reference", claim_c())).limit == answer.limit
+    apart = [*timed("gru", (900,)), *timed("lstm", (500,), "cuda")]
+    assert fastest(found(tmp_path / "apart", apart)).limit == ""
 
 
 def test_speeds_of_two_machines_are_not_compared(tmp_path):
     runs = [*timed("gru", (900, 901)), *timed("lstm", (90, 91), "cuda")]
-    assert said(fastest(found(tmp_path, runs))).endswith("not known, as no two ran on the same machine.")
+    assert text_of(fastest(found(tmp_path, runs))).endswith("not known, as no two ran on the same machine.")
     runs += timed("bahdanau", (80, 81))
-    text = said(fastest(found(tmp_path / "more", runs)))
+    text = text_of(fastest(found(tmp_path / "more", runs)))
     assert "gru (yours), 900" in text and "bahdanau (yours), 80" in text and "lstm" not in text
 
 
@@ -189,7 +199,7 @@ def test_a_run_on_a_machine_of_its_own_is_not_left_out_for_the_references(tmp_pa
     one, other = fastest(found(tmp_path, timed("lstm", (90, 91), "cuda"), claim_c())).sentences
     assert one == "Multi30k de→en (yours beside the reference): not known, as no two ran on the same machine."
     assert other.startswith("Multi30k de→en (reference): ")
-    beside = said(fastest(found(tmp_path / "more", timed("lstm", (90, 91), "cpu (x86_64)"), claim_c())))
+    beside = text_of(fastest(found(tmp_path / "more", timed("lstm", (90, 91), "cpu (x86_64)"), claim_c())))
     assert "lstm (yours), 90" in beside
 
 
@@ -202,8 +212,8 @@ def test_speeds_of_two_profiles_whose_models_are_of_other_sizes_are_not_compared
     assert one.startswith("Reversal (reference): gru, 900") and two.startswith("Reversal (reference, full): gru, 90 ")
 
 
-def test_models_of_other_sizes_are_said_to_be(tmp_path):
+def test_models_of_different_sizes_are_mentioned(tmp_path):
     runs = [*timed("gru", (900,)), *timed("lstm", (500,))]
-    assert "size" not in said(fastest(found(tmp_path, runs)))
+    assert "size" not in text_of(fastest(found(tmp_path, runs)))
     runs[0]["parameters"] = 2_000_000
-    assert "differ in size: 0.1 to 2 million parameters." in said(fastest(found(tmp_path / "more", runs)))
+    assert "differ in size: 0.1 to 2 million parameters." in text_of(fastest(found(tmp_path / "more", runs)))

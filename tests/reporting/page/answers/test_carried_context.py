@@ -1,4 +1,4 @@
-"""What carrying the context changes: a sign with a size and an interval, or none."""
+"""What carrying the context changes: a sign, a size and an interval, or no difference."""
 
 import pytest
 from reporting.page.made_up import claim_c, found, gathered, seeds
@@ -6,7 +6,7 @@ from reporting.page.made_up import claim_c, found, gathered, seeds
 from seqlab.reporting.page.answers.carried_context import carried_context
 
 
-def said(answer):
+def text_of(answer):
     return " ".join(answer.sentences)
 
 
@@ -25,31 +25,31 @@ def said(answer):
     ],
     ids=["effect", "reverse", "none", "one seed", "zero"],
 )
-def test_it_is_asked_of_the_users_runs(tmp_path, without, carrying, text):
+def test_the_users_runs_are_answered_about(tmp_path, without, carrying, text):
     answer = carried_context(found(tmp_path, [*seeds("gru", without), *seeds("context_gru", carrying)]))
-    assert text in said(answer) and answer.sentences[0].startswith("Multi30k de→en (your runs): ")
+    assert text in text_of(answer) and answer.sentences[0].startswith("Multi30k de→en (your runs): ")
 
 
-def test_of_the_reference_it_is_asked_too(tmp_path):
-    text = said(carried_context(gathered(tmp_path, claim_c())))
+def test_the_reference_is_answered_about_too(tmp_path):
+    text = text_of(carried_context(gathered(tmp_path, claim_c())))
     assert "+7.00 (95 %: over seeds +6.77 to +7.23, over test examples +6.50 to +7.50)." in text
     assert "All their other settings are the same." in text and "million" not in text
     # 7,000 tokens at 1,300 and at 1,000 a second, in 70 steps: 76.9 and 100 ms, the same for all seeds.
     assert "The time of a training step differs by +23.1 ms; all seeds" in text
 
 
-def test_what_else_differs_is_said(tmp_path):
+def test_other_differences_are_listed(tmp_path):
     content = claim_c()
     for run in content["groups"][1]["runs"]:
         run["settings"]["model"]["width"] = 512
         run["parameters"] = 200_003
-    text = said(carried_context(gathered(tmp_path, content)))
+    text = text_of(carried_context(gathered(tmp_path, content)))
     assert "The two differ in model.width 256 → 512, too, so the context alone does not explain it." in text
     assert "0.2 million parameters instead of 0.1: size may explain a part." in text
 
 
-def test_whatever_else_of_its_description_differs_is_said(tmp_path):
-    """Also what no list of settings names, as its optimizer; but not what only one architecture has."""
+def test_any_other_difference_of_the_description_is_listed(tmp_path):
+    """Any setting counts, such as the optimizer, but not one that only one of the architectures has."""
     runs = [*seeds("gru", (14.0,)), *seeds("context_gru", (21.0,))]
     for run, dropout, optimizer in zip(runs, (0.9, 0.1), ("torch.optim.SGD", "torch.optim.Adam"), strict=True):
         run["settings"]["model"]["dropout"] = dropout
@@ -58,13 +58,13 @@ def test_whatever_else_of_its_description_differs_is_said(tmp_path):
     runs[0]["identity"] = {"data": {"files": "a"}}  # older runs have none
     runs[1]["resumed"] = [{"step": 7, "changed": {"optimizer.lr": [1, 2]}}]
     what = "model.dropout 0.9 → 0.1, optimizer._target_ torch.optim.SGD → torch.optim.Adam, changed after step"
-    assert f"The two differ in {what}" in said(carried_context(found(tmp_path, runs)))
+    assert f"The two differ in {what}" in text_of(carried_context(found(tmp_path, runs)))
 
 
 def test_of_several_settings_those_that_differ_least_are_compared(tmp_path):
     runs = [*seeds("gru", (14.0,)), *seeds("context_gru", (21.0,)), *seeds("context_gru", (90.0,))]
     runs[2]["settings"] = {"model": {**runs[2]["settings"]["model"], "width": 512}}
-    text = said(carried_context(found(tmp_path, runs[::-1])))
+    text = text_of(carried_context(found(tmp_path, runs[::-1])))
     assert "to 21.00 with one seed" in text and "All their other settings are the same." in text
 
 
@@ -72,6 +72,6 @@ def test_times_of_two_machines_are_not_compared(tmp_path):
     content = claim_c()
     for run in content["groups"][0]["runs"]:
         run["environment"] = {**run["environment"], "device": "cuda"}
-    assert "They ran on different machines, so their times do not compare." in said(
+    assert "They ran on different machines, so their times do not compare." in text_of(
         carried_context(gathered(tmp_path, content))
     )

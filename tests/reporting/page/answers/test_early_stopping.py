@@ -1,16 +1,16 @@
-"""What a search saved, and what is known of the price."""
+"""What a search saved, and what is known about the price."""
 
 from reporting.page.made_up import gathered, replay, sweep
 
 from seqlab.reporting.page.answers.early_stopping import saved_by_pruning
 
 
-def said(tmp_path, *contents):
+def text_of(tmp_path, *contents):
     return " ".join(saved_by_pruning(gathered(tmp_path, *contents)).sentences)
 
 
 def test_what_pruning_saved_counts_validations(tmp_path):
-    text = said(tmp_path, sweep())
+    text = text_of(tmp_path, sweep())
     # Reported 4 + 1 + 4 + 1 + 2; in full 5 · 4.
     assert text.startswith("made_up: 3 of 5 trials were stopped early; 12 validations were run instead of 20, had")
     assert "at most 40% less training. The lowest value (by default a validation loss) is 0.9, of trial 2" in text
@@ -22,24 +22,26 @@ def test_a_search_without_pruning_saved_nothing(tmp_path):
     content = sweep()
     for one in content["trials"]:
         one["state"] = "COMPLETE"
-    assert "made_up: nothing by pruning: none of 5 trials was stopped early." in said(tmp_path, content)
+    assert "made_up: nothing by pruning: none of 5 trials was stopped early." in text_of(tmp_path, content)
 
 
-def test_a_search_of_which_nothing_has_ended_says_so(tmp_path):
+def test_a_search_without_a_finished_trial_says_so(tmp_path):
     content = sweep() | {"best": None}
     content["trials"] = [{**one, "state": "RUNNING", "value": None, "steps": 0} for one in content["trials"]]
-    assert said(tmp_path, content) == "made_up: no trial has ended."
+    assert text_of(tmp_path, content) == "made_up: no trial has ended."
 
 
 def test_trials_that_were_stopped_at_the_last_step_saved_nothing(tmp_path):
     content = sweep()
     for one in content["trials"]:
         one["steps"] = 4
-    assert "nothing: the 3 trials that were stopped, of 5, had run as long as the longest." in said(tmp_path, content)
+    assert "nothing: the 3 trials that were stopped, of 5, had run as long as the longest." in text_of(
+        tmp_path, content
+    )
 
 
-def test_the_price_is_what_recorded_curves_say(tmp_path):
-    text = said(tmp_path, sweep(), replay())
+def test_the_price_is_taken_from_recorded_curves(tmp_path):
+    text = text_of(tmp_path, sweep(), replay())
     assert (
         "Of 2 other ways of searching, replayed on 12 recorded learning curves, 1 finds as good a value as “in full”"
         in text

@@ -1,4 +1,4 @@
-"""A cost of length is spoken of where quality falls with it, more than with attention, over seeds."""
+"""Length costs something where quality falls with it, over seeds, more than with attention."""
 
 import pytest
 from reporting.page.made_up import TARGETS, claim_c, digest, found, gathered
@@ -11,7 +11,7 @@ NOISY, NOISY_TOO = ((20, 12, 4), (20, 20, 20), (20, 18, 16)), ((20, 13, 5), (20,
 NOTHING = ((0, 0, 0),) * 3
 
 
-def said(answer):
+def text_of(answer):
     return " ".join(answer.sentences)
 
 
@@ -37,14 +37,14 @@ def runs(**models):
     ],
     ids=["effect", "reverse", "both rise", "none", "one seed", "zero", "zero of both"],
 )
-def test_it_is_asked_of_the_users_runs(tmp_path, gru, bahdanau, text):
+def test_the_users_runs_are_answered_about(tmp_path, gru, bahdanau, text):
     answer = fixed_vector(found(tmp_path, runs(gru=gru, bahdanau=bahdanau)))
-    assert text in said(answer) and "nan" not in said(answer)
+    assert text in text_of(answer) and "nan" not in text_of(answer)
     assert answer.sentences[0].startswith("Multi30k de→en (your runs): change of BLEU per additional source token")
-    assert ("Length costs" in said(answer)) == text.startswith("Length costs")
+    assert ("Length costs" in text_of(answer)) == text.startswith("Length costs")
 
 
-def test_of_models_with_attention_the_one_is_taken_that_was_trained_most_alike_and_what_differs_is_said(tmp_path):
+def test_the_model_with_attention_that_was_trained_most_alike_is_compared_and_differences_are_listed(tmp_path):
     def trained(model, epochs, name):
         own = {"model": {"_target_": TARGETS[model], "cell": "gru"}, "data": {}, "trainer": {"max_epochs": epochs}}
         return [
@@ -53,8 +53,8 @@ def test_of_models_with_attention_the_one_is_taken_that_was_trained_most_alike_a
         ]
 
     gru, short, whole = trained("gru", 9, "a"), trained("bahdanau", 1, "b"), trained("transformer", 9, "c")
-    assert "differ in" not in said(fixed_vector(found(tmp_path / "both", [*gru, *short, *whole])))
-    text = said(fixed_vector(found(tmp_path / "one", [*gru, *short])))
+    assert "differ in" not in text_of(fixed_vector(found(tmp_path / "both", [*gru, *short, *whole])))
+    text = text_of(fixed_vector(found(tmp_path / "one", [*gru, *short])))
     assert (
         "gru (yours) and bahdanau (yours) differ in trainer.max_epochs 9 → 1, too: length alone does not explain it"
         in text
@@ -63,7 +63,7 @@ def test_of_models_with_attention_the_one_is_taken_that_was_trained_most_alike_a
 
 def test_the_figures_are_those_by_hand(tmp_path):
     # Slopes over the mean, weighted by 101, 102 and 103 examples at 4, 11 and 18 tokens: −0.857 / 12.64 for gru.
-    text = said(fixed_vector(gathered(tmp_path, claim_c())))
+    text = text_of(fixed_vector(gathered(tmp_path, claim_c())))
     assert "gru −6.8% ± 0.0% over 3 seeds;" in text and "bahdanau −0.5% ± 0.0% over 3 seeds." in text
     assert "Against bahdanau: gru −6.3 percentage points, context_gru" in text
 
@@ -99,12 +99,12 @@ SHORT, LONG, ALL = (0.95, 0.8, 0.1, 0.0), (1.0, 0.9, 0.8, 0.3), (1.0,) * 4
     ],
     ids=["effect", "reverse", "seeds alike", "none", "one seed", "zero", "a length below that is not mastered"],
 )
-def test_of_what_is_right_or_wrong_the_longest_that_is_mastered_counts(tmp_path, lstm, bahdanau, text):
-    assert text in said(fixed_vector(found(tmp_path, reversals({"lstm": lstm, "bahdanau": bahdanau}))))
+def test_where_outputs_are_right_or_wrong_the_longest_mastered_length_counts(tmp_path, lstm, bahdanau, text):
+    assert text in text_of(fixed_vector(found(tmp_path, reversals({"lstm": lstm, "bahdanau": bahdanau}))))
 
 
 @pytest.mark.parametrize(("last", "fails"), [(0.05, True), (0.3, False)])
-def test_beyond_training_it_is_said_if_all_fail(tmp_path, last, fails):
+def test_a_sentence_says_if_all_fail_beyond_the_lengths_of_training(tmp_path, last, fails):
     models = {"lstm": [SHORT], "bahdanau": [(1.0, 0.9, 0.8, last)]}
-    text = said(fixed_vector(found(tmp_path, reversals(models, max_length=10, test_max_length=20))))
+    text = text_of(fixed_vector(found(tmp_path, reversals(models, max_length=10, test_max_length=20))))
     assert ("Training ended at 10 tokens; at 20 less than 10% is right in every run." in text) == fails

@@ -1,4 +1,4 @@
-"""A validation loss on familiar text: what is said of it is what its seeds carry."""
+"""A validation loss on familiar text: the answer states what the seeds show, and no more."""
 
 import pytest
 from reporting.page.made_up import claim_g, digest, found, gathered
@@ -6,7 +6,7 @@ from reporting.page.made_up import claim_g, digest, found, gathered
 from seqlab.reporting.page.answers.notes import familiar_text
 
 
-def said(answer):
+def text_of(answer):
     return " ".join(answer.sentences)
 
 
@@ -36,13 +36,22 @@ def notes(inside, outside):
     ],
     ids=["effect", "reverse", "none", "one seed"],
 )
-def test_it_is_asked_of_the_users_runs(tmp_path, inside, outside, text):
-    answer = said(familiar_text(found(tmp_path, notes(inside, outside))))
+def test_the_users_runs_are_answered_about(tmp_path, inside, outside, text):
+    answer = text_of(familiar_text(found(tmp_path, notes(inside, outside))))
     assert text in answer and answer.startswith("Notes: ml, gpt (yours): ")
 
 
+def test_several_settings_of_the_users_are_told_apart(tmp_path):
+    runs = [*notes((4.6,), (6.0,)), *notes((4.7,), (6.1,))]
+    for run, width in zip(runs, "79", strict=True):
+        run["overrides"] = {"model": "gpt", "model.width": width}
+    one, two, reference, *_ = familiar_text(found(tmp_path, runs, claim_g())).sentences
+    assert one.startswith("Notes: ml, gpt, model.width=7 (yours): 4.60")
+    assert "model.width=9 (yours): 4.70" in two and reference.startswith("Notes: ml, gpt (reference): 4.65")
+
+
 def test_of_claim_g_each_part_ran_once(tmp_path):
-    text = said(familiar_text(gathered(tmp_path, claim_g(planted=(4.6, 4.4, 3.1)))))
+    text = text_of(familiar_text(gathered(tmp_path, claim_g(planted=(4.6, 4.4, 3.1)))))
     assert text.startswith(
         "Notes: ml, gpt (reference): 4.65 nats per token on held-out sentences of the same kind of text, 6.10 on other"
     )
@@ -70,5 +79,5 @@ def test_with_seeds_planting_has_an_effect_or_none(tmp_path, planted, text):
         group["runs"] = [
             {**run, "seed": seed, "metrics": {"val": {"teacher_forced/loss": loss + seed / 100}}} for seed in (1, 2)
         ]
-    answer = said(familiar_text(gathered(tmp_path, content)))
+    answer = text_of(familiar_text(gathered(tmp_path, content)))
     assert text.partition(" from")[0].rstrip(".") in answer

@@ -1,4 +1,4 @@
-"""A number and the line that makes it."""
+"""A number and the command that makes it."""
 
 from reporting.page.made_up import claim_c, gathered
 

@@ -21,12 +21,15 @@ def familiar_text(material: Material) -> Answer:
     """
     question = "Does a low validation loss mean more than that the text resembles the training text?"
     yours = [one for one in material.groups if one.own and one.values("metrics", OTHER, LOSS)]
-    first, second = material.group("G", "phase1"), material.group("G", "phase2")
-    groups = [*yours, *([first] if first and first not in yours else [])]
-    sentences = [text for one in groups if (text := _against(one, second))]
+    reference, elsewhere = material.group("G", "phase1"), material.group("G", "phase2")
+    references = [reference] if reference and reference not in yours else []
+    groups = [*yours, *references]
+    # Named separately: among the user's runs the reference would bear a claim's label, which no reader knows yet.
+    names = named(yours) | named(references)
+    sentences = [text for one in groups if (text := _against(one, names[one.id], elsewhere))]
     if not sentences:
         return Answer(question, run="make reproduce-G")
-    if any(one is first for one in groups):
+    if any(one is reference for one in groups):
         sentences += _planted(material)
     missing, run = missing_runs(material, groups)
     return Answer(
@@ -38,13 +41,13 @@ def familiar_text(material: Material) -> Answer:
     )
 
 
-def _against(group: RunGroup, elsewhere: RunGroup | None) -> str:
+def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> str:
     """The loss against that on other text, of the same run or of one that is validated on text of another kind."""
     inside = group.metric(LOSS, "val")
     if inside is None:
         return ""
-    name = named([group])[group.id] + ("" if group.own else " (reference)")
-    text = f"{heading(group)}, {name}: {inside:.2f} nats per token on held-out sentences of the same kind of text"
+    name = f"{heading(group)}, {name}{'' if group.own else ' (reference)'}"
+    text = f"{name}: {inside:.2f} nats per token on held-out sentences of the same kind of text"
     gap, outside = within(group.by_seed(_gap)), group.metric(LOSS, OTHER)
     if outside is None and group.claim and elsewhere is not None:
         outside, gap = elsewhere.metric(LOSS, "val"), _apart(group, elsewhere)
