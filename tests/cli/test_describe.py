@@ -8,6 +8,8 @@ import pytest
 DATASETS = {
     "reversal": ("data=reversal", "data.samples=60"),
     "toy": ("data=toy",),
+    "dates": ("data=dates", "data.samples=60"),
+    "numbers": ("data=numbers", "data.samples=60"),
     "anki": ("data=anki", "tokenizer=character"),
     "subwords": ("data=anki", "tokenizer=sentencepiece", "tokenizer.vocabulary_size=350"),
 }

@@ -25,6 +25,8 @@ DATASETS = {
     "anki by word": (*ANKI, "tokenizer=word"),
     "anki by subword": (*ANKI, "tokenizer=sentencepiece", "tokenizer.vocabulary_size=350"),
     "toy": ("data=toy",),
+    "dates": ("data=dates", "data.samples=60"),
+    "numbers": ("data=numbers", "data.samples=60", "data.largest=99"),
 }
 
 

@@ -31,6 +31,8 @@ NOTES = [
 DATASETS = {
     "reversal": ["data=reversal", "data.samples=60", "data.largest=5", "data.max_length=4"],
     "toy": ["data=toy"],
+    "dates": ["data=dates", "data.samples=60"],
+    "numbers": ["data=numbers", "data.samples=60", "data.largest=99"],
     "anki": ["data=anki", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
     "parallel": ["data=parallel", "data.path=parallel"],
     "notes in blocks": ["data=notes", *NOTES, "data.boundaries=none"],

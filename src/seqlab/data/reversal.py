@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqlab.data.batch import Examples
+from seqlab.data.generated import split_sizes
 from seqlab.data.module import SequenceData
 from seqlab.data.passages import Passages, passages_of
 from seqlab.errors import InputError
@@ -58,12 +59,7 @@ class Reversal(SequenceData):
             raise ValueError(
                 f"min_length must be 1 to the smallest maximum ({min(self.longest.values())}), but is {min_length}"
             )
-        if len(split) != 3 or min(split) < 0 or split[0] <= 0 or abs(sum(split) - 1) > 1e-6:
-            raise ValueError(f"split must be three shares (train, val, test) that add up to 1, but is {list(split)}")
-        cuts = np.rint(np.cumsum(split) * samples).astype(int)
-        self._sizes = dict(zip(self.longest, np.diff(cuts, prepend=0).tolist(), strict=True))
-        if self._sizes["train"] < 1:
-            raise ValueError(f"samples must be enough to train on one, but is {samples} (split {list(split)})")
+        self._sizes = split_sizes(samples, split)
         self.smallest, self.largest, self.min_length, self.fill, self.seed = smallest, largest, min_length, fill, seed
         self.source_tokenizer = self.target_tokenizer = self._tokenizer = IntegerTokenizer(
             smallest, largest, max(self.longest.values()), fill

@@ -100,7 +100,7 @@ class TextPairs(SequenceData):
     def content_key(self) -> str:
         return self._folder.name
 
-    def files_fingerprint(self) -> str:
+    def files_fingerprint(self) -> str | None:
         return fingerprint(self._described)
 
     @functools.cached_property
