@@ -6,7 +6,6 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
@@ -17,6 +16,7 @@ from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of
 from hydra_pruning_sweeper.study.record import read_record
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY, failed_for_good
 from hydra_pruning_sweeper.study.storage import StudyStorage
+from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, open_sweep
 from hydra_pruning_sweeper.views.sweep_summary import BEST, write_summary
 
@@ -51,9 +51,8 @@ def status(sweep: RecordedSweep) -> None:
     trials, best_trial = sweep.trials(), sweep.best()
     console = Console(highlight=False, soft_wrap=True)
     names = sweep.parameters()
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("trial", "state", "step", "value", *names):
-        table.add_column(Text(printable(name)), justify="right")
+    heads = ["trial", "state", "step", "value", *names]
+    table = TextTable(heads, "r" * len(heads))
     watch = LeaseWatch(60.0)
     for one in trials:
         state = one.state.name.lower()
@@ -65,8 +64,8 @@ def status(sweep: RecordedSweep) -> None:
         tied = best_trial is not None and one.state == TrialState.COMPLETE and one.value == best_trial.value
         mark = " *" if tied else ""
         cells = (f"{one.number}{mark}", state, str(one.last_step or 0), "" if value is None else formatted(value))
-        table.add_row(*map(Text, (*cells, *shown)), style="dim" if state == "fail" else None)
-    console.print(table)
+        table.add(*cells, *shown, style="dim" if state == "fail" else None)
+    table.show(console)
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
     console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed_for_good(trials))} failed")
     for one in failed_for_good(trials):

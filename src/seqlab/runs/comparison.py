@@ -23,15 +23,15 @@ from omegaconf import DictConfig
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import differences, listed
 from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
-from seqlab.formatting import natural
 from seqlab.identity import HOW_IT_BEGINS
 from seqlab.metrics.registry import METRICS, entry_of
+from seqlab.natural_order import natural
 from seqlab.runs.description import described, description
 from seqlab.runs.reading import RESULT as SCHEMA
 from seqlab.runs.reading import read_file, read_json
-from seqlab.runs.screens import screens
 from seqlab.runs.spread import spread
 
 RESULT = "result.json"
@@ -192,15 +192,16 @@ def measured_split(settings: Sequence[Setting]) -> str:
 VAL_LOSS = ("metrics", "val", "teacher_forced/loss")
 
 
-def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows: a row a setting, mean ± sample standard deviation over its runs."""
+def table(settings: Sequence[Setting]) -> TextTable:
+    """One row per setting: mean ± sample standard deviation over its runs."""
     split = measured_split(settings)
     shown = [one for one in METRICS if one.compared and any(s.values("metrics", split, one.key) for s in settings)]
     leaking = any(setting.leaks() for setting in settings)
     heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
     heads += [f"{split} {one.name.replace('_', ' ')}" for one in shown]
     heads += ["tokens/s", "training s", "TFLOP"]
-    rows = []
+    labels = len(settings[0].label)
+    compared = TextTable(heads, "l" * labels + "r" * (len(heads) - labels), labels)
     for setting in settings:
         finished = len(setting.results)
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
@@ -213,8 +214,8 @@ def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
         cells += [_cell(setting.values("training", "tokens_per_second"), ",.0f")]
         cells += [_significant(setting.values("training", "seconds"))]
         cells += [_significant([flops / 1e12 for flops in setting.values("training", "flops")])]
-        rows.append([*setting.label.values(), runs, *cells])
-    return heads, rows
+        compared.add(*setting.label.values(), runs, *cells)
+    return compared
 
 
 def _significant(values: list[float]) -> str:
@@ -238,9 +239,8 @@ def _cell(values: list[float], form: str, runs: int = 0) -> str:
 
 def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
     """The table with what one must know to read it, the runs that failed, and those that could not be read."""
-    heads, rows = table(settings)
-    escaped = [[printable(cell).replace("|", "\\|") for cell in row] for row in (heads, *rows)]
-    lines = ["| " + " | ".join(row) + " |" for row in (escaped[0], ["---"] * len(heads), *escaped[1:])]
+    compared = table(settings)
+    lines = compared.markdown().splitlines()
     if failures := _failures(settings):
         lines += ["", "Failed:", "", *(f"- {failure}" for failure in failures)]
     if unread:
@@ -250,7 +250,9 @@ def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
         environments = [result.get("environment", {}) for setting in settings for result in setting.results]
         machines = sorted({f"{one.get('device', '?')}, threads: {one.get('threads', '?')}" for one in environments})
         leaks = (
-            " val leaks: validation sentences that stand in training, word for word." if "val leaks" in heads else ""
+            " val leaks: validation sentences that stand in training, word for word."
+            if "val leaks" in compared.heads
+            else ""
         )
         lines += [
             "",
@@ -343,9 +345,8 @@ def show(multirun: Path) -> None:
 
     settings, unread = write(multirun)
     console = Console(highlight=False, markup=False)
-    for part in screens(*table(settings), len(settings[0].label), console.width):
-        console.print()
-        console.print(part)
+    console.print()
+    table(settings).show(console)
     console.print()
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
         console.print(line, soft_wrap=True)

@@ -9,7 +9,7 @@ from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.identity import changes_on_resuming
 from seqlab.models.base import Seq2Seq
-from seqlab.training.results import number
+from seqlab.training.results import metrics_table
 
 WEIGHTS = {
     "best": "those of the best validation",
@@ -75,8 +75,6 @@ def _metrics(result: dict[str, Any], data: SequenceData) -> list[str]:
     metrics = result["metrics"]
     search = result["settings"]["decoding"]["_target_"].rpartition(".")[2]
     measured = ", ".join(f"{count:,} {split}" for split, count in result["measured"].items())
-    names = dict.fromkeys(name for values in metrics.values() for name in values)
-    rows = [f"| {name} | {' | '.join(number(name, v.get(name)) for v in metrics.values())} |" for name in names]
     notes = [f"The weights are {WEIGHTS[result['weights']]}.", "Losses are in nats a token."]
     notes += ["Teacher-forced metrics tell the model every earlier target token."]
     notes += [f"Free-running ones let it speak on its own, by {search} search."] if data.has_bos_eos else []
@@ -85,10 +83,7 @@ def _metrics(result: dict[str, Any], data: SequenceData) -> list[str]:
     return [
         "## Metrics",
         "",
-        f"| metric | {' | '.join(metrics)} |",
-        f"|---|{'---:|' * len(metrics)}",
-        *rows,
-        "",
+        metrics_table(metrics).markdown(),
         f"Measured examples: {measured}. {' '.join(notes)}",
         *(f"{name}: `{signature}`." for name, signature in result["signatures"].items()),
     ]
