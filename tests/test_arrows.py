@@ -49,7 +49,7 @@ LEAVES = {
 # writes configurations. Everywhere else settings are typed.
 SEES_CONFIGURATIONS = {
     "config",
-    *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "cli"),
+    *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "cli", "command_help"),
     *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
     "private_parts",
 }
