@@ -40,7 +40,7 @@ MAY_IMPORT = {
 }
 # Known to all rooms.
 LEAVES = {
-    *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "formatting", "identity"),
+    *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "identity", "natural_order"),
     *("extras", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "special_tokens", "version", ""),
 }
 
@@ -49,7 +49,7 @@ LEAVES = {
 # writes configurations. Everywhere else settings are typed.
 SEES_CONFIGURATIONS = {
     "config",
-    *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "cli"),
+    *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "cli", "command_help"),
     *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
     "private_parts",
 }
@@ -61,7 +61,7 @@ SWEEPER_MAY_IMPORT = {
     "replay": {"study", "trial", "views"},
 }
 # Of the sweeper, known to all of its rooms, and to seqlab.
-SWEEPER_LEAVES = {"atomic_files", "differences", "errors", "messages", "names", "quoting"}
+SWEEPER_LEAVES = {"atomic_files", "differences", "errors", "messages", "names", "quoting", "text_table"}
 
 
 def imports(path):
@@ -129,6 +129,13 @@ def test_private_parts_of_libraries_are_used_in_one_file():
 
 
 PRIVATE = ("hydra._internal", "hydra.core.global_hydra", "hydra.core.config_store", "hydra.core.override_parser")
+
+
+def test_tables_are_written_in_one_file():
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        if path.name != "text_table.py":
+            assert not {"rich.table", "rich.columns"} & set(imports(path)), path.name
+            assert "---:" not in path.read_text(encoding="utf-8"), path.name
 
 
 def private_attribute(node):

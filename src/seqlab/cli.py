@@ -29,6 +29,7 @@ from hydra_pruning_sweeper.study.addresses import hidden
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab import paths
+from seqlab.command_help import register_help
 from seqlab.command_line import searchpath
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.extras import not_installed
@@ -46,6 +47,9 @@ UNKNOWN_OF_SWEEPER = re.compile(
     r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'SweeperSettings'.*"
 )
 
+NOT_A_MULTIRUN = re.compile(
+    r"(?:Ambiguous value for argument|Sweep parameters) '(.*)' (1\. To use it as a list, .*|requires --multirun)"
+)
 MISSING = re.compile(r"Missing mandatory value: (\w+).*")
 UNKNOWN_SETTING = re.compile(r"Could not override '([^']+)'\. .*To append to your (?:config|default list) use .*")
 
@@ -129,6 +133,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     # torch then takes large tensors from large pages, which the kernel hands out far faster (on Linux).
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     share_config_store()
+    register_help()
     if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
         run_once()
 
@@ -219,8 +224,19 @@ def _one_line(error: Exception) -> str:
         return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
     text = " ".join(str(error).split("Config search path:")[0].split())
     text = MISSING.sub(r"\1 is not set; type \1=…", text)
+    text = NOT_A_MULTIRUN.sub(_several_values, text)
     text = RENAMED_SHARED.sub(_shared_now, text)
     return printable(hidden(UNKNOWN_OF_SWEEPER.sub(_nearest_of_sweeper, text)))
+
+
+def _several_values(found: re.Match[str]) -> str:
+    """What Hydra says, in three lines, of several values without -m."""
+    name, _, values = found[1].partition("=")
+    advice = f"{found[1]}: several values; add -m for one run per value"
+    is_group = (paths.config_dir() / name.lstrip("+")).is_dir()
+    if is_group or not found[2].startswith("1."):
+        return advice
+    return f"{advice}, or type {name}=[{values}] for a list, \"{name}='{values}'\" for a text with commas"
 
 
 def _shared_now(found: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.reporting.readme.claims import with_results
 
 BEGIN, END = "<!-- bench: written by `make bench` -->", "<!-- end of bench -->"
@@ -18,45 +19,38 @@ def summary(results: dict[str, Any] | None) -> str:
     if results is None:
         return "Nothing measured yet.\n"
     rows = [row for row in results["rows"] if row["aim"]]
-    return "\n".join([*_table(rows), "", _machine(results["environment"]), ""])
+    return f"{_table(rows)}\n{_machine(results['environment'])}\n"
 
 
 def markdown(results: dict[str, Any]) -> str:
     """All that was measured: rates, costs, notes, and the machine."""
-    lines = [*_table(results["rows"]), "", _machine(results["environment"]), ""]
+    lines = [_table(results["rows"]), _machine(results["environment"]), ""]
     costs = [row for row in results["rows"] if row["memory"] is not None]
     if costs:
-        lines += [
-            "| of these | beside | memory, ours and theirs | share of the matrix-multiply peak |",
-            "|---|---|---|---|",
-            *(_cost(row) for row in costs),
-            "",
-        ]
+        heads = ["of these", "beside", "memory, ours and theirs", "share of the matrix-multiply peak"]
+        lines += [TextTable(heads, "llrr", rows=map(_cost, costs)).markdown()]
     notes = dict.fromkeys(f"- {row['benchmark']}: {row['note']}" for row in results["rows"] if row["note"])
     return "\n".join([*lines, *notes, *([""] if notes else [])])
 
 
-def _table(rows: list[dict[str, Any]]) -> list[str]:
-    return [
-        "| work | beside | theirs | ours | ratio | aim |",
-        "|---|---|---|---|---|---|",
-        *(_line(row) for row in rows),
-    ]
+def _table(rows: list[dict[str, Any]]) -> str:
+    heads = ["work", "beside", "theirs", "ours", "ratio", "aim"]
+    return TextTable(heads, "llrrrr", rows=map(_line, rows)).markdown()
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any]) -> list[str]:
     theirs = "" if row["theirs"] is None else _quantity(row["theirs"]["median"], row["unit"])
     ratio = row["ratio"]
     shown = "" if ratio is None else f"{ratio['median']:.3g} × ({ratio['low']:.3g}–{ratio['high']:.3g})"
     aim = row["aim"] + {True: " ✓", False: " ✗", None: ""}[row["met"]]
     ours = _quantity(row["ours"]["median"], row["unit"])
-    return f"| {row['work']} | {row['beside']} | {theirs} | {ours} | {shown} | {aim} |"
+    return [row["work"], row["beside"], theirs, ours, shown, aim]
 
 
-def _cost(row: dict[str, Any]) -> str:
+def _cost(row: dict[str, Any]) -> list[str]:
     ours, theirs = row["memory"]
     share = "" if row["peak_share"] is None else f"{row['peak_share']:.0%}"
-    return f"| {row['work']} | {row['beside']} | {ours:,.0f} and {theirs:,.0f} MiB | {share} |"
+    return [row["work"], row["beside"], f"{ours:,.0f} and {theirs:,.0f} MiB", share]
 
 
 def _machine(machine: dict[str, Any]) -> str:

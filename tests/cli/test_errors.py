@@ -44,6 +44,23 @@ def test_bad_training_data_is_named(train, tmp_path, case):
     assert_no_result(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("model=gru,lstm", "error: model=gru,lstm: several values; add -m for one run per value\n"),
+        ("seed=range(1,4)", "error: seed=range(1,4): several values; add -m for one run per value\n"),
+        (
+            "freeze=encoder,decoder",
+            "error: freeze=encoder,decoder: several values; add -m for one run per value, or type"
+            " freeze=[encoder,decoder] for a list, \"freeze='encoder,decoder'\" for a text with commas\n",
+        ),
+    ],
+)
+def test_several_values_need_a_multirun(command, typed, line):
+    outcome = command("train", typed)
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", line)
+
+
 def assert_no_result(folder):
     found = [path.name for path in folder.rglob("*") if path.is_file() and ".hydra" not in path.parts]
     assert not {"result.json", "predictions.tsv", "bundle.json", "ids.npz", "last.ckpt"} & set(found)

@@ -71,14 +71,41 @@ def test_scripts_and_modules_start_in_processes_of_their_own(process):
     assert module.out == script.out != ""
 
 
+def groups_in(text):
+    """The groups that a help text lists, each with its options."""
+    lists = text.partition("Groups (choose")[2].partition("\n\n")[2].partition("\n\n")[0].replace("\n  ", " ")
+    return {name: options.split(", ") for name, _, options in (line.partition(": ") for line in lists.splitlines())}
+
+
 def test_help_lists_groups_and_settings(command):
     out = command("train", "--help").succeeded().out
-    groups = {path.parent.name for path in CONF.glob("*/*.yaml")}
-    assert {group for group in groups if f"{group}:" not in out} == set()
-    options = {option for line in out.partition("Settings")[0].splitlines() for option in line.split()}
+    groups = {path.parent.name for path in CONF.glob("*/*.yaml")} - {"shared"}  # which nobody chooses from
+    assert groups_in(out).keys() == groups | {"sweeps"}
+    options = {option for some in groups_in(out).values() for option in some}
+    assert {"gru", "toy_gru", "reversal_grid"} <= options
     assert {option for option in options if option.startswith("_")} == set()
     assert "seqlab-train" in out
     assert "max_epochs: 20" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_begins_with_examples_and_settings_and_lists_only_groups_that_the_command_reads(command, name):
+    out = command(name, "--help").succeeded().out
+    assert out.startswith(f"seqlab-{name} ")
+    head, settings, _ = out.partition("\nSettings ")
+    assert settings and "Groups" not in head
+    assert f"\n  seqlab-{name} " in head
+    composed = OmegaConf.create(command(name, "--cfg", "hydra").succeeded().out)
+    read = {group for group in composed.hydra.runtime.choices if "/" not in group and "@" not in group}
+    of_data = {"tokenizer"} if "data" in read else set()
+    assert groups_in(out).keys() == read | of_data | ({"sweeps"} if name == "train" else set())
+
+
+def test_help_lists_options_of_a_folder_of_ones_own(command, tmp_path):
+    (tmp_path / "mine/decoding").mkdir(parents=True)
+    (tmp_path / "mine/decoding/my_beam.yaml").write_text("width: 3\n", encoding="utf-8")
+    for flag in (f"--config-dir={tmp_path}/mine", f"hydra.searchpath=[file://{tmp_path}/mine]"):
+        assert "my_beam" in groups_in(command("predict", flag, "--help").succeeded().out)["decoding"]
 
 
 @pytest.mark.parametrize(

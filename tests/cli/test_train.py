@@ -103,7 +103,8 @@ def test_a_bundle_has_a_model_card(trained):
     result, card = result_of(trained), (trained / "bundle/README.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in card.splitlines() if line.startswith("| ")]
     assert rows[0] == ["metric", "train", "val", "test"]
-    assert [row[0] for row in rows[1:]] == list(result["metrics"]["train"])
+    assert rows[1] == ["---", *["---:"] * 3]
+    assert [row[0] for row in rows[2:]] == list(result["metrics"]["train"])
     loss = next(row for row in rows if row[0] == "teacher_forced/loss")
     assert loss[1:] == [f"{values['teacher_forced/loss']:.4f}" for values in result["metrics"].values()]
     assert f"    {result['command']}\n" in card

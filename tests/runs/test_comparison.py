@@ -36,8 +36,8 @@ SPLITS = ("train", "val", "test")
 
 def rows_of(multirun):
     """The table's rows by their heads."""
-    heads, rows = table(settings_of(multirun))
-    return [dict(zip(heads, row, strict=True)) for row in rows]
+    compared = table(settings_of(multirun))
+    return [dict(zip(compared.heads, row, strict=True)) for row in compared.rows]
 
 
 def csv_of(multirun):
@@ -264,7 +264,7 @@ def test_markdown_cells_may_hold_bars(tmp_path):
         make_run(tmp_path, i, [f"pairs={value}"])
     lines = markdown(settings_of(tmp_path)).splitlines()
     assert lines[2].startswith("| a\\|b | 1 | 1,234 | ")
-    assert {line.replace("\\|", "").count("|") for line in lines[:4]} == {len(table(settings_of(tmp_path))[0]) + 1}
+    assert {line.replace("\\|", "").count("|") for line in lines[:4]} == {len(table(settings_of(tmp_path)).heads) + 1}
 
 
 @pytest.mark.parametrize("width", [40, 80, 100, 200])

@@ -45,7 +45,7 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
 def status(sweep: RecordedSweep) -> None:
     """Prints a table of all trials, the best value, and why trials failed."""
     console, trials, best_trial = table_console(), sweep.trials(), sweep.best()
-    console.print(trial_table(sweep, console))
+    trial_table(sweep, console.width).show(console)
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
     failed = failed_for_good(trials)
     found = NONE_YET if best_trial is None else f"{formatted(best_trial.value)} (trial {best_trial.number})"

@@ -11,13 +11,13 @@ from pathlib import Path
 from optuna.trial import TrialState
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from hydra_pruning_sweeper.execution.controller import Slot, SweepObserver
 from hydra_pruning_sweeper.execution.outcome import Outcome
 from hydra_pruning_sweeper.messages import duration, printable
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial
+from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
 
@@ -69,7 +69,7 @@ class LiveTable(SweepObserver):
         """Updates the table, at most once per second."""
         if self._live is not None and time.monotonic() - self._looked > EVERY:
             self._looked = time.monotonic()
-            self._live.update(self._table(slots), refresh=True)
+            self._live.update(self._table(slots).cut_to_fit(self.console.width), refresh=True)
 
     def close(self) -> None:
         """Removes the table."""
@@ -85,13 +85,11 @@ class LiveTable(SweepObserver):
         seconds = (time.time() - self._begun) / (done - self._done_before or 1) * (self.sweep.record.trials - done)
         return f", about {duration(seconds)} left" if done < self.sweep.record.trials else ""
 
-    def _table(self, slots: Sequence[Slot]) -> Table:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("slot", "trial", "step", "best", "next look", "settings"):
-            table.add_column(name, justify="left" if name == "settings" else "right", no_wrap=True)
+    def _table(self, slots: Sequence[Slot]) -> TextTable:
+        table = TextTable(["slot", "trial", "step", "best", "next look", "settings"], "rrrrrl")
         for slot in slots:
             if slot.leased is None:
-                table.add_row(str(slot.number), "", "", "", "", "")
+                table.add(str(slot.number))
                 continue
             reported = TrialEvents(Path(self.sweep.folder) / str(slot.leased.number)).read().reported
             step = max(reported, default=0)
@@ -99,7 +97,7 @@ class LiveTable(SweepObserver):
             ahead = rungs[bisect.bisect_right(rungs, step) :]
             best = formatted(reported[step]) if step else ""
             row = (slot.number, slot.leased.number, step, best, ahead[0] if ahead else "")
-            table.add_row(*map(Text, map(str, row)), Text(settings(slot.leased)))
+            table.add(*map(str, row), settings(slot.leased))
         return table
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
-from rich.table import Table
 from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
@@ -17,9 +16,10 @@ from hydra_pruning_sweeper.messages import ago, printable
 from hydra_pruning_sweeper.study.addresses import is_remote
 from hydra_pruning_sweeper.study.lease import LeaseWatch
 from hydra_pruning_sweeper.study.record import RECORD, read_record
+from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.views.recorded_sweep import foreign_data_refused, formatted, open_sweep, state_of
-from hydra_pruning_sweeper.views.trial_table import first_fitting, new_table, table_console
+from hydra_pruning_sweeper.views.trial_table import table_console
 
 STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "running": "running", "waiting": "waiting"}
 """State of a trial → how the table calls it."""
@@ -87,28 +87,19 @@ def print_studies(folder: Path, storage: str | None = None) -> bool:
     console = table_console()
     if studies:
         studies.sort(key=lambda one: one.last_active or 0.0, reverse=True)
-        console.print(first_fitting(console, [_table_of_columns(studies), _table_of_words(studies)]))
+        _table(studies).show(console)
     for reason in unreadable:
         console.print(Text(printable(reason)))
     return bool(studies or unreadable)
 
 
-def _table_of_columns(studies: Sequence[StudyOverview]) -> Table:
-    """A column per state that some trial has."""
+def _table(studies: Sequence[StudyOverview]) -> TextTable:
+    """A row per study, with a column per state that some trial has."""
     states = [state for state in STATES if any(one.states[state] for one in studies)]
-    table = new_table(["study", *(STATES[state] for state in states), "planned", "best", "last active"], left=["study"])
+    heads = ["study", *(STATES[state] for state in states), "planned", "best", "last active"]
+    table = TextTable(heads, "l" + "r" * (len(heads) - 1))
     for one in studies:
-        counts = [str(one.states[state]) for state in states]
-        table.add_row(*map(Text, (printable(one.name), *counts, str(one.planned), *_progress(one))))
-    return table
-
-
-def _table_of_words(studies: Sequence[StudyOverview]) -> Table:
-    """One column with all states, which can be wrapped."""
-    table = new_table(["study", "trials", "best", "last active"], left=["study", "trials"])
-    for one in studies:
-        counts = ", ".join(f"{one.states[state]} {word}" for state, word in STATES.items() if one.states[state])
-        table.add_row(*map(Text, (printable(one.name), f"{counts or 'none'} of {one.planned}", *_progress(one))))
+        table.add(one.name, *(str(one.states[state]) for state in states), str(one.planned), *_progress(one))
     return table
 
 

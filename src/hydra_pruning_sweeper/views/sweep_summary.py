@@ -22,6 +22,7 @@ from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY_OF
 from hydra_pruning_sweeper.study.trial_command import TrialCommand, command_of
+from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.events import log_of
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
 
@@ -142,7 +143,7 @@ def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str
     parts += [" ".join(notes)] if notes else []
     if line is not None:
         parts.append(f"To run the best:\n\n    {line}")
-    parts.append(_table(sweep))
+    parts.append(_best_trials(sweep).markdown().removesuffix("\n"))
     failed = [one for one in trials if one.state == TrialState.FAIL]
     if failed:
         lines = [
@@ -153,17 +154,16 @@ def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str
     return "\n\n".join(parts) + "\n"
 
 
-def _table(sweep: RecordedSweep, most: int = 10) -> str:
+def _best_trials(sweep: RecordedSweep, most: int = 10) -> TextTable:
     """A table of the best trials, complete ones first."""
     sign = 1 if sweep.record.direction == "minimize" else -1
     done = [one for one in sweep.trials() if one.value is not None and one.state.is_finished()]
     done.sort(key=lambda one: (one.state != TrialState.COMPLETE, sign * (one.value or 0.0)))
     names = sweep.parameters()
-    rows = [["trial", "value", "steps", *names]]
+    heads = ["trial", "value", "steps", *names]
+    table = TextTable(heads, "r" * len(heads))
     for one in done[:most]:
         label = f"{one.number}" + ("" if one.state == TrialState.COMPLETE else " (pruned)")
-        rows.append(
-            [label, formatted(one.value), str(one.last_step), *(formatted(one.params.get(name, "")) for name in names)]
-        )
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]])
+        values = [formatted(one.params.get(name, "")) for name in names]
+        table.add(label, formatted(one.value), str(one.last_step), *values)
+    return table

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from hydra_pruning_sweeper.messages import printable
 from hydra_pruning_sweeper.study.lease import LeaseWatch
+from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, state_of
 
 PIPED = 10_000  # characters per line for whatever is not a terminal: rows must not be wrapped there
@@ -24,42 +22,21 @@ def table_console() -> Console:
     return console
 
 
-def new_table(columns: Sequence[str], left: Sequence[str] = ()) -> Table:
-    """An empty table without lines, whose columns are aligned to the right, except those in `left`."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(Text(printable(name)), justify="left" if name in left else "right", overflow="fold")
-    return table
-
-
-def first_fitting(console: Console, tables: Sequence[Table]) -> Table:
-    """The first table that is not wider than the console; if all are, the last, whose cells are then wrapped."""
-    unlimited = console.options.update(max_width=PIPED)
-    fitting = (one for one in tables if console.measure(one, options=unlimited).maximum <= console.width)
-    return next(fitting, tables[-1])
-
-
-def trial_table(sweep: RecordedSweep, console: Console) -> Table:
-    """A row per trial, with a `*` at all that have the best value.
-
-    Each parameter has a column, whose name is shortened where the full names do not fit into the console. Where that
-    does not fit either, one column has all parameters, wrapped.
-    """
+def trial_table(sweep: RecordedSweep, width: int) -> TextTable:
+    """A row per trial, with a `*` at all that have the best value; names of parameters are shortened if the full names
+    do not fit into `width` characters."""
     trials, best, watch = sweep.trials(), sweep.best(), LeaseWatch(60.0)
     names = sweep.parameters()
     short = short_names(names)
-    columns = ("trial", "state", "step", "value")
-    full, brief = new_table([*columns, *names]), new_table([*columns, *(short[name] for name in names)])
-    wrapped = new_table([*columns, "settings"], left=["settings"])
+    facts = ("trial", "state", "step", "value")
+    full = TextTable([*facts, *names], "r" * (len(facts) + len(names)))
+    brief = TextTable([*facts, *(short[name] for name in names)], full.align)
     for one in trials:
-        facts, style = _facts(one, best, watch), "dim" if one.state == TrialState.FAIL else None
-        values = {name: formatted(value) for name, value in one.params.items()}
-        cells = [*facts, *(values.get(name, "") for name in names)]
-        full.add_row(*map(Text, cells), style=style)
-        brief.add_row(*map(Text, cells), style=style)
-        settings = " ".join(f"{printable(short[name])}={value}" for name, value in values.items())
-        wrapped.add_row(*map(Text, (*facts, settings)), style=style)
-    return first_fitting(console, [full, brief, wrapped])
+        cells = [*_facts(one, best, watch)]
+        cells += [formatted(one.params[name]) if name in one.params else "" for name in names]
+        for table in (full, brief):
+            table.add(*cells, style="dim" if one.state == TrialState.FAIL else None)
+    return full if full.width <= width else brief
 
 
 def _facts(trial: FrozenTrial, best: FrozenTrial | None, watch: LeaseWatch) -> tuple[str, str, str, str]:

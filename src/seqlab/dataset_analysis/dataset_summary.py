@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.bar import Bar
 from rich.console import Console
-from rich.table import Table
 
+from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.data_and_model import build_data
 from seqlab.config.settings import DescribeSettings
 from seqlab.data.module import SequenceData
@@ -159,16 +158,16 @@ def print_description(found: dict[str, Any]) -> None:
         "\n[bold]splits[/bold]: distinct but for case and spaces; tokens without frames and fillers, in the mean and in"
         " the longest"
     )
-    console.print(_splits_table(found["splits"]))
+    _splits_table(found["splits"]).show(console)
     console.print("\n[bold]vocabularies[/bold]: learnt from training, the four special symbols included")
-    console.print(_vocabularies_table(found["vocabularies"]))
+    _vocabularies_table(found["vocabularies"]).show(console)
     console.print(
         "\n[bold]lengths in training[/bold]: how many have up to so many tokens, and more than the line above"
     )
-    console.print(_lengths_table(found["lengths"]))
+    _lengths_table(found["lengths"]).show(console)
     if found["leakage"]:
         console.print("\n[bold]leakage[/bold]: what of the held-out splits stands in training")
-        console.print(_leakage_table(found["leakage"]))
+        _leakage_table(found["leakage"]).show(console)
         console.print(
             "same, nearly: sentences that stand there but for case and spaces, and that are more than"
             f" {NEAR} like one there.\nn-grams of tokens that stand there anywhere; none: nothing is that long.\n"
@@ -177,15 +176,12 @@ def print_description(found: dict[str, Any]) -> None:
         )
 
 
-def _table(*columns: str) -> Table:
+def _table(*heads: str) -> TextTable:
     """A table of numbers, but for its first column."""
-    table = Table(box=None, pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="right" if i else "left")
-    return table
+    return TextTable(heads, "l" + "r" * (len(heads) - 1))
 
 
-def _splits_table(splits: dict[str, Any]) -> Table:
+def _splits_table(splits: dict[str, Any]) -> TextTable:
     table = _table("", "sentences", "distinct", "characters", "tokens", "unknown", "mean", "longest")
     for split, facts in splits.items():
         for name, side in facts["sides"].items():
@@ -194,36 +190,38 @@ def _splits_table(splits: dict[str, Any]) -> Table:
                 mean = "" if side["mean_length"] is None else f"{side['mean_length']:.1f}"
                 cells += [f"{side['characters']:,}", f"{side['tokens']:,}", percent(side["unknown"]), mean]
                 cells += [f"{side['longest']:,}"]
-            table.add_row(f"{split} {name}", *cells)
+            table.add(f"{split} {name}", *cells)
     return table
 
 
-def _vocabularies_table(vocabularies: dict[str, Any]) -> Table:
+def _vocabularies_table(vocabularies: dict[str, Any]) -> TextTable:
     table = _table("", "size", "used in training", "of these once")
     for name, one in vocabularies.items():
-        table.add_row(name, f"{one['size']:,}", f"{one['used']:,}", percent(one["once"]))
+        table.add(name, f"{one['size']:,}", f"{one['used']:,}", percent(one["once"]))
     return table
 
 
-def _lengths_table(lengths: dict[str, Any]) -> Table:
+def _bar(count: int, largest: int) -> str:
+    """A bar of eighths of a character, padded to the length of the largest count's."""
+    whole, eighths = divmod(8 * BAR * count // max(1, largest), 8)
+    return ("█" * whole + " ▏▎▍▌▋▊▉"[eighths] * (eighths > 0)).ljust(BAR)
+
+
+def _lengths_table(lengths: dict[str, Any]) -> TextTable:
     limits = lengths["limits"]
     sides = {name: counts for name, counts in lengths.items() if name != "limits"}
-    table = Table(box=None, pad_edge=False)
-    table.add_column(justify="right")
-    for name in sides:
-        table.add_column(name, width=BAR)
-        table.add_column(justify="right")
+    table = TextTable(["", *(head for name in sides for head in (name, ""))], "r" + "lr" * len(sides))
     labels = [*(f"{limit:,}" for limit in limits), f"over {limits[-1]:,}"]
     for i, label in enumerate(labels):
-        cells: list[Any] = [label]
+        cells = [label]
         for counts in sides.values():
-            cells += [Bar(max(counts), 0, counts[i], width=BAR), f"{counts[i]:,}"]
+            cells += [_bar(counts[i], max(counts)), f"{counts[i]:,}"]
         if i < len(limits) or any(counts[i] for counts in sides.values()):
-            table.add_row(*cells)
+            table.add(*cells)
     return table
 
 
-def _leakage_table(leakage: dict[str, Any]) -> Table:
+def _leakage_table(leakage: dict[str, Any]) -> TextTable:
     table = _table("", "same", "nearly", *(f"{n}-grams" for n in NGRAMS), "mean", "median", "p90")
     for split, sides in leakage.items():
         for name, side in sides.items():
@@ -231,5 +229,5 @@ def _leakage_table(leakage: dict[str, Any]) -> Table:
             if (nearest := side["nearest"]) is not None:
                 cells += [percent(nearest["near_copies"]), *map(percent, side["ngrams"].values())]
                 cells += [f"{nearest[key]:.2f}" for key in ("mean", "median", "percentile_90")]
-            table.add_row(f"{split} {name}", *cells)
+            table.add(f"{split} {name}", *cells)
     return table

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.text_table import tsv_line
 from seqlab.config.search_settings import search_again
 from seqlab.config.settings import PredictSettings
 from seqlab.errors import InputError
-from seqlab.formatting import escaped
 from seqlab.inference.bundle import load
 from seqlab.inference.predictor import Output, Predictor
 from seqlab.text.forms import formed
@@ -46,7 +46,7 @@ def predict(settings: PredictSettings) -> None:
     _warn_of_few_targets(lines)
     sources = [_encoded(line, predictor) for line in lines]
     outputs = predictor.generate(sources, settings.batch_size, [line.source for line in lines])
-    form = _json if settings.format == "jsonl" else _table
+    form = _json if settings.format == "jsonl" else _tsv
     ranked = any(len(own) > 1 for own in outputs)
     text = "".join(f"{form(line, own, predictor, ranked)}\n" for line, own in zip(lines, outputs, strict=True))
     if settings.output == "-":
@@ -140,14 +140,12 @@ def _json(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool)
     return json.dumps({"input": line.source, **fields[0], **n_best}, ensure_ascii=False)
 
 
-def _table(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
+def _tsv(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
     rows = []
     for rank, output in enumerate(outputs, 1):
-        columns = [escaped(line.source), escaped(output.text), f"{output.score:.4f}"]
-        if ranked:
-            columns.append(str(rank))
+        cells = [line.source, output.text, f"{output.score:.4f}", *([str(rank)] if ranked else [])]
         match = _match(line, output, predictor)
-        rows.append("\t".join(columns if match is None else [*columns, str(match).lower()]))
+        rows.append(tsv_line(cells if match is None else [*cells, str(match).lower()]))
     return "\n".join(rows)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from hydra_pruning_sweeper.text_table import TextTable
 from seqlab import paths
 from seqlab.config.data_and_model import build_data, build_model
 from seqlab.config.settings import DescribeSettings, compose_describe
@@ -57,22 +57,19 @@ def print_structure(structure: dict[str, Any]) -> None:
     console.print(f"[bold]{structure['class']}[/bold]: {structure['about']}")
     axes = ", ".join(f"{letter} = {size:,}" for letter, size in structure["axes"].items())
     console.print(f"{structure['parameters']:,} parameters. Shapes: {axes}", markup=False)
-    table = Table(box=None, pad_edge=False)
-    for column, justify in (("part", "left"), ("class", "left"), ("gives", "left"), ("times", "right")):
-        table.add_column(column, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    table.add_column("parameters", justify="right", no_wrap=True)
+    table = TextTable(["part", "class", "gives", "times", "parameters"], "lllrr")
     for phase in ("encode", "decode"):
         name, shape = structure["inputs"][phase]
-        table.add_row(f"[bold]{phase}[/bold]")
-        table.add_row(f"  {name}", "", _axes(shape))
+        table.add(phase, style="bold")
+        table.add(f"  {name}", "", _axes(shape))
         for row in _rows(structure[phase]["parts"], "", "  "):
-            table.add_row(*row)
+            table.add(*row)
         if phase == "encode":
-            table.add_row("[bold]state[/bold]")
+            table.add("state", style="bold")
             for one in structure["state"] or [{"name": "nothing", "shapes": []}]:
-                table.add_row(f"  {one['name']}", "", ", ".join(map(_axes, one["shapes"])))
-    table.add_row(f"  {structure['output'][0]}", "", _axes(structure["output"][1]))
-    console.print(table)
+                table.add(f"  {one['name']}", "", ", ".join(map(_axes, one["shapes"])))
+    table.add(f"  {structure['output'][0]}", "", _axes(structure["output"][1]))
+    table.show(console)
     console.print("Each part is listed with all parameters of its module; the total counts shared parameters once.")
 
 

@@ -23,15 +23,15 @@ from omegaconf import DictConfig
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import differences, listed
 from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
-from seqlab.formatting import natural
 from seqlab.metrics.registry import METRICS, entry_of
+from seqlab.natural_order import natural
 from seqlab.runs.description import description
 from seqlab.runs.json_checks import read_file
 from seqlab.runs.result import RESULT, RunResult
 from seqlab.runs.run_folder import name_and_value
-from seqlab.runs.screens import screens
 from seqlab.runs.seed_groups import compared_overrides, seed_groups
 from seqlab.runs.spread import spread
 
@@ -173,15 +173,16 @@ def _metric(split: str, name: str) -> Figure:
     return lambda result: result.metric(split, name)
 
 
-def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows: one row per setting, with mean ± sample standard deviation over its runs."""
+def table(settings: Sequence[Setting]) -> TextTable:
+    """One row per setting, with mean ± sample standard deviation over its runs."""
     split = measured_split(settings)
     shown = [one for one in METRICS if one.compared and any(s.values(_metric(split, one.key)) for s in settings)]
     leaking = any(setting.values(lambda result: result.leaked) for setting in settings)
     heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
     heads += [f"{split} {one.name.replace('_', ' ')}" for one in shown]
     heads += ["tokens/s", "training s", "TFLOP"]
-    rows = []
+    labels = len(settings[0].label)
+    compared = TextTable(heads, "l" * labels + "r" * (len(heads) - labels), labels)
     for setting in settings:
         finished = len(setting.results)
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
@@ -194,8 +195,8 @@ def table(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
         cells += [_cell(setting.values(lambda result: result.training.tokens_per_second), ",.0f")]
         cells += [_significant(setting.values(lambda result: result.training.seconds))]
         cells += [_significant(setting.values(lambda result: result.training.teraflops))]
-        rows.append([*setting.label.values(), runs, *cells])
-    return heads, rows
+        compared.add(*setting.label.values(), runs, *cells)
+    return compared
 
 
 def _significant(values: list[float]) -> str:
@@ -221,9 +222,8 @@ def _cell(values: list[float], form: str, runs: int = 0) -> str:
 
 def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
     """The table with notes on how to read it, the runs that failed, and those that could not be read."""
-    heads, rows = table(settings)
-    escaped = [[printable(cell).replace("|", "\\|") for cell in row] for row in (heads, *rows)]
-    lines = ["| " + " | ".join(row) + " |" for row in (escaped[0], ["---"] * len(heads), *escaped[1:])]
+    compared = table(settings)
+    lines = compared.markdown().splitlines()
     if failures := _failures(settings):
         lines += ["", "Failed:", "", *(f"- {failure}" for failure in failures)]
     if unread:
@@ -233,7 +233,9 @@ def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
         environments = [result.environment for setting in settings for result in setting.results]
         machines = sorted({f"{one.get('device', '?')}, threads: {one.get('threads', '?')}" for one in environments})
         leaks = (
-            " val leaks: validation sentences that appear in training, word for word." if "val leaks" in heads else ""
+            " val leaks: validation sentences that appear in training, word for word."
+            if "val leaks" in compared.heads
+            else ""
         )
         lines += [
             "",
@@ -330,9 +332,8 @@ def show(multirun: Path) -> None:
 
     settings, unread = write(multirun)
     console = Console(highlight=False, markup=False)
-    for part in screens(*table(settings), len(settings[0].label), console.width):
-        console.print()
-        console.print(part)
+    console.print()
+    table(settings).show(console)
     console.print()
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
         console.print(line, soft_wrap=True)

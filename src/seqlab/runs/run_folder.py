@@ -9,8 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import regex
-
+from hydra_pruning_sweeper.text_table import tsv_cells
 from seqlab.config.plain import kept_start, read
 from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS
@@ -22,8 +21,6 @@ from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer, from_json
 
 Tokens = Callable[[str], Sequence[Hashable]]
 """The tokens of a text, to count and to compare."""
-
-_ESCAPES = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
 
 
 @dataclass(frozen=True)
@@ -55,17 +52,13 @@ def read_predictions(folder: Path) -> list[SavedPrediction]:
         raise InputError(f"{path}:1: expected the columns source, prediction, reference, score and match")
     said = []
     for number, line in enumerate(lines, 2):
-        cells = line.split("\t")
+        cells = tsv_cells(line)
         if len(cells) != len(heads):
             raise InputError(f"{path}:{number}: {len(cells)} columns; expected {len(heads)}")
         match = None if continued else cells[heads.index("match")] == "true"
-        source, prediction, reference = map(_unescaped, cells[:3])
+        source, prediction, reference, *_ = cells
         said.append(SavedPrediction(source, prediction, reference, match))
     return said
-
-
-def _unescaped(cell: str) -> str:
-    return regex.sub(r"\\[tnr\\]", lambda found: _ESCAPES[found[0]], cell)
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:

@@ -88,7 +88,7 @@ def evaluate(settings: EvaluateSettings) -> None:
             "settings": settings.written,
         }
         write_json(folder / "evaluation.json", result)
-        Console(highlight=False).print(metrics_table(metrics))
+        metrics_table(metrics).show(Console(highlight=False))
         if other:
             print(f"note        not the data that the run was measured on: {listed(other)}")
         print(f"kept in {settings.run}/evaluation.json")

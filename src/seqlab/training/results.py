@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from hydra_pruning_sweeper.messages import printable
-from seqlab.formatting import escaped
+from hydra_pruning_sweeper.text_table import TextTable, tsv_line
 from seqlab.metrics.registry import written
 from seqlab.runs.result import Metrics, RunResult
 
@@ -39,7 +37,7 @@ def predictions_table(predictions: Sequence[Any]) -> str:
     for one in predictions:
         match = () if one.match is None else (str(one.match).lower(),)
         rows.append((one.source, one.prediction, one.reference, f"{one.score:.4f}", *match))
-    return "".join("\t".join(map(escaped, row)) + "\n" for row in rows)
+    return "".join(f"{tsv_line(row)}\n" for row in rows)
 
 
 def samples(predictions: Sequence[Any]) -> list[Any]:
@@ -84,7 +82,7 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
     console = Console(highlight=False, soft_wrap=True, markup=False)
     shown = printable(str(folder))
     console.print()
-    console.print(metrics_table(result.metrics))
+    metrics_table(result.metrics).show(console)
     for one in samples(predictions):
         console.print(f"  {sample_line(one)}")
     seconds, training = result.seconds, result.training
@@ -100,14 +98,11 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
         console.print(f"predict with    seqlab-predict run={shown}{trust} input=FILE")
 
 
-def metrics_table(metrics: Metrics) -> Table:
+def metrics_table(metrics: Metrics) -> TextTable:
     """One row per metric, one column per split."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric")
-    for split in metrics:
-        table.add_column(Text(printable(split)), justify="right")
+    table = TextTable(["metric", *metrics], "l" + "r" * len(metrics))
     for name in dict.fromkeys(name for values in metrics.values() for name in values):
-        table.add_row(Text(printable(name)), *(number(name, values.get(name)) for values in metrics.values()))
+        table.add(name, *(number(name, values.get(name)) for values in metrics.values()))
     return table
 
 

@@ -98,8 +98,7 @@ def test_the_table_has_a_row_a_slot(screen, sweep):
     TrialEvents(sweep.folder / "8").add("reported", step=9, value=0.25, raw=0.25)
     slots = [Slot(0, leased(7)), Slot(1), Slot(2, leased(8)), Slot(3, leased(9))]
     table = screen._table(slots)
-    columns = {column.header: [str(cell) for cell in column.cells] for column in table.columns}
-    assert columns == {
+    assert dict(zip(table.heads, map(list, zip(*table.rows, strict=True)), strict=True)) == {
         "slot": ["0", "1", "2", "3"],
         "trial": ["7", "", "8", "9"],
         "step": ["2", "", "9", "0"],

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
-from seqlab.formatting import natural
+from seqlab.natural_order import natural
 from seqlab.reporting.page.groups import EXACT, USUAL, RunGroup, with_data_told_apart
 from seqlab.reproduction.claim import ORDER
 from seqlab.runs.json_checks import Schema, read_json

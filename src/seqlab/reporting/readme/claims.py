@@ -13,6 +13,7 @@ from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import duration
+from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.errors import InputError
 from seqlab.reproduction.claim import ORDER
 from seqlab.reproduction.claim_figures import written
@@ -132,9 +133,7 @@ def _took(group: Mapping[str, Any]) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
-    lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *escaped)]
-    return "\n".join(lines) + "\n"
+    return TextTable(heads, "l" * len(heads), rows=rows).markdown()
 
 
 def with_results(readme: str, table: str, begin: str = BEGIN, end: str = END) -> str:

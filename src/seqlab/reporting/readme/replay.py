@@ -10,6 +10,7 @@ from statistics import mean, median, stdev
 from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.reporting.readme.claims import with_results
 
 BEGIN, END = "<!-- replay: written by `make replay` -->", "<!-- end of replay -->"
@@ -26,8 +27,7 @@ HEADS = (
 
 def table(result: dict[str, Any]) -> str:
     """The comparison, as Markdown."""
-    lines = ["| " + " | ".join(row) + " |" for row in (HEADS, ["---"] * len(HEADS), *rows(result))]
-    return "\n".join([*lines, "", note(result), ""])
+    return f"{TextTable(HEADS, 'l' * len(HEADS), rows=rows(result)).markdown()}\n{note(result)}\n"
 
 
 def rows(result: dict[str, Any]) -> list[list[str]]:

@@ -1,6 +1,6 @@
 """Names as a person sorts them."""
 
-from seqlab.formatting import natural
+from seqlab.natural_order import natural
 
 
 def test_numbers_in_names_count_as_numbers():

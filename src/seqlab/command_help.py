@@ -1,0 +1,29 @@
+"""The groups that `--help` of a command lists: those that its configuration names in `hydra.help.footer`."""
+
+from __future__ import annotations
+
+import textwrap
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from seqlab.command_line import searchpath
+from seqlab.private_parts import options_of
+
+WIDTH = 100
+"""Characters of a line."""
+
+
+def register_help() -> None:
+    """Lets configurations write `${seqlab.groups:data,model}` for the options of these groups, a user's among them."""
+    OmegaConf.register_new_resolver("seqlab.groups", _groups, replace=True)
+
+
+def _groups(*names: str) -> str:
+    hydra = HydraConfig.get()
+    options = {name: sorted(options_of(name, str(hydra.job.config_name), searchpath(hydra))) for name in names}
+    lines = [
+        textwrap.fill(f"{name}: {', '.join(some)}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        for name, some in options.items()
+    ]
+    return "\n".join(["Groups (choose with group=option):", "", *lines, ""])

@@ -1,0 +1,8 @@
+"""Sorts names as a person would."""
+
+import re
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts "2" before "10", and "run2" before "run10"."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
