@@ -28,7 +28,7 @@ def test_a_text_goes_on_where_the_prompt_ends(generate):
     outcome = generate(f"prompt={prompt}", "length=37").succeeded()
     assert outcome.out.startswith(prompt)
     assert len(outcome.out) == len(prompt) + 37 + len("\n")
-    assert re.fullmatch(r"37 tokens in \d+\.\d s, [\d,]+ a second\n", outcome.err)
+    assert re.fullmatch(r"37 tokens in \d+\.\d s, [\d,]+ per second\n", outcome.err)
 
 
 def test_a_prompt_may_come_from_standard_input(generate):

@@ -175,7 +175,7 @@ def test_what_leaks_from_training_is_shown_and_kept(training):
     assert list(leakage) == ["val", "test"]
     assert leakage["val"]["sequences"]["copies"] == 0
     nearly = leakage["val"]["sequences"]["nearest"]["near_copies"]
-    assert line == f"0% stand in training, {100 * nearly:.3g}% nearly; no 5-grams, no 10-grams, no 15-grams"
+    assert line == f"0% appear in training, {100 * nearly:.3g}% nearly; no 5-grams, no 10-grams, no 15-grams"
 
 
 def test_without_a_held_out_split_there_is_no_leakage(train, tmp_path, reversal):

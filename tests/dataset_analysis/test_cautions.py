@@ -1,4 +1,4 @@
-"""What a user is told of the text before training."""
+"""Warnings about the text before training."""
 
 import importlib.util
 
@@ -27,11 +27,15 @@ def load(tmp_path):
 
 def test_words_of_a_script_without_spaces_are_warned_of_with_a_way_out(load):
     (line,) = cautions(load(WordTokenizer.fit, CHINESE))
-    assert "words of the target (Chinese)" in line and "tokenizer=character" in line and "\n" not in line
+    assert (
+        "the target (Chinese) has no spaces between words" in line
+        and "tokenizer=character" in line
+        and "\n" not in line
+    )
     assert cautions(load(CharacterTokenizer.fit, CHINESE)) == []
     assert cautions(load(WordTokenizer.fit, ("Bonjour.", "Ça va ?"))) == []
     (line,) = cautions(load(WordTokenizer.fit, CHINESE, reverse=True))
-    assert "words of the source (Chinese)" in line
+    assert "the source (Chinese) has no spaces between words" in line
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mecab_ko") is not None, reason="MeCab for Korean is here")

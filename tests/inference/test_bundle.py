@@ -83,7 +83,7 @@ def test_a_bundle_that_does_not_fit_is_refused_by_what_is_wrong(bundle, change, 
 
 def test_a_tokenizer_of_another_size_is_refused(bundle):
     rewrite(bundle / "tokenizers.json", lambda t: t[1]["settings"].update(largest=10))
-    with pytest.raises(InputError, match="target vocabulary is 14, but its tokenizer's is 15"):
+    with pytest.raises(InputError, match="target vocabulary has 14 symbols, but the tokenizer's has 15"):
         load(bundle)
 
 

@@ -58,7 +58,7 @@ def rewrite(path, change):
         ({"width": 10**9}, "width must be at most"),
         ({"width": 900_000}, "weights are not of this model"),
         ({"layers": 10**9}, "layers must be at most"),
-        ({"layers": 900_000}, "more parts than there are weights"),
+        ({"layers": 900_000}, "more parameters than there are weights"),
         ({"embedding": 2**62}, "embedding must be at most"),
         ({"source_size": 10**9}, "source_size must be at most"),
         ({"width": -5}, "width must be at least 1"),
@@ -102,7 +102,7 @@ def test_weights_of_other_types_or_shapes_are_refused(bundle, refused, change, m
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_refused(bundle, value):
     changed(bundle / "weights.safetensors", lambda tensors: tensors[FIRST][0].fill_(value))
-    with pytest.raises(InputError, match=f"{FIRST} holds numbers that are not finite"):
+    with pytest.raises(InputError, match=f"{FIRST} has values that are not finite"):
         load(bundle)
 
 
@@ -171,7 +171,7 @@ def test_a_model_of_ones_own_needs_trust_and_is_held_against_its_weights_too(tmp
     assert (tmp_path / "imported").exists()
     monkeypatch.setenv("SEQLAB_TRUST", "own_lab")
     for change, message in (
-        ({"depth": 900_000}, "more parts"),
+        ({"depth": 900_000}, "more parameters"),
         ({"depth": 1, "size": 30_000}, "larger than all weights"),
     ):
         rewrite(tmp_path / "bundle/bundle.json", lambda content, new=change: content["model"]["settings"].update(new))

@@ -10,7 +10,7 @@ from seqlab.config.settings import read_generate
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
 from seqlab.inference.bundle import Predictor
-from seqlab.inference.generation import SENTENCE_END, Meter, search_of, spoken, told
+from seqlab.inference.generation import SENTENCE_END, Meter, decoded_pieces, generated_tokens, search_of
 from seqlab.inference.streams import StreamFormat
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.gpt import GPT
@@ -50,19 +50,26 @@ def test_the_tokens_that_come_are_those_that_the_search_finds(model, search):
     own = predictor(stream(), model, search)
     given = own.encode("abba ")
     ((whole,),) = own.generate([given])
-    assert "".join(told(spoken(own, given, search, once=False), LETTERS, given)) == whole.text
+    assert (
+        "".join(decoded_pieces(generated_tokens(own, given, search, stop_at_eos=False), LETTERS, given)) == whole.text
+    )
     answering = predictor(model=model, search=search)
     ((whole,),) = answering.generate([given])
-    assert "".join(told(spoken(answering, given, search, once=False), LETTERS)).removesuffix("\n") == whole.text
+    assert (
+        "".join(decoded_pieces(generated_tokens(answering, given, search, stop_at_eos=False), LETTERS)).removesuffix(
+            "\n"
+        )
+        == whole.text
+    )
 
 
 def test_after_the_end_of_a_sentence_another_begins():
     own = predictor(stream("sentence"))
     given, search = own.encode("ab"), Sample(max_length=19, temperature=1.5, seed=2)
-    tokens = list(spoken(own, given, search, once=False))
+    tokens = list(generated_tokens(own, given, search, stop_at_eos=False))
     assert len(tokens) == 19
     assert EOS in tokens[:-1]
-    assert list(spoken(own, given, search, once=True)) == tokens[: tokens.index(EOS) + 1]
+    assert list(generated_tokens(own, given, search, stop_at_eos=True)) == tokens[: tokens.index(EOS) + 1]
     draws = torch.rand(1, 19, generator=torch.Generator().manual_seed(2))
     seen = given
     for token, draw in zip(tokens, draws[0], strict=True):
@@ -75,20 +82,20 @@ def test_after_the_end_of_a_sentence_another_begins():
 def test_a_stream_without_ends_never_ends_and_an_answer_does():
     own = predictor(stream())
     own.model.output.bias.data[EOS] = 50.0
-    assert EOS not in list(spoken(own, [5, 6], Greedy(max_length=9), once=True))
+    assert EOS not in list(generated_tokens(own, [5, 6], Greedy(max_length=9), stop_at_eos=True))
     own.stream = None
-    assert list(spoken(own, [5, 6], Greedy(max_length=9), once=False)) == [EOS]
+    assert list(generated_tokens(own, [5, 6], Greedy(max_length=9), stop_at_eos=False)) == [EOS]
 
 
 def test_a_line_ends_where_a_sentence_does():
     ids = LETTERS.encode
-    assert "".join(told([*ids("ab"), EOS, *ids("c"), EOS], LETTERS)) == "ab\nc\n"
-    assert "".join(told(ids("ab. c"), LETTERS)) == "ab. c"
+    assert "".join(decoded_pieces([*ids("ab"), EOS, *ids("c"), EOS], LETTERS)) == "ab\nc\n"
+    assert "".join(decoded_pieces(ids("ab. c"), LETTERS)) == "ab. c"
 
 
 def test_marks_end_a_sentence_where_nothing_else_does():
     endless = itertools.cycle(LETTERS.encode("ab. c"))
-    assert "".join(told(endless, LETTERS, LETTERS.encode("a."), marks=True)) == "ab."
+    assert "".join(decoded_pieces(endless, LETTERS, LETTERS.encode("a."), at_mark=True)) == "ab."
 
 
 @pytest.mark.parametrize("text", ["a.", "?", "Oh!” ", "so …", "(No.)\n", "'Yes.'"])
@@ -136,7 +143,7 @@ def test_a_search_is_chosen_as_a_user_would_expect(settings, own, continuing, an
         ({"temperature": -1}, "temperature must be 1e-6 to 1e6, but is -1"),
         ({"top_k": "many"}, r"decoding\.top_k must be int"),
         ({"decoding": GREEDY, "top_k": 3}, r"decoding\.top_k: unknown key; Greedy takes"),
-        ({"decoding": BEAM}, "Beam knows its output only as a whole; choose greedy or sample"),
+        ({"decoding": BEAM}, "Beam cannot give its output token by token; choose greedy or sample"),
         ({"decoding": {**SAMPLE, "n_best": 3}}, r"decoding\.n_best must be 1, .* but is 3"),
     ],
 )

@@ -9,7 +9,7 @@ from torch import nn
 from seqlab.decoding import Beam, Greedy
 from seqlab.errors import InputError
 from seqlab.inference.bundle import Predictor
-from seqlab.inference.unknown_words import check_replacing, written
+from seqlab.inference.unknown_words import check_replacing, outputs_as_text
 from seqlab.layers.attention import ScoredAttention, padding_mask
 from seqlab.layers.state import State
 from seqlab.models.bahdanau import Bahdanau
@@ -84,7 +84,7 @@ def test_without_the_setting_it_stays_unknown():
 def test_known_words_stay():
     model, ids = Copier(SOURCE.size, TARGET.size), [TARGET.encode("a")[0], UNK]
     source = torch.tensor([SOURCE.encode("Anna b Zoë")])
-    said = written(
+    said = outputs_as_text(
         *(Greedy(max_length=9, replace_unknown=True), model, (SOURCE, TARGET), source),
         *(torch.tensor([3]), ["Anna b Zoë"], torch.tensor([[ids]])),
     )
@@ -103,7 +103,7 @@ def test_every_architecture_with_attention_says_where_it_looked(model, more, len
     source, lengths = torch.tensor([SOURCE.encode(text)]), torch.tensor([3])
     tokens = torch.full((1, 1, length), UNK)
     search = Greedy(max_length=9, replace_unknown=True)
-    ((output,),) = written(search, own, (SOURCE, TARGET), source, lengths, [text], tokens)
+    ((output,),) = outputs_as_text(search, own, (SOURCE, TARGET), source, lengths, [text], tokens)
     assert len(output.split()) == length and set(output.split()) <= set(text.split())
     told = torch.tensor([[BOS, *[UNK] * (length - 1)]])
     maps = own.attention_maps(torch.nn.functional.pad(source, (0, 4)), lengths, told)

@@ -134,8 +134,8 @@ def test_a_summary_has_a_line_a_side():
         return [{"sources": part(sentences), "targets": part([[3]] * len(sentences))}]
 
     assert leakage(sides([1] * 12), {"val": sides([1] * 12, [2] * 5)})["val"].summary() == [
-        "sources: 50% stand in training, 50% nearly; 5-grams 88.9%, 10-grams 100%, no 15-grams",
-        "targets: 100% stand in training, 100% nearly; no 5-grams, no 10-grams, no 15-grams",
+        "sources: 50% appear in training, 50% nearly; 5-grams 88.9%, 10-grams 100%, no 15-grams",
+        "targets: 100% appear in training, 100% nearly; no 5-grams, no 10-grams, no 15-grams",
     ]
 
 
@@ -149,7 +149,7 @@ def test_a_share_is_shown_with_the_digits_that_matter(value, shown):
 
 def test_hashes_are_compared_to_their_last_bit():
     """2⁶³ + 1 and 2⁶³ are one number in floating point."""
-    found = module._Found()
+    found = module._HeldOutHashes()
     found.expect(np.array([2**63 + 1, 7], np.uint64))
     found.see(np.array([2**63], np.uint64))
     assert (found.total, found.share) == (2, 0.0)

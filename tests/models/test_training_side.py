@@ -148,7 +148,7 @@ def test_a_scheduler_is_stepped_after_every_batch_and_told_how_many(made):
     found = made(scheduler=scheduler, estimated_stepping_batches=17.0)[0].configure_optimizers()
     assert asked == [17]
     assert {name: value for name, value in found["lr_scheduler"].items() if name != "scheduler"} == {"interval": "step"}
-    with pytest.raises(InputError, match=r"^scheduler: needs an end of training: set trainer.max_epochs or"):
+    with pytest.raises(InputError, match=r"^scheduler: needs a limit of training: set trainer.max_epochs or"):
         made(scheduler=scheduler, estimated_stepping_batches=math.inf)[0].configure_optimizers()
 
 

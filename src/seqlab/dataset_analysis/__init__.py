@@ -1,1 +1,1 @@
-"""What can be said of a dataset before anything is trained on it."""
+"""Analysis of a dataset before training: its summary, cautions, leakage between splits, the copy-nearest baseline."""

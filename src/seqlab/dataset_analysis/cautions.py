@@ -1,4 +1,4 @@
-"""What a user should know of the text before a model is trained on it."""
+"""Warnings about a dataset's text, printed before training."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from seqlab.text.tokenizers import WordTokenizer
 
 
 def cautions(data: SequenceData) -> list[str]:
-    """A line for each side whose words a word tokenizer cannot find, and one on what BLEU cannot be measured by."""
+    """One line for each side whose language a word tokenizer cannot split into words, and one if BLEU is affected."""
     lines = []
     for side, tokenizer in (("source", data.source_tokenizer), ("target", data.target_tokenizer)):
         if isinstance(tokenizer, WordTokenizer) and (language := unseparated(tokenizer.symbols)):
             lines.append(
-                f"nothing separates the words of the {side} ({language}), so that whole phrases are taken for words;"
+                f"the {side} ({language}) has no spaces between words, so whole phrases are taken for words;"
                 " tokenizer=character or tokenizer=sentencepiece suits such text"
             )
     if isinstance(data, TextPairs) and data.bleu_tokenizer.remark:

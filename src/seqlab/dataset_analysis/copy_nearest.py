@@ -1,4 +1,4 @@
-"""What can be had on a dataset of texts without a model: looked for once, then read from the cache."""
+"""The copy-nearest baseline of a dataset of texts. The nearest sources are searched once and cached."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ FILE = "nearest.npy"
 
 
 def copy_nearest_of(data: TextPairs, split: str) -> dict[str, float]:
-    """`copy_nearest` for the sources of a split that are generated from when measuring."""
+    """`copy_nearest` on the rows of a split that a model is evaluated on (`rows_to_generate`)."""
     rows = data.rows_to_generate(split).nonzero()[0].tolist()
     training = data.training_pairs()
 
     def search(folder: Path) -> None:
-        found = nearest([data.source_text(split, row) for row in rows], [pair.source for pair in training])
-        np.save(folder / FILE, np.array(found, dtype=np.int64), allow_pickle=False)
+        indices = nearest([data.source_text(split, row) for row in rows], [pair.source for pair in training])
+        np.save(folder / FILE, np.array(indices, dtype=np.int64), allow_pickle=False)
 
-    # Kept is what takes long. The metrics are not: computing them may take all processes, and one may lack the file.
+    # Only the slow search is cached. The metrics are not, because they gather the rows of all processes: none may skip
+    # them.
     key = key_of(content=data.content_key(), split=split)
     folder = cached(data.cache / f"nearest-{key}", search)
     copied = [training[row].target for row in np.load(folder / FILE, allow_pickle=False)]

@@ -1,4 +1,4 @@
-"""What a dataset holds, before anything is trained on it."""
+"""What `seqlab-describe` prints: splits, vocabularies, lengths and leakage of a dataset."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from seqlab.quiet import quiet
 from seqlab.special_tokens import UNK
 
 BINS = 10
-"""Of the histogram of lengths, beside the last, which takes all that is longer."""
+"""Bins of the histogram of lengths; one more holds all longer passages."""
 BAR = 24
-"""Characters of the longest bar."""
+"""Length of the longest bar, in characters."""
 WIDTH = 100
-"""Characters of a line that tables may fill even where the screen has fewer: no number is cut off."""
+"""Characters per line that tables may fill even if the terminal has fewer, so that no number is cut off."""
 
 
 def describe(settings: DescribeSettings) -> None:
-    """Prints what the data holds, and keeps it as JSON where `output` names a file.
+    """Prints the description of a dataset, and writes it as JSON if `output` names a file.
 
     Raises:
         InputError: settings or files that cannot be used.
     """
     quiet()
     data = build_data(settings.data)
-    found = description_of(data)
-    print_description(found)
+    description = description_of(data)
+    print_description(description)
     if settings.output is not None:
-        write_json(Path(settings.output), found)
+        write_json(Path(settings.output), description)
         print(f"\nwritten to {settings.output}")
 
 
 def description_of(data: SequenceData) -> dict[str, Any]:
-    """Splits, their sides, vocabularies, lengths of training and leakage, ready for JSON.
+    """Splits, their sides, vocabularies, lengths of training passages and leakage, as plain data for JSON.
 
-    Frames and fillers count nowhere; shares are 0 to 1.
+    BOS, EOS and fillers are not counted; shares are 0 to 1.
     """
     tallies = {split: _SplitTally(data, split) for split in data.splits}
-    sizes = {"sources": data.source_size}  # what is no source is of the target's tokenizer
+    sizes = {"sources": data.source_size}  # every other side uses the target's tokenizer
     training = tallies["train"].sides
     return {
         "data": data.describe(),
@@ -64,7 +64,7 @@ def description_of(data: SequenceData) -> dict[str, Any]:
 
 
 class _Texts:
-    """How many texts there are, and how many different ones but for case and spaces."""
+    """Counts texts, and distinct texts ignoring case and spaces."""
 
     def __init__(self) -> None:
         self._hashes = [np.empty(0, np.uint64)]
@@ -83,7 +83,7 @@ class _SideTally:
     def __init__(self) -> None:
         self._texts, self._characters = _Texts(), 0
         self._lengths = [np.empty(0, np.int64)]
-        self._counts = np.zeros(UNK + 1, dtype=np.int64)  # of each id
+        self._counts = np.zeros(UNK + 1, dtype=np.int64)  # by id
 
     def add(self, part: Passages, texts: list[str]) -> None:
         self._texts.add(texts)
@@ -132,52 +132,53 @@ class _SplitTally:
 
 
 def _histogram(lengths: dict[str, np.ndarray]) -> dict[str, Any]:
-    """How many passages of each side are at most so long; beyond the last limit is one in a hundred, or none."""
-    largest = max([1.0, *(float(np.quantile(own, 0.99)) for own in lengths.values() if len(own))])
+    """The number of passages per bin, by side; at most one in a hundred is longer than the last limit."""
+    largest = max([1.0, *(float(np.quantile(side, 0.99)) for side in lengths.values() if len(side))])
     step = _round_step(largest / BINS)
     limits = [step * (i + 1) for i in range(int(np.ceil(largest / step)))]
     counts = {
-        name: np.bincount(np.searchsorted(limits, own), minlength=len(limits) + 1).tolist()
-        for name, own in lengths.items()
+        name: np.bincount(np.searchsorted(limits, side), minlength=len(limits) + 1).tolist()
+        for name, side in lengths.items()
     }
     return {"limits": limits, **counts}
 
 
 def _round_step(least: float) -> int:
-    """The smallest of 1, 2, 5, 10, 20, 50 … that is at least so large."""
+    """The smallest of 1, 2, 5, 10, 20, 50 … that is not below `least`."""
     return next(step for power in range(20) for step in (10**power, 2 * 10**power, 5 * 10**power) if step >= least)
 
 
-def print_description(found: dict[str, Any]) -> None:
-    """All of it, as a person reads it."""
+def print_description(description: dict[str, Any]) -> None:
+    """Prints a `description_of` a dataset as tables."""
     console = Console(highlight=False, soft_wrap=True)
     console = Console(highlight=False, soft_wrap=True, width=max(console.width, WIDTH))
-    for line in (found["data"], *found["remarks"]):
+    for line in (description["data"], *description["remarks"]):
         console.print(line, markup=False)
     console.print(
-        "\n[bold]splits[/bold]: distinct but for case and spaces; tokens without frames and fillers, in the mean and in"
-        " the longest"
+        "\n[bold]splits[/bold]: distinct sentences ignore case and spaces; tokens are counted without BOS, EOS and"
+        " fillers;\nmean and longest are tokens per passage"
     )
-    _splits_table(found["splits"]).show(console)
+    _splits_table(description["splits"]).show(console)
     console.print("\n[bold]vocabularies[/bold]: learnt from training, the four special symbols included")
-    _vocabularies_table(found["vocabularies"]).show(console)
+    _vocabularies_table(description["vocabularies"]).show(console)
     console.print(
-        "\n[bold]lengths in training[/bold]: how many have up to so many tokens, and more than the line above"
+        "\n[bold]lengths in training[/bold]: passages with up to so many tokens, and more than in the line above"
     )
-    _lengths_table(found["lengths"]).show(console)
-    if found["leakage"]:
-        console.print("\n[bold]leakage[/bold]: what of the held-out splits stands in training")
-        _leakage_table(found["leakage"]).show(console)
+    _lengths_table(description["lengths"]).show(console)
+    if description["leakage"]:
+        console.print("\n[bold]leakage[/bold]: how much of the held-out splits appears in training")
+        _leakage_table(description["leakage"]).show(console)
         console.print(
-            "same, nearly: sentences that stand there but for case and spaces, and that are more than"
-            f" {NEAR} like one there.\nn-grams of tokens that stand there anywhere; none: nothing is that long.\n"
-            "mean, median, p90 (a tenth is above it): how like the nearest sentence there, 1 being the same: Jaccard\n"
-            f"similarity of their sets of five characters in a row, of at most {COMPARED:,} sentences."
+            "same: sentences that appear in training, ignoring case and spaces. nearly: sentences whose similarity to\n"
+            f"one in training is above {NEAR}. n-grams: n-grams of tokens that appear in training; none: no passage is"
+            " that long.\nmean, median, p90 (a tenth is above it): similarity to the nearest training sentence, 1 being"
+            " the same: Jaccard\nsimilarity of their sets of five consecutive characters, of at most"
+            f" {COMPARED:,} sentences."
         )
 
 
 def _table(*heads: str) -> TextTable:
-    """A table of numbers, but for its first column."""
+    """A table of numbers, with labels in the first column."""
     return TextTable(heads, "l" + "r" * (len(heads) - 1))
 
 
@@ -195,7 +196,7 @@ def _splits_table(splits: dict[str, Any]) -> TextTable:
 
 
 def _vocabularies_table(vocabularies: dict[str, Any]) -> TextTable:
-    table = _table("", "size", "used in training", "of these once")
+    table = _table("", "size", "used in training", "of those, once")
     for name, one in vocabularies.items():
         table.add(name, f"{one['size']:,}", f"{one['used']:,}", percent(one["once"]))
     return table

@@ -1,4 +1,4 @@
-"""What of a dataset's held-out splits stands in its training split: measured once, then read from the cache."""
+"""How much of a dataset's held-out splits appears in its training split; computed once and cached."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ FILE = "leakage.json"
 
 
 def leakage_of(data: SequenceData) -> dict[str, Leakage]:
-    """The leakage of each held-out split of a dataset that is set up; nothing where there is none."""
+    """The leakage of each held-out split of a dataset that is set up; {} if it has no held-out split."""
     held_out = [split for split in data.splits if split != "train"]
     if not held_out:
         return {}
 
     def measure(folder: Path) -> None:
         bar = tqdm(data.passages("train"), desc="leakage", unit=" parts", delay=3, leave=False, disable=None)
-        found = leakage(iter(bar), {split: data.passages(split) for split in held_out})
-        write_json(folder / FILE, {split: one.to_json() for split, one in found.items()})
+        measured = leakage(iter(bar), {split: data.passages(split) for split in held_out})
+        write_json(folder / FILE, {split: one.to_json() for split, one in measured.items()})
 
     key = key_of(content=data.content_key())
     folder = cached(data.cache / f"leakage-{key}", measure)

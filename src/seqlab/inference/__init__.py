@@ -1,1 +1,1 @@
-"""Trained models at work: bundles, predictions, generated text. Nothing here trains."""
+"""Inference with trained models: bundles, predictions, generated text. Nothing here trains."""

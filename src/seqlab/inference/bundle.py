@@ -1,11 +1,11 @@
-"""A trained model as a folder: all that predicting needs, and no pickle.
+"""A bundle: a folder with a trained model and all that inference needs, without pickle.
 
-`bundle.json` (format version, kind and settings of the model, of the search, and of a model that continues text what it
-has to know of the stream it was trained on), `tokenizers.json`, `weights.safetensors`; for people, `README.md`. It may
-be copied to another machine; a model of somebody's own package needs that package there, and the user's trust in it.
+Its files are `bundle.json` (format version; kind and settings of model and search; for a language model the format of
+its stream), `tokenizers.json`, `weights.safetensors` and, for people, `README.md`. It can be copied to another machine.
+A model of a third-party package needs that package there, and the user has to trust it.
 
-A bundle may come from anywhere: what it names is looked up (see `seqlab.kinds`), its settings are held against the
-constructors' types and against the shapes of the weights, and only then is anything built.
+A bundle may come from an untrusted source. The classes that it names are looked up (see `seqlab.kinds`), its settings
+are checked against the constructors' types and the shapes of the weights, and only then is anything built.
 """
 
 from __future__ import annotations
@@ -26,7 +26,15 @@ from seqlab.decoding import Search
 from seqlab.errors import InputError
 from seqlab.inference.predictor import Predictor
 from seqlab.inference.streams import StreamFormat
-from seqlab.inference.weights import Kept, check_fit, load_weights, no_more_than, numbers_in, read_header, write_weights
+from seqlab.inference.weights import (
+    TensorInfo,
+    check_fit,
+    count_elements,
+    limited_parameters,
+    load_weights,
+    read_header,
+    write_weights,
+)
 from seqlab.kinds import MODELS, SEARCHES, TOKENIZERS, Kinds, Named, Trust
 from seqlab.models.base import Seq2Seq
 from seqlab.text.plain_json import read_json
@@ -34,10 +42,11 @@ from seqlab.text.tokenizers import Tokenizer, from_json, to_json
 from seqlab.version import __version__
 
 FORMAT = 4
-"""Formats 1 to 3 named classes by their modules."""
+"""The version of the format. Versions 1 to 3 named classes by their modules."""
 
 LARGEST = 1_000_000
-"""An integer among settings, where the weights have fewer numbers; tokens of an output times outputs of a search."""
+"""The limit of integers in settings (or the number of weights, if that is larger), and of a search's tokens per source
+(`max_length` times the number of outputs)."""
 
 
 def save(
@@ -52,9 +61,9 @@ def save(
     """Writes a bundle; an existing one is replaced as a whole.
 
     Args:
-        settings: arguments of the model's constructor, its sizes among them.
-        stream: of a model that continues text.
-        card: what is to be said of the model.
+        settings: arguments of the model's constructor, the vocabulary sizes included.
+        stream: the format of the stream, for a language model.
+        card: the text of `README.md`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -62,17 +71,17 @@ def save(
         temporary.chmod(0o755)
         write_weights(temporary / "weights.safetensors", model)
         _write_json(temporary / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
-        chosen = {field.name: getattr(search, field.name) for field in fields(search) if field.init}
+        search_settings = {field.name: getattr(search, field.name) for field in fields(search) if field.init}
         content = {
             **{"format": FORMAT, "seqlab": __version__},
             "model": {"kind": MODELS.of(type(model)), "settings": dict(settings)},
-            "search": {"kind": SEARCHES.of(type(search)), "settings": chosen},
+            "search": {"kind": SEARCHES.of(type(search)), "settings": search_settings},
             "stream": stream and asdict(stream),
         }
         _write_json(temporary / "bundle.json", content)
         if card is not None:
             (temporary / "README.md").write_text(card, encoding="utf-8")
-        if folder.is_dir():  # moved aside first: a kill in between loses neither
+        if folder.is_dir():  # renamed first, so that a kill in between loses neither bundle
             folder.replace(temporary.with_suffix(".old"))
         temporary.replace(folder)
         shutil.rmtree(temporary.with_suffix(".old"), ignore_errors=True)
@@ -87,35 +96,35 @@ def _write_json(path: Path, content: Any) -> None:
 def load(
     path: str | Path,
     trust: Iterable[str] | Trust = (),
-    made: Callable[[type[Seq2Seq]], type[Seq2Seq]] = lambda architecture: architecture,
+    wrap: Callable[[type[Seq2Seq]], type[Seq2Seq]] = lambda architecture: architecture,
 ) -> Predictor:
-    """The model of a bundle, or of a run's folder, ready to predict on the CPU.
+    """The model of a bundle, or of a run's folder, ready for inference on the CPU.
 
     Args:
         trust: packages whose classes the bundle may name, beside seqlab's own (and those in SEQLAB_TRUST).
-        made: what to make of the architecture's class before the model is built: `trainable`, to measure it.
+        wrap: called with the architecture's class, returns the class to build: `trainable`, to evaluate the model.
 
     Raises:
-        InputError: no bundle there, one of another format or of a package that is not trusted, a broken file, or files
-            that do not belong together.
+        InputError: no bundle there, another format, a package that is not trusted, a broken file, or files that do not
+            belong together.
     """
     folder = bundle_folder(Path(path))
-    given = _Source(folder, Path(path), Trust.of(trust), made)
+    reader = _BundleReader(folder, Path(path), Trust.of(trust), wrap)
     content = _read(folder)
-    tokenizers = given.tokenizers()
-    search, stream = given.search(content), given.stream(content)
-    model = given.model(content)
+    tokenizers = reader.tokenizers()
+    search, stream = reader.search(content), reader.stream(content)
+    model = reader.model(content)
     for side, tokenizer in zip(("source", "target"), tokenizers, strict=True):
         if tokenizer.size != (size := getattr(model, f"{side}_size")):
             raise InputError(
-                f"{folder}: the model's {side} vocabulary is {size}, but its tokenizer's is {tokenizer.size};"
+                f"{folder}: the model's {side} vocabulary has {size} symbols, but the tokenizer's has {tokenizer.size};"
                 " the files are of different runs"
             )
     return Predictor(model, *tokenizers, search, stream)
 
 
 def named_model(path: str | Path) -> tuple[str, dict[str, Any]]:
-    """Kind and settings of the model of a bundle, or of a run's folder, as they stand there.
+    """Kind and settings of the model in a bundle, or in a run's folder, unchecked.
 
     Raises:
         InputError: no bundle there, or not one of this format.
@@ -125,9 +134,9 @@ def named_model(path: str | Path) -> tuple[str, dict[str, Any]]:
 
 
 def kinds_of(model: Seq2Seq, tokenizers: Iterable[Tokenizer], search: Search) -> list[str]:
-    """The kinds that a bundle of these names."""
-    found = [MODELS.of(type(model)), *(TOKENIZERS.of(type(one)) for one in tokenizers), SEARCHES.of(type(search))]
-    return list(dict.fromkeys(found))
+    """The kinds that a bundle of these objects names."""
+    kinds = [MODELS.of(type(model)), *(TOKENIZERS.of(type(one)) for one in tokenizers), SEARCHES.of(type(search))]
+    return list(dict.fromkeys(kinds))
 
 
 def bundle_folder(path: Path) -> Path:
@@ -159,44 +168,44 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _named(content: Mapping[str, Any], key: str, folder: Path) -> tuple[Any, dict[str, Any]]:
-    """Kind and settings that stand under a key."""
-    own = content.get(key)
-    if not (isinstance(own, dict) and own.keys() == {"kind", "settings"} and isinstance(own["settings"], dict)):
+    """Kind and settings under a key of `bundle.json`."""
+    entry = content.get(key)
+    if not (isinstance(entry, dict) and entry.keys() == {"kind", "settings"} and isinstance(entry["settings"], dict)):
         raise InputError(f"{folder / 'bundle.json'}: no {key!r} with kind and settings in it")
-    return own["kind"], own["settings"]
+    return entry["kind"], entry["settings"]
 
 
 @dataclass(frozen=True)
-class _Source:
-    """A bundle's folder, whose files may hold anything.
+class _BundleReader:
+    """Builds the parts of a bundle, whose files may hold anything.
 
     Args:
-        within: where no module is imported from, however trusted: what the user named.
-        made: see `load`.
+        within: the folder that the user named; no module is imported from it, even if its package is trusted.
+        wrap: see `load`.
     """
 
     folder: Path
     within: Path
     trust: Trust
-    made: Callable[[type[Seq2Seq]], type[Seq2Seq]]
+    wrap: Callable[[type[Seq2Seq]], type[Seq2Seq]]
 
     def model(self, content: Mapping[str, Any]) -> Seq2Seq:
-        """The model with its weights, which is only built when its sizes are those of the weights."""
+        """The model with its weights; it is built only if its shapes are those of the weights."""
         cls, settings = self._checked(content, "model", MODELS, Seq2Seq)  # type: ignore[type-abstract]
         path = self.folder / "weights.safetensors"
-        kept = read_header(path)
-        _check_integers(settings, max(LARGEST, numbers_in(kept)))
-        if MODELS.of(cls) in MODELS.places:  # a constructor of somebody else's may need values
+        stored = read_header(path)
+        _check_integers(settings, max(LARGEST, count_elements(stored)))
+        if MODELS.of(cls) in MODELS.places:  # a third-party constructor may not work on the meta device
             with torch.device("meta"):
-                check_fit(self._built(cls, settings, kept).state_dict(), kept, path)
-        model = self._built(cls, settings, kept)
-        check_fit(model.state_dict(), kept, path)
+                check_fit(self._built(cls, settings, stored).state_dict(), stored, path)
+        model = self._built(cls, settings, stored)
+        check_fit(model.state_dict(), stored, path)
         load_weights(model, path)
         return model
 
-    def _built(self, cls: type[Seq2Seq], settings: Mapping[str, Any], kept: Mapping[str, Kept]) -> Seq2Seq:
-        with self._one_line("model"), no_more_than(kept):
-            return self.made(cls)(**settings)
+    def _built(self, cls: type[Seq2Seq], settings: Mapping[str, Any], stored: Mapping[str, TensorInfo]) -> Seq2Seq:
+        with self._one_line("model"), limited_parameters(stored):
+            return self.wrap(cls)(**settings)
 
     def search(self, content: Mapping[str, Any]) -> Search:
         """The search."""
@@ -210,20 +219,20 @@ class _Source:
         return search
 
     def stream(self, content: Mapping[str, Any]) -> StreamFormat | None:
-        """What there is to know of the stream, if the model was trained on one."""
+        """The format of the stream; None if the model was not trained on one."""
         if "stream" not in content:
             raise InputError(f"{self.folder / 'bundle.json'}: no 'stream' in it")
         if content["stream"] is None:
             return None
         if not isinstance(content["stream"], dict):
-            raise InputError(f"{self.folder / 'bundle.json'}: stream: expected settings")
+            raise InputError(f"{self.folder / 'bundle.json'}: stream: expected a mapping of settings")
         settings = check_arguments(StreamFormat, content["stream"], f"{self.folder}: stream")
         _check_integers(settings, LARGEST)
         with self._one_line("stream"):
             return StreamFormat(**settings)
 
     def tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
-        """Those of the sources and of the targets."""
+        """The tokenizers of sources and targets."""
         path = self.folder / "tokenizers.json"
         stored = read_json(path, list)
         if len(stored) != 2:
@@ -237,7 +246,7 @@ class _Source:
     def _checked(
         self, content: Mapping[str, Any], key: str, kinds: Kinds, base: type[Named]
     ) -> tuple[type[Named], dict[str, Any]]:
-        """The class that stands under a key, and its settings, held against its constructor's types."""
+        """The class under a key of `bundle.json`, and its settings, checked against its constructor's types."""
         kind, settings = _named(content, key, self.folder)
         try:
             cls = kinds.find(kind, base, self.trust, self.within)
@@ -247,7 +256,7 @@ class _Source:
 
     @contextlib.contextmanager
     def _one_line(self, key: str) -> Iterator[None]:
-        """One line of what a constructor says of settings that are not its own."""
+        """Turns a constructor's errors into one line."""
         try:
             yield
         except (TypeError, ValueError, RuntimeError, OverflowError, ArithmeticError) as error:
@@ -256,7 +265,7 @@ class _Source:
 
 
 def _check_integers(settings: Mapping[str, Any], limit: int) -> None:
-    """Refuses integers that no model of this size, and no output of it, has a use for: they would be built."""
+    """Refuses integers beyond the limit, which could allocate huge models or outputs."""
     for name, value in settings.items():
         for one in value if isinstance(value, list | tuple) else [value]:
             if isinstance(one, int) and abs(one) > limit:

@@ -1,4 +1,4 @@
-"""A text as it comes, token by token."""
+"""Generates text and prints it token by token."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from seqlab.text.lines import decode_text, standard_input
 from seqlab.text.tokenizers import Tokenizer
 
 LENGTH = 200
-"""Tokens to continue a text by, where no other number is asked for."""
+"""The default number of tokens of a continuation."""
 
 SENTENCE_END = regex.compile(r"[.!?…][\p{Pe}\p{Pf}\"']*\s*$")
 
 
 def generate(settings: GenerateSettings) -> None:
-    """Writes what a model makes of a prompt to standard output as it comes, to standard error how fast it came.
+    """Prints a model's output for a prompt while it is generated; prints the speed to standard error.
 
     Raises:
         InputError: no model there, or a prompt or a setting that cannot be used.
@@ -40,61 +40,66 @@ def generate(settings: GenerateSettings) -> None:
     predictor = load(settings.run, settings.trust)
     search = search_of(settings, predictor)
     prompt = read_prompt(settings.prompt)
-    given = encoded(prompt, predictor, search)
+    ids = encode_prompt(prompt, predictor, search)
     stream, by_sentence = predictor.stream, settings.stop == "sentence"
-    marks = by_sentence and (stream is None or stream.boundaries != "sentence")
+    at_mark = by_sentence and (stream is None or stream.boundaries != "sentence")
     meter = Meter()
-    tokens = meter.over(spoken(predictor, given, search, once=by_sentence))
-    before, shown = ((), "") if stream is None else (given, prompt)
+    tokens = meter.over(generated_tokens(predictor, ids, search, stop_at_eos=by_sentence))
+    before, printed = ((), "") if stream is None else (ids, prompt)
     stopped = False
     try:
-        _say(shown)
-        for text in told(tokens, predictor.target_tokenizer, before, marks):
-            _say(text)
-            shown = text or shown
+        _print(printed)
+        for text in decoded_pieces(tokens, predictor.target_tokenizer, before, at_mark):
+            _print(text)
+            printed = text or printed
     except KeyboardInterrupt:
         stopped = True
-    _say("" if shown.endswith("\n") else "\n")
+    _print("" if printed.endswith("\n") else "\n")
     print(meter.summary(), file=sys.stderr)
     if stopped:
         raise KeyboardInterrupt
 
 
 def search_of(settings: GenerateSettings, predictor: Predictor) -> Stepwise:
-    """How to choose tokens: as `decoding` says, with the settings of drawing that were typed beside it.
+    """The search that chooses tokens: that of the setting `decoding`, with the sampling settings typed beside it.
 
-    Where it says nothing, texts are continued by drawing, sources answered as the model's own search would, as far as
-    that can be told as it comes. A temperature of 0 is greedy.
+    By default a text is continued by sampling, and a source is answered with the bundle's search if that is sampling,
+    else greedily. A temperature of 0 means greedy.
 
     Raises:
-        InputError: settings that the search does not take, or a search that knows its output only as a whole.
+        InputError: the search refuses its settings, or cannot give its output token by token.
     """
-    own = predictor.search
-    length = settings.length or (own.max_length if predictor.stream is None else LENGTH)
+    default = predictor.search
+    length = settings.length or (default.max_length if predictor.stream is None else LENGTH)
     decoding, drawing = settings.decoding, settings.drawing
     if drawing:
         decoding = (decoding or Component("decoding")).with_settings(**drawing)
     if decoding is not None and decoding.get("temperature") == 0:
         return Greedy(max_length=decoding.get("max_length") or length)
-    if isinstance(own, Sample):
-        own = replace(own, max_length=length, min_length=min(own.min_length, length), n_best=1, replace_unknown=False)
+    if isinstance(default, Sample):
+        shortest = min(default.min_length, length)
+        default = replace(default, max_length=length, min_length=shortest, n_best=1, replace_unknown=False)
     else:
-        own = (Greedy if predictor.stream is None and not drawing else Sample)(max_length=length)
-    search: Search = search_again(decoding, own, length)
+        default = (Greedy if predictor.stream is None and not drawing else Sample)(max_length=length)
+    search: Search = search_again(decoding, default, length)
     if not isinstance(search, Stepwise):
-        raise InputError(f"decoding: {type(search).__name__} knows its output only as a whole; choose greedy or sample")
+        raise InputError(
+            f"decoding: {type(search).__name__} cannot give its output token by token; choose greedy or sample"
+        )
     if search.replace_unknown:
-        raise InputError("decoding.replace_unknown must be false, for text is shown as it comes; see seqlab-predict")
+        raise InputError(
+            "decoding.replace_unknown must be false here, because text is printed token by token; see seqlab-predict"
+        )
     if isinstance(search, Sample) and search.n_best > 1:
-        raise InputError(f"decoding.n_best must be 1, for one text is shown as it comes, but is {search.n_best}")
+        raise InputError(f"decoding.n_best must be 1, because only one text is printed, but is {search.n_best}")
     return search
 
 
 def read_prompt(prompt: str) -> str:
-    """The prompt, or standard input where it is "-".
+    """The prompt, or standard input if it is "-".
 
     Raises:
-        InputError: it is no text.
+        InputError: it is not UTF-8 text.
     """
     if prompt == "-":
         return decode_text(standard_input(), "standard input").removesuffix("\n").removesuffix("\r")
@@ -104,56 +109,59 @@ def read_prompt(prompt: str) -> str:
         raise InputError("prompt must be UTF-8 text") from None
 
 
-def encoded(prompt: str, predictor: Predictor, search: Search) -> list[int]:
-    """The prompt for the model.
+def encode_prompt(prompt: str, predictor: Predictor, search: Search) -> list[int]:
+    """The ids of the prompt.
 
     Raises:
-        InputError: a blank source, one that the tokenizer cannot express or that the model has not the positions for.
+        InputError: the source is blank, the tokenizer cannot express it, or it needs more positions than the model has.
     """
     if predictor.stream is None and not prompt.strip():
         raise InputError("prompt: is blank; expected a source")
     try:
-        given = predictor.encode(prompt)
+        ids = predictor.encode(prompt)
         if predictor.stream is None:
-            predictor.model.check_lengths(len(given), search.max_length)
+            predictor.model.check_lengths(len(ids), search.max_length)
     except ValueError as error:
         raise InputError(f"prompt: {error}") from None
-    return given
+    return ids
 
 
 @torch.inference_mode()
-def spoken(predictor: Predictor, given: Sequence[int], search: Stepwise, once: bool) -> Iterator[int]:
-    """The tokens that a model says of an encoded text, as they come.
+def generated_tokens(predictor: Predictor, ids: Sequence[int], search: Stepwise, stop_at_eos: bool) -> Iterator[int]:
+    """Yields the tokens that the model generates for an encoded prompt.
 
-    What was made from a source ends with EOS. A text goes on after it, with BOS, unless it shall be said but `once`.
+    The answer to a source ends with EOS. The continuation of a text goes on after EOS with a new BOS, unless
+    `stop_at_eos` is set.
     """
-    step, state, start = predictor.begin(given)
+    step, state, start = predictor.begin(ids)
     if predictor.stream is not None:
-        search, step = predictor.stream.search(search), _beginning_again(step)
+        search, step = predictor.stream.search(search), _with_bos_after_eos(step)
     with quick_lookups(predictor.model):
         for token in search.stream(step, state, start):
             yield token
-            if token == EOS and (once or predictor.stream is None):
+            if token == EOS and (stop_at_eos or predictor.stream is None):
                 return
 
 
-def _beginning_again(step: Step) -> Step:
-    """A step that reads BOS after EOS, of one row: as in the streams that have them."""
+def _with_bos_after_eos(step: Step) -> Step:
+    """A step function for one row that reads BOS after each EOS, as it follows in a stream with boundaries."""
 
-    def begin_again(tokens: torch.Tensor, state: Selectable) -> tuple[torch.Tensor, Selectable]:
+    def step_with_bos(tokens: torch.Tensor, state: Selectable) -> tuple[torch.Tensor, Selectable]:
         if tokens.item() == EOS:
             _, state = step(tokens, state)
             tokens = torch.full_like(tokens, BOS)
         return step(tokens, state)
 
-    return begin_again
+    return step_with_bos
 
 
-def told(tokens: Iterable[int], tokenizer: Tokenizer, before: Sequence[int] = (), marks: bool = False) -> Iterator[str]:
-    """The text of tokens, piece by piece, where they stand after `before`; a line ends where EOS comes.
+def decoded_pieces(
+    tokens: Iterable[int], tokenizer: Tokenizer, before: Sequence[int] = (), at_mark: bool = False
+) -> Iterator[str]:
+    """Yields the text of tokens that follow the tokens `before`, piece by piece; EOS becomes a line break.
 
     Args:
-        marks: stop where a piece ends as a sentence does.
+        at_mark: stop after a piece that ends like a sentence.
     """
     text = GrowingText(tokenizer, before)
     for token in tokens:
@@ -163,31 +171,31 @@ def told(tokens: Iterable[int], tokenizer: Tokenizer, before: Sequence[int] = ()
             continue
         piece = text.add(token)
         yield piece
-        if marks and SENTENCE_END.search(piece):
+        if at_mark and SENTENCE_END.search(piece):
             return
     yield text.rest()
 
 
 class Meter:
-    """Counts tokens, and the seconds that they take."""
+    """Counts tokens and seconds."""
 
     def __init__(self) -> None:
         self.tokens, self._start = 0, time.perf_counter()
 
     def over(self, tokens: Iterable[int]) -> Iterator[int]:
-        """The same tokens, counted as they come."""
+        """Yields the tokens and counts them."""
         for token in tokens:
             self.tokens += 1
             yield token
 
     def summary(self) -> str:
-        """How many, and how fast."""
+        """The number of tokens, and tokens per second."""
         seconds = time.perf_counter() - self._start
-        return f"{self.tokens:,} tokens in {seconds:.1f} s, {self.tokens / seconds:,.0f} a second"
+        return f"{self.tokens:,} tokens in {seconds:.1f} s, {self.tokens / seconds:,.0f} per second"
 
 
-def _say(text: str) -> None:
-    if sys.stdout.isatty():  # which a bundle's vocabulary must not steer
+def _print(text: str) -> None:
+    if sys.stdout.isatty():  # a bundle's vocabulary may contain control characters
         text = "\n".join(map(printable, text.split("\n")))
     sys.stdout.write(text)
     sys.stdout.flush()

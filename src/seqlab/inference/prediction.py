@@ -1,4 +1,4 @@
-"""Predicting for lines of text: a file, a folder of files, or standard input."""
+"""Predictions for lines of text from a file, a folder of files, or standard input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from seqlab.text.tokenizers import matches_one
 
 @dataclass(frozen=True)
 class Line:
-    """One input: where it stands, the source (empty: a blank line), and the target if one is given."""
+    """One input: file and line number, the source ("" for a blank line), and the target if there is one."""
 
     where: str
     source: str
@@ -32,12 +32,14 @@ class Line:
 
 
 def predict(settings: PredictSettings) -> None:
-    """Writes a line for each line of the input, in its order: input, prediction, score and, of inputs with a
-    target, whether the prediction matches it. Where the search gives several outputs, TSV has a line and a rank for
-    each of them, JSONL a list. Everything is read and checked before anything is written.
+    """Writes a line for each line of the input, in its order: input, prediction, score and, for inputs with a
+    target, whether the prediction matches it.
+
+    If the search gives several outputs, TSV has a line and a rank for each of them, JSONL a list. Everything is read
+    and checked before anything is written.
 
     Raises:
-        InputError: no model there, or an input that cannot be read or expressed; names the file and the line.
+        InputError: no model there, or an input cannot be read or encoded; the message names the file and the line.
     """
     predictor = load(settings.run, settings.trust)
     predictor.search = search_again(settings.decoding, predictor.search, predictor.search.max_length)
@@ -47,10 +49,10 @@ def predict(settings: PredictSettings) -> None:
     sources = [_encoded(line, predictor) for line in lines]
     outputs = predictor.generate(sources, settings.batch_size, [line.source for line in lines])
     form = _json if settings.format == "jsonl" else _tsv
-    ranked = any(len(own) > 1 for own in outputs)
-    text = "".join(f"{form(line, own, predictor, ranked)}\n" for line, own in zip(lines, outputs, strict=True))
+    ranked = any(len(n_best) > 1 for n_best in outputs)
+    text = "".join(f"{form(line, n_best, predictor, ranked)}\n" for line, n_best in zip(lines, outputs, strict=True))
     if settings.output == "-":
-        # A tab between columns is meant; a bundle's vocabulary may hold what steers a terminal.
+        # A bundle's vocabulary may contain control characters; the tabs between columns are kept.
         safe = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
         sys.stdout.write(safe if sys.stdout.isatty() else text)
         sys.stdout.flush()
@@ -65,11 +67,11 @@ def read_lines(location: str, whole: bool = False, blank: bool = True) -> Iterat
     Files may be gzip-compressed.
 
     Args:
-        whole: a line is a source, or a text to go on from, as it stands, and has no columns.
+        whole: a line has no columns: all of it is a source, or a prompt.
         blank: whether a line may be blank; its source is then empty.
 
     Raises:
-        InputError: nothing to read there, a file that is empty, binary or not UTF-8, or a line without a source.
+        InputError: there is nothing to read, a file is empty, binary or not UTF-8, or a line has no source.
     """
     if location == "-":
         data = standard_input()
@@ -105,19 +107,19 @@ def _parsed(lines: Sequence[str], name: str, whole: bool, blank: bool) -> Iterat
 
 
 def _warn_of_few_targets(lines: Sequence[Line]) -> None:
-    """A file of sources may hold a stray tab: that what follows it is left out must not go unseen."""
-    given = [line for line in lines if line.target is not None]
-    if given and len(given) < sum(bool(line.source) for line in lines):
+    """Warns if only some lines have a target: a stray tab in a source would silently cut it off."""
+    with_target = [line for line in lines if line.target is not None]
+    if with_target and len(with_target) < sum(bool(line.source) for line in lines):
         print(
-            f"warning: {len(given)} of {len(lines)} lines have a tab (first: {given[0].where}): what follows it is"
-            " taken for the target; targets=false takes the whole line for the source",
+            f"warning: {len(with_target)} of {len(lines)} lines have a tab (first: {with_target[0].where}): the text"
+            " after it is read as the target; targets=false reads the whole line as the source",
             file=sys.stderr,
         )
 
 
 def _encoded(line: Line, predictor: Predictor) -> list[int]:
     if not line.source:
-        return []  # which gets an empty output
+        return []  # gets an empty output
     try:
         ids = predictor.encode(line.source)
         if predictor.stream is None:
@@ -134,8 +136,8 @@ def _json(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool)
     for output in outputs:
         score = output.score if math.isfinite(output.score) else None  # JSON has no −∞
         match = _match(line, output, predictor)
-        own = {"prediction": output.text, "score": score}
-        fields.append(own if match is None else {**own, "match": match})
+        entry = {"prediction": output.text, "score": score}
+        fields.append(entry if match is None else {**entry, "match": match})
     n_best = {"n_best": fields} if ranked else {}
     return json.dumps({"input": line.source, **fields[0], **n_best}, ensure_ascii=False)
 

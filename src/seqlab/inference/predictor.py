@@ -1,4 +1,4 @@
-"""A trained model at work: text in, text out."""
+"""A trained model with its tokenizers: text in, text out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqlab.decoding.hypotheses import Selectable
 from seqlab.errors import InputError
 from seqlab.inference.attention_maps import AttentionMaps, attention_maps
 from seqlab.inference.streams import StreamFormat
-from seqlab.inference.unknown_words import check_replacing, written
+from seqlab.inference.unknown_words import check_replacing, outputs_as_text
 from seqlab.models.base import Seq2Seq
 from seqlab.special_tokens import PAD
 from seqlab.text.incremental_detokenizer import text_after
@@ -25,17 +25,16 @@ from seqlab.text.tokenizers import Tokenizer
 
 
 class Output(NamedTuple):
-    """What a model makes of a text. `score` is the natural logarithm of its probability."""
+    """An output for a text. `score` is the natural logarithm of its probability."""
 
     text: str
     score: float
 
 
 class Predictor:
-    """A trained model with its tokenizers: text in, text out, by `search`, which may be set to another.
+    """A trained model with its tokenizers and a `search`, which may be replaced.
 
-    One that was trained on a `stream` continues the texts it is given; of a text longer than what it was trained on it
-    sees the end.
+    A model that was trained on a `stream` continues texts; of a text longer than its training blocks it reads the end.
     """
 
     def __init__(
@@ -57,7 +56,11 @@ class Predictor:
         return [outputs[0].text for outputs in self.predict_n_best(texts, batch_size)]
 
     def predict_n_best(self, texts: Iterable[str], batch_size: int = 256) -> list[list[Output]]:
-        """For each text all that the search gives, best first: one output at least."""
+        """All outputs of the search for each text, at least one, best first.
+
+        Raises:
+            ValueError: a text that the tokenizer cannot express.
+        """
         texts = list(texts)
         return self.generate([self.encode(text) if text.strip() else [] for text in texts], batch_size, texts)
 
@@ -80,7 +83,7 @@ class Predictor:
         return attention_maps(self.model, (self.source_tokenizer, self.target_tokenizer), self.search, sources)
 
     def encode(self, text: str) -> list[int]:
-        """What the model is given for a text: the ids of a source (none of a blank one), or of a prompt to go on from.
+        """The ids of a text as the model reads it: of a source (none if it is blank), or of a prompt.
 
         Raises:
             ValueError: the tokenizer cannot express it.
@@ -92,15 +95,16 @@ class Predictor:
     def generate(
         self, inputs: Sequence[Sequence[int]], batch_size: int = 256, texts: Sequence[str] | None = None
     ) -> list[list[Output]]:
-        """The same for texts that are encoded already; those of similar length share a batch.
+        """All outputs of the search for each encoded text; texts of similar length share a batch.
 
-        Where there are no ids the model is not asked: the output is empty, its score 0.
+        An input without ids gets one empty output with score 0.
 
         Args:
-            texts: those texts, where unknown words are replaced by words of them.
+            inputs: ids, as `encode` returns them.
+            texts: the texts before encoding, which are needed if the search replaces unknown words.
 
         Raises:
-            InputError: the search replaces unknown words, which the model or its tokenizers cannot.
+            InputError: the search replaces unknown words, but the model or its tokenizers do not support that.
         """
         tokenizers = self.source_tokenizer, self.target_tokenizer
         check_replacing(self.search, self.model, *tokenizers, sources=self.stream is None)
@@ -108,32 +112,34 @@ class Predictor:
         results = [[Output("", 0.0)]] * len(inputs)
         for rows in self._batches(packed.lengths, batch_size):
             tokens, lengths = (tensor.to(self._device) for tensor in packed.padded(rows))
-            found = self._search(tokens, lengths)
+            hypotheses = self._search(tokens, lengths)
             if self.stream is None:
-                own = [texts[row] for row in rows] if texts is not None else None
-                outputs = written(self.search, self.model, tokenizers, tokens, lengths, own, found.tokens)
+                sources = [texts[row] for row in rows] if texts is not None else None
+                outputs = outputs_as_text(
+                    self.search, self.model, tokenizers, tokens, lengths, sources, hypotheses.tokens
+                )
             else:
                 outputs = [
                     [text_after(self.target_tokenizer, inputs[row], ids) for ids in n_best]
-                    for row, n_best in zip(rows, found.tokens.tolist(), strict=True)
+                    for row, n_best in zip(rows, hypotheses.tokens.tolist(), strict=True)
                 ]
-            for row, n_best, scores in zip(rows.tolist(), outputs, found.scores.tolist(), strict=True):
+            for row, n_best, scores in zip(rows.tolist(), outputs, hypotheses.scores.tolist(), strict=True):
                 results[row] = [
                     Output(text, score)
                     for rank, (text, score) in enumerate(zip(n_best, scores, strict=True))
-                    if rank == 0 or score > -math.inf  # there may be fewer than were asked for
+                    if rank == 0 or score > -math.inf  # −∞ fills up a list with fewer outputs than requested
                 ]
         return results
 
-    def begin(self, given: Sequence[int]) -> tuple[Step, Selectable, Int[Tensor, " 1"]]:
-        """Where the search for what comes of one encoded text begins: see `Seq2Seq.begin`."""
-        tokens, lengths = (tensor.to(self._device) for tensor in Ragged.of([given]).padded(np.array([0])))
+    def begin(self, ids: Sequence[int]) -> tuple[Step, Selectable, Int[Tensor, " 1"]]:
+        """What a search for one encoded text starts from: see `Seq2Seq.begin`."""
+        tokens, lengths = (tensor.to(self._device) for tensor in Ragged.of([ids]).padded(np.array([0])))
         if self.stream is None:
             return self.model.begin(tokens, lengths)
-        return self.model.begin(*_nothing(tokens), tokens, self.stream.length)
+        return self.model.begin(*_empty_sources(tokens), tokens, self.stream.length)
 
     def _batches(self, lengths: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-        """Rows that go together: prompts only with others of their length, for nothing may stand after them."""
+        """The rows of each batch. Prompts in a batch have equal lengths, because padding cannot follow them."""
         order = np.argsort(lengths, kind="stable")
         order = order[lengths[order] > 0]
         for part in [order] if self.stream is None else np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
@@ -143,9 +149,9 @@ class Predictor:
         if self.stream is None:
             return self.model.generate(tokens, lengths, self.search)
         search = self.stream.search(self.search)
-        return self.model.generate(*_nothing(tokens), search, tokens, self.stream.length)
+        return self.model.generate(*_empty_sources(tokens), search, tokens, self.stream.length)
 
 
-def _nothing(prompts: Int[Tensor, "B P"]) -> tuple[Int[Tensor, "B 1"], Int[Tensor, " B"]]:
-    """Empty sources: those of texts that are continued."""
+def _empty_sources(prompts: Int[Tensor, "B P"]) -> tuple[Int[Tensor, "B 1"], Int[Tensor, " B"]]:
+    """Sources of length 0 with their lengths, one for each prompt."""
     return torch.full_like(prompts[:, :1], PAD), prompts.new_zeros(len(prompts))

@@ -1,4 +1,4 @@
-"""Models that continue a text, having been trained on blocks of a stream of tokens."""
+"""What is special about language models, which are trained on blocks of a token stream and continue a prompt."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ AnySearch = TypeVar("AnySearch", bound=Search)
 
 @dataclass(frozen=True, kw_only=True)
 class StreamFormat:
-    """What a model has to know of the stream that it was trained on, to continue it.
+    """The format of the token stream that a model was trained on, which its prompts have to follow.
 
     Args:
-        boundaries: around which parts of the text BOS and EOS stand.
-        length: tokens that the model was told at once, at most: its window.
+        boundaries: which parts of the text are between BOS and EOS.
+        length: the largest number of tokens in a training block: the model's window.
 
     Raises:
-        ValueError: `length` below 1.
+        ValueError: `length` is below 1.
     """
 
     boundaries: Boundaries
@@ -33,9 +33,9 @@ class StreamFormat:
         check_sizes(length=self.length)
 
     def prompt(self, ids: Sequence[int]) -> list[int]:
-        """The tokens to go on from: BOS before `ids` where the stream has it, and where there is nothing else."""
+        """The prompt's tokens: `ids`, after BOS if the stream has it or `ids` is empty."""
         return [*ids] if len(ids) and self.boundaries == "none" else [BOS, *ids]
 
     def search(self, search: AnySearch) -> AnySearch:
-        """`search` for continuations: where the stream has no EOS, the model is not asked to tell it from others."""
+        """`search` for continuations: if the stream has no EOS, the model has not learnt it and must not choose it."""
         return replace(search, min_length=search.max_length) if self.boundaries == "none" else search

@@ -1,6 +1,6 @@
-"""Weights as safetensors, from a file that may come from anywhere.
+"""Reads and writes weights in safetensors files, which may come from untrusted sources.
 
-The header, which says what tensors there are, is read and held against the model before anything of their size is made.
+The header lists the tensors. It is read and compared with the model before any memory for them is allocated.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ TYPES = {
     **{"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8},
     "BOOL": torch.bool,
 }
-"""By safetensors' names."""
+"""The types that weights may have, by their names in safetensors."""
 
 
-class Kept(NamedTuple):
-    """What the header says of a tensor."""
+class TensorInfo(NamedTuple):
+    """The header's entry for a tensor."""
 
     type: torch.dtype
     shape: tuple[int, ...]
 
 
 def write_weights(path: Path, model: nn.Module) -> None:
-    """Writes a model's parameters and buffers in the precision in which models are built (single), whatever precision
-    it was trained in.
+    """Writes a model's parameters and buffers in the precision in which models are built (single), even if the model
+    was trained in another.
 
     Raises:
-        InputError: they cannot be written.
+        InputError: the file cannot be written.
     """
     built, trained = torch.get_default_dtype(), next(model.parameters()).dtype
     tensors = {
-        name: tensor.to("cpu", built if tensor.dtype == trained else tensor.dtype, copy=True)  # tied ones apart
+        name: tensor.to("cpu", built if tensor.dtype == trained else tensor.dtype, copy=True)  # tied ones separately
         for name, tensor in model.state_dict().items()
     }
     try:
         save_file(tensors, path)
     except SafetensorError as error:
         raise InputError(f"{path}: the weights cannot be written ({error})") from None
-    path.chmod(0o644)  # safetensors writes for the user alone
+    path.chmod(0o644)  # safetensors makes it readable for the user alone
 
 
-def read_header(path: Path) -> dict[str, Kept]:
-    """The tensors of a weights file, by name, without reading them.
+def read_header(path: Path) -> dict[str, TensorInfo]:
+    """Type and shape of each tensor in a weights file, by name, without reading the tensors.
 
     Raises:
-        InputError: no such file, or no weights in it that could be a model's.
+        InputError: no such file, or its header is invalid.
     """
     try:
         first = read_regular(path, 8)
@@ -69,19 +69,19 @@ def read_header(path: Path) -> dict[str, Kept]:
         size = path.stat().st_size - 8 - length
         header = parsed(read_regular(path, 8 + length)[8:], dict)
         header.pop("__metadata__", None)
-        kept = {name: _kept(name, entry) for name, entry in header.items()}
+        stored = {name: _tensor_info(name, entry) for name, entry in header.items()}
     except InputError:
         raise
     except ValueError as error:
         raise InputError(f"{path}: not a readable weights file ({error})") from None
-    if (described := sum(math.prod(one.shape) * one.type.itemsize for one in kept.values())) != size:
+    if (described := sum(math.prod(one.shape) * one.type.itemsize for one in stored.values())) != size:
         raise InputError(
-            f"{path}: not a readable weights file (its header tells of {described:,} bytes, but it has {size:,})"
+            f"{path}: not a readable weights file (its header describes {described:,} bytes, but it has {size:,})"
         )
-    return kept
+    return stored
 
 
-def _kept(name: str, entry: Any) -> Kept:
+def _tensor_info(name: str, entry: Any) -> TensorInfo:
     try:
         kind, shape = entry["dtype"], entry["shape"]
         whole = all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape)
@@ -91,32 +91,33 @@ def _kept(name: str, entry: Any) -> Kept:
         raise ValueError(f"no shape of {name[:80]!r}")
     if not isinstance(kind, str) or kind not in TYPES:
         raise ValueError(f"{name[:80]} is of type {str(kind)[:20]}; expected one of {', '.join(TYPES)}")
-    return Kept(TYPES[kind], tuple(shape))
+    return TensorInfo(TYPES[kind], tuple(shape))
 
 
-def numbers_in(kept: Mapping[str, Kept]) -> int:
+def count_elements(stored: Mapping[str, TensorInfo]) -> int:
     """Number of elements of all tensors together."""
-    return sum(math.prod(one.shape) for one in kept.values())
+    return sum(math.prod(one.shape) for one in stored.values())
 
 
 @contextmanager
-def no_more_than(kept: Mapping[str, Kept]) -> Iterator[None]:
-    """While a model is built: it may have no more parameters than there are tensors, and no larger ones.
+def limited_parameters(stored: Mapping[str, TensorInfo]) -> Iterator[None]:
+    """While a model is built, limits the number of its parameters, and their sizes, to those of the stored tensors.
 
-    It is stopped where a parameter comes in, before it is drawn. Twice as many may come, for tied ones replace others.
+    A parameter is checked when a module registers it, before it is initialised. The limit is twice the number of
+    tensors, because tied parameters replace others.
 
     Raises:
-        ValueError: it has more, as where a setting asks for any number of layers.
+        ValueError: the model exceeds a limit, for example because a setting asks for very many layers.
     """
-    limit, largest, count = 2 * len(kept) + 16, numbers_in(kept), 0
+    limit, largest, count = 2 * len(stored) + 16, count_elements(stored), 0
 
     def counted(module: nn.Module, name: str, parameter: Any) -> None:
         nonlocal count
         count += 1
         if count > limit:
-            raise ValueError(f"it has more parts than there are weights ({len(kept)})")
+            raise ValueError(f"it has more parameters than there are weights ({len(stored)})")
         if parameter is not None and parameter.device.type != "meta" and parameter.numel() > largest:
-            raise ValueError(f"its {name} alone is larger than all weights together ({largest:,} numbers)")
+            raise ValueError(f"its {name} alone is larger than all weights together ({largest:,} elements)")
 
     hook = register_module_parameter_registration_hook(counted)
     try:
@@ -125,32 +126,32 @@ def no_more_than(kept: Mapping[str, Kept]) -> Iterator[None]:
         hook.remove()
 
 
-def check_fit(expected: Mapping[str, Tensor], kept: Mapping[str, Kept], path: Path) -> None:
-    """Holds the tensors of a file against those of a model, by name, shape and type.
+def check_fit(expected: Mapping[str, Tensor], stored: Mapping[str, TensorInfo], path: Path) -> None:
+    """Checks that the tensors of a file are those that a model expects, by name, shape and type.
 
     Raises:
         InputError: they differ.
     """
-    reasons = [f"no {name} in the file" for name in expected if name not in kept]
-    reasons += [f"{name[:80]} is not of the model" for name in kept if name not in expected]
+    reasons = [f"no {name} in the file" for name in expected if name not in stored]
+    reasons += [f"{name[:80]} is not of the model" for name in stored if name not in expected]
     for name, tensor in expected.items():
-        own = Kept(tensor.dtype, tuple(tensor.shape))
-        if name in kept and kept[name] != own:
-            reasons.append(f"{name} is {_shown(kept[name])}, but the model has {_shown(own)}")
+        info = TensorInfo(tensor.dtype, tuple(tensor.shape))
+        if name in stored and stored[name] != info:
+            reasons.append(f"{name} is {_shown(stored[name])}, but the model has {_shown(info)}")
     if reasons:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         raise InputError(f"{path}: these weights are not of this model: {reasons[0]}{more}")
 
 
-def _shown(one: Kept) -> str:
-    return f"{one.shape} of {str(one.type).removeprefix('torch.')}"
+def _shown(info: TensorInfo) -> str:
+    return f"{info.shape} of {str(info.type).removeprefix('torch.')}"
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Reads weights that `check_fit` has found to be the model's.
+    """Loads weights that `check_fit` has accepted.
 
     Raises:
-        InputError: a broken file, or weights that are not finite.
+        InputError: the file is broken, or weights are not finite.
     """
     try:
         tensors = load_file(path)
@@ -159,4 +160,4 @@ def load_weights(model: nn.Module, path: Path) -> None:
         raise InputError(f"{path}: not a readable weights file ({' '.join(str(error).split())})") from None
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise InputError(f"{path}: {name} holds numbers that are not finite; a model that has diverged?")
+            raise InputError(f"{path}: {name} has values that are not finite; has the model diverged?")

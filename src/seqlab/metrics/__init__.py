@@ -1,1 +1,1 @@
-"""Metrics, named by how they were computed: teacher-forced or free-running."""
+"""Metrics, named by how outputs are computed (teacher-forced or free-running), and the leakage between splits."""

@@ -1,4 +1,4 @@
-"""What can be had without a model."""
+"""Baselines that need no model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rapidfuzz.distance import Levenshtein
 from seqlab.metrics.free_running import TextMetrics
 
 DISTANCES = 2**25
-"""Held at a time, at most: 128 MiB, or one query's."""
+"""At most so many distances are held at once (128 MiB), or those of a single query if they are more."""
 
 
 def nearest(queries: Sequence[str], known: Sequence[str]) -> list[int]:
-    """For each query, the index of the nearest known text by normalised Levenshtein distance (the first of equals)."""
-    found: list[int] = []
+    """For each query, the index of the nearest known text by normalised Levenshtein distance (the first of ties)."""
+    indices: list[int] = []
     chunk = max(1, DISTANCES // len(known))
     for start in range(0, len(queries), chunk):
         distances: Any = process.cdist(
@@ -27,8 +27,8 @@ def nearest(queries: Sequence[str], known: Sequence[str]) -> list[int]:
             dtype=np.float32,
             workers=-1,
         )
-        found.extend(distances.argmin(axis=1).tolist())
-    return found
+        indices.extend(distances.argmin(axis=1).tolist())
+    return indices
 
 
 def copy_nearest(
@@ -36,11 +36,15 @@ def copy_nearest(
 ) -> dict[str, float]:
     """The metrics of answering each source with the translation of the `nearest` training source.
 
-    What a model scores above this it did not get by memory alone. `lower` and `tokenizer` as in
-    `TextMetrics`.
+    A model with a higher score does more than memorise. `lower` and `tokenizer` are those of `TextMetrics`.
+
+    Args:
+        copied: for each source, that translation.
+        references: the references of each source.
     """
     if not copied:
         return {}
     metrics = TextMetrics(lower, tokenizer)
-    metrics.update(copied, references, [output in own for output, own in zip(copied, references, strict=True)])
+    matches = [output in accepted for output, accepted in zip(copied, references, strict=True)]
+    metrics.update(copied, references, matches)
     return {f"copy_nearest/{name}": value for name, value in metrics.compute().items()}

@@ -24,9 +24,13 @@ class IdMetrics(nn.Module):
     """Token accuracy, exact match and edit distance of generated ids against the target.
 
     Token accuracy is the share of target symbols (without EOS) that the output has at the same position. If a dataset
-    fills targets up with a special symbol (`filler`), `token_accuracy` ignores those positions and
+    fills up targets with a special symbol (`filler`), `token_accuracy` ignores those positions and
     `token_accuracy_with_filler` counts them like any other. Edit distance is the number of insertions, deletions and
     substitutions per target symbol.
+
+    Args:
+        size: size of the target vocabulary.
+        filler: the id of that symbol, None if there is none.
     """
 
     def __init__(self, size: int, filler: int | None = None) -> None:
@@ -67,12 +71,12 @@ class TextMetrics:
     """Corpus BLEU (Papineni et al. 2002) and chrF (Popović 2015), 0 to 100, by sacrebleu with its defaults.
 
     Each output is compared with all its references; `exact_match` is the share of outputs that equal one of them.
-    `token_bleu` is BLEU over lower-cased words and punctuation marks (`words_and_marks`), as tutorials with word
-    vocabularies report it, whatever the tokenizer of the model.
-    (torchmetrics' chrF is not used: it does not penalise an output that shares nothing with any reference.)
+    `token_bleu` is BLEU over lower-cased words and punctuation marks (`words_and_marks`), which tutorials with word
+    vocabularies report; it does not depend on the model's tokenizer. chrF is not that of torchmetrics, which does not
+    penalise an output that shares nothing with any reference.
 
-    If no reference is as long as the longest n-gram of BLEU (four words), only shorter n-grams count, because even a
-    perfect output would have no score otherwise.
+    If all references are shorter than the longest n-gram of BLEU (four words), only shorter n-grams count: otherwise
+    even a perfect output would have no score.
 
     Args:
         lower: ignore case in `bleu` and `chrf`, too, for outputs of a lower-casing tokenizer.
@@ -112,7 +116,7 @@ class TextMetrics:
 
 
 def _bleu(references: Sequence[Sequence[str]], lower: bool, tokenizer: str) -> Any:
-    # force: without it sacrebleu would warn each time that the output of a word tokenizer looks tokenised.
+    # Without `force`, sacrebleu warns each time that the output of a word tokenizer looks tokenised.
     metric = sacrebleu.BLEU(lowercase=lower, tokenize=tokenizer, force=True)
     if not any(len(metric.tokenizer(one).split()) >= metric.max_ngram_order for row in references for one in row):
         return sacrebleu.BLEU(lowercase=lower, tokenize=tokenizer, force=True, effective_order=True)
@@ -124,7 +128,7 @@ def _as_words(text: str) -> str:
 
 
 def _columns(references: list[list[str]]) -> Any:
-    """References as sacrebleu takes them: the first of every output, then the second (None if there is none) …"""
+    """References in sacrebleu's order: the first of every output, then the second (None if there is none) …"""
     longest = max(map(len, references))
     return [[row[i] if i < len(row) else None for row in references] for i in range(longest)]
 

@@ -1,7 +1,7 @@
-"""64-bit hashes of texts and of windows over ids, many at a time.
+"""64-bit hashes of texts and of n-grams of ids, vectorised.
 
-Two different ones have the same hash with odds of about 2⁻⁶⁰: among a million on one side and a billion on the other,
-one in a thousand times a single one is taken for another.
+Two different texts have the same hash with a probability of about 2⁻⁶⁰. If a million texts are compared with a billion
+others, the probability that any two are confused is about 1 in 1,000.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MULTIPLIER = np.uint64(0xD1342543DE82EF95)
 
 
 def folded(text: str) -> str:
-    """`text` without case and with single spaces: texts that differ in no more are the same."""
+    """`text` case-folded and with single spaces, so that texts which differ in nothing else compare equal."""
     return " ".join(text.casefold().split())
 
 
@@ -26,9 +26,9 @@ def hashed_texts(texts: Sequence[str]) -> np.ndarray:
 
 
 def hashed_windows(values: np.ndarray, offsets: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A hash of every `size` ids in a row that stand in one sequence, and which sequence that is: (m,), (m,).
+    """A hash of every window of `size` consecutive ids within one sequence, and the sequence's index: (m,), (m,).
 
-    Sequence i is `values[offsets[i]:offsets[i + 1]]`, from `offsets[0] = 0`; no window crosses the end of one.
+    Sequence i is `values[offsets[i]:offsets[i + 1]]`, with `offsets[0] = 0`.
     """
     codes = _mixed(values)
     hashes = codes
@@ -41,7 +41,7 @@ def hashed_windows(values: np.ndarray, offsets: np.ndarray, size: int) -> tuple[
 
 
 def _mixed(values: np.ndarray) -> np.ndarray:
-    """Ids as numbers that look random (the finaliser of splitmix64, Steele et al. 2014): neighbours share no bits."""
+    """Scrambles the bits of ids: similar ids get unrelated codes (the finaliser of splitmix64, Steele et al. 2014)."""
     codes = values.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     codes = (codes ^ (codes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     codes = (codes ^ (codes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,6 +1,6 @@
-"""How much of a held-out text stands in training: word for word, in n-grams of tokens, and nearly.
+"""How much of a held-out text appears in training: word for word, in n-grams of tokens, and nearly.
 
-Training streams past, so memory does not grow with it: of held-out text hashes are kept, and which of them were found.
+Only hashes of the held-out text are kept, and the training text is streamed, so memory does not grow with it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from seqlab.metrics.similarity import BATCH, Nearest, Shingles
 
 NGRAMS = (5, 10, 15)
 COMPARED = 2_000
-"""Held-out sentences whose nearest one is looked for, at most."""
+"""The largest number of held-out sentences whose nearest training sentence is searched."""
 NEAR = 0.8
-"""A sentence more similar than this to one in training is a near copy of it."""
+"""A sentence whose similarity to one in training is above this is a near copy."""
 
 
 @dataclass(frozen=True)
 class Nearness:
-    """How similar held-out sentences are to the nearest of training: Jaccard over 5 characters (`Nearest`).
+    """How similar held-out sentences are to the nearest training sentence, by Jaccard similarity (see `Nearest`).
 
-    Of `compared` sentences, evenly spread: mean, median, 90th percentile, and the share of near copies (above 0.8).
+    Mean, median and 90th percentile over `compared` evenly spaced sentences, and the share of near copies (above
+    `NEAR`).
     """
 
     compared: int
@@ -39,14 +40,14 @@ class Nearness:
 
 @dataclass(frozen=True)
 class Overlap:
-    """What of one side of a held-out split (of its sources, say) stands in training; shares are 0 to 1.
+    """How much of one side of a held-out split (its sources, say) appears in training; shares are 0 to 1.
 
     Attributes:
-        sentences: how many there are.
-        copies: share of them that stand in training, but for case and spaces; None if there are none.
-        ngrams: share of n-grams of tokens that stand in training, by n, each as often as it is held out; None where
-            no passage is that long.
-        nearest: what exact copies do not show; None where it was not asked for.
+        sentences: number of held-out sentences.
+        copies: share of them that appear in training, ignoring case and spaces; None if there are no sentences.
+        ngrams: share of the n-grams of tokens that appear in training, by n, repeated n-grams counted each time; None
+            if no passage is that long.
+        nearest: similarity to the nearest training sentences; None for pairs, and if there are no sentences.
     """
 
     sentences: int
@@ -57,17 +58,17 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Leakage:
-    """The overlap of a held-out split with training, by side; of several sides, that of the whole examples as pairs."""
+    """The overlap of a held-out split with training, by side and, if there are several, of whole examples ("pairs")."""
 
     sides: dict[str, Overlap]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, ready for JSON."""
+        """Plain data for JSON."""
         return {name: asdict(overlap) for name, overlap in self.sides.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Leakage:
-        """What `to_json` gave."""
+        """The inverse of `to_json`."""
         return cls(
             {
                 name: Overlap(**{**side, "nearest": side["nearest"] and Nearness(**side["nearest"])})
@@ -76,9 +77,9 @@ class Leakage:
         )
 
     def summary(self) -> list[str]:
-        """A line a side, but for the pairs: "sources: 0.3% stand in training, 1.2% nearly; 5-grams 18.3%, …"."""
+        """One line per side, without pairs: "sources: 0.3% appear in training, 1.2% nearly; 5-grams 18.3%, …"."""
         return [
-            f"{name}: {percent(side.copies)} stand in training, {percent(side.nearest.near_copies)} nearly; "
+            f"{name}: {percent(side.copies)} appear in training, {percent(side.nearest.near_copies)} nearly; "
             + ", ".join(f"no {n}-grams" if s is None else f"{n}-grams {percent(s)}" for n, s in side.ngrams.items())
             for name, side in self.sides.items()
             if side.nearest is not None
@@ -86,7 +87,7 @@ class Leakage:
 
 
 def percent(share: float | None) -> str:
-    """A share as a person reads it: "18.3%", "0.11%", "0.0015%"; "none" where there is nothing to have a share of."""
+    """A share for display: "18.3%", "0.11%", "0.0015%"; "none" if it is None."""
     return "none" if share is None else f"{100 * share:.3g}%"
 
 
@@ -94,9 +95,9 @@ Sides = Mapping[str, Passages]
 
 
 def leakage(training: Iterable[Sides], held_out: Mapping[str, Iterable[Sides]]) -> dict[str, Leakage]:
-    """The leakage of each held-out split. Everything comes in parts that fit in memory, by side.
+    """The leakage of each held-out split. All text comes in parts that fit in memory, each a mapping by side.
 
-    Where there are several sides, sentence n of one belongs to sentence n of the others.
+    If there are several sides, sentence n of one belongs to sentence n of the others.
     """
     meters = {split: _SplitMeter() for split in held_out}
     for split, parts in held_out.items():
@@ -122,7 +123,7 @@ class _Side:
 
 @dataclass(frozen=True)
 class _Hashed:
-    """A part of a split, hashed once for all that look at it."""
+    """A part of a split, hashed once and compared with several splits."""
 
     sides: dict[str, _Side]
     pairs: np.ndarray
@@ -132,15 +133,15 @@ class _Hashed:
         hashed, texts = {}, {}
         for name, (tokens, sentences) in sides.items():
             texts[name] = [folded(sentence) for sentence in sentences]
-            said = [text for text in texts[name] if text]
+            nonempty = [text for text in texts[name] if text]
             ngrams = {n: hashed_windows(tokens.values, tokens.offsets, n)[0] for n in NGRAMS}
-            hashed[name] = _Side(said, hashed_texts(said), ngrams)
+            hashed[name] = _Side(nonempty, hashed_texts(nonempty), ngrams)
         both = ["\0".join(parts) for parts in zip(*texts.values(), strict=True)] if len(texts) > 1 else []
         return cls(hashed, hashed_texts(both))
 
 
-class _Found:
-    """Which of the hashes that are expected have come past."""
+class _HeldOutHashes:
+    """Hashes of held-out text, and which of them have been seen in training."""
 
     def __init__(self) -> None:
         self._parts = [np.empty(0, np.uint64)]
@@ -150,17 +151,17 @@ class _Found:
 
     @functools.cached_property
     def _table(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Hashes, how often each is expected, and whether it has been seen; made when the first one comes."""
+        """Distinct hashes, the count of each, and whether it was seen; built when training text first arrives."""
         hashes, counts = np.unique(np.concatenate(self._parts), return_counts=True)
         self._parts.clear()
         return hashes, counts, np.zeros(len(hashes), dtype=bool)
 
     def see(self, hashes: np.ndarray) -> None:
-        known, _, found = self._table
+        known, _, seen = self._table
         if len(known):
-            hashes = np.sort(hashes)  # looking up in order is many times faster
+            hashes = np.sort(hashes)  # lookups in order are many times faster
             at = np.searchsorted(known, hashes).clip(max=len(known) - 1)
-            found[at[known[at] == hashes]] = True
+            seen[at[known[at] == hashes]] = True
 
     @property
     def total(self) -> int:
@@ -168,29 +169,29 @@ class _Found:
 
     @property
     def share(self) -> float | None:
-        _, counts, found = self._table
-        return float(counts[found].sum() / self.total) if self.total else None
+        _, counts, seen = self._table
+        return float(counts[seen].sum() / self.total) if self.total else None
 
 
 class _SideMeter:
-    """One side of a held-out split, and what of it has come past."""
+    """One side of a held-out split, and how much of it was seen in training."""
 
     def __init__(self) -> None:
-        self._sentences, self._ngrams = _Found(), {n: _Found() for n in NGRAMS}
+        self._sentences, self._ngrams = _HeldOutHashes(), {n: _HeldOutHashes() for n in NGRAMS}
         self._sample: list[str] = []
-        self._every = 1  # sentence is in the sample
-        self._passed = 0
+        self._stride = 1  # every so many sentences, one is in the sample
+        self._count = 0
 
     def expect(self, side: _Side) -> None:
         self._sentences.expect(side.sentences)
-        for n, found in self._ngrams.items():
-            found.expect(side.ngrams[n])
+        for n, hashes in self._ngrams.items():
+            hashes.expect(side.ngrams[n])
         for text in side.texts:
-            if self._passed % self._every == 0:
+            if self._count % self._stride == 0:
                 self._sample.append(text)
-            self._passed += 1
+            self._count += 1
             if len(self._sample) > COMPARED:
-                self._sample, self._every = self._sample[::2], 2 * self._every
+                self._sample, self._stride = self._sample[::2], 2 * self._stride
 
     @functools.cached_property
     def _nearest(self) -> Nearest:
@@ -198,13 +199,13 @@ class _SideMeter:
 
     def see(self, side: _Side) -> None:
         self._sentences.see(side.sentences)
-        for n, found in self._ngrams.items():
-            found.see(side.ngrams[n])
+        for n, hashes in self._ngrams.items():
+            hashes.see(side.ngrams[n])
         for batch in side.shingles:
             self._nearest.see(batch)
 
     def result(self) -> Overlap:
-        ngrams = {str(n): found.share for n, found in self._ngrams.items()}
+        ngrams = {str(n): hashes.share for n, hashes in self._ngrams.items()}
         return Overlap(self._sentences.total, self._sentences.share, ngrams, _nearness(self._nearest.similarities))
 
 
@@ -225,7 +226,7 @@ class _SplitMeter:
 
     def __init__(self) -> None:
         self._sides: dict[str, _SideMeter] = {}
-        self._pairs = _Found()
+        self._pairs = _HeldOutHashes()
 
     def expect(self, part: _Hashed) -> None:
         self._pairs.expect(part.pairs)

@@ -1,8 +1,8 @@
-"""What is known of each metric: its label, how its values are written, whether more is better, and where it is shown.
+"""The metrics, each with its label, number format, direction, and the places where it is shown.
 
-Values are computed in `free_running` and `teacher_forced`; how a new one is shown is one entry of `METRICS`. A metric
-without an entry (a user's own) has its name as its label, four digits behind the point, and appears wherever all
-metrics of a run do.
+Values are computed in `free_running` and `teacher_forced`; a new metric needs one entry in `METRICS` to be shown. A
+metric without an entry (a custom one) uses its name as its label and four decimals, and appears wherever all metrics of
+a run do.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PLAIN = ".4f"
-"""How a metric is written of which no more is known."""
+"""The format of a metric without an entry."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, by kind and name.
+    """The entry of a metric.
 
     Args:
         key: "kind/name", as in `result.json` below its split.
-        label: what tables and sentences call it.
-        form: a format specification; one that ends in "%" is of a share, 0 to 1.
-        more_is_better: False of losses.
-        averaged: what its mean is taken over: a target token, a byte, a sentence, or the corpus as a whole.
-        progress: written into the line of each validation, with this label; "" if it is not.
-        compared: a column of the table of a multirun.
-        on_page: a column of the report's tables.
-        judges: may decide which of several settings is best.
-        by_length: measured by the length of the source, too, and plotted.
+        label: its name in tables and sentences.
+        form: a format specification; if it ends in "%", the metric is a share, 0 to 1.
+        more_is_better: False for losses.
+        averaged: the unit over which its mean is taken: "token" (of the target), "byte", "sentence", or "corpus" if it
+            is computed for the corpus as a whole.
+        progress: its label in the line that each validation prints; "" leaves it out.
+        compared: whether it is a column in the table of a multirun.
+        on_page: whether it is a column in the report's tables.
+        judges: whether it may decide which of several settings is best.
+        by_length: whether it is also computed, and plotted, by the length of the source.
     """
 
     key: str
@@ -43,12 +44,12 @@ class Metric:
 
     @property
     def name(self) -> str:
-        """Without its kind."""
+        """The name without its kind."""
         return self.key.rpartition("/")[2]
 
     @property
     def is_share(self) -> bool:
-        """Whether it is written in percent."""
+        """Whether it is shown in percent."""
         return self.form.endswith("%")
 
 
@@ -112,21 +113,21 @@ METRICS = (
         "free_running/token_bleu", "token BLEU", form=".2f", averaged="corpus", compared=True, on_page=True, judges=True
     ),
 )
-"""From what a training run shows first to what a reader asks for first: the report goes through them backwards."""
+"""In the order of a run's progress lines; the report shows them in reverse."""
 
 
 def entry_of(key: str) -> Metric:
-    """The entry of a metric: of another kind (`copy_nearest/bleu`) that of the same name; else a plain default.
+    """The entry of a metric; if its kind has none (`copy_nearest/bleu`), that of the same name, else a default.
 
     Args:
-        key: "kind/name", with the split before it or not, or the name alone.
+        key: "kind/name", with or without the split before it, or the name alone.
     """
     exact = next((one for one in METRICS if key == one.key or key.endswith(f"/{one.key}")), None)
     name = key.rpartition("/")[2]
-    alike = exact or next((one for one in METRICS if one.name == name), None)
-    return alike or Metric(key, name.replace("_", " "))
+    entry = exact or next((one for one in METRICS if one.name == name), None)
+    return entry or Metric(key, name.replace("_", " "))
 
 
 def written(key: str, value: float) -> str:
-    """A value of a metric as a person reads it."""
+    """A value of a metric in its number format."""
     return format(value, entry_of(key).form)

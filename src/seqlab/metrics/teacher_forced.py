@@ -1,6 +1,6 @@
 """Metrics of a model's logits under teacher forcing, where all earlier target tokens are decoder input.
 
-V vocabulary; "*P" is batch and steps, or the real positions of a batch after packing.
+V vocabulary; "*P" is batch and steps, or the positions of a batch without padding.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class TokenLoss(Metric):
         self.add_state("tokens", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, total: Float[Tensor, ""], tokens: Int[Tensor, ""]) -> None:
-        """Adds a batch: its `token_loss`, and the number of tokens in that sum."""
+        """Adds a batch: its `token_loss`, and the number of tokens summed in it."""
         self.total = self.total + total
         self.tokens = self.tokens + tokens
 
@@ -39,7 +39,7 @@ class TokenLoss(Metric):
 
 
 def token_loss(logits: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> Float[Tensor, ""]:
-    """Summed cross-entropy of all target tokens that are not padding, in nats."""
+    """Cross-entropy in nats, summed over all target tokens that are not padding."""
     logits = at_least_single(logits.flatten(0, -2))
     return F.cross_entropy(logits, target.flatten(), ignore_index=PAD, reduction="sum")
 
@@ -68,7 +68,7 @@ class BitsPerByte(TokenLoss):
 
 
 def at_least_single(values: Tensor) -> Tensor:
-    """`values` in at least single precision, which sums over a vocabulary need."""
+    """`values` in single precision or better, which sums over a vocabulary need."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 

@@ -1,6 +1,6 @@
-"""What makes an architecture: teacher-forced logits, generating and attention maps, written over `encode` and `decode`.
+"""Base class of all architectures: teacher forcing, generation and attention maps in terms of `encode` and `decode`.
 
-B batch, S source length, T target length, V target vocabulary. "*P" is B and T, or the N positions that are no padding.
+B batch, S source length, T target length, V target vocabulary. "*P" is B and T, or the N positions without padding.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from seqlab.special_tokens import BOS
 
 
 class Seq2Seq(nn.Module):
-    """Base of every architecture. A subclass writes `encode` and `decode`; all the rest is here.
+    """Base class of every architecture. A subclass implements `encode` and `decode`.
 
-    Training runs `decode` over all target tokens at once (teacher forcing); generation calls the same `decode` one
-    token at a time. So what is trained is what is searched. `training_module.trainable` makes a LightningModule of a
-    subclass.
+    Training calls `decode` on all target tokens at once (teacher forcing); generation calls the same `decode` one token
+    at a time. `training_module.trainable` makes a LightningModule of a subclass.
 
     Args:
-        source_size, target_size: number of ids of either side, the four specials included. Training gives them, and
-            to a subclass that takes `sources` whether the data has any.
+        source_size, target_size: vocabulary sizes, the four special symbols included. Training passes them, and
+            `sources`, whether the data has sources, to a subclass that takes it.
     """
 
-    max_positions: int | None = None  # of a model that learns a vector for each position
-    positional = False  # whether it tells tokens by their positions, so that it knows no texts longer than it was shown
+    max_positions: int | None = None  # the limit of a model that learns a vector per position
+    positional = False  # whether the model depends on absolute positions, and so needs a window for longer texts
 
     def __init__(self, source_size: int, target_size: int) -> None:
         super().__init__()
@@ -45,14 +44,14 @@ class Seq2Seq(nn.Module):
 
     @abstractmethod
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> State:
-        """Reads the sources (PAD on the right) into the state from which the decoder starts."""
+        """Encodes the sources (PAD on the right) into the decoder's first state."""
 
     @abstractmethod
     def decode(self, tokens: Int[Tensor, "B T"], state: State) -> tuple[Float[Tensor, "*P V"], State]:
         """Logits of the token after each of `tokens`, and the state after the last of them.
 
-        Decoding tokens together or one after another through the state gives the same logits. Where `state.packing`
-        leaves out padding, they may be (N, V): those of the real positions alone.
+        Decoding tokens together gives the same logits as decoding them one by one through the state. If
+        `state.packing` leaves out padding, logits may be (N, V), those of the real positions alone.
         """
 
     def forward(
@@ -64,22 +63,22 @@ class Seq2Seq(nn.Module):
     ) -> Float[Tensor, "*P V"]:
         """Teacher-forced logits of the token after each of `tokens`.
 
-        With `real`, which is False at the padding on the right, those of the N real positions alone, (N, V), where
-        leaving out padding pays.
+        With `real`, which is False at the padding on the right, those of the N real positions alone, (N, V), if
+        `Packing.of(real)` leaves out padding.
         """
         packing = EVERYWHERE if real is None else Packing.of(real)
         logits, _ = self.decode(tokens, replace(self.encode(source, source_lengths), packing=packing))
         return logits if logits.dim() == 2 else packing.pack(logits)
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
-        """Positions that a pair occupies (BOS occupies one of the target, EOS none); `max_positions` is the limit."""
+        """Positions that a pair occupies (BOS takes a target position, EOS none); `max_positions` is the limit."""
         return max(source_length, target_length)
 
     def check_lengths(self, source_length: int, target_length: int) -> None:
-        """Refuses lengths beyond the positions that the model has learnt.
+        """Checks that a pair of these lengths fits into the positions that the model has learnt.
 
         Raises:
-            InputError: such a pair needs more than `max_positions`.
+            InputError: it needs more than `max_positions`.
         """
         needed = self.positions_needed(source_length, target_length)
         if self.max_positions is not None and needed > self.max_positions:
@@ -104,8 +103,8 @@ class Seq2Seq(nn.Module):
         Raises:
             InputError: outputs may grow longer than the model has positions for.
         """
-        said = window or (0 if prompt is None else prompt.size(1) - 1) + search.max_length
-        self.check_lengths(int(source_lengths.max()), said)
+        longest = window or (0 if prompt is None else prompt.size(1) - 1) + search.max_length
+        self.check_lengths(int(source_lengths.max()), longest)
         with quick_lookups(self):
             return search(*self.begin(source, source_lengths, prompt, window))
 
@@ -116,18 +115,18 @@ class Seq2Seq(nn.Module):
         prompt: Int[Tensor, "B P"] | None = None,
         window: int | None = None,
     ) -> tuple[Step, Selectable, Int[Tensor, " B"]]:
-        """What a search starts from: the step, the state before the last token of `prompt` (by default BOS), and it.
+        """What a search starts from: the step function, the state before the last token of `prompt`, and that token.
 
-        With a `window`, a positional model sees no more than that many tokens at once; of a longer prompt it sees the
-        last that fit.
+        The default prompt is BOS. With a `window`, a positional model sees at most that many tokens at once, of a
+        longer prompt the last ones.
         """
         if prompt is None:
             prompt = source_lengths.new_full((len(source), 1), BOS)
         state = self.encode(source, source_lengths)
         if window is not None and self.positional:
             prompt = prompt[:, -window:]
-            within = Window(cast(Decode, self.decode), window)
-            return within, within.begin(prompt[:, :-1], state), prompt[:, -1]
+            windowed = Window(cast(Decode, self.decode), window)
+            return windowed, windowed.begin(prompt[:, :-1], state), prompt[:, -1]
         if prompt.size(1) > 1:
             _, state = self.decode(prompt[:, :-1], state)
         return cast(Step, self._step), state, prompt[:, -1]
@@ -138,7 +137,7 @@ class Seq2Seq(nn.Module):
 
     @property
     def attends(self) -> bool:
-        """Whether there is attention inside the model."""
+        """Whether the model has an attention layer."""
         return any(isinstance(module, Attention) for module in self.modules())
 
     @torch.inference_mode()
@@ -147,8 +146,8 @@ class Seq2Seq(nn.Module):
     ) -> dict[str, Float[Tensor, "B H _ _"]]:
         """The weights of each attention inside the model while it decodes `tokens`, by the name of its module.
 
-        (B, heads, queries, memory), summing to 1 over the memory. An attention without heads counts as having one; a
-        model without attention returns an empty dictionary. Call `eval()` first.
+        Each is (B, heads, queries, memory) and sums to 1 over the memory; attention without heads has one. A model
+        without attention returns an empty dictionary. Call `eval()` first.
         """
         with captured_attention(self) as maps:
             self(source, source_lengths, tokens)
@@ -156,9 +155,9 @@ class Seq2Seq(nn.Module):
 
 
 def _with_heads(calls: list[Tensor]) -> Float[Tensor, "B H _ _"]:
-    """Joins the weights of an attention called once per step, (B, M), or for all steps: (B, T, M), (B, H, T, M).
+    """Stacks the weights of an attention that is called once per step, (B, M); else takes its last call.
 
-    When called for all steps, the last call counts: earlier ones are a decoder-only model reading its source.
+    That is (B, T, M) or (B, H, T, M), all steps at once; in earlier calls a decoder-only model reads its source.
     """
     weights = torch.stack(calls, dim=1) if calls[0].dim() == 2 else calls[-1]
     return weights if weights.dim() == 4 else weights[:, None]

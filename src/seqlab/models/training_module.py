@@ -1,6 +1,6 @@
 """The training side of every architecture: loss, optimizer, schedule, and the metrics of each split.
 
-B batch, T target length, V target vocabulary. "*P" is B and T, or the N positions that are no padding.
+B batch, T target length, V target vocabulary. "*P" is B and T, or the N positions without padding.
 
 Lightning takes seconds to import, and a model that only predicts does not need it. So an architecture is a plain
 `nn.Module`, and `trainable` gives the same class as a LightningModule.
@@ -31,7 +31,7 @@ from seqlab.special_tokens import PAD
 
 
 def log_due(trainer: Any) -> bool:
-    """Whether Lightning writes down what is logged in the optimizer step under way: the n-th, 2 n-th …"""
+    """Whether Lightning writes values logged during the current optimizer step: every n-th, `log_every_n_steps`."""
     return (trainer.global_step + 1) % max(1, trainer.log_every_n_steps) == 0
 
 
@@ -39,7 +39,7 @@ class TrainingModule(Seq2Seq, LightningModule):
     """What training adds to an architecture: see `trainable`.
 
     Args:
-        source_size, target_size: number of ids of either side.
+        source_size, target_size: vocabulary sizes.
     """
 
     def __init__(self, source_size: int, target_size: int) -> None:
@@ -49,7 +49,7 @@ class TrainingModule(Seq2Seq, LightningModule):
         )
         self._objective = Objective()
         self._epochs_before = (0, 0)
-        self._train_loss = torch.zeros(3)  # cross-entropy and what is minimised, summed over tokens; tokens
+        self._train_loss = torch.zeros(3)  # of this epoch: summed cross-entropy, summed objective, number of tokens
 
     def configure_training(
         self,
@@ -58,18 +58,22 @@ class TrainingModule(Seq2Seq, LightningModule):
         objective: Objective | None = None,
         epochs_before: tuple[int, int] = (0, 0),
     ) -> None:
-        """Sets how to train: `optimizer(named parameters)` and `scheduler(optimizer)`, stepped after every batch.
+        """Sets the optimizer, the schedule and the objective.
 
-        A scheduler that takes `total_steps` is given the number of optimizer steps of the whole run. One that has a
-        `monitor` is stepped with that metric after each validation instead. Without an objective the teacher-forced
-        cross-entropy is minimised. In a resumed run whose earlier epochs had another number of steps, `epochs_before`
-        holds how many such epochs there were, and their steps altogether.
+        Args:
+            optimizer: called with (name, parameter) pairs.
+            scheduler: called with the optimizer, and with the optimizer steps of the whole run if it takes
+                `total_steps`. It is stepped after every optimizer step or, if it has a `monitor`, with that metric
+                after each validation.
+            objective: None means the teacher-forced cross-entropy.
+            epochs_before: in a resumed run whose earlier epochs had another number of steps, the number of these
+                epochs and their steps altogether.
         """
         self._optimizer, self._scheduler, self._epochs_before = optimizer, scheduler, epochs_before
         self._objective = objective or Objective()
 
     def configure_optimizers(self) -> Any:
-        """For Lightning: what `configure_training` was given.
+        """Builds the optimizer and the schedule that `configure_training` has set, for Lightning.
 
         Raises:
             InputError: the optimizer or the scheduler refuses its settings.
@@ -84,33 +88,34 @@ class TrainingModule(Seq2Seq, LightningModule):
         if "total_steps" in inspect.signature(self._scheduler).parameters:
             steps = self.total_steps()
             if math.isinf(steps):
-                raise InputError("scheduler: needs an end of training: set trainer.max_epochs or trainer.max_steps")
+                raise InputError("scheduler: needs a limit of training: set trainer.max_epochs or trainer.max_steps")
             extra["total_steps"] = int(steps)
         try:
             scheduler = self._scheduler(optimizer, **extra)
         except (TypeError, ValueError) as error:
             raise InputError(f"scheduler: {error}") from error
-        how: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
+        config: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
         if hasattr(scheduler, "monitor"):
-            # Lightning would step it at the end of an epoch, which it misses after a resume within one.
-            how |= {"interval": "epoch", "frequency": sys.maxsize, "reduce_on_plateau": False}
-        return {"optimizer": optimizer, "lr_scheduler": how}
+            # `on_validation_end` steps it. Lightning would do so at the end of an epoch, which it misses if the run is
+            # resumed within one.
+            config |= {"interval": "epoch", "frequency": sys.maxsize, "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": config}
 
     def total_steps(self) -> float:
-        """Optimizer steps of the whole run, infinite where nothing ends it."""
+        """Optimizer steps of the whole run; infinite if it has no limit."""
         trainer, (epochs, steps) = self.trainer, self._epochs_before
         estimate = trainer.estimated_stepping_batches
         if not epochs or trainer.max_epochs is None or trainer.max_epochs < 0:
             return estimate
-        an_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
-        every = steps + (trainer.max_epochs - epochs) * an_epoch
-        return every if trainer.max_steps < 0 else min(every, trainer.max_steps)
+        steps_per_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+        total = steps + (trainer.max_epochs - epochs) * steps_per_epoch
+        return total if trainer.max_steps < 0 else min(total, trainer.max_steps)
 
     def on_train_start(self) -> None:
-        """Refuses to wait for validations that will not come.
+        """Checks that there are validations if the schedule needs them.
 
         Raises:
-            InputError: the scheduler needs a validation split, and there is none.
+            InputError: it does, and there is no validation split.
         """
         if self._monitoring() and not sum(self.trainer.num_val_batches):
             raise InputError("scheduler: needs a validation split, and there is none")
@@ -119,7 +124,7 @@ class TrainingModule(Seq2Seq, LightningModule):
         """Steps a scheduler that follows a metric.
 
         Raises:
-            InputError: there is no such metric.
+            InputError: the validation has no such metric.
         """
         scheduler = self._monitoring()
         if scheduler is None or self.trainer.sanity_checking:
@@ -134,9 +139,9 @@ class TrainingModule(Seq2Seq, LightningModule):
         return next((config.scheduler for config in configs if hasattr(config.scheduler, "monitor")), None)
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """What is minimised: the mean per target token of this batch, over all processes that share it.
+        """The objective: the mean loss per target token of this batch, over all processes that share the batch.
 
-        Without a Trainer, in a training loop of one's own, the mean is that of this process alone.
+        Without a Trainer, in a custom training loop, it is the mean of this process alone.
         """
         if self._objective.teacher_forcing == 1:
             logits, labels = self._teacher_forced(batch)
@@ -148,19 +153,20 @@ class TrainingModule(Seq2Seq, LightningModule):
         tokens = (labels != PAD).sum()
         self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
         if (trainer := trainer_of(self)) is not None and trainer.world_size > 1:
-            # Gradients are averaged over processes: this makes the average that of one process on the whole batch.
+            # DDP averages gradients over processes. Dividing by the mean number of tokens makes that average equal to
+            # the gradient of one process on the whole batch.
             tokens = trainer.strategy.reduce(tokens.float(), reduce_op="mean")
-        self.step_loss = plain.detach() / tokens  # without smoothing; averaged over processes it is the batch's
+        self.step_loss = plain.detach() / tokens  # cross-entropy per token; its mean over processes is the batch's
         return total / tokens
 
     def _teacher_forced(self, batch: Batch) -> tuple[Float[Tensor, "*P V"], Int[Tensor, "*P"]]:
-        """Teacher-forced logits and labels; where leaving out padding pays, of the real positions alone."""
+        """Teacher-forced logits and labels, of all positions or of those without padding (see `Seq2Seq.forward`)."""
         real = padding_mask(batch.target_lengths - 1, batch.decoder_input.size(1))
         logits = self(batch.source, batch.source_lengths, batch.decoder_input, real)
         return logits, batch.labels[real] if logits.dim() == 2 else batch.labels
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
-        """What is minimised; the plain cross-entropy is logged."""
+        """Returns the objective and logs the plain cross-entropy."""
         loss = self.loss(batch)
         self._train_loss = self._train_loss.to(loss.device) + self._batch_loss
         if log_due(self.trainer):
@@ -172,19 +178,19 @@ class TrainingModule(Seq2Seq, LightningModule):
         return self._train_loss[0] / self._train_loss[2].clamp(min=1)
 
     def on_train_epoch_end(self) -> None:
-        """Logs the epoch's cross-entropy over all processes, named by how the decoder was fed, and the objective."""
+        """Logs the epoch's cross-entropy over all processes, named by the decoder input, and the objective."""
         totals = self._train_loss
         if self.trainer.world_size > 1:
             totals = self.trainer.strategy.reduce(totals, reduce_op="sum")
-        plain, minimised = totals[:2] / totals[2].clamp(min=1)
+        plain, objective = totals[:2] / totals[2].clamp(min=1)
         kind = "teacher_forced" if self._objective.teacher_forcing == 1 else "scheduled_sampling"
         self.log(f"train/{kind}/loss", plain)
         if not self._objective.is_cross_entropy:
-            self.log("train/objective", minimised)
+            self.log("train/objective", objective)
         self._train_loss = torch.zeros(3, device=self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keeps the loss of a half-finished epoch."""
+        """Saves the loss of a half-finished epoch."""
         checkpoint["train_loss"] = self._train_loss.cpu()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -204,7 +210,7 @@ class TrainingModule(Seq2Seq, LightningModule):
         self._measure(cast(Any, self.trainer.val_dataloaders)[dataloader_idx].split, batch)
 
     def test_step(self, batch: Batch, batch_index: int, dataloader_idx: int = 0) -> None:
-        """Teacher-forced metrics of each split that is measured after training."""
+        """Teacher-forced metrics of each split that is evaluated after training."""
         self._measure(cast(Any, self.trainer.test_dataloaders)[dataloader_idx].split, batch)
 
     def _measure(self, split: str, batch: Batch) -> None:
@@ -216,12 +222,12 @@ class TrainingModule(Seq2Seq, LightningModule):
 def trainable(architecture: type[Seq2Seq]) -> type[TrainingModule]:
     """The architecture as a LightningModule: `trainable(GPT)(source_size, target_size)` is a GPT that can be trained.
 
-    The class has the architecture's name and module, so bundles and checkpoints name the architecture itself. It is the
-    same class at every call.
+    The class has the architecture's name and module, so that bundles and checkpoints name the architecture itself.
+    Every call returns the same class.
     """
     if architecture not in _TRAINABLE:
-        named = {key: getattr(architecture, key) for key in ("__module__", "__qualname__", "__doc__")}
-        _TRAINABLE[architecture] = type(architecture.__name__, (architecture, TrainingModule), named)
+        attributes = {key: getattr(architecture, key) for key in ("__module__", "__qualname__", "__doc__")}
+        _TRAINABLE[architecture] = type(architecture.__name__, (architecture, TrainingModule), attributes)
     return _TRAINABLE[architecture]
 
 

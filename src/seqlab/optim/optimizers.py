@@ -1,4 +1,4 @@
-"""Optimizers that treat the matrices of a model differently from the rest of it."""
+"""Optimizers that treat a model's matrices differently from its other parameters."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-Named = Iterable[tuple[str, Tensor]]
+NamedParameters = Iterable[tuple[str, Tensor]]
 
 
 def adamw(
-    params: Named,
+    params: NamedParameters,
     lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
     weight_decay: float = 0.01,
@@ -22,8 +22,8 @@ def adamw(
 ) -> AdamW:
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv 1711.05101), on matrices alone.
 
-    Embeddings are matrices. Biases, gains and other vectors are few, and pulling them towards zero regularises
-    nothing (Brown et al. 2020 train so: arXiv 2005.14165, appendix B).
+    Embeddings count as matrices. Biases, gains and other vectors are not decayed: they are few, and pulling them
+    towards zero does not regularise (Brown et al. 2020 train in the same way: arXiv 2005.14165, appendix B).
     """
     params = list(params)
     groups: list[dict[str, Any]] = [
@@ -36,21 +36,24 @@ def adamw(
 class Muon(Optimizer):
     """Muon (Jordan et al. 2024) for the matrices between input and output, AdamW for all other parameters.
 
-    A step along the momentum of a matrix is made orthogonal, so that no direction of it dominates, and scaled to the
-    size of AdamW's steps (Liu et al. 2025, arXiv 2502.16982, section 2.2): one learning rate serves both.
+    Muon orthogonalises the momentum of a matrix, so that no direction dominates its step, and scales the step to the
+    size of AdamW's (Liu et al. 2025, arXiv 2502.16982, section 2.2), so that both use one learning rate.
 
     Args:
         params: names and parameters.
-        lr: of both parts.
+        lr: learning rate of both.
         momentum: of Muon.
         betas: of AdamW.
         weight_decay: of all matrices.
-        adamw: names of the matrices that AdamW takes, too, with * for anything: embeddings and output layers.
+        adamw: `fnmatch` patterns of matrices that AdamW trains: embeddings and output layers.
+
+    Raises:
+        ValueError: no matrix is left for Muon.
     """
 
     def __init__(
         self,
-        params: Named,
+        params: NamedParameters,
         lr: float = 4e-3,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
@@ -68,11 +71,11 @@ class Muon(Optimizer):
         ]
         if others:
             self._parts.append(_adamw(others, lr, betas, weight_decay))
-        # The groups are the parts' own, so that a schedule that sets their learning rates sets the parts'.
+        # The same group objects as in the parts, so that a schedule changes the learning rates of the parts.
         super().__init__([group for part in self._parts for group in part.param_groups], {})
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One step of both parts."""
+        """One step of both optimizers."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -82,14 +85,14 @@ class Muon(Optimizer):
         return loss
 
     def state_dict(self) -> dict[str, Any]:
-        """The states of the parts."""
+        """The states of both optimizers."""
         return {"parts": [part.state_dict() for part in self._parts]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes them up."""
+        """Restores the states of both."""
         for part, state in zip(self._parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self.param_groups = [group for part in self._parts for group in part.param_groups]
 
 
-_adamw = adamw  # which an argument of `Muon` hides
+_adamw = adamw  # an argument of `Muon` shadows the name

@@ -1,6 +1,7 @@
-"""Learning rates over a run: the optimizer's rate is the highest of each schedule.
+"""Learning-rate schedules. The learning rate of the optimizer is the highest rate of each schedule.
 
-A factor of it depends on the number of the step alone, so that a resumed run goes on with the same rates.
+`inverse_sqrt` and `cosine` multiply it by a factor that depends on the step's number alone, so that a resumed run
+continues with the same rates.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from seqlab.checks import check_sizes
 
 
 def inverse_sqrt(optimizer: Optimizer, warmup: int = 4000) -> LambdaLR:
-    """Attention is all you need (Vaswani et al. 2017, arXiv 1706.03762, section 5.3).
+    """Linear warm-up, then decay with 1 / √n (Vaswani et al. 2017, arXiv 1706.03762, section 5.3).
 
     lr_n = lr · min(n / w, √(w / n)) in step n = 1, 2 …, with w = `warmup`.
 
     The paper's formula, d^−½ min(n^−½, n w^−3⁄2), is this one with lr = (d w)^−½.
 
     Raises:
-        ValueError: `warmup` below 1.
+        ValueError: `warmup` is below 1.
     """
     check_sizes(warmup=warmup)
     return LambdaLR(optimizer, lambda done: min((done + 1) / warmup, math.sqrt(warmup / (done + 1))))
@@ -35,11 +36,11 @@ def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.1, floor: f
     lr_n = lr · (f + (1 − f) (1 + cos(π (n − w) / (N − w))) / 2) in step n = 1 … N = `total_steps`.
 
     Args:
-        warmup: w as a number of steps or, below 1, as a share of all of them.
+        warmup: w, as a number of steps or, below 1, as a share of all steps.
         floor: f, the share of the rate that is left in the last step.
 
     Raises:
-        ValueError: a warm-up as long as the run, or a share that is none.
+        ValueError: the warm-up is as long as the run, or a share is out of range.
     """
     if warmup < 0 or (warmup >= 1 and not float(warmup).is_integer()):
         raise ValueError(f"warmup must be a number of steps, or a share of them below 1, but is {warmup}")
