@@ -115,6 +115,6 @@ def test_what_runs_a_trial_is_what_was_typed(monkeypatch, tmp_path):
 
 def test_without_times_there_is_nothing_to_note():
     assert use_notes(SlotUse(), 1) == []
-    assert use_notes(SlotUse(begun=0.0, last_begun=4.0, spans=[(0, 3), (4, 5)]), 1) == [
+    assert use_notes(SlotUse(started=0.0, last_started=4.0, spans=[(0, 3), (4, 5)]), 1) == [
         "Slots were in use 75.0% of the time."
     ]

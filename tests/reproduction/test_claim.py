@@ -40,6 +40,15 @@ def test_every_rule_of_the_ledger_knows_its_groups():
         assert {label for pair in claim.compared for label in pair} <= {group.label for group in claim.groups}
 
 
+def test_every_text_of_the_claims_is_text():
+    """A colon would make a mapping of one."""
+    for claim in read_claims():
+        texts = [claim.title, claim.text, claim.source, *claim.published, *claim.columns.values()]
+        texts += [group.title for group in claim.groups]
+        texts += [text for criterion in claim.criteria for text in (criterion.text, criterion.expected)]
+        assert [text for text in texts if not isinstance(text, str)] == []
+
+
 def test_claims_are_chosen_with_what_is_part_of_them():
     assert [claim.name for claim in read_claims(["C", "R"])] == ["C", "C_lengths", "R"]
     names = ".*, ".join(rf"{name} \(" for name in ("C", "C_lengths", "G", "K", "R", "S", "T"))

@@ -23,7 +23,7 @@ from hydra_pruning_sweeper.execution.outcome import (
     was_killed,
 )
 from hydra_pruning_sweeper.execution.process_control import end_group, interrupts_handled
-from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, check_still_own, claim_folder
+from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, check_owner, claim_folder
 from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.study.lease import this_process
 from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedStudy, failed_for_good
@@ -38,12 +38,12 @@ class Slot:
     Args:
         number: the slot's number.
         leased: the trial that it has, if any.
-        asked: when that trial was asked for, in seconds since the epoch.
+        taken_at: when that trial was taken from the study, in seconds since the epoch.
     """
 
     number: int
     leased: LeasedTrial | None = None
-    asked: float = 0.0
+    taken_at: float = 0.0
 
 
 class SweepObserver:
@@ -114,7 +114,7 @@ class Controller:
             KeyboardInterrupt: it was interrupted.
             ExecutionError: too many trials have failed, or none is complete.
         """
-        self.use.begun = time.time()
+        self.use.started = time.time()
         with interrupts_handled(self._on_signal):
             try:
                 self._loop()
@@ -146,20 +146,20 @@ class Controller:
 
     def _fill(self) -> bool:
         """Gives each free slot a trial while there are any; returns whether there was one."""
-        found = False
+        filled = False
         for slot in self.slots:
             if slot.leased is None:
-                asked = time.time()
+                taken_at = time.time()
                 leased = self.shared_study.take(may_start=not self._interrupts)
                 if leased is None:
-                    return found
-                slot.leased, slot.asked, found = leased, asked, True
-                self.use.last_begun = asked
+                    return filled
+                slot.leased, slot.taken_at, filled = leased, taken_at, True
+                self.use.last_started = taken_at
                 self._start(slot, leased)
-        return found
+        return filled
 
     def _is_finished(self) -> bool:
-        """Whether no controller runs a trial any more. Those of others are waited for: their controllers may die."""
+        """Whether no controller runs a trial any more: this one continues those of a controller that dies."""
         if self._interrupts:
             return True
         return self.shared_study.is_full() and not any(
@@ -167,6 +167,7 @@ class Controller:
         )
 
     def _start(self, slot: Slot, leased: LeasedTrial) -> None:
+        """Starts or continues a trial, unless its events or its deaths show how it has ended."""
         folder = self.folder(leased.number)
         if leased.orphan is not None and not end_group(*leased.orphan):  # it dies with its controller, but not at once
             self.observer.note(
@@ -214,12 +215,13 @@ class Controller:
                     self._conclude(slot, slot.leased, ended)
 
     def _conclude(self, slot: Slot, leased: LeasedTrial, ended: JobEnd) -> None:
+        """Records how a trial ended, or gives it back to the study if its process was killed."""
         folder = self.folder(leased.number)
-        check_still_own(self._context_of(leased, folder))
+        check_owner(self._context_of(leased, folder))
         progress = TrialEvents(folder).read()
         outcome = settled_outcome(progress)
         if outcome is None and was_killed(ended):
-            self.shared_study.release(leased.number, died=True)  # to be continued as the same trial
+            self.shared_study.release(leased.number, died=True)  # some controller continues the same trial
             self.observer.note(f"trial {leased.number} died ({cause_of_death(ended)}): it goes on from where it was")
             self._free(slot)
             return
@@ -228,7 +230,7 @@ class Controller:
             error = "it ended without a value" if ended.code == 0 else why_failed(ended, folder / LOG)
             outcome = Outcome(TrialState.FAIL, error=error)
         self._finish(slot, outcome)
-        self._note_overheads(slot.asked, progress)
+        self._note_overheads(slot.taken_at, progress)
 
     def _finish(self, slot: Slot, outcome: Outcome) -> None:
         assert slot.leased is not None
@@ -240,12 +242,12 @@ class Controller:
 
     def _free(self, slot: Slot) -> None:
         slot.leased = None
-        self.use.spans.append((slot.asked, time.time()))
+        self.use.spans.append((slot.taken_at, time.time()))
 
-    def _note_overheads(self, asked: float, progress: TrialProgress) -> None:
-        """Notes the time that a trial took besides training."""
+    def _note_overheads(self, taken_at: float, progress: TrialProgress) -> None:
+        """Notes the time that a trial took besides training, unless it ran in several attempts."""
         if len(progress.spans) == 1 and progress.first_steps and progress.last_steps:
-            self.use.overheads.append((progress.first_steps[0] - asked, time.time() - progress.last_steps[-1]))
+            self.use.overheads.append((progress.first_steps[0] - taken_at, time.time() - progress.last_steps[-1]))
 
     def _check_signs_of_life(self) -> None:
         """Renews this controller's leases, and ends trials that hang."""
@@ -257,13 +259,14 @@ class Controller:
                 self.executor.signal(number, signal.SIGKILL)
         if self.plan.silence is not None:
             for slot in self.slots:
-                if slot.leased is not None and self._silent(slot) > self.plan.silence:
+                if slot.leased is not None and self._silence(slot) > self.plan.silence:
                     self._end_hanging(slot, slot.leased.number)
 
-    def _silent(self, slot: Slot) -> float:
+    def _silence(self, slot: Slot) -> float:
+        """Seconds since a trial last printed or reported something."""
         assert slot.leased is not None
         paths = [self.folder(slot.leased.number) / name for name in (LOG, TrialEvents(Path()).path.name)]
-        return time.time() - max(slot.asked, *(path.stat().st_mtime for path in paths if path.is_file()))
+        return time.time() - max(slot.taken_at, *(path.stat().st_mtime for path in paths if path.is_file()))
 
     def _end_hanging(self, slot: Slot, number: int) -> None:
         self.executor.signal(number, signal.SIGKILL)
@@ -282,6 +285,7 @@ class Controller:
         self._release()
 
     def _release(self) -> None:
+        """Gives all trials of this controller back to the study."""
         for slot in self.slots:
             if slot.leased is not None:
                 self.shared_study.release(slot.leased.number)
@@ -303,6 +307,7 @@ class Controller:
         )
 
     def _failure(self) -> str:
+        """Why the sweep failed: too many trials did."""
         failed = self.shared_study.given_up()
         last = failed[-1]
         return (

@@ -73,15 +73,20 @@ class ForkServer:
 
     def _obey(self, order: dict[str, Any]) -> None:
         if "preload" in order:
-            failed = {}
-            for name in order["preload"]:
-                try:
-                    importlib.import_module(name)
-                except Exception as error:
-                    failed[name] = f"{type(error).__name__}: {error}"
-            self._answer(ready=True, failed=failed)
-            return
-        start = order["start"]
+            self._preload(order["preload"])
+        else:
+            self._start(order["start"])
+
+    def _preload(self, modules: list[str]) -> None:
+        failed = {}
+        for name in modules:
+            try:
+                importlib.import_module(name)
+            except Exception as error:
+                failed[name] = f"{type(error).__name__}: {error}"
+        self._answer(ready=True, failed=failed)
+
+    def _start(self, start: dict[str, Any]) -> None:
         parent = os.getpid()
         child = os.fork()
         if child == 0:
@@ -97,6 +102,7 @@ class ForkServer:
         self._answer(started=start["number"], pid=child)
 
     def _reap(self) -> None:
+        """Answers which children have ended."""
         for child in list(self._children):
             done, status = os.waitpid(child, os.WNOHANG)
             if done:

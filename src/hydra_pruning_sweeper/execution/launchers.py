@@ -25,7 +25,7 @@ from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.lease import is_running, machine
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
-KILLED = ("UncompletedJobError", "WorkerCrashedError")  # exceptions of submitit and of Ray
+KILLED = ("UncompletedJobError", "WorkerCrashedError")  # what submitit and Ray raise when a process was killed
 NOT_LAUNCHED = ("hydra.run.dir=", "++hydra.callbacks.", "--")  # arguments that Hydra sets by itself for a launched job
 
 
@@ -60,6 +60,7 @@ class LauncherExecutor(Executor):
         return Plugins.instance().instantiate_launcher(self.context, self.task, self.config)
 
     def _launch(self, job: Job) -> None:
+        """Runs a job, records what it returned, and queues its end."""
         try:
             launcher = self._launcher()
             overrides = [one for one in job.arguments if not one.startswith(NOT_LAUNCHED)]
@@ -117,4 +118,5 @@ def _one_line(error: BaseException) -> str:
 
 
 def _number(value: Any) -> float | None:
+    """What a task returned, if it is a number."""
     return float(value) if isinstance(value, int | float) else None

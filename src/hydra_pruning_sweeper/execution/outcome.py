@@ -1,4 +1,4 @@
-"""How trials end, and how the time was used."""
+"""How trials end, and how slots used their time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hydra_pruning_sweeper.execution.executor import JobEnd
 from hydra_pruning_sweeper.trial.events import TrialProgress
 
 STOPS = {128 + number for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
-"""Exit codes of a process that was stopped by a signal, and handled it."""
+"""Exit codes of a process that handles a signal and then exits."""
 
-DIVERGED = "diverged"  # the reason for pruning where no pruner decided it
+DIVERGED = "diverged"  # why a trial is pruned that no pruner pruned
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def settled_outcome(progress: TrialProgress) -> Outcome | None:
-    """How a trial ended according to its own events; None if they do not tell."""
+    """How a trial ended, by its events; None if they do not show that."""
     if progress.diverged:
         return Outcome(TrialState.PRUNED, error=DIVERGED)
     if progress.pruned:
@@ -42,7 +42,7 @@ def settled_outcome(progress: TrialProgress) -> Outcome | None:
 
 
 def was_killed(ended: JobEnd) -> bool:
-    """Whether a trial's process was stopped from outside, so that the trial is to be continued."""
+    """Whether a signal stopped a trial's process, so that the trial is to be continued."""
     return ended.code is None or ended.code < 0 or ended.code in STOPS
 
 
@@ -59,16 +59,16 @@ def cause_of_death(ended: JobEnd) -> str:
 
 @dataclass
 class SlotUse:
-    """How the time was used, in seconds.
+    """How slots used their time; all times are in seconds.
 
     Args:
-        begun, last_begun: when the sweep, and its latest trial, were started.
+        started, last_started: when the sweep, and its latest trial, were started.
         spans: the times during which a slot had a trial.
         overheads: per trial, the time before its first and after its last training step.
     """
 
-    begun: float = field(default_factory=time.time)
-    last_begun: float | None = None
+    started: float = field(default_factory=time.time)
+    last_started: float | None = None
     spans: list[tuple[float, float]] = field(default_factory=list)
     overheads: list[tuple[float, float]] = field(default_factory=list)
 
@@ -78,7 +78,7 @@ def utilisation(use: SlotUse, slots: int) -> float | None:
 
     None unless some slot had a second trial.
     """
-    if use.last_begun is None or len(use.spans) <= slots:
+    if use.last_started is None or len(use.spans) <= slots:
         return None
-    busy = sum(max(0.0, min(end, use.last_begun) - start) for start, end in use.spans)
-    return busy / (slots * (use.last_begun - use.begun))
+    busy = sum(max(0.0, min(end, use.last_started) - start) for start, end in use.spans)
+    return busy / (slots * (use.last_started - use.started))

@@ -23,8 +23,8 @@ def slot_threads(slots: int) -> int:
 
 def visible_gpus() -> list[str]:
     """The identifiers of the GPUs that this process may use."""
-    if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [one for one in named.split(",") if one and one != "-1"]
+    if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [one for one in visible.split(",") if one and one != "-1"]
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

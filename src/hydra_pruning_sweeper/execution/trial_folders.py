@@ -16,29 +16,32 @@ from hydra_pruning_sweeper.trial.events import TrialEvents
 IDENTITY = ("study", "identity", "number", "values", "overrides")
 """The entries of `trial.json` that identify the trial."""
 
-ROOM = 65536  # bytes that a trial needs at least
-FULL = (errno.ENOSPC, errno.EDQUOT)
+MIN_FREE_BYTES = 65536  # that a trial needs
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def check_disk_space(folder: Path) -> None:
-    """Checks that a little can be written.
+    """Checks that `MIN_FREE_BYTES` can be written.
 
     Raises:
         OSError: the disk is full.
     """
     probe = folder / ".room"
     with written_atomically(probe) as file:
-        file.write(bytes(ROOM))
+        file.write(bytes(MIN_FREE_BYTES))
     probe.unlink()
 
 
 def is_full(error: Exception) -> bool:
     """Whether an error, of the system or of SQLite, means that a disk is full."""
-    return "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in FULL)
+    return "disk is full" in str(error) or (isinstance(error, OSError) and error.errno in DISK_FULL)
 
 
 def claim_folder(context: TrialContext) -> str | None:
-    """Ensures that the trial's folder is its own or empty. Renames one of another trial; returns a line about that.
+    """Ensures that a trial's folder is empty or belongs to the trial: renames one of another trial.
+
+    Returns:
+        A message about the renaming; None if there was none.
 
     Raises:
         UsageError: a process that still runs writes into it.
@@ -48,8 +51,8 @@ def claim_folder(context: TrialContext) -> str | None:
         return None
     if is_in_use(folder):
         raise UsageError(f"{folder}: a running trial of another study writes here; choose another hydra.sweep.dir")
-    whose = _owner(folder)
-    return f"{folder} belongs to {whose}, so it is renamed to {set_aside(folder).name}"
+    owner = _owner(folder)
+    return f"{folder} belongs to {owner}, so it is renamed to {set_aside(folder).name}"
 
 
 def is_in_use(folder: Path) -> bool:
@@ -58,11 +61,11 @@ def is_in_use(folder: Path) -> bool:
     return lives(progress.process) or lives(progress.controller)
 
 
-def check_still_own(context: TrialContext) -> None:
-    """Checks that a trial's folder is still its own.
+def check_owner(context: TrialContext) -> None:
+    """Checks that a trial's folder still belongs to the trial.
 
     Raises:
-        UsageError: it now belongs to a trial of another study, on another machine.
+        UsageError: it now belongs to a trial of another study, which another machine runs.
     """
     folder = Path(context.folder)
     if (folder / CONTEXT_FILE).is_file() and not _is_of(folder, context):
@@ -80,6 +83,7 @@ def set_aside(path: Path) -> Path:
 
 
 def _content(folder: Path) -> dict[str, Any]:
+    """The content of a folder's `trial.json`; empty if it cannot be read."""
     try:
         content = json.loads((folder / CONTEXT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -94,6 +98,7 @@ def _is_of(folder: Path, context: TrialContext) -> bool:
 
 
 def _owner(folder: Path) -> str:
+    """Which trial a folder belongs to, in words."""
     content = _content(folder)
     if isinstance(content.get("study"), str) and isinstance(content.get("number"), int):
         return f"trial {content['number']} of an earlier or another study {content['study']}"

@@ -172,9 +172,10 @@ def test_what_a_trial_came_to():
 
 
 def test_utilisation_counts_until_the_last_trial_was_begun():
-    assert utilisation(SlotUse(begun=0.0), 2) is None
-    assert utilisation(SlotUse(begun=0.0, last_begun=0.1, spans=[(0, 8), (0.1, 9)]), 2) is None  # no slot had a second
-    assert utilisation(SlotUse(begun=0.0, last_begun=10.0, spans=[(0, 8), (2, 12), (10, 50)]), 2) == 0.8
+    assert utilisation(SlotUse(started=0.0), 2) is None
+    one_trial_per_slot = SlotUse(started=0.0, last_started=0.1, spans=[(0, 8), (0.1, 9)])
+    assert utilisation(one_trial_per_slot, 2) is None
+    assert utilisation(SlotUse(started=0.0, last_started=10.0, spans=[(0, 8), (2, 12), (10, 50)]), 2) == 0.8
 
 
 def test_constraints_are_kept_through_the_whole_sweep(sweep, tmp_path):

@@ -57,7 +57,7 @@ def test_a_trial_is_settled_by_its_own_account(progress, expected):
 
 
 @pytest.mark.parametrize(
-    ("last_begun", "spans", "slots", "expected"),
+    ("last_started", "spans", "slots", "expected"),
     [
         (None, [(0.0, 9.0), (9.0, 18.0)], 1, None),
         (9.0, [(0.0, 9.0)], 1, None),  # the slot had one trial
@@ -65,5 +65,5 @@ def test_a_trial_is_settled_by_its_own_account(progress, expected):
         (12.0, [(2.0, 12.0), (4.0, 10.0), (13.0, 20.0)], 2, 0.8),  # 10 and 6 of 20; the last began after
     ],
 )
-def test_the_share_of_the_slots_time_that_trials_had(last_begun, spans, slots, expected):
-    assert utilisation(SlotUse(begun=2.0, last_begun=last_begun, spans=spans), slots) == pytest.approx(expected)
+def test_the_share_of_the_slots_time_that_trials_had(last_started, spans, slots, expected):
+    assert utilisation(SlotUse(started=2.0, last_started=last_started, spans=spans), slots) == pytest.approx(expected)

@@ -177,7 +177,10 @@ def test_a_terminal_gets_a_table(sweep):
 
 def test_the_time_before_a_trial_s_first_step_is_not_laid_on_the_sweep_alone():
     used = SlotUse(
-        begun=0.0, last_begun=10.0, spans=[(0, 8), (2, 12), (10, 50)], overheads=[(1.5, 0.5), (1.25, 0.25), (9.0, 9.0)]
+        started=0.0,
+        last_started=10.0,
+        spans=[(0, 8), (2, 12), (10, 50)],
+        overheads=[(1.5, 0.5), (1.25, 0.25), (9.0, 9.0)],
     )
     assert use_notes(used, 2) == [
         "Slots were in use 80.0% of the time.",
