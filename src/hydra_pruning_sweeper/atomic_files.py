@@ -34,7 +34,7 @@ def written_atomically(path: Path) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    except FileNotFoundError:  # a folder of the kernel's, in which no files can be created
+    except FileNotFoundError:  # in a folder of the kernel, such as /proc, no files can be created
         raise NotADirectoryError(errno.ENOTDIR, "not a folder for files", str(path.parent)) from None
     try:
         with os.fdopen(handle, "wb") as file:

@@ -1,4 +1,4 @@
-"""How two descriptions, given as plain data, differ."""
+"""The differences between two descriptions in plain data."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
     return [one for one in pairs if not _equal(one.old, one.new)]
 
 
-def listed(found: Iterable[Difference], limit: int = 4) -> str:
+def listed(entries: Iterable[Difference], limit: int = 4) -> str:
     """Differences as part of a one-line message: the first `limit` of them, and how many more there are."""
-    every = list(found)
-    more = f", and {len(every) - limit} more" if len(every) > limit else ""
-    return ", ".join(map(str, every[:limit])) + more
+    shown = [str(one) for one in entries]
+    more = f", and {len(shown) - limit} more" if len(shown) > limit else ""
+    return ", ".join(shown[:limit]) + more
 
 
 def _flat(description: Mapping[str, Any], around: str = "") -> Iterable[tuple[str, Any]]:

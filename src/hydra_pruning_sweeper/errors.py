@@ -1,12 +1,12 @@
 """Errors that end a sweep with one line instead of a traceback.
 
-An application whose own errors derive from these has them treated the same way: a trial's `DivergenceError` prunes it,
-an `InterruptionError` leaves it to be continued.
+Errors of an application that derive from these are treated the same way: a `DivergenceError` prunes the trial, an
+`InterruptionError` leaves it to be continued.
 """
 
 
 class UsageError(ValueError):
-    """What the user gave cannot be used: a setting, a file, a study of another search. Exit code 2."""
+    """Input of the user cannot be used: a setting, a file, a study of another search. Exit code 2."""
 
     exit_code = 2
 

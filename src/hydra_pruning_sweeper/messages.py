@@ -1,4 +1,4 @@
-"""How messages are worded: times, counts, names that were meant, and text from outside made safe to print."""
+"""Parts of messages: durations, counts, names that the user may have meant, text from outside made safe to print."""
 
 import difflib
 import re
@@ -24,31 +24,35 @@ def ago(seconds: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """ "1 trial", "2 trials"."""
+    """A count with its noun: "1 trial", "2 trials"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def did_you_mean(name: str, known: Iterable[str], around: str = "") -> str:
-    """ "; did you mean …?" with the known name that is most similar to `name`, preceded by `around`; "" if none is."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {around}{found[0]}?" if found else ""
+    """The end of a sentence, "; did you mean …?", with the known name that is most similar to `name`; "" if none is.
+
+    Args:
+        around: what is written before that name.
+    """
+    nearest = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {around}{nearest[0]}?" if nearest else ""
 
 
 def printable(text: str) -> str:
     r"""Text from outside as one line that is safe to print: characters that control a terminal are escaped, as `\x1b`.
 
     That is every control character (line ends and tabs too), unpaired surrogates, and the characters that reverse the
-    direction of the text around them (Unicode Standard Annex 9, section 2). Give it text of several lines line by line.
+    direction of the text around them (Unicode Standard Annex 9, section 2). Pass text of several lines line by line.
     """
-    return _STEERING.sub(_written_out, text)
+    return _CONTROL.sub(_escaped, text)
 
 
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
-def _written_out(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return _SHORT.get(found[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return _SHORT.get(match[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")

@@ -9,5 +9,5 @@ def quoted(text: str) -> str:
     Backslashes are escaped only before a quote or what looks like an interpolation.
     """
     text = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-    text = re.sub(r"(\\*)('|\Z)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), text)
+    text = re.sub(r"(\\*)('|\Z)", lambda match: 2 * match[1] + ("\\'" if match[2] else ""), text)
     return f"'{text}'"

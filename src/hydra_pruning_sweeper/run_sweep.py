@@ -1,4 +1,4 @@
-"""A sweep from start to end: from what was typed to a study, its trials, and the files that sum it up."""
+"""A sweep from start to end: from the command line to a study, its trials, and the files that summarise it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
 from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
 
 PRELOAD = "hydra_pruning_sweeper.trial.preload"
-# Whatever starts a trial, Hydra then calls back with the result of its task.
+# Hydra calls this back with the result of a trial's task, whichever launcher has started the trial.
 HOOK = "++hydra.callbacks.trial_result._target_=hydra_pruning_sweeper.trial.hydra_callback.TrialResult"
 
 
@@ -59,7 +59,7 @@ class SweepRun:
         task: the application's main function.
 
     Raises:
-        UsageError: a setting cannot be used, or the search is found impossible before its first trial.
+        UsageError: a setting cannot be used, or a check before the first trial fails.
     """
 
     def __init__(self, config: DictConfig, arguments: list[str], context: HydraContext, task: TaskFunction) -> None:
@@ -75,7 +75,7 @@ class SweepRun:
         check_before_start(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
         self.store = StudyStorage(store_url(self.settings.storage, self.folder))
         if is_secret(self.store.url):
-            os.environ[NAMES.storage_variable] = self.store.url  # the only way in which trials get it
+            os.environ[NAMES.storage_variable] = self.store.url  # trials get it in no other way
             conceal(config)
 
     def run(self) -> float | None:
@@ -179,12 +179,12 @@ class SweepRun:
 
     def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:
         """The command line of a trial."""
-        own = quoted(str(folder.resolve()))
+        path = quoted(str(folder.resolve()))
         resumed = self.settings.checkpoint is not None and (folder / self.settings.checkpoint).is_file()
         # A search's file may hold the address, with its password, which trials are not to write into their folders.
         storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []
-        resume = [f"{self.settings.resume}={own}"] if resumed else []
-        return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={own}", HOOK]
+        resume = [f"{self.settings.resume}={path}"] if resumed else []
+        return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={path}", HOOK]
 
     def _announce(self, recorded: RecordedSweep) -> None:
         settings, done = self.settings, len(recorded.trials())
@@ -231,10 +231,10 @@ def use_notes(use: SlotUse, slots: int) -> list[str]:
 
 
 def _instantiated(setting: Any, name: str, **more: Any) -> Any:
-    """What the `_target_` of `hydra.sweeper.<name>` makes.
+    """The object that `hydra.sweeper.<name>` describes.
 
     Raises:
-        UsageError: it cannot be made.
+        UsageError: it cannot be created.
     """
     try:
         return instantiate(setting, **more)
@@ -244,7 +244,7 @@ def _instantiated(setting: Any, name: str, **more: Any) -> Any:
 
 
 def set_foreign_aside(folder: Path, identity: str) -> None:
-    """Renames what another study has left in a sweep's folder, and prints that.
+    """Renames the files that another study has left in a sweep's folder, and prints their new names.
 
     Raises:
         UsageError: that study still runs on this machine.

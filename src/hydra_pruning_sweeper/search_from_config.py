@@ -1,4 +1,4 @@
-"""What a search is, read from a composed Hydra configuration and from what was typed."""
+"""Reads a search from a composed Hydra configuration and from the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SWEEP_OVERRIDES = (
     "hydra.launcher",
     "hydra/launcher",
 )
-"""How overrides begin that configure the sweep itself: its trials are not given them."""
+"""Beginnings of overrides that configure the sweep itself: its trials do not get them."""
 
 
 def settings_from(config: DictConfig) -> SweeperSettings:
@@ -85,12 +85,12 @@ def space_of(settings: SweeperSettings, fixed: list[str], typed: list[str], base
     for key, sweep in settings.space.items():
         if key.lstrip("+") in named:
             continue
-        how = sweep if isinstance(sweep, Mapping) else {"sweep": sweep}
-        if not {"sweep"} <= set(how) <= {"sweep", "when", "sets"}:
+        entry = sweep if isinstance(sweep, Mapping) else {"sweep": sweep}
+        if not {"sweep"} <= set(entry) <= {"sweep", "when", "sets"}:
             raise UsageError(f"hydra.sweeper.space.{key} must be a sweep, or have the keys sweep, when and sets")
-        sets = {name: rule for name, rule in how.get("sets", {}).items() if name.lstrip("+") not in named}
-        if "sets" not in how or sets:
-            parameters.append(parameter(key, str(how["sweep"]), how.get("when"), sets))
+        sets = {name: rule for name, rule in entry.get("sets", {}).items() if name.lstrip("+") not in named}
+        if "sets" not in entry or sets:
+            parameters.append(parameter(key, str(entry["sweep"]), entry.get("when"), sets))
     for text in typed:
         key, _, sweep = text.partition("=")
         parameters.append(parameter(key, sweep))
@@ -109,7 +109,7 @@ def typed_flags(arguments: list[str]) -> list[str]:
 
 
 def command_of_trials(config: DictConfig, settings: SweeperSettings, fixed: list[str]) -> TrialCommand:
-    """What the command lines of all trials share. What the user typed wins over what `settings.trial` says."""
+    """The part of the command line that all trials share. What the user typed overrides `settings.trial`."""
     choices = config.hydra.runtime.choices
     groups = [name_of(text) for text in fixed if name_of(text) in choices]
     hydra = [str(one) for one in config.hydra.overrides.hydra]

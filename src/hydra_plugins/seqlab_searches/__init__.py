@@ -1,1 +1,1 @@
-"""Where seqlab's own searches are."""
+"""Hydra finds the searches that come with seqlab."""

@@ -1,4 +1,4 @@
-"""Makes `+sweeps=NAME` find the files of `sweeps/`, which stands beside `conf/` in a checkout."""
+"""Makes `+sweeps=NAME` find the files of the folder `sweeps/`, which is beside `conf/` in a checkout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GROUP = "sweeps"
 
 
 class SearchesSource(FileConfigSource):
-    """The folder around `sweeps/`, of which it shows nothing else."""
+    """The folder that contains `sweeps/`; Hydra sees nothing else of it."""
 
     @staticmethod
     def scheme() -> str:
@@ -30,7 +30,7 @@ class SearchesSource(FileConfigSource):
 
 
 class SearchesPath(SearchPathPlugin):
-    """Adds it to Hydra's search path."""
+    """Adds that folder to Hydra's search path."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         search_path.append("seqlab_searches", f"{SearchesSource.scheme()}://{paths.searches_dir().parent}")

@@ -1,1 +1,1 @@
-"""The sizes of seqlab's architectures."""
+"""Hydra finds the sizes of seqlab's architectures."""

@@ -1,7 +1,7 @@
 """Makes the group `sizes` from the table in conf/sizes.yaml: its option `small_gru` is the table's row gru, small.
 
 Hydra composes whole files, not rows of one, but also what its ConfigStore holds. So sizes are chosen by a line under
-`defaults`, like files, and shown by `--cfg job` and `--info defaults`; a model of one's own gets its size from a file.
+`defaults`, like files, and shown by `--cfg job` and `--info defaults`; your own model gets its sizes from files.
 """
 
 import yaml  # type: ignore[import-untyped]

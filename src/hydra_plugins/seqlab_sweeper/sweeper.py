@@ -1,5 +1,6 @@
-"""`hydra/sweeper=seqlab`: Optuna trials, pruned while they train, on every core, none lost. A thin face of
-`hydra_pruning_sweeper`, which is imported when a sweep begins: Hydra imports this file at every start.
+"""`hydra/sweeper=seqlab`: Optuna's trials on all cores, pruned while they train, continued after a kill.
+
+Hydra imports this file at every start, so that it imports the rest of `hydra_pruning_sweeper` only when a sweep begins.
 """
 
 from __future__ import annotations

@@ -43,27 +43,27 @@ class Trace:
     Attributes:
         epochs: the number of epochs trained so far.
         trials: that number at the end of each trial.
-        found: pairs of that number and the value reached then, of trials that became complete: others are never best.
+        scores: pairs of that number and the value reached then, of complete trials only: others are never best.
     """
 
     epochs: int = 0
     trials: list[int] = field(default_factory=list)
-    found: list[tuple[int, float]] = field(default_factory=list)
+    scores: list[tuple[int, float]] = field(default_factory=list)
 
     def add(self, values: list[float], complete: bool, before: int = 0) -> None:
         """Adds a trial's values; the first `before` of them were counted earlier."""
         if complete:
-            self.found += [(self.epochs + step - before, one) for step, one in enumerate(values, 1) if step > before]
+            self.scores += [(self.epochs + step - before, one) for step, one in enumerate(values, 1) if step > before]
         self.epochs += len(values) - before
         self.trials.append(self.epochs)
 
     def best(self, epochs: float) -> float:
         """The best value within a number of epochs; infinite if there is none."""
-        return min((value for at, value in self.found if at <= epochs), default=math.inf)
+        return min((value for at, value in self.scores if at <= epochs), default=math.inf)
 
     def reached(self, value: float) -> int | None:
         """The number of epochs until `value` was reached; None if it never was."""
-        return next((at for at, one in self.found if one <= value), None)
+        return next((at for at, one in self.scores if one <= value), None)
 
 
 SearchMethod = Callable[[Grid, int, float], Trace]
@@ -81,15 +81,15 @@ def stopped_early(values: list[float], patience: int = PATIENCE) -> list[float]:
     return values
 
 
-def sweep(sampler: Callable[[int], BaseSampler], pruner: Callable[[int], BasePruner]) -> SearchMethod:
-    """A search by this sweeper's study; `pruner` makes the pruner for a number of epochs."""
+def sweep(make_sampler: Callable[[int], BaseSampler], make_pruner: Callable[[int], BasePruner]) -> SearchMethod:
+    """A search by this sweeper's study, with a sampler made from a seed, and a pruner from a number of epochs."""
 
     def search(grid: Grid, seed: int, epochs: float) -> Trace:
-        store, trace, judge = _Memory(), Trace(), pruner(grid.epochs)
+        store, trace, pruner = _Memory(), Trace(), make_pruner(grid.epochs)
         rules = Rules(trials=len(grid.curves))
-        shared_study = SharedStudy(store, f"replay_{seed}", "minimize", grid.space, rules, sampler, judge, seed)
+        shared_study = SharedStudy(store, f"replay_{seed}", "minimize", grid.space, rules, make_sampler, pruner, seed)
         while trace.epochs < epochs and (leased := shared_study.take()) is not None:
-            values, state = _train(shared_study, leased, grid.curve(leased.values), judge)
+            values, state = _train(shared_study, leased, grid.curve(leased.values), pruner)
             shared_study.tell(leased.number, state, min(values))
             trace.add(values, state == TrialState.COMPLETE)
         return trace
@@ -121,7 +121,7 @@ class _Memory(StudyStorage):
 
     @contextmanager
     def turn(self, study: str) -> Iterator[None]:
-        """Nothing to wait for: there is no other process."""
+        """A turn without waiting, since there is no other process."""
         yield
 
 

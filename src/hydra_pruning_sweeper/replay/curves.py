@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import prod
@@ -42,7 +42,7 @@ class Grid:
     Settings with three or more numbers are sampled by the numbers' positions, as integers from 0; others by value.
 
     Raises:
-        UsageError: a combination is missing or there twice, or curves differ in length.
+        UsageError: a combination is missing or has two curves, or curves differ in length.
     """
 
     def __init__(self, curves: Sequence[Curve]) -> None:
@@ -53,14 +53,12 @@ class Grid:
         self._curves = {self._key(one.settings): one for one in curves}
         size = prod(map(len, self.axes.values()))
         if not size == len(self._curves) == len(curves):
+            count = len(self._curves)
             raise UsageError(
-                f"{size} combinations must have a curve each, but {len(curves)} curves have {self._found()}"
+                f"{size} combinations must have a curve each, but {len(curves)} curves have {count} different ones"
             )
         if uneven := next((one for one in curves if len(one.values) != self.epochs), None):
             raise UsageError(f"{uneven.settings}: {len(uneven.values)} epochs, but others have {self.epochs}")
-
-    def _found(self) -> str:
-        return f"{len(self._curves)} different ones"
 
     def _key(self, settings: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(settings[name] for name in self.axes)
@@ -89,8 +87,9 @@ class Grid:
         return self._curves[self._key(values)]
 
 
-def _values(found: Any) -> list[Any]:
-    different = list(dict.fromkeys(found))
+def _values(values: Iterable[Any]) -> list[Any]:
+    """The different values, numbers by size, others by their text."""
+    different = list(dict.fromkeys(values))
     return sorted(different) if all(isinstance(one, int | float) for one in different) else sorted(different, key=str)
 
 

@@ -15,8 +15,8 @@ from hydra_pruning_sweeper.study.trial_command import name_of
 SETTING = "hydra.sweeper.storage"
 HIDDEN = "…"
 FILES = ("sqlite",)
-"""Kinds of database that are a file of this machine."""
-APART = re.compile(r"[@:/?&=#\s]+")
+"""Kinds of database that are a file on this machine."""
+SEPARATORS = re.compile(r"[@:/?&=#\s]+")
 IN_TEXT = re.compile(r"[A-Za-z][\w+.-]*://.*[@?].*")
 """An address and the rest of its line, since a password may contain white space and quotes."""
 
@@ -29,12 +29,12 @@ def shown(address: str) -> str:
     kind, separator, rest = address.partition("://")
     if not separator or not ("@" in rest or "?" in rest):
         return address
-    before, at, place = rest.rpartition("@")
+    before, at, host = rest.rpartition("@")
     if "?" in before:
         return f"{kind}://{HIDDEN}"
-    place = re.sub(r"\?.*", f"?{HIDDEN}", place, flags=re.DOTALL)
+    host = re.sub(r"\?.*", f"?{HIDDEN}", host, flags=re.DOTALL)
     user, colon, _ = before.partition(":")
-    return f"{kind}://{user}{f':{HIDDEN}' if colon else ''}{at}{place}"
+    return f"{kind}://{user}{f':{HIDDEN}' if colon else ''}{at}{host}"
 
 
 def is_secret(address: str) -> bool:
@@ -49,12 +49,12 @@ def is_remote(address: str) -> bool:
 
 
 def hidden(text: str, address: str = "") -> str:
-    """A text without the passwords of the addresses in it, nor any part of the password of `address`."""
+    """A text without the passwords of the addresses in it, and without any part of the password of `address`."""
     if is_secret(address):
         text = text.replace(address, shown(address))
         for secret in _secrets(address):
             text = text.replace(secret, HIDDEN)
-    return IN_TEXT.sub(lambda found: shown(found[0]), text)
+    return IN_TEXT.sub(lambda match: shown(match[0]), text)
 
 
 def conceal(config: DictConfig) -> None:
@@ -72,14 +72,15 @@ def conceal(config: DictConfig) -> None:
 
 
 def _secrets(address: str) -> list[str]:
-    """What may be a password in an address, or part of one: as written, decoded and encoded; longest first.
+    """All text of an address that may be a password or part of one: as written, decoded and encoded; longest first.
 
     Parts count, since a database driver that splits at an `@` within a password reports the rest as a host name.
     """
     rest = address.partition("://")[2]
     before = rest.rpartition("@")[0].partition(":")[2]
     values = re.findall(r"[?&][^=&]*=([^&]*)", rest)
-    known = set(APART.split(shown(address))) | set(re.findall(r"[?&]([^=&]*)=", rest))
-    parts = [one for one in APART.split(rest) if one not in known]
-    found = {form(one) for one in (before, *values, *parts) for form in (str, unquote, unquote_plus, quote, quote_plus)}
-    return sorted((one for one in found if len(one) > 2), key=len, reverse=True)
+    known = set(SEPARATORS.split(shown(address))) | set(re.findall(r"[?&]([^=&]*)=", rest))
+    parts = [one for one in SEPARATORS.split(rest) if one not in known]
+    forms = (str, unquote, unquote_plus, quote, quote_plus)
+    secrets = {form(one) for one in (before, *values, *parts) for form in forms}
+    return sorted((one for one in secrets if len(one) > 2), key=len, reverse=True)

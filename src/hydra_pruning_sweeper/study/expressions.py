@@ -40,8 +40,8 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 class Expression:
     """A condition or a formula over settings, which are named by their dotted keys.
 
-    Allowed are numbers, strings, lists, comparisons, `and`, `or`, `not`, `in` and arithmetic with numbers. There are no
-    calls, so that a configuration cannot run code, and no powers or repetition, so that it cannot use up memory.
+    It may contain numbers, strings, lists, comparisons, `and`, `or`, `not`, `in` and arithmetic with numbers. Calls are
+    refused, so that a configuration cannot run code; so are powers and repetition, so that it cannot use up memory.
 
     Raises:
         UsageError: it contains anything else.
@@ -60,7 +60,7 @@ class Expression:
             raise UsageError(f"not an expression: {text!r}") from None
 
     def __call__(self, value_of: Callable[[str], Any]) -> Any:
-        """Its value, given a function from settings to theirs.
+        """The expression's value, with the settings' values from `value_of`.
 
         Raises:
             UsageError: the values have types or sizes that cannot be combined.
@@ -75,11 +75,11 @@ class Expression:
             yield _dotted(node, self.text)
             return
         operators = [*getattr(node, "ops", []), *([node.op] if isinstance(node, ast.BinOp | ast.UnaryOp) else [])]
-        known = isinstance(
+        is_allowed = isinstance(
             node, ast.BoolOp | ast.BinOp | ast.UnaryOp | ast.Compare | ast.Constant | ast.List | ast.Tuple
         )
-        if not known or any(type(one) not in _OPERATORS for one in operators):
-            raise UsageError(f"{self.text!r}: may hold names, numbers, comparisons, and, or, not, in and arithmetic")
+        if not is_allowed or any(type(one) not in _OPERATORS for one in operators):
+            raise UsageError(f"{self.text!r}: may contain names, numbers, comparisons, and, or, not, in and arithmetic")
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 yield from self._names(child)

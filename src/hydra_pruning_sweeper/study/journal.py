@@ -49,7 +49,7 @@ class RepairingLock(JournalFileOpenLock):
         return True
 
     def release(self) -> None:
-        """Gives it back."""
+        """Releases the lock."""
         os.close(self._held.pop())
 
 
@@ -136,18 +136,18 @@ def repair(path: Path) -> int:
     with locked(path.with_name(f"{path.name}.lock")):
         damaged = int(cut_torn_line(path))
         lines = path.read_bytes().splitlines(keepends=True)
-        mended = [_record(line) for line in lines]
-        broken = sum(old != new for old, new in zip(lines, mended, strict=True))
+        repaired = [_record(line) for line in lines]
+        broken = sum(old != new for old, new in zip(lines, repaired, strict=True))
         if broken:
             shutil.copy2(path, path.with_name(f"{path.name}.damaged"))
             temporary = path.with_name(f"{path.name}.tmp")
-            temporary.write_bytes(b"".join(mended))
+            temporary.write_bytes(b"".join(repaired))
             temporary.replace(path)
         return damaged + broken
 
 
 def _record(line: bytes) -> bytes:
-    """The line if it is a record; else the record at its end, behind a torn one; else nothing."""
+    """The line if it is a record; else the record at its end, which follows a torn one; else an empty line."""
     start = 0
     while start >= 0:
         try:

@@ -26,7 +26,7 @@ class Lease:
         step: the trial's last reported step when it was started.
         child: the trial's process, and when it started.
         beat: a counter that a living controller keeps increasing.
-        held: whether a controller runs it; false once that has stopped and given it back.
+        held: whether a controller runs it; false once that controller has stopped and released it.
     """
 
     owner: str
@@ -74,8 +74,8 @@ def start_of(pid: int) -> int | None:
 
 def this_process() -> tuple[str, int, int | None]:
     """What identifies this process to others: machine, process number, start."""
-    own = os.getpid()
-    return machine(), own, start_of(own)
+    pid = os.getpid()
+    return machine(), pid, start_of(pid)
 
 
 def lives(process: tuple[str, int, int | None] | None) -> bool:
@@ -86,7 +86,7 @@ def lives(process: tuple[str, int, int | None] | None) -> bool:
 def is_running(pid: int, started: int | None) -> bool:
     """Whether the process that had this number then still runs."""
     if Path("/proc/self/stat").is_file():
-        return (found := start_of(pid)) is not None and started in (None, found)
+        return (start := start_of(pid)) is not None and started in (None, start)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Checks of a search before its first trial: its space is not empty, its settings exist and do not contradict."""
+"""Checks of a search before its first trial: the space is not empty, settings exist and agree with each other."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ def rungs(pruner: Mapping[str, Any] | None, last: int | None = None) -> list[int
     end = pruner.get("max_resource", last)
     if not isinstance(first, int) or not isinstance(end, int):
         return []
-    found = []
+    steps = []
     while first < end:
-        found.append(first)
+        steps.append(first)
         first *= factor
-    return found
+    return steps

@@ -41,10 +41,10 @@ class SearchSpec:
 
 
 def description(config: DictConfig, settings: SweeperSettings, space: Space, line: TrialCommand) -> dict[str, Any]:
-    """What identifies a search, as plain data: its settings, the space, and what all its trials are given."""
-    own = {name: value for name, value in asdict(settings).items() if name not in MAY_DIFFER}
+    """What identifies a search, as plain data: its settings, its space, and the settings that all its trials share."""
+    compared = {name: value for name, value in asdict(settings).items() if name not in MAY_DIFFER}
     space_of = {one.name: one.described for one in space.parameters}
-    sweeper = {**own, "space": space_of, "config_name": line.config_name}
+    sweeper = {**compared, "space": space_of, "config_name": line.config_name}
     plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
     assert isinstance(plain, dict)
     choices = {name: option for name, option in config.hydra.runtime.choices.items() if not name.startswith("hydra/")}
@@ -60,10 +60,10 @@ def description(config: DictConfig, settings: SweeperSettings, space: Space, lin
 
 def disagreement(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """Where two descriptions differ: groups first, as they explain most other differences."""
-    found: list[Difference] = []
+    entries: list[Difference] = []
     for part in dict.fromkeys((*new, *old)):
-        found += differences(_mapping(old.get(part)), _mapping(new.get(part)))
-    return found
+        entries += differences(_mapping(old.get(part)), _mapping(new.get(part)))
+    return entries
 
 
 def _mapping(part: Any) -> Mapping[str, Any]:
@@ -81,7 +81,7 @@ def _without(settings: dict[str, Any], names: Sequence[str], around: str = "") -
 
 
 def _storable(value: Any) -> Any:
-    """The value as any storage returns it: as JSON, which has no NaN."""
+    """The value as every storage returns it, which is as JSON: a NaN, which JSON lacks, becomes text."""
     if isinstance(value, Mapping):
         return {str(name): _storable(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -43,7 +43,7 @@ class Rules:
         trials: how many are to be complete or pruned in the end, over all controllers.
         retries: how often a failed trial is retried, under a new number.
         failures: the share of `trials` that may fail for good before nothing more is started.
-        deaths: a trial has failed when its process died more often in a row without reporting another step.
+        deaths: how often in a row a trial's process may die without reporting another step; then the trial has failed.
         patience: seconds without a sign of life after which a controller on another machine counts as dead.
     """
 
@@ -138,31 +138,31 @@ class SharedStudy:
             UsageError: they differ.
         """
         kept, trials = self.storage.get_study_user_attrs(self._study_id), self.trials()
-        begun, own = kept.get(SEARCH), self.search.description
+        earlier, current = kept.get(SEARCH), self.search.description
         if trials:
-            self._compare(begun)
+            self._compare(earlier)
         for trial in trials:
             for name, before in trial.distributions.items():
                 self._check_distribution(name, before)
-        if begun != own:
-            self.storage.set_study_user_attr(self._study_id, SEARCH, own)
+        if earlier != current:
+            self.storage.set_study_user_attr(self._study_id, SEARCH, current)
         if IDENTITY not in kept:
             self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
         return str(kept[IDENTITY])
 
-    def _compare(self, begun: Any) -> None:
-        """Refuses a study whose search, described by `begun`, is another one."""
+    def _compare(self, earlier: Any) -> None:
+        """Refuses a study that was begun with another search, which `earlier` describes."""
         if self.search.continue_anyway:
             return
-        if not isinstance(begun, Mapping):
+        if not isinstance(earlier, Mapping):
             self._refuse("does not say what it searches")
-        if found := disagreement(begun, self.search.description):
-            self._refuse(f"was begun as another search: {listed(found)}")
+        if changed := disagreement(earlier, self.search.description):
+            self._refuse(f"was begun as another search: {listed(changed)}")
 
     def _refuse(self, reason: str) -> NoReturn:
         raise UsageError(
-            f"study {self.name} {reason}; type its own line, choose another hydra.sweeper.study, or continue it as it"
-            " is typed now with hydra.sweeper.continue_anyway=true"
+            f"study {self.name} {reason}; type the line that began it, choose another hydra.sweeper.study, or continue"
+            " it as it is typed now with hydra.sweeper.continue_anyway=true"
         )
 
     def _check_distribution(self, name: str, before: BaseDistribution) -> None:
@@ -183,7 +183,7 @@ class SharedStudy:
         """The next trial for a free slot: one whose controller died, a retry of a failed one, or a new one.
 
         Args:
-            may_start: whether the last two may be started.
+            may_start: whether a retry or a new trial may be started; if not, only those of dead controllers are taken.
 
         Raises:
             UsageError: nothing in the space satisfies the constraints, or the study now belongs to another search.
@@ -203,7 +203,7 @@ class SharedStudy:
             return self._try_again(waiting[0]) if waiting else self._begin(trials)
 
     def is_full(self, trials: list[FrozenTrial] | None = None) -> bool:
-        """Whether no more trials are to be started: there are enough, or too many have failed."""
+        """Whether no more trials are to be started, since there are enough or too many have failed."""
         trials = self.trials() if trials is None else trials
         return sum(one.state in COUNTED for one in trials) >= self.rules.trials or self.has_failed(trials)
 
@@ -218,15 +218,15 @@ class SharedStudy:
         return [one for one in failed_for_good(trials) if one.number not in waiting]
 
     def to_retry(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """Failed trials to be retried: those that the user asked for, and those with retries left."""
+        """Failed trials to be retried: those that the user has marked, and those with retries left."""
         by_number = {one.number: one for one in trials}
 
         def tries(trial: FrozenTrial) -> int:
             before = trial.user_attrs.get(RETRY_OF)
             return 0 if before is None else 1 + tries(by_number[before])
 
-        asked = self.storage.get_study_user_attrs(self._study_id).get(RETRY, ())
-        return [one for one in failed_for_good(trials) if one.number in asked or tries(one) < self.rules.retries]
+        marked = self.storage.get_study_user_attrs(self._study_id).get(RETRY, ())
+        return [one for one in failed_for_good(trials) if one.number in marked or tries(one) < self.rules.retries]
 
     def _begin(self, trials: list[FrozenTrial]) -> LeasedTrial:
         known = [one.params for one in trials if one.state in COUNTED]
@@ -234,7 +234,7 @@ class SharedStudy:
         try:
             trial = self.study.ask()
             values, line = self._values(trial)
-        except Exception:  # the sampler's or the space's: nobody could continue such a trial
+        except Exception:  # of the sampler or the space: nobody could continue such a trial
             for left in self.trials()[len(trials) :]:
                 self.storage.set_trial_state_values(self._id(left.number), TrialState.FAIL)
             raise

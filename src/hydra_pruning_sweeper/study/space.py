@@ -37,7 +37,7 @@ DEEPEST = 20  # levels of nested brackets
 UNSET = object()  # the value of a setting that the configuration does not have
 
 Choose = Callable[["Parameter", dict[str, Any]], Any]
-"""Chooses the value of a parameter, given those chosen before it."""
+"""Chooses the value of a parameter from it and the values chosen before."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def parameter(key: str, sweep: str, when: str | None = None, sets: Mapping[str, 
 
     Args:
         key: the setting; with `sets` any word, the helper variable's name.
-        sweep: what is typed behind the `=`.
+        sweep: what is typed after the `=`.
         when: the condition under which it is searched.
         sets: settings that are computed from it: `model.feed_forward: factor * model.width`.
 
@@ -128,8 +128,8 @@ def _parsed(key: str, sweep: str) -> Override:
     try:
         return parser.parse_override(f"{key}={sweep}")
     except HydraException as error:
-        if "NoneType" in str(error) and (found := CHOICE.fullmatch(sweep)):
-            return parser.parse_override(f"{key}={found[1]}")
+        if "NoneType" in str(error) and (match := CHOICE.fullmatch(sweep)):
+            return parser.parse_override(f"{key}={match[1]}")
         raise
 
 
@@ -144,17 +144,17 @@ def _check_size(sweep: str) -> None:
     depth = list(accumulate((one in "([{") - (one in ")]}") for one in sweep))
     if max(depth, default=0) > DEEPEST:
         raise ValueError(f"must have at most {DEEPEST} levels of brackets")
-    for found in RANGE.finditer(sweep):
+    for match in RANGE.finditer(sweep):
         try:
-            start, stop, step = _bounds(found[1])
+            start, stop, step = _bounds(match[1])
         except (ValueError, TypeError):
             continue  # Hydra's parser reports what is wrong with it
         if step and abs((stop - start) / step) > MOST:
-            raise ValueError(f"{found[0]} has more than {MOST:,} values: search an interval(…) or int(interval(…))")
+            raise ValueError(f"{match[0]} has more than {MOST:,} values: search an interval(…) or int(interval(…))")
 
 
 def _bounds(arguments: str) -> tuple[float, float, float]:
-    """Start, stop and step of a range, whose arguments are given by position or by name."""
+    """Start, stop and step of a range, whose arguments have positions or names, as in Python."""
     positional, named = [], {"start": 0.0, "step": 1.0}
     for one in arguments.split(","):
         name, _, value = one.rpartition("=")
@@ -299,7 +299,7 @@ class Space:
         Raises:
             UsageError: one is outside of the space, or they violate a constraint.
         """
-        values = self.chosen(self._own)
+        values = self.chosen(self._configured)
         for one in self.parameters:
             if one.name in values and not one.holds(value := values[one.name]):
                 shown = "not set" if value is UNSET else typed(value)
@@ -309,7 +309,7 @@ class Space:
                 raise UsageError(f"{rule.text} does not hold")
         return values
 
-    def _own(self, one: Parameter, values: dict[str, Any]) -> Any:
+    def _configured(self, one: Parameter, values: dict[str, Any]) -> Any:
         """The configuration's value; for a helper variable, the choice from which its settings' values follow."""
         if not one.sets:
             return one.choice(self.base(one.name))
@@ -321,15 +321,15 @@ class Space:
 
     def arguments(self, values: Mapping[str, Any]) -> list[str]:
         """The overrides that set `values`."""
-        found = []
+        overrides = []
         for one in self.parameters:
             if one.name in values and not one.sets:
                 value = values[one.name]
-                found.append(f"{one.key}={one.written.get(value, value)}")
+                overrides.append(f"{one.key}={one.written.get(value, value)}")
             elif one.name in values:
                 value_of = self._value_of(values)
-                found += [f"{name}={typed(rule(value_of))}" for name, rule in one.sets.items()]
-        return found
+                overrides += [f"{name}={typed(rule(value_of))}" for name, rule in one.sets.items()]
+        return overrides
 
     def _value_of(self, values: Mapping[str, Any]) -> Callable[[str], Any]:
         def value_of(name: str) -> Any:

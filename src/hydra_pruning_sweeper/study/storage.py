@@ -120,7 +120,7 @@ def _database(url: str) -> RDBStorage:
         try:
             return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
         except SQLAlchemyError as error:
-            if not any(said in str(error) for said in ("already exists", "UNIQUE constraint")):
+            if not any(reason in str(error) for reason in ("already exists", "UNIQUE constraint")):
                 raise
             time.sleep(wait)
     return RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
@@ -158,21 +158,23 @@ def _attribute_turn(storage: BaseStorage, study: str) -> Iterator[None]:
 
     Each writes before it reads, so of two at least one sees the other, withdraws and tries again.
     """
-    number, own = storage.get_study_id_from_name(study), f"turn:{uuid.uuid4().hex}"
+    number, attribute = storage.get_study_id_from_name(study), f"turn:{uuid.uuid4().hex}"
     seen: dict[str, float] = {}
     wait = 0.02
     while True:
-        storage.set_study_user_attr(number, own, True)
+        storage.set_study_user_attr(number, attribute, True)
         attributes = storage.get_study_user_attrs(number)
-        others = {name for name, up in attributes.items() if name.startswith("turn:") and up and name != own}
+        others = {
+            name for name, is_set in attributes.items() if name.startswith("turn:") and is_set and name != attribute
+        }
         now = time.monotonic()
         seen = {name: seen.get(name, now) for name in others}
         if not any(now - since < PATIENCE for since in seen.values()):
             break
-        storage.set_study_user_attr(number, own, False)
-        time.sleep(wait * (1 + int(own[-2:], 16) / 255))
+        storage.set_study_user_attr(number, attribute, False)
+        time.sleep(wait * (1 + int(attribute[-2:], 16) / 255))
         wait = min(2 * wait, 1.0)
     try:
         yield
     finally:
-        storage.set_study_user_attr(number, own, False)
+        storage.set_study_user_attr(number, attribute, False)

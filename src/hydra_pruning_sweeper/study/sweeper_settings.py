@@ -31,7 +31,7 @@ class SweeperSettings:
     baseline: bool = True
     # The search's seed, not that of training.
     seed: int = 0
-    # Any of Optuna's samplers. One that takes a seed is given one.
+    # Any of Optuna's samplers. One that takes a seed gets one.
     sampler: Any = field(default_factory=lambda: {"_target_": "optuna.samplers.TPESampler"})
     # Hyperband's max_resource must be the number of validations of a full training; null: no pruning.
     pruner: Any = None

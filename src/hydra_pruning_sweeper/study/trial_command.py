@@ -1,4 +1,4 @@
-"""The command line of a trial, in the parts that it is made of."""
+"""The command line of a trial, divided into its parts."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class TrialCommand:
     hydra: Sequence[str] = ()
     groups: Sequence[str] = ()
 
-    def with_values(self, own: Sequence[str]) -> TrialCommand:
-        """The command line of the trial with these values."""
-        return replace(self, own=tuple(own))
+    def with_values(self, overrides: Sequence[str]) -> TrialCommand:
+        """The command line of the trial whose values these overrides set."""
+        return replace(self, own=tuple(overrides))
 
     @property
     def overrides(self) -> list[str]:

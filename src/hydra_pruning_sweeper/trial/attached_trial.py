@@ -73,13 +73,13 @@ class _View:
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """A trial, as the view shows it."""
-        return self._seen(self._storage.get_trial(trial_id))
+        return self._as_of_step(self._storage.get_trial(trial_id))
 
     def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
         """All trials, as the view shows them; not to be changed."""
-        return [self._seen(one) for one in self._storage.get_all_trials(study_id, deepcopy=False, states=states)]
+        return [self._as_of_step(one) for one in self._storage.get_all_trials(study_id, deepcopy=False, states=states)]
 
-    def _seen(self, trial: FrozenTrial) -> FrozenTrial:
+    def _as_of_step(self, trial: FrozenTrial) -> FrozenTrial:
         if trial._trial_id != self._trial_id:
             return trial
         seen = copy.copy(trial)

@@ -1,4 +1,4 @@
-"""The log of events in a trial's folder, from which its controller, and the trial when continued, learn its state."""
+"""The log of events in a trial's folder: its controller, and the trial when it is continued, read its state there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LARGEST = 2**63  # of integers
 
 
 def log_of(folder: Path, number: int) -> str:
-    """ " (PATH)" of a trial's log, to end a sentence with; "" where it has none: a launcher keeps its own."""
+    """A trial's log as the end of a sentence, " (PATH)"; "" where there is none: launchers keep logs elsewhere."""
     path = folder / str(number) / LOG
     return f" ({path})" if path.is_file() else ""
 
@@ -109,10 +109,10 @@ class TrialProgress:
         Raises:
             ValueError: it is not an event that `TrialEvents` writes.
         """
-        if not isinstance(line, dict) or not _are(line, {"event": str, "time": float}):
+        if not isinstance(line, dict) or not _has_types(line, {"event": str, "time": float}):
             raise ValueError("not an event")
         kind = line["event"]
-        if not _are(line, FACTS.get(kind, {})):
+        if not _has_types(line, FACTS.get(kind, {})):
             raise ValueError(f"an event {kind} without its facts")
         if self.spans and kind != "started":
             self.spans[-1].end = line["time"]
@@ -151,10 +151,10 @@ FACTS: dict[str, dict[str, Any]] = {
 
 def _process(line: dict[str, Any]) -> tuple[str, int, int | None] | None:
     """The process that an event names, if any."""
-    return (line["host"], line["pid"], line["start"]) if _are(line, FACTS["process"]) else None
+    return (line["host"], line["pid"], line["start"]) if _has_types(line, FACTS["process"]) else None
 
 
-def _are(line: dict[str, Any], kinds: dict[str, Any]) -> bool:
+def _has_types(line: dict[str, Any], kinds: dict[str, Any]) -> bool:
     """Whether an event has facts of these types; integers count as floats, booleans as neither."""
     for name, kind in kinds.items():
         value = line.get(name, ...)

@@ -63,8 +63,8 @@ class Reporter:
         if not math.isfinite(value):
             self.events.add("diverged", step=step)
             return True
-        known = self._progress.decisions.get(step)
-        if known is None:
+        decision = self._progress.decisions.get(step)
+        if decision is None:
             earlier = [one for at, one in self._progress.reported.items() if at < step]
             best = self._sign * min(self._sign * one for one in (*earlier, value))
             self._progress.reported[step] = best
@@ -74,10 +74,10 @@ class Reporter:
                 return False
             prune, notes = self._trial.decide(step)
             # Recorded before it is noted in the storage: a kill in between must not lose the decision to stop.
-            known = self._progress.decisions[step] = Decision(prune, notes)
+            decision = self._progress.decisions[step] = Decision(prune, notes)
             self.events.add("decided", step=step, prune=prune, notes=notes)
-        self._trial.note(known.notes)
-        return known.prune
+        self._trial.note(decision.notes)
+        return decision.prune
 
 
 def reporter() -> Reporter | None:

@@ -26,7 +26,7 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
     """Runs a command on the sweep in `folder`; `storage` is the address of its storage, if that is a server.
 
     Raises:
-        UsageError: there is no such command, no sweep in `folder`, or nothing to be done.
+        UsageError: there is no such command, no sweep in `folder`, or nothing to do.
     """
     if action not in ACTIONS:
         raise UsageError(
@@ -48,8 +48,8 @@ def status(sweep: RecordedSweep) -> None:
     trial_table(sweep, console.width).show(console)
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
     failed = failed_for_good(trials)
-    found = NONE_YET if best_trial is None else f"{formatted(best_trial.value)} (trial {best_trial.number})"
-    console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed)} failed; best: {found}")
+    value = NONE_YET if best_trial is None else f"{formatted(best_trial.value)} (trial {best_trial.number})"
+    console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed)} failed; best: {value}")
     for one in failed:
         reason = one.user_attrs.get(ERROR, "no reason is recorded")
         console.print(Text(f"trial {one.number} failed: {printable(str(reason))}"))

@@ -39,22 +39,22 @@ class LiveTable(SweepObserver):
         if sys.stdout.isatty() if terminal is None else terminal:
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
-        self._looked = 0.0
-        self._begun = time.time()
+        self._updated = 0.0
+        self._start = time.time()
         self._done_before: int | None = None
 
     def started(self, leased: LeasedTrial, slot: int) -> None:
         """Prints a trial's values."""
-        verb = "goes on: " if leased.adopted else ""
+        verb = "continued: " if leased.adopted else ""
         self._line(f"trial {leased.number:>3}  {verb}{settings(leased)}")
 
-    def ended(self, number_: int, outcome: Outcome) -> None:
-        """Prints how a trial ended, and how far the sweep is."""
+    def ended(self, number: int, outcome: Outcome) -> None:
+        """Prints how a trial ended, the best so far, and how many trials are done."""
         trials = self.sweep.trials()
-        trial, best = trials[number_], self.sweep.best()
+        trial, best = trials[number], self.sweep.best()
         word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[outcome.state]
-        came = f": {formatted(trial.value)}" if trial.value is not None else ""
-        text = f"trial {number_:>3}  {word} after {trial.last_step or 0}{came}"
+        value = f": {formatted(trial.value)}" if trial.value is not None else ""
+        text = f"trial {number:>3}  {word} after {trial.last_step or 0}{value}"
         if outcome.error:
             text += f": {outcome.error}"
         done = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
@@ -67,8 +67,8 @@ class LiveTable(SweepObserver):
 
     def refresh(self, slots: Sequence[Slot]) -> None:
         """Updates the table, at most once per second."""
-        if self._live is not None and time.monotonic() - self._looked > EVERY:
-            self._looked = time.monotonic()
+        if self._live is not None and time.monotonic() - self._updated > EVERY:
+            self._updated = time.monotonic()
             self._live.update(self._table(slots).cut_to_fit(self.console.width), refresh=True)
 
     def close(self) -> None:
@@ -82,11 +82,11 @@ class LiveTable(SweepObserver):
     def _left(self, done: int) -> str:
         if self._done_before is None:
             self._done_before = done - 1
-        seconds = (time.time() - self._begun) / (done - self._done_before or 1) * (self.sweep.record.trials - done)
+        seconds = (time.time() - self._start) / (done - self._done_before or 1) * (self.sweep.record.trials - done)
         return f", about {duration(seconds)} left" if done < self.sweep.record.trials else ""
 
     def _table(self, slots: Sequence[Slot]) -> TextTable:
-        table = TextTable(["slot", "trial", "step", "best", "next look", "settings"], "rrrrrl")
+        table = TextTable(["slot", "trial", "step", "best", "next rung", "settings"], "rrrrrl")
         for slot in slots:
             if slot.leased is None:
                 table.add(str(slot.number))

@@ -20,7 +20,7 @@ from optuna.visualization.matplotlib import (
 )
 
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
-from hydra_pruning_sweeper.views.sweep_summary import check_places
+from hydra_pruning_sweeper.views.sweep_summary import check_no_links
 
 COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange", "FAIL": "tab:red", "RUNNING": "tab:gray", "WAITING": "white"}
 SIZE = (8.0, 4.5)  # inches
@@ -35,15 +35,12 @@ def write_plots(sweep: RecordedSweep) -> list[Path]:
         "coordinates": coordinates,
         "slots": slots,
     }
-    check_places(sweep.folder)
+    check_no_links(sweep.folder)
     (sweep.folder / "plots").mkdir(parents=True, exist_ok=True)
     matplotlib.use("agg")  # Optuna draws with pyplot, which would open windows where there is a display
     written = []
     for name, draw in plots.items():
-        with (
-            matplotlib.rc_context(),
-            warnings.catch_warnings(),
-        ):  # Optuna sets a style
+        with matplotlib.rc_context(), warnings.catch_warnings():  # Optuna sets a style
             warnings.simplefilter("ignore", ExperimentalWarning)
             warnings.filterwarnings("ignore", "Attempting to set identical")  # where all trials share a value
             axes = draw(sweep)
@@ -93,7 +90,7 @@ def curves(sweep: RecordedSweep) -> Axes | None:
 
 
 def importance(sweep: RecordedSweep) -> Axes | None:
-    """How much of the difference between complete trials each parameter explains by itself (PED-ANOVA)."""
+    """How much of the difference between complete trials each parameter explains alone (PED-ANOVA)."""
     if not (names := _comparable_parameters(sweep)):
         return None
     axes = plot_param_importances(_study(sweep), evaluator=PedAnovaImportanceEvaluator(), params=names)
@@ -128,10 +125,10 @@ def slots(sweep: RecordedSweep) -> Axes | None:
     if not spans:
         return None
     axes = Figure(figsize=SIZE, layout="constrained").subplots()
-    begun = min(span.start for _, span in spans)
+    begin = min(span.start for _, span in spans)
     lanes = sorted({(span.owner, span.slot) for _, span in spans})
     for one, span in spans:
-        lane, start = lanes.index((span.owner, span.slot)), span.start - begun
+        lane, start = lanes.index((span.owner, span.slot)), span.start - begin
         axes.barh(lane, span.end - span.start, left=start, color=COLOURS[one.state.name], edgecolor="white", height=0.8)
         axes.text(start, lane, f" {one.number}", fontsize=7, va="center")
     labels = [f"{owner.rpartition(':')[0]} slot {slot}" for owner, slot in lanes]

@@ -1,4 +1,4 @@
-"""The files that sum up a sweep: best.yaml, trials.csv, summary.md."""
+"""The files that summarise a sweep: best.yaml, trials.csv, summary.md."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ FILES = (BEST, "trials.csv", "summary.md", "plots")
 """What a sweep's folder contains besides its record and its trials."""
 
 
-def check_places(folder: Path) -> None:
-    """Checks that a sweep's files can be written without following links.
+def check_no_links(folder: Path) -> None:
+    """Checks that none of a sweep's files is a link to another file.
 
     Raises:
         UsageError: one is a symbolic link, through which another file might be overwritten.
@@ -53,7 +53,7 @@ def write_summary(sweep: RecordedSweep, notes: Sequence[str] = ()) -> str | None
     Raises:
         UsageError: a file is a symbolic link, or the command line of the best trial is not known.
     """
-    check_places(sweep.folder)
+    check_no_links(sweep.folder)
     best = sweep.best()
     line = None
     if best is not None:
@@ -77,18 +77,18 @@ def best_config(sweep: RecordedSweep, best: FrozenTrial) -> tuple[str, str]:
         )
     defaults: list[Any] = [trial.config_name] if trial.config_name else []
     values = OmegaConf.create({})
-    left: list[str] = []
+    deletions: list[str] = []
     for override in OverridesParser.create().parse_overrides([*trial.fixed, *trial.own]):
         key = override.get_key_element().lstrip("+~")
         if override.is_delete():
-            left.append(str(override.input_line))
+            deletions.append(str(override.input_line))
         elif key in trial.groups:
             defaults.append({key if override.is_add() else f"override {key}": override.value()})
         else:
             OmegaConf.update(values, key, override.value(), force_add=True)
     content = OmegaConf.to_yaml(OmegaConf.create({"defaults": [*defaults, "_self_"]})) + OmegaConf.to_yaml(values)
-    places = [f"--config-dir={sweep.folder}", "--config-name=best", *_places(trial)]
-    line = printable(shlex.join([*_program(record), *places, *left]))
+    flags = [f"--config-dir={sweep.folder}", "--config-name=best", *_search_path(trial)]
+    line = printable(shlex.join([*_program(record), *flags, *deletions]))
     about = printable(f"Trial {best.number} of study {record.study}, with value {best.value}. To run it:")
     head = f"# {about}\n# {line}\n"
     return head + content.replace("{}\n", ""), line
@@ -101,15 +101,15 @@ def _program(record: SweepRecord) -> list[str]:
     return [Path(sys.executable).name, record.program]
 
 
-def _places(line: TrialCommand) -> list[str]:
-    """The search path for configurations: Hydra's flag names one folder only, which is that of `best.yaml`."""
+def _search_path(line: TrialCommand) -> list[str]:
+    """The override with the trial's folders of configurations: Hydra's flag for one names that of `best.yaml`."""
     folders = [flag.partition("=")[2] for flag in line.flags if flag.startswith("--config-dir=")]
-    places = [f"file://{Path(one).resolve()}" for one in folders]
+    path = [f"file://{Path(one).resolve()}" for one in folders]
     for override in OverridesParser.create().parse_overrides(list(line.hydra)):
         if override.key_or_group == "hydra.searchpath":
-            places += [str(one) for one in override.value()]  # type: ignore[union-attr]
-    listed = ",".join(one if PLAIN.fullmatch(one) else quoted(one) for one in places)
-    return [f"hydra.searchpath=[{listed}]"] if places else []
+            path += [str(one) for one in override.value()]  # type: ignore[union-attr]
+    listed = ",".join(one if PLAIN.fullmatch(one) else quoted(one) for one in path)
+    return [f"hydra.searchpath=[{listed}]"] if path else []
 
 
 def trials_csv(sweep: RecordedSweep) -> str:

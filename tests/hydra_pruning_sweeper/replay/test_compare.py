@@ -77,7 +77,7 @@ def test_a_trace_counts_epochs_and_the_best_of_complete_trials():
     trace.add([9.0, 8.0], complete=True)
     trace.add([1.0], complete=False)
     trace.add([9.0, 7.0, 5.0], complete=True, before=1)
-    assert (trace.epochs, trace.trials, trace.found) == (5, [2, 3, 5], [(1, 9.0), (2, 8.0), (4, 7.0), (5, 5.0)])
+    assert (trace.epochs, trace.trials, trace.scores) == (5, [2, 3, 5], [(1, 9.0), (2, 8.0), (4, 7.0), (5, 5.0)])
     assert [trace.best(at) for at in (0, 1, 3, 5)] == [math.inf, 9.0, 8.0, 5.0]
     assert [trace.reached(value) for value in (8.5, 7.0, 1.0)] == [2, 4, None]
 
@@ -96,14 +96,14 @@ def test_halving_pays_for_what_it_lets_live(grid):
     assert set(costs) <= {1, 2, 4, 7}
     assert sum(costs) < 70
     assert trace.best(1000) == 1 / 7
-    assert sum(cost == 7 for cost in costs) * 7 == len(trace.found)
+    assert sum(cost == 7 for cost in costs) * 7 == len(trace.scores)
 
 
 def test_one_epoch_pays_once_for_the_first(grid):
     trace = one_epoch(grid, 0, 1000)
     assert trace.trials[9] == 10
     assert trace.reached(1.0) is None or trace.reached(1.0) > 10
-    assert trace.found[0] == (11, 0.5)  # the best goes on first, from its second epoch
+    assert trace.scores[0] == (11, 0.5)  # the best goes on first, from its second epoch
     assert trace.epochs == 10 + 10 * 6
 
 

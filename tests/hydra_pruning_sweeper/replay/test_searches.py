@@ -69,7 +69,7 @@ def test_the_last_search_may_spend_twice_as_much():
 
 
 def test_what_is_not_reached_for_the_epochs_is_not_reached():
-    trace = Trace(found=[(3, 5.0), (9, 2.0)])
+    trace = Trace(scores=[(3, 5.0), (9, 2.0)])
     assert [compare._within(trace, 2.0, epochs) for epochs in (8, 9, 10)] == [None, 9, 9]
     assert compare._within(trace, 1.0, 99) is None
 

@@ -66,7 +66,7 @@ def test_a_trial_begins_or_goes_on(screen):
     screen.note("[bold] is no markup here")
     assert screen.lines() == [
         "trial   3  x=0.1235 model.cell=[gru]",
-        "trial  14  goes on: x=0.1235 model.cell=[gru]",
+        "trial  14  continued: x=0.1235 model.cell=[gru]",
         "[bold] is no markup here",
     ]
 
@@ -103,7 +103,7 @@ def test_the_table_has_a_row_a_slot(screen, sweep):
         "trial": ["7", "", "8", "9"],
         "step": ["2", "", "9", "0"],
         "best": ["0.5", "", "0.25", ""],
-        "next look": ["3", "", "", "1"],
+        "next rung": ["3", "", "", "1"],
         "settings": ["x=0.1235 model.cell=[gru]", "", *["x=0.1235 model.cell=[gru]"] * 2],
     }
 
@@ -127,6 +127,6 @@ def test_the_table_is_drawn_again_once_a_second(sweep, monkeypatch):
     for at in (100.0, 100.5, 101.5):
         now[0], before = at, file.tell()
         screen.refresh([Slot(0, leased(7)), Slot(1)])
-        drawn.append("next look" in file.getvalue()[before:])
+        drawn.append("next rung" in file.getvalue()[before:])
     screen.close()
     assert drawn == [True, False, True]
