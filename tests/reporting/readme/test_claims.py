@@ -1,4 +1,4 @@
-"""README's results come from what the claims came to."""
+"""The results in README and in the folder of references come from the reference files."""
 
 import json
 
@@ -6,7 +6,16 @@ import pytest
 from support import ROOT
 
 from seqlab.errors import InputError
-from seqlab.reporting.readme.claims import HEAD, details, read_references, summary, with_results
+from seqlab.reporting.readme.claims import (
+    BEGIN_ARCHITECTURES,
+    END_ARCHITECTURES,
+    SIDE_BY_SIDE,
+    architectures,
+    details,
+    read_references,
+    summary,
+    with_results,
+)
 
 REFERENCE = {
     "claim": "X",
@@ -39,12 +48,32 @@ REFERENCE = {
 }
 
 
-def test_readme_has_a_row_for_each_claim_and_for_each_criterion_that_decides(tmp_path):
+def test_readme_has_a_row_for_each_claim(tmp_path):
     (tmp_path / "X.json").write_text(json.dumps(REFERENCE))
-    lines = summary(read_references(tmp_path)).splitlines()
-    assert "| **X** a title | not comparable: 1 of 2 runs of a | 2 of 4 | 1 min 41 s | `make reproduce-X` |" in lines
-    assert "| **X** | either \\| or | 5 | 7.0 ± 0.1 | – |" in lines
-    assert not any("beside it" in line for line in lines)
+    (row,) = summary(read_references(tmp_path)).splitlines()[2:]
+    why = "not comparable: 1 of 2 runs of a (2 of 4 runs)"
+    assert row == f"| **X** a title. A text. | {why} | `make reproduce-X` |"
+
+
+def test_a_claim_that_holds_says_by_how_many_criteria(tmp_path):
+    criteria = [{**REFERENCE["criteria"][0], "holds": True}, REFERENCE["criteria"][1]]
+    (tmp_path / "X.json").write_text(json.dumps({**REFERENCE, "verdict": "holds", "criteria": criteria}))
+    assert "| holds, by 1 criterion (2 of 4 runs) |" in summary(read_references(tmp_path))
+
+
+def test_what_only_states_figures_is_no_claim(tmp_path):
+    (tmp_path / "X.json").write_text(json.dumps({**REFERENCE, "criteria": REFERENCE["criteria"][1:]}))
+    assert summary(read_references(tmp_path)) == ""
+
+
+def test_architectures_stand_side_by_side_with_their_spread():
+    exact = {"mean": 0.6844, "sd": 0.006, "values": [0.68, 0.69]}
+    figures = {"metrics.test.free_running/exact_match": exact, "parameters": {"mean": 602643, "sd": 0, "values": [1]}}
+    group = {**REFERENCE["groups"][0], "figures": figures}
+    text = architectures({**REFERENCE, "profile": "full", "groups": [group]})
+    assert "| `a`: some runs | 68.44% ± 0.60% | 602,643 | 50 ± 3 |" in text.splitlines()
+    assert "over 2 seeds. cpu, threads: 1, torch 2.13.0, commit 0123456789ab, feed." in text
+    assert "`make reproduce-X PROFILE=full` repeats it" in text
 
 
 def test_the_details_have_all_criteria_figures_and_commits(tmp_path):
@@ -63,13 +92,13 @@ def test_a_claim_that_does_not_hold_is_told_by_its_criteria(tmp_path):
     criteria = [{"text": "a", "expected": "5", "measured": "7", "holds": False}]
     refuted = {**REFERENCE, "verdict": "does not hold", "why": "a", "criteria": criteria}
     (tmp_path / "X.json").write_text(json.dumps(refuted))
-    assert "| **X** a title | does not hold | 2 of 4 |" in summary(read_references(tmp_path))
+    assert "| does not hold: a: 7 (2 of 4 runs) |" in summary(read_references(tmp_path))
 
 
 def test_another_profile_and_a_part_of_another_claim_say_how_they_are_run(tmp_path):
     (tmp_path / "X_full.json").write_text(json.dumps({**REFERENCE, "profile": "full", "part_of": "C"}))
     text = summary(read_references(tmp_path))
-    assert "| **X (full)** a title |" in text
+    assert "| **X (full)** a title. A text. |" in text
     assert "`make reproduce-C PROFILE=full`" in text
 
 
@@ -88,9 +117,11 @@ def test_a_file_that_is_no_claim_is_named(tmp_path):
         read_references(tmp_path)
 
 
-def test_readme_shows_the_committed_results():
+def test_the_files_show_the_committed_results():
     folder = ROOT / "outputs/reference"
-    readme, own = (path.read_text(encoding="utf-8") for path in (ROOT / "README.md", folder / "README.md"))
+    readme, all_figures = (path.read_text(encoding="utf-8") for path in (ROOT / "README.md", folder / "README.md"))
     references = read_references(folder)
     assert with_results(readme, summary(references)) == readme, "run `make results`"
-    assert HEAD + details(references) == own, "run `make results`"
+    table = architectures(references[SIDE_BY_SIDE])
+    assert with_results(readme, table, BEGIN_ARCHITECTURES, END_ARCHITECTURES) == readme, "run `make results`"
+    assert with_results(all_figures, details(references)) == all_figures, "run `make results`"

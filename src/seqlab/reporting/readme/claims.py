@@ -1,6 +1,7 @@
-"""`python -m seqlab.reporting.readme.claims README.md FOLDER`: writes what the claims came to.
+"""`python -m seqlab.reporting.readme.claims README.md FOLDER`: writes the results of the claims between their marks.
 
-From the reference files in FOLDER: how each claim was judged into README, all figures into the README of the folder.
+From the reference files in FOLDER: into README the architectures side by side and how each claim was judged, into the
+README of the folder all figures.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from hydra_pruning_sweeper.messages import duration
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.errors import InputError
 from seqlab.reproduction.claim import ORDER
@@ -20,8 +20,13 @@ from seqlab.reproduction.claim_figures import written
 from seqlab.reproduction.reference import remake
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
-HEAD = "# What the claims came to\n\nWritten by `make results` from the files beside it.\n\n"
+BEGIN_ARCHITECTURES = "<!-- architectures: written by `make results` -->"
+END_ARCHITECTURES = "<!-- end of architectures -->"
+SIDE_BY_SIDE = "S_full.json"
+"""The reference whose runs differ in their architecture alone."""
+
 WORDS = {True: "yes", False: "no", None: "–"}
+EXACT_MATCH = "metrics.test.free_running/exact_match"
 STATED = "stated"
 """What is expected of a figure that only stands beside a criterion."""
 
@@ -39,17 +44,25 @@ def read_references(folder: Path) -> dict[str, Reference]:
 
 
 def summary(references: Mapping[str, Reference]) -> str:
-    """README's tables: a row for each claim, and one for each criterion that decided."""
-    if not references:
+    """README's table of claims: how each was judged. What only states figures, without a criterion, is no claim."""
+    claims = [one for one in references.values() if _criteria(one)]
+    if not claims:
         return ""
-    claims = _table(["claim", "verdict", "runs", "time of all runs", "command"], map(_row, references.values()))
-    criteria = [
-        [f"**{_name(content)}**", one["text"], one["expected"], one["measured"], WORDS[one["holds"]]]
-        for content in references.values()
-        for one in content["criteria"]
-        if one["expected"] != STATED
-    ]
-    return claims + "\n" + _table(["claim", "criterion", "expected", "measured", "holds"], criteria)
+    return TextTable(["claim", "verdict", "command"], "lll", rows=map(_row, claims)).markdown()
+
+
+def architectures(reference: Reference) -> str:
+    """README's table of architectures, from the reference that compares them side by side."""
+    table = TextTable(["`model=`", "exact match on test", "parameters", "seconds of training"], "lrrr")
+    for group in reference["groups"]:
+        figures = group["figures"]
+        cells = (written(name, figures[name]) for name in (EXACT_MATCH, "parameters"))
+        table.add(f"`{group['label']}`: {group['title']}", *cells, _took(group))
+    seeds = max(len(group["seeds"]) for group in reference["groups"])
+    note = (
+        f"Mean ± sample standard deviation over {seeds} seeds. {_machine(reference)}. `{remake(reference)}` repeats it."
+    )
+    return f"{table.markdown()}\n{note}\n"
 
 
 def details(references: Mapping[str, Reference]) -> str:
@@ -64,19 +77,26 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
+def _criteria(content: Reference) -> list[Mapping[str, Any]]:
+    """The criteria of a claim that could have failed."""
+    return [one for one in content["criteria"] if one["expected"] != STATED]
+
+
 def _row(content: Reference) -> list[str]:
-    """One of the table of all claims."""
+    """One of the table of all claims; of one that does not hold, the first criterion that failed."""
     runs = sum(len(group["seeds"]) for group in content["groups"])
-    asked = sum(group["expected_runs"] for group in content["groups"])
-    undecided = any(one["holds"] is None for one in content["criteria"])  # the others are told by their criteria
-    why = f": {content['why']}" if undecided and "why" in content else ""
-    return [
-        f"**{_name(content)}** {content['title']}",
-        f"{content['verdict']}{why}",
-        str(runs) if runs == asked else f"{runs} of {asked}",
-        duration(content["seconds"]),
-        f"`{remake(content)}`",
-    ]
+    planned = sum(group["expected_runs"] for group in content["groups"])
+    verdict, criteria = content["verdict"], _criteria(content)
+    failed = next((one for one in criteria if one["holds"] is False), None)
+    if failed is not None:
+        verdict += f": {failed['text']}: {failed['measured']}"
+    elif verdict == "holds":
+        verdict += f", by {len(criteria)} {'criterion' if len(criteria) == 1 else 'criteria'}"
+    elif "why" in content:
+        verdict += f": {content['why']}"
+    if runs != planned:
+        verdict += f" ({runs} of {planned} runs)"
+    return [f"**{_name(content)}** {content['title']}. {content['text']}", verdict, f"`{remake(content)}`"]
 
 
 def _name(content: Reference) -> str:
@@ -85,7 +105,7 @@ def _name(content: Reference) -> str:
 
 def _claim(content: Reference, file: str) -> str:
     """The criteria of one claim, and its figures by group."""
-    environment, profile = content["environment"], content["profile"]
+    profile = content["profile"]
     criteria = [[o["text"], o["expected"], o["measured"], WORDS[o["holds"]]] for o in content["criteria"]]
     columns = {
         name: title
@@ -107,11 +127,19 @@ def _claim(content: Reference, file: str) -> str:
             "",
             _table(["criterion", "expected", "measured", "holds"], criteria),
             _table(["runs", "seeds", *columns.values(), "seconds a run"], rows),
-            f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {environment['device']},"
-            f" threads: {environment['threads']}, torch {environment['torch']}, commit {_commits(content)}."
+            f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {_machine(content)}."
             f" File: [{file}]({file}), with the command of each run.",
             "",
         ]
+    )
+
+
+def _machine(content: Reference) -> str:
+    """Device, threads and versions of the runs."""
+    environment = content["environment"]
+    return (
+        f"{environment['device']}, threads: {environment['threads']}, torch {environment['torch']},"
+        f" commit {_commits(content)}"
     )
 
 
@@ -152,15 +180,20 @@ def with_results(readme: str, table: str, begin: str = BEGIN, end: str = END) ->
 def main() -> None:
     """The command line."""
     readme, folder = map(Path, sys.argv[1:3])
+    details_file = folder / "README.md"
     try:
         references = read_references(folder)
-        content = with_results(readme.read_text(encoding="utf-8"), summary(references))
+        front = with_results(readme.read_text(encoding="utf-8"), summary(references))
+        if SIDE_BY_SIDE in references:
+            table = architectures(references[SIDE_BY_SIDE])
+            front = with_results(front, table, BEGIN_ARCHITECTURES, END_ARCHITECTURES)
+        all_figures = with_results(details_file.read_text(encoding="utf-8"), details(references))
     except (InputError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(InputError.exit_code)
-    write_atomically(readme, content)
-    write_atomically(folder / "README.md", HEAD + details(references))
-    print(f"results of {folder} written into {readme} and {folder / 'README.md'}")
+    write_atomically(readme, front)
+    write_atomically(details_file, all_figures)
+    print(f"results of {folder} written into {readme} and {details_file}")
 
 
 if __name__ == "__main__":
