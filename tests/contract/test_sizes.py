@@ -1,5 +1,7 @@
 """`model_size=` makes architectures comparable: about as many parameters each, on small vocabularies and on large."""
 
+import functools
+
 import pytest
 import torch
 import yaml
@@ -13,7 +15,9 @@ BODY = {"small": 250_000, "base": 4_000_000}
 AN_ID = {"small": 3 * 64, "base": 3 * 256}  # of source and target together: two embeddings and the output layer
 
 
+@functools.cache
 def settings(*overrides):
+    """The configuration with these overrides: look, don't touch."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return compose("train", overrides=list(overrides))
 
