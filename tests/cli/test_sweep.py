@@ -38,6 +38,22 @@ KILLED = (
 
 
 @pytest.fixture
+def sweep_of_mine(process, tmp_path):
+    """Runs `command.py` with some text as a sweep; the server of its trials spares itself Lightning, which takes long.
+
+    Where Lightning is not installed it does so, too.
+    """
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['lightning'] = None\n")
+
+    def run(text, *typed):
+        (tmp_path / "command.py").write_text(text)
+        limits = ("hydra.sweeper.baseline=false", "hydra.sweeper.max_retry=0", "hydra.sweep.dir=study")
+        return process("command.py", *typed, *limits, PYTHONPATH=tmp_path)
+
+    return run
+
+
+@pytest.fixture
 def sweep(process, tmp_path):
     """Runs a sweep into the folder `name` and gives its Outcome and folder."""
 
@@ -90,13 +106,11 @@ run_command("train", task)
 """
 
 
-def test_trials_of_a_search_that_asks_for_a_multirun_itself_are_single_runs(process, tmp_path):
-    (tmp_path / "command.py").write_text(COMMAND)
+def test_trials_of_a_search_that_asks_for_a_multirun_itself_are_single_runs(sweep_of_mine, tmp_path):
     (tmp_path / "conf/sweeps").mkdir(parents=True)
     (tmp_path / "conf/sweeps/mine.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
-    typed = ("--config-dir=conf", "+sweeps=mine", "hydra/sweeper=seqlab", "seed=interval(0,1)", "hydra.sweep.dir=study")
-    limits = ("hydra.sweeper.n_trials=2", "hydra.sweeper.baseline=false", "hydra.sweeper.max_retry=0")
-    process("command.py", *typed, *limits).succeeded()
+    typed = ("--config-dir=conf", "+sweeps=mine", "hydra/sweeper=seqlab", "seed=interval(0,1)")
+    sweep_of_mine(COMMAND, *typed, "hydra.sweeper.n_trials=2").succeeded()
     assert [row["state"] for row in trials(tmp_path / "study")] == ["complete", "complete"]
     assert OmegaConf.load(tmp_path / "study/0/.hydra/hydra.yaml").hydra.mode == "RUN"
 
@@ -112,11 +126,9 @@ run_command("train", task)
 """
 
 
-def test_a_trial_says_in_one_line_what_it_refuses(process, tmp_path):
-    (tmp_path / "command.py").write_text(REFUSING)
-    typed = ("-m", "hydra/sweeper=seqlab", "seed=interval(0,1)", "hydra.sweep.dir=study", "hydra.sweeper.n_trials=1")
-    limits = ("hydra.sweeper.baseline=false", "hydra.sweeper.max_retry=0")
-    process("command.py", *typed, *limits).stopped(1, "trial 0: x: no good")
+def test_a_trial_says_in_one_line_what_it_refuses(sweep_of_mine, tmp_path):
+    typed = ("-m", "hydra/sweeper=seqlab", "seed=interval(0,1)", "hydra.sweeper.n_trials=1")
+    sweep_of_mine(REFUSING, *typed).stopped(1, "trial 0: x: no good")
     command, *said = (tmp_path / "study/0/log.txt").read_text().splitlines()
     assert command.startswith("$ ")
     assert said == ["error: x: no good"]
