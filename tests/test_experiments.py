@@ -5,7 +5,9 @@ import functools
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object
+from omegaconf import OmegaConf, open_dict
 from support import ROOT
 
 from seqlab.config.component import Component
@@ -21,10 +23,24 @@ def settings(experiment, *overrides):
         return compose("train", overrides=[f"experiment={experiment}", *overrides])
 
 
+@pytest.fixture(scope="module")
+def _of_a_run(tmp_path_factory):
+    """What configurations refer to as `hydra:`, which a run has."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", ["experiment=toy_gru"], return_hydra_config=True)
+    with open_dict(config):
+        config.hydra.runtime.output_dir = str(tmp_path_factory.mktemp("run"))
+    known = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)
+    yield
+    HydraConfig.instance().cfg = known
+
+
+@pytest.mark.usefixtures("_of_a_run")
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_an_experiment_composes_and_its_parts_can_be_built(experiment):
     config = settings(experiment)
-    assert config.name == experiment
+    assert OmegaConf.to_container(config, resolve=True)["name"] == experiment
     with torch.device("meta"):
         model = Component.of(config.model, "model").build(source_size=23, target_size=23)
     assert callable(Component.of(config.optimizer, "optimizer").build())

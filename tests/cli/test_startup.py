@@ -141,7 +141,8 @@ def test_every_option_composes(command, option):
     assert "_target_" in config.data
 
 
-@pytest.mark.parametrize("name", [option.name for option in EXPERIMENTS])
-def test_every_experiment_is_a_whole_configuration(command, name):
-    config = OmegaConf.create(command("train", f"experiment={name}", "--cfg", "job", "--resolve").succeeded().out)
-    assert config.name == name
+def test_an_experiment_is_shown_with_its_references_resolved(command):
+    """That every one resolves is seen in `test_experiments`."""
+    shown = command("train", "experiment=reversal_bahdanau", "--cfg", "job", "--resolve").succeeded().out
+    assert "${" not in shown
+    assert OmegaConf.create(shown).name == "reversal_bahdanau"
