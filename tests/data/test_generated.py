@@ -61,6 +61,7 @@ def test_items_are_in_one_split_and_in_as_few_forms_as_suffice(samples, split, s
     assert len(set.union(*seen)) == sum(map(len, seen))
     for pairs, own in zip(drawn.values(), seen, strict=True):
         assert len(own) == -(-len(pairs) // each)
+        assert len({*items(pairs[: len(own)])}) == len(own)  # neighbours are of different items
 
 
 def test_every_item_and_every_form_is_drawn():

@@ -87,7 +87,7 @@ class GeneratedPairs(TextPairs):
         return None
 
     def pairs(self) -> dict[str, list[Pair]]:
-        """The pairs of each split: all splits are drawn anew from the seed."""
+        """The pairs of each split, drawn from the seed."""
         generator = np.random.default_rng(self.seed)
         each = self._forms_per_item()
         order = generator.permutation(len(self.items))
@@ -96,7 +96,8 @@ class GeneratedPairs(TextPairs):
             chosen = order[start : start + -(-size // each)]
             start += len(chosen)
             forms = generator.permuted(np.tile(np.arange(self.forms), (len(chosen), 1)), axis=1)[:, :each]
-            drawn = zip(np.repeat(chosen, each).tolist(), forms.flatten().tolist(), strict=True)
+            # All items in their first form, then all in their second: neighbours are of different items.
+            drawn = zip(np.tile(chosen, each).tolist(), forms.T.flatten().tolist(), strict=True)
             splits[split] = [self.pair(self.items[item], form) for item, form in list(drawn)[:size]]
         return splits
 
