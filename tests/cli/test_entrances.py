@@ -79,7 +79,7 @@ def test_a_text_is_the_same_wherever_it_enters(make, expected, command, tmp_path
     answer = Output("", 0.0)
     monkeypatch.setattr(predictor, "generate", lambda inputs, *_: entered.extend(inputs) or [[answer]] * len(inputs))
     monkeypatch.setattr(generation, "spoken", lambda predictor, given, *_, **__: entered.append(given) or iter(()))
-    monkeypatch.setattr(samples, "_looks", lambda predictor, ids: entered.extend(ids) or [])
+    monkeypatch.setattr(samples, "_attention", lambda predictor, ids: entered.extend(ids) or [])
     (tmp_path / "input.txt").write_text(f"{TEXT}\n", encoding="utf-8")
     predictor.predict([TEXT])
     command("predict", "run=x", "input=input.txt").succeeded()

@@ -1,4 +1,4 @@
-"""Some outputs of a run to look at, with where its attention looked: the same examples for every run of a test set."""
+"""Sample outputs of a run with their attention; every run of a test set shows the same examples."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from seqlab.special_tokens import BOS, PAD
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer
 
 SAMPLES = 30
-"""Examples that are shown, at most."""
+"""The largest number of samples."""
 
 CONTINUED = 400
-"""Characters of a continued text that a sample keeps: the end of its prompt, the beginnings of what follows."""
+"""How many characters a sample keeps of the end of a prompt and of the beginnings of its continuations."""
 
 LONGEST = 1000
-"""Tokens of an output whose attention is shown."""
+"""The largest number of output tokens whose attention is shown."""
 
 BOUNDARY = "<eos>"
 """How the token that ends an output is shown."""
 
 
-def chosen(said: Sequence[SavedPrediction]) -> list[int]:
-    """Rows that are spread evenly over the examples in the order of their sources' lengths in words.
+def chosen(predictions: Sequence[SavedPrediction]) -> list[int]:
+    """Rows at even distances among the examples, ordered by the lengths of their sources in words.
 
-    Neither outputs nor a tokenizer has a say in it, so that runs of other models choose the same.
+    The choice depends on neither outputs nor a tokenizer, so that it is the same for all models.
     """
-    order = sorted(range(len(said)), key=lambda i: (len(said[i].source.split()), i))
+    order = sorted(range(len(predictions)), key=lambda i: (len(predictions[i].source.split()), i))
     if len(order) <= SAMPLES:
         return order
     return [order[round(i * (len(order) - 1) / (SAMPLES - 1))] for i in range(SAMPLES)]
 
 
-def continued(said: Sequence[SavedPrediction]) -> list[dict[str, Any]]:
-    """Samples of a language model: how it goes on from a prompt, and how the text does."""
+def continued(predictions: Sequence[SavedPrediction]) -> list[dict[str, Any]]:
+    """Samples of a language model: prompts, how the model continues them, and how the text does."""
     return [
         {
             "source": one.source[-CONTINUED:],
@@ -45,65 +45,69 @@ def continued(said: Sequence[SavedPrediction]) -> list[dict[str, Any]]:
             "reference": one.reference[:CONTINUED],
             "continued": True,
         }
-        for one in said[:SAMPLES]
+        for one in predictions[:SAMPLES]
     ]
 
 
 def attention(folder: Path, sources: Sequence[str], trust: Trust = NOTHING) -> list[dict[str, Any]]:
-    """For each source what the run's bundle says now, token by token, and where its decoder looked in the source.
+    """For each source, the tokens that the run's bundle outputs now, and the attention of its decoder to the source.
 
-    `source_tokens` and `output_tokens` are texts; each of `attention` is a matrix, a row an output token, a column a
-    source token, by the name of its module: heads are averaged, those of the last module stand beside it one by one.
-    A decoder-only model looks at its own outputs, too, so its rows add up to less than 1.
+    `attention` maps the name of a module to a matrix (output tokens, source tokens), averaged over heads; the heads of
+    the last module are there one by one as well. The rows of a decoder-only model add up to less than 1, because it
+    attends to its own outputs too. `source_tokens` and `output_tokens` are texts.
 
     Returns:
-        As many as there are sources; none if the model has no attention or cannot be loaded here.
+        One entry per source; none if the model has no attention or cannot be loaded here.
     """
     from seqlab.inference.bundle import load
 
     try:
         predictor = load(folder, trust)
-        own = predictor.search
-        predictor.search = replace(own, max_length=min(own.max_length, LONGEST))  # a page shows no more
-        return _looks(predictor, [predictor.encode(source) for source in sources])
+        search = predictor.search
+        predictor.search = replace(search, max_length=min(search.max_length, LONGEST))  # a page shows no more
+        return _attention(predictor, [predictor.encode(source) for source in sources])
     except ValueError:
-        return []  # of an earlier format, or of a package that is not trusted: there is the rest to show
+        return []  # an earlier format, or a package that is not trusted: samples are shown without attention
 
 
-def _looks(predictor: Any, ids: list[list[int]]) -> list[dict[str, Any]]:
+def _attention(predictor: Any, ids: list[list[int]]) -> list[dict[str, Any]]:
     import torch
     from torch.nn.functional import pad
 
     longest = max(map(len, ids))
-    source = torch.tensor([[*own, *[PAD] * (longest - len(own))] for own in ids])
-    lengths = torch.tensor([len(own) for own in ids])
-    said = predictor.model.generate(source, lengths, predictor.search).tokens[:, 0]
-    told = pad(said, (1, 0), value=BOS)
-    if told.size(1) == longest:  # its shape could not tell what a map looks at
-        told = told[:, :-1]
-    maps = predictor.model.attention_maps(source, lengths, told)
-    steps = told.size(1)
-    back = {name: own for name, own in maps.items() if own.shape[-2:] in ((steps, longest), (steps, longest + steps))}
-    if not back:
+    source = torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in ids])
+    lengths = torch.tensor([len(row) for row in ids])
+    outputs = predictor.model.generate(source, lengths, predictor.search).tokens[:, 0]
+    decoder_input = pad(outputs, (1, 0), value=BOS)
+    if decoder_input.size(1) == longest:  # maps to source and to outputs would have the same shape
+        decoder_input = decoder_input[:, :-1]
+    maps = predictor.model.attention_maps(source, lengths, decoder_input)
+    steps = decoder_input.size(1)
+    to_source = {
+        name: weights
+        for name, weights in maps.items()
+        if weights.shape[-2:] in ((steps, longest), (steps, longest + steps))
+    }
+    if not to_source:
         return []
-    looks = []
-    for row, own in enumerate(ids):
-        output = [i for i in said[row].tolist() if i != PAD]
+    entries = []
+    for number, row in enumerate(ids):
+        output = [i for i in outputs[number].tolist() if i != PAD]
         names = [_token(predictor.target_tokenizer, i) for i in output]
         names = [*names, *([BOUNDARY] if len(output) < predictor.search.max_length else [])][:steps]
-        attention = _named({name: weights[row] for name, weights in back.items()}, len(names), len(own))
-        sources = [_token(predictor.source_tokenizer, i) for i in own]
-        looks.append({"source_tokens": sources, "output_tokens": names, "attention": attention})
-    return looks
+        attention = _named({name: weights[number] for name, weights in to_source.items()}, len(names), len(row))
+        sources = [_token(predictor.source_tokenizer, i) for i in row]
+        entries.append({"source_tokens": sources, "output_tokens": names, "attention": attention})
+    return entries
 
 
 def _token(tokenizer: Tokenizer, i: int) -> str:
-    """A token as text; the zero that fills arrays up, which `decode` leaves out, too."""
+    """A token as text, the zero that fills arrays up included (`decode` leaves it out)."""
     return "0" if isinstance(tokenizer, IntegerTokenizer) and i == tokenizer.filler else tokenizer.decode([i])
 
 
 def _named(maps: dict[str, Any], rows: int, columns: int) -> dict[str, list[list[float]]]:
-    """Matrices of maps (H, queries, memory) by name, cut to size."""
+    """The matrices of maps (H, queries, memory) by name, cut to `rows` and `columns`."""
     named = {}
     for name, weights in maps.items():
         named[name.removesuffix(".core")] = weights.mean(0)

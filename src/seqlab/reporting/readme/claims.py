@@ -1,6 +1,6 @@
-"""`python -m seqlab.reporting.readme.claims README.md FOLDER`: writes what the claims came to.
+"""`python -m seqlab.reporting.readme.claims README.md FOLDER`: writes the results of the claims.
 
-From the reference files in FOLDER: how each claim was judged into README, all figures into the README of the folder.
+It reads the reference files in FOLDER. The verdict on each claim goes into README, all figures go into FOLDER's README.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results
 HEAD = "# What the claims came to\n\nWritten by `make results` from the files beside it.\n\n"
 WORDS = {True: "yes", False: "no", None: "–"}
 STATED = "stated"
-"""What is expected of a figure that only stands beside a criterion."""
+"""The expectation of a criterion that decides nothing, but reports figures."""
 
 Reference = Mapping[str, Any]
 
 
 def read_references(folder: Path) -> dict[str, Reference]:
-    """The content of every reference file of a claim, by name, in the order of the claims.
+    """The content of every reference file by its name, in the order of the claims.
 
     Raises:
-        InputError: a file that holds no claim.
+        InputError: a file does not hold the result of a claim.
     """
-    found = [(path.name, _read(path)) for path in folder.glob("*.json")]
-    return dict(sorted(found, key=lambda one: (ORDER.find(one[0][0]), one[0])))
+    references = [(path.name, _read(path)) for path in folder.glob("*.json")]
+    return dict(sorted(references, key=lambda one: (ORDER.find(one[0][0]), one[0])))
 
 
 def summary(references: Mapping[str, Reference]) -> str:
-    """README's tables: a row for each claim, and one for each criterion that decided."""
+    """README's tables: one row per claim, and one per criterion that decided."""
     if not references:
         return ""
     claims = _table(["claim", "verdict", "runs", "time of all runs", "command"], map(_row, references.values()))
@@ -59,20 +59,20 @@ def details(references: Mapping[str, Reference]) -> str:
 def _read(path: Path) -> dict[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not {"claim", "criteria", "groups"} <= set(content):
-        raise InputError(f"{path}: not what a claim came to; `make reproduce` writes these files")
+        raise InputError(f"{path}: not the result of a claim; `make reproduce` writes these files")
     return dict(content)
 
 
 def _row(content: Reference) -> list[str]:
-    """One of the table of all claims."""
+    """A claim's row in the table of all claims."""
     runs = sum(len(group["seeds"]) for group in content["groups"])
-    asked = sum(group["expected_runs"] for group in content["groups"])
-    undecided = any(one["holds"] is None for one in content["criteria"])  # the others are told by their criteria
+    expected = sum(group["expected_runs"] for group in content["groups"])
+    undecided = any(one["holds"] is None for one in content["criteria"])  # the criteria explain any other verdict
     why = f": {content['why']}" if undecided and "why" in content else ""
     return [
         f"**{_name(content)}** {content['title']}",
         f"{content['verdict']}{why}",
-        str(runs) if runs == asked else f"{runs} of {asked}",
+        str(runs) if runs == expected else f"{runs} of {expected}",
         duration(content["seconds"]),
         f"`{remake(content)}`",
     ]
@@ -115,7 +115,7 @@ def _claim(content: Reference, file: str) -> str:
 
 
 def _commits(content: Reference) -> str:
-    """Of all runs: one that went on before a change of the code may be older than another."""
+    """The commits of all runs: a run that finished before the code changed may have an older one."""
     runs = [run for group in content["groups"] for run in group["runs"]]
     return ", ".join(dict.fromkeys(str(run["environment"]["commit"])[:12] for run in runs))
 
@@ -138,14 +138,14 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def with_results(readme: str, table: str, begin: str = BEGIN, end: str = END) -> str:
-    """`readme` with what stands between its two marks replaced.
+    """`readme` with the text between its two marks replaced.
 
     Raises:
-        InputError: the marks are not there.
+        InputError: the marks are missing.
     """
-    before, found, rest = readme.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
+    before, begun, rest = readme.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (begun and ended):
         raise InputError(f"README: the lines {begin!r} and {end!r} mark where results go, but are not there")
     return f"{before}{begin}\n\n{table}\n{end}{after}"
 
