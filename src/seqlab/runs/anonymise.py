@@ -46,18 +46,18 @@ class _Resolver:
             return value
         if (whole := _REFERENCE.fullmatch(value)) is not None:
             return self._referred(whole[1], value, seen)
-        return _REFERENCE.sub(lambda found: str(self._referred(found[1], found[0], seen)), value)
+        return _REFERENCE.sub(lambda match: str(self._referred(match[1], match[0], seen)), value)
 
     def _referred(self, path: str, written: str, seen: tuple[str, ...]) -> Any:
-        found: Any = self.settings
+        setting: Any = self.settings
         for key in path.split("."):
-            if not isinstance(found, Mapping) or key not in found:
+            if not isinstance(setting, Mapping) or key not in setting:
                 return written
-            found = found[key]
+            setting = setting[key]
         self.left -= 1
         if path in seen or self.left < 0:
             return written
-        value = self.resolved(found, (*seen, path))
+        value = self.resolved(setting, (*seen, path))
         return written if isinstance(value, str) and len(value) > LONGEST else value
 
 

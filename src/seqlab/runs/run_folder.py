@@ -65,7 +65,7 @@ def read_predictions(folder: Path) -> list[SavedPrediction]:
 
 
 def _unescaped(cell: str) -> str:
-    return regex.sub(r"\\[tnr\\]", lambda found: _ESCAPES[found[0]], cell)
+    return regex.sub(r"\\[tnr\\]", lambda match: _ESCAPES[match[0]], cell)
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
