@@ -9,6 +9,7 @@ from seqlab.data.documents import Documents
 from seqlab.data.parallel import Parallel
 from seqlab.decoding import Greedy
 from seqlab.inference import bundle, generation, prediction
+from seqlab.inference.attention_maps import AttentionMaps
 from seqlab.inference.generation_outputs import stream_format
 from seqlab.inference.predictor import Output, Predictor
 from seqlab.models.fixed_vector import FixedVector
@@ -81,7 +82,10 @@ def test_a_text_is_the_same_wherever_it_enters(make, expected, command, tmp_path
     monkeypatch.setattr(
         generation, "generated_tokens", lambda predictor, given, *_, **__: entered.append(given) or iter(())
     )
-    monkeypatch.setattr(samples, "_looks", lambda predictor, ids: entered.extend(ids) or [])
+    monkeypatch.setattr(
+        "seqlab.inference.predictor.attention_maps",
+        lambda model, tokenizers, search, sources: entered.extend(sources) or [AttentionMaps([], [], {})],
+    )
     (tmp_path / "input.txt").write_text(f"{TEXT}\n", encoding="utf-8")
     predictor.predict([TEXT])
     command("predict", "run=x", "input=input.txt").succeeded()

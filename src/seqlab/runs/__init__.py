@@ -1,1 +1,1 @@
-"""What finished runs say: their folders read, compared and summed up."""
+"""Finished runs: their folders are read, compared and summed up."""

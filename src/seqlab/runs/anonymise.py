@@ -12,12 +12,12 @@ _ABSOLUTE = regex.compile(r"(?<![\w.…:}$/])(?:~|/[^\s,'\"\]})/]+)/(?:[^\s,'\"\
 _REFERENCE = regex.compile(r"\$\{([\w.@]+)\}")
 
 MOST_REFERENCES, LONGEST = 10_000, 10_000
-"""References that are resolved, and characters of what one stands for: settings that refer to each other twice a
-level would grow without end."""
+"""How many references are resolved, and how many characters one may resolve to. Settings that refer to each other
+twice per level would grow exponentially."""
 
 
 def without_machine(content: Any) -> Any:
-    """`content` with "…/" for the folders of every absolute path in its strings."""
+    """`content` with "…/" in place of the folders of every absolute path in its strings."""
     if isinstance(content, dict):
         return {key: without_machine(value) for key, value in content.items()}
     if isinstance(content, list):
@@ -26,9 +26,9 @@ def without_machine(content: Any) -> Any:
 
 
 def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with what they refer to among themselves (`${optimizer.lr}`) in its place.
+    """Settings with the references among them (`${optimizer.lr}`) replaced by the values.
 
-    What comes from outside (`${oc.env:…}`, `${hydra:…}`) stays as it is written: it differs between machines.
+    Values from outside (`${oc.env:…}`, `${hydra:…}`) stay as they are written: they differ between machines.
     """
     return dict(_Resolver(settings).resolved(dict(settings), ()))
 
@@ -46,23 +46,23 @@ class _Resolver:
             return value
         if (whole := _REFERENCE.fullmatch(value)) is not None:
             return self._referred(whole[1], value, seen)
-        return _REFERENCE.sub(lambda found: str(self._referred(found[1], found[0], seen)), value)
+        return _REFERENCE.sub(lambda match: str(self._referred(match[1], match[0], seen)), value)
 
     def _referred(self, path: str, written: str, seen: tuple[str, ...]) -> Any:
-        found: Any = self.settings
+        setting: Any = self.settings
         for key in path.split("."):
-            if not isinstance(found, Mapping) or key not in found:
+            if not isinstance(setting, Mapping) or key not in setting:
                 return written
-            found = found[key]
+            setting = setting[key]
         self.left -= 1
         if path in seen or self.left < 0:
             return written
-        value = self.resolved(found, (*seen, path))
+        value = self.resolved(setting, (*seen, path))
         return written if isinstance(value, str) and len(value) > LONGEST else value
 
 
 def shown(folder: Path) -> str:
-    """A folder as one would type it from here; of one that lies elsewhere its last two names."""
+    """A folder as one would type it in the working directory; only its last two names if it lies elsewhere."""
     folder = folder.resolve()
     here = Path.cwd()
     if folder.is_relative_to(here):

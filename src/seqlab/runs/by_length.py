@@ -1,4 +1,4 @@
-"""Quality by the length of the source: where a vector of fixed size no longer holds all that was said."""
+"""Quality by the length of the source: at which length a vector of fixed size no longer holds the whole source."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import numpy as np
 from seqlab.runs.run_folder import SavedPrediction, Tokens
 
 BINS = 10
-"""Bins that the lengths of most sources (99 %) fall into, where not each length can be a bin of its own."""
+"""The number of bins for the lengths of 99 % of the sources, if lengths have to share bins."""
 
 SINGLE = 20
-"""Different lengths up to which each is a bin of its own, if most have enough sources for one."""
+"""Up to this many different lengths, each is a bin of its own, if most of them have enough sources."""
 
 FEWEST = 20
-"""Sources that a bin holds, at least, or a tenth of all if that is less: with fewer it goes to its neighbour."""
+"""The smallest number of sources in a bin, or a tenth of all sources if that is less."""
 
 
 def bins(lengths: Sequence[int]) -> list[tuple[int, int]]:
-    """Ranges of lengths (both ends included) of one width, in which every length lies; the same for the same lengths.
+    """Ranges of one width (both ends included) that cover all lengths.
 
-    One with too few sources (`FEWEST`) is joined with the one below it (the first: above).
+    A range with too few sources (`FEWEST`) is joined with the one below it, the first range with the one above it.
     """
     counts = Counter(lengths)
     shortest, longest = min(counts), max(counts)
@@ -36,10 +36,10 @@ def bins(lengths: Sequence[int]) -> list[tuple[int, int]]:
     edges = list(range((shortest - 1) // width * width + 1, longest + 1, width))
     ranges = [(low, low + width - 1) for low in edges]
     joined: list[tuple[int, int]] = []
-    few = False  # whether the last of `joined` has too few, and nothing below it to go to
+    few = False  # whether the last range has too few sources and no range below it
     for low, high in ranges:
-        here = sum(counts[length] for length in range(low, high + 1))
-        if joined and (few or here < fewest):
+        sources = sum(counts[length] for length in range(low, high + 1))
+        if joined and (few or sources < fewest):
             joined[-1] = (joined[-1][0], high)
         else:
             joined.append((low, high))
@@ -49,38 +49,42 @@ def bins(lengths: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def by_length(
-    said: Sequence[SavedPrediction], lengths: Sequence[int], tokens: Tokens, bleu: np.ndarray | None, lower: bool
+    predictions: Sequence[SavedPrediction],
+    lengths: Sequence[int],
+    tokens: Tokens,
+    bleu: np.ndarray | None,
+    lower: bool,
 ) -> list[dict[str, Any]]:
-    """A row a range of source lengths: count, exact match, token accuracy and, of texts, token BLEU and chrF.
+    """One row per range of source lengths: count, exact match, token accuracy and, for texts, token BLEU and chrF.
 
     Args:
-        lengths: of each source, in tokens.
-        tokens: takes outputs and references to pieces, for token accuracy: the share of a reference's tokens that stand
-            at their place in the output.
-        bleu: sufficient statistics of token BLEU, a row a sentence; None where there is no text.
-        lower: whether case does not count in chrF.
+        lengths: the length of each source, in tokens.
+        tokens: splits outputs and references for token accuracy, the share of a reference's tokens that the output has
+            at the same position.
+        bleu: sufficient statistics of token BLEU (sentences, statistics); None if the outputs are no texts.
+        lower: whether chrF ignores case.
     """
     rows = []
     for low, high in bins(lengths):
         inside = [i for i, length in enumerate(lengths) if low <= length <= high]
-        own = [said[i] for i in inside]
-        places = [_in_place(tokens(one.prediction), tokens(one.reference)) for one in own]
-        right, asked = (sum(column) for column in zip(*places, strict=True))
+        some = [predictions[i] for i in inside]
+        counts = [_right_and_all(tokens(one.prediction), tokens(one.reference)) for one in some]
+        right, total = (sum(column) for column in zip(*counts, strict=True))
         row = {
             "from": low,
             "to": high,
-            "count": len(own),
-            "exact_match": sum(bool(one.match) for one in own) / len(own),
+            "count": len(some),
+            "exact_match": sum(bool(one.match) for one in some) / len(some),
         }
-        if asked:
-            row["token_accuracy"] = right / asked
+        if total:
+            row["token_accuracy"] = right / total
         if bleu is not None:
             from seqlab.runs.scores import bleu_of, chrf_of
 
-            row["bleu"], row["chrf"] = bleu_of(bleu[inside].sum(0)), chrf_of(own, lower)
+            row["bleu"], row["chrf"] = bleu_of(bleu[inside].sum(0)), chrf_of(some, lower)
         rows.append(row)
     return rows
 
 
-def _in_place(output: Sequence[Hashable], reference: Sequence[Hashable]) -> tuple[int, int]:
+def _right_and_all(output: Sequence[Hashable], reference: Sequence[Hashable]) -> tuple[int, int]:
     return sum(a == b for a, b in zip(output, reference, strict=False)), len(reference)

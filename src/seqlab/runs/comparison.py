@@ -110,9 +110,9 @@ def settings_of(multirun: Path) -> list[Setting]:
 
 def read_runs(multirun: Path) -> tuple[list[Run], list[str]]:
     """The runs that have ended, in natural order, and a line on each run whose files cannot be read."""
-    found = [path.parents[1].relative_to(multirun) for path in multirun.rglob(".hydra/overrides.yaml")]
+    names = [path.parents[1].relative_to(multirun) for path in multirun.rglob(".hydra/overrides.yaml")]
     runs, unread = [], []
-    for name in sorted(found, key=lambda name: [natural(part) for part in name.parts]):
+    for name in sorted(names, key=lambda name: [natural(part) for part in name.parts]):
         try:
             runs += [run] if (run := _run(multirun, name)) else []
         except InputError as problem:

@@ -1,4 +1,4 @@
-"""What a run has left in its folder, read."""
+"""Reads the files that a run has left in its folder, apart from its result."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from seqlab.text import plain_json
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer, from_json
 
 Tokens = Callable[[str], Sequence[Hashable]]
-"""The tokens of a text, to count and to compare."""
+"""Splits a text into tokens, to count and to compare."""
 
 
 @dataclass(frozen=True)
 class SavedPrediction:
-    """A line of `predictions.tsv`. `match` is None of a text that was continued: it can go on in many ways."""
+    """A line of `predictions.tsv`. `match` is None for a continued text, because it may go on in many ways."""
 
     source: str
     prediction: str
@@ -34,10 +34,10 @@ class SavedPrediction:
 
 
 def read_predictions(folder: Path) -> list[SavedPrediction]:
-    """The lines of `predictions.tsv`, in the order of the split; none if the run has left none.
+    """The lines of `predictions.tsv`, in the order of the split; none if there is no such file.
 
     Raises:
-        InputError: not such a file; names the line.
+        InputError: the file is not of this format; names the line.
     """
     path = folder / "predictions.tsv"
     if not path.exists():
@@ -50,22 +50,22 @@ def read_predictions(folder: Path) -> list[SavedPrediction]:
     continued = heads[:2] == ["prompt", "continuation"]
     if not continued and (heads[:3] != ["source", "prediction", "reference"] or "match" not in heads):
         raise InputError(f"{path}:1: expected the columns source, prediction, reference, score and match")
-    said = []
+    predictions = []
     for number, line in enumerate(lines, 2):
         cells = tsv_cells(line)
         if len(cells) != len(heads):
             raise InputError(f"{path}:{number}: {len(cells)} columns; expected {len(heads)}")
         match = None if continued else cells[heads.index("match")] == "true"
         source, prediction, reference, *_ = cells
-        said.append(SavedPrediction(source, prediction, reference, match))
-    return said
+        predictions.append(SavedPrediction(source, prediction, reference, match))
+    return predictions
 
 
 def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """The rows of `metrics.csv`, each with what was logged in it; none if there is no such file.
+    """The rows of `metrics.csv`, each without its empty cells; none if there is no such file.
 
     Raises:
-        InputError: a cell that is no number, a row that belongs to no step; names the line.
+        InputError: a cell is not a number, or a row has no step; names the line.
     """
     path = folder / "metrics.csv"
     if not path.exists():
@@ -85,15 +85,15 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
 def _numbers(row: dict[str, str]) -> dict[str, float]:
     numbers = {name: float(value) for name, value in row.items() if value}
     if not (0 <= numbers.get("step", -1) <= GREATEST and 0 <= numbers.get("epoch", 0) <= GREATEST):
-        raise ValueError("of no step")
+        raise ValueError("no step")
     return numbers
 
 
 def read_overrides(folder: Path) -> list[str]:
-    """What was typed after the command, as it was typed; nothing if the run has not kept it.
+    """The overrides as they were typed, but those of how the run begins; none if the run has not kept them.
 
     Raises:
-        InputError: a file of Hydra's that is not one.
+        InputError: Hydra's file is broken.
     """
     path = folder / ".hydra" / "overrides.yaml"
     if not path.is_file():
@@ -112,13 +112,13 @@ def name_and_value(override: str) -> tuple[str, str]:
 
 
 def command(folder: Path) -> str:
-    """The line that runs it again, without the folders of the machine that it ran on."""
-    arguments = _own_configurations(folder) + read_overrides(folder)
+    """The command line that repeats the run, without the folders of the machine that it ran on."""
+    arguments = _configuration_flags(folder) + read_overrides(folder)
     return shlex.join(["seqlab-train", *(without_machine(argument) for argument in arguments)])
 
 
-def _own_configurations(folder: Path) -> list[str]:
-    """What was typed to name configurations of one's own; nothing if the run has not kept it."""
+def _configuration_flags(folder: Path) -> list[str]:
+    """The flags that name the user's own configurations; none if the run has not kept them."""
     path = folder / ".hydra" / "hydra.yaml"
     if not path.is_file():
         return []
@@ -129,21 +129,21 @@ def _own_configurations(folder: Path) -> list[str]:
 
 
 def read_tokenizers(folder: Path, trust: Trust = NOTHING) -> tuple[Tokenizer, Tokenizer] | None:
-    """Source and target tokenizer of the run's bundle; None if it has no bundle, or they cannot be made here."""
+    """Source and target tokenizer of the run's bundle; None if there is no bundle, or they cannot be made here."""
     path = folder / "bundle" / "tokenizers.json"
     if not path.is_file():
         return None
     try:
         source, target = (from_json(entry, trust, folder) for entry in plain_json.read_json(path, list))
     except ValueError:
-        return None  # of a package that is not trusted, or of another version: words must do
+        return None  # of a package that is not trusted, or of another version: words serve instead
     return source, target
 
 
 def tokens_by(tokenizer: Tokenizer | None) -> Tokens:
-    """How to take a text to pieces: as the tokenizer does, fillers left out; by white space where there is none."""
+    """Splits texts as the tokenizer does, without fillers; at white space if there is no tokenizer."""
     if tokenizer is None:
         return str.split
-    if isinstance(tokenizer, IntegerTokenizer):  # an output may be longer than any array, or hold an unknown symbol
+    if isinstance(tokenizer, IntegerTokenizer):  # `encode` refuses outputs longer than any array and unknown symbols
         return tokenizer.words
     return tokenizer.encode

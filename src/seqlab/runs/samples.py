@@ -1,4 +1,4 @@
-"""Some outputs of a run to look at, with where its attention looked: the same examples for every run of a test set."""
+"""Sample outputs of a run with their attention; every run of a test set shows the same examples."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from seqlab.kinds import NOTHING, Trust
 from seqlab.runs.run_folder import SavedPrediction
 
 SAMPLES = 30
-"""Examples that are shown, at most."""
+"""The largest number of samples."""
 
 CONTINUED = 400
-"""Characters of a continued text that a sample keeps: the end of its prompt, the beginnings of what follows."""
+"""How many characters a sample keeps of the end of a prompt and of the beginnings of its continuations."""
 
 LONGEST = 1000
-"""Tokens of an output whose attention is shown."""
+"""The largest number of output tokens whose attention is shown."""
 
 
-def chosen(said: Sequence[SavedPrediction]) -> list[int]:
-    """Rows that are spread evenly over the examples in the order of their sources' lengths in words.
+def chosen(predictions: Sequence[SavedPrediction]) -> list[int]:
+    """Rows at even distances among the examples, ordered by the lengths of their sources in words.
 
-    Neither outputs nor a tokenizer has a say in it, so that runs of other models choose the same.
+    The choice depends on neither outputs nor a tokenizer, so that it is the same for all models.
     """
-    order = sorted(range(len(said)), key=lambda i: (len(said[i].source.split()), i))
+    order = sorted(range(len(predictions)), key=lambda i: (len(predictions[i].source.split()), i))
     if len(order) <= SAMPLES:
         return order
     return [order[round(i * (len(order) - 1) / (SAMPLES - 1))] for i in range(SAMPLES)]
 
 
-def continued(said: Sequence[SavedPrediction]) -> list[dict[str, Any]]:
-    """Samples of a language model: how it goes on from a prompt, and how the text does."""
+def continued(predictions: Sequence[SavedPrediction]) -> list[dict[str, Any]]:
+    """Samples of a language model: prompts, how the model continues them, and how the text does."""
     return [
         {
             "source": one.source[-CONTINUED:],
@@ -40,19 +40,19 @@ def continued(said: Sequence[SavedPrediction]) -> list[dict[str, Any]]:
             "reference": one.reference[:CONTINUED],
             "continued": True,
         }
-        for one in said[:SAMPLES]
+        for one in predictions[:SAMPLES]
     ]
 
 
 def attention(folder: Path, sources: Sequence[str], trust: Trust = NOTHING) -> list[dict[str, Any]]:
-    """For each source what the run's bundle says now, token by token, and where its decoder looked in the source.
+    """For each source, the tokens that the run's bundle outputs now, and the attention of its decoder to the source.
 
-    `source_tokens` and `output_tokens` are texts; each of `attention` is a matrix, a row an output token, a column a
-    source token, by the name of its module: heads are averaged, those of the last module stand beside it one by one.
-    A decoder-only model looks at its own outputs, too, so its rows add up to less than 1.
+    `attention` maps the name of a module to a matrix (output tokens, source tokens), averaged over heads; the heads of
+    the last module are there one by one as well. The rows of a decoder-only model add up to less than 1, because it
+    attends to its own outputs too. `source_tokens` and `output_tokens` are texts.
 
     Returns:
-        As many as there are sources; none if the model has no attention or cannot be loaded here.
+        One entry per source; none if the model has no attention or cannot be loaded here.
     """
     from seqlab.inference.bundle import load
 
@@ -62,7 +62,7 @@ def attention(folder: Path, sources: Sequence[str], trust: Trust = NOTHING) -> l
         predictor.search = replace(search, max_length=min(search.max_length, LONGEST))  # a page shows no more
         looks = predictor.attentions(sources)
     except ValueError:
-        return []  # of an earlier format, or of a package that is not trusted: there is the rest to show
+        return []  # an earlier format, or a package that is not trusted: samples are shown without attention
     if not looks[0].maps:
         return []
     return [

@@ -1,4 +1,4 @@
-"""BLEU and chrF of outputs that a run has left, as the run itself measured them, from what sacrebleu counts."""
+"""BLEU and chrF of a run's saved outputs, computed as the run itself computed them, from sacrebleu's counts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from seqlab.runs.run_folder import SavedPrediction
 from seqlab.text.tokenizers import words_and_marks
 
 ORDER = 4
-"""The longest n-grams of BLEU."""
+"""The n of BLEU's longest n-grams."""
 
 
-def bleu_statistics(said: Sequence[SavedPrediction]) -> np.ndarray:
-    """What token BLEU is computed from, a row a sentence: lengths of output and reference, then the counts of n-grams
-    that are right and of all n-grams, for n of 1 to 4. Sums of rows are the statistics of several sentences.
+def bleu_statistics(predictions: Sequence[SavedPrediction]) -> np.ndarray:
+    """The statistics from which token BLEU is computed, one row per sentence: (sentences, 10).
 
-    Words and marks, lower-cased, against the one reference that `predictions.tsv` holds.
+    A row holds the lengths of output and reference, then the counts of matching n-grams and of all n-grams, for n from
+    1 to 4. The statistics of several sentences are the sum of their rows. Tokens are words and punctuation marks,
+    lower-cased; the reference is the one that `predictions.tsv` holds.
     """
     metric = sacrebleu.BLEU(lowercase=True, tokenize="none", force=True, effective_order=True)
     rows = []
-    for one in said:
+    for one in predictions:
         output, reference = (" ".join(words_and_marks(text)) for text in (one.prediction, one.reference))
         score = metric.sentence_score(output, [reference])
         rows.append([score.sys_len, score.ref_len, *score.counts, *score.totals])
@@ -31,13 +32,14 @@ def bleu_statistics(said: Sequence[SavedPrediction]) -> np.ndarray:
 
 
 def bleu_of(statistics: np.ndarray) -> float:
-    """Corpus BLEU, 0 to 100, of summed statistics (10,), at sacrebleu's defaults."""
+    """Corpus BLEU, 0 to 100, of summed statistics (10,), with sacrebleu's defaults."""
     output, reference, *counts = statistics.tolist()
     score: Any = sacrebleu.BLEU.compute_bleu(counts[:ORDER], counts[ORDER:], output, reference, smooth_method="exp")
     return float(score.score)
 
 
-def chrf_of(said: Sequence[SavedPrediction], lower: bool) -> float:
-    """Corpus chrF, 0 to 100."""
+def chrf_of(predictions: Sequence[SavedPrediction], lower: bool) -> float:
+    """Corpus chrF, 0 to 100, of lower-cased texts if `lower`."""
     metric = sacrebleu.CHRF(lowercase=lower)
-    return float(metric.corpus_score([one.prediction for one in said], [[one.reference for one in said]]).score)
+    outputs, references = [one.prediction for one in predictions], [one.reference for one in predictions]
+    return float(metric.corpus_score(outputs, [references]).score)

@@ -35,10 +35,10 @@ def seed_groups(
     """
     descriptions = [described(one) if (one := result(run)) else None for run in runs]
     first: dict[Key, str] = {}
-    for run, own in zip(runs, descriptions, strict=True):
-        if own is not None:
-            first.setdefault(key(run), own)
+    for run, description in zip(runs, descriptions, strict=True):
+        if description is not None:
+            first.setdefault(key(run), description)
     groups: dict[tuple[Key, str | None], list[Run]] = {}
-    for run, own in zip(runs, descriptions, strict=True):
-        groups.setdefault((key(run), own or first.get(key(run))), []).append(run)
+    for run, description in zip(runs, descriptions, strict=True):
+        groups.setdefault((key(run), description or first.get(key(run))), []).append(run)
     return [(common, members) for (common, _), members in groups.items()]

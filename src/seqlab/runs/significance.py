@@ -1,4 +1,4 @@
-"""Whether one run is better than another over the same test set, or only luckier with its examples."""
+"""Whether one run is better than another on the same test set, or only luckier with its examples."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from seqlab.errors import InputError
 from seqlab.runs.scores import bleu_of
 
 SAMPLES = 1000
-"""Test sets that are drawn."""
+"""How many test sets are drawn."""
 
 Score = Callable[[np.ndarray], float]
-"""A figure of a test set, of the summed statistics of its examples."""
+"""Computes a figure of a test set from the summed statistics of its examples."""
 
 METRICS: dict[str, tuple[str, Score]] = {
     "token BLEU": ("bleu_statistics", bleu_of),
     "exact match": ("correct", lambda statistics: float(statistics[0] / statistics[1])),
 }
-"""What can be compared: in which part of a digest its statistics are, and how they become a figure."""
+"""The metrics that can be tested: the key of their statistics in a digest, and how a figure is computed from them."""
 
 
 def significance(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]], metric: str) -> dict[str, Any] | None:
-    """How much more the runs `b` have than the runs `a`, and how sure that is: see `paired_bootstrap`.
+    """The figure of the runs `b` minus that of the runs `a`, and how certain the difference is: see `paired_bootstrap`.
 
     Args:
-        a, b: digests; several of a side are seeds of one setting, whose mean figure counts.
+        a, b: digests. Several on a side are seeds of one setting; their mean figure counts.
         metric: one of `METRICS`.
 
     Returns:
-        `metric`, `difference`, `p`, `interval` and `samples`; None if a run has no such metric.
+        `metric`, `difference`, `p`, `interval` and `samples`; None if a run does not have the metric.
 
     Raises:
-        InputError: the runs were not measured on the same examples.
+        InputError: the runs were not evaluated on the same examples.
     """
     key, score = METRICS[metric]
     if not all(key in run for run in [*a, *b]):
         return None
     if len({run["test_set"] for run in [*a, *b]}) > 1:
         names = ", ".join(sorted({str(run.get("folder", run.get("name"))) for run in [*a, *b]}))
-        raise InputError(f"{names}: not measured on the same examples, so nothing can be said of their difference")
+        raise InputError(f"{names}: not measured on the same examples, so their difference cannot be tested")
     return {
         "metric": metric,
         **paired_bootstrap([_statistics(run, key) for run in a], [_statistics(run, key) for run in b], score),
@@ -59,21 +59,21 @@ def paired_bootstrap(
     """Paired bootstrap resampling (Koehn 2004, "Statistical significance tests for machine translation evaluation",
     section 4).
 
-    As many examples as there are, drawn from them with replacement, are another test set: the same one for every run.
-    p is twice the share of such sets on which the difference has not the sign that it has on the real one (ties count),
-    itself counted among them: two-sided, at least 2 / (samples + 1). It is about the choice of examples; how much
-    a figure depends on the seed of training is what its spread over seeds tells.
+    Each sample is a test set of the same size, drawn from the examples with replacement, and the same for every run. p
+    is two-sided: twice the share of samples on which the difference does not have the sign that it has on the real test
+    set (ties count against it), where one such sample is added to those drawn, so that p ≥ 2 / (samples + 1). It tells
+    how much depends on the choice of examples; how much depends on the training seed, the spread over seeds tells.
 
     Args:
-        a, b: of each run (examples, statistics). The mean score of a side's runs counts.
-        score: of summed statistics (statistics,).
+        a, b: per run (examples, statistics). The mean score of the runs of a side counts.
+        score: takes summed statistics (statistics,).
 
     Returns:
-        `difference` (b − a), `p`, `interval` (that holds 95 % of the differences) and `samples`.
+        `difference` (b − a), `p`, `interval` (it holds 95 % of the differences) and `samples`.
     """
     examples = len(a[0])
     generator = np.random.default_rng(seed)
-    # How often each example is in each set: then a product of matrices sums the statistics of all sets.
+    # How often each set holds each example: a matrix product then sums the statistics of all sets.
     counts = generator.multinomial(examples, np.full(examples, 1 / examples), size=samples)
     difference = _mean_score(b, np.ones((1, examples), dtype=np.int64), score)[0]
     difference -= _mean_score(a, np.ones((1, examples), dtype=np.int64), score)[0]

@@ -1,4 +1,4 @@
-"""Mean and deviation of what several seeds gave."""
+"""Mean and deviation of a figure over seeds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean and sample standard deviation (0 of a single value), with the values themselves.
+    """Mean and sample standard deviation (0 for a single value), with the values themselves.
 
-    A value that is not finite (the perplexity of a run that went wrong) leaves no deviation: NaN.
+    If a value is not finite (the perplexity of a run that diverged), the deviation is NaN.
     """
     values = list(values)
     if not all(map(math.isfinite, values)):

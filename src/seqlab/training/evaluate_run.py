@@ -44,8 +44,7 @@ def evaluate(settings: EvaluateSettings) -> None:
     quiet()
     folder = Path(settings.run).resolve()
     predictor = bundle.load(folder, OWN, trainable)
-    before = RunResult.read(folder)
-    kept = kept_run(folder, settings.data)
+    kept, before = kept_run(folder, settings.data), RunResult.read(folder)
     seed_everything(kept.seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):
         data = build_data(kept.data)

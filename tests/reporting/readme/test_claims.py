@@ -113,7 +113,7 @@ def test_results_go_between_their_marks_and_again():
 
 def test_a_file_that_is_no_claim_is_named(tmp_path):
     (tmp_path / "X.json").write_text("{}")
-    with pytest.raises(InputError, match=r"X\.json: not what a claim came to"):
+    with pytest.raises(InputError, match=r"X\.json: not the result of a claim"):
         read_references(tmp_path)
 
 

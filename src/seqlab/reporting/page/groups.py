@@ -192,12 +192,12 @@ def seconds_a_step(run: Digest) -> float | None:
 
 def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -> dict[int, float]:
     """Seed → the mean figure of its runs, without figures that are not finite."""
-    found: dict[int, list[float]] = {}
+    values: dict[int, list[float]] = {}
     for run in runs:
         value = figure(run)
         if value is not None and math.isfinite(value):
-            found.setdefault(run["seed"], []).append(float(value))
-    return {seed: statistics.fmean(values) for seed, values in sorted(found.items())}
+            values.setdefault(run["seed"], []).append(float(value))
+    return {seed: statistics.fmean(several) for seed, several in sorted(values.items())}
 
 
 def _inner(content: Any, path: Sequence[str]) -> Any:

@@ -51,8 +51,8 @@ class Material:
 
     def group(self, claim: str, label: str) -> RunGroup | None:
         """The group of a claim with this label: the reference's before the user's, the usual profile last."""
-        found = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
-        return min(found, key=lambda one: (one.own, one.profile == USUAL), default=None)
+        groups = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
+        return min(groups, key=lambda one: (one.own, one.profile == USUAL), default=None)
 
     def significance(self, a: RunGroup, b: RunGroup, metric: str) -> dict[str, Any] | None:
         """The result of a paired test of two groups, b's figure minus a's.
@@ -107,15 +107,15 @@ def gather(
     folders = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs))
     digests = []
     for folder in tqdm(folders, "reading runs", unit="run", delay=2, disable=None, leave=False):
-        if (found := _tried(digest, folder, unread)) is not None:
-            digests.append((folder, found))
+        if (run := _tried(digest, folder, unread)) is not None:
+            digests.append((folder, run))
     for path in sorted(outputs.glob("sweeps/*/sweep.json")):
-        if (found := _tried(digest_sweep, path.parent, unread)) is None:
+        if (sweep := _tried(digest_sweep, path.parent, unread)) is None:
             continue
-        if sweeps.get(found["study"], {}).get("own"):
-            unread.append(printable(f"{path.parent}: another sweep here has the same study, {found['study']}"))
+        if sweeps.get(sweep["study"], {}).get("own"):
+            unread.append(printable(f"{path.parent}: another sweep here has the same study, {sweep['study']}"))
             continue
-        sweeps[found["study"]] = found | {"own": True}
+        sweeps[sweep["study"]] = sweep | {"own": True}
     replays = _read_all([outputs / REFERENCE / REPLAY], replay, unread)
     if not (claims or digests or sweeps):
         raise InputError(
@@ -156,9 +156,9 @@ def _turned(test: dict[str, Any]) -> dict[str, Any]:
 
 def _claimed(outputs: Path) -> Iterator[Path]:
     """Folders of the runs of claims, claim/label/seed; each profile but the usual one has a folder of its own."""
-    for place in sorted(outputs.glob(f"{CLAIMS}*")):
-        if place.name != ASIDE:
-            yield from _finished(place)
+    for folder in sorted(outputs.glob(f"{CLAIMS}*")):
+        if folder.name != ASIDE:
+            yield from _finished(folder)
 
 
 def _folders(outputs: Path) -> Iterator[Path]:
@@ -166,17 +166,17 @@ def _folders(outputs: Path) -> Iterator[Path]:
         yield from _finished(outputs / name)
 
 
-def _named(places: Sequence[Path]) -> Iterator[Path]:
-    for place in places:
-        if not (found := _finished(place)):
-            raise InputError(f"runs: {place} holds no finished run ({RESULT})")
-        yield from found
+def _named(folders: Sequence[Path]) -> Iterator[Path]:
+    for folder in folders:
+        if not (runs := _finished(folder)):
+            raise InputError(f"runs: {folder} holds no finished run ({RESULT})")
+        yield from runs
 
 
-def _finished(place: Path) -> list[Path]:
+def _finished(folder: Path) -> list[Path]:
     """Folders of finished runs, in natural order."""
-    found = [path.parent for path in place.rglob(RESULT)]
-    return sorted(found, key=lambda path: [natural(part) for part in path.parts])
+    runs = [path.parent for path in folder.rglob(RESULT)]
+    return sorted(runs, key=lambda path: [natural(part) for part in path.parts])
 
 
 def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[RunGroup]:
@@ -240,11 +240,11 @@ def _of_all_seeds(runs: Sequence[Digest]) -> str:
     return several if " -m " in several else several.replace("seqlab-train", "seqlab-train -m", 1)
 
 
-def _joined(references: list[RunGroup], found: list[RunGroup]) -> list[RunGroup]:
+def _joined(references: list[RunGroup], others: list[RunGroup]) -> list[RunGroup]:
     """A reference and the runs that it was made from become one group, with the title of the reference and the samples
     of the runs.
     """
-    groups, left = [], list(found)
+    groups, left = [], list(others)
     for one in references:
         here = [other for other in left if other.claim and _part(other) == _part(one)]
         left = [other for other in left if other not in here]

@@ -28,19 +28,19 @@ SIDE_BY_SIDE = "S_full.json"
 WORDS = {True: "yes", False: "no", None: "–"}
 EXACT_MATCH = "metrics.test.free_running/exact_match"
 STATED = "stated"
-"""What is expected of a figure that only stands beside a criterion."""
+"""The expectation of a criterion that decides nothing, but reports figures."""
 
 Reference = Mapping[str, Any]
 
 
 def read_references(folder: Path) -> dict[str, Reference]:
-    """The content of every reference file of a claim, by name, in the order of the claims.
+    """The content of every reference file by its name, in the order of the claims.
 
     Raises:
-        InputError: a file that holds no claim.
+        InputError: a file does not hold the result of a claim.
     """
-    found = [(path.name, _read(path)) for path in folder.glob("*.json")]
-    return dict(sorted(found, key=lambda one: (ORDER.find(one[0][0]), one[0])))
+    references = [(path.name, _read(path)) for path in folder.glob("*.json")]
+    return dict(sorted(references, key=lambda one: (ORDER.find(one[0][0]), one[0])))
 
 
 def summary(references: Mapping[str, Reference]) -> str:
@@ -73,7 +73,7 @@ def details(references: Mapping[str, Reference]) -> str:
 def _read(path: Path) -> dict[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not {"claim", "criteria", "groups"} <= set(content):
-        raise InputError(f"{path}: not what a claim came to; `make reproduce` writes these files")
+        raise InputError(f"{path}: not the result of a claim; `make reproduce` writes these files")
     return dict(content)
 
 
@@ -144,7 +144,7 @@ def _machine(content: Reference) -> str:
 
 
 def _commits(content: Reference) -> str:
-    """Of all runs: one that went on before a change of the code may be older than another."""
+    """The commits of all runs: a run that finished before the code changed may have an older one."""
     runs = [run for group in content["groups"] for run in group["runs"]]
     return ", ".join(dict.fromkeys(str(run["environment"]["commit"])[:12] for run in runs))
 
@@ -165,14 +165,14 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def with_results(readme: str, table: str, begin: str = BEGIN, end: str = END) -> str:
-    """`readme` with what stands between its two marks replaced.
+    """`readme` with the text between its two marks replaced.
 
     Raises:
-        InputError: the marks are not there.
+        InputError: the marks are missing.
     """
-    before, found, rest = readme.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
+    before, begun, rest = readme.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (begun and ended):
         raise InputError(f"README: the lines {begin!r} and {end!r} mark where results go, but are not there")
     return f"{before}{begin}\n\n{table}\n{end}{after}"
 

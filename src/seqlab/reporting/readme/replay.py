@@ -15,7 +15,6 @@ from seqlab.reporting.readme.claims import with_results
 
 BEGIN, END = "<!-- replay: written by `make replay` -->", "<!-- end of replay -->"
 
-
 HEADS = (
     "search",
     "best after half of the epochs",
@@ -31,16 +30,16 @@ def table(result: dict[str, Any]) -> str:
 
 
 def rows(result: dict[str, Any]) -> list[list[str]]:
-    """A row a search, under `HEADS`."""
-    found = []
+    """One row per search, under `HEADS`."""
+    cells = []
     for name, facts in result["searches"].items():
         best = [_spread(facts["best"].get(part, [])) for part in ("half", "same", "twice")]
-        found.append([name, *best, _reached(facts["reached"], result["spent"])])
-    return found
+        cells.append([name, *best, _reached(facts["reached"], result["spent"])])
+    return cells
 
 
 def note(result: dict[str, Any]) -> str:
-    """What stands in the rows."""
+    """A paragraph that explains the rows."""
     agree = ", ".join(f"{value:.2f} after {epoch}" for epoch, value in result["rank_correlation"].items())
     return (
         f"Lowest validation loss of {size(result)} configurations of up to {result['epochs']} epochs each, mean ±"
@@ -53,20 +52,21 @@ def note(result: dict[str, Any]) -> str:
 
 
 def size(result: dict[str, Any]) -> int:
-    """How many configurations there are."""
+    """The number of configurations."""
     return math.prod(map(len, result["axes"].values()))
 
 
 def share(epochs: list[int | None], spent: list[int]) -> float:
-    """The median share of the first search's epochs; infinite where most seeds never came to its best.
+    """The median share of the first search's epochs that a search took to reach its best; infinite if most seeds never
+    reached it.
 
-    A seed that never came to it counts as later than any that did.
+    A seed that never reached it counts as later than any that did.
     """
     return median(math.inf if one is None else one / all for one, all in zip(epochs, spent, strict=True))
 
 
 def came(epochs: list[int | None]) -> str:
-    """How many seeds came to it."""
+    """How many seeds reached the first search's best."""
     return f"{sum(one is not None for one in epochs)} of {len(epochs)}"
 
 
