@@ -1,11 +1,11 @@
-"""What of other libraries' talk is heard."""
+"""Which messages of other libraries are shown."""
 
 import logging
 import warnings
 
 
 def quiet() -> None:
-    """Leaves Lightning's advice out of the output; its errors stay."""
+    """Silences the advice of Lightning and torchmetrics; errors are still shown."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

@@ -186,7 +186,7 @@ class _Source:
         path = self.folder / "weights.safetensors"
         kept = read_header(path)
         _check_integers(settings, max(LARGEST, numbers_in(kept)))
-        if MODELS.of(cls) in MODELS.places:  # a constructor of somebody else's may need values
+        if MODELS.of(cls) in MODELS.classes:  # a constructor of somebody else's may need values
             with torch.device("meta"):
                 check_fit(self._built(cls, settings, kept).state_dict(), kept, path)
         model = self._built(cls, settings, kept)
