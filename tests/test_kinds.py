@@ -8,7 +8,7 @@ import pytest
 
 from seqlab.decoding import Greedy, Search
 from seqlab.errors import InputError
-from seqlab.kinds import MODELS, NOTHING, OWN, SEARCHES, TOKENIZERS, Trust, trust_typed
+from seqlab.kinds import EVERYTHING, MODELS, NOTHING, SEARCHES, TOKENIZERS, Trust, trust_typed
 from seqlab.models.base import Seq2Seq
 from seqlab.text.tokenizers import Tokenizer
 
@@ -27,15 +27,15 @@ def canary(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("kinds", "base"), [(MODELS, Seq2Seq), (TOKENIZERS, Tokenizer), (SEARCHES, Search)])
 def test_every_kind_has_its_class_and_every_class_its_kind(kinds, base):
-    for kind in kinds.places:
+    for kind in kinds.classes:
         assert kinds.of(kinds.find(kind, base, NOTHING)) == kind
-    rooms = {place.partition(":")[0].rpartition(".")[0] for place in kinds.places.values()}
+    rooms = {place.partition(":")[0].rpartition(".")[0] for place in kinds.classes.values()}
     for room in rooms:
         folder = importlib.import_module(room).__path__[0]
         for path in Path(folder).glob("[a-z]*.py"):
             importlib.import_module(f"{room}.{path.stem}")
     known = {cls for cls in _below(base) if cls.__module__.rpartition(".")[0] in rooms}
-    named = {cls for cls in known if kinds.of(cls) in kinds.places}
+    named = {cls for cls in known if kinds.of(cls) in kinds.classes}
     assert {cls.__name__ for cls in known - named} <= {
         "_Vocabulary",
         "_Dropping",
@@ -69,17 +69,17 @@ def test_a_trusted_package_is_imported_and_must_hold_the_class(canary):
     assert SEARCHES.find("canary_lab:Own", Search, Trust.of("canary_lab")).__mro__[1] is Greedy
     assert canary.exists()
     with pytest.raises(InputError, match="is no Search"):
-        SEARCHES.find("canary_lab:other", Search, OWN)
+        SEARCHES.find("canary_lab:other", Search, EVERYTHING)
     for place in ("canary_lab:Missing", "canary_lab.inner:Own", "nowhere_lab:Own"):
         with pytest.raises(InputError, match="cannot be imported"):
-            SEARCHES.find(place, Search, OWN)
+            SEARCHES.find(place, Search, EVERYTHING)
 
 
 def test_a_package_that_fails_to_import_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "failing_lab.py").write_text("1 / 0")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(InputError, match=r"cannot be imported here \(division by zero\)"):
-        SEARCHES.find("failing_lab:Own", Search, OWN)
+        SEARCHES.find("failing_lab:Own", Search, EVERYTHING)
 
 
 def test_a_package_inside_the_bundle_is_refused_though_trusted(canary, tmp_path):

@@ -33,9 +33,9 @@ def check_arguments(function: Any, arguments: Mapping[str, Any], key: str) -> di
             raise InputError(
                 f"{key}.{_shown(name)}: unknown key; {function.__qualname__} takes {', '.join(sorted(known))}"
             )
-        if name not in hints or _bearable(value, hints[name]):
+        if name not in hints or _matches(value, hints[name]):
             continue
-        if not (isinstance(value, list) and _bearable(tuple(value), hints[name])):
+        if not (isinstance(value, list) and _matches(tuple(value), hints[name])):
             raise InputError(f"{key}.{name} must be {_name(hints[name])}, but is {_shown(repr(value))}")
         checked[name] = tuple(value)
     return checked
@@ -54,9 +54,9 @@ def _signatures(function: Any) -> list[Any]:
     """The callables whose parameters count: for a class, its `__init__` and those of bases that `**kwargs` reach."""
     if not inspect.isclass(function):
         return [function]
-    own = [vars(cls)["__init__"] for cls in function.__mro__ if "__init__" in vars(cls)]
-    forwarding = [_keywords(init) is not None for init in own]
-    return own[: forwarding.index(False) + 1] if False in forwarding else own
+    inits = [vars(cls)["__init__"] for cls in function.__mro__ if "__init__" in vars(cls)]
+    forwarding = [_keywords(init) is not None for init in inits]
+    return inits[: forwarding.index(False) + 1] if False in forwarding else inits
 
 
 def _keywords(function: Any) -> str | None:
@@ -83,25 +83,25 @@ def _hints(function: Any) -> dict[str, Any]:
     return hints
 
 
-def _bearable(value: Any, hint: Any) -> bool:
+def _matches(value: Any, hint: Any) -> bool:
     from beartype import BeartypeConf  # imported here, so that commands start faster
     from beartype.door import is_bearable
 
     try:
         # The setting lets an int pass for a float.
-        return is_bearable(value, hint, conf=BeartypeConf(is_pep484_tower=True)) and _elements_bearable(value, hint)
+        return is_bearable(value, hint, conf=BeartypeConf(is_pep484_tower=True)) and _elements_match(value, hint)
     except Exception:
         return True  # beartype does not know this hint
 
 
-def _elements_bearable(value: Any, hint: Any) -> bool:
+def _elements_match(value: Any, hint: Any) -> bool:
     """Whether all elements have the right type: beartype checks a random one, and takes a str for a sequence of str."""
     if typing.get_origin(hint) not in SEQUENCES or len(kinds := set(typing.get_args(hint)) - {...}) != 1:
         return True
     if isinstance(value, str):
         return False
     (kind,) = kinds
-    return all(isinstance(one, str) if kind is str else _bearable(one, kind) for one in value)
+    return all(isinstance(one, str) if kind is str else _matches(one, kind) for one in value)
 
 
 def _shown(text: str) -> str:

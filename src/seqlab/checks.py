@@ -1,4 +1,4 @@
-"""Checks of settings that the whole package shares."""
+"""Checks of settings, used throughout the package."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from seqlab.folders import leave_nothing
 from seqlab.private_parts import let_errors_through, run_once, share_config_store, with_hydra_composed
 from seqlab.runs.comparison import ERROR
 
-# A place that cannot be written to: no space, no permission, something else in the way.
+# Errors of a path that cannot be written to: no space, no permission, another file in the way.
 UNUSABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -57,9 +57,9 @@ RENAMED_SHARED = re.compile(r"(In '[^']+': Could not load '_(\w+)')\.")
 
 
 def added(arguments: list[str], group: str) -> list[str]:
-    """The command line with settings of `group` added where the configuration does not hold them yet.
+    """The command line with `++` before settings of `group`, so that ones the configuration lacks are added.
 
-    Hydra would refuse them, and tell to type a `+`; whatever takes the settings says itself which it knows.
+    Hydra would refuse those and advise a `+`; the code that takes the settings names the ones it knows instead.
     """
     return [f"++{argument}" if argument.startswith(f"{group}.") else argument for argument in arguments]
 
@@ -80,20 +80,20 @@ def _null_named(argument: str) -> str:
 
 
 def refuse_unknown() -> None:
-    """Holds settings that were added with a + against the configuration: nothing would read a mistyped group.
+    """Refuses a setting that was added with a + under a name that the configuration lacks: nothing would read it.
 
     Raises:
-        InputError: nothing in the configuration has such a name.
+        InputError: no setting or group has such a name.
     """
-    hydra = HydraConfig.get()
-    added = [one.lstrip("+") for one in hydra.overrides.task if one.startswith("+")]
-    names = {one.partition("=")[0].partition("@")[0].partition(".")[0]: one for one in added}
+    run = HydraConfig.get()
+    overrides = [one.lstrip("+") for one in run.overrides.task if one.startswith("+")]
+    names = {one.partition("=")[0].partition("@")[0].partition(".")[0]: one for one in overrides}
     unknown = {name: one for name, one in names.items() if "/" not in name}
     if not unknown:
         return
-    plain = with_hydra_composed(hydra.job.config_name, searchpath(hydra))
-    # A search is added to what is trained; other commands read no group beside their own.
-    choices = (hydra if hydra.job.config_name == "train" else plain.hydra).runtime.choices
+    plain = with_hydra_composed(run.job.config_name, searchpath(run))
+    # Only seqlab-train reads a group that is not among its defaults: that of searches.
+    choices = (run if run.job.config_name == "train" else plain.hydra).runtime.choices
     groups = {name.partition("@")[0] for name in choices}
     known = sorted(({str(name) for name in plain} | {name for name in groups if "/" not in name}) - {"hydra"})
     for name, typed in unknown.items():
@@ -103,13 +103,13 @@ def refuse_unknown() -> None:
 
 
 def verbatim(arguments: list[str], key: str) -> list[str]:
-    """The command line with whatever stands after `key=` quoted for Hydra: commas, quotes, brackets, all is text."""
+    """The command line with the value of `key=` quoted for Hydra: commas, quotes and brackets are part of the text."""
     start = f"{key}="
-    return [start + quoted(own.removeprefix(start)) if own.startswith(start) else own for own in arguments]
+    return [start + quoted(one.removeprefix(start)) if one.startswith(start) else one for one in arguments]
 
 
 def import_from_here() -> None:
-    """Has the current folder searched for modules, after all installed packages, which it cannot replace."""
+    """Adds the current folder to the module search path, after all installed packages, so that it replaces none."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
 
@@ -117,20 +117,20 @@ def import_from_here() -> None:
 def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: bool = True) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
-    Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot go on with one line and exit
-    code 1, one that was stopped with 130. With HYDRA_FULL_ERROR=1 the traceback is shown instead, but of a stop. When
-    a run of a multirun fails, in whatever way, the others go on, and the code is that of the first that failed; when
-    one is stopped, all are. A trial of a sweep fails alone: the sweep is told why.
+    Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot continue with one line and exit
+    code 1, a stopped run with 130. HYDRA_FULL_ERROR=1 shows the traceback instead, except after a stop. If a run of a
+    multirun fails for any reason, the others continue, and the exit code is that of the first failure; stopping one
+    run stops all. A trial of a sweep raises its error, so that the sweep learns the reason.
 
     Args:
-        own_code: a user's own package may stand where the command is typed. A command that reads bundles of somebody
-            else's looks there only for what is trusted (`import_from_here`).
+        own_code: whether modules in the current folder may be imported. Commands that read bundles written by others
+            allow it only if the user trusts some package (`import_from_here`).
     """
     if own_code:
         import_from_here()
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     let_errors_through()
-    # torch then takes large tensors from large pages, which the kernel hands out far faster (on Linux).
+    # torch then allocates large tensors in large pages, which Linux hands out far faster.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     share_config_store()
     register_help()
@@ -153,14 +153,14 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
             if not multirun and _exit_code(error) == InputError.exit_code and TRIAL_VARIABLE not in os.environ:
                 leave_nothing(Path(HydraConfig.get().runtime.output_dir))
             launched = multirun and TRIAL_VARIABLE in os.environ
-            if isinstance(error, BrokenPipeError):  # nobody is there to read on
+            if isinstance(error, BrokenPipeError):  # the reader of the output has gone
                 raise Carried(error) from error
             if multirun and not isinstance(error, StoppedError):
                 _note_failure(error, foreseen)
                 if not launched:
                     failures.append(error)
                     return None
-            if (multirun or foreseen) and not launched:  # after an Exception Hydra would go on with the next run
+            if (multirun or foreseen) and not launched:  # after an Exception Hydra would start the next run
                 raise Carried(error) from error
             raise
 
@@ -168,17 +168,17 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         hydra.main(version_base="1.3", config_path=str(paths.config_dir()), config_name=config_name)(quietly)()
     except (Carried, Exception) as stop:
         error = stop.error if isinstance(stop, Carried) else stop
-        if isinstance(error, BrokenPipeError):  # whoever read the output (head, less) has seen enough
+        if isinstance(error, BrokenPipeError):  # the reader of the output (head, less) has gone
             _drop_output()
             sys.exit(1)
         code = _exit_code(error)
-        if code is None and not started and isinstance(error, ValueError):  # Hydra's word on its own flags
+        if code is None and not started and isinstance(error, ValueError):  # Hydra's message about its own flags
             code = InputError.exit_code
-        if code is None or (full and not isinstance(error, StoppedError)):  # a sweep tells a stop by its code
+        if code is None or (full and not isinstance(error, StoppedError)):  # a sweep recognises a stop by its code
             raise
         try:
             sys.stdout.flush()
-        except OSError:  # the disk is full, of which the line below speaks
+        except OSError:  # the disk is full, as the line below says
             _drop_output()
         print(f"error: {_without_advice(_one_line(error), config_name)}", file=sys.stderr)
         sys.exit(code)
@@ -189,7 +189,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
 
 
 def _called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
-    """Does the task; a module of an extra that is not installed is bad input, with the line that installs it."""
+    """Calls the task. A missing module of an extra becomes bad input, with the line that installs it."""
     try:
         return task(config)
     except ModuleNotFoundError as error:
@@ -197,12 +197,12 @@ def _called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
 
 
 def _drop_output() -> None:
-    """Lets what is still to be written to standard output go nowhere: writing it at the end would fail once more."""
+    """Discards what is still to be written to standard output: writing it at exit would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _note_failure(error: Exception, foreseen: bool) -> None:
-    """Says that one run of a multirun failed, on the screen and in its folder."""
+    """Reports that one run of a multirun failed, on the screen and in its folder."""
     sys.stdout.flush()
     if not foreseen:
         traceback.print_exception(error)
@@ -230,7 +230,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _several_values(found: re.Match[str]) -> str:
-    """What Hydra says, in three lines, of several values without -m."""
+    """Hydra's message about several values without -m, which takes several lines, in one."""
     name, _, values = found[1].partition("=")
     advice = f"{found[1]}: several values; add -m for one run per value"
     is_group = (paths.config_dir() / name.lstrip("+")).is_dir()
@@ -240,15 +240,15 @@ def _several_values(found: re.Match[str]) -> str:
 
 
 def _shared_now(found: re.Match[str]) -> str:
-    """Hydra's word on a part that experiments share and that used to be a file beside the groups."""
+    """Hydra's message about a missing file, with its new name if experiments share it: those files were moved."""
     is_shared = (paths.config_dir() / "shared" / f"{found[2]}.yaml").is_file()
     return f"{found[1]}; it is now shared/{found[2]}" if is_shared else found[0]
 
 
 def _without_advice(reason: str, config_name: str) -> str:
-    """Hydra's word on a setting or a group that is not there, with the nearest one that is.
+    """A reason without Hydra's advice to add an unknown setting with a +, which would be refused.
 
-    Hydra's own advice is to add it with a +, which would be refused.
+    The most similar known name is given instead.
     """
     if (found := UNKNOWN_SETTING.fullmatch(reason)) is None:
         return reason
@@ -263,6 +263,6 @@ def _without_advice(reason: str, config_name: str) -> str:
 
 
 def _nearest_of_sweeper(found: re.Match[str]) -> str:
-    """What Hydra says of a setting in a search's file, as the sweeper says it of one that is typed."""
+    """Hydra's message about an unknown setting in a search's file, worded as the sweeper's about a typed one."""
     known = [one.name for one in fields(SweeperSettings)]
     return f"hydra.sweeper.{found[1]}: no such setting{did_you_mean(found[1], known)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
@@ -20,8 +21,8 @@ def register_help() -> None:
 
 
 def _groups(*names: str) -> str:
-    hydra = HydraConfig.get()
-    options = {name: sorted(options_of(name, str(hydra.job.config_name), searchpath(hydra))) for name in names}
+    hydra: Any = HydraConfig.get()
+    options = {name: sorted(options_of(name, hydra.job.config_name, searchpath(hydra))) for name in names}
     lines = [
         textwrap.fill(f"{name}: {', '.join(some)}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
         for name, some in options.items()

@@ -1,4 +1,4 @@
-"""`seqlab-describe`: what a dataset holds, or what a model is made of. `python -m seqlab.describe` is the same."""
+"""`seqlab-describe`: what a dataset holds, or the structure of a model. `python -m seqlab.describe` is the same."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from seqlab.inspection.diagram import diagram_file
 
 
 def task(config: DictConfig) -> Any:
-    """Describes the model of `config`, if there is one, else its data; torch is imported only here."""
+    """Describes the model of `config` if it has one, otherwise its data; torch is imported only here."""
     refuse_unknown()
     settings = read_describe(config, this_run())
     from seqlab.dataset_analysis.dataset_summary import describe

@@ -1,4 +1,4 @@
-"""`seqlab-evaluate`: measures a finished run anew. `python -m seqlab.evaluate` is the same."""
+"""`seqlab-evaluate`: measures a finished run again. `python -m seqlab.evaluate` is the same."""
 
 import sys
 from typing import Any
@@ -22,7 +22,7 @@ def task(config: DictConfig) -> Any:
 
 def main() -> None:
     """The command line."""
-    sys.argv[1:] = added(sys.argv[1:], "decoding")  # of the model's own search, where no other is chosen
+    sys.argv[1:] = added(sys.argv[1:], "decoding")  # they change the model's own search
     run_command("evaluate", task)
 
 

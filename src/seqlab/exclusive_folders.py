@@ -18,8 +18,8 @@ from seqlab.errors import Carried, InputError
 from seqlab.folders import claim_multirun, claim_run
 from seqlab.private_parts import let_hydra_know
 
-OWN_SWEEPER = "hydra_plugins.seqlab_sweeper."
-"""The folder of this sweeper belongs to a study, which several processes may join and resume."""
+PRUNING_SWEEPER = "hydra_plugins.seqlab_sweeper."
+"""A sweep's folder is made by this sweeper: several processes may join its study, or resume it."""
 
 
 class ExclusiveFolders(Callback):
@@ -37,7 +37,7 @@ class ExclusiveFolders(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Makes the folder of a multirun; its runs are in numbered subfolders."""
-        if not str(config.hydra.sweeper._target_).startswith(OWN_SWEEPER):
+        if not str(config.hydra.sweeper._target_).startswith(PRUNING_SWEEPER):
             _make(config, "sweep", claim_multirun)
 
 

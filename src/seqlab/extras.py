@@ -16,10 +16,10 @@ def install_line(module: str) -> str:
 
 
 def not_installed(error: ModuleNotFoundError, what: str) -> InputError | None:
-    """The line that says how to install what `error` misses; None if it is of no extra.
+    """The error that says how to install the missing module; None if no extra contains it.
 
     Args:
-        what: what needs it: a file, a command.
+        what: the file or command that needs it.
     """
     module = (error.name or "").partition(".")[0]
     if module not in EXTRAS:

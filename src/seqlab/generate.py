@@ -1,4 +1,4 @@
-"""`seqlab-generate`: how a trained model continues a text, as it comes. `python -m seqlab.generate` is the same."""
+"""`seqlab-generate`: a trained model continues a text, shown as it comes. `python -m seqlab.generate` is the same."""
 
 import sys
 from typing import Any

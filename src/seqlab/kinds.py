@@ -33,7 +33,7 @@ class Trust:
         """These packages (a list, or a str with commas) and those in SEQLAB_TRUST.
 
         Raises:
-            InputError: there is anything else than names of packages in it.
+            InputError: an entry is no name of a package.
         """
         if isinstance(packages, Trust):
             return packages
@@ -51,21 +51,21 @@ class Trust:
 
 
 NOTHING = Trust()
-OWN = Trust(everything=True)
-"""For files that the user's runs have written: their configurations, too, name classes, which are called as well."""
+EVERYTHING = Trust(everything=True)
+"""For files that the user's runs have written: their configurations name classes as well, which are called anyway."""
 
 
 @dataclass(frozen=True)
 class Kinds:
-    """The kinds of one sort of thing; `places` maps each kind to its class, as "module:name"."""
+    """The kinds of one sort of thing; `classes` maps each kind to its class, as "module:name"."""
 
     sort: str
-    places: Mapping[str, str]
+    classes: Mapping[str, str]
 
     def of(self, cls: type) -> str:
         """The kind of a class, or "module:name" if it is not one of seqlab's."""
-        place = f"{cls.__module__}:{cls.__qualname__}"
-        return next((kind for kind, own in self.places.items() if own == place), place)
+        name = f"{cls.__module__}:{cls.__qualname__}"
+        return next((kind for kind, path in self.classes.items() if path == name), name)
 
     def find(self, kind: Any, base: type[Named], trust: Trust, within: Path | None = None) -> type[Named]:
         """The class of a kind, or of "module:name" in a trusted package. Nothing else is imported.
@@ -78,36 +78,36 @@ class Kinds:
             InputError: the kind is unknown, the package is not trusted or not installed, or the class is no subclass
                 of `base`.
         """
-        if isinstance(kind, str) and kind in self.places:
-            place = self.places[kind]
-        elif isinstance(kind, str) and _is_place(kind):
-            place = kind
+        if isinstance(kind, str) and kind in self.classes:
+            class_name = self.classes[kind]
+        elif isinstance(kind, str) and _is_class_name(kind):
+            class_name = kind
             self._check_trusted(kind, trust, within)
         else:
             shown = repr(kind) if len(repr(kind)) <= 80 else f"{repr(kind)[:80]}…"
-            raise InputError(f"unknown kind of {self.sort} {shown}; known are {', '.join(self.places)}")
-        module, _, name = place.partition(":")
+            raise InputError(f"unknown kind of {self.sort} {shown}; known are {', '.join(self.classes)}")
+        module, _, name = class_name.partition(":")
         try:
             found: Any = importlib.import_module(module)
             for part in name.split("."):
                 found = getattr(found, part)
         except Exception as error:  # importing a package may raise anything
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"its {self.sort} is {place}, which cannot be imported here ({reason})") from None
+            raise InputError(f"its {self.sort} is {class_name}, which cannot be imported here ({reason})") from None
         if not (isinstance(found, type) and issubclass(found, base)):
-            raise InputError(f"its {self.sort} is {place}, which is no {base.__name__}")
+            raise InputError(f"its {self.sort} is {class_name}, which is no {base.__name__}")
         return found
 
-    def _check_trusted(self, place: str, trust: Trust, within: Path | None) -> None:
-        package = place.partition(":")[0].partition(".")[0]
+    def _check_trusted(self, class_name: str, trust: Trust, within: Path | None) -> None:
+        package = class_name.partition(":")[0].partition(".")[0]
         if not trust.covers(package):
             raise InputError(
-                f"its {self.sort} is {place}, of a package that is not trusted, so nothing of it is imported; if you"
-                f" trust {package}, type trust=[{package}] or set {VARIABLE}={package}"
+                f"its {self.sort} is {class_name}, of a package that is not trusted, so nothing of it is imported; if"
+                f" you trust {package}, type trust=[{package}] or set {VARIABLE}={package}"
             )
         if within is not None and not trust.everything and (inside := _lies_in(package, within)) is not None:
             raise InputError(
-                f"its {self.sort} is {place}, but {package} would come with the bundle ({inside}); refused"
+                f"its {self.sort} is {class_name}, but {package} would come with the bundle ({inside}); refused"
             )
 
 
@@ -117,7 +117,7 @@ def trust_typed(kinds: Iterable[str]) -> str:
     return f" trust=[{','.join(packages)}]" if packages else ""
 
 
-def _is_place(text: str) -> bool:
+def _is_class_name(text: str) -> bool:
     module, colon, name = text.partition(":")
     return bool(colon) and len(text) <= 200 and all(part.isidentifier() for part in f"{module}.{name}".split("."))
 
@@ -128,10 +128,10 @@ def _lies_in(package: str, folder: Path) -> str | None:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):  # __main__ has none
         return None
-    places: Iterable[str | None] = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
-    for place in places:
-        if place is not None and Path(place).resolve().is_relative_to(folder.resolve()):
-            return place
+    paths: Iterable[str | None] = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
+    for path in paths:
+        if path is not None and Path(path).resolve().is_relative_to(folder.resolve()):
+            return path
     return None
 
 

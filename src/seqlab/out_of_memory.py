@@ -1,4 +1,4 @@
-"""What a user reads when memory runs out."""
+"""The error message when memory runs out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from seqlab.errors import RunError
 
 @contextmanager
 def memory_errors(batch_sizes: Mapping[str, Any]) -> Iterator[None]:
-    """Turns an exhausted memory, of the GPU or of the machine, into a line that says what to lower.
+    """Turns running out of memory, of the GPU or the machine, into one line that names the settings to lower.
 
     Args:
-        batch_sizes: the settings to lower, by the names that a user types.
+        batch_sizes: the settings to lower, by the name that a user types, with their values.
 
     Raises:
         RunError: memory has run out.

@@ -1,4 +1,4 @@
-"""`seqlab-predict`: what a trained model makes of new input. `python -m seqlab.predict` is the same."""
+"""`seqlab-predict`: the outputs of a trained model for new input. `python -m seqlab.predict` is the same."""
 
 import sys
 from typing import Any
@@ -24,7 +24,7 @@ def task(config: DictConfig) -> Any:
 
 def main() -> None:
     """The command line."""
-    sys.argv[1:] = added(sys.argv[1:], "decoding")  # of the model's own search, where no other is chosen
+    sys.argv[1:] = added(sys.argv[1:], "decoding")  # they change the model's own search
     run_command("predict", task, own_code=False)
 
 

@@ -1,7 +1,7 @@
 """The private parts of Hydra, torch and Lightning that seqlab uses, each in one function.
 
-None of these is promised to stay: when one of the libraries is updated, `tests/test_private_parts.py` tells which
-function to look at. A function says with which versions it was seen to work.
+The libraries may change any of these: after an update, `tests/test_private_parts.py` shows which function to look at.
+Each docstring names the version that the function works with.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # imported where they are used: command lines answer without 
 
 
 def let_errors_through() -> None:
-    """Has Hydra raise errors instead of printing them over several lines and exiting with 1: it then takes itself to
-    be debugged. (HYDRA_FULL_ERROR would do it, too, but whatever a run starts would inherit that.) hydra-core 1.3.8.
+    """Makes Hydra raise errors, as it does under a debugger, instead of printing them over several lines and exiting
+    with 1. (HYDRA_FULL_ERROR does the same, but child processes would inherit it.) hydra-core 1.3.8.
     """
     import hydra._internal.utils
 
@@ -24,8 +24,8 @@ def let_errors_through() -> None:
 
 
 def share_config_store() -> None:
-    """Has Hydra work on the one store of all plugins' schemas. It copies the store whenever it looks into a group, a
-    hundred times for --help, though nobody changes a copy: half of the time until help appears. hydra-core 1.3.8.
+    """Stops Hydra from copying the store of schemas, which nothing changes. It copies the store for each group that it
+    reads, a hundred times for --help: half of the time until help appears. hydra-core 1.3.8.
     """
     from hydra.core.config_store import ConfigStore
 
@@ -33,8 +33,8 @@ def share_config_store() -> None:
 
 
 def run_once() -> None:
-    """Has Hydra take this process for a single run, whatever its configuration says, which it would compose once more
-    to see. hydra-core 1.3.8.
+    """Makes Hydra treat this process as a single run without composing the configuration once more to find its mode.
+    hydra-core 1.3.8.
     """
     from hydra._internal.hydra import Hydra
 
@@ -42,7 +42,7 @@ def run_once() -> None:
 
 
 def options_of(group: str, config_name: str, overrides: Sequence[str]) -> list[str]:
-    """The options of a group, among all places where configurations are looked for. hydra-core 1.3.8."""
+    """The options of a group in all folders of the search path. hydra-core 1.3.8."""
     from hydra.core.global_hydra import GlobalHydra
 
     loader = GlobalHydra.instance().config_loader()
@@ -50,7 +50,7 @@ def options_of(group: str, config_name: str, overrides: Sequence[str]) -> list[s
 
 
 def with_hydra_composed(config_name: str | None, overrides: Sequence[str]) -> Any:
-    """A configuration as it is without what was typed, Hydra's own part included. hydra-core 1.3.8."""
+    """A configuration without the typed settings, but with Hydra's part. hydra-core 1.3.8."""
     from hydra.core.global_hydra import GlobalHydra
     from hydra.types import RunMode
 
@@ -59,14 +59,14 @@ def with_hydra_composed(config_name: str | None, overrides: Sequence[str]) -> An
 
 
 def value_of(override: str) -> str:
-    """The value of `NAME=VALUE` as Hydra reads it, without quotes around it. hydra-core 1.3.8."""
+    """The value of `NAME=VALUE` as Hydra reads it, without its quotes. hydra-core 1.3.8."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     return str(OverridesParser.create().parse_override(override).value())
 
 
 def hydras_own_configuration() -> Any:
-    """A copy of the part of the configuration that is Hydra's own, under `hydra`. hydra-core 1.3.8."""
+    """A copy of Hydra's part of the configuration, under `hydra`. hydra-core 1.3.8."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -74,7 +74,7 @@ def hydras_own_configuration() -> Any:
 
 
 def let_hydra_know(config: Any) -> None:
-    """Makes this the configuration that `${hydra:…}` refers to, which Hydra itself does later. hydra-core 1.3.8."""
+    """Makes `${hydra:…}` refer to this configuration before Hydra itself does. hydra-core 1.3.8."""
     from hydra.core.hydra_config import HydraConfig
 
     HydraConfig.instance().set_config(config)
@@ -88,21 +88,21 @@ def cpu_has_bf16() -> bool:
 
 
 def parts_of(module: nn.Module) -> dict[str, Any]:
-    """The parameters (None among them) and the modules that a module holds directly, by name. torch 2.13.0."""
+    """The direct parameters and submodules of a module by name, those that are None included. torch 2.13.0."""
     return {**module._parameters, **module._modules}
 
 
 def trainer_of(module: LightningModule) -> Trainer | None:
-    """The trainer of a module; None in a loop of one's own, where `module.trainer` raises. lightning 2.6.6."""
+    """The trainer of a module; None in a user's own loop, where `module.trainer` raises. lightning 2.6.6."""
     return module._trainer
 
 
 def position_of(checkpoint: Mapping[str, Any]) -> tuple[int, bool]:
-    """How many epochs of training the run of a checkpoint has begun, and whether it stands within the last of them.
+    """How many epochs the run of a checkpoint has begun, and whether it is in the middle of the last one.
     lightning 2.6.6.
     """
     loop = checkpoint["loops"]["fit_loop"]
     batches = loop["epoch_loop.batch_progress"]
     within = not batches["is_last_batch"] and batches["current"]["ready"] > 0
-    # An epoch that a limit of steps cut off counts as processed, too; begun it is.
+    # An epoch that was cut off by max_steps counts as processed as well, so epochs that began are counted.
     return loop["epoch_progress"]["current"]["ready"], within

@@ -1,4 +1,4 @@
-"""`seqlab-train`: trains a model, measures it and keeps it. `python -m seqlab.train` is the same."""
+"""`seqlab-train`: trains a model, measures it and saves it. `python -m seqlab.train` is the same."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ def task(config: DictConfig) -> Any:
 def resumed_arguments(arguments: list[str]) -> list[str]:
     """The command line of the run that `resume=FOLDER` names, continued in that folder.
 
-    What else is on the command line is added to it and wins.
+    Other settings on the command line are added and take precedence.
 
     Raises:
         InputError: there is no run in the folder.
@@ -45,15 +45,15 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     stored = folder / ".hydra" / "overrides.yaml"
     if not stored.is_file():
         raise InputError(f"{folders[-1]}: no run to resume (no .hydra/overrides.yaml here)")
-    own = [str(one) for one in read(stored) or [] if not str(one).startswith("resume=")]
+    saved = [str(one) for one in read(stored) or [] if not str(one).startswith("resume=")]
     start = kept_start(folder)
     if start.directory.is_dir():
-        os.chdir(start.directory)  # relative paths are meant from where the run was started
-    # Processes that DDP starts type this again, from there.
+        os.chdir(start.directory)  # relative paths start where the run was started
+    # Processes that DDP starts run the same command line in that folder.
     here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     more = [argument for argument in arguments if not argument.startswith("resume=")]
-    # Hydra would write down the new settings before they are compared with the run's; the run does so itself.
-    return [*start.flags, *own, *more, f"resume={quoted(str(here))}", into, "hydra.output_subdir=null"]
+    # Hydra would save the new settings before they are compared with the run's; the run saves them itself.
+    return [*start.flags, *saved, *more, f"resume={quoted(str(here))}", into, "hydra.output_subdir=null"]
 
 
 def _text(value: str) -> str:
@@ -66,7 +66,7 @@ def _text(value: str) -> str:
 def main() -> None:
     """The command line."""
     try:
-        # Of a setting that the sweeper does not have it says itself which one is like it.
+        # For an unknown setting of the sweeper its own message names the most similar one.
         sys.argv[1:] = added(resumed_arguments(sys.argv[1:]), "hydra.sweeper")
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -68,7 +68,7 @@ def test_a_model_is_described_and_drawn(command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["model_size=small"], "say which, with model="),
+        (["model_size=small"], "needs a model; add model="),
         (["model=gpt", "model.width=7"], "heads"),
         (["model=gpt", "output=[1]"], "output must name a file"),
     ],

@@ -25,8 +25,8 @@ class Component:
 
     Args:
         key: the group as the user types it: "model", "callbacks.saver".
-        settings: plain data, interpolations resolved; `_target_` names the class or function, `_partial_: true` asks
-            for a partial function of it. Groups inside that have a `_target_` are components, too.
+        settings: plain data, interpolations resolved; `_target_` names the class or function, `_partial_: true` means
+            a partial function of it. Nested groups with a `_target_` are components, too.
     """
 
     key: str
@@ -37,7 +37,7 @@ class Component:
         """The component of a configuration's group.
 
         Raises:
-            InputError: it is no group, or an interpolation in it cannot be resolved.
+            InputError: it is no group, or one of its interpolations cannot be resolved.
         """
         if not isinstance(config, DictConfig):
             raise InputError(f"{key} must be a group of settings, but is {config!r}")
@@ -48,26 +48,29 @@ class Component:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The settings that the target is called with."""
+        """The arguments of the call of the target."""
         return {name: value for name, value in self.settings.items() if name not in ("_target_", "_partial_")}
 
     @property
     def has_target(self) -> bool:
-        """Whether the settings name what is built from them."""
+        """Whether the settings name a target."""
         return "_target_" in self.settings
 
     def get(self, name: str) -> Any:
-        """A setting, None where there is none of that name."""
+        """A setting, or None if there is none of that name."""
         return self.settings.get(name)
 
     def with_settings(self, **changes: Any) -> Component:
-        """The same with other values."""
+        """A copy with some settings replaced."""
         return Component(self.key, {**self.settings, **changes})
 
-    def build(self, base: type | None = None, made: Callable[[Any], Any] | None = None, /, **extra: Any) -> Any:
-        """Calls the target; components inside are built first. `extra` arguments win over the settings.
+    def build(self, base: type | None = None, wrap: Callable[[Any], Any] | None = None, /, **extra: Any) -> Any:
+        """Calls the target; nested components are built first.
 
-        With `base`, the target must be a class below it. With `made`, what it makes of the target is called instead.
+        Args:
+            base: the target must be a subclass of this.
+            wrap: called with the target; its result is called instead of the target.
+            extra: arguments that take precedence over the settings.
 
         Raises:
             InputError: the target cannot be imported, does not take a key, takes another type, or refuses a value. The
@@ -86,13 +89,13 @@ class Component:
         if base is not None and not (inspect.isclass(function) and issubclass(function, base)):
             raise InputError(f"{self.key}._target_ must be a {base.__name__}, but is {target}")
         arguments = check_arguments(function, arguments, self.key)
-        function = function if made is None else made(function)
+        function = function if wrap is None else wrap(function)
         if self.get("_partial_"):
             return functools.partial(function, **arguments)
         return self._called(function, arguments)
 
     def build_as(self, cls: Any, /, **extra: Any) -> Any:
-        """Calls the target, a class below `cls`; `cls` itself where the settings name none.
+        """Calls the target, a subclass of `cls`, or `cls` itself if the settings name no target.
 
         Raises:
             InputError: as for `build`.
@@ -102,7 +105,7 @@ class Component:
         return self._called(cls, check_arguments(cls, {**self._values(), **extra}, self.key))
 
     def check_as(self, cls: Any) -> None:
-        """Holds the names and types of the settings against what `cls` takes, and calls nothing.
+        """Checks the names and types of the settings against the signature of `cls`, without calling it.
 
         Raises:
             InputError: `cls` does not take a key, or takes another type.
@@ -110,15 +113,15 @@ class Component:
         check_arguments(cls, self.arguments, self.key)
 
     def takes(self, name: str) -> bool:
-        """Whether the target takes an argument by that name, and not just any."""
+        """Whether the target has a parameter of that name (`**kwargs` does not count)."""
         try:
             known = parameters(hydra.utils.get_object(self.settings["_target_"]))
         except (HydraException, ImportError, KeyError, TypeError, ValueError, AttributeError):
-            return False  # `build` says what is wrong with it
+            return False  # `build` reports what is wrong with it
         return known is not None and name in known
 
     def _values(self) -> dict[str, Any]:
-        """The arguments, those that are components built; copies, for what is built may change its own."""
+        """The arguments with nested components built. They are copies, because what is built may change them."""
         return {name: _value(node, f"{self.key}.{name}") for name, node in copy.deepcopy(self.arguments).items()}
 
     def _called(self, function: Any, arguments: Mapping[str, Any]) -> Any:
@@ -135,10 +138,10 @@ def _value(node: Any, key: str) -> Any:
 
 
 def components_of(configs: Any, key: str) -> dict[str, Component]:
-    """The components of a group of groups, by name; entries that are null are left out.
+    """The components in a group of groups, by name, without entries that are null.
 
     Raises:
-        InputError: an entry is no group, or an interpolation in it cannot be resolved.
+        InputError: an entry is no group, or one of its interpolations cannot be resolved.
     """
     if configs is None:
         return {}

@@ -1,4 +1,4 @@
-"""Data and model of a run, by its settings."""
+"""Builds the data and the model of a run from its settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqlab.models.base import Seq2Seq
 
 
 def build_data(component: Component) -> SequenceData:
-    """The dataset, its examples and tokenizers in memory.
+    """The dataset, with its examples and tokenizers in memory.
 
     Raises:
         InputError: settings or files that cannot be used.
@@ -30,40 +30,40 @@ def build_data(component: Component) -> SequenceData:
 
 
 def build_model(
-    component: Component, data: SequenceData, made: Callable[[type[Seq2Seq]], type[Seq2Seq]] | None = None
+    component: Component, data: SequenceData, wrap: Callable[[type[Seq2Seq]], type[Seq2Seq]] | None = None
 ) -> Seq2Seq:
     """The architecture that the settings of `model` name, for a dataset.
 
     Args:
-        made: what to make of the architecture's class before it is called: `trainable`.
+        wrap: called with the architecture's class; its result is called instead (see `trainable`).
 
     Raises:
         InputError: settings that cannot be used.
     """
-    model: Seq2Seq = component.build(Seq2Seq, made, **sizes_for(component, data))
+    model: Seq2Seq = component.build(Seq2Seq, wrap, **sizes_for(component, data))
     return model
 
 
 def sizes_for(component: Component, data: SequenceData) -> dict[str, Any]:
-    """What a model has to know of its data: the sizes of the vocabularies and, where it takes `sources`, whether there
-    are any.
+    """The arguments of a model that its data determines: the sizes of both vocabularies and, if it takes `sources`,
+    whether the data has any.
     """
     sizes = {"source_size": data.source_size, "target_size": data.target_size}
     return sizes | ({"sources": data.longest_source > 0} if component.takes("sources") else {})
 
 
 def model_settings(component: Component, data: SequenceData) -> dict[str, Any]:
-    """The arguments of the model that `build_model` builds, as plain data."""
+    """All arguments of the model that `build_model` builds, as plain data."""
     return component.arguments | sizes_for(component, data)
 
 
 def check_lengths(model: Seq2Seq, data: SequenceData, search: Search) -> None:
-    """Holds the longest example and the longest output against what the model can count to, before it meets them.
+    """Checks that the model has positions for the longest example and the longest output, before any is computed.
 
-    (Of a text that it continues a model sees no more than it was trained on, however long the text grows.)
+    (A model that continues a text sees no more tokens than in training, however long the text grows.)
 
     Raises:
-        InputError: they are too long.
+        InputError: the model has too few.
     """
     longest_output = search.max_length if data.has_bos_eos else 0
     try:

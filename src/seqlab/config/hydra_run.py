@@ -1,4 +1,4 @@
-"""What Hydra knows of a run beside its settings."""
+"""How Hydra started a run, beside its settings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class HydraRun:
 
     Args:
         folder: where it writes.
-        overrides: the settings that were typed, and those that the data chose (see `keeping.pinned`).
-        flags: what was typed to name configurations (see `command_line.flags`).
-        config_name: the configuration that is composed.
-        choices: the option of each group.
-        hydra_overrides: what was typed for Hydra itself.
-        multirun: whether it is one of several.
-        keeps_configuration: whether Hydra has written the configuration into the folder. Of a resumed run it has not:
-            the settings are compared with the checkpoint before.
+        overrides: the typed settings, and those that the data chose (see `keeping.pinned`).
+        flags: the typed flags that say where configurations are found (see `command_line.flags`).
+        config_name: the primary configuration.
+        choices: the chosen option of each group.
+        hydra_overrides: the typed settings of Hydra itself.
+        multirun: whether it is one run of a multirun.
+        keeps_configuration: whether Hydra has written the configuration into the folder. It does not for a resumed
+            run, whose settings are compared with the checkpoint first.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""The configuration of a run as it is kept in its folder."""
+"""Saves the configuration of a run in its folder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from seqlab.private_parts import hydras_own_configuration
 
 
 def pinned(settings: TrainSettings, chosen: Mapping[str, str]) -> TrainSettings:
-    """The settings with those that the data chose for itself added, as if they had been typed: so the run is resumed
-    and measured again with the same data.
+    """The settings, with values that the data chose for itself added as if they had been typed, so that the run can be
+    resumed and measured again with the same data.
     """
     written = {**settings.written, "data": {**settings.written["data"], **chosen}}
     overrides = (*settings.run.overrides, *(f"data.{name}={value}" for name, value in chosen.items()))
@@ -28,15 +28,15 @@ def pinned(settings: TrainSettings, chosen: Mapping[str, str]) -> TrainSettings:
 
 
 def keep_configuration(settings: TrainSettings) -> None:
-    """Writes the configuration of this run into its folder, in the files that Hydra writes there.
+    """Writes the configuration of a resumed run into its folder, in the files that Hydra uses.
 
-    Hydra would write them before a run that is resumed has been compared with its checkpoint.
+    Hydra itself would write them before the settings have been compared with the checkpoint.
     """
     overrides = list(settings.run.overrides)
-    own = hydras_own_configuration()
-    with read_write(own.hydra):
-        own.hydra.output_subdir = SUBFOLDER
-        own.hydra.overrides.task = overrides
-    contents = {"config": OmegaConf.create(dict(settings.written)), "hydra": own, "overrides": overrides}
+    of_hydra = hydras_own_configuration()
+    with read_write(of_hydra.hydra):
+        of_hydra.hydra.output_subdir = SUBFOLDER
+        of_hydra.hydra.overrides.task = overrides
+    contents = {"config": OmegaConf.create(dict(settings.written)), "hydra": of_hydra, "overrides": overrides}
     for name, content in contents.items():
         write_atomically(settings.run.folder / SUBFOLDER / f"{name}.yaml", OmegaConf.to_yaml(content))

@@ -1,4 +1,4 @@
-"""Configurations as plain data: what is composed now, and the YAML files that runs have left."""
+"""Configurations as plain data: composed now, or read from the YAML files of earlier runs."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from seqlab.config.component import Component
 from seqlab.errors import InputError
 
 SUBFOLDER = ".hydra"
-"""Of a run's folder: where its configuration is kept."""
+"""The subfolder of a run's folder that holds its configuration."""
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """Settings as plain data, unresolved: so they name no folder of this machine."""
+    """Settings as plain data, unresolved, so that they name no folder of this machine."""
     return cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))
 
 
 def composed(name: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """The settings of a command line, today; called where Hydra is at work. Raises whatever Hydra does."""
+    """The settings that a command line composes now. Hydra must be initialised; its errors are raised."""
     return plain(compose(name, list(overrides)))
 
 
 def resolved(settings: Mapping[str, Any], name: str) -> Any:
-    """A setting by its dotted name, its interpolations resolved; None where there is none of that name."""
+    """A setting by its dotted name, its interpolations resolved; None if there is none of that name."""
     return OmegaConf.select(OmegaConf.create(dict(settings)), name)
 
 
 def parse(text: str) -> Any:
-    """The plain data of a YAML text, unresolved: an interpolation means something in the whole configuration only.
+    """The plain data of a YAML text, unresolved: interpolations have a meaning only in the whole configuration.
 
     Raises:
-        ValueError: it is no YAML, or none that a configuration may be; says why in one line.
+        ValueError: it is no YAML, or no configuration; the message says why in one line.
     """
     with _one_line():
         return OmegaConf.to_container(OmegaConf.create(text), resolve=False)
@@ -50,7 +50,7 @@ def read(path: Path) -> Any:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no YAML, or none that a configuration may be; says why in one line.
+        ValueError: it is no YAML, or no configuration; the message says why in one line.
     """
     return OmegaConf.to_container(_loaded(path), resolve=False)
 
@@ -59,8 +59,8 @@ class Start(NamedTuple):
     """How a run was started.
 
     Args:
-        flags: what was typed to name configurations (see `command_line.flags`).
-        directory: where it was typed: relative paths are meant from there.
+        flags: the typed flags that say where configurations are found (see `command_line.flags`).
+        directory: where the command was typed; relative paths start there.
     """
 
     flags: list[str]
@@ -71,7 +71,7 @@ def kept_start(folder: Path) -> Start:
     """How the run of a folder was started.
 
     Raises:
-        OSError, ValueError: it has not kept Hydra's own configuration, or that is none.
+        OSError, ValueError: the folder lacks Hydra's part of the configuration, or it cannot be read.
     """
     try:
         hydra = _loaded(folder / SUBFOLDER / "hydra.yaml").hydra
@@ -81,7 +81,7 @@ def kept_start(folder: Path) -> Start:
 
 
 class KeptRun(NamedTuple):
-    """What measuring a run again takes of its configuration: seed, data, and its metrics of one's own."""
+    """The part of a run's configuration that measuring it again needs: seed, data, and the user's own metrics."""
 
     seed: int
     data: Component
@@ -89,10 +89,10 @@ class KeptRun(NamedTuple):
 
 
 def kept_run(folder: Path, changes: Mapping[str, Any] | None = None) -> KeptRun:
-    """The run of a folder, with changes to settings of its data.
+    """The configuration of the run in a folder, with changes to settings of its data.
 
     Raises:
-        InputError: it has kept no configuration, or data whose interpolations cannot be resolved.
+        InputError: the folder has no configuration, or interpolations of its data cannot be resolved.
     """
     path = folder / SUBFOLDER / "config.yaml"
     if not path.is_file():

@@ -12,11 +12,11 @@ RENAMED = {
     "seqlab.training.progress.": "seqlab.training.callbacks.progress.",
     "seqlab.training.schedules.": "seqlab.optim.schedules.",
 }
-"""By what an old name is or begins with."""
+"""New names by old ones; a name that ends with a dot stands for all that begin with it."""
 
 
 def new_name(target: str) -> str | None:
-    """What a target is called now, if it had another name before."""
+    """The new name of a target; None if it was not renamed."""
     for old, new in RENAMED.items():
         if target == old or (old.endswith(".") and target.startswith(old)):
             return new + target.removeprefix(old)

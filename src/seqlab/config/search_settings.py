@@ -1,4 +1,4 @@
-"""The search of a run or of a trained model, by its settings."""
+"""Builds the search of a run or of a trained model from settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqlab.errors import InputError
 
 
 def build_search(decoding: Component, longest: int | None) -> Search:
-    """The search of the settings; where they name no `max_length`, it stops at `longest`.
+    """The search that the settings describe; without a `max_length` it stops at `longest` tokens.
 
     Raises:
         InputError: settings that the search does not take.
@@ -20,24 +20,24 @@ def build_search(decoding: Component, longest: int | None) -> Search:
     return search
 
 
-def search_again(decoding: Component | None, own: Search, longest: int) -> Search:
-    """How to search with a trained model: as the settings say, by its `own` search where there are none.
+def search_again(decoding: Component | None, bundled: Search, longest: int) -> Search:
+    """The search of a trained model: the one in the settings, or its bundle's if there are none.
 
-    Settings without a search are changes to the model's own.
+    Settings that name no search change the one in the bundle.
 
     Raises:
         InputError: settings that the search does not take.
     """
     if decoding is None:
-        return own
+        return bundled
     if decoding.has_target:
         return build_search(decoding, longest)
-    settings = asdict(own)
+    settings = asdict(bundled)
     if unknown := [str(name) for name in decoding.settings if name not in settings]:
         raise InputError(
-            f"decoding.{unknown[0]}: unknown key; the model's own search is {type(own).__name__}, which takes"
+            f"decoding.{unknown[0]}: unknown key; the model's own search is {type(bundled).__name__}, which takes"
             f" {', '.join(settings)}; choose decoding=greedy, beam or sample for another"
         )
     kept = {name: value for name, value in settings.items() if name not in decoding.settings}
-    search: Search = decoding.build_as(type(own), **kept)
+    search: Search = decoding.build_as(type(bundled), **kept)
     return search

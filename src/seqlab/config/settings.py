@@ -1,4 +1,4 @@
-"""The settings of each command, read from what Hydra composed and checked. Nothing here imports torch."""
+"""The settings of each command, checked and typed. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class TrainSettings:
     """conf/train.yaml; its comments say what each setting means.
 
     Args:
-        run: how the run was called.
-        written: the whole configuration as plain data, unresolved: what the run keeps, and is compared by.
+        run: how Hydra started the run.
+        written: the whole configuration as plain data, unresolved, as it is saved and compared.
     """
 
     name: str
@@ -82,11 +82,11 @@ class EvaluateSettings:
 
     @property
     def batch_sizes(self) -> dict[str, Any]:
-        """The settings to lower when memory runs out, as far as they were typed."""
+        """The settings to lower when memory runs out, if they were typed."""
         return _batch_sizes(self.data)
 
     def with_precision(self, precision: str) -> EvaluateSettings:
-        """The same in another precision."""
+        """A copy with another precision."""
         written = {**self.written, "trainer": {**self.written["trainer"], "precision": precision}}
         return replace(self, trainer=self.trainer.with_settings(precision=precision), written=written)
 
@@ -111,7 +111,7 @@ class GenerateSettings:
     """conf/generate.yaml; its comments say what each setting means.
 
     Args:
-        drawing: of temperature, top_k, top_p and seed those that were typed beside `decoding`.
+        drawing: those of temperature, top_k, top_p and seed that were typed.
     """
 
     run: str
@@ -175,7 +175,7 @@ def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
     """The settings of a training run.
 
     Raises:
-        InputError: one is of another kind, or excludes another.
+        InputError: one has a value that is not allowed, or excludes another.
     """
     _check_train(config, run)
     data = Component.of(config.data, "data")
@@ -211,7 +211,7 @@ def read_evaluate(config: DictConfig) -> EvaluateSettings:
     """The settings of an evaluation.
 
     Raises:
-        InputError: one is of another kind.
+        InputError: one has a value that is not allowed.
     """
     return EvaluateSettings(
         run=str(config.run),
@@ -227,7 +227,7 @@ def read_predict(config: DictConfig) -> PredictSettings:
     """The settings of a prediction.
 
     Raises:
-        InputError: one is of another kind.
+        InputError: one has a value that is not allowed.
     """
     _check_choice("format", config.format, FORMATS)
     if not isinstance(config.batch_size, int) or config.batch_size < 1:
@@ -248,10 +248,10 @@ def read_predict(config: DictConfig) -> PredictSettings:
 
 
 def read_generate(config: DictConfig) -> GenerateSettings:
-    """The settings of a text that is generated.
+    """The settings of a generation.
 
     Raises:
-        InputError: one is of another kind.
+        InputError: one has a value that is not allowed.
     """
     _check_choice("stop", config.stop, STOPS)
     if config.length is not None and (not isinstance(config.length, int) or config.length < 1):
@@ -271,19 +271,19 @@ def read_describe(config: DictConfig, run: HydraRun) -> DescribeSettings:
     """The settings of a description.
 
     Raises:
-        InputError: one is of another kind, or a size is asked for that the model does not have.
+        InputError: one has a value that is not allowed, or the model has no such size.
     """
     if config.output is not None and not isinstance(config.output, str):
         raise InputError(f"output must name a file, or be null, but is {config.output!r}")
     if config.model_size is not None:
         if config.model is None:
-            raise InputError(f"model_size={config.model_size} is of a model: say which, with model=…")
+            raise InputError(f"model_size={config.model_size} needs a model; add model=…")
         _check_size(config.model_size, run)
     return _described(config)
 
 
 def compose_describe(*overrides: str) -> DescribeSettings:
-    """The settings of a command line of `seqlab-describe`; called where Hydra is at work."""
+    """The settings that a command line of `seqlab-describe` composes; Hydra must be initialised."""
     return _described(compose("describe", list(overrides)))
 
 
@@ -295,7 +295,7 @@ def read_report(config: DictConfig) -> ReportSettings:
     """The settings of a page.
 
     Raises:
-        InputError: `trust` holds anything but packages.
+        InputError: `trust` holds anything but names of packages.
     """
     return ReportSettings(
         output=Path(config.output),
@@ -309,7 +309,7 @@ def read_reproduce(config: DictConfig) -> ReproduceSettings:
     """The settings of a reproduction.
 
     Raises:
-        InputError: one is of another kind.
+        InputError: one has a value that is not allowed.
     """
     for name in ("run", "any_code"):
         _check_truth(config, name)
@@ -329,13 +329,13 @@ def read_reproduce(config: DictConfig) -> ReproduceSettings:
 
 
 def read_sweep_command(config: DictConfig) -> SweepCommandSettings:
-    """The settings of a look at a study."""
+    """The settings of `seqlab-sweep`."""
     study = None if config.study is None else str(config.study)
     return SweepCommandSettings(config.action, study, str(config.folder), config.storage)
 
 
 def _check_train(config: DictConfig, run: HydraRun) -> None:
-    """Holds the settings of a run that no constructor takes against what they may be."""
+    """Checks those settings of a run that no constructor checks."""
     if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
         raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
     if config.weights not in ("best", "last", "average"):
@@ -352,14 +352,14 @@ def _check_train(config: DictConfig, run: HydraRun) -> None:
                 f"trainer.{name} must be at least 1, or −1 for no limit, but is 0: nothing would be trained"
             )
     norm = OmegaConf.select(config, "trainer.gradient_clip_val")
-    if isinstance(norm, int | float) and norm <= 0:  # Lightning would not clip, and not say so
+    if isinstance(norm, int | float) and norm <= 0:  # Lightning would silently not clip
         raise InputError(f"trainer.gradient_clip_val must be above 0, or null for no limit, but is {norm}")
     if config.model_size is not None:
         _check_size(config.model_size, run)
 
 
 def _check_size(size: str, run: HydraRun) -> None:
-    """Sees to it that the model has a size of this name: where it has none, Hydra leaves the model as it is."""
+    """Checks that the model has a size of this name: if it has none, Hydra leaves the model unchanged."""
     chosen = run.choices["sizes@model"]
     if chosen not in options_of("sizes", run.config_name, run.hydra_overrides):
         raise InputError(
@@ -391,7 +391,7 @@ def _optional(config: DictConfig, name: str) -> Component | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value without OmegaConf's own containers."""
+    """A value without OmegaConf's containers."""
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 

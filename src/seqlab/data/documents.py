@@ -25,7 +25,7 @@ from seqlab.data.texts import Runs, Split, Texts
 from seqlab.data.token_memmap import Stream
 from seqlab.errors import InputError
 from seqlab.identity import fingerprint
-from seqlab.kinds import OWN
+from seqlab.kinds import EVERYTHING
 from seqlab.text.documents import Cleaning, Limits
 from seqlab.text.tokenizers import Fit, SentencePieceTokenizer, Tokenizer, fit_settings, from_json, to_json
 
@@ -149,7 +149,7 @@ class Documents(SequenceData):
             InputError: a block is longer than the training text.
         """
         index = json.loads((self._folder / "index.json").read_text(encoding="utf-8"))
-        self.source_tokenizer = self.target_tokenizer = from_json(index["tokenizer"], OWN)
+        self.source_tokenizer = self.target_tokenizer = from_json(index["tokenizer"], EVERYTHING)
         self._counts = {split: Counts(**counts) for split, counts in index["splits"].items()}
         self._streams = {split: Stream(self._folder / split) for split in self._counts}
         train = self._training_text

@@ -16,7 +16,7 @@ from seqlab.data.cache import cached, key_of
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
 from seqlab.identity import fingerprint
-from seqlab.kinds import OWN
+from seqlab.kinds import EVERYTHING
 from seqlab.text.forms import PAIRS, formed
 from seqlab.text.languages import BleuTokenizer, bleu_tokenizer, check_bleu_tokenizer
 from seqlab.text.pairs import Pair
@@ -84,7 +84,7 @@ class TextPairs(SequenceData):
         """Reads examples, texts and tokenizers from the cache."""
         folder = self._folder
         meta = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
-        self.source_tokenizer, self.target_tokenizer = (from_json(t, OWN) for t in meta["tokenizers"])
+        self.source_tokenizer, self.target_tokenizer = (from_json(t, EVERYTHING) for t in meta["tokenizers"])
         self._texts = {split: [(s, refs) for s, refs in rows] for split, rows in meta["texts"].items()}
         with np.load(folder / "ids.npz", allow_pickle=False) as ids:
             self.examples = {

@@ -195,7 +195,7 @@ class _BundleReader:
         path = self.folder / "weights.safetensors"
         stored = read_header(path)
         _check_integers(settings, max(LARGEST, count_elements(stored)))
-        if MODELS.of(cls) in MODELS.places:  # a third-party constructor may not work on the meta device
+        if MODELS.of(cls) in MODELS.classes:  # a third-party constructor may not work on the meta device
             with torch.device("meta"):
                 check_fit(self._built(cls, settings, stored).state_dict(), stored, path)
         model = self._built(cls, settings, stored)

@@ -20,7 +20,7 @@ from seqlab.errors import InputError
 from seqlab.files import write_json
 from seqlab.inference import bundle
 from seqlab.inference.unknown_words import check_replacing
-from seqlab.kinds import OWN
+from seqlab.kinds import EVERYTHING
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.quiet import quiet
 from seqlab.runs.result import RESULT, RunResult
@@ -43,7 +43,7 @@ def evaluate(settings: EvaluateSettings) -> None:
     """
     quiet()
     folder = Path(settings.run).resolve()
-    predictor = bundle.load(folder, OWN, trainable)
+    predictor = bundle.load(folder, EVERYTHING, trainable)
     kept, before = kept_run(folder, settings.data), RunResult.read(folder)
     seed_everything(kept.seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):
