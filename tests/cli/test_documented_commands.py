@@ -1,0 +1,95 @@
+"""Every command line of every README file is one that there is; what is quick to run is run."""
+
+import importlib.util
+import re
+import shlex
+
+import pytest
+from support import ROOT
+
+FILES = (
+    *("README.md", "conf/README.md", "sweeps/README.md", "tests/README.md", "outputs/reference/README.md"),
+    *("src/seqlab/README.md", "src/seqlab/models/README.md", ".github/CONTRIBUTING.md"),
+)
+# Of the system, or of a file of the reader's own, which another test writes.
+ELSEWHERE = (
+    "apt-get",
+    "source",
+    "eval",
+    "pip",
+    ".venv/bin/pip",
+    "python -m pytest test_my_lab.py",
+    "--config-dir=my_conf",
+)
+
+
+def command_lines(text):
+    """The indented command lines of a README, each once, without comments and with continued lines joined."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    lines = re.findall(r"^    (\S.*)$", text.replace("\\\n", " "), re.MULTILINE)
+    starts = r"(seqlab-|make |python |\.venv/bin/|printf |" + "|".join(map(re.escape, ELSEWHERE)) + ")"
+    return [line for line in dict.fromkeys(lines) if re.match(starts, line)]
+
+
+LINES = {line: file for file in FILES for line in command_lines((ROOT / file).read_text(encoding="utf-8"))}
+TRAIN = [line for line in LINES if line.startswith("seqlab-train")]
+OTHERS = [line for line in LINES if re.match(r"seqlab-(?!train)", line)]
+MAKE = [line for line in LINES if line.startswith("make ")]
+MODULES = [line for line in LINES if "python -m" in line]
+
+
+def words_of(line):
+    """The words of a line as they would be typed, with some name for `…`."""
+    return shlex.split(line.replace("…", "some"), comments=True)
+
+
+def test_each_line_is_looked_at():
+    piped = [line for line in LINES if line.startswith("printf ")]
+    elsewhere = [line for line in LINES if any(word in line for word in ELSEWHERE)]
+    assert LINES.keys() == {*TRAIN, *OTHERS, *MAKE, *MODULES, *piped, *elsewhere}
+    assert len(TRAIN) > 15 and len(OTHERS) > 10 and len(MAKE) > 8
+
+
+@pytest.mark.parametrize("line", MAKE)
+def test_make_has_the_target(line):
+    targets = re.findall(r"^([a-z][\w -]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert words_of(line)[1] in " ".join(targets).split()
+
+
+@pytest.mark.parametrize("line", [line for line in MODULES if not any(word in line for word in ELSEWHERE)])
+def test_a_module_and_the_files_it_is_given_are_there(line):
+    words = words_of(line)
+    assert importlib.util.find_spec(words[words.index("-m") + 1])
+    assert [word for word in words if word.startswith("tests/") and not (ROOT / word).exists()] == []
+
+
+def single(word):
+    """An override of a multirun with the first of its values; None for what only a search reads."""
+    if word.startswith(("hydra.sweeper.", "+sweeps=")) or re.search(r"=(choice|tag|interval|range|int)\(", word):
+        return None
+    return re.sub(r"=([^,\[]+),.*$", r"=\1", word)
+
+
+@pytest.mark.parametrize("line", [line for line in TRAIN if "resume=" not in line])
+def test_a_training_composes(line, command, tmp_path):
+    words = words_of(line)[1:]
+    for search in (word.partition("=")[2] for word in words if word.startswith("+sweeps=")):
+        assert (ROOT / f"sweeps/{search}.yaml").is_file()
+    if "-m" in words:
+        words = [one for word in words if word != "-m" and (one := single(word)) is not None]
+    command("train", *words, "--cfg", "job").succeeded()
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_another_command_composes(line, command):
+    name, *words = words_of(line)
+    command(name.removeprefix("seqlab-"), *words, "--cfg", "job").succeeded()
+
+
+def test_the_first_prediction_is_what_readme_shows(command):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    source, words, shown = re.search(
+        r"^    printf '(.*?)\\n' \| seqlab-predict (.*)\n\n```text\n(.*?)```", text, re.MULTILINE | re.DOTALL
+    ).groups()
+    outcome = command("predict", *shlex.split(words), folder=ROOT, stdin=f"{source}\n")
+    assert outcome.succeeded().out.split() == shown.split()
