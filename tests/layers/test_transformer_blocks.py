@@ -8,13 +8,11 @@ from torch.nn import functional as F
 
 from seqlab.layers.state import Sources
 from seqlab.layers.transformer_blocks import (
-    FEW,
     Block,
     FeedForward,
     MultiHeadAttention,
     Residual,
     ScaledDotProduct,
-    gelu,
 )
 
 B, T, S, D, H = 2, 5, 7, 12, 3
@@ -146,22 +144,6 @@ def test_feed_forward_layers_are_their_formulas(activation, function):
         inner = [function(x) for x in (layer.inner.weight @ inputs[0, t] + layer.inner.bias).tolist()]
         expected = layer.outer.weight @ torch.tensor(inner, dtype=torch.double) + layer.outer.bias
         torch.testing.assert_close(layer(inputs)[0, t], expected, **EXACT)
-
-
-@pytest.mark.parametrize("count", [1, FEW, FEW + 1])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_the_gelu_of_few_elements_equals_torchs(count, dtype):
-    inputs = torch.linspace(-9, 9, count).to(dtype)
-    with torch.inference_mode():
-        torch.testing.assert_close(gelu(inputs), F.gelu(inputs))
-
-
-def test_the_gelu_has_torchs_gradient():
-    (inputs,) = tensors((4, 3))
-    own, torchs = inputs.clone().requires_grad_(), inputs.clone().requires_grad_()
-    gelu(own).sum().backward()
-    F.gelu(torchs).sum().backward()
-    torch.testing.assert_close(own.grad, torchs.grad)
 
 
 def test_swiglu_is_its_formula():

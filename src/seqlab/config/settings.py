@@ -17,7 +17,7 @@ from seqlab.errors import InputError
 from seqlab.kinds import NOTHING, Trust
 from seqlab.private_parts import options_of
 
-FORMATS = ("tsv", "jsonl")
+PREDICTION_FORMATS = ("tsv", "jsonl")
 BLANK = ("keep", "refuse")
 STOPS = ("sentence", "length")
 DRAWING = ("temperature", "top_k", "top_p", "seed")
@@ -229,7 +229,7 @@ def read_predict(config: DictConfig) -> PredictSettings:
     Raises:
         InputError: one has a value that is not allowed.
     """
-    _check_choice("format", config.format, FORMATS)
+    _check_choice("format", config.format, PREDICTION_FORMATS)
     if not isinstance(config.batch_size, int) or config.batch_size < 1:
         raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
     _check_choice("blank", config.blank, BLANK)

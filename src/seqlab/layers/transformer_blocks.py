@@ -26,26 +26,10 @@ KeysValues = tuple[Tensor, Tensor]
 """Keys and values of a memory, each (B, H, S, K)."""
 
 NORMS = ("pre", "post", "both")
-FEW = 2**13
-"""Up to this many elements, GELU's plain formula takes less time than oneDNN's call overhead."""
-
-
-def gelu(inputs: Tensor) -> Tensor:
-    """x Φ(x), the Gaussian error linear unit (Hendrycks & Gimpel 2016, arXiv 1606.08415, section 2).
-
-    The same as F.gelu, which for a single token of a small model spends most of its time on oneDNN's call overhead: the
-    25 µs per layer were a tenth of the time per token.
-    """
-    usual = torch.compiler.is_compiling() or torch.is_grad_enabled() or inputs.device.type != "cpu"
-    if usual or inputs.dtype.itemsize < 4 or inputs.numel() > FEW:
-        return F.gelu(inputs)
-    half = 0.5 * inputs
-    return torch.addcmul(half, half, torch.erf(0.5**0.5 * inputs))
-
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
-    "gelu": gelu,
+    "gelu": F.gelu,  # Hendrycks & Gimpel 2016, arXiv 1606.08415
     "swiglu": F.silu,
     "squared_relu": lambda inputs: F.relu(inputs).square(),
 }

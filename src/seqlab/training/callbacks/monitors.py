@@ -86,7 +86,7 @@ class RunSummary(Callback):
                 for line in leakage.summary():
                     print(f"leakage     {split} {line}")
         if math.isinf(steps):
-            print(f"steps       no end set; {1 / seconds:.0f} batches a second", flush=True)
+            print(f"steps       no end set; {1 / seconds:.0f} batches per second", flush=True)
             return
         left = int(steps) - trainer.global_step
         seconds *= trainer.accumulate_grad_batches  # batches per step
