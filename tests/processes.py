@@ -37,7 +37,7 @@ class Done(NamedTuple):
 
 
 def fresh(folder: Path, *arguments: str) -> Done:
-    """Runs `seqlab-train` in `folder`, in a new interpreter: what starts processes itself (DDP) repeats the line."""
+    """Runs `python -m seqlab.train` in `folder`, in a new interpreter."""
     found = os.pathsep.join(filter(None, (TROUBLE, os.environ.get("PYTHONPATH"))))
     environment = {**os.environ, "PYTHONPATH": found, "HYDRA_FULL_ERROR": "0", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "seqlab.train", *arguments]
@@ -61,6 +61,8 @@ def started(
     folder: Path, *arguments: str, command: str, files: Files, before: Callable[[], object] = nothing
 ) -> BaseProcess:
     """The process that runs a command, forked from one that has imported torch and lightning.
+
+    It takes itself for the script `seqlab-…`: what it starts itself (DDP) is a new interpreter that runs that.
 
     `before` is called in the new process first; it must be picklable.
     """
@@ -105,7 +107,7 @@ def _become(folder: Path, command: str, arguments: tuple[str, ...], files: Files
     os.chdir(folder)
     os.environ.update(HYDRA_FULL_ERROR="0", OMP_NUM_THREADS="1")
     sys.path.append(TROUBLE)
-    sys.argv = [f"seqlab-{command}", *arguments]
+    sys.argv = [str(Path(sys.executable).with_name(f"seqlab-{command}")), *arguments]
     import torch
 
     torch.set_num_threads(1)

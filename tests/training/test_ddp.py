@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from processes import forked, fresh
+from processes import forked
 
 SETTINGS = [
     "data=reversal",
@@ -19,8 +19,7 @@ SETTINGS = [
 
 
 def curve(folder, *arguments):
-    run = fresh if "trainer=ddp" in arguments else forked
-    done = run(folder.parent, *SETTINGS, *arguments, f"hydra.run.dir={folder}")
+    done = forked(folder.parent, *SETTINGS, *arguments, f"hydra.run.dir={folder}")
     assert done.returncode == 0, done.stderr
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

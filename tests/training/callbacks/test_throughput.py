@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from processes import forked, fresh
+from processes import forked
 
 from seqlab.data.batch import Examples
 from seqlab.data.loader import BatchLoader, BucketSampler
@@ -243,8 +243,8 @@ def counts(run):
     return json.loads((run / "result.json").read_text())["training"]
 
 
-def train(folder, *arguments, code=0, run=forked):
-    done = run(folder, *arguments)
+def train(folder, *arguments, code=0):
+    done = forked(folder, *arguments)
     assert (done.returncode, done.stderr) == (code, "")
 
 
@@ -262,12 +262,12 @@ def whole(tmp_path_factory):
 @pytest.mark.slow
 def test_two_processes_count_the_tokens_of_one_and_one_goes_on_from_them(whole, tmp_path):
     run = tmp_path / "run"
-    train(tmp_path, *RUN, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "hydra.run.dir=run", run=fresh)
+    train(tmp_path, *RUN, "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "hydra.run.dir=run")
     two = counts(run)
     assert two["tokens"] == counts(whole)["tokens"] == kept(run)["tokens"]
     assert two["flops"] == pytest.approx(counts(whole)["flops"], rel=0.2)  # scaled up from another batch
 
-    train(tmp_path, "resume=run", "trainer.max_epochs=3", run=fresh)
+    train(tmp_path, "resume=run", "trainer.max_epochs=3")
     three = counts(run)
     assert three["tokens"] == two["tokens"] * 3 // 2
     assert three["flops"] == pytest.approx(two["flops"] * 3 / 2)
