@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors import safe_open
 from safetensors.torch import load_file
 from support import ROOT
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from seqlab.runs.run_folder import command as command_of
 
@@ -113,6 +115,25 @@ def test_a_bundle_has_a_model_card(trained):
     assert "50 train, 25 val, 25 test" in card
     assert result["environment"]["commit"] in card
     assert "Greedy" in card
+
+
+def test_a_model_card_begins_with_what_hubs_read(trained):
+    result, card = result_of(trained), (trained / "bundle/README.md").read_text(encoding="utf-8")
+    empty, front, text = card.split("---\n", 2)
+    assert (empty, text.startswith(f"\n# {result['name']}")) == ("", True)
+    facts = yaml.safe_load(front)
+    assert (facts["library_name"], facts["pipeline_tag"]) == ("seqlab", "text2text-generation")
+    (model,) = facts["model-index"]
+    (shown,) = model["results"]
+    assert shown["dataset"]["split"] == "test"
+    assert {one["type"]: one["value"] for one in shown["metrics"]} == result["metrics"]["test"]
+
+
+def test_tensorboard_has_settings_and_attention(train, tmp_path, reversal):
+    train(*reversal, "model=luong").succeeded()
+    shown = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload().Tags()
+    assert {"settings/text_summary", "attention/text_summary"} <= set(shown["tensors"])
+    assert shown["images"] == ["attention/attention"]
 
 
 def test_the_result_is_complete(trained):
