@@ -7,17 +7,16 @@ from pathlib import Path
 from unittest import mock
 
 import hypothesis
-import jaxtyping
 import pytest
 from hydra._internal.config_repository import ConfigRepository
-from support import ROOT, checked
+from jaxtyping import install_import_hook
+from support import ROOT
 
 SHAPED = [path for path in (ROOT / "src/seqlab").rglob("*.py") if "jaxtyping" in path.read_text(encoding="utf-8")]
 # Where no signature has shapes mypy has seen to the types: checking them again costs 20 µs a call.
-jaxtyping.install_import_hook(
-    [".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in SHAPED], "support.with_types"
+install_import_hook(
+    [".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in SHAPED], "support.checked"
 )
-jaxtyping.jaxtyped = lambda *, typechecker: checked  # with which the hook decorates
 
 hypothesis.settings.register_profile("seqlab", deadline=None)  # how long an example takes is the machine's affair
 hypothesis.settings.load_profile("seqlab")
