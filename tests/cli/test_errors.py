@@ -267,7 +267,7 @@ def test_weights_of_another_run_that_do_not_fit_are_refused(train, tmp_path, tra
         ("inverse_sqrt", "scheduler.warmup=0", ["scheduler", "warmup", "at least 1", "0"]),
         ("cosine", "scheduler.warmup=5000", ["scheduler", "warmup", "shorter than the run of 13 steps", "5000"]),
         ("cosine", "scheduler.floor=2", ["scheduler", "floor", "0 to 1", "2"]),
-        ("cosine", "trainer.max_epochs=-1", ["scheduler", "end of training"]),
+        ("cosine", "trainer.max_epochs=-1", ["scheduler", "limit of training"]),
         ("plateau", "scheduler.factor=1.5", ["scheduler", "actor"]),
         ("plateau", "scheduler.patience=x", ["scheduler.patience", "int", "'x'"]),
         ("plateau", "scheduler.monitor=val/nope", ["scheduler.monitor", "val/nope"]),

@@ -60,17 +60,17 @@ def test_names_are_shortened_where_that_suffices(made, printed):
     assert printed(sweep, 110)[0].split()[4:] == NAMES[:4]
 
 
-def test_many_parameters_are_wrapped_in_one_column(made, printed):
+def test_more_parameters_than_fit_are_shown_in_parts(made, printed):
     sweep = made(6)
-    lines = printed(sweep, 80)
-    assert lines[0].split() == ["trial", "state", "step", "value", "settings"]
-    short = ("width", "layers", "dropout", "lr", "weight_decay", "batch_size")
-    settings = [f"{name}=0.0001235" for name in short]
-    assert " ".join(lines[1:4]).split() == ["0", "*", "complete", "0", "0.5", *settings]
-    assert lines[4].split()[:2] == ["1", "pruned"]
-    assert max(map(len, lines)) <= 80
+    short = ["width", "layers", "dropout", "lr", "weight_decay", "batch_size"]
+    lines = [line.split() for line in printed(sweep, 80)]
+    first, second = (part for part in (lines[:3], lines[4:7]))
+    assert first[0] + second[0][1:] == ["trial", "state", "step", "value", *short]
+    assert first[1] + second[1][2:] == ["0", "*", "complete", "0", "0.5", *["0.0001235"] * 6]
+    assert (first[2][:2], second[2][0]) == (["1", "pruned"], "1")
+    assert max(map(len, printed(sweep, 80))) <= 80
     wide = printed(sweep, 110)
-    assert wide[0].split()[4:] == list(short)
+    assert wide[0].split()[4:] == short
     assert max(map(len, wide)) <= 110
 
 
