@@ -138,6 +138,7 @@ BAD_SETTINGS = {
     "data.split=[1,1,1]": ["split", "add up to 1"],
     "model.cell=rnn": ["cell", "lstm", "gru", "'rnn'"],
     "seed=abc": ["seed", "abc"],
+    "seed=4294967296": ["seed", "4294967296"],
     "weights=nope": ["weights", "best", "last", "average", "nope"],
     "objective.label_smoothing=1": ["objective", "label_smoothing", "below 1"],
     "objective.label_smoothing=abc": ["objective.label_smoothing", "float", "'abc'"],

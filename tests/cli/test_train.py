@@ -225,19 +225,22 @@ def test_a_loss_and_a_metric_of_ones_own_are_named_in_the_configuration(command,
         "    def losses(self, logits, labels):\n"
         "        _, plain = super().losses(logits, labels)\n"
         "        return 2 * plain, plain\n\n"
-        "def longer(outputs, references):\n"
-        "    return sum(len(a) > len(b[0]) for a, b in zip(outputs, references, strict=True)) / len(outputs)\n"
+        "def letters(outputs, references):\n"
+        "    return sum(map(len, outputs)) / sum(len(accepted[0]) for accepted in references)\n"
     )
-    own = ("+objective._target_=my_scores.Doubled", "+free_running.metrics.longer=my_scores.longer")
+    own = ("+objective._target_=my_scores.Doubled", "+free_running.metrics.letters=my_scores.letters")
     command("train", *tiny, *reversal, "model=gru", "hydra.run.dir=run", *own).succeeded()
     rows = list(csv.DictReader((tmp_path / "run/metrics.csv").open()))
     (epoch,) = [row for row in rows if row["train/objective"]]
     assert float(epoch["train/objective"]) == pytest.approx(2 * float(epoch["train/teacher_forced/loss"]), rel=1e-5)
-    share = result_of(tmp_path / "run")["metrics"]["test"]["free_running/longer"]
-    assert 0 <= share <= 1
+    share = result_of(tmp_path / "run")["metrics"]["test"]["free_running/letters"]
+    texts = [line.split("\t") for line in (tmp_path / "run/predictions.tsv").read_text().splitlines()[1:]]
+    outputs, references = (sum(len(one[column]) for one in texts) for column in (1, 2))
+    assert len(texts) > 20
+    assert share == pytest.approx(outputs / references)
     command("evaluate", "run=run", "splits=[test]").succeeded()
     again = json.loads((tmp_path / "run/evaluation.json").read_text())["metrics"]["test"]
-    assert again["free_running/longer"] == share
+    assert again["free_running/letters"] == share
 
 
 def test_a_metric_that_cannot_be_imported_is_refused_before_anything_is_read(train, reversal):

@@ -26,6 +26,13 @@ def test_text_is_aligned_left_and_numbers_right():
     ]
 
 
+def test_a_table_that_just_fits_is_neither_folded_nor_split():
+    assert shown(figures(), figures().width) == shown(figures(), 80)
+    assert shown(figures(), figures().width - 1) != shown(figures(), 80)
+    assert len(shown(figures(), 28)) == 4  # heads folded, in one part
+    assert len(shown(figures(), 27)) > 4
+
+
 def test_heads_are_folded_before_the_table_is_split():
     assert shown(figures(), 28) == [
         "                      target",

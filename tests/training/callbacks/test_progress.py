@@ -9,10 +9,12 @@ import sys
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from tqdm import tqdm
 
 from seqlab.data.toy import IntegerPairs
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
+from seqlab.training.callbacks import progress
 from seqlab.training.callbacks.progress import Progress
 
 PAIRS = [["1 2 3", "3 2 1"], ["4 5", "5 4"], ["6", "6"], ["7 8", "8 7"]]
@@ -60,7 +62,7 @@ def screen(written):
 def fit(monkeypatch, tmp_path):
     """Trains on four batches per epoch; gives what was written to `stdout`, where log messages go, too."""
 
-    def call(stdout, *callbacks, every_n_steps=None, evaluate=False, **limits):
+    def call(stdout, *callbacks, every_n_steps=None, evaluate=False, resumed=None, **limits):
         handler = logging.StreamHandler(stdout)
         monkeypatch.setattr(sys, "stdout", stdout)
         monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
@@ -70,7 +72,8 @@ def fit(monkeypatch, tmp_path):
         model = trainable(FixedVector)(data.source_size, data.target_size, width=5)
         model.configure_training(functools.partial(torch.optim.SGD, lr=0.1))
         trainer = Trainer(callbacks=[*callbacks, Progress(every_n_steps)], num_sanity_val_steps=0, **QUIET, **limits)
-        trainer.fit(model, data)
+        trainer.fit(model, data, ckpt_path=resumed, weights_only=True)
+        trainer.save_checkpoint(tmp_path / "last.ckpt")
         if evaluate:
             trainer.test(model, [data.evaluation_loader(split) for split in ("val", "test")], verbose=False)
         return stdout.getvalue()
@@ -97,6 +100,16 @@ def test_the_bar_is_over_the_whole_run(fit):
 def test_the_bar_ends_where_the_steps_are_limited(fit):
     written = fit(Terminal(), max_epochs=-1, max_steps=6)
     assert "/6 [" in written
+
+
+def test_the_bar_of_a_resumed_run_begins_where_the_run_does(fit, tmp_path, monkeypatch):
+    """What was done before counts as done, and not as done in no time, which would promise an early end."""
+    fit(Terminal(), max_epochs=1)
+    bars = []
+    monkeypatch.setattr(progress, "tqdm", lambda **how: bars.append(tqdm(**how)) or bars[-1])
+    fit(Terminal(), max_epochs=2, resumed=tmp_path / "last.ckpt")
+    (bar,) = bars
+    assert (bar.initial, bar.n, bar.total) == (4, 8, 8)
 
 
 def test_evaluating_has_a_bar_over_all_splits(fit):
