@@ -15,6 +15,7 @@ from seqlab.data.toy import IntegerPairs
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
 from seqlab.training.callbacks import progress
+from seqlab.training.callbacks.printing import print_line
 from seqlab.training.callbacks.progress import Progress
 
 PAIRS = [["1 2 3", "3 2 1"], ["4 5", "5 4"], ["6", "6"], ["7 8", "8 7"]]
@@ -31,13 +32,14 @@ class Terminal(io.StringIO):
 
 
 class Talks(Callback):
-    """Prints before training, and warns in the middle of it."""
+    """Prints before training; prints and warns in the middle of it."""
 
     def on_train_start(self, trainer, module):
         print("data        four pairs")
 
     def on_train_batch_end(self, trainer, module, *args):
         if trainer.global_step == 3:
+            print_line("    a sample")
             logging.getLogger().warning("a warning")
 
 
@@ -83,8 +85,8 @@ def fit(monkeypatch, tmp_path):
 
 def test_on_a_terminal_lines_stay_and_bars_go(fit):
     lines = screen(fit(Terminal(), Talks(), max_epochs=2, evaluate=True))
-    assert lines[:2] == ["data        four pairs", "a warning"]
-    assert [re.sub(r"\d+\.\d+", "X", line) for line in lines[2:]] == [
+    assert lines[:3] == ["data        four pairs", "    a sample", "a warning"]
+    assert [re.sub(r"\d+\.\d+", "X", line) for line in lines[3:]] == [
         "epoch   1/2  train loss X  val loss X  X s",
         "epoch   2/2  train loss X  val loss X  X s",
     ]
@@ -119,7 +121,7 @@ def test_evaluating_has_a_bar_over_all_splits(fit):
 def test_a_pipe_gets_lines_alone(fit):
     written = fit(io.StringIO(), Talks(), max_epochs=2, evaluate=True)
     assert "\r" not in written
-    assert [line.split("  ")[0] for line in written.splitlines()] == ["data", "a warning", "epoch", "epoch"]
+    assert [line.split()[0] for line in written.splitlines()] == ["data", "a", "a", "epoch", "epoch"]
 
 
 def test_every_n_steps_the_loss_is_printed_instead(fit):

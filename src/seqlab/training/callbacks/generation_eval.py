@@ -15,6 +15,7 @@ from seqlab.data.module import data_of
 from seqlab.decoding import Search
 from seqlab.inference.generation_outputs import CustomMetric, Outputs, Prediction, outputs_of
 from seqlab.metrics.free_running import gathered
+from seqlab.training.callbacks.printing import print_line
 from seqlab.training.results import sample_line
 
 
@@ -127,7 +128,7 @@ class GenerationEval(Callback):
     def _print_samples(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
             for one in self.predictions["val"][: self.samples]:
-                print(f"    {sample_line(one)}", flush=True)
+                print_line(f"    {sample_line(one)}")
 
 
 def _function(name: str, path: str) -> CustomMetric:

@@ -16,6 +16,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from seqlab.metrics.registry import METRICS
 from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.generation_eval import GenerationEval
+from seqlab.training.callbacks.printing import print_line
 
 SPLIT_LABELS = {"val": "val", "val_other": "other"}
 """The validation splits, and their names in the printed lines."""
@@ -152,12 +153,8 @@ class Progress(ProgressBar):
         self._print_line(trainer, "  ".join([*parts, f"{time.perf_counter() - self._started:.1f} s"]))
 
     def _print_line(self, trainer: Trainer, text: str) -> None:
-        if not trainer.is_global_zero:
-            return
-        if self._bar is not None:
-            self._bar.write(text, file=sys.stdout)  # above the bar
-        else:
-            print(text, flush=True)
+        if trainer.is_global_zero:
+            print_line(text)
 
 
 def _epoch(trainer: Trainer) -> str:
