@@ -89,7 +89,7 @@ def test_another_command_composes(line, command):
 def test_the_first_prediction_is_what_readme_shows(command):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     source, words, shown = re.search(
-        r"^    printf '(.*?)\\n' \| seqlab-predict (.*)\n\n```text\n(.*?)```", text, re.MULTILINE | re.DOTALL
+        r"^    printf '(.*?)\\n' \| seqlab-predict ([^\n]*)\n\n```text\n(.*?)```", text, re.MULTILINE | re.DOTALL
     ).groups()
     outcome = command("predict", *shlex.split(words), folder=ROOT, stdin=f"{source}\n")
     assert outcome.succeeded().out.split() == shown.split()
