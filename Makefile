@@ -81,8 +81,9 @@ bundle: $(READY) ## train the small models of outputs/reference/reversal, one of
 pictures: $(READY) ## draw README's pictures: attention, the report page (with Chromium), a diagram of each architecture
 	for model in $(MODELS); do $(BIN)/seqlab-describe model=$$model model_size=small \
 	  output=outputs/reference/pictures/$$model.svg > /dev/null || exit 1; done
-	$(BIN)/seqlab-report
-	$(BIN)/python -m seqlab.reporting.readme.pictures outputs/reference/reversal outputs/report.html outputs/reference/pictures
+	$(BIN)/seqlab-report 'runs=[]' output=outputs/report_of_references.html
+	$(BIN)/python -m seqlab.reporting.readme.pictures outputs/reference/reversal outputs/report_of_references.html \
+	  outputs/reference/pictures
 
 results: $(READY) ## write README's results from outputs/reference
 	$(RESULTS)

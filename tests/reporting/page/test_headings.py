@@ -37,6 +37,10 @@ def test_two_datasets_of_one_name_differ_by_their_settings_in_words(tmp_path):
         run["settings"]["data"]["val_share"] += number / 10
         runs.append(run)
     groups = found(tmp_path, runs).groups
+    assert [one.apart for one in groups] == [
+        "_target_=WordTokenizer, val_share=0.1",
+        "_target_=SentencePieceTokenizer, val_share=0.2",
+    ]
     assert [heading(one) for one in groups] == [
         "Multi30k de→en (words, val share 0.1)",
         "Multi30k de→en (word pieces, val share 0.2)",

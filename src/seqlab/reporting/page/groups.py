@@ -286,9 +286,14 @@ def with_data_told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:
             continue
         data = _flat(one.setting("data"))
         differing = [name for name in data if any(other.get(name) != data[name] for other in settings)]
-        shown = [f"{name}={data[name].rpartition('.')[2]}" for name in differing if data[name] and name not in LOADING]
+        shown = [f"{name}={_short(data[name])}" for name in differing if data[name] and name not in LOADING]
         result.append(replace(one, apart=", ".join(shown[:3]) or one.label))
     return result
+
+
+def _short(value: str) -> str:
+    """A setting as a heading shows it: of a class, or its method `fit`, the name without the modules around it."""
+    return value.removesuffix(".fit").rpartition(".")[2] if re.fullmatch(r"[A-Za-z_][\w.]*", value) else value
 
 
 LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")

@@ -68,7 +68,7 @@ def _panel(title: str, sample: dict[str, Any], accent: str) -> str:
         shapes.append(f'<text x="{x}" y="{TOP - 8}" text-anchor="middle">{escape(token)}</text>')
     for row, (token, weights) in enumerate(zip(sample["output_tokens"], sample["attention"][name], strict=True)):
         y = TOP + CELL * row
-        label = "end" if token.startswith("<") else token
+        label = "end" if token == "<eos>" else token
         shapes.append(f'<text x="{LEFT - 6}" y="{y + CELL / 2 + 4}" text-anchor="end">{escape(label)}</text>')
         shapes += [
             f'<rect x="{LEFT + CELL * column + 1}" y="{y + 1}" width="{CELL - 2}" height="{CELL - 2}" rx="3"'
