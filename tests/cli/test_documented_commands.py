@@ -86,6 +86,39 @@ def test_another_command_composes(line, command):
     command(name.removeprefix("seqlab-"), *words, "--cfg", "job").succeeded()
 
 
+QUICK = (
+    *("trainer=cpu", "trainer.max_epochs=1", "trainer.max_steps=1", "measure=false", "free_running.every_n_epochs=0"),
+    *("model.width=8", "callbacks.outlook=null", "hydra.run.dir=run", "overwrite=true"),
+)
+"""What makes any training end after a step."""
+
+
+@pytest.fixture(scope="module")
+def readers_files(tmp_path_factory):
+    """A folder with the files that the commands name."""
+    folder = tmp_path_factory.mktemp("reader")
+    texts = [f"the number {word} comes before the next" for word in ("one", "two", "three", "four", "five", "six")]
+    pairs = [f"{text}\t{text.upper()}" for text in texts]
+    (folder / "FOLDER").mkdir()
+    for split in ("train", "val", "test"):
+        for language, column in (("de", 0), ("en", 1)):
+            lines = [pair.split("\t")[column] for pair in pairs]
+            (folder / f"FOLDER/{split}.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    story = "\n\n".join(f"Number {i} comes after {i * 7} and before {i * i}." for i in range(1000))
+    for name in ("FOLDER/notes.txt", "STORY.txt", "FILE.txt"):
+        (folder / name).write_text(story, encoding="utf-8")
+    (folder / "pairs.tsv").write_text("\n".join(pairs) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("line", [line for line in TRAIN if "resume=" not in line and "-m" not in words_of(line)])
+def test_a_training_trains(line, command, readers_files):
+    words = [*words_of(line)[1:], *QUICK]
+    if "data=" not in line or "data=reversal" in line or "experiment=dates" in line:
+        words.append("data.samples=60")
+    command("train", *words, folder=readers_files).succeeded()
+
+
 def test_the_first_prediction_is_what_readme_shows(command):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     source, words, shown = re.search(
