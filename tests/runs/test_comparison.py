@@ -383,6 +383,21 @@ def test_runs_of_the_same_line_but_of_other_data_or_settings_are_no_seeds_of_one
     assert [one.label["apart by"] for one in settings] == ["", what]
 
 
+def test_runs_whose_data_are_drawn_with_their_seed_are_seeds_of_one(tmp_path):
+    def run(number, data_seed, **data):
+        identity = {"data": {"kind": "Dates", "splits": {"train": f"{number}"}, "vocabularies": f"{number}", **data}}
+        settings = {"data": {"seed": data_seed, "samples": 9}, "seed": number}
+        line = ["experiment=dates", f"seed={number}"]
+        make_run(tmp_path, number, line, seed=number, identity=identity, settings=settings)
+
+    run(1, "${seed}")
+    run(2, "${seed}")
+    run(3, "${seed}", kind="Numbers")
+    run(4, 0)
+    run(5, 0)
+    assert [[run.seed for run in one.runs] for one in settings_of(tmp_path)] == [["1", "2"], ["3"], ["4"], ["5"]]
+
+
 def test_what_would_steer_the_terminal_is_written_out(tmp_path, capsys):
     make_run(tmp_path, 0, [json.dumps("name=\x1b[31m[red]")])
     make_run(tmp_path, 1, ["name=b"], error="\x1b]0;title\x07 [/x]")

@@ -62,9 +62,9 @@ def test_resumed_events_drop_what_is_written_again(tmp_path):
 def test_tensorboard_shows_settings_and_attention(tmp_path):
     events = Events(tmp_path, name="", version="tensorboard")
     events.add_settings({"model": {"width": 7}, "seed": 3})
+    events.finalize("success")  # as evaluating does
     weights = torch.tensor([[[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]]])
     events.add_attention(AttentionMaps(["a", "b"], ["x", "y", "<eos>"], {"attention": weights}), step=5)
-    events.finalize("success")
     shown = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     (settings,) = shown.Tensors("settings/text_summary")
     assert settings.tensor_proto.string_val == [b"    model:\n      width: 7\n    seed: 3\n"]

@@ -181,7 +181,7 @@ class _ServerProcess:
             pass_fds=inherited,
             start_new_session=True,  # so that Ctrl-C reaches only this process
         )
-        self._ended = ended
+        self._ended, self._stop_signal = ended, stop_signal
         self._changed = threading.Condition()
         self._over = False
         self._started: dict[int, int] = {}  # job → process, of all that were started
@@ -245,10 +245,13 @@ class _ServerProcess:
                     self._failed = answer["failed"]
                     self._changed.notify_all()
         self._process.wait()
-        with self._changed:  # its children die with it, but not the processes that those have started
+        with self._changed:
             self._over = True
             for number, child in self._running.items():
-                signal_group(child, signal.SIGKILL)
+                # The child itself received the signal as the server died; what it has started is killed here. A child
+                # that may save what it has is left alone: a second signal would stop it at once.
+                if self._stop_signal == signal.SIGKILL:
+                    signal_group(child, signal.SIGKILL)
                 self._ended.put(JobEnd(number, None, "the server that had forked it ended"))
             self._running.clear()
             self._changed.notify_all()

@@ -40,6 +40,9 @@ class StudyStorage:
                 self.storage.get_study_id_from_name(study)
             except KeyError:
                 raise UsageError(f"{self.shown}: no study {study}") from None
+            except Exception as error:  # a proxy is asked here for the first time, and each has exceptions of its own
+                reason = hidden(" ".join(str(error).split()), url)
+                raise UsageError(f"{self.shown}: cannot be read ({reason})") from None
 
     @contextmanager
     def turn(self, study: str) -> Iterator[None]:

@@ -71,15 +71,16 @@ class Predictor:
             InputError: the model continues text, so there is no source; or `text` is empty.
             ValueError: the tokenizer cannot express it.
         """
-        return self.attentions([text])[0]
+        (look,) = self.attentions([text])
+        return look
 
     def attentions(self, texts: Sequence[str]) -> list[AttentionMaps]:
-        """The same for several texts at once, in one batch."""
+        """The same for several texts at once, in one batch; some of them may be empty, but not all."""
         if self.stream is not None:
             raise InputError("this model was trained on plain text, which it continues: there is no source to look at")
         sources = [self.encode(text) for text in texts]
-        if not all(sources):
-            raise InputError("attention needs a source, but a text is empty")
+        if not any(sources):
+            raise InputError("attention needs a source, but there is no text")
         return attention_maps(self.model, (self.source_tokenizer, self.target_tokenizer), self.search, sources)
 
     def encode(self, text: str) -> list[int]:

@@ -21,15 +21,18 @@ CHANGED = "changed after step"
 def description(result: RunResult) -> dict[str, Any]:
     """Data, model and settings of a run: equal for runs that differ in their seed alone.
 
-    `data` and `model` are the hashes and sizes that the run recorded, if it did. What changed when the run was resumed
-    is part of how it was trained.
+    `data` and `model` are the hashes and sizes that the run recorded, if it did; of data that are drawn with the run's
+    seed, without the hashes of what was drawn. What changed when the run was resumed is part of how it was trained.
     """
     settings = {
         name: _without(value, LEFT_OUT.get(name, ()))
         for name, value in result.settings.items()
         if name not in LEFT_OUT[""]
     }
-    recorded = {"data": result.identity.data, "model": result.identity.model}
+    data = result.identity.data
+    if data is not None and _is_drawn_by_seed(settings.get("data")):
+        data = _without(data, ("splits", "vocabularies"))
+    recorded = {"data": data, "model": result.identity.model}
     changes: dict[str, list[Any]] = {}  # a run may be resumed several times at one step
     for one in result.resumed:
         if one["changed"]:
@@ -44,6 +47,11 @@ def description(result: RunResult) -> dict[str, Any]:
 def described(result: RunResult) -> str:
     """A hash of the description."""
     return fingerprint(description(result))
+
+
+def _is_drawn_by_seed(data: Any) -> bool:
+    """Whether settings of data, unresolved as they are saved, take the run's seed for their own."""
+    return isinstance(data, dict) and data.get("seed") == "${seed}"
 
 
 def _without(value: Any, names: tuple[str, ...]) -> Any:

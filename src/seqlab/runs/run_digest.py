@@ -93,8 +93,9 @@ def digests(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
 
 @functools.cache
 def _code() -> str:
-    """A hash of the code that makes digests."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    """A hash of the code that makes digests, and of what reads the attention in them."""
+    room = Path(__file__).parent
+    files = [*sorted(room.glob("*.py")), room.parent / "inference" / "attention_maps.py"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 

@@ -104,3 +104,4 @@ class Events(TensorBoardLogger):
             self.experiment.add_image(f"attention/{name}", picture[None], step)
         tokens = f"columns: {' '.join(looks.source_tokens)}\n\nrows: {' '.join(looks.output_tokens)}"
         self.experiment.add_text("attention", tokens, step)
+        self.experiment.flush()  # evaluating has closed the file before, and nothing closes this one

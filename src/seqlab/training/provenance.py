@@ -29,7 +29,9 @@ def environment(trainer: Trainer) -> dict[str, Any]:
         "code": code(),
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu ({platform.machine()})",
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"{device.type} ({platform.machine()})",
         "processes": trainer.world_size,
         "threads": torch.get_num_threads(),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -55,6 +56,9 @@ from seqlab.training.resuming import (
 from seqlab.training.trainer import build_trainer
 
 log = logging.getLogger(__name__)
+
+PICTURED = 100
+"""Tokens of a source, and of an output, whose attention TensorBoard shows."""
 
 
 def train(settings: TrainSettings) -> float | None:
@@ -227,19 +231,25 @@ def save_results(
     bundle.save(folder / "bundle", model, arguments, tokenizers, search, stream, card)
     predictions = free_running.predictions[printed_split]
     write_atomically(folder / "predictions.tsv", predictions_table(predictions))
-    write_json(folder / RESULT, result.as_json())
     log_attention(trainer, Predictor(model, *tokenizers, search, stream), samples(predictions))
+    write_json(folder / RESULT, result.as_json())
     print_summary(result, predictions, _shown(folder), trust)
 
 
 def log_attention(trainer: Trainer, predictor: Predictor, shown: list[Any]) -> None:
-    """Gives TensorBoard a picture of the attention for the middle one of the predictions that are shown."""
-    sources = [one.source for one in shown if predictor.encode(one.source)]
-    if predictor.stream is None and predictor.model.attends and sources:
+    """Gives TensorBoard a picture of the attention for one of the predictions that are shown, of middle length.
+
+    Texts of more than `PICTURED` tokens are left out: nobody can read their picture.
+    """
+    loggers = [logger for logger in trainer.loggers if isinstance(logger, Events)]
+    if not loggers or predictor.stream is not None or not predictor.model.attends:
+        return
+    sources = [one.source for one in shown if 0 < len(predictor.encode(one.source)) <= PICTURED]
+    if sources:
+        predictor.search = replace(predictor.search, max_length=min(predictor.search.max_length, PICTURED))
         looks = predictor.attention(sources[len(sources) // 2])
-        for logger in trainer.loggers:
-            if isinstance(logger, Events):
-                logger.add_attention(looks, trainer.global_step)
+        for logger in loggers:
+            logger.add_attention(looks, trainer.global_step)
 
 
 def _shown(folder: Path) -> Path:

@@ -71,7 +71,7 @@ class Progress(ProgressBar):
         step, module = trainer.global_step, cast(TrainingModule, pl_module)
         if self._shows_bar:
             bar = self._bar or self._begin(_epoch(trainer), module.total_steps(), step, "steps")
-            if step % REFRESH_STEPS == 0:
+            if step % REFRESH_STEPS == 0 and step != bar.n:  # once, not with each batch that is accumulated
                 bar.set_postfix(loss=f"{float(module.epoch_loss()):.4f}", refresh=False)
             bar.update(step - bar.n)
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._last_printed:
