@@ -43,3 +43,17 @@ def test_what_would_measure_better_is_named_once(load):
     (line,) = cautions(load(WordTokenizer.fit, KOREAN))
     assert "BLEU of Korean is computed on characters" in line
     assert cautions(load(WordTokenizer.fit, KOREAN, bleu_tokenizer="13a")) == []
+
+
+def test_targets_that_are_mostly_unknown_words_are_warned_of(load):
+    words = [f"mot{i}" for i in range(40)]
+    lines = cautions(load(WordTokenizer.fit, [f"{word} " for word in words], val_share=0.2, test_share=0.2))
+    assert lines == []  # each comes back five times
+    single = [f"mot{i}" for i in range(200)]
+    lines = cautions(load(WordTokenizer.fit, single, max_pairs=200, val_share=0.2, test_share=0.2))
+    assert [line.partition(" are not")[0] for line in lines] == [
+        "100% of the target words of val",
+        "100% of the target words of test",
+    ]
+    assert "tokenizer=character" in lines[0]
+    assert cautions(load(CharacterTokenizer.fit, single, max_pairs=200, val_share=0.2, test_share=0.2)) == []

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import pytest
+import sacrebleu
 import torch
 from omegaconf import OmegaConf
 from support import ROOT
@@ -116,6 +117,22 @@ def test_a_run_on_texts(tmp_path):
     assert [one["class"] for one in found["samples"]] == ["degenerate", "missing words", "good"]
     assert found["samples"][0]["source_tokens"] == ["zwei"]
     assert "tokens" in found["by_length"]["unit"]
+
+
+def test_words_alone_are_scored_as_the_run_scored_them(tmp_path):
+    """A run whose references are all shorter than BLEU's longest n-grams counts the n-grams that there are."""
+    words = [(" ".join("s" * (i % 3 + 1)), f"word{i}", f"word{i if i % 4 else 99}") for i in range(40)]
+    said = [Prediction(i, *one, -0.5, one[1] == one[2]) for i, one in enumerate(words)]
+    token_bleu = sacrebleu.BLEU(lowercase=True, tokenize="none", force=True, effective_order=True).corpus_score(
+        [one.prediction for one in said], [[one.reference for one in said]]
+    )
+    metrics = {"free_running/token_bleu": token_bleu.score}
+    found = digest(write_run(tmp_path / "run", said, metrics=metrics))
+    assert found["references"] == "all"
+    rows = found["by_length"]["rows"]
+    assert len(rows) == 3
+    for row in rows:
+        assert row["bleu"] == pytest.approx(100 * row["exact_match"])
 
 
 @pytest.mark.parametrize("name", ["bahdanau", "transformer", "gpt"])

@@ -79,9 +79,9 @@ def by_length(
         if total:
             row["token_accuracy"] = right / total
         if bleu is not None:
-            from seqlab.runs.scores import bleu_of, chrf_of
+            from seqlab.runs.scores import are_short, bleu_of, chrf_of
 
-            row["bleu"], row["chrf"] = bleu_of(bleu[inside].sum(0)), chrf_of(some, lower)
+            row["bleu"], row["chrf"] = bleu_of(bleu[inside].sum(0), are_short(bleu)), chrf_of(some, lower)
         rows.append(row)
     return rows
 

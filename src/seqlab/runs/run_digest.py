@@ -145,11 +145,12 @@ def _of_predictions(
     lengths = [len(tokens_by(source)(one.source)) for one in predictions]
     statistics = None
     if token_bleu is not None:
-        from seqlab.runs.scores import bleu_of, bleu_statistics
+        from seqlab.runs.scores import are_short, bleu_of, bleu_statistics
 
         statistics = bleu_statistics(predictions)
         # The run logged in single precision. If it used several references, the figures are far apart.
-        alike = math.isclose(bleu_of(statistics.sum(0)), token_bleu, abs_tol=1e-4)
+        bleu = bleu_of(statistics.sum(0), are_short(statistics))
+        alike = math.isclose(bleu, token_bleu, abs_tol=1e-4)
         content |= {"references": "all" if alike else "first", "bleu_statistics": statistics.tolist()}
     rows = by_length.by_length(predictions, lengths, tokens_by(target), statistics, bool(target and target.lower))
     content["by_length"] = {"split": split, "unit": "tokens" if tokenizers else "words", "rows": rows}

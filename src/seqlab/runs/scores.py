@@ -31,10 +31,24 @@ def bleu_statistics(predictions: Sequence[SavedPrediction]) -> np.ndarray:
     return np.array(rows, dtype=np.int64).reshape(-1, 2 + 2 * ORDER)
 
 
-def bleu_of(statistics: np.ndarray) -> float:
-    """Corpus BLEU, 0 to 100, of summed statistics (10,), with sacrebleu's defaults."""
+def are_short(statistics: np.ndarray) -> bool:
+    """Whether all references, of statistics (sentences, 10), have fewer tokens than BLEU's longest n-grams.
+
+    A run then computes BLEU by the n-grams that there are.
+    """
+    return len(statistics) > 0 and int(statistics[:, 1].max()) < ORDER
+
+
+def bleu_of(statistics: np.ndarray, short: bool = False) -> float:
+    """Corpus BLEU, 0 to 100, of summed statistics (10,), with sacrebleu's defaults.
+
+    Args:
+        short: whether all references of the test set `are_short`.
+    """
     output, reference, *counts = statistics.tolist()
-    score: Any = sacrebleu.BLEU.compute_bleu(counts[:ORDER], counts[ORDER:], output, reference, smooth_method="exp")
+    score: Any = sacrebleu.BLEU.compute_bleu(
+        counts[:ORDER], counts[ORDER:], output, reference, smooth_method="exp", effective_order=short
+    )
     return float(score.score)
 
 

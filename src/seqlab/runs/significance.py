@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqlab.errors import InputError
-from seqlab.runs.scores import bleu_of
+from seqlab.runs.scores import are_short, bleu_of
 
 SAMPLES = 1000
 """How many test sets are drawn."""
@@ -42,10 +43,10 @@ def significance(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]],
     if len({run["test_set"] for run in [*a, *b]}) > 1:
         names = ", ".join(sorted({str(run.get("folder", run.get("name"))) for run in [*a, *b]}))
         raise InputError(f"{names}: not measured on the same examples, so their difference cannot be tested")
-    return {
-        "metric": metric,
-        **paired_bootstrap([_statistics(run, key) for run in a], [_statistics(run, key) for run in b], score),
-    }
+    first, second = ([_statistics(run, key) for run in side] for side in (a, b))
+    if score is bleu_of and all(map(are_short, [*first, *second])):
+        score = functools.partial(bleu_of, short=True)
+    return {"metric": metric, **paired_bootstrap(first, second, score)}
 
 
 def _statistics(run: Mapping[str, Any], key: str) -> np.ndarray:
