@@ -7,6 +7,11 @@ import shutil
 import pytest
 
 import seqlab
+from seqlab.decoding import Greedy
+from seqlab.inference import prediction
+from seqlab.inference.predictor import Predictor
+from seqlab.models.fixed_vector import FixedVector
+from seqlab.text.tokenizers import CharacterTokenizer
 
 SOURCES = ["5 4 3 2", "1", "2 3", "4 4 4", "1 2 3 4", "5", "3 1", "2 2 2 2", "1 5"]
 
@@ -125,6 +130,18 @@ def test_a_stray_tab_is_warned_of(command, trained, expected, tmp_path):
     whole = command("predict", f"run={trained}", "input=input.txt.gz", "targets=false").succeeded()
     assert whole.err == ""
     assert whole.out.splitlines()[1].split("\t")[:2] == ["1\\t5", seqlab.load(trained).predict(["1 5"])[0]]
+
+
+def test_what_is_not_in_the_vocabulary_is_warned_of(command, monkeypatch):
+    tokenizer = CharacterTokenizer.fit(["ab"])
+    model = FixedVector(tokenizer.size, tokenizer.size, width=3)
+    predictor = Predictor(model, tokenizer, tokenizer, Greedy(max_length=2))
+    monkeypatch.setattr(prediction, "load", lambda path, trust=(): predictor)
+    outcome = command("predict", "run=x", "input=-", stdin="ab\n\nbc\nd\n").succeeded()
+    known = "2 of 4 lines have something that is not in the model's vocabulary (first: standard input:3)"
+    assert outcome.err == f"warning: {known}\n"
+    assert len(outcome.out.splitlines()) == 4
+    assert command("predict", "run=x", "input=-", stdin="ab\n\nba\n").succeeded().err == ""
 
 
 def test_a_bundle_works_wherever_it_is_copied(command, trained, expected, tmp_path):

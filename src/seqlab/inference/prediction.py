@@ -17,6 +17,7 @@ from seqlab.config.settings import PredictSettings
 from seqlab.errors import InputError
 from seqlab.inference.bundle import load
 from seqlab.inference.predictor import Output, Predictor
+from seqlab.special_tokens import UNK
 from seqlab.text.forms import formed
 from seqlab.text.lines import decode_lines, read_text_lines, standard_input
 from seqlab.text.tokenizers import matches_one
@@ -47,6 +48,7 @@ def predict(settings: PredictSettings) -> None:
     lines = list(read_lines(settings.input, whole, settings.blank == "keep"))
     _warn_of_few_targets(lines)
     sources = [_encoded(line, predictor) for line in lines]
+    _warn_of_unknown(lines, sources)
     outputs = predictor.generate(sources, settings.batch_size, [line.source for line in lines])
     form = _json if settings.format == "jsonl" else _tsv
     ranked = any(len(n_best) > 1 for n_best in outputs)
@@ -113,6 +115,17 @@ def _warn_of_few_targets(lines: Sequence[Line]) -> None:
         print(
             f"warning: {len(with_target)} of {len(lines)} lines have a tab (first: {with_target[0].where}): the text"
             " after it is read as the target; targets=false reads the whole line as the source",
+            file=sys.stderr,
+        )
+
+
+def _warn_of_unknown(lines: Sequence[Line], sources: Sequence[Sequence[int]]) -> None:
+    """Warns if the model does not know something in the lines: it reads all of that as one and the same symbol."""
+    unknown = [line for line, ids in zip(lines, sources, strict=True) if UNK in ids]
+    if unknown:
+        print(
+            f"warning: {len(unknown)} of {len(lines)} lines have something that is not in the model's vocabulary"
+            f" (first: {unknown[0].where})",
             file=sys.stderr,
         )
 
