@@ -466,7 +466,7 @@ def test_matrices_are_initialised_by_a_scheme(train, tmp_path, reversal):
 def test_the_average_of_checkpoints_is_measured_and_kept(train, command, tmp_path, reversal, of):
     settings = ("weights=average", "average.checkpoints=2", f"average.of={of}", "trainer.max_epochs=3")
     outcome = train(*reversal, "model=gru", *settings).succeeded()
-    assert "measured the average weights" in outcome.out
+    assert "average weights evaluated" in outcome.out
     result = result_of(tmp_path / "run")
     kept = {path: load_file(path) for path in (tmp_path / "run/checkpoints").glob("*.safetensors")}
     assert [path.name for path in sorted(kept)] == [f"step_{step}.safetensors" for step in result["averaged_steps"]]

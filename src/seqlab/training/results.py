@@ -86,12 +86,15 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
     for one in samples(predictions):
         console.print(f"  {sample_line(one)}")
     seconds, training = result.seconds, result.training
-    console.print(f"\n{result.epochs} epochs, {result.steps:,} steps in {seconds.fit:.1f} s; measured the", end=" ")
-    console.print(f"{result.weights} weights in {seconds.measure:.1f} s; kept in {shown}")
+    console.print(
+        f"\n{result.epochs} epochs, {result.steps:,} steps in {seconds.fit:.1f} s, validation included;", end=" "
+    )
+    console.print(f"{result.weights} weights evaluated in {seconds.measure:.1f} s")
     console.print(
         f"{training.tokens:,} target tokens, {training.tokens_per_second:,.0f} per second of training;"
         f" about {training.teraflops:.3g} TFLOP"
     )
+    console.print(f"kept in {shown}")
     if any(one.match is None for one in predictions):
         console.print(f'continue with   seqlab-generate run={shown}{trust} prompt="TEXT"')
     else:
