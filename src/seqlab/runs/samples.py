@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from seqlab.kinds import NOTHING, Trust
 from seqlab.runs.run_folder import SavedPrediction
+
+Item = TypeVar("Item")
 
 SAMPLES = 30
 """The largest number of samples."""
@@ -20,15 +22,23 @@ LONGEST = 1000
 """The largest number of output tokens whose attention is shown."""
 
 
+def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the items, at even distances, with the first and the last; of one, the middle."""
+    if len(items) <= count:
+        return list(items)
+    if count == 1:
+        return [items[len(items) // 2]]
+    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
+
+
 def chosen(predictions: Sequence[SavedPrediction]) -> list[int]:
     """Rows at even distances among the examples, ordered by the lengths of their sources in words.
 
     The choice depends on neither outputs nor a tokenizer, so that it is the same for all models.
     """
-    order = sorted(range(len(predictions)), key=lambda i: (len(predictions[i].source.split()), i))
-    if len(order) <= SAMPLES:
-        return order
-    return [order[round(i * (len(order) - 1) / (SAMPLES - 1))] for i in range(SAMPLES)]
+    return evenly_spaced(
+        sorted(range(len(predictions)), key=lambda i: (len(predictions[i].source.split()), i)), SAMPLES
+    )
 
 
 def continued(predictions: Sequence[SavedPrediction]) -> list[dict[str, Any]]:

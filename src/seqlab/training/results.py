@@ -12,6 +12,7 @@ from hydra_pruning_sweeper.messages import printable
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
 from seqlab.metrics.registry import written
 from seqlab.runs.result import Metrics, RunResult
+from seqlab.runs.samples import evenly_spaced
 
 SAMPLES = 5
 """How many predictions a summary shows."""
@@ -47,20 +48,11 @@ def samples(predictions: Sequence[Any]) -> list[Any]:
     matching = [one for one in by_length if one.match]
     others = [one for one in by_length if not one.match]
     if not (matching and others):
-        return _spread(by_length, SAMPLES)
+        return evenly_spaced(by_length, SAMPLES)
     share = round(SAMPLES * len(others) / len(by_length))
     shown = min(max(share, 1, SAMPLES - len(matching)), SAMPLES - 1)
-    chosen = _spread(others, shown) + _spread(matching, SAMPLES - shown)
+    chosen = evenly_spaced(others, shown) + evenly_spaced(matching, SAMPLES - shown)
     return sorted(chosen, key=lambda one: len(one.source.split()))
-
-
-def _spread(items: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` of the items, at even distances, with the first and the last."""
-    if len(items) <= count:
-        return list(items)
-    if count == 1:
-        return [items[len(items) // 2]]
-    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
 def sample_line(one: Any) -> str:

@@ -55,6 +55,7 @@ class RunGroup:
         profile: of a claim: how much it was run with.
         folders: the folders of the runs, if they are there.
         apart: settings that set the data apart from other data of the same name.
+        apart_by: the names of these settings.
     """
 
     id: str
@@ -68,6 +69,7 @@ class RunGroup:
     profile: str = USUAL
     folders: tuple[Path, ...] = ()
     apart: str = ""
+    apart_by: tuple[str, ...] = ()
 
     @functools.cached_property
     def results(self) -> list[RunResult]:
@@ -280,14 +282,15 @@ def with_data_told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:
     result = []
     for one in groups:
         others = [other for other in groups if other.dataset == one.dataset and other.examined and one.examined]
-        settings = [_flat(other.setting("data")) for other in others]
+        settings = [_written(other.setting("data")) for other in others]
         if len({other.examined for other in others}) < 2:
             result.append(one)
             continue
-        data = _flat(one.setting("data"))
+        data = _written(one.setting("data"))
         differing = [name for name in data if any(other.get(name) != data[name] for other in settings)]
-        shown = [f"{name}={_short(data[name])}" for name in differing if data[name] and name not in LOADING]
-        result.append(replace(one, apart=", ".join(shown[:3]) or one.label))
+        names = [name for name in differing if data[name] and name not in LOADING][:3]
+        apart = ", ".join(f"{name}={_short(data[name])}" for name in names) or one.label
+        result.append(replace(one, apart=apart, apart_by=tuple(names)))
     return result
 
 
@@ -301,11 +304,16 @@ UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
 """Settings of a language model's data that do not change the text on which it is evaluated."""
 
 
-def _flat(settings: Any, name: str = "") -> dict[str, str]:
-    """The leaves of nested settings by the last part of their names, as JSON."""
+def leaves(settings: Any, name: str = "") -> dict[str, Any]:
+    """The leaves of nested settings by the last part of their names; the last of several of one name."""
     if isinstance(settings, dict):
-        return {key: value for part, inner in settings.items() for key, value in _flat(inner, part).items()}
-    return {name: json.dumps(settings).strip('"')}
+        return {key: value for part, inner in settings.items() for key, value in leaves(inner, part).items()}
+    return {name: settings}
+
+
+def _written(settings: Any) -> dict[str, str]:
+    """The leaves of nested settings, as JSON."""
+    return {name: json.dumps(value).strip('"') for name, value in leaves(settings).items()}
 
 
 def comparable(groups: Sequence[RunGroup]) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from seqlab.reporting.page.groups import RunGroup
+from seqlab.reporting.page.groups import RunGroup, leaves
 
 TOKENS = {
     "WordTokenizer": "words",
@@ -52,11 +51,10 @@ def headings(groups: Sequence[RunGroup]) -> dict[str, str]:
 
 def heading(group: RunGroup) -> str:
     """The dataset of a group, with settings such as `fill=false` in words."""
-    names = re.findall(r"(?:^|, )(\w+)=", group.apart)
-    if not names:
+    if not group.apart_by:
         return group.dataset
-    leaves = _leaves(group.setting("data"))
-    words = [in_words(name, leaves[name]) for name in names if name in leaves]
+    values = leaves(group.setting("data"))
+    words = [in_words(name, values[name]) for name in group.apart_by]
     return f"{group.dataset.removesuffix(f'({group.apart})')}({', '.join(words)})"
 
 
@@ -74,11 +72,3 @@ def in_words(name: str, value: Any) -> str:
         return plain if value else f"no {plain}"
     text = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
     return NAMES.get(name, f"{plain} {{}}").replace("{}", text)
-
-
-def _leaves(settings: Any) -> dict[str, Any]:
-    """Settings by the last part of their name, as `RunGroup.apart` names them; the last of several of one name."""
-    leaves: dict[str, Any] = {}
-    for name, value in settings.items() if isinstance(settings, Mapping) else ():
-        leaves |= _leaves(value) if isinstance(value, Mapping) else {name: value}
-    return leaves
