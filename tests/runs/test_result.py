@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seqlab.errors import InputError
-from seqlab.runs.result import RunResult, leaked_share
+from seqlab.runs.result import RunResult
 
 FULL = {
     "name": "a",
@@ -100,7 +100,11 @@ def test_the_key_is_named(tmp_path, part, message):
     assert str(raised.value) == f"{tmp_path}/result.json: {message}"
 
 
+def leaked(leakage):
+    return RunResult(name="a", seed=1, metrics={"val": {}}, leakage=leakage).leaked
+
+
 def test_of_several_sides_the_largest_share_leaks():
     sides = {"sources": {"copies": 0.25}, "targets": {"copies": 0.5}, "pairs": {"copies": None}}
-    assert leaked_share({"val": sides, "test": {"targets": {"copies": 1.0}}}) == 0.5
-    assert leaked_share({"val": {"pairs": {"copies": None}}}) is leaked_share({}) is None
+    assert leaked({"val": sides, "test": {"targets": {"copies": 1.0}}}) == 0.5
+    assert leaked({"val": {"pairs": {"copies": None}}}) is leaked({}) is None

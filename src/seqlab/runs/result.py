@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -158,22 +158,14 @@ class RunResult:
 
     @property
     def leaked(self) -> float | None:
-        """The share of validation sentences that appear in training, word for word: see `leaked_share`."""
-        return leaked_share(self.leakage)
+        """The share of validation sentences that appear in training, word for word: of sides, the largest share.
+
+        None where nothing was measured.
+        """
+        shares = [side.get("copies") for side in self.leakage.get("val", {}).values()]
+        return max((share for share in shares if share is not None), default=None)
 
     @property
     def code(self) -> str | None:
         """The hash of the code that ran."""
         return self.environment.get("code")
-
-
-def leaked_share(leakage: Leakage) -> float | None:
-    """The share of validation sentences that appear in training, word for word: of sides, the largest share.
-
-    None where nothing was measured.
-    """
-    return max(_copies(leakage.get("val", {}).values()), default=None)
-
-
-def _copies(sides: Iterable[Mapping[str, Any]]) -> list[float]:
-    return [side["copies"] for side in sides if side.get("copies") is not None]

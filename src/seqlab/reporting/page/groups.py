@@ -14,7 +14,7 @@ from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.metrics.registry import METRICS, PLAIN
-from seqlab.runs.result import RunResult, leaked_share
+from seqlab.runs.result import RunResult
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
@@ -182,8 +182,8 @@ class RunGroup:
         return spread_of(self.by_seed(seconds_a_step))
 
     def leaks(self) -> Spread | None:
-        """The share of validation sentences that appear in training: see `leaked_share`."""
-        return spread_of(self.by_seed(lambda run: leaked_share(run.get("leakage", {}))))
+        """The share of validation sentences that appear in training: see `RunResult.leaked`."""
+        return spread_of(self.by_seed(lambda run: RunResult.of(run).leaked))
 
 
 def seconds_a_step(run: Digest) -> float | None:
