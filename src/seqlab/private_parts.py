@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # imported where they are used: command lines answer without torch, and layers need no Hydra
     from lightning.pytorch import LightningModule, Trainer
-    from torch import nn
+    from torch import Tensor, nn
 
 
 def let_errors_through() -> None:
@@ -106,3 +106,17 @@ def position_of(checkpoint: Mapping[str, Any]) -> tuple[int, bool]:
     within = not batches["is_last_batch"] and batches["current"]["ready"] > 0
     # An epoch that was cut off by max_steps counts as processed as well, so epochs that began are counted.
     return loop["epoch_progress"]["current"]["ready"], within
+
+
+def copy_all(targets: list[Tensor], sources: list[Tensor]) -> None:
+    """Copies each source into its target, with a few kernels for all of them. torch 2.13.0."""
+    import torch
+
+    torch._foreach_copy_(targets, sources)
+
+
+def add_all(targets: list[Tensor], sources: list[Tensor]) -> None:
+    """Adds each source to its target, with a few kernels for all of them. torch 2.13.0."""
+    import torch
+
+    torch._foreach_add_(targets, sources)

@@ -139,6 +139,7 @@ BAD_SETTINGS = {
     "model.cell=rnn": ["cell", "lstm", "gru", "'rnn'"],
     "seed=abc": ["seed", "abc"],
     "seed=4294967296": ["seed", "4294967296"],
+    "cuda_graphs=1": ["cuda_graphs", "auto", "true", "false", "1"],
     "weights=nope": ["weights", "best", "last", "average", "nope"],
     "objective.label_smoothing=1": ["objective", "label_smoothing", "below 1"],
     "objective.label_smoothing=abc": ["objective.label_smoothing", "float", "'abc'"],

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -217,3 +219,12 @@ def test_an_evaluation_loader_has_every_token_as_a_label_once(ids):
     ranks = [BatchLoader("val", blocks, sampler, rank, 3) for rank in range(3)]
     found = [token for rank in ranks for batch in rank for token, _ in labels_with_context(batch)]
     assert sorted(found) == list(range(FIRST + 1, FIRST + 211))
+
+
+@pytest.mark.parametrize("context", [0, 6])
+@pytest.mark.parametrize("kind", [Windows, functools.partial(Blocks, stride=4)])
+def test_padded_lengths_are_those_of_the_batch(ids, kind, context):
+    examples = kind(ids.first(30), 4, context)
+    for rows in ([0], [1, 2], [2, 4, -1], [len(examples) - 1]):
+        batch = examples.batch(np.array(rows))
+        assert examples.padded_lengths(np.array(rows)) == (batch.source.size(1), batch.target.size(1))

@@ -1,8 +1,10 @@
 import itertools
 import json
+import math
 
 import numpy as np
 import pytest
+import torch
 
 from seqlab.data.batch import Examples
 from seqlab.data.loader import BatchLoader, BucketSampler
@@ -246,3 +248,58 @@ def test_smaller_pools_pad_more():
 def test_pools_and_a_limit_of_tokens_exclude_each_other():
     with pytest.raises(ValueError, match=r"pool must be null if batch_tokens \(50\) is set, but is 3"):
         Reversal(batch_tokens=50, pool=3)
+
+
+# Few shapes -------------------------------------------------------------------------------------------------------
+
+
+def shapes_of(batches):
+    return {(len(batch.rows), batch.source.size(1), batch.target.size(1)) for batch in batches}
+
+
+@pytest.mark.parametrize("limit", [100, 15, 10, 6, 5, 3, 1])
+def test_lengths_are_rounded_up_as_little_as_gives_few_shapes(limit):
+    batches = loader()
+    exact = list(batches)
+
+    def rounded(length, multiple):
+        return min(int(LENGTHS.max()), multiple * math.ceil(length / multiple))
+
+    counts = {m: len({(len(b.rows), rounded(b.source.size(1), m)) for b in exact}) for m in (1, 2, 4, 8, 16)}
+    multiple = next((m for m, count in counts.items() if count <= limit), 16)
+    assert batches.round_lengths(limit) == (multiple, counts[multiple])
+    for batch, before in zip(batches, exact, strict=True):
+        assert batch.source.size(1) == rounded(before.source.size(1), multiple)
+        for longer, short in ((batch.source, before.source), (batch.target, before.target)):
+            assert torch.equal(longer[:, : short.size(1)], short)
+            assert not longer[:, short.size(1) :].any()
+        assert all(map(torch.equal, batch[1::2], before[1::2]))
+    assert len(shapes_of(batches)) == counts[multiple]
+
+
+def test_nothing_is_padded_beyond_the_longest_of_the_split():
+    """A model may have no positions there."""
+    lengths = np.array([3, 9, 10])
+    batches = loader(lengths=lengths)
+    batches.round_lengths(0)
+    (batch,) = batches
+    assert (batch.source.size(1), batch.target.size(1)) == (10, 3)
+
+
+def test_a_typical_batch_is_padded_as_those_of_training_are():
+    batches = loader()
+    batches.round_lengths(3)
+    assert shapes_of([batches.middle()]) <= shapes_of(batches)
+
+
+def test_a_batch_in_one_row_is_the_batch():
+    batch = examples_of(LENGTHS).batch(np.arange(5))
+    for field, other in zip(batch, batch.unpacked(batch.packed()), strict=True):
+        assert torch.equal(field, other)
+
+
+def test_padded_lengths_are_those_of_the_batch():
+    examples = examples_of(LENGTHS)
+    for rows in ([0], [1, 2], [2, 4, -1], [len(examples) - 1]):
+        batch = examples.batch(np.array(rows))
+        assert examples.padded_lengths(np.array(rows)) == (batch.source.size(1), batch.target.size(1))

@@ -29,6 +29,7 @@ FULL = {
     "resumed": [{"step": 10, "epochs": 1, "changed": {"optimizer.lr": [0.1, 0.2]}, "code": None}],
     "precision": "32-true",
     "precision_seconds": {"32-true": 0.01},
+    "cuda_graphs": {"steps": 20, "replayed": 16, "graphs": 2, "seconds": 0.25, "lengths_rounded_to": 4},
     "environment": {"seqlab": "0.1.0", "commit": None, "code": "cc", "hydra-core": "1.3.8", "threads": 1},
     "signatures": {"bleu": "nrefs:1"},
     "metrics": {"val": {"teacher_forced/loss": 2.0, "teacher_forced/perplexity": None}},

@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import json
 import re
 
 import pytest
@@ -34,6 +35,9 @@ FOLLOWED = (
     *("weights=average", "average.checkpoints=2", "average.of=best"),
 )
 
+
+# On a CPU the steps are done eagerly, on the buffers that graphs would have.
+GRAPHS = ("cuda_graphs=true",)
 
 # With anything changed the optimizer and the schedule are led to where they were, not restored.
 OF_NO_ACCOUNT = ("trainer.num_sanity_val_steps=0", "callbacks.saver.every_n_steps=100")
@@ -93,6 +97,8 @@ def assert_same(one, other, where="checkpoint"):
         ("SIGINT", 5, 130, ACCUMULATED, ()),
         ("SIGKILL", 9, -9, ACCUMULATED, OF_NO_ACCOUNT),
         ("SIGKILL", 14, -9, FOLLOWED, OF_NO_ACCOUNT),
+        ("SIGKILL", 14, -9, GRAPHS, ()),
+        ("SIGINT", 5, 130, GRAPHS + ACCUMULATED, ()),
     ],
 )
 def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, name, step, code, more, changed):
@@ -123,3 +129,16 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
     assert rows(run) == rows(whole_run)
     assert events(run) == events(whole_run)
     assert (run / "bundle/weights.safetensors").read_bytes() == (whole_run / "bundle/weights.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("more", [(), ACCUMULATED, FOLLOWED])
+def test_steps_on_the_buffers_of_graphs_train_like_eager_ones(uninterrupted, more):
+    """To the bit: batches have few shapes here, so that none is padded further."""
+    eager, captured = uninterrupted(*more), uninterrupted(*GRAPHS, *more)
+    for part in ("state_dict", "optimizer_states", "train_loss"):
+        assert_same(checkpoint(captured)[part], checkpoint(eager)[part], part)
+    assert rows(captured) == rows(eager)
+    facts = json.loads((captured / "result.json").read_text())["cuda_graphs"]
+    assert facts["steps"] > facts["replayed"] > 0
+    assert 1 < facts["graphs"] <= facts["steps"] - facts["replayed"]
+    assert facts["lengths_rounded_to"] == 1

@@ -39,6 +39,7 @@ AT_ONCE = {
         "overwrite",
         "measure",
         "compile",
+        "cuda_graphs",
         "find_lr",
         "weights",
         "trust",

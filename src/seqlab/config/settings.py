@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
@@ -39,6 +39,7 @@ class TrainSettings:
     resume: str | None
     measure: bool
     compile: bool
+    cuda_graphs: bool | Literal["auto"]
     find_lr: bool
     data: Component
     model: Component
@@ -186,6 +187,7 @@ def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
         resume=config.resume,
         measure=config.measure,
         compile=config.compile,
+        cuda_graphs=config.cuda_graphs,
         find_lr=config.find_lr,
         data=data,
         model=Component.of(config.model, "model"),
@@ -342,6 +344,7 @@ def _check_train(config: DictConfig, run: HydraRun) -> None:
         raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
     for name in ("find_lr", "compile", "measure", "overwrite"):
         _check_truth(config, name)
+    _check_choice("cuda_graphs", config.cuda_graphs, ("auto", True, False))
     if config.find_lr and config.resume is not None:
         raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
     if "tokenizer" in config and "tokenizer" not in config.data:
@@ -373,9 +376,14 @@ def _check_truth(config: DictConfig, name: str) -> None:
         raise InputError(f"{name} must be true or false, but is {config[name]!r}")
 
 
-def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, but is {value!r}")
+def _check_choice(name: str, value: Any, choices: tuple[str | bool, ...]) -> None:
+    if value not in choices or (isinstance(value, int) and not isinstance(value, bool)):
+        raise InputError(f"{name} must be one of {', '.join(map(_typed, choices))}, but is {value!r}")
+
+
+def _typed(value: str | bool) -> str:
+    """A value as one types it."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _freeze(config: DictConfig) -> tuple[str, ...]:

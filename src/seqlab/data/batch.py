@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqlab.special_tokens import BOS, EOS, PAD
 
@@ -58,8 +59,28 @@ class Batch(NamedTuple):
         return (self.target_lengths - self.context_length).clamp(min=0)
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
-        return Batch(*(field.to(device) for field in self))
+        """The batch on a device. To a GPU all fields are copied at once, from memory that need not be waited for."""
+        if device.type != "cuda" or self.rows.is_cuda:
+            return Batch(*(field.to(device) for field in self))
+        return self.unpacked(self.packed().pin_memory().to(device, non_blocking=True))
+
+    def packed(self) -> Int[Tensor, " N"]:
+        """All fields in one row."""
+        return torch.cat([field.flatten() for field in self])
+
+    def unpacked(self, packed: Int[Tensor, " N"]) -> Batch:
+        """A batch of the shapes of this one, whose fields are parts of `packed`."""
+        parts = packed.split([field.numel() for field in self])
+        return Batch(*(part.view(field.shape) for part, field in zip(parts, self, strict=True)))
+
+    def padded(self, source: int, target: int) -> Batch:
+        """The batch with PAD appended up to these lengths."""
+        missing = (source - self.source.size(1), target - self.target.size(1))
+        if not any(missing):
+            return self
+        return self._replace(
+            source=F.pad(self.source, (0, missing[0]), value=PAD), target=F.pad(self.target, (0, missing[1]), value=PAD)
+        )
 
 
 class Rows(ABC):
@@ -81,6 +102,10 @@ class Rows(ABC):
     @abstractmethod
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Tokens of the longer side of each of these rows; batches are formed by them."""
+
+    @abstractmethod
+    def padded_lengths(self, rows: np.ndarray) -> tuple[int, int]:
+        """The lengths to which the batch of these rows pads sources and targets: S, T."""
 
     @abstractmethod
     def source_ids(self, row: int) -> np.ndarray:
@@ -128,11 +153,15 @@ class Ragged:
         """Length of each sequence."""
         return np.diff(self.offsets)
 
+    def longest(self, rows: np.ndarray) -> int:
+        """Length to which `padded` pads these sequences."""
+        return int((self.offsets[rows + 1] - self.offsets[rows]).max(initial=1))
+
     def padded(self, rows: np.ndarray) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"]]:
         """The sequences `rows`, padded with PAD on the right to the longest of them, and their lengths."""
         starts = self.offsets[rows]
         lengths = self.offsets[rows + 1] - starts  # not `self.lengths`, which would go through the whole corpus
-        steps = np.arange(max(1, lengths.max(initial=0)))
+        steps = np.arange(self.longest(rows))
         inside = steps < lengths[:, None]
         values = np.full(inside.shape, PAD)
         values[inside] = self.values[(starts[:, None] + steps)[inside]]
@@ -168,6 +197,10 @@ class Examples(Rows):
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         return np.maximum(*(side.offsets[rows + 1] - side.offsets[rows] for side in (self.source, self.target)))
+
+    def padded_lengths(self, rows: np.ndarray) -> tuple[int, int]:
+        real = np.maximum(rows, 0)
+        return self.source.longest(real), self.target.longest(real)
 
     def source_ids(self, row: int) -> np.ndarray:
         return self.source[row]

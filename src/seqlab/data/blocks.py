@@ -48,8 +48,12 @@ class Windows(Rows):
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         starts = self._starts(rows)
-        targets = np.minimum(self.length, len(self.stream) - 1 - starts) + (2 if self.context else 1)
-        return np.maximum(targets, np.minimum(self.context, starts))
+        return np.maximum(self._target_lengths(starts), np.minimum(self.context, starts))
+
+    def padded_lengths(self, rows: np.ndarray) -> tuple[int, int]:
+        starts = self._starts(np.where(rows < 0, len(self) - 1, rows))
+        sources, targets = np.minimum(self.context, starts), self._target_lengths(starts)
+        return int(sources.max(initial=1)), int(targets.max(initial=1))
 
     def source_ids(self, row: int) -> np.ndarray:
         return self._source(*self._starts(np.array([row])).tolist())
@@ -74,6 +78,9 @@ class Windows(Rows):
     def _starts(self, rows: np.ndarray) -> np.ndarray:
         """Where each row begins in the stream."""
         return rows
+
+    def _target_lengths(self, starts: np.ndarray) -> np.ndarray:
+        return np.minimum(self.length, len(self.stream) - 1 - starts) + (2 if self.context else 1)
 
     def _context_length(self, rows: np.ndarray) -> np.ndarray:
         """How many tokens at the beginning of each target are decoder input but not labels."""

@@ -248,7 +248,7 @@ class Documents(SequenceData):
         chosen[whole[np.linspace(0, len(whole) - 1, min(CONTINUED, len(whole)), dtype=int)]] = True
         return chosen
 
-    def training_batches(self) -> BatchLoader:
+    def _training_batches(self) -> BatchLoader:
         """Blocks anywhere in the training text; `batch_tokens` may make a batch smaller than `batch_size`."""
         windows = Windows(self._training_text, self.length, self.context)
         size = self.batch_size

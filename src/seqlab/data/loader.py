@@ -84,6 +84,13 @@ def _cuts(lengths: np.ndarray, batch_size: int, batch_tokens: int | None) -> lis
     return cuts
 
 
+MULTIPLES = (1, 2, 4, 8, 16)
+"""To multiples of these lengths are rounded up, of the first that is enough."""
+
+SAMPLED = 2000
+"""Batches of an epoch whose shapes are counted."""
+
+
 class BatchLoader:
     """Iterates over the batches of a split, without worker processes; resumable within an epoch.
 
@@ -99,6 +106,7 @@ class BatchLoader:
         self._rank, self._world_size = rank, world_size
         self.position = 0  # batches of the epoch that have been yielded
         self._epoch = self._resume_at = 0
+        self._multiple = 1
 
     @property
     def sampler(self) -> BatchLoader:
@@ -116,7 +124,7 @@ class BatchLoader:
         start, self._resume_at = self._resume_at, 0
         for position, rows in enumerate(self.rows(self._epoch)[start:], start + 1):
             self.position = position
-            yield self._examples.batch(rows)
+            yield self._batch(rows)
 
     def rows(self, epoch: int) -> list[np.ndarray]:
         """This process's rows of every batch of an epoch."""
@@ -125,7 +133,35 @@ class BatchLoader:
     def middle(self) -> Batch:
         """The batch of median length in epoch 0: a typical one."""
         rows = sorted(self.rows(0), key=lambda one: float(self._examples.lengths(one).mean()))
-        return self._examples.batch(rows[len(rows) // 2])
+        return self._batch(rows[len(rows) // 2])
+
+    def round_lengths(self, limit: int) -> tuple[int, int]:
+        """Pads batches further, so that those of an epoch have at most `limit` shapes: rows, and lengths of both sides.
+
+        Lengths are rounded up to multiples of one number, but never above the longest of the split.
+
+        Returns:
+            the number, and how many shapes there are: more than `limit` where even the largest number leaves more.
+        """
+        batches = [(len(rows), *self._examples.padded_lengths(rows)) for rows in self.rows(0)[:SAMPLED]]
+        for self._multiple in MULTIPLES:
+            shapes = {(count, *self._rounded(source, target)) for count, source, target in batches}
+            if len(shapes) <= limit:
+                break
+        return self._multiple, len(shapes)
+
+    def _rounded(self, source: int, target: int) -> tuple[int, int]:
+        """Lengths of both sides rounded up; a target is one token longer than what the decoder reads."""
+        longest = (max(source, self._examples.longest_source), max(target - 1, self._examples.longest_target))
+        source, target = (
+            min(-(-length // self._multiple) * self._multiple, most)
+            for length, most in zip((source, target - 1), longest, strict=True)
+        )
+        return source, target + 1
+
+    def _batch(self, rows: np.ndarray) -> Batch:
+        batch = self._examples.batch(rows)
+        return batch.padded(*self._rounded(batch.source.size(1), batch.target.size(1)))
 
     def _share(self, rows: np.ndarray) -> np.ndarray:
         if self._world_size == 1:

@@ -43,6 +43,8 @@ class SequenceData(LightningDataModule):
         cache: folder for what `prepare_data` computes.
 
     Attributes:
+        most_shapes: training batches are padded further, so that an epoch has at most so many shapes; None: they are
+            not (see `BatchLoader.round_lengths`).
         pinned_arguments: arguments whose default depends on which files exist, with the value that was used: a run
             records them, so that resuming it uses the same.
 
@@ -69,6 +71,7 @@ class SequenceData(LightningDataModule):
         self.batch_size, self.batch_tokens, self.pool = batch_size, batch_tokens, pool
         self.eval_batch_size = eval_batch_size
         self.order_seed, self.cache = order_seed, Path(cache)
+        self.most_shapes: int | None = None
         self.pinned_arguments: dict[str, str] = {}
         self.examples: dict[str, Rows] = {}
         self._training: BatchLoader | None = None
@@ -203,6 +206,13 @@ class SequenceData(LightningDataModule):
         return rows
 
     def training_batches(self) -> BatchLoader:
+        """The batches of the training split, padded to few shapes if `most_shapes` is set."""
+        batches = self._training_batches()
+        if self.most_shapes is not None:
+            batches.round_lengths(self.most_shapes)
+        return batches
+
+    def _training_batches(self) -> BatchLoader:
         """Bucketed, shuffled batches of the training split."""
         return self._loader("train", self.batch_size, self.batch_tokens, self.order_seed, pool=self.pool)
 

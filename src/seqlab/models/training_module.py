@@ -12,7 +12,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -35,15 +35,45 @@ def log_due(trainer: Any) -> bool:
     return (trainer.global_step + 1) % max(1, trainer.log_every_n_steps) == 0
 
 
+class StepLosses(NamedTuple):
+    """The losses of a batch.
+
+    Attributes:
+        objective: what training minimises, the mean per target token, over all processes that share the batch.
+        cross_entropy: its plain cross-entropy per token, without gradient; its mean over processes is the batch's.
+        sums: of this process: summed cross-entropy, summed objective, number of target tokens; without gradient.
+    """
+
+    objective: Float[Tensor, ""]
+    cross_entropy: Float[Tensor, ""]
+    sums: Float[Tensor, 3]
+
+
+class StepMaker(Protocol):
+    """Does training steps in another way than `TrainingModule` itself: `backward` comes after each `losses`."""
+
+    def losses(self, batch: Batch) -> StepLosses:
+        """The losses of a batch."""
+        ...
+
+    def backward(self) -> None:
+        """Adds the gradients of the last objective, divided by the number of accumulated batches, to the parameters."""
+        ...
+
+
 class TrainingModule(Seq2Seq, LightningModule):
     """What training adds to an architecture: see `trainable`.
 
     Args:
         source_size, target_size: vocabulary sizes.
+
+    Attributes:
+        step_maker: what does the training steps; None: the module itself.
     """
 
     def __init__(self, source_size: int, target_size: int) -> None:
         super().__init__(source_size, target_size)
+        self.step_maker: StepMaker | None = None
         self.measures = nn.ModuleDict(
             {f"{split}_split": TeacherForced(target_size, f"{split}/teacher_forced/") for split in SPLITS}
         )
@@ -139,10 +169,13 @@ class TrainingModule(Seq2Seq, LightningModule):
         return next((config.scheduler for config in configs if hasattr(config.scheduler, "monitor")), None)
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """The objective: the mean loss per target token of this batch, over all processes that share the batch.
-
-        Without a Trainer, in a custom training loop, it is the mean of this process alone.
+        """The objective: see `StepLosses`. Without a Trainer, in a custom training loop, it is the mean over this
+        process's tokens.
         """
+        return self.losses(batch).objective
+
+    def losses(self, batch: Batch) -> StepLosses:
+        """The losses of a batch. Nothing here waits for the values of a device."""
         if self._objective.teacher_forcing == 1:
             logits, labels = self._teacher_forced(batch)
         else:
@@ -151,13 +184,12 @@ class TrainingModule(Seq2Seq, LightningModule):
             labels = batch.labels
         total, plain = self._objective.losses(logits, labels)
         tokens = (labels != PAD).sum()
-        self._batch_loss = torch.stack([plain.detach(), total.detach(), tokens])
+        sums = torch.stack([plain.detach(), total.detach(), tokens])
         if (trainer := trainer_of(self)) is not None and trainer.world_size > 1:
             # DDP averages gradients over processes. Dividing by the mean number of tokens makes that average equal to
             # the gradient of one process on the whole batch.
             tokens = trainer.strategy.reduce(tokens.float(), reduce_op="mean")
-        self.step_loss = plain.detach() / tokens  # cross-entropy per token; its mean over processes is the batch's
-        return total / tokens
+        return StepLosses(total / tokens, plain.detach() / tokens, sums)
 
     def _teacher_forced(self, batch: Batch) -> tuple[Float[Tensor, "*P V"], Int[Tensor, "*P"]]:
         """Teacher-forced logits and labels, of all positions or of those without padding (see `Seq2Seq.forward`)."""
@@ -167,11 +199,23 @@ class TrainingModule(Seq2Seq, LightningModule):
 
     def training_step(self, batch: Batch, batch_index: int) -> Float[Tensor, ""]:
         """Returns the objective and logs the plain cross-entropy."""
-        loss = self.loss(batch)
-        self._train_loss = self._train_loss.to(loss.device) + self._batch_loss
+        losses = (self.step_maker or self).losses(batch)
+        self.step_loss = losses.cross_entropy
+        self._train_loss = self._train_loss.to(self.step_loss.device) + losses.sums
         if log_due(self.trainer):
             self.log("train/step_loss", self.step_loss, sync_dist=self.trainer.world_size > 1)
-        return loss
+        return losses.objective
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Computes the gradients, for Lightning."""
+        if self.step_maker is None:
+            super().backward(loss, *args, **kwargs)
+        else:
+            self.step_maker.backward()
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """The batch on a device, for Lightning."""
+        return batch.to(device)
 
     def epoch_loss(self) -> Float[Tensor, ""]:
         """Mean cross-entropy per token of the epoch so far, over this process's rows."""

@@ -29,7 +29,8 @@ KEY = "run"
 Rule = Literal["at once", "at the end of an epoch", "other name", "fixed"]
 
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(("name", *HOW_IT_BEGINS, "measure", "compile", "find_lr", "weights", "trust"), "at once"),
+    **dict.fromkeys(("name", *HOW_IT_BEGINS, "measure", "find_lr", "weights", "trust"), "at once"),
+    **dict.fromkeys(("compile", "cuda_graphs"), "at once"),
     **dict.fromkeys(
         ("free_running", "decoding", "callbacks", "logger", "scheduler", "optimizer", "trainer"), "at once"
     ),

@@ -142,6 +142,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         seconds = RunSeconds(fit=fit, measure=measuring, all=fit + measuring)
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
         facts = {**steps, "seconds": seconds, "training": training, **identity_facts(identity)}
+        facts |= {"cuda_graphs": callbacks.graphs.facts()}
         saves_identity.keep_configuration()
         save_results(settings, data, model, trainer, metrics, facts)
     return callbacks.saver.best

@@ -10,6 +10,7 @@ from seqlab.config.settings import TrainSettings
 from seqlab.decoding import Search
 from seqlab.errors import InputError
 from seqlab.training.callbacks.checkpoints import Saver
+from seqlab.training.callbacks.cuda_graphs import CudaGraphs
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.throughput import Throughput
 from seqlab.training.callbacks.weight_averaging import Averager
@@ -21,6 +22,7 @@ class Callbacks(NamedTuple):
     all: list[Callback]
     saver: Saver
     throughput: Throughput
+    graphs: CudaGraphs
     averager: Averager  # in `all` only with weights=average
 
 
@@ -32,6 +34,7 @@ def callbacks_of(settings: TrainSettings, search: Search, began: float | None = 
     """
     callbacks = {name: component.build() for name, component in settings.callbacks.items()}
     callbacks["free_running"] = settings.free_running.build_as(GenerationEval, search=search)
+    callbacks["cuda_graphs"] = graphs = CudaGraphs(settings.cuda_graphs)
     callbacks["throughput"] = throughput = Throughput(began)
     saver = callbacks.get("saver")
     if not isinstance(saver, Saver):
@@ -39,4 +42,4 @@ def callbacks_of(settings: TrainSettings, search: Search, began: float | None = 
     averager = settings.average.build_as(Averager, saver=saver)
     if settings.weights == "average":
         callbacks["averager"] = averager
-    return Callbacks(list(callbacks.values()), saver, throughput, averager)
+    return Callbacks(list(callbacks.values()), saver, throughput, graphs, averager)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -17,42 +17,92 @@ from seqlab.data.module import data_of
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
 from seqlab.models.training_module import TrainingModule, log_due
+from seqlab.training.delayed_value import DelayedValue
 from seqlab.training.dry_run import timed_step, typical_batch, without_side_effects
 
 
+class _Step(NamedTuple):
+    """What an error message says of a step."""
+
+    loss: DelayedValue
+    number: int
+    epoch: int
+    rows: Tensor
+    norm_before: Tensor | None
+
+
 class GradientWatch(Callback):
-    """Logs the norm of the gradient, and stops the run when the loss is not a finite number."""
+    """Logs the norm of the gradient, and stops the run when the loss is not a finite number.
+
+    On a CPU it stops before the weights change. On a GPU, where reading the loss would wait for it, it reads the loss
+    of a step after the next one is under way, and before anything is validated or saved.
+    """
 
     def __init__(self) -> None:
         self._norm: Tensor | None = None
         self._parameters: list[nn.Parameter] = []
         self._batch: Batch | None = None
+        self._unread: _Step | None = None
+        self._delays = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Lists the parameters once: in a small model, finding them takes longer than computing the norm."""
         self._parameters = [p for p in pl_module.parameters() if p.requires_grad]
+        self._delays = pl_module.device.type != "cpu"
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         """Remembers the batch for an error message."""
         self._batch = batch
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Stops before the weights change if the loss is not finite.
+        """Stops if the loss of the step before, or on a CPU this loss, is not finite.
 
         Raises:
-            DivergedError: the message names the step, the examples and the gradient norm of the step before.
+            DivergedError: the message names the step, the examples and the gradient norm of the step before it.
         """
-        if torch.isfinite(loss):
-            return
+        self._check()
         assert self._batch is not None
-        rows = [row for row in self._batch.rows.tolist() if row >= 0]
+        place = (trainer.global_step, trainer.current_epoch)
+        self._unread = _Step(DelayedValue(loss), *place, self._batch.rows, self._norm)
+        if not self._delays:
+            self._check()
+
+    def _check(self) -> None:
+        step, self._unread = self._unread, None
+        if step is None or math.isfinite(loss := step.loss.read()):
+            return
+        rows = [row for row in step.rows.tolist() if row >= 0]
         shown = ", ".join(map(str, rows[:16])) + (f" and {len(rows) - 16} more" if len(rows) > 16 else "")
-        norm = "none, this is the first" if self._norm is None else f"{self._norm.item():.4g}"
+        norm = "none, this is the first" if step.norm_before is None else f"{step.norm_before.item():.4g}"
         raise DivergedError(
-            f"the loss is {loss.item()} at step {trainer.global_step} (epoch {trainer.current_epoch}), on training"
+            f"the loss is {loss} at step {step.number} (epoch {step.epoch}), on training"
             f" examples {shown}; gradient norm of the step before: {norm}."
             " Lower optimizer.lr, or set trainer.gradient_clip_val=1.0"
         )
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops before weights of a step whose loss was not finite are validated.
+
+        Raises:
+            DivergedError: see `on_before_backward`.
+        """
+        self._check()
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Stops before such weights are saved.
+
+        Raises:
+            DivergedError: see `on_before_backward`.
+        """
+        self._check()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops before such weights are evaluated.
+
+        Raises:
+            DivergedError: see `on_before_backward`.
+        """
+        self._check()
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer) -> None:
         """Computes the norm of all gradients, before they are clipped."""
