@@ -69,6 +69,9 @@ class Numbered(Rows):
     def lengths(self, rows):
         return np.full(len(rows), 2)
 
+    def padded_lengths(self, rows):
+        return 1, 2
+
     def source_ids(self, row):
         return np.empty(0, np.int32)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from lightning.pytorch import LightningDataModule
 
 from seqlab.checks import check_sizes
-from seqlab.data.batch import SPLITS, Boundaries, Rows
+from seqlab.data.batch import SPLITS, Batch, Boundaries, Rows
 from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
 from seqlab.data.passages import Passages, passages_of
 from seqlab.identity import fingerprint
@@ -222,6 +223,10 @@ class SequenceData(LightningDataModule):
         self._training.resume_at(self._resumed_at)
         self._resumed_at = 0
         return self._training
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """The batch on a device, for Lightning."""
+        return batch.to(device)
 
     def state_dict(self) -> dict[str, Any]:
         """How many batches into the epoch training is.

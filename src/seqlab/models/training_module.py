@@ -213,10 +213,6 @@ class TrainingModule(Seq2Seq, LightningModule):
         else:
             self.step_maker.backward()
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """The batch on a device, for Lightning."""
-        return batch.to(device)
-
     def epoch_loss(self) -> Float[Tensor, ""]:
         """Mean cross-entropy per token of the epoch so far, over this process's rows."""
         return self._train_loss[0] / self._train_loss[2].clamp(min=1)

@@ -100,7 +100,7 @@ class RunResult:
         resumed: each time that the run was resumed with something changed.
         precision: such as "32-true".
         precision_seconds: seconds of a training step by precision, if the run chose between them.
-        cuda_graphs: on captured training steps (see `training.callbacks.cuda_graphs`), if they were to be captured.
+        cuda_graphs: on captured training steps (see `training.callbacks.capture_policy`), if they were to be captured.
         environment: versions, commit, hash of the code, device, processes and threads.
         signatures: sacrebleu's, by metric.
         metrics: by split, then by "kind/name".

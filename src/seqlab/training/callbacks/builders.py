@@ -9,8 +9,8 @@ from lightning.pytorch import Callback
 from seqlab.config.settings import TrainSettings
 from seqlab.decoding import Search
 from seqlab.errors import InputError
+from seqlab.training.callbacks.capture_policy import CapturePolicy
 from seqlab.training.callbacks.checkpoints import Saver
-from seqlab.training.callbacks.cuda_graphs import CudaGraphs
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.throughput import Throughput
 from seqlab.training.callbacks.weight_averaging import Averager
@@ -22,7 +22,7 @@ class Callbacks(NamedTuple):
     all: list[Callback]
     saver: Saver
     throughput: Throughput
-    graphs: CudaGraphs
+    graphs: CapturePolicy
     averager: Averager  # in `all` only with weights=average
 
 
@@ -34,7 +34,7 @@ def callbacks_of(settings: TrainSettings, search: Search, began: float | None = 
     """
     callbacks = {name: component.build() for name, component in settings.callbacks.items()}
     callbacks["free_running"] = settings.free_running.build_as(GenerationEval, search=search)
-    callbacks["cuda_graphs"] = graphs = CudaGraphs(settings.cuda_graphs)
+    callbacks["cuda_graphs"] = graphs = CapturePolicy(settings.cuda_graphs)
     callbacks["throughput"] = throughput = Throughput(began)
     saver = callbacks.get("saver")
     if not isinstance(saver, Saver):

@@ -11,7 +11,7 @@ from seqlab.data.batch import Examples
 from seqlab.data.toy import IntegerPairs
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
-from seqlab.training.callbacks.cuda_graphs import SHAPES, CudaGraphs
+from seqlab.training.callbacks.capture_policy import SHAPES, CapturePolicy
 
 
 class Lengths(IntegerPairs):
@@ -33,7 +33,7 @@ def decided(use, device="cuda", longest=5, processes=1, scaler=None):
         strategy=SimpleNamespace(root_device=torch.device(device)),
         accumulate_grad_batches=1,
     )
-    graphs = CudaGraphs(use)
+    graphs = CapturePolicy(use)
     graphs.setup(trainer, None, "fit")
     return graphs, trainer, data
 
@@ -45,7 +45,7 @@ def decided(use, device="cuda", longest=5, processes=1, scaler=None):
         (False, "cpu", 5, None),
         (False, "cuda", 5, None),
         ("auto", "cuda", 5, SHAPES),
-        ("auto", "cuda", 9 * SHAPES, SHAPES),
+        ("auto", "cuda", 7 * SHAPES, SHAPES),
         (True, "cuda", 5, SHAPES),
         (True, "cuda", 16 * SHAPES + 1, SHAPES),
     ],

@@ -15,7 +15,7 @@ SHAPES = 30
 """Shapes of batches that an epoch has at most: each is done eagerly once and captured once."""
 
 
-class CudaGraphs(Callback):
+class CapturePolicy(Callback):
     """Captures the training steps of each shape of batch, and pads batches so that there are few shapes.
 
     Args:
