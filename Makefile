@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 EXPERIMENT ?= reversal_bahdanau
 PROFILE ?= cpu
+DEVICE ?= cpu
 MODELS := gru lstm context_gru bahdanau luong conv transformer gpt
 comma := ,
 space := $(subst ,, )
@@ -88,8 +89,8 @@ pictures: $(READY) ## draw README's pictures: attention, the report page (with C
 results: $(READY) ## write README's results from outputs/reference
 	$(RESULTS)
 
-bench: $(READY) ## how fast seqlab is beside textbooks and other libraries (ONLY=NAME: one of it; KERAS_PYTHON=PATH)
-	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
+bench: $(READY) ## how fast seqlab is beside textbooks and other libraries (ONLY=NAME: one of it; DEVICE=cuda; KERAS_PYTHON=PATH)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY) --device $(DEVICE)
 
 bench-keras: $(READY) ## set up Keras and TensorFlow beside .venv, for `make bench ONLY=characters`
 	$(PYTHON) -m venv $(VENV)/keras

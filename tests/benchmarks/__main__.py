@@ -1,23 +1,21 @@
-"""`python -m benchmarks [NAME …]`: measures, prints the table, and keeps it if all was measured."""
+"""`python -m benchmarks [NAME …] [--device cuda]`: measures, prints the table, and keeps it if all was measured."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 import traceback
-import warnings
 from typing import Any
-
-import torch
 
 from benchmarks import (
     characters,
     decoding,
     generating,
+    gpu_training,
     growth,
+    hardware,
     machine,
     overhead,
     recipes,
@@ -31,7 +29,6 @@ from benchmarks import (
 from benchmarks.harness import Row, isolated, say
 from benchmarks.workloads import ROOT
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from seqlab.quiet import quiet
 
 BENCHMARKS = {
     **dict.fromkeys(training.WORK, training.measure),
@@ -45,22 +42,34 @@ BENCHMARKS = {
     "overhead": overhead.measure,
     "growth": growth.measure,
 }
-RESULTS = ROOT / "outputs/reference/bench/bench.json"
+GPU_BENCHMARKS = {**BENCHMARKS, **dict.fromkeys(training.WORK, gpu_training.measure)}
+NOT_ON_A_GPU = {
+    "characters": "the other side, Keras, is installed without support for one",
+    "startup": "what it times happens before anything is on a device",
+    "trial": "what it times happens before anything is on a device",
+    "overhead": "each model's rows have a step in a run beside its bare replay",
+    "growth": "its aims are those of a processor",
+}
+RESULTS = {
+    "cpu": ROOT / "outputs/reference/bench/bench.json",
+    "cuda": ROOT / "outputs/reference/bench/bench_cuda.json",
+}
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="make bench", description="How fast seqlab is beside what one would pick.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(BENCHMARKS)}; none: all")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="what is measured; default: cpu")
     parser.add_argument("--quick", action="store_true", help="a turn each: whether it runs, not how fast")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.names if name not in BENCHMARKS]
     if unknown:
         parser.error(f"no benchmark {unknown[0]!r}: there are {', '.join(BENCHMARKS)}")
-    torch.set_num_threads(1)  # here; see `isolated`
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    quiet()
-    warnings.filterwarnings("ignore", message="enable_nested_tensor")  # torch.nn.Transformer about norms first
+    workloads.prepare_process()
+    if arguments.device == "cuda" and isolated(machine.gpu) is None:
+        sys.exit("error: no GPU that this torch can use; DEVICE=cpu measures the processor")
+    hardware.use(arguments.device)
     if arguments.quick:
         workloads.few_rows = 8
     results = run(arguments.names or list(BENCHMARKS), arguments.quick)
@@ -70,17 +79,18 @@ def main() -> None:
     if arguments.names or arguments.quick:
         say("not kept: only a run of all benchmarks is")
         return
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    table.write(ROOT / "tests/README.md", RESULTS)
-    say(f"kept in {RESULTS.relative_to(ROOT)} and tests/README.md")
+    path = RESULTS[arguments.device]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    table.write(ROOT / "tests/README.md", *RESULTS.values())
+    say(f"kept in {path.relative_to(ROOT)} and tests/README.md")
 
 
 def run(names: list[str], quick: bool) -> dict[str, Any]:
     """All that was measured: the machine, and a row for each comparison."""
     started = time.perf_counter()
     if training.HALF not in training.precisions():
-        say("this processor has no bf16: rows in it are left out")
+        say("this device has no bf16: rows in it are left out")
     peaks = {
         training.NAMES[precision]: isolated(machine.matmul_peak, training.TYPES[precision])
         for precision in training.precisions()
@@ -92,8 +102,11 @@ def run(names: list[str], quick: bool) -> dict[str, Any]:
     for number, name in enumerate(names, 1):
         begun = time.perf_counter()
         say(f"{number}/{len(names)} {name}")
+        if hardware.on_gpu() and name in NOT_ON_A_GPU:
+            say(f"    left out on a GPU: {NOT_ON_A_GPU[name]}")
+            continue
         try:
-            own = BENCHMARKS[name](name, medians, quick)
+            own = (GPU_BENCHMARKS if hardware.on_gpu() else BENCHMARKS)[name](name, medians, quick)
         except Exception:  # the rest is worth having
             traceback.print_exc()
             failed.append(name)

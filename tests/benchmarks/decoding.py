@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks import training, workloads
+from benchmarks import hardware, training, workloads
 from benchmarks.harness import Done, Row, Side, Timings, alternate, isolated, say
 from benchmarks.workloads import Pairs
 from seqlab.data.batch import Batch
@@ -52,8 +52,9 @@ def ending(step: Step) -> Step:
 
 def our_search(overrides: tuple[str, ...], pairs: Pairs, batches: list[Batch], search: Search) -> Side:
     """Ours over all batches in a turn."""
-    model = training.our_model(overrides, pairs).eval()
+    model = training.our_model(overrides, pairs).to(hardware.device()).eval()
     tokens = float(sum(int(batch.tokens.sum()) for batch in batches))
+    batches = [batch.to(hardware.device()) for batch in batches]
 
     @torch.inference_mode()
     def translate(turn: int) -> Done:
@@ -68,7 +69,8 @@ def our_search(overrides: tuple[str, ...], pairs: Pairs, batches: list[Batch], s
 
 def their_loop(module: Any, batch: Batch, sentences: int = SENTENCES) -> Side:
     """The textbook's, some sentences a turn."""
-    module.eval()
+    module.to(hardware.device()).eval()
+    batch = batch.to(hardware.device())
 
     def translate(turn: int) -> Done:
         said = 0
@@ -111,6 +113,7 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
 
 def _beside_the_loop(name: str, architecture: str, pairs: Pairs, timings: Timings, peaks: dict[str, float]) -> Row:
     ratio, reached = timings.ratio("greedy", "loop"), timings.rate("loop").median
+    counts = "" if hardware.on_gpu() else training.counts(reached, NEEDED, peaks["float32"])
     return Row(
         benchmark=name,
         work=f"translating the test set with `{architecture}`, {pairs.name}: greedy",
@@ -121,7 +124,7 @@ def _beside_the_loop(name: str, architecture: str, pairs: Pairs, timings: Timing
         ratio=ratio,
         aim="≥ 20 ×",
         met=ratio.median >= 20,
-        note=f"`{architecture}`, the loop: {training.counts(reached, NEEDED, peaks['float32'])}",
+        note=counts and f"`{architecture}`, the loop: {counts}",
     )
 
 

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 
+from benchmarks import hardware
+
 R = TypeVar("R")
 
 
@@ -82,22 +84,48 @@ class Timings:
         return [own[1] - its[1] for own, its in pairs]
 
 
+class Rounds:
+    """Numbers of turns for about so many seconds, and what the sides did in each; the first `warmup` do not count."""
+
+    def __init__(self, seconds: float, warmup: int = 1, least: int = 3, most: int = 200) -> None:
+        self._seconds, self._warmup, self._least = seconds, warmup, least
+        self.most = warmup + most
+        self._turns: dict[str, list[tuple[float, float]]] = {}
+
+    def __iter__(self) -> Iterator[int]:
+        start, turn = 0.0, 0
+        while turn < self._warmup + self._least or (turn < self.most and time.perf_counter() - start < self._seconds):
+            if turn == self._warmup:
+                start = time.perf_counter()
+            yield turn
+            turn += 1
+
+    def take(self, name: str, side: Side, turn: int) -> None:
+        """Has a side take its turn, and waits until the device has done it."""
+        begun = time.perf_counter()
+        done = side(turn)
+        hardware.synchronize()
+        elapsed = time.perf_counter() - begun
+        done = done if isinstance(done, Done) else Done(done)
+        self.note(name, turn, done.amount, elapsed if done.seconds is None else done.seconds)
+
+    def note(self, name: str, turn: int, amount: float, seconds: float) -> None:
+        """Keeps what a side did in a turn."""
+        if turn >= self._warmup:
+            self._turns.setdefault(name, []).append((amount, seconds))
+
+    def timings(self) -> Timings:
+        """Of all turns that count."""
+        return Timings(self._turns)
+
+
 def alternate(sides: Mapping[str, Side], seconds: float, warmup: int = 1, least: int = 3, most: int = 200) -> Timings:
-    """Has each side take its turn, A B A B …, for about so many seconds; the first `warmup` turns do not count."""
-    turns: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
-    start, turn = 0.0, 0
-    while turn < warmup + least or (turn < warmup + most and time.perf_counter() - start < seconds):
-        if turn == warmup:
-            start = time.perf_counter()
+    """Has each side take its turn, A B A B …: see `Rounds`."""
+    rounds = Rounds(seconds, warmup, least, most)
+    for turn in rounds:
         for name, side in sides.items():
-            begun = time.perf_counter()
-            done = side(turn)
-            elapsed = time.perf_counter() - begun
-            done = done if isinstance(done, Done) else Done(done)
-            if turn >= warmup:
-                turns[name].append((done.amount, elapsed if done.seconds is None else done.seconds))
-        turn += 1
-    return Timings(turns)
+            rounds.take(name, side, turn)
+    return rounds.timings()
 
 
 def isolated(function: Callable[..., R], *arguments: Any, threads: int | None = None) -> R:
@@ -138,6 +166,30 @@ def most_memory() -> float:
 
 
 @dataclass
+class StepTimes:
+    """Milliseconds of a training step on a GPU.
+
+    Attributes:
+        textbook: of the textbook's, on random batches.
+        eager, replayed: of ours outside the trainer, without and with captured graphs.
+        run: of ours in a whole run.
+        busy: the share of the run's time in which kernels run; None where no GPU was watched.
+        graphs: how many were captured in the run.
+        not_captured: why none were.
+    """
+
+    model: str
+    precision: str
+    textbook: float
+    eager: float
+    replayed: float
+    run: float
+    busy: float | None
+    graphs: int
+    not_captured: str | None = None
+
+
+@dataclass
 class Row:
     """One line of the table: ours beside another's.
 
@@ -152,6 +204,7 @@ class Row:
         memory: MiB at most, ours and theirs.
         peak_share: of the machine's measured matrix-multiply peak of that precision, that ours reaches.
         note: anything else that one must know to read the figures.
+        steps: of a training on a GPU.
     """
 
     benchmark: str
@@ -166,6 +219,7 @@ class Row:
     memory: tuple[float, float] | None = None
     peak_share: float | None = None
     note: str = ""
+    steps: StepTimes | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""

@@ -11,13 +11,14 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything
 
-from benchmarks import training, workloads
+from benchmarks import hardware, training, workloads
 from benchmarks.harness import Row, Spread, alternate, isolated, say
 from benchmarks.workloads import CACHE, folder
 from seqlab.config.data_and_model import build_data, build_model
 from seqlab.config.hydra_run import HydraRun
 from seqlab.config.search_settings import build_search
 from seqlab.config.settings import read_train
+from seqlab.data.module import SequenceData
 from seqlab.models.objective import Objective
 from seqlab.models.training_module import trainable
 from seqlab.training.callbacks.builders import callbacks_of
@@ -104,8 +105,12 @@ def _train(steps: int) -> tuple[float, float]:
 
 
 def places(place: str) -> list[str]:
-    """Settings by which a run that Hydra does not start leaves all that it writes in a folder."""
+    """Settings by which a run that Hydra does not start leaves all that it writes in a folder.
+
+    It trains on the device that is measured.
+    """
     return [
+        hardware.trainer_group(),
         f"data.cache={CACHE}",
         f"callbacks.saver.folder={place}/checkpoints",
         f"logger.csv.folder={place}",
@@ -114,16 +119,23 @@ def places(place: str) -> list[str]:
     ]
 
 
-def fit(overrides: list[str], extra: list[Callback], prepare: Any = None, trainer: Trainer | None = None) -> None:
+def fit(
+    overrides: list[str],
+    extra: list[Callback],
+    prepare: Any = None,
+    trainer: Trainer | None = None,
+    data: SequenceData | None = None,
+) -> None:
     """What `seqlab-train` does until training is over, without a word.
 
-    `prepare(data, model, config)` is called before training; a `trainer` takes the place of the configuration's.
+    `prepare(data, model, config)` is called before training; `trainer` and `data` take the place of the
+    configuration's.
     """
     with contextlib.redirect_stdout(Terminal()):
         config = workloads.settings(*overrides)
         settings = read_train(config, HydraRun(Path()))
         seed_everything(settings.seed, workers=True, verbose=False)
-        data = build_data(settings.data)
+        data = data or build_data(settings.data)
         model: Any = build_model(settings.model, data, trainable)
         scheduler = None if settings.scheduler is None else settings.scheduler.build()
         objective = settings.objective.build_as(Objective)

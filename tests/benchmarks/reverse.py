@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
-from benchmarks import decoding, training, workloads
+from benchmarks import decoding, hardware, training, workloads
 from benchmarks.harness import Row, Spread, Timings, alternate, isolated, say
 from benchmarks.recipes import Clock, fit, places
 from benchmarks.textbook.luong import Luong
@@ -57,6 +57,7 @@ class Accuracy(Clock):
         pl_module.eval()
         right = count = 0
         for batch in trainer.datamodule.evaluation_loader("test"):  # type: ignore[attr-defined]
+            batch = batch.to(pl_module.device)
             found = pl_module.generate(batch.source, batch.source_lengths, Greedy(max_length=32))
             said, meant = found.tokens[:, 0], batch.target[:, 1:]
             for row, length in enumerate(batch.tokens.tolist()):
@@ -140,8 +141,8 @@ def _alternate(seconds: float) -> tuple[Timings, Timings]:
     few = {"warmup": 2 if seconds else 0, "least": 3 if seconds else 1}
     sides = {
         "textbook": training.their_step(textbook, pairs, same),
-        "fed": training.our_step(SHAPE, pairs, own, training.SINGLE),
-        "at_once": training.our_step((*SHAPE, AT_ONCE), pairs, own, training.SINGLE),
+        "fed": training.our_step(SHAPE, pairs, own, training.SINGLE, captured=hardware.on_gpu()),
+        "at_once": training.our_step((*SHAPE, AT_ONCE), pairs, own, training.SINGLE, captured=hardware.on_gpu()),
     }
     trained = alternate(sides, seconds, **few)
     batches = pairs.in_order("test", 256)[:4]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -13,7 +14,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch import nn
 
-from benchmarks import workloads
+from benchmarks import hardware, workloads
 from benchmarks.harness import Done, Row, Side, Timings, alternate, isolated, peak_memory, say
 from benchmarks.peers.hugging_face import GPT2
 from benchmarks.peers.torch_nn import Translator
@@ -29,6 +30,7 @@ from seqlab.config.component import Component
 from seqlab.data.batch import Batch
 from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.precision import has_bf16
+from seqlab.training.captured_steps import CapturedSteps
 from seqlab.training.dry_run import count_flops
 
 SINGLE, HALF = "32-true", "bf16-mixed"
@@ -39,9 +41,10 @@ COUNT = 40
 """Batches that turns go round."""
 
 
+@functools.cache
 def precisions() -> tuple[str, ...]:
-    """In what ours is measured: half precision only on processors that have it, for elsewhere a step takes minutes."""
-    return (SINGLE, HALF) if has_bf16(torch.device("cpu")) else (SINGLE,)
+    """In what ours is measured: half precision only on devices that have it, for elsewhere a step takes minutes."""
+    return (SINGLE, HALF) if isolated(has_bf16, hardware.device()) else (SINGLE,)
 
 
 def bare_trainer(**settings: Any) -> Trainer:
@@ -54,34 +57,65 @@ def our_model(overrides: tuple[str, ...], pairs: Pairs) -> TrainingModule:
     return workloads.model_of(workloads.settings(*overrides), pairs.source_size, pairs.target_size)
 
 
-def our_step(overrides: tuple[str, ...], pairs: Pairs, batches: list[Batch], precision: str) -> Side:
-    """A training step of seqlab's, as its trainer makes it but without the trainer."""
-    model, config = our_model(overrides, pairs), workloads.settings(*overrides)
+def our_step(
+    overrides: tuple[str, ...],
+    pairs: Pairs,
+    batches: list[Batch],
+    precision: str,
+    steps: int = 1,
+    captured: bool = False,
+) -> Side:
+    """Training steps of seqlab's, as its trainer makes them but without the trainer.
+
+    Args:
+        steps: how many a turn has.
+        captured: whether they are captured and replayed, as `cuda_graphs=true` does.
+    """
+    model, config = our_model(overrides, pairs).to(hardware.device()), workloads.settings(*overrides)
     optimizer = Component.of(config.optimizer, "optimizer").build()(list(model.named_parameters()))
-    return _step(model, optimizer, batches, precision)
+    return _steps(model, optimizer, batches, precision, steps, CapturedSteps(model, lambda: 1) if captured else None)
 
 
-def their_step(make: Callable[[Pairs], Any], pairs: Pairs, batches: list[Batch], adam: type = torch.optim.Adam) -> Side:
-    """A training step of a module that has a `loss`, with torch's optimizer as it comes."""
-    module = make(pairs)
-    return _step(module, adam(module.parameters(), lr=1e-3), batches, SINGLE)
+def their_step(
+    make: Callable[[Pairs], Any],
+    pairs: Pairs,
+    batches: list[Batch],
+    adam: type = torch.optim.Adam,
+    steps: int = 1,
+) -> Side:
+    """Training steps of a module that has a `loss`, with torch's optimizer as it comes; `steps` in a turn."""
+    module = make(pairs).to(hardware.device())
+    return _steps(module, adam(module.parameters(), lr=1e-3), batches, SINGLE, steps)
 
 
-def _step(module: Any, optimizer: torch.optim.Optimizer, batches: list[Batch], precision: str) -> Side:
+def _steps(
+    module: Any,
+    optimizer: torch.optim.Optimizer,
+    batches: list[Batch],
+    precision: str,
+    steps: int,
+    captured: CapturedSteps | None = None,
+) -> Side:
     parameters = [p for p in module.parameters() if p.requires_grad]
     module.train()
+    tokens = [float(batch.tokens.sum()) for batch in batches]
+    batches = [batch.to(hardware.device()) for batch in batches]
 
-    def step(turn: int) -> Done:
-        batch = batches[turn % len(batches)]
+    def step(batch: Batch) -> None:
         optimizer.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16) if precision == HALF else nullcontext():
-            loss = module.loss(batch)
-        loss.backward()
+        with torch.autocast(hardware.device().type, torch.bfloat16, enabled=precision == HALF):
+            loss = module.loss(batch) if captured is None else captured.losses(batch).objective
+        loss.backward() if captured is None else captured.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        return Done(float(batch.tokens.sum()))
 
-    return step
+    def turn_of(turn: int) -> Done:
+        chosen = [number % len(batches) for number in range(turn * steps, (turn + 1) * steps)]
+        for number in chosen:
+            step(batches[number])
+        return Done(sum(tokens[number] for number in chosen))
+
+    return turn_of
 
 
 @dataclass(frozen=True)
@@ -100,6 +134,7 @@ class Work:
         peer_module: what to import for it beforehand, so that it does not count as memory of its own.
         adam: the optimizer of the others.
         sorted: whether our own batches are any different from theirs.
+        gpu_milliseconds: of a step of a whole run on a GPU at most, where it is an H200 or as fast.
     """
 
     title: str
@@ -116,6 +151,7 @@ class Work:
     adam: type = torch.optim.Adam
     sorted: bool = True
     seconds: float = 24.0
+    gpu_milliseconds: float = math.inf
 
 
 def _sizes(pairs: Pairs) -> tuple[int, int]:
@@ -139,6 +175,7 @@ WORK = {
         {SINGLE: 3.0, HALF: 6.0},
         needed=719,
         seconds=30.0,
+        gpu_milliseconds=8.0,
     ),
     "lstm": Work(
         "`lstm`, 2 layers of 512",
@@ -147,6 +184,7 @@ WORK = {
         lambda pairs: Seq2SeqLSTM(*_sizes(pairs), width=512, embedding=256, layers=2, dropout=0.3),
         {SINGLE: 2.5, HALF: 4.0},
         needed=1672,
+        gpu_milliseconds=4.0,
     ),
     "context_gru": Work(
         "`context_gru`, 512",
@@ -155,6 +193,7 @@ WORK = {
         lambda pairs: ContextGRU(*_sizes(pairs), width=512, embedding=256, dropout=0.3),
         {SINGLE: 2.5, HALF: 4.0},
         needed=1849,
+        gpu_milliseconds=3.0,
     ),
     "luong": Work(
         "`luong`, LSTM 512",
@@ -162,12 +201,14 @@ WORK = {
         workloads.multi30k,
         lambda pairs: Luong(*_sizes(pairs), width=512, embedding=256, dropout=0.3),
         {SINGLE: 2.5, HALF: 4.0},
+        gpu_milliseconds=8.0,
     ),
     "conv": Work(
         "`conv`, 4 + 4 layers of 256",
         ("experiment=multi30k_conv",),
         workloads.multi30k,
         lambda pairs: Conv(*_sizes(pairs), width=256, embedding=256, layers=4, dropout=0.2),
+        gpu_milliseconds=5.0,
     ),
     "transformer": Work(
         "`transformer`, 3 + 3 layers of 256",
@@ -179,6 +220,7 @@ WORK = {
         peer=lambda pairs: Translator(*_sizes(pairs)),
         peer_name="torch.nn.Transformer",
         peer_aims={SINGLE: 1.0},
+        gpu_milliseconds=5.0,
     ),
     "gpt": Work(
         "`gpt`, 4 layers of 128, block 64, batch 12",
@@ -194,6 +236,7 @@ WORK = {
         adam=torch.optim.AdamW,
         sorted=False,
         seconds=12.0,
+        gpu_milliseconds=2.5,
     ),
 }
 

@@ -31,6 +31,7 @@ from seqlab import paths
 SWEEP = "+sweeps=reversal_bahdanau"
 BARE = ("experiment=reversal_bahdanau", "callbacks=early_stopping")  # what the sweep makes of the configuration
 RUN = (  # one step, and one validation for a pruner to look at
+    "trainer=cpu",
     "trainer.max_epochs=1",
     "+trainer.limit_train_batches=1",
     "+trainer.limit_val_batches=1",

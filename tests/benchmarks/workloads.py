@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
@@ -21,12 +23,21 @@ from seqlab.data.loader import BucketSampler
 from seqlab.data.module import SequenceData
 from seqlab.models.base import Seq2Seq
 from seqlab.models.training_module import TrainingModule, trainable
+from seqlab.quiet import quiet
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "outputs/cache/bench"
 
 few_rows: int | None = None
 """At most so many examples a batch, and two batches: where it is tried whether a benchmark runs."""
+
+
+def prepare_process() -> None:
+    """Makes this process, which forks those that measure, quiet and fit for it."""
+    torch.set_num_threads(1)  # see `isolated`
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    quiet()
+    warnings.filterwarnings("ignore", message="enable_nested_tensor")  # torch.nn.Transformer about norms first
 
 
 def folder() -> Path:
@@ -49,12 +60,41 @@ def model_of(config: DictConfig, source_size: int, target_size: int) -> Training
     return model
 
 
-class Pairs:
-    """Examples of pairs, and the sizes of their vocabularies."""
+class MadeUp(SequenceData):
+    """A dataset of examples that stand for no text."""
 
-    def __init__(self, name: str, splits: dict[str, Any], source_size: int, target_size: int) -> None:
+    def __init__(self, examples: dict[str, Any], source_size: int, target_size: int) -> None:
+        super().__init__(batch_size=128)
+        self.examples, self._sizes = examples, (source_size, target_size)
+
+    def load(self) -> None:
+        """Nothing: the examples are there."""
+
+    @property
+    def source_size(self) -> int:
+        """Number of source ids."""
+        return self._sizes[0]
+
+    @property
+    def target_size(self) -> int:
+        """Number of target ids."""
+        return self._sizes[1]
+
+
+class Pairs:
+    """Examples of pairs, the sizes of their vocabularies, and the dataset that `seqlab-train` makes of them."""
+
+    def __init__(
+        self,
+        name: str,
+        splits: dict[str, Any],
+        source_size: int,
+        target_size: int,
+        data: SequenceData | None = None,
+    ) -> None:
         self.name, self.source_size, self.target_size = name, source_size, target_size
         self._splits = splits
+        self.data = data or MadeUp(splits, source_size, target_size)
 
     def batches(self, count: int, size: int, sorted_by_length: bool, split: str = "train") -> list[Batch]:
         """So many batches: random ones, as tutorials draw them, or of examples of similar length, as seqlab does."""
@@ -140,7 +180,7 @@ def _of(name: str, config: DictConfig) -> Pairs:
     with silence():
         data.prepare_data()
         data.setup("fit")
-    return Pairs(name, dict(data.examples), data.source_size, data.target_size)
+    return Pairs(name, dict(data.examples), data.source_size, data.target_size, data)
 
 
 def _invented(

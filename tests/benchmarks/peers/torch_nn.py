@@ -32,7 +32,7 @@ class Translator(nn.Module):
         outputs = self.transformer(
             self._embed(self.source_embedding, source),
             self._embed(self.target_embedding, told),
-            tgt_mask=nn.Transformer.generate_square_subsequent_mask(told.size(1), dtype=torch.bool),
+            tgt_mask=nn.Transformer.generate_square_subsequent_mask(told.size(1), told.device, torch.bool),
             tgt_is_causal=True,
             src_key_padding_mask=source == PAD,
             memory_key_padding_mask=source == PAD,

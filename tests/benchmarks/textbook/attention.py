@@ -41,6 +41,6 @@ class FeedForward(nn.Module):
         return self.outer(self.activation(self.inner(inputs)))
 
 
-def earlier(steps: int) -> Tensor:
+def earlier(steps: int, device: torch.device) -> Tensor:
     """What each of so many positions sees: itself and those before it."""
-    return torch.tril(torch.ones(steps, steps)).bool()
+    return torch.tril(torch.ones(steps, steps, device=device)).bool()

@@ -50,7 +50,7 @@ class Bahdanau(Recurrent):
     def encode(self, source: Tensor, lengths: Tensor) -> Any:
         """The decoder's first state, the memory and where it is real."""
         embedded = self.dropout(self.source_embedding(source))
-        packed, last = self.encoder(pack_padded_sequence(embedded, lengths, enforce_sorted=False))
+        packed, last = self.encoder(pack_padded_sequence(embedded, lengths.cpu(), enforce_sorted=False))
         memory, _ = pad_packed_sequence(packed)
         last = last if isinstance(last, tuple) else (last,)
         first = tuple(torch.tanh(layer(h[-1]))[None] for layer, h in zip(self.bridges, last, strict=True))

@@ -26,7 +26,7 @@ class Side(nn.Module):
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Vectors of tokens and of where they stand (B, T, E)."""
-        positions = torch.arange(tokens.size(1))[None].repeat(len(tokens), 1)
+        positions = torch.arange(tokens.size(1), device=tokens.device)[None].repeat(len(tokens), 1)
         return self.dropout(self.tokens(tokens) + self.positions(positions))
 
 

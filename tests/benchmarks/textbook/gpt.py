@@ -41,8 +41,8 @@ class GPT(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits (B, T, V)."""
         steps = tokens.size(1)
-        hidden = self.dropout(self.tokens(tokens) + self.positions(torch.arange(steps)))
-        mask = earlier(steps)
+        hidden = self.dropout(self.tokens(tokens) + self.positions(torch.arange(steps, device=tokens.device)))
+        mask = earlier(steps, tokens.device)
         for block in self.blocks:
             hidden = block(hidden, mask)
         return self.output(self.norm(hidden))

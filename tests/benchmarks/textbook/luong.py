@@ -31,7 +31,7 @@ class Luong(Recurrent):
     def encode(self, source: Tensor, lengths: Tensor) -> Any:
         """The decoder's first state, a first attentional state of zeros, the memory and where it is real."""
         embedded = self.dropout(self.source_embedding(source))
-        packed, hidden = self.encoder(pack_padded_sequence(embedded, lengths, enforce_sorted=False))
+        packed, hidden = self.encoder(pack_padded_sequence(embedded, lengths.cpu(), enforce_sorted=False))
         memory, _ = pad_packed_sequence(packed)
         return hidden, torch.zeros_like(memory[0]), memory.permute(1, 0, 2), (source != PAD).t()
 

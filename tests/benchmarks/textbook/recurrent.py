@@ -28,7 +28,7 @@ class Recurrent(nn.Module):
     def forward(self, source: Tensor, lengths: Tensor, target: Tensor) -> Tensor:
         """Logits (T, B, V) of all steps, of which the first stays zero."""
         steps, batch = target.shape
-        outputs = torch.zeros(steps, batch, self.target_size)
+        outputs = torch.zeros(steps, batch, self.target_size, device=target.device)
         state = self.encode(source, lengths)
         for t in range(1, steps):
             outputs[t], state = self.step(target[t - 1], state)
@@ -46,6 +46,6 @@ class Recurrent(nn.Module):
         state = self.encode(source[:, None], torch.tensor([len(source)]))
         words = [BOS]
         while len(words) <= length:
-            logits, state = self.step(torch.tensor([words[-1]]), state)
+            logits, state = self.step(torch.tensor([words[-1]], device=source.device), state)
             words.append(logits.argmax(1).item())
         return words[1:]

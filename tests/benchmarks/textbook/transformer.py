@@ -86,7 +86,7 @@ class Transformer(nn.Module):
         for layer in self.encoder:
             memory = layer(memory, source_mask)
         memory = self.encoder_norm(memory)
-        target_mask = (target != PAD)[:, None, None] & earlier(target.size(1))
+        target_mask = (target != PAD)[:, None, None] & earlier(target.size(1), target.device)
         outputs = self._embed(self.target_embedding, target)
         for layer in self.decoder:
             outputs = layer(outputs, target_mask, memory, source_mask)
