@@ -21,6 +21,9 @@ install_import_hook(
 hypothesis.settings.register_profile("seqlab", deadline=None)  # how long an example takes is the machine's affair
 hypothesis.settings.load_profile("seqlab")
 
+# Read when a GPU first multiplies matrices: without it torch refuses to compute the same each time.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
 UNCHANGING = {"", "hydra.conf", str(ROOT), str(ROOT / "conf")}  # where Hydra finds configurations that no test writes
 
 
@@ -61,6 +64,16 @@ def _no_real_data_by_chance(request, monkeypatch) -> None:
     """Only a test that asks for real data sees where it is."""
     if "real_data" not in request.fixturenames:
         monkeypatch.delenv("SEQLAB_DATA", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _gpu_tests_need_a_gpu(request) -> None:
+    """Skips tests marked `gpu` where there is none."""
+    if request.node.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no GPU here")
 
 
 @pytest.fixture(autouse=True)

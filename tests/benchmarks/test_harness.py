@@ -117,13 +117,21 @@ PAIRS = {
 }
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_textbook_learns_as_many_numbers_as_ours_and_trains(name, batch):
+def test_a_textbook_learns_as_many_numbers_as_ours_and_trains(name, batch, device):
     ours, theirs = (make() for make in PAIRS[name])
     assert weights(theirs) == weights(ours)
-    loss = theirs.loss(batch)
+    loss = theirs.to(device).loss(batch.to(torch.device(device)))
     loss.backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in theirs.parameters())
+
+
+@pytest.mark.parametrize("name", ["lstm", "context_gru", "conv", "transformer", "gpt"])
+def test_a_textbook_computes_where_its_batch_is(name, batch):
+    """The others read lengths on the host, as tutorials do."""
+    theirs = PAIRS[name][1]().to("meta")
+    assert theirs.loss(batch.to(torch.device("meta"))).device.type == "meta"
 
 
 def test_torch_s_transformer_is_ours_with_the_same_numbers(batch):

@@ -39,6 +39,8 @@ FOLLOWED = (
 # On a CPU the steps are done eagerly, on the buffers that graphs would have.
 GRAPHS = ("cuda_graphs=true",)
 
+ON_GPU = ("trainer.accelerator=gpu", "+trainer.deterministic=true")
+
 # With anything changed the optimizer and the schedule are led to where they were, not restored.
 OF_NO_ACCOUNT = ("trainer.num_sanity_val_steps=0", "callbacks.saver.every_n_steps=100")
 
@@ -99,6 +101,10 @@ def assert_same(one, other, where="checkpoint"):
         ("SIGKILL", 14, -9, FOLLOWED, OF_NO_ACCOUNT),
         ("SIGKILL", 14, -9, GRAPHS, ()),
         ("SIGINT", 5, 130, GRAPHS + ACCUMULATED, ()),
+        pytest.param("SIGKILL", 14, -9, GRAPHS + ON_GPU, (), marks=pytest.mark.gpu),
+        pytest.param("SIGKILL", 10, -9, GRAPHS + ON_GPU, OF_NO_ACCOUNT, marks=pytest.mark.gpu),
+        pytest.param("SIGINT", 5, 130, GRAPHS + ON_GPU + ACCUMULATED, (), marks=pytest.mark.gpu),
+        pytest.param("SIGKILL", 14, -9, (*ON_GPU, "cuda_graphs=false"), (), marks=pytest.mark.gpu),
     ],
 )
 def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, name, step, code, more, changed):
@@ -131,10 +137,19 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
     assert (run / "bundle/weights.safetensors").read_bytes() == (whole_run / "bundle/weights.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("more", [(), ACCUMULATED, FOLLOWED])
-def test_steps_on_the_buffers_of_graphs_train_like_eager_ones(uninterrupted, more):
+@pytest.mark.parametrize(
+    ("more", "eagerly"),
+    [
+        ((), ()),
+        (ACCUMULATED, ()),
+        (FOLLOWED, ()),
+        pytest.param(ON_GPU, ("cuda_graphs=false",), marks=pytest.mark.gpu),
+        pytest.param(ON_GPU + ACCUMULATED, ("cuda_graphs=false",), marks=pytest.mark.gpu),
+    ],
+)
+def test_captured_steps_train_like_eager_ones(uninterrupted, more, eagerly):
     """To the bit: batches have few shapes here, so that none is padded further."""
-    eager, captured = uninterrupted(*more), uninterrupted(*GRAPHS, *more)
+    eager, captured = uninterrupted(*eagerly, *more), uninterrupted(*GRAPHS, *more)
     for part in ("state_dict", "optimizer_states", "train_loss"):
         assert_same(checkpoint(captured)[part], checkpoint(eager)[part], part)
     assert rows(captured) == rows(eager)
