@@ -80,22 +80,24 @@ def others() -> dict[str, str]:
 
 
 def _row(name: str, batch: int, other: str, timings: Timings) -> Row:
-    """The aims are beside Hugging Face's, which the textbook's loop is far from."""
-    ratio, aim, rate = timings.ratio("ours", other), AIMS[batch], 0
-    if hardware.on_gpu():
-        aim, rate = GPU_AIM, GPU_RATES[batch]
-    aimed = other == "hugging_face"
-    fast = ratio.median >= aim and timings.rate("ours").median >= rate
+    """The ratio aimed at is to Hugging Face's rate, which the textbook's loop is far from."""
+    ratio, rate = timings.ratio("ours", other), timings.rate("ours")
+    aims: dict[str, bool] = {}
+    if other == "hugging_face":
+        least = GPU_AIM if hardware.on_gpu() else AIMS[batch]
+        aims[f"≥ {least:g} ×"] = ratio.median >= least
+    if hardware.on_gpu() and other == next(iter(others())):
+        aims[f"≥ {GPU_RATES[batch]:,} tokens/s"] = rate.median >= GPU_RATES[batch]
     return Row(
         benchmark=name,
         work=f"generating {TOKENS} tokens, `gpt` of 4 layers of 128, batch {batch}",
         beside=others()[other],
         unit="tokens/s",
-        ours=timings.rate("ours"),
+        ours=rate,
         theirs=timings.rate(other),
         ratio=ratio,
-        aim=(f"≥ {aim:g} ×" + (f", ≥ {rate:,} tokens/s" if rate else "")) if aimed else "",
-        met=fast if aimed else None,
+        aim=", ".join(aims),
+        met=all(aims.values()) if aims else None,
     )
 
 
