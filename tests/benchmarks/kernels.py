@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -36,12 +37,15 @@ def kernel_seconds(events: Iterable[Any]) -> float:
 
 @contextlib.contextmanager
 def watched(note: Callable[[float], None]) -> Iterator[None]:
-    """Notes in how many of the seconds meanwhile kernels run. Without a GPU there are none, and nothing is noted."""
+    """Notes in how many of the seconds meanwhile kernels run; nothing if none is seen, as without a GPU."""
     if not hardware.on_gpu():
         yield
         return
+    # As torch does itself where torch.compile captures graphs: CUPTI crashes with graphs once it has been torn down.
+    os.environ.update(DISABLE_CUPTI_LAZY_REINIT="1", TEARDOWN_CUPTI="0")
     hardware.synchronize()
     with profile(activities=[ProfilerActivity.CUDA]) as profiler:
         yield
         hardware.synchronize()
-    note(kernel_seconds(profiler.events()))
+    if seconds := kernel_seconds(profiler.events()):
+        note(seconds)
