@@ -105,10 +105,12 @@ class Measured(NamedTuple):
     """What was measured of a model in one precision.
 
     Attributes:
+        precision: its name.
         busy: the share of the run's time in which kernels ran.
         facts: what the run says of its graphs.
     """
 
+    precision: str
     timings: Timings
     busy: float | None
     facts: dict[str, Any]
@@ -127,26 +129,26 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     single = math.inf
     for precision in training.precisions():
         measured = isolated(_alternate, name, precision, 0.0 if quick else 4.0)
-        say(f"    {NAMES[precision]}: {len(measured.timings)} turns each")
+        say(f"    {measured.precision}: {len(measured.timings)} turns each")
         run = measured.milliseconds("run")
-        row = _row(name, precision, measured, "textbook")
-        row.steps = _step_times(name, precision, measured)
+        row = _row(name, measured, "textbook")
+        row.steps = _step_times(name, measured)
         if precision == SINGLE:
             single = run
             row.aim, row.met = f"≤ {work.gpu_milliseconds:g} ms a step", run <= work.gpu_milliseconds
         else:
-            row.aim, row.met = f"≤ {SLOWER:g} × the time in float32", run <= SLOWER * single
+            row.aim, row.met = f"≤ {SLOWER:g} × the time in single precision", run <= SLOWER * single
         rows.append(row)
         if work.peer is not None:
-            rows.append(_row(name, precision, measured, "peer"))
+            rows.append(_row(name, measured, "peer"))
     return rows
 
 
-def _row(name: str, precision: str, measured: Measured, other: str) -> Row:
+def _row(name: str, measured: Measured, other: str) -> Row:
     work = WORK[name]
     return Row(
         benchmark=name,
-        work=f"training {work.title}, {work.pairs().name}, {NAMES[precision]}, a run",
+        work=f"training {work.title}, {work.pairs().name}, {measured.precision}, a run",
         beside="textbook" if other == "textbook" else work.peer_name,
         unit="tokens/s",
         ours=measured.timings.rate("run"),
@@ -156,10 +158,10 @@ def _row(name: str, precision: str, measured: Measured, other: str) -> Row:
     )
 
 
-def _step_times(name: str, precision: str, measured: Measured) -> StepTimes:
+def _step_times(name: str, measured: Measured) -> StepTimes:
     return StepTimes(
         model=name,
-        precision=NAMES[precision],
+        precision=measured.precision,
         **{side: measured.milliseconds(side) for side in ("textbook", "eager", "replayed", "run")},
         busy=measured.busy,
         graphs=measured.facts.get("graphs", 0),
@@ -186,7 +188,8 @@ def _alternate(name: str, precision: str, seconds: float) -> Measured:
         fit([*work.overrides, *RUN, *half, *places(place)], [], feed, data=pairs.data)
     timings = rounds.timings()
     busy = None if beside.kernels is None else beside.kernels / timings.seconds("run").median
-    return Measured(timings, busy, beside.facts)
+    tf32 = hardware.on_gpu() and precision == SINGLE and torch.backends.cuda.matmul.allow_tf32
+    return Measured("tf32" if tf32 else NAMES[precision], timings, busy, beside.facts)
 
 
 def _our_batches(data: SequenceData) -> list[Batch]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+import benchmarks.__main__
 from benchmarks import gpu_check
 from benchmarks.gpu_check import Check, Outcome, Part, first_error, step_checks
 from benchmarks.harness import Row, Spread, StepTimes
@@ -120,6 +121,14 @@ def test_without_a_gpu_it_says_so_in_one_line(monkeypatch, capsys):
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "no GPU" in line
+
+
+def test_the_benchmarks_of_a_gpu_need_one(monkeypatch):
+    monkeypatch.setattr(benchmarks.__main__, "isolated", lambda function: None)
+    monkeypatch.setattr(benchmarks.__main__.workloads, "prepare_process", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["bench", "--device", "cuda"])
+    with pytest.raises(SystemExit, match="error: no GPU that this torch can use"):
+        benchmarks.__main__.main()
 
 
 @pytest.mark.slow
