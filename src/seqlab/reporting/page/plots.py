@@ -10,7 +10,7 @@ from typing import Any
 from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.reporting.page.figures import Figure, Series, line_plot
 from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named, slug
-from seqlab.reporting.page.headings import heading
+from seqlab.reporting.page.headings import title
 from seqlab.runs.schemas import Digest
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
@@ -47,18 +47,12 @@ def _loss(
     names, paints = named(some), colours(some)
     series = [Series(names[one.id], paints[one.id], *over_seeds(lines[one.id])) for one in some]
     losses = [y for one in series for y in [*(y for _, y in one.points), *(low for low, _ in one.band)]]
-    note = "" if all(not one.band for one in series) else "Line: mean over seeds; shade: lowest to highest seed."
-    if kind in ("compute", "time"):
-        note = f"Far left and low is best. {note}"
-    if kind == "time":
-        note = f"{note.strip()} Runs that trained side by side slowed each other down."
     return line_plot(
         f"{kind}-{slug(some[0].dataset)}",
         title,
         x,
         "loss",
         series,
-        note=note.strip(),
         log_x=kind in ("compute", "time"),
         whole=kind in ("train", "val"),
         log_y=len(losses) > 1 and 0 < min(losses) * LOG_FROM < max(losses),
@@ -127,7 +121,7 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
         figures.append(
             line_plot(
                 f"length-{slug(dataset)}",
-                heading(some[0]),
+                title(some),
                 "source tokens",
                 entry_of(metric).label,
                 series,
