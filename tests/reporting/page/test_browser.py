@@ -174,7 +174,7 @@ def test_text_and_lines_stand_out(browser, place, scheme):
     for ground in ("paper", "panel"):
         for text in ("ink", "soft", "accent", "good", "bad"):
             assert contrast(colour(text), colour(ground)) >= 4.5, (text, ground)
-    for line in range(8):
+    for line in range(9):
         assert contrast(colour(f"c{line}"), colour("paper")) >= 3, line
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqlab.metrics.registry import METRICS, entry_of
-from seqlab.reporting.page.figures import Figure, Series, line_plot
+from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, line_plot
 from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named, slug
 from seqlab.reporting.page.headings import title
 from seqlab.runs.schemas import Digest
@@ -44,8 +44,7 @@ def _loss(
     some = [one for one in some if lines[one.id]]
     if not some:
         return None
-    names, paints = named(some), colours(some)
-    series = [Series(names[one.id], paints[one.id], *over_seeds(lines[one.id])) for one in some]
+    series = _series(some, lines)
     losses = [y for one in series for y in [*(y for _, y in one.points), *(low for low, _ in one.band)]]
     return line_plot(
         f"{kind}-{slug(some[0].dataset)}",
@@ -97,6 +96,25 @@ def over_seeds(
     return points, band
 
 
+def _series(groups: Sequence[RunGroup], lines: dict[str, list[list[tuple[float, float]]]]) -> list[Series]:
+    """A series per group over its seeds' lines (by the group's id).
+
+    The user's groups and then those of several seeds come first; those beyond `EMPHASISED` stay in the background.
+    """
+    ordered = sorted(groups, key=lambda one: (not one.own, len(one.seeds) < 2))
+    names, paints = named(ordered), colours(ordered[:EMPHASISED])
+    others = f"{len(ordered) - EMPHASISED} more, in grey"
+    return [
+        Series(
+            names[one.id],
+            paints.get(one.id, REST),
+            *over_seeds(lines[one.id]),
+            kind="" if one.id in paints else others,
+        )
+        for one in ordered
+    ]
+
+
 def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
     """Quality by source length: a plot per dataset that has several lengths."""
     figures = []
@@ -105,15 +123,15 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
         labels = buckets(some)
         if metric is None or len(labels) < 2:
             continue
-        names, paints = named(some), colours(some)
-        series = []
-        for one in some:
-            lines = [
+        lines = {
+            one.id: [
                 [(float(labels.index(bucket)), value) for bucket, value in values.items()]
-                for values in (lengths_of(run, metric) for run in one.runs)
+                for run in one.runs
+                if (values := lengths_of(run, metric))
             ]
-            points, band = over_seeds([line for line in lines if line])
-            series.append(Series(names[one.id], paints[one.id], points, band))
+            for one in some
+        }
+        series = _series(some, lines)
         trained = trained_to(some[0])
         beyond = [i for i, label in enumerate(labels) if trained and _first(label) > trained]
         marks = [(beyond[0] - 0.5, f"longer than in training ({trained})")] if beyond and beyond[0] else []
