@@ -13,9 +13,9 @@ from seqlab.reproduction.reference import remake
 def rerun(material: Material) -> Answer:
     """The way in words, and the command for one number of the page: of the user's runs, if there are any."""
     question = "How do I rerun any one number?"
-    way = "a figure of a table is a link to the command that made it, with seeds, settings, commit and folder."
+    way = "click it: it leads to the command that made it, with seeds, settings, commit and folder."
     example = ["Run the command as it is, or with one of its seeds."]
-    findings = [Finding("Click it", way, example)]
+    findings = [Finding("Any figure of a table", way, example)]
     links = [("all commands", "commands")]
     scope = max(scopes(material), key=lambda one: (one.has_yours, len(one.groups) > 1), default=None)
     metric = quality(scope.groups) if scope else None
