@@ -70,7 +70,7 @@ def test_a_sweep_with_a_journal_is_shown_as_the_users(tmp_path, capsys):
     write_report(tmp_path, None, tmp_path / "report.html")
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "mine (yours): nothing by pruning: none of 3 trials was stopped early." in page
+    assert "mine (yours)</span> nothing by pruning: none of 3 trials was stopped early." in page
     assert "<b>" not in page
 
 
