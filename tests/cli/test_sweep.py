@@ -81,7 +81,7 @@ def last_line(outcome):
 def test_a_sweep_survives_kills_and_leaves_what_can_be_run(sweep, process):
     outcome, folder = sweep("killed", 3, *KILLED)
     assert "died (SIGKILL)" in outcome.out
-    assert "no baseline: model.width is 256" in outcome.out
+    assert "baseline    none, trial 0 is chosen like all others: model.width is 256" in outcome.out
     assert outcome.err == ""
     rows = trials(folder)
     assert len(rows) == 3

@@ -11,6 +11,7 @@ from lightning.pytorch import seed_everything
 from rich.console import Console
 
 from hydra_pruning_sweeper.differences import differences, listed
+from hydra_pruning_sweeper.messages import labelled, wrapped
 from seqlab.config.data_and_model import build_data
 from seqlab.config.plain import kept_run, kept_start
 from seqlab.config.search_settings import search_again
@@ -89,8 +90,8 @@ def evaluate(settings: EvaluateSettings) -> None:
         write_json(folder / "evaluation.json", result)
         metrics_table(metrics).show(Console(highlight=False))
         if other:
-            print(f"note        not the data that the run was measured on: {listed(other)}")
-        print(f"kept in {settings.run}/evaluation.json")
+            print(labelled("note", f"not the data that the run was measured on: {listed(other)}"))
+        print(wrapped(f"kept in {settings.run}/evaluation.json"))
 
 
 def _working_directory(folder: Path) -> Path:

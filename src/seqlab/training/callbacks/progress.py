@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from hydra_pruning_sweeper.messages import unbroken, wrapped
 from seqlab.metrics.registry import METRICS
 from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.generation_eval import GenerationEval
@@ -150,7 +151,8 @@ class Progress(ProgressBar):
             for one in METRICS
             if one.progress and (name := f"{split}/{one.key}") in values
         ]
-        self._print_line(trainer, "  ".join([*parts, f"{time.perf_counter() - self._started:.1f} s"]))
+        parts.append(f"{time.perf_counter() - self._started:.1f} s")
+        self._print_line(trainer, wrapped("  ".join(map(unbroken, parts)), indent=len(when) + 2))
 
     def _print_line(self, trainer: Trainer, text: str) -> None:
         if trainer.is_global_zero:
