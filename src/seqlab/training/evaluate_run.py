@@ -28,6 +28,7 @@ from seqlab.runs.result import RESULT, RunResult
 from seqlab.text.tokenizers import to_json
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
+from seqlab.training.callbacks.progress import Progress
 from seqlab.training.measuring import measure
 from seqlab.training.provenance import environment
 from seqlab.training.results import metrics_table
@@ -74,7 +75,7 @@ def evaluate(settings: EvaluateSettings) -> None:
         if before.precision is None:
             raise InputError(f"{folder / RESULT}: no precision in it; say which: trainer.precision=32-true")
         settings = settings.with_precision(before.precision)
-    trainer = build_trainer(settings.trainer, [free_running], logger=False)
+    trainer = build_trainer(settings.trainer, [free_running, Progress()], logger=False)
     metrics = measure(trainer, model, data, splits)
     if trainer.is_global_zero:
         result = {
