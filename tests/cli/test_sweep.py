@@ -101,7 +101,7 @@ def test_a_sweep_survives_kills_and_leaves_what_can_be_run(sweep, process):
 
 
 def test_without_a_study_those_that_are_there_are_listed(command, tmp_path):
-    assert "no study is in outputs/sweeps; to begin one:" in command("sweep", "status").succeeded().out
+    assert "no study is in outputs/sweeps;\nto begin one:" in command("sweep", "status").succeeded().out
     folder = tmp_path / "outputs/sweeps/mine"
     study = optuna.create_study(study_name="s", storage=journal_storage(folder / "journal.log"))
     study.tell(study.ask(), 0.5)
