@@ -101,6 +101,21 @@ def test_help_begins_with_examples_and_settings_and_lists_only_groups_that_the_c
     assert groups_in(out).keys() == read | of_data | ({"sweeps"} if name == "train" else set())
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_begins_with_the_commands_own_settings(command, name):
+    settings = command(name, "--help").succeeded().out.partition("key=value):\n\n")[2].partition("\n\n")[0]
+    printed = re.findall(r"^(\w+):", settings, re.M)
+    own = [key for key in OmegaConf.load(CONF / f"{name}.yaml") if key not in ("defaults", "hydra")]
+    assert len(own) >= 4
+    assert printed[: len(own)] == own
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_a_terminal_of_80_columns(command, name):
+    out = command(name, "--help", COLUMNS="80").succeeded().out
+    assert [line for line in out.splitlines() if len(line) > 80] == []
+
+
 def test_help_lists_options_of_a_folder_of_ones_own(command, tmp_path):
     (tmp_path / "mine/decoding").mkdir(parents=True)
     (tmp_path / "mine/decoding/my_beam.yaml").write_text("width: 3\n", encoding="utf-8")

@@ -82,6 +82,9 @@ class _Accuracy(MulticlassAccuracy):
 class TeacherForced(MetricCollection):
     """Loss, perplexity and token accuracy without padding; after `measure_bytes` bits per byte, too.
 
+    All of them take UNK for a symbol like any other: they judge a distribution over the vocabulary, of which it is a
+    part. (Free-running metrics judge outputs, in which it is never right.)
+
     Args:
         size: size of the vocabulary.
         prefix: prefix of the metrics' names.

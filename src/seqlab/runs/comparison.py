@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import differences, listed
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
@@ -336,8 +336,8 @@ def show(multirun: Path) -> None:
     table(settings).show(console)
     console.print()
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
-        console.print(line, soft_wrap=True)
-    console.print(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv", soft_wrap=True)
+        console.print(wrapped(line, indent=2), soft_wrap=True)
+    console.print(wrapped(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv"), soft_wrap=True)
 
 
 def main() -> None:

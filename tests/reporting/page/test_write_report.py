@@ -32,7 +32,8 @@ def test_nothing_is_written_of_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys):
+def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
     """A sweep that names another program's database, odd results, a link where the digest goes."""
     write_references(tmp_path, claim_c())
     with sqlite3.connect(tmp_path / "anothers.db") as connection:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
+from seqlab.kinds import model_name
 from seqlab.metrics.registry import METRICS, PLAIN
 from seqlab.runs.result import RunResult
 from seqlab.runs.schemas import Digest
@@ -78,11 +79,9 @@ class RunGroup:
 
     @property
     def architecture(self) -> str:
-        """The name of the model's module, or of its class if it is not one of seqlab's models."""
-        module, _, kind = str(self.setting("model", "_target_") or self.label).rpartition(".")
-        if kind == "FixedVector" and (cell := self.setting("model", "cell")):
-            return str(cell)
-        return module.rpartition(".")[2] if module.startswith("seqlab.") else kind
+        """The name of the model, or the group's label if the runs do not record the model."""
+        model = {name: self.setting("model", name) for name in ("_target_", "cell")}
+        return model_name(model) if model["_target_"] else self.label
 
     @property
     def dataset(self) -> str:

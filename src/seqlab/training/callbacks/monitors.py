@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from hydra_pruning_sweeper.messages import duration
+from hydra_pruning_sweeper.messages import duration, labelled
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.dataset_analysis.overlap import leakage_of
@@ -113,9 +113,16 @@ class GradientWatch(Callback):
 
 
 class RunSummary(Callback):
-    """Prints before training: parameters, examples, leakage, the number of steps and about how long they take."""
+    """Prints before training: parameters, examples, leakage, the number of steps and about how long they take.
+
+    Args:
+        model: the name of the model to print (None: that of its class).
+    """
 
     PROBES = 5
+
+    def __init__(self, model: str | None = None) -> None:
+        self.model = model
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times a few steps without side effects in every process; the first process prints."""
@@ -128,13 +135,14 @@ class RunSummary(Callback):
         part = f" ({frozen:,} of them frozen)" if frozen else ""
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
         steps = cast(TrainingModule, pl_module).total_steps()
-        print(f"data        {data.describe()}")
-        print(f"model       {type(pl_module).__name__}, {parameters:,} parameters{part}, on {pl_module.device}")
-        print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")
+        name = self.model or type(pl_module).__name__
+        print(labelled("data", data.describe()))
+        print(labelled("model", f"{name}, {parameters:,} parameters{part}, on {pl_module.device}"))
+        print(labelled("examples", f"{examples}; vocabularies {data.source_size:,} and {data.target_size:,}"))
         for split, leakage in leakage_of(data).items():
             if split != "test" or data.splits == ["train", "test"]:  # the splits that validation uses
                 for line in leakage.summary():
-                    print(f"leakage     {split} {line}")
+                    print(labelled("leakage", f"{split} {line}"))
         if math.isinf(steps):
             print(f"steps       no end set; {1 / seconds:.0f} batches per second", flush=True)
             return

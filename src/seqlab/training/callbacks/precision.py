@@ -12,6 +12,7 @@ from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch.optim import Optimizer
 
+from hydra_pruning_sweeper.messages import labelled
 from seqlab.data.module import data_of
 from seqlab.private_parts import cpu_has_bf16
 from seqlab.training.dry_run import timed_step, typical_batch, without_side_effects
@@ -81,7 +82,7 @@ class FasterPrecision(Callback):
         if trainer.is_global_zero:
             times = ", ".join(f"{1000 * value:.1f} ms per step in {name}" for name, value in self.seconds.items())
             missing = "" if HALF in self.seconds else f", {pl_module.device.type} has no bf16"
-            print(f"precision   {self.chosen} ({times}{missing})", flush=True)
+            print(labelled("precision", f"{self.chosen} ({times}{missing})"), flush=True)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Applies the precision even if a resumed run had nothing left to train."""
