@@ -27,7 +27,7 @@ OTHERWISE = {
     ("optimizer/sgd", "lr"): "torch has 0.001, at which a recurrent model hardly learns",
     ("optimizer/adam", "fused"): "torch chooses a slower one",
     ("trainer/default", "devices"): "one is asked for, where Lightning would take all",
-    ("trainer/default", "precision"): "None is 32-true",
+    ("trainer/default", "precision"): "None is 32-true, which is slower on GPUs",
     ("trainer/default", "max_epochs"): "Lightning's None is 1000",
     ("trainer/default", "check_val_every_n_epoch"): "as Lightning's, which is computed",
     ("trainer/default", "log_every_n_steps"): "as Lightning's None, 50",
