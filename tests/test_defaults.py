@@ -26,6 +26,7 @@ OTHERWISE = {
     ("optimizer/rmsprop", "eps"): "1e-7 as in Keras; torch has 1e-8",
     ("optimizer/sgd", "lr"): "torch has 0.001, at which a recurrent model hardly learns",
     ("optimizer/adam", "fused"): "torch chooses a slower one",
+    ("optimizer/sgd", "fused"): "torch chooses a slower one",
     ("trainer/default", "devices"): "one is asked for, where Lightning would take all",
     ("trainer/default", "precision"): "None is 32-true, which is slower on GPUs",
     ("trainer/default", "max_epochs"): "Lightning's None is 1000",
