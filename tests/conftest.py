@@ -64,6 +64,16 @@ def _no_real_data_by_chance(request, monkeypatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _gpu_tests_need_a_gpu(request) -> None:
+    """Skips tests marked `gpu` where there is none."""
+    if request.node.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no GPU here")
+
+
+@pytest.fixture(autouse=True)
 def _few_threads() -> None:
     """Tests are small: more threads than one only wait for each other."""
     import torch

@@ -78,6 +78,24 @@ def test_a_device_without_bf16_is_not_asked(steps, capsys, monkeypatch):
     assert "cpu has no bf16" in capsys.readouterr().out
 
 
+def test_single_precision_is_tf32_where_the_device_has_it(steps, capsys, monkeypatch):
+    monkeypatch.setattr(precision, "has_tf32", lambda device: True)
+    steps(2.0, 3.0)
+    trainer, _ = fitted(callback := FasterPrecision())
+    assert trainer.precision == callback.chosen == "tf32"
+    assert callback.seconds == {"tf32": 2.0, "bf16-mixed": 3.0}
+    assert capsys.readouterr().out.startswith("precision   tf32 (2000.0 ms per step in tf32, 3000.0 ms")
+
+
+def test_a_run_that_chose_tf32_goes_on_without_it_on_a_machine_that_has_none(steps, capsys):
+    steps(2.0, 3.0)
+    callback = FasterPrecision()
+    callback.load_state_dict({"chosen": "tf32", "seconds": {"tf32": 2.0}})
+    trainer, _ = fitted(callback)
+    assert trainer.precision == "32-true"
+    assert capsys.readouterr().out.startswith("precision   32-true (2000.0 ms per step in tf32")
+
+
 def test_steps_are_then_in_that_precision(steps, monkeypatch):
     steps(3.0, 2.0)
     dtypes, decode = [], FixedVector.decode
