@@ -33,9 +33,8 @@ from seqlab.command_help import register_help
 from seqlab.command_line import searchpath
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.extras import not_installed
-from seqlab.folders import leave_nothing
+from seqlab.folders import ERROR, leave_nothing
 from seqlab.private_parts import let_errors_through, run_once, share_config_store, with_hydra_composed
-from seqlab.runs.comparison import ERROR
 
 # Errors of a path that cannot be written to: no space, no permission, another file in the way.
 UNUSABLE = {

@@ -26,6 +26,7 @@ from hydra_pruning_sweeper.messages import printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
+from seqlab.folders import ERROR
 from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.natural_order import natural
 from seqlab.runs.description import description
@@ -34,9 +35,6 @@ from seqlab.runs.result import RESULT, RunResult
 from seqlab.runs.run_folder import name_and_value
 from seqlab.runs.seed_groups import compared_overrides, seed_groups
 from seqlab.runs.spread import spread
-
-ERROR = "error.txt"
-"""What a run that failed leaves instead of a result."""
 
 APART = "apart by"
 """The heading of what differs between runs that have the same overrides."""
