@@ -18,7 +18,7 @@ from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
 from seqlab.models.training_module import TrainingModule, log_due
 from seqlab.training.delayed_value import DelayedValue
-from seqlab.training.dry_run import timed_step, typical_batch, without_side_effects
+from seqlab.training.dry_run import WARM_UP, timed_step, trial_steps, typical_batch, without_side_effects
 
 
 class _Step(NamedTuple):
@@ -153,6 +153,11 @@ class RunSummary(Callback):
 
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:
         """Median seconds of forward and backward on the batch of median length."""
-        batch = typical_batch(data_of(trainer), pl_module.device)
+        data = data_of(trainer)
+        batch = typical_batch(data, pl_module.device)
         with without_side_effects(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
-            return statistics.median(timed_step(pl_module, batch) for _ in range(self.PROBES))
+            steps = trial_steps(data, pl_module)
+            seconds = [timed_step(pl_module, batch, steps) for _ in range(WARM_UP + self.PROBES)]
+        if steps is not None:
+            steps.release()
+        return statistics.median(seconds[WARM_UP:])

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from hydra_pruning_sweeper.messages import labelled
 from seqlab.data.module import data_of
 from seqlab.private_parts import cpu_has_bf16
-from seqlab.training.dry_run import timed_step, typical_batch, without_side_effects
+from seqlab.training.dry_run import WARM_UP, timed_step, trial_steps, typical_batch, without_side_effects
 
 SINGLE: Final = "32-true"
 TF32: Final = "tf32"
@@ -118,23 +118,26 @@ class FasterPrecision(Callback):
         self._apply(trainer)
 
     def _step_seconds(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
-        """Median seconds per step in each precision, single precision first; without the first step of each, which is
-        slower.
-        """
+        """Median seconds per step in each precision, single precision first."""
         device = pl_module.device
         supported = trainer.strategy.broadcast(has_bf16(device))
         single = str(single_precision(device).precision)
         contexts: dict[str, contextlib.AbstractContextManager[Any]] = {single: contextlib.nullcontext()}
         if supported:
             contexts[HALF] = HalfPrecision(HALF, device.type).autocast_context_manager()
-        batch = typical_batch(data_of(trainer), device)
+        data = data_of(trainer)
+        batch = typical_batch(data, device)
         seconds: dict[str, list[float]] = {name: [] for name in contexts}
         with without_side_effects(pl_module, device):
-            for _ in range(1 + self.ROUNDS):
+            steps = {name: trial_steps(data, pl_module) for name in contexts}
+            for _ in range(WARM_UP + self.ROUNDS):
                 for name, context in contexts.items():
                     with context:
-                        seconds[name].append(timed_step(pl_module, batch))
-        return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+                        seconds[name].append(timed_step(pl_module, batch, steps[name]))
+        for captured in steps.values():
+            if captured is not None:
+                captured.release()
+        return {name: statistics.median(values[WARM_UP:]) for name, values in seconds.items()}
 
     def _apply(self, trainer: Trainer) -> None:
         """Gives the trainer, which was built for single precision, the chosen one."""
