@@ -16,8 +16,8 @@ from seqlab.data.batch import Batch
 from seqlab.data.module import SequenceData
 from seqlab.training.captured_steps import CapturedSteps
 
-WARM_UP = 2
-"""Steps that are not timed: the first prepares kernels, and the second is captured."""
+WARM_UP = 3
+"""Steps that are not timed: the first prepares kernels, the second checks that it can be captured, the third is."""
 
 
 def typical_batch(data: SequenceData, device: torch.device) -> Batch:
