@@ -41,8 +41,8 @@ MAY_IMPORT = {
 # Known to all rooms.
 LEAVES = {
     *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "identity", "natural_order"),
-    *("cuda_graphs", "extras", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "special_tokens"),
-    *("version", ""),
+    *("cuda_graphs", "extras", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
+    *("special_tokens", "version", ""),
 }
 
 

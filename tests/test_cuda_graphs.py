@@ -31,6 +31,31 @@ def test_each_call_reads_the_buffer_anew_and_does_the_work_once():
         assert pool.captured == (call > 1)
 
 
+def test_work_that_is_checked_is_done_eagerly_twice():
+    work, pool = Work(), GraphPool(CPU)
+    checks, eagerly = [], pool.eagerly
+    pool.eagerly = lambda work, check: checks.append(check) or eagerly(work, check)
+    captured = CapturedWork(work, pool, check=True)
+    for _ in range(4):
+        captured()
+    assert checks == [False, True]
+    assert (work.times, pool.captured) == (4, 1)
+
+
+def test_work_that_fails_its_check_says_so():
+    work, pool = Work(), GraphPool(CPU)
+    captured = CapturedWork(work, pool, check=True)
+    captured()
+
+    def refuse(work, check):
+        raise CaptureError("called a synchronizing CUDA operation")
+
+    pool.eagerly = refuse
+    with pytest.raises(CaptureError, match="synchronizing"):
+        captured()
+    assert pool.captured == 0
+
+
 def test_a_replay_overwrites_the_outputs_of_the_one_before_as_a_graph_does():
     work = Work()
     captured = CapturedWork(work, GraphPool(CPU))

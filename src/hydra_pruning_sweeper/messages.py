@@ -1,8 +1,14 @@
-"""Parts of messages: durations, counts, names that the user may have meant, text from outside made safe to print."""
+"""Parts of messages: durations, counts, lines that fit the terminal, names that the user may have meant, text from
+outside made safe to print."""
 
 import difflib
 import re
+import shutil
+import textwrap
 from collections.abc import Iterable
+
+LABEL = 12
+"""Columns that a label takes, with the spaces after it, in lines such as `model       gru`."""
 
 
 def duration(seconds: float) -> str:
@@ -26,6 +32,37 @@ def ago(seconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """A count with its noun: "1 trial", "2 trials"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def wrapped(text: str, indent: int = 0) -> str:
+    """Text in lines that are no wider than the terminal, or than 80 columns where there is none.
+
+    It is broken between words only, so a path that is longer has a line of its own; not in what is `unbroken`.
+
+    Args:
+        indent: spaces before all lines but the first.
+    """
+    lines = textwrap.fill(
+        text,
+        shutil.get_terminal_size().columns,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines.replace(_UNBROKEN, " ")
+
+
+def unbroken(text: str) -> str:
+    """A part of a text that `wrapped` is to leave in one line, such as a number with its unit."""
+    return text.replace(" ", _UNBROKEN)
+
+
+_UNBROKEN = "\0"
+
+
+def labelled(label: str, text: str) -> str:
+    """A label, and beside it the text, whose lines fit the terminal."""
+    return wrapped(f"{label:<{LABEL}}{text}", indent=LABEL)
 
 
 def did_you_mean(name: str, known: Iterable[str], around: str = "") -> str:

@@ -18,7 +18,7 @@ from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor
 from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads, visible_gpus
 from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
-from hydra_pruning_sweeper.messages import plural, printable
+from hydra_pruning_sweeper.messages import LABEL, labelled, plural, printable, wrapped
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.search_from_config import (
@@ -96,6 +96,7 @@ class SweepRun:
 
     def _run(self) -> float | None:
         settings = self.settings
+        baseline, why_none = self._baseline()
         shared_study = SharedStudy(
             self.store,
             settings.study,
@@ -105,7 +106,7 @@ class SweepRun:
             self.sampler,
             self.pruner,
             settings.seed,
-            self._baseline(),
+            baseline,
             SearchSpec(description(self.config, settings, self.space, self.line), self.line, settings.continue_anyway),
         )
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ class SweepRun:
             set_foreign_aside(self.folder, shared_study.identity)
             record.write(self.folder)
         recorded = RecordedSweep(record, self.folder, self.store)
-        self._announce(recorded)
+        self._announce(recorded, why_none)
         table = LiveTable(recorded)
         controller = Controller(shared_study, self._executor(), self._plan(), table)
         try:
@@ -125,14 +126,14 @@ class SweepRun:
         best = recorded.best()
         return None if best is None else best.value
 
-    def _baseline(self) -> dict[str, Any] | None:
+    def _baseline(self) -> tuple[dict[str, Any] | None, str | None]:
+        """The values of trial 0, if that is the configuration as it is; why it is not, though it should be."""
         if not self.settings.baseline:
-            return None
+            return None, None
         try:
-            return self.space.baseline()
+            return self.space.baseline(), None
         except UsageError as error:
-            print(printable(f"no baseline: {error}"))
-            return None
+            return None, str(error)
 
     def _record(self, identity: str) -> SweepRecord:
         return SweepRecord(
@@ -186,32 +187,36 @@ class SweepRun:
         resume = [f"{self.settings.resume}={path}"] if resumed else []
         return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={path}", HOOK]
 
-    def _announce(self, recorded: RecordedSweep) -> None:
+    def _announce(self, recorded: RecordedSweep, why_no_baseline: str | None) -> None:
         settings, done = self.settings, len(recorded.trials())
         begun = f", {done} begun" if done else ""
         lines = {
             "study": f"{settings.study}: {plural(settings.n_trials, 'trial')}{begun}",
             "space": ", ".join(one.name for one in self.space.parameters),
+            "baseline": f"none, trial 0 is chosen like all others: {why_no_baseline}" if why_no_baseline else None,
             "pruning": f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None,
             "slots": f"{settings.slots}, of {plural(self._threads(), 'thread')} each",
             "kept in": f"{self.folder} and {self.store.shown}",
-            "watch with": how_to_watch(self.store.shown),
         }
         for name, text in lines.items():
             if text is not None:
-                print(printable(f"{name:<12}{text}"), flush=True)
+                print(labelled(name, printable(text)))
+        if watch := how_to_watch(self.store.shown):
+            print(printable(f"{'watch with':<{LABEL}}{watch}"))  # to be copied, so in one line
+        sys.stdout.flush()
 
     def _conclude(self, recorded: RecordedSweep, use: SlotUse) -> None:
         now = known_record(self.folder)
         if now is not None and now.identity != recorded.record.identity:
-            return print(printable(f"no summary: {self.folder} now belongs to study {now.study}"))
+            return print(wrapped(printable(f"no summary: {self.folder} now belongs to study {now.study}")))
         notes = use_notes(use, self.settings.slots)
         line = write_summary(recorded, notes)
         for note in notes:
-            print(note)
+            print(wrapped(note))
         best = recorded.best()
         if line is not None and best is not None:
-            print(f"best        trial {best.number}: {best.value:.6g}; see {self.folder / 'summary.md'}")
+            summary = printable(str(self.folder / "summary.md"))
+            print(labelled("best", f"trial {best.number}: {best.value:.6g}; see {summary}"))
             print(f"run it with {line}", flush=True)
         return None
 
@@ -257,7 +262,7 @@ def set_foreign_aside(folder: Path, identity: str) -> None:
         raise UsageError(f"{folder}: a running sweep of another study writes here; choose another hydra.sweep.dir")
     moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
     if moved:
-        print(f"{folder} belongs to another study: its files are renamed to {', '.join(moved)}")
+        print(wrapped(f"{folder} belongs to another study: its files are renamed to {', '.join(moved)}"))
 
 
 def _typed_entry() -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hydra_pruning_sweeper.messages import printable
 
 if TYPE_CHECKING:  # imported where a terminal is written to: a pipe does not need it
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
     from rich.table import Table
 
 GAP = 2
@@ -71,7 +73,7 @@ class TextTable:
         for i, part in enumerate(self._parts(console.width)):
             if i:
                 console.print()
-            console.print(part)
+            console.print(_Trimmed(part))
 
     def cut_to_fit(self, width: int) -> Table:
         """The table for a display that is redrawn in place: its last column is cut off at `width`."""
@@ -116,6 +118,25 @@ class TextTable:
         for row, style in zip(self.rows, self._styles, strict=True):
             table.add_row(*(Text(row[i]) for i in columns), style=style)
         return table
+
+
+@dataclass(frozen=True)
+class _Trimmed:
+    """A table without the blanks that rich puts at the end of its lines."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        from rich.segment import Segment
+
+        for line in console.render_lines(self.table, options, pad=False):
+            while line and not line[-1].text.strip():
+                line.pop()
+            if line:
+                text, style, control = line.pop()
+                yield from line
+                yield Segment(text.rstrip(), style, control)
+            yield Segment.line()
 
 
 def _total(widths: Sequence[int]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import inspect
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -84,7 +85,9 @@ def _hints(function: Any) -> dict[str, Any]:
 
 
 def _matches(value: Any, hint: Any) -> bool:
-    from beartype import BeartypeConf  # imported here, so that commands start faster
+    if _has_exactly(value, hint):
+        return True
+    from beartype import BeartypeConf  # imported only here: most values need no more than the line above
     from beartype.door import is_bearable
 
     try:
@@ -92,6 +95,24 @@ def _matches(value: Any, hint: Any) -> bool:
         return is_bearable(value, hint, conf=BeartypeConf(is_pep484_tower=True)) and _elements_match(value, hint)
     except Exception:
         return True  # beartype does not know this hint
+
+
+def _has_exactly(value: Any, hint: Any) -> bool:
+    """Whether the type of a value is the class that a hint names, or one of the classes of a union. Of other hints only
+    lists and literals are looked into, so False says nothing yet.
+    """
+    if inspect.isclass(hint):
+        return type(value) is hint
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_has_exactly(value, one) for one in inner)
+    if origin is typing.Literal:
+        return any(type(value) is type(one) and value == one for one in inner)
+    return (
+        type(value) is list
+        and origin in (list, collections.abc.Sequence)
+        and all(_has_exactly(one, inner[0]) for one in value)
+    )
 
 
 def _elements_match(value: Any, hint: Any) -> bool:

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,8 @@ from seqlab.command_help import register_help
 from seqlab.command_line import searchpath
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.extras import not_installed
-from seqlab.folders import leave_nothing
+from seqlab.folders import ERROR, leave_nothing
 from seqlab.private_parts import let_errors_through, run_once, share_config_store, with_hydra_composed
-from seqlab.runs.comparison import ERROR
 
 # Errors of a path that cannot be written to: no space, no permission, another file in the way.
 UNUSABLE = {
@@ -53,6 +52,11 @@ NOT_A_MULTIRUN = re.compile(
 MISSING = re.compile(r"Missing mandatory value: (\w+).*")
 UNKNOWN_SETTING = re.compile(r"Could not override '([^']+)'\. .*To append to your (?:config|default list) use .*")
 
+NULL = re.compile(r"(?<![^=(,])null(?![^),])")
+"""A null of a command line: a value, or one of several."""
+NO_OPTION = re.compile(r"In '([^']+)': Could not find '(\w+)/([^']+)' Available options in '\w+': (.*)")
+NULL_OPTION = "Config group override must be a string or a list. Got NoneType"
+
 RENAMED_SHARED = re.compile(r"(In '[^']+': Could not load '_(\w+)')\.")
 
 
@@ -64,19 +68,31 @@ def added(arguments: list[str], group: str) -> list[str]:
     return [f"++{argument}" if argument.startswith(f"{group}.") else argument for argument in arguments]
 
 
-def nulls_named(arguments: list[str]) -> list[str]:
-    """The command line with `GROUP=null` as `GROUP=none`, where a group has that option.
+def nulls_named(arguments: list[str], config_name: str) -> list[str]:
+    """The command line with options that Hydra knows in place of `GROUP=null`, which it does not take for one.
 
-    `--help` prints a group that is left out as null, which Hydra does not take for an option.
+    A group that the command leaves out, so that `--help` prints it as null, gets its option `none`; without such an
+    option the argument does nothing, so it is dropped. Elsewhere null becomes a text, which no option is called: what
+    Hydra raises then names the options.
     """
-    return [_null_named(argument) for argument in arguments]
+    if not any(NULL.search(argument) for argument in arguments):
+        return arguments
+    defaults: Any = OmegaConf.to_container(OmegaConf.load(paths.config_dir() / f"{config_name}.yaml"))
+    groups = {name: option for one in defaults["defaults"] if isinstance(one, dict) for name, option in one.items()}
+    groups |= {"tokenizer": "the dataset's"} if "data" in groups else {}
+    groups |= {"sweeps": "one that is added"} if config_name == "train" else {}
+    return [new for argument in arguments if (new := _null_named(argument, groups)) is not None]
 
 
-def _null_named(argument: str) -> str:
-    group, equals, value = argument.partition("=")
-    if equals and re.fullmatch(r"\+*\w+", group) and (paths.config_dir() / group.lstrip("+") / "none.yaml").is_file():
-        return f"{group}={re.sub(r'(?<![^(,])null(?![^),])', 'none', value)}"
-    return argument
+def _null_named(argument: str, groups: Mapping[str, str | None]) -> str | None:
+    group, _, value = argument.partition("=")
+    if (name := group.lstrip("+")) not in groups:
+        return argument
+    if groups[name] not in (None, "none"):
+        return group + "=" + NULL.sub("'null'", value)
+    if (paths.config_dir() / name / "none.yaml").is_file():
+        return f"{group}={NULL.sub('none', value)}"
+    return None if value == "null" else argument
 
 
 def refuse_unknown() -> None:
@@ -137,7 +153,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
         run_once()
 
-    sys.argv[1:] = nulls_named(sys.argv[1:])
+    sys.argv[1:] = nulls_named(sys.argv[1:], config_name)
     started = False
     failures: list[Exception] = []
 
@@ -226,6 +242,8 @@ def _one_line(error: Exception) -> str:
     text = MISSING.sub(r"\1 is not set; type \1=…", text)
     text = NOT_A_MULTIRUN.sub(_several_values, text)
     text = RENAMED_SHARED.sub(_shared_now, text)
+    text = text.replace(NULL_OPTION, "null is no option of a group; --help names those that there are")
+    text = NO_OPTION.sub(_options_named, text)
     return printable(hidden(UNKNOWN_OF_SWEEPER.sub(_nearest_of_sweeper, text)))
 
 
@@ -243,6 +261,15 @@ def _shared_now(found: re.Match[str]) -> str:
     """Hydra's message about a missing file, with its new name if experiments share it: those files were moved."""
     is_shared = (paths.config_dir() / "shared" / f"{found[2]}.yaml").is_file()
     return f"{found[1]}; it is now shared/{found[2]}" if is_shared else found[0]
+
+
+def _options_named(found: re.Match[str]) -> str:
+    """Hydra's message about an unknown option of a group, with the options in a sentence."""
+    inside, group, option, known = found.groups()
+    options = ", ".join(one for one in known.split() if option != "null" or one != "none")
+    where = f"{inside}: " if "/" in inside and option != "null" else ""
+    why = "this group is not left out" if option == "null" else "no such option"
+    return f"{where}{group}={option}: {why}; choose one of {options}"
 
 
 def _without_advice(reason: str, config_name: str) -> str:

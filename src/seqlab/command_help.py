@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from hydra_pruning_sweeper.messages import wrapped
 from seqlab.command_line import searchpath
 from seqlab.private_parts import options_of
-
-WIDTH = 100
-"""Characters of a line."""
 
 
 def register_help() -> None:
@@ -23,8 +20,5 @@ def register_help() -> None:
 def _groups(*names: str) -> str:
     hydra: Any = HydraConfig.get()
     options = {name: sorted(options_of(name, hydra.job.config_name, searchpath(hydra))) for name in names}
-    lines = [
-        textwrap.fill(f"{name}: {', '.join(some)}", WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-        for name, some in options.items()
-    ]
+    lines = [wrapped(f"{name}: {', '.join(some)}", indent=2) for name, some in options.items()]
     return "\n".join(["Groups (choose with group=option):", "", *lines, ""])

@@ -132,18 +132,19 @@ def _asking_fails() -> Iterator[None]:
 
 
 class CapturedWork:
-    """Work on buffers of fixed shapes: done eagerly at first, captured at the second call, replayed from then on.
+    """Work on buffers of fixed shapes: done eagerly at the first call, captured at the next, replayed from then on.
 
     Args:
         work: reads its inputs from buffers that stay where they are, and returns tensors. It asks the device for
             nothing, and draws random numbers from the default generator alone.
         pool: shared with other work that does not run at the same time.
-        check: see `GraphPool.eagerly`, for the first call.
+        check: whether the second call is eager, too, and makes sure that the work can be captured: see
+            `GraphPool.eagerly`. (The first may compile, and wait meanwhile.)
     """
 
     def __init__(self, work: Callable[[], Tensors], pool: GraphPool, check: bool = False) -> None:
-        self._work, self._pool, self._check = work, pool, check
-        self._begun = False
+        self._work, self._pool = work, pool
+        self._eager_calls = [False, True] if check else [False]  # those to come, and whether they check
         self._replay: Callable[[], Tensors] | None = None
 
     @property
@@ -157,9 +158,9 @@ class CapturedWork:
         Raises:
             CaptureError: the work cannot be captured; it was not done.
         """
-        if not self._begun:
-            outputs = self._pool.eagerly(self._work, self._check)
-            self._begun = True
+        if self._eager_calls:
+            outputs = self._pool.eagerly(self._work, check=self._eager_calls[0])
+            del self._eager_calls[0]
             return outputs
         if self._replay is None:
             self._replay = self._pool.capture(self._work)

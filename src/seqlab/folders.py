@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 CONFIGURATION = ".hydra"
+ERROR = "error.txt"
+"""What a run of a multirun that failed leaves instead of a result."""
 LEFT = (
     *("checkpoints", "bundle", "tensorboard", "metrics.csv", "predictions.tsv", "result.json"),
-    *("evaluation.json", "digest.json", "error.txt"),
+    *("evaluation.json", "digest.json", ERROR),
 )
 """What a run writes beside its configuration."""
 RANGE_TEST = "lr_find.hydra"

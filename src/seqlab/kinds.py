@@ -117,6 +117,16 @@ def trust_typed(kinds: Iterable[str]) -> str:
     return f" trust=[{','.join(packages)}]" if packages else ""
 
 
+def model_name(settings: Mapping[str, Any]) -> str:
+    """The name of a model, from its settings, as a user types it: that of seqlab's module ("bahdanau") or, of the model
+    that one option per cell configures, of its cell ("gru"). Of another package it is the name of the class.
+    """
+    module, _, name = str(settings["_target_"]).rpartition(".")
+    if name == "FixedVector" and (cell := settings.get("cell")):
+        return str(cell)
+    return module.rpartition(".")[2] if module.startswith("seqlab.") else name
+
+
 def _is_class_name(text: str) -> bool:
     module, colon, name = text.partition(":")
     return bool(colon) and len(text) <= 200 and all(part.isidentifier() for part in f"{module}.{name}".split("."))

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import printable, wrapped
 from seqlab.cli import refuse_unknown, run_command
 from seqlab.config.settings import read_sweep_command
 from seqlab.errors import InputError
@@ -35,7 +35,8 @@ def _list_studies(folder: Path, storage: str | None) -> None:
         typed = [text for text in sys.argv[1:] if text.startswith(("folder=", "storage="))]
         print(f"\nto look at one: {shlex.join(['seqlab-sweep', 'status', 'study=NAME', *typed])}")
     else:
-        print(f"no study is in {printable(str(folder))}; to begin one: seqlab-train -m +sweeps=NAME")
+        print(wrapped(f"no study is in {printable(str(folder))};"))
+        print("to begin one: seqlab-train -m +sweeps=NAME")
 
 
 def main() -> None:

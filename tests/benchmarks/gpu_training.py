@@ -177,7 +177,7 @@ def _alternate(name: str, precision: str, seconds: float) -> Measured:
         pass  # graphs whose kernels are to be seen must be captured after the profiler's first start
     pairs = work.pairs()
     batches = _our_batches(pairs.data)
-    rounds = Rounds(seconds, warmup=2 if seconds else 0, least=3 if seconds else 1, most=60)
+    rounds = Rounds(seconds, warmup=3 if seconds else 0, least=3 if seconds else 1, most=60)
     beside = Beside(pairs.data, batches, _sides(work, batches, precision, usual), rounds)
     half = [f"trainer.precision={HALF}"] if precision == HALF else []
 

@@ -14,6 +14,7 @@ from benchmarks.recipes import places
 from benchmarks.workloads import ROOT
 
 COMMAND = ("-m", "seqlab.train")
+BUNDLE = ROOT / "outputs/reference/reversal/bahdanau"
 FIRST_RUN = ("experiment=reversal_bahdanau", "trainer.max_steps=1", "measure=false")
 
 
@@ -42,6 +43,7 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
                 note="`--help` of a Lightning and Hydra template took 3.3 times as long as `import torch`",
             )
         )
+    rows.append(_first_prediction(name, quick))
     say("    now the first step of a run")
     steps = alternate({"first": _first_step}, 0.0, warmup=1, least=1 if quick else 5).seconds("first")
     rows.append(
@@ -57,6 +59,32 @@ def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
         )
     )
     return rows
+
+
+def _first_prediction(name: str, quick: bool) -> Row:
+    """From typing to the prediction of one line, all imports included."""
+    say("    now the prediction of one line")
+    with tempfile.TemporaryDirectory() as place:
+        line = Path(place) / "line.txt"
+        line.write_text("3 1 2\n", encoding="utf-8")
+        sides = {
+            "torch": _process("-c", "import torch"),
+            "predict": _process("-m", "seqlab.predict", f"run={BUNDLE}", f"input={line}"),
+        }
+        timings = alternate(sides, 0.0 if quick else 12.0, warmup=1, least=1 if quick else 5)
+    ratio = timings.ratio("predict", "torch")
+    return Row(
+        benchmark=name,
+        work="`seqlab-predict` of one line with `reversal/bahdanau`, from typing to its output",
+        beside="`import torch` alone",
+        unit="s",
+        ours=timings.seconds("predict"),
+        theirs=timings.seconds("torch"),
+        ratio=ratio,
+        aim="≥ 1/1.5 ×",
+        met=ratio.median >= 1 / 1.5,
+        note="imports included",
+    )
 
 
 def _process(*arguments: str) -> Side:

@@ -57,7 +57,7 @@ def test_what_cannot_be_used_is_one_line(command, arguments, named):
 
 def test_a_model_is_described_and_drawn(command, tmp_path):
     model = ("model=transformer", "model_size=small", "data.samples=60")
-    out = command("describe", *model, "output=found.svg").succeeded().out
+    out = command("describe", *model, "output=found.svg", COLUMNS="120").succeeded().out
     assert (tmp_path / "found.svg").read_text(encoding="utf-8").startswith("<svg ")
     command("describe", *model, "output=found.json").succeeded()
     found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))

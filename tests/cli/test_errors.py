@@ -174,9 +174,41 @@ BAD_SETTINGS = {
     "decoding=sample decoding.top_k=many": ["decoding.top_k", "int", "'many'"],
     "decoding=sample decoding.seed=-1": ["decoding", "seed", "-1"],
     "model._target_=seqlab.nowhere": ["model._target_", "seqlab.nowhere"],
-    "optimizer=null": [],
+    "optimizer=null": ["optimizer=null", "not left out", "adam, adamw, muon, rmsprop, sgd"],
+    "model=null": ["model=null", "not left out", "bahdanau, ", "transformer"],
+    "model=gru,null -m": ["model=null", "not left out", "bahdanau, ", "transformer"],
+    "decoding=null": ["decoding=null", "not left out", "beam, greedy, sample"],
+    "logger=null": ["logger=null", "not left out", "default, mlflow, wandb"],
+    "callbacks=null": ["callbacks=null", "not left out", "default, early_stopping"],
+    "trainer=null": ["trainer=null", "not left out", "cpu, ddp, default, gpu"],
+    "+sweeps=null": ["sweeps=null", "not left out", "reversal_grid"],
+    "data=numbers tokenizer=null": ["tokenizer=null", "not left out", "byte, character, "],
+    "optimizer=adamm": ["optimizer=adamm", "no such option", "adam, adamw, muon, rmsprop, sgd"],
     "model.width": ["model.width"],  # no value
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "named"),
+    [
+        ("train", ["data=null"], ["data=null", "anki, dates, ", "toy"]),
+        ("describe", ["data=null"], ["data=null", "anki, dates, ", "toy"]),
+        ("describe", ["data=toy", "tokenizer=null"], ["tokenizer"]),
+        ("evaluate", ["run=x", "trainer=null"], ["trainer=null", "cpu, ddp, default, gpu"]),
+        ("evaluate", ["run=x", "data=null"], ["null is no option"]),
+    ],
+)
+def test_a_group_that_is_not_left_out_is_named_with_its_options(command, name, arguments, named):
+    command(name, *arguments).stopped(2, *named)
+
+
+def test_a_group_that_help_shows_as_null_may_be_null(command, trained, tmp_path):
+    composed = command("train", "scheduler=null", "experiment=null", "model_size=null", "--cfg", "job").succeeded().out
+    assert "\nscheduler: null\n" in composed
+    described = command("describe", "data=toy", "model=null", "model_size=null").succeeded().out
+    assert described == command("describe", "data=toy").succeeded().out
+    (tmp_path / "in.txt").write_text("1 2\n", encoding="utf-8")
+    command("predict", f"run={trained}", "input=in.txt", "decoding=null").succeeded()
 
 
 @pytest.mark.parametrize("setting", BAD_SETTINGS)

@@ -22,7 +22,8 @@ for arguments in (["--help"], ["--cfg", "job"], ["foo=1"]):
         code = main()
     except SystemExit as stop:
         code = stop.code
-    heavy = {{"torch", "lightning", "pytorch_lightning", "torchmetrics", "sentencepiece", "tensorboard", "optuna"}}
+    heavy = {{"torch", "numpy", "lightning", "pytorch_lightning", "torchmetrics", "sentencepiece", "tensorboard"}}
+    heavy |= {{"optuna", "rich", "beartype", "regex", "seqlab.text.tokenizers", "seqlab.runs"}}
     print("ended:", code or 0, *sorted(heavy & set(sys.modules)))
 """
 CONF = ROOT / "conf"
@@ -41,16 +42,28 @@ def test_commands_that_do_not_compute_import_no_torch(process, command):
     assert re.findall("^ended: (.*)$", outcome.out, re.MULTILINE) == ["0", "0", "2"]
 
 
-@pytest.mark.parametrize(
-    ("command", "arguments"), [("predict", ["input=three.txt"]), ("generate", ["prompt=3 1 2", "length=3"])]
-)
-def test_what_only_predicts_does_not_wait_for_what_only_trains(process, tmp_path, command, arguments):
-    """Importing Lightning takes longer than all the rest of a prediction."""
+TRAINS = {
+    *("lightning", "pytorch_lightning", "torchmetrics", "tensorboard", "torch.utils.tensorboard"),
+    *("torch._dynamo", "torch._inductor", "sympy", "optuna"),
+}
+OTHERS = {"transformers", "scipy", "sklearn", "pandas", "matplotlib", "PIL", "beartype", "sacrebleu", "rapidfuzz"}
+"""Libraries that come with others, where they are installed, and those that only few commands need."""
+REFERENCE = ROOT / "outputs/reference/reversal"
+UNUSED = [
+    ("predict", [f"run={REFERENCE / 'bahdanau'}", "input=three.txt"], {*TRAINS, *OTHERS, "rich", "seqlab.runs"}),
+    ("predict", [f"run={REFERENCE / 'transformer'}", "input=three.txt"], {*TRAINS, *OTHERS, "rich", "seqlab.runs"}),
+    ("generate", [f"run={REFERENCE / 'gpt'}", "prompt=3 1 2", "length=3"], {*TRAINS, *OTHERS, "rich", "seqlab.runs"}),
+    ("sweep", ["status"], {*(TRAINS - {"optuna"}), *OTHERS, "torch"}),
+]
+"""Commands, and what they need not import to do their work."""
+
+
+@pytest.mark.parametrize(("command", "arguments", "unused"), UNUSED)
+def test_a_command_imports_only_what_it_uses(process, tmp_path, command, arguments, unused):
+    """Lightning or `torch._dynamo` alone take longer to import than all the rest of a prediction."""
     (tmp_path / "three.txt").write_text("3 1 2\n")
-    run = f"run={ROOT / 'outputs/reference/reversal/bahdanau'}"
-    script = f"import sys\nfrom seqlab.{command} import main\nsys.argv = ['', {run!r}, *{arguments!r}]\nmain()\n"
-    heavy = "{'lightning', 'pytorch_lightning', 'torchmetrics', 'tensorboard', 'optuna'}"
-    outcome = process("-c", f"{script}print('imported:', *sorted({heavy} & set(sys.modules)))")
+    script = f"import sys\nfrom seqlab.{command} import main\nsys.argv = ['', *{arguments!r}]\nmain()\n"
+    outcome = process("-c", f"{script}print('imported:', *sorted({unused!r} & set(sys.modules)))")
     assert "imported:" in outcome.succeeded().out.splitlines()
 
 
@@ -99,6 +112,21 @@ def test_help_begins_with_examples_and_settings_and_lists_only_groups_that_the_c
     read = {group for group in composed.hydra.runtime.choices if "/" not in group and "@" not in group}
     of_data = {"tokenizer"} if "data" in read else set()
     assert groups_in(out).keys() == read | of_data | ({"sweeps"} if name == "train" else set())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_begins_with_the_commands_own_settings(command, name):
+    settings = command(name, "--help").succeeded().out.partition("key=value):\n\n")[2].partition("\n\n")[0]
+    printed = re.findall(r"^(\w+):", settings, re.M)
+    own = [key for key in OmegaConf.load(CONF / f"{name}.yaml") if key not in ("defaults", "hydra")]
+    assert len(own) >= 4
+    assert printed[: len(own)] == own
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_a_terminal_of_80_columns(command, name):
+    out = command(name, "--help", COLUMNS="80").succeeded().out
+    assert [line for line in out.splitlines() if len(line) > 80] == []
 
 
 def test_help_lists_options_of_a_folder_of_ones_own(command, tmp_path):

@@ -81,7 +81,7 @@ def last_line(outcome):
 def test_a_sweep_survives_kills_and_leaves_what_can_be_run(sweep, process):
     outcome, folder = sweep("killed", 3, *KILLED)
     assert "died (SIGKILL)" in outcome.out
-    assert "no baseline: model.width is 256" in outcome.out
+    assert "baseline    none, trial 0 is chosen like all others: model.width is 256" in outcome.out
     assert outcome.err == ""
     rows = trials(folder)
     assert len(rows) == 3
@@ -101,7 +101,7 @@ def test_a_sweep_survives_kills_and_leaves_what_can_be_run(sweep, process):
 
 
 def test_without_a_study_those_that_are_there_are_listed(command, tmp_path):
-    assert "no study is in outputs/sweeps; to begin one:" in command("sweep", "status").succeeded().out
+    assert "no study is in outputs/sweeps;\nto begin one:" in command("sweep", "status").succeeded().out
     folder = tmp_path / "outputs/sweeps/mine"
     study = optuna.create_study(study_name="s", storage=journal_storage(folder / "journal.log"))
     study.tell(study.ask(), 0.5)

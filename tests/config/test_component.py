@@ -2,16 +2,20 @@
 
 import functools
 import importlib
+import re
 
 import pytest
 from hydra.utils import get_object
 from omegaconf import OmegaConf
+from support import ROOT
 
 from seqlab.arguments import check_arguments
 from seqlab.config import component as module
 from seqlab.config.component import Component, components_of
-from seqlab.config.renamed import RENAMED, new_name
+from seqlab.data.module import SequenceData
+from seqlab.data.text_pairs import TextPairs
 from seqlab.errors import InputError
+from seqlab.renamed import RENAMED, RENAMED_OF_DATASETS, new_name
 
 
 class Base:
@@ -151,3 +155,39 @@ def test_what_has_another_name_is_there_by_it_and_no_longer_by_the_old_one(old, 
     assert callable(get_object(new + inside))
     with pytest.raises((ImportError, ValueError)):
         get_object(old + inside)
+
+
+def old_names_in_the_guide():
+    """The first column of the list of renamed things in conf/README.md, a list of names per row."""
+    text = (ROOT / "conf/README.md").read_text(encoding="utf-8").partition("## Renamed")[2]
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    return [re.findall(r"`([^`]+)`", cell) for cell in cells]
+
+
+def test_every_module_that_the_guide_calls_renamed_gets_an_error_with_its_new_name():
+    modules = []
+    for first, *others in old_names_in_the_guide():
+        start = re.search(r"seqlab(\.\w+)+", first)
+        if start:
+            around = start[0].rpartition(".")[0]
+            modules += [start[0], *(around + other for other in others if other.startswith("."))]
+    assert len(modules) >= 14
+    assert [name for name in modules if new_name(name) is None and new_name(f"{name}.Thing") is None] == []
+
+
+def test_every_name_of_a_dataset_that_the_guide_calls_renamed_is_refused_with_its_new_name():
+    rows = old_names_in_the_guide()
+    listed = {name.removesuffix("()") for names in rows for name in names} - {"ask"}  # which is called, not defined
+    assert RENAMED_OF_DATASETS.keys() <= listed
+    for old, new in RENAMED_OF_DATASETS.items():
+        with pytest.raises(TypeError, match=rf"Mine\.{old} is now called {new}"):
+            type("Mine", (SequenceData,), {old: True})
+        assert hasattr(TextPairs, new) or new == "pinned_arguments"  # which every dataset sets itself
+
+
+def test_a_dataset_with_an_old_name_is_bad_input(tmp_path, monkeypatch):
+    text = "from seqlab.data.text_pairs import TextPairs\nclass Mine(TextPairs):\n    together = False\n"
+    (tmp_path / "old_lab.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"data\._target_: .*Mine\.together is now called groups_references"):
+        Component("data", {"_target_": "old_lab.Mine"}).build()

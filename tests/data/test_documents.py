@@ -381,9 +381,22 @@ def test_settings_that_cannot_be_used_are_refused(load, settings, message):
 
 
 def test_validation_without_text_is_refused_and_leaves_no_folder(load, tmp_path):
-    with pytest.raises(InputError, match="7 documents in notes: no text is left for val"):
+    with pytest.raises(InputError, match="7 documents in notes: no text is left for val: a sentence is not"):
         load(block=2, val_share=0.001)
     assert not list((tmp_path / "cache").glob("*notes-*"))
+
+
+def test_one_long_line_cannot_be_divided_but_at_its_tail(tmp_path):
+    (tmp_path / "line.txt").write_text("A ferry leaves at seven. " * 40, encoding="utf-8")
+    settings = {"context": 3, "length": 5, "block": 100, "cache": tmp_path / "cache"}
+    data = Documents(CharacterTokenizer.fit, tmp_path / "line.txt", **settings)
+    with pytest.raises(
+        InputError, match=r"val: a line is not divided, .*; try data\.split=tail, which also cuts within"
+    ):
+        data.setup("fit")
+    tail = Documents(CharacterTokenizer.fit, tmp_path / "line.txt", split="tail", **settings)
+    tail.setup("fit")
+    assert len(tail.examples["val"]) > 0
 
 
 def test_a_vocabulary_that_is_too_large_is_lowered(load, caplog):

@@ -1,8 +1,11 @@
 """How messages are worded."""
 
+import os
+import shutil
+
 import pytest
 
-from hydra_pruning_sweeper.messages import ago, duration, plural, printable
+from hydra_pruning_sweeper.messages import ago, duration, labelled, plural, printable, unbroken, wrapped
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,34 @@ def test_one_is_no_plural():
 )
 def test_what_steers_a_terminal_is_written_out(text, shown):
     assert printable(text) == shown
+
+
+def test_a_line_is_as_wide_as_the_terminal_and_goes_on_below_its_text(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert labelled("space", "optimizer.lr, model.width, model.cell") == (
+        "space       optimizer.lr, model.width,\n            model.cell"
+    )
+    assert wrapped("a " * 19 + "b c", indent=2) == f"{'a ' * 19}b\n  c"
+
+
+def test_of_two_paths_each_has_a_line_of_its_own_where_they_are_too_long(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    one, other = "/a-folder/" + "long-" * 6, "/another/" + "long-" * 6
+    assert labelled("kept in", f"{one} and {other}").split("\n") == [
+        "kept in",
+        f"            {one}",
+        "            and",
+        f"            {other}",
+    ]
+
+
+def test_what_is_unbroken_stays_in_one_line(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "10")
+    assert wrapped(f"it takes {unbroken('3 s')}") == "it takes\n3 s"
+    assert wrapped("it takes 3 s") == "it takes 3\ns"
+
+
+def test_without_a_terminal_a_line_has_80_columns(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda fallback=(80, 24): os.terminal_size(fallback))
+    assert max(map(len, wrapped("word " * 100).splitlines())) == 79

@@ -80,6 +80,77 @@ def test_an_lstm_passes_through_padding_as_if_it_were_packed(bidirectional, star
         torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
 
 
+def packed(layer, inputs, start, lengths):
+    """Outputs and states of torch's layer on the packed rows; an empty row counts as one step."""
+    rows = pack_padded_sequence(inputs, lengths.clamp(min=1), batch_first=True, enforce_sorted=False)
+    outputs, end = layer.rnn(rows, start and (start if len(start) == 2 else start[0]))
+    padded, _ = pad_packed_sequence(outputs, batch_first=True, total_length=T)
+    return [padded, *(end if isinstance(end, tuple) else [end])]
+
+
+def first_states(cell, layers, bidirectional, **settings):
+    count = layers * (2 if bidirectional else 1)
+    return tuple(torch.randn(count, B, D, **settings) for _ in range(2 if cell == "lstm" else 1))
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["from zeros", "started"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("lengths", [[T, 1, 3], [0, T, 2], [0, 1, 0], [T, T, T]], ids=str)
+def test_what_a_device_computes_through_padding_equals_packed_rows(cell, layers, bidirectional, started, lengths):
+    torch.manual_seed(4)
+    layer = Recurrent(cell, E, D, layers, bidirectional=bidirectional).double()
+    for parameter in layer.parameters():
+        torch.nn.init.uniform_(parameter, -0.7, 0.7)
+    inputs = torch.randn(B, T, E, dtype=torch.double, requires_grad=True)
+    start = first_states(cell, layers, bidirectional, dtype=torch.double, requires_grad=True) if started else None
+    expected = packed(layer, inputs, start, torch.tensor(lengths))
+    outputs, hidden = layer._through_padding(inputs, start, torch.tensor(lengths).clamp(min=1))
+    for one, other in zip([outputs, *hidden], expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+    learnt = [inputs, *layer.parameters(), *(start or ())]
+    mine, theirs = (
+        torch.autograd.grad(sum((part**3).sum() for part in parts), learnt) for parts in ([outputs, *hidden], expected)
+    )
+    for one, other in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("started", [False, True], ids=["from zeros", "started"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_in_half_precision_gates_hold_in_padding_too(cell, bidirectional, started):
+    torch.manual_seed(4)
+    layer = Recurrent(cell, E, D, 2, bidirectional=bidirectional)
+    inputs = torch.randn(B, T, E)
+    start = first_states(cell, 2, bidirectional) if started else None
+    exact = packed(layer, inputs, start, LENGTHS)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        outputs, hidden = layer._through_padding(inputs, start, LENGTHS)
+    for one, other in zip([outputs, *hidden], exact, strict=True):
+        torch.testing.assert_close(one.float(), other, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_dropout_on_a_device_is_torchs_own_and_lies_between_layers(cell):
+    """Its random numbers come from torch's generator, whose state checkpoints keep: the same seed drops the same."""
+    layer = Recurrent(cell, E, D, layers=2, dropout=0.5)
+    inputs = torch.randn(B, T, E)
+    torch.testing.assert_close(layer.eval()._run_on_device(inputs, None), layer._run(inputs, None))
+    torch.manual_seed(7)
+    outputs, hidden = layer.train()._run_on_device(inputs, None)
+    lower, upper = Recurrent(cell, E, D), Recurrent(cell, D, D)
+    weights = layer.rnn.state_dict()
+    lower.rnn.load_state_dict({name: weights[name] for name in lower.rnn.state_dict()})
+    upper.rnn.load_state_dict({name: weights[name.replace("l0", "l1")] for name in upper.rnn.state_dict()})
+    between, _ = lower(inputs)
+    torch.manual_seed(7)
+    expected, end = upper(nn.functional.dropout(between, 0.5))
+    torch.testing.assert_close(outputs, expected)
+    torch.testing.assert_close(hidden[0][1], end[0][:, 0])
+
+
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("width", [D, 257], ids=["narrow", "wide"])
 def test_in_half_precision_padding_makes_no_difference_either(cell, width):
@@ -170,6 +241,8 @@ def test_the_mask_marks_real_positions():
 def test_reversal_keeps_padding_on_the_right():
     tokens = torch.tensor([[4, 5, 6, 7, 8], [4, 0, 0, 0, 0], [4, 5, 6, 0, 0]])
     assert reversed_rows(tokens, LENGTHS).tolist() == [[8, 7, 6, 5, 4], [4, 0, 0, 0, 0], [6, 5, 4, 0, 0]]
+    vectors = torch.stack([tokens, -tokens], dim=-1)
+    assert reversed_rows(vectors, LENGTHS)[2].tolist() == [[6, -6], [5, -5], [4, -4], [0, 0], [0, 0]]
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

@@ -7,7 +7,7 @@ import sacrebleu
 import torch
 
 from seqlab.metrics.free_running import IdMetrics, TextMetrics, gathered
-from seqlab.special_tokens import BOS, EOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD, UNK
 from seqlab.text.languages import bleu_tokenizer
 from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
 
@@ -118,6 +118,23 @@ def test_edit_distance_equals_the_textbooks(seed):
 def test_ids_of_large_vocabularies_are_told_apart(size):
     low, high = [4, 5], [size - 2, size - 1]
     assert id_metrics([high, low], [high, high], size)["edit_distance"] == 0.5
+
+
+def test_an_unknown_symbol_is_right_nowhere():
+    # The second target is [UNK, 6]: its output repeats it, but which symbol is meant is known of neither.
+    outputs, targets = [[4, 5], [UNK, 6], [7, UNK], [UNK]], [[4, 5], [UNK, 6], [7, 8], [9, UNK]]
+    assert id_metrics(outputs, targets) == pytest.approx(
+        {"token_accuracy": 4 / 8, "exact_match": 1 / 4, "edit_distance": 4 / 8}
+    )
+
+
+def test_an_unknown_symbol_beyond_the_target_is_an_edit():
+    metrics = id_metrics([[4, 5, UNK]], [[4, 5]])
+    assert metrics == pytest.approx({"token_accuracy": 1, "exact_match": 0, "edit_distance": 1 / 2})
+
+
+def test_an_unknown_symbol_is_no_filler():
+    assert id_metrics([[4, UNK]], [[4, 10]], filler=10)["token_accuracy_with_filler"] == 1 / 2
 
 
 def test_all_right_has_no_edits():

@@ -2,7 +2,10 @@
 
 import pytest
 import torch
+from omegaconf import OmegaConf
+from support import ROOT
 
+from seqlab.config.component import Component
 from seqlab.optim.optimizers import Muon, adamw
 
 
@@ -109,3 +112,34 @@ def test_a_schedule_reaches_both_parts_of_muon():
 def test_muon_needs_inner_matrices():
     with pytest.raises(ValueError, match="matrices between input and output"):
         Muon(torch.nn.LayerNorm(5).named_parameters())
+
+
+def configured(name, model):
+    config = OmegaConf.load(ROOT / f"conf/optimizer/{name}.yaml")
+    return Component.of(config, "optimizer").build()(model.named_parameters())
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_a_step_is_one_kernel_where_torch_has_one(name):
+    assert all(group["fused"] for group in configured(name, parts()).param_groups)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "muon"])
+def test_a_state_goes_on_on_another_device(name):
+    """From a CPU to a GPU and back: steps equal those on the CPU alone."""
+    stays, moves = parts(), parts()
+    optimizers = [configured(name, stays), configured(name, moves)]
+    for step, device in enumerate(("cpu", "cuda", "cpu")):
+        state = optimizers[1].state_dict()
+        moves.to(device)
+        optimizers[1] = configured(name, moves)
+        if step:
+            optimizers[1].load_state_dict(state)
+        with_gradients(stays, step)
+        for own, other in zip(moves.parameters(), stays.parameters(), strict=True):
+            own.grad = other.grad.to(device)
+        for optimizer in optimizers:
+            optimizer.step()
+    for own, other in zip(moves.parameters(), stays.parameters(), strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)

@@ -9,6 +9,7 @@ import sacrebleu
 from seqlab.runs.by_length import FEWEST, SINGLE, bins, by_length
 from seqlab.runs.run_folder import SavedPrediction
 from seqlab.runs.scores import bleu_statistics
+from seqlab.text.tokenizers import WordTokenizer
 
 
 def test_a_few_lengths_are_a_bin_each():
@@ -46,6 +47,14 @@ def test_a_row_holds_what_its_sentences_score():
     words = sacrebleu.BLEU(lowercase=True, tokenize="none", force=True)
     assert long["bleu"] == pytest.approx(words.corpus_score(outputs[2:], [references[2:]]).score)
     assert long["chrf"] == pytest.approx(sacrebleu.CHRF().corpus_score(outputs[2:], [references[2:]]).score)
+
+
+def test_an_unknown_word_is_in_no_place_right():
+    said = [SavedPrediction("", "a horse", "a zebra", False)]
+    tokenizer = WordTokenizer(["a"])
+    assert tokenizer.encode("a horse") == tokenizer.encode("a zebra")
+    (row,) = by_length(said, [2], tokenizer.encode, None, lower=False)
+    assert row["token_accuracy"] == 0.5
 
 
 def test_arrays_have_no_bleu():

@@ -275,12 +275,12 @@ def test_no_figure_is_cut_or_folded_on_a_narrow_screen(tmp_path, capsys, monkeyp
     show(tmp_path)
     printed = capsys.readouterr().out
     lines = printed.splitlines()
-    assert max(map(len, lines[:-1])) <= width
+    assert max(map(len, lines[:-2])) <= width  # before the path of the files, which is longer
     for row in rows_of(tmp_path):
         own = [line for line in lines if line.startswith(row["model"])]
         assert [cell for cell in row.values() if not any(cell in line for line in own)] == []
     assert len([line for line in lines if line.startswith("gru")]) == {40: 4, 80: 2, 100: 1, 200: 1}[width]
-    assert printed.endswith(f"kept in {tmp_path}/comparison.md and comparison.csv\n")
+    assert " ".join(printed.split()).endswith(f"kept in {tmp_path}/comparison.md and comparison.csv")
 
 
 def test_long_labels_leave_room_for_figures(tmp_path, capsys, monkeypatch):
@@ -289,7 +289,7 @@ def test_long_labels_leave_room_for_figures(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     show(tmp_path)
     lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines[:-1])) <= 80
+    assert max(map(len, lines[:-2])) <= 80
     assert any("1,234" in line for line in lines)
 
 
@@ -339,7 +339,8 @@ ODD = {
 
 
 @pytest.mark.parametrize("content", ODD.values(), ids=ODD)
-def test_an_odd_result_is_listed_and_the_others_are_compared(tmp_path, content, capsys):
+def test_an_odd_result_is_listed_and_the_others_are_compared(tmp_path, content, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
     make_run(tmp_path, 0, ["model=gru"])
     make_run(tmp_path, 1, ["model=lstm"])
     (tmp_path / "1/result.json").write_bytes(content if isinstance(content, bytes) else content.encode())

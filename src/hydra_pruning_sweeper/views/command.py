@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.messages import plural, printable
+from hydra_pruning_sweeper.messages import plural, printable, wrapped
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.journal import repair as repair_journal
 from hydra_pruning_sweeper.study.record import read_record
@@ -49,10 +49,11 @@ def status(sweep: RecordedSweep) -> None:
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
     failed = failed_for_good(trials)
     value = NONE_YET if best_trial is None else f"{formatted(best_trial.value)} (trial {best_trial.number})"
-    console.print(f"\n{finished} of {sweep.record.trials} trials finished, {len(failed)} failed; best: {value}")
+    console.print()
+    console.print(wrapped(f"{finished} of {sweep.record.trials} trials finished, {len(failed)} failed; best: {value}"))
     for one in failed:
         reason = one.user_attrs.get(ERROR, "no reason is recorded")
-        console.print(Text(f"trial {one.number} failed: {printable(str(reason))}"))
+        console.print(Text(wrapped(f"trial {one.number} failed: {printable(str(reason))}", indent=2)))
 
 
 def best(sweep: RecordedSweep) -> None:
@@ -90,7 +91,7 @@ def retry(sweep: RecordedSweep) -> None:
     numbers = [one.number for one in failed]
     storage.set_study_user_attr(study, RETRY, [*storage.get_study_user_attrs(study).get(RETRY, ()), *numbers])
     shown = ", ".join(map(str, numbers))
-    print(f"{plural(len(failed), 'trial')} ({shown}) will be tried again when the sweep is started again")
+    print(wrapped(f"{plural(len(failed), 'trial')} ({shown}) will be tried again when the sweep is started again"))
 
 
 def repair(folder: Path, storage: str | None) -> None:
@@ -105,6 +106,5 @@ def repair(folder: Path, storage: str | None) -> None:
     if not Path(kept).is_file():
         raise UsageError(f"{kept}: no such journal")
     damaged = repair_journal(Path(kept))
-    print(
-        f"{plural(damaged, 'damaged line')} removed; a copy is in {kept}.damaged" if damaged else "nothing is damaged"
-    )
+    removed = f"{plural(damaged, 'damaged line')} removed; a copy is in {kept}.damaged"
+    print(wrapped(removed) if damaged else "nothing is damaged")

@@ -19,5 +19,5 @@ def how_to_watch(address: str) -> str | None:
     if address.startswith("grpc://"):
         return None
     if importlib.util.find_spec("optuna_dashboard") is None:
-        return f"Optuna's dashboard, which is not installed; type {NAMES.install_dashboard}"
+        return f"Optuna's dashboard, after {NAMES.install_dashboard}"
     return f"optuna-dashboard {shlex.quote(address)}"

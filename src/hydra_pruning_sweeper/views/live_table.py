@@ -15,7 +15,7 @@ from rich.text import Text
 
 from hydra_pruning_sweeper.execution.controller import Slot, SweepObserver
 from hydra_pruning_sweeper.execution.outcome import Outcome
-from hydra_pruning_sweeper.messages import duration, printable
+from hydra_pruning_sweeper.messages import duration, printable, wrapped
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial
 from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.events import TrialEvents
@@ -77,7 +77,7 @@ class LiveTable(SweepObserver):
             self._live.stop()
 
     def _line(self, text: str) -> None:
-        self.console.print(Text(printable(text)))
+        self.console.print(Text(wrapped(printable(text), indent=len("trial   0  "))))
 
     def _left(self, done: int) -> str:
         if self._done_before is None:

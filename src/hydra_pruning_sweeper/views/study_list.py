@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.messages import ago, printable
+from hydra_pruning_sweeper.messages import ago, printable, wrapped
 from hydra_pruning_sweeper.study.addresses import is_remote
 from hydra_pruning_sweeper.study.lease import LeaseWatch
 from hydra_pruning_sweeper.study.record import RECORD, read_record
@@ -89,7 +89,7 @@ def print_studies(folder: Path, storage: str | None = None) -> bool:
         studies.sort(key=lambda one: one.last_active or 0.0, reverse=True)
         _table(studies).show(console)
     for reason in unreadable:
-        console.print(Text(printable(reason)))
+        console.print(Text(wrapped(printable(reason), indent=2)))
     return bool(studies or unreadable)
 
 

@@ -27,16 +27,15 @@ def trial_table(sweep: RecordedSweep, width: int) -> TextTable:
     do not fit into `width` characters."""
     trials, best, watch = sweep.trials(), sweep.best(), LeaseWatch(60.0)
     names = sweep.parameters()
-    short = short_names(names)
-    facts = ("trial", "state", "step", "value")
-    full = TextTable([*facts, *names], "r" * (len(facts) + len(names)))
-    brief = TextTable([*facts, *(short[name] for name in names)], full.align)
+    heads = ["trial", "state", "step", "value", *names]
+    table = TextTable(heads, "r" * len(heads))
     for one in trials:
-        cells = [*_facts(one, best, watch)]
-        cells += [formatted(one.params[name]) if name in one.params else "" for name in names]
-        for table in (full, brief):
-            table.add(*cells, style="dim" if one.state == TrialState.FAIL else None)
-    return full if full.width <= width else brief
+        values = (formatted(one.params[name]) if name in one.params else "" for name in names)
+        table.add(*_facts(one, best, watch), *values, style="dim" if one.state == TrialState.FAIL else None)
+    if table.width > width:
+        short = short_names(names)
+        table.heads = [short.get(head, head) for head in table.heads]
+    return table
 
 
 def _facts(trial: FrozenTrial, best: FrozenTrial | None, watch: LeaseWatch) -> tuple[str, str, str, str]:

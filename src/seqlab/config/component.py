@@ -15,8 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seqlab.arguments import check_arguments, parameters
-from seqlab.config.renamed import new_name
 from seqlab.errors import InputError
+from seqlab.renamed import new_name
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ class Documents(SequenceData):
                 runs = (_watched(run, bar) for run in self.texts.runs(split))
                 counts[split] = write_stream(folder / split, runs, self._cutting(split, tokenizer), self.boundaries)
             if not counts[split].units:
-                raise InputError(f"{self.describe()}: no text is left for {split}")
+                raise InputError(f"{self.describe()}: no text is left for {split}{self.texts.why_empty(split)}")
         index = {"tokenizer": to_json(tokenizer), "splits": {split: asdict(one) for split, one in counts.items()}}
         (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
 

@@ -17,6 +17,7 @@ from seqlab.data.batch import SPLITS, Batch, Boundaries, Rows
 from seqlab.data.loader import BatchLoader, BucketSampler, Sampler
 from seqlab.data.passages import Passages, passages_of
 from seqlab.identity import fingerprint
+from seqlab.renamed import check_dataset_names
 from seqlab.special_tokens import BOS, EOS, PAD
 from seqlab.text.tokenizers import Tokenizer, to_json
 
@@ -55,6 +56,10 @@ class SequenceData(LightningDataModule):
 
     has_bos_eos = True
     boundaries: Boundaries = "none"
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        check_dataset_names(cls)
 
     def __init__(
         self,

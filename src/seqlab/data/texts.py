@@ -96,6 +96,20 @@ class Texts:
         """The units of a split."""
         return self._runs[split]()
 
+    def why_empty(self, split: str) -> str:
+        """The end of a sentence that says why a split has no unit, and what to do; "" if no unit was there to begin
+        with.
+        """
+        if split not in ("train", "val_other" if self.split == "folder" else "val"):
+            return ""
+        unit = "sentence" if self.by_sentence else "line"
+        advice = "another data.val_share or a smaller data.block"
+        if self.split == "tail" or self.split == "document":
+            advice = "another data.val_share"
+        if not self.by_sentence and self.split != "tail":
+            advice = "data.split=tail, which also cuts within a line"
+        return f": a {unit} is not divided, and none begins in the part of the text that is for {split}; try {advice}"
+
     def sentences_of(self, units: Iterable[str]) -> Iterable[str]:
         """The sentences of consecutive units."""
         return units if self.by_sentence else (text for _, text in sentences(units, self.language))

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 
+from hydra_pruning_sweeper.messages import wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.data_and_model import build_data
 from seqlab.config.settings import DescribeSettings
@@ -24,8 +26,14 @@ BINS = 10
 """Bins of the histogram of lengths; one more holds all longer passages."""
 BAR = 24
 """Length of the longest bar, in characters."""
-WIDTH = 100
-"""Characters per line that tables may fill even if the terminal has fewer, so that no number is cut off."""
+LEAKAGE_COLUMNS = (
+    "same: sentences that appear in training, ignoring case and spaces",
+    f"nearly: sentences whose similarity to one in training is above {NEAR}",
+    "n-grams: n-grams of tokens that appear in training; none: no passage is that long",
+    "mean, median, p90 (a tenth is above it): similarity to the nearest training sentence, 1 being the same: Jaccard"
+    f" similarity of their sets of five consecutive characters, of at most {COMPARED:,} sentences",
+)
+"""What the columns of the table of leakage are."""
 
 
 def describe(settings: DescribeSettings) -> None:
@@ -151,30 +159,32 @@ def _round_step(least: float) -> int:
 def print_description(description: dict[str, Any]) -> None:
     """Prints a `description_of` a dataset as tables."""
     console = Console(highlight=False, soft_wrap=True)
-    console = Console(highlight=False, soft_wrap=True, width=max(console.width, WIDTH))
     for line in (description["data"], *description["remarks"]):
-        console.print(line, markup=False)
-    console.print(
-        "\n[bold]splits[/bold]: distinct sentences ignore case and spaces; tokens are counted without BOS, EOS and"
-        " fillers;\nmean and longest are tokens per passage"
+        console.print(wrapped(line), markup=False)
+    _print_heading(
+        console,
+        "splits",
+        "distinct sentences ignore case and spaces; tokens are counted without BOS, EOS and fillers; mean and longest"
+        " are tokens per passage",
     )
     _splits_table(description["splits"]).show(console)
-    console.print("\n[bold]vocabularies[/bold]: learnt from training, the four special symbols included")
+    _print_heading(console, "vocabularies", "learnt from training, the four special symbols included")
     _vocabularies_table(description["vocabularies"]).show(console)
-    console.print(
-        "\n[bold]lengths in training[/bold]: passages with up to so many tokens, and more than in the line above"
+    _print_heading(
+        console, "lengths in training", "passages with up to so many tokens, and more than in the line above"
     )
     _lengths_table(description["lengths"]).show(console)
     if description["leakage"]:
-        console.print("\n[bold]leakage[/bold]: how much of the held-out splits appears in training")
+        _print_heading(console, "leakage", "how much of the held-out splits appears in training")
         _leakage_table(description["leakage"]).show(console)
-        console.print(
-            "same: sentences that appear in training, ignoring case and spaces. nearly: sentences whose similarity to\n"
-            f"one in training is above {NEAR}. n-grams: n-grams of tokens that appear in training; none: no passage is"
-            " that long.\nmean, median, p90 (a tenth is above it): similarity to the nearest training sentence, 1 being"
-            " the same: Jaccard\nsimilarity of their sets of five consecutive characters, of at most"
-            f" {COMPARED:,} sentences."
-        )
+        for line in LEAKAGE_COLUMNS:
+            console.print(wrapped(line, indent=2), markup=False)
+
+
+def _print_heading(console: Console, head: str, explained: str) -> None:
+    text = Text(f"\n{wrapped(f'{head}: {explained}')}")
+    text.stylize("bold", 0, len(head) + 1)
+    console.print(text)
 
 
 def _table(*heads: str) -> TextTable:

@@ -27,6 +27,7 @@ from seqlab.errors import InputError
 from seqlab.inference.predictor import Predictor
 from seqlab.inference.streams import StreamFormat
 from seqlab.inference.weights import (
+    NoInitialization,
     TensorInfo,
     check_fit,
     count_elements,
@@ -196,7 +197,7 @@ class _BundleReader:
         stored = read_header(path)
         _check_integers(settings, max(LARGEST, count_elements(stored)))
         if MODELS.of(cls) in MODELS.classes:  # a third-party constructor may not work on the meta device
-            with torch.device("meta"):
+            with torch.device("meta"), NoInitialization():
                 check_fit(self._built(cls, settings, stored).state_dict(), stored, path)
         model = self._built(cls, settings, stored)
         check_fit(model.state_dict(), stored, path)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import printable, wrapped
 from hydra_pruning_sweeper.text_table import tsv_line
 from seqlab.config.search_settings import search_again
 from seqlab.config.settings import PredictSettings
@@ -60,7 +60,7 @@ def predict(settings: PredictSettings) -> None:
         sys.stdout.flush()
     else:
         write_atomically(Path(settings.output), text)
-        print(f"{len(lines)} predictions written to {settings.output}", file=sys.stderr)
+        print(wrapped(f"{len(lines)} predictions written to {settings.output}"), file=sys.stderr)
 
 
 def read_lines(location: str, whole: bool = False, blank: bool = True) -> Iterator[Line]:

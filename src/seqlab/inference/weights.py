@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
 
 from seqlab.errors import InputError
 from seqlab.text.plain_json import parsed, read_regular
@@ -124,6 +125,18 @@ def limited_parameters(stored: Mapping[str, TensorInfo]) -> Iterator[None]:
         yield
     finally:
         hook.remove()
+
+
+class NoInitialization(TorchFunctionMode):
+    """Skips the initialization of parameters while a model is built on the meta device, where they have no values.
+
+    To draw random numbers on that device, torch would import `torch._dynamo`, which takes longer than a prediction.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.normal_, Tensor.uniform_) or getattr(func, "__module__", None) == nn.init.__name__:
+            return next(iter((*args, *(kwargs or {}).values())))
+        return func(*args, **(kwargs or {}))
 
 
 def check_fit(expected: Mapping[str, Tensor], stored: Mapping[str, TensorInfo], path: Path) -> None:

@@ -1,6 +1,7 @@
 """Draws an architecture as SVG, from its recorded structure (`seqlab.inspection.structure`).
 
 The encoder is on the left, the decoder on the right, and the state that goes from one to the other is between them.
+Columns are as wide as their texts need, so that nothing overlaps; arrows between columns run in the space between them.
 Boxes are modules, in the order in which they first run, nested as the modules are. An arrow goes from the module that
 made a tensor to the one that uses it. An arrow back to a module that ran before, as from one step to the next, is
 dashed.
@@ -13,8 +14,11 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-COLUMN, STATE, BETWEEN, MARGIN = 330.0, 170.0, 64.0, 14.0
+COLUMN, STATE, BETWEEN, MARGIN = 260.0, 150.0, 64.0, 14.0
+"""Widths: of a column and of the state at least, of the space between them, of the margin."""
 BOX, JOINT, GAP, PAD, LANE, TOP = 40.0, 20.0, 20.0, 11.0, 9.0, 64.0
+INDENT, LONGEST = 8.0, 300.0
+"""Space between a box and its text, and the width from which a name is cut."""
 HEAD = 460.0
 """The drawing is at least as wide as this, so that the heading fits."""
 OUTSIDE = -1
@@ -61,20 +65,23 @@ def diagram(structure: dict[str, Any], prefix: str = "diagram") -> str:
     state = _Box({"path": "state"}, [_leaf(f"state.{one['name']}", one) for one in structure["state"]])
     crossings = [crossing for phase, column in columns.items() for crossing in _connect(column, structure[phase])]
     left, headings = MARGIN, ""
+    width = max([STATE, *map(_needed, state.inside)])
     for phase, column in columns.items():
-        _place(column, left, TOP, COLUMN)
-        headings += _text(left, 56, phase, weight=600)
-        left += COLUMN + STATE + 2 * BETWEEN
+        _place(column, left, TOP, max(COLUMN, _needed(column)))
+        headings += _text(column.inside[0].x, 56, phase, weight=600)
+        left += column.width + width + 2 * BETWEEN
     height = max(column.y + column.height for column in columns.values())
     fields = {one.node["path"]: one for one in state.inside}
-    _place_state(state, MARGIN + COLUMN + BETWEEN, height, [box for _, box, _ in crossings])
+    first = next(iter(columns.values()))
+    _place_state(state, first.x + first.width + BETWEEN, width, height, [box for _, box, *_ in crossings])
     shapes = [headings] + [_drawn(column) for column in columns.values()] + [_drawn_state(state)]
-    for name, box, is_written in crossings:
+    for name, box, is_written, column in crossings:
         if name in fields:
-            shapes.append(_crossing(box, fields[name], prefix) if is_written else _crossing(fields[name], box, prefix))
+            ends = (box, fields[name]) if is_written else (fields[name], box)
+            shapes.append(_crossing(*ends, column, prefix))
     arrows = "".join(_arrows(column, prefix) for column in columns.values())
     return _svg(
-        structure, prefix, max(left - STATE - 2 * BETWEEN + MARGIN, HEAD), height + MARGIN, "".join(shapes) + arrows
+        structure, prefix, max(left - width - 2 * BETWEEN + MARGIN, HEAD), height + MARGIN, "".join(shapes) + arrows
     )
 
 
@@ -143,12 +150,12 @@ def _leaf(path: str, content: dict[str, Any]) -> _Box:
     return _Box({"path": path, "name": path.partition(".")[2] or path, "end": True, **content}, [])
 
 
-def _connect(column: _Box, phase: dict[str, Any]) -> list[tuple[str, _Box, bool]]:
+def _connect(column: _Box, phase: dict[str, Any]) -> list[tuple[str, _Box, bool, _Box]]:
     """Sets the edges of each box: those between its parts.
 
     Returns:
-        The edges to and from the state: the field, the outermost part, and whether the part writes the field (True) or
-        reads it.
+        The edges to and from the state: the field, the outermost part, whether the part writes the field (True) or
+        reads it, and the column.
     """
     chains: dict[str, list[tuple[_Box, int]]] = {}
 
@@ -175,7 +182,7 @@ def _connect(column: _Box, phase: dict[str, Any]) -> list[tuple[str, _Box, bool]
             box.edges.add((i, len(box.inside)))
         for box, i in other[shared + 1 :]:
             box.edges.add((OUTSIDE, i))
-    return [(name, box, is_written) for (name, _, is_written), box in crossings.items()]
+    return [(name, box, is_written, column) for (name, _, is_written), box in crossings.items()]
 
 
 # Layout -------------------------------------------------------------------------------------------------------
@@ -197,18 +204,61 @@ def _lanes(box: _Box, back: bool) -> dict[tuple[int, int], int]:
     return lane_of
 
 
+def _beside(box: _Box) -> tuple[float, float]:
+    """The space that the arrows take to the right and to the left of the parts."""
+    right, left = (LANE * (1 + max(_lanes(box, back).values(), default=-1)) for back in (False, True))
+    return right, left
+
+
+def _needed(box: _Box) -> float:
+    """The width that a box needs for its texts and for everything inside it."""
+    if "joint" in box.node:
+        return _joint_width(box)
+    inside = max(map(_needed, box.inside), default=0.0) + sum(_beside(box))
+    if not box.node["path"]:
+        return inside
+    name, below, right = _lines(box)
+    second = _length(below) + (2 * INDENT + _length(right) if right else 0.0)
+    texts = 2 * INDENT + max(min(LONGEST, _length(name, bold=True)), second)
+    return max(texts, inside + 2 * PAD if box.inside else 0.0)
+
+
+def _joint_width(box: _Box) -> float:
+    return 58.0 if len(box.node["joint"]) > 1 else JOINT
+
+
+def _lines(box: _Box) -> tuple[str, str, str]:
+    """The texts of a box: its name, what is below it, and what is below it on the right."""
+    node = box.node
+    if node.get("end"):
+        return node["name"], ", ".join(map(_times, node["shapes"])), ""
+    shape = "" if node["shape"] is None else _times(node["shape"])
+    calls = f"  ↻ {node['calls']}" if node["calls"] > 1 else ""
+    return (
+        _named(node, node["around"]),
+        f"{node['class']}  {shape}{calls}",
+        f"{node['parameters'] * node['repeat']:,}",
+    )
+
+
+def _length(text: str, bold: bool = False) -> float:
+    """The length of a text in pixels; fonts differ, and this is that of a wide one (DejaVu Sans)."""
+    wide = sum(letter.isupper() or letter in "mw×↻…_" for letter in text)
+    return (7.4 * len(text) + 2.0 * wide) * (1.1 if bold else 1.0)
+
+
 def _place(box: _Box, x: float, y: float, width: float) -> None:
     """Sets the position of a box and of everything inside it; its height follows from the content."""
     box.x, box.y, box.width = x, y, width
     if "joint" in box.node:
-        box.width = 58.0 if len(box.node["joint"]) > 1 else JOINT
+        box.width = _joint_width(box)
         box.x, box.height = x + (width - box.width) / 2, JOINT
         return
     if not box.inside:
         box.height = BOX
         return
     framed = bool(box.node["path"])
-    left, right = (LANE * (1 + max(_lanes(box, back).values(), default=-1)) for back in (True, False))
+    right, left = _beside(box)
     pad = PAD if framed else 0.0
     top = y + (BOX + GAP * 0.7 if framed else 0.0)
     for part in box.inside:
@@ -217,13 +267,13 @@ def _place(box: _Box, x: float, y: float, width: float) -> None:
     box.height = top - y - GAP + (GAP * 0.7 if framed else 0.0)
 
 
-def _place_state(state: _Box, x: float, height: float, linked: Sequence[_Box]) -> None:
+def _place_state(state: _Box, x: float, width: float, height: float, linked: Sequence[_Box]) -> None:
     """Places the state at the height of the parts that it is connected with."""
     size = len(state.inside) * (BOX + GAP) - GAP
     wanted = sum(box.middle for box in linked) / len(linked) - size / 2 if linked else TOP
     top = max(TOP, min(wanted, height - size))
     for one in state.inside:
-        one.x, one.y, one.width, one.height = x, top, STATE, BOX
+        one.x, one.y, one.width, one.height = x, top, width, BOX
         top += BOX + GAP
 
 
@@ -242,27 +292,11 @@ def _drawn(box: _Box) -> str:
             ' fill="none" stroke="currentColor" stroke-opacity=".6"/>'
             + _text(box.centre, box.middle + 4, node["joint"], anchor="middle")
         )
-    if node.get("end"):
-        return _frame(box, "var(--accent)") + _labels(box, node["name"], _times(node["shapes"][0]), "")
-    shape = "" if node["shape"] is None else _times(node["shape"])
-    calls = f"  ↻ {node['calls']}" if node["calls"] > 1 else ""
-    label = _labels(box, _name(box), f"{node['class']}  {shape}{calls}", f"{node['parameters'] * node['repeat']:,}")
-    return _frame(box, "currentColor") + label + inside
-
-
-def _name(box: _Box) -> str:
-    """The name of a part without that of the module around it; of a long name the end."""
-    name = _named(box.node, box.node["around"])
-    longest = int((box.width - 16) / 6.8)
-    return name if len(name) <= longest else f"…{name[-longest + 1 :]}"
+    return _frame(box, "var(--accent)" if node.get("end") else "currentColor") + _labels(box) + inside
 
 
 def _drawn_state(state: _Box) -> str:
-    parts = []
-    for one in state.inside:
-        shapes = ", ".join(map(_times, one.node["shapes"]))
-        parts.append(_frame(one, "var(--accent)") + _labels(one, one.node["name"], shapes, ""))
-    return "".join(parts)
+    return "".join(map(_drawn, state.inside))
 
 
 def _frame(box: _Box, colour: str) -> str:
@@ -272,11 +306,15 @@ def _frame(box: _Box, colour: str) -> str:
     )
 
 
-def _labels(box: _Box, name: str, below: str, right: str) -> str:
+def _labels(box: _Box) -> str:
+    """The texts of a box; of a name that is too long the end."""
+    name, below, right = _lines(box)
+    while _length(name, bold=True) > box.width - 2 * INDENT:
+        name = f"…{name[2:].lstrip('.')}"
     return (
-        _text(box.x + 8, box.y + 16, name, weight=600)
-        + _text(box.x + 8, box.y + 32, below, faint=True)
-        + (_text(box.x + box.width - 8, box.y + 32, right, anchor="end", faint=True) if right else "")
+        _text(box.x + INDENT, box.y + 16, name, weight=600)
+        + _text(box.x + INDENT, box.y + 32, below, faint=True)
+        + (_text(box.x + box.width - INDENT, box.y + 32, right, anchor="end", faint=True) if right else "")
     )
 
 
@@ -318,11 +356,15 @@ def _arrows(box: _Box, prefix: str) -> str:
     return "".join(drawn)
 
 
-def _crossing(one: _Box, other: _Box, prefix: str) -> str:
-    """An arrow from one column to the next."""
+def _crossing(one: _Box, other: _Box, column: _Box, prefix: str) -> str:
+    """An arrow between a column and the state; inside a column, beside a joint, it runs level: there is no box."""
     x, y, end, level = one.x + one.width, one.middle, other.x, other.middle
-    bend = (x + end) / 2
-    route = f"M{x:.1f} {y:.1f}C{bend:.1f} {y:.1f} {bend:.1f} {level:.1f} {end:.1f} {level:.1f}"
+    leaves = column.x + column.width if "joint" in one.node else x
+    enters = column.x if "joint" in other.node else end
+    bend = (leaves + enters) / 2
+    route = (
+        f"M{x:.1f} {y:.1f}H{leaves:.1f}C{bend:.1f} {y:.1f} {bend:.1f} {level:.1f} {enters:.1f} {level:.1f}H{end:.1f}"
+    )
     return _path(route, prefix, accent=True)
 
 

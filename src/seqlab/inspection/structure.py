@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from seqlab.data.batch import Batch
 from seqlab.inspection.tracing import Record, Tracer, tensors_in
+from seqlab.kinds import model_name
 from seqlab.models.base import Seq2Seq
 from seqlab.special_tokens import PAD
 
@@ -33,7 +34,7 @@ def structure_of(model: Seq2Seq, batch: Batch, settings: Mapping[str, Any]) -> d
 
     Args:
         batch: at least two examples, of which the first few are read.
-        settings: the model's settings; the widths among them appear as letters in shapes.
+        settings: the model's settings: they give its name, and the widths among them appear as letters in shapes.
     """
     batch = _distinct(batch)
     with torch.no_grad():
@@ -47,9 +48,10 @@ def structure_of(model: Seq2Seq, batch: Batch, settings: Mapping[str, Any]) -> d
         names = {name: axes.named(shape, other.shapes[name]) for name, shape in recorded.shapes.items()}
         trees[phase] = _Tree(modules, recorded, names).to_json()
     kind = type(model)
+    class_name = f"{kind.__module__}.{kind.__qualname__}"
     return {
-        "name": kind.__qualname__,
-        "class": f"{kind.__module__}.{kind.__qualname__}",
+        "name": model_name({**settings, "_target_": class_name}),
+        "class": class_name,
         "about": (inspect.getdoc(kind) or "").partition("\n")[0],
         "parameters": sum(p.numel() for p in model.parameters()),
         "axes": axes.letters,

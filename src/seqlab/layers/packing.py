@@ -15,6 +15,13 @@ WORTH = 1 / 8
 """Share of padding above which skipping it saves more than it costs."""
 
 
+def values_at_hand(tensor: Tensor) -> bool:
+    """Whether looking at a tensor's values costs nothing. On a GPU its host would have to wait until they are computed,
+    and a captured training step cannot look at any.
+    """
+    return tensor.device.type == "cpu"
+
+
 class Packing(NamedTuple):
     """The positions that are not padding, so that a linear layer, for example, can be applied to these only.
 
@@ -33,7 +40,7 @@ class Packing(NamedTuple):
     @classmethod
     def of(cls, real: Bool[Tensor, "B T"]) -> Packing:
         """The packing of the positions where `real` is true."""
-        if real.device.type != "cpu" or torch.compiler.is_compiling():
+        if not values_at_hand(real) or torch.compiler.is_compiling():
             return EVERYWHERE
         indices = real.flatten().nonzero().squeeze(1)
         return cls(indices, tuple(real.shape)) if len(indices) <= (1 - WORTH) * real.numel() else EVERYWHERE

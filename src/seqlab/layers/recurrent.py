@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from seqlab.layers.cpu_half_precision import in_half_on_cpu
-from seqlab.layers.packing import EVERYWHERE, Packing
+from seqlab.layers.packing import EVERYWHERE, Packing, values_at_hand
 from seqlab.private_parts import cpu_has_bf16
 
 Hidden = tuple[Tensor, ...]
@@ -159,15 +159,20 @@ class Recurrent(nn.Module):
 
         The outputs at positions that `packing` skips (on the right) are not used by anyone. A GRU does not compute
         them; for an LSTM computing them is cheaper than skipping them.
+
+        Only a CPU packs rows or looks at `lengths`. Any other device would have to wait for its host to do so, and
+        reads through padding instead.
         """
         if isinstance(self.rnn, nn.GRU) and lengths is None:
             lengths = packing.lengths()
         start = None if hidden is None else tuple(h.transpose(0, 1).contiguous() for h in hidden)
-        steps = inputs.size(1)
-        lengths = None if lengths is None else lengths.cpu().clamp(min=1)  # an empty row is read as one PAD
-        if lengths is None or not bool((lengths < steps).any()):
-            outputs, end = self._run(inputs, start)
-        elif self._is_faster_unpacked(inputs, start, lengths):
+        steps, on_cpu = inputs.size(1), values_at_hand(inputs)
+        lengths = None if lengths is None else lengths.clamp(min=1)  # an empty row is read as one PAD
+        if lengths is not None and on_cpu and not bool((lengths < steps).any()):
+            lengths = None
+        if lengths is None:
+            outputs, end = self._run(inputs, start) if on_cpu else self._run_on_device(inputs, start)
+        elif not on_cpu or self._is_faster_unpacked(start, lengths, steps):
             outputs, end = self._through_padding(inputs, start, lengths)
         else:
             packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
@@ -176,58 +181,114 @@ class Recurrent(nn.Module):
         return outputs, tuple(h.transpose(0, 1) for h in end)
 
     def _run(self, inputs: Tensor | PackedSequence, start: Hidden | None) -> tuple[Any, Hidden]:
-        """Runs the layer on a padded or packed batch; states are tuples here, while `nn.GRU` has a bare tensor."""
+        """Runs the layers on a padded or packed batch; states are tuples here, while `nn.GRU` has a bare tensor."""
         with _kernels(inputs):
             if isinstance(self.rnn, nn.LSTM):
                 return self.rnn(inputs, start)
             outputs, end = self.rnn(inputs, None if start is None else start[0])
             return outputs, (end,)
 
-    def _is_faster_unpacked(self, inputs: Tensor, start: Hidden | None, lengths: Int[Tensor, " B"]) -> bool:
-        if inputs.device.type != "cpu" or not isinstance(self.rnn, nn.LSTM):
+    def _run_on_device(self, inputs: Float[Tensor, "B T I"], start: Hidden | None) -> tuple[Tensor, Hidden]:
+        """As `_run`, but dropout between layers comes from torch's generator: cuDNN would keep a random state of its
+        own, which checkpoints do not have.
+        """
+        if self.training and self.rnn.dropout:
+            return self._through_padding(inputs, start, None)
+        return self._run(inputs, start)
+
+    def _is_faster_unpacked(self, start: Hidden | None, lengths: Int[Tensor, " B"], steps: int) -> bool:
+        """Whether reading through padding is faster than packing on a CPU."""
+        if not isinstance(self.rnn, nn.LSTM):
             return False
         if start is not None and self.rnn.bidirectional:
-            return False  # the backward direction would begin in padding, which keeps c but not the initial h
+            return False  # it would take two calls
         if not torch.is_autocast_enabled("cpu"):
             return True
-        padding = 1 - lengths.sum().item() / inputs[..., 0].numel()
+        padding = 1 - lengths.sum().item() / (len(lengths) * steps)
         return padding < HARDLY_ANY or self.rnn.hidden_size <= NARROW
 
     def _through_padding(
-        self, inputs: Float[Tensor, "B T I"], start: Hidden | None, lengths: Int[Tensor, " B"]
+        self, inputs: Float[Tensor, "B T I"], start: Hidden | None, lengths: Int[Tensor, " B"] | None
     ) -> tuple[Float[Tensor, "B T O"], Hidden]:
-        """The same result as a packed LSTM, without packing. On a CPU it takes half to two thirds of the time in single
-        precision; in half precision it is faster if the LSTM is narrow or there is little padding.
+        """The same result as a packed layer, without packing. On a CPU an LSTM takes half to two thirds of the time in
+        single precision; in half precision it is faster if the LSTM is narrow or there is little padding.
 
-        An additional input, which is 1 in padding, closes the input gate and opens the forget gate there, so that c
-        passes through padding unchanged: forward to the end of the batch, backward to the last token of the row.
+        Without `lengths` there is no padding.
         """
-        rnn, width, directions = cast(nn.LSTM, self.rnn), self.rnn.hidden_size, 2 if self.rnn.bidirectional else 1
-        padding = (torch.arange(inputs.size(1)) >= lengths[:, None])[..., None]
-        gates = inputs.new_zeros(LSTMCell.gate_count, width, 1)
-        gates[0], gates[1] = -PASSING, PASSING
-        last = (lengths - 1)[:, None, None].expand(-1, 1, width)
-        start = start or (inputs.new_zeros(rnn.num_layers * directions, inputs.size(0), width),) * 2
-        outputs, states, cells = inputs, [], []
+        rnn, directions = self.rnn, 2 if self.rnn.bidirectional else 1
+        apart = start is not None and rnn.bidirectional
+        if start is None:
+            zeros = inputs.new_zeros(rnn.num_layers * directions, inputs.size(0), rnn.hidden_size)
+            start = (zeros,) * (2 if isinstance(rnn, nn.LSTM) else 1)
+        outputs, ends = inputs, []
         for layer in range(rnn.num_layers):
             of_layer = slice(layer * directions, (layer + 1) * directions)
-            weights = [[torch.cat([w, gates.flatten(0, 1)], dim=1), *rest] for w, *rest in rnn.all_weights[of_layer]]
             layer_inputs = F.dropout(outputs, rnn.dropout, self.training) if layer else outputs
-            with _kernels(layer_inputs):
-                outputs, _, c = torch.lstm(
-                    torch.cat([layer_inputs, padding.to(layer_inputs.dtype)], dim=-1),
-                    [h[of_layer] for h in start],
-                    [weight for direction in weights for weight in direction],
-                    True,  # biases
-                    1,  # layer
-                    0.0,
-                    self.training,
-                    rnn.bidirectional,
-                    True,  # batch first
-                )
-            states += [outputs[..., :width].gather(1, last)[:, 0], outputs[:, 0, width:]][:directions]
-            cells.append(c)
-        return outputs.masked_fill(padding, 0.0), (torch.stack(states), torch.cat(cells))
+            layer_start, weights = tuple(h[of_layer] for h in start), rnn.all_weights[of_layer]
+            if apart and lengths is not None:
+                outputs, end = self._directions_apart(layer_inputs, layer_start, weights, lengths)
+            else:
+                outputs, end = self._layer(layer_inputs, layer_start, weights, lengths)
+            ends.append(end)
+        if lengths is not None:
+            outputs = outputs.masked_fill(_padding(outputs, lengths), 0.0)
+        return outputs, tuple(torch.cat(h) for h in zip(*ends, strict=True))
+
+    def _directions_apart(
+        self,
+        inputs: Float[Tensor, "B T I"],
+        start: Hidden,
+        weights: Sequence[Sequence[Tensor]],
+        lengths: Int[Tensor, " B"],
+    ) -> tuple[Float[Tensor, "B T O"], Hidden]:
+        """A bidirectional layer whose backward direction has a first state. That direction reads reversed rows, whose
+        padding is on the right again: an LSTM cannot carry its first h through padding, as it carries c.
+        """
+        forward, forward_end = self._layer(inputs, tuple(h[:1] for h in start), weights[:1], lengths)
+        backward, backward_end = self._layer(
+            reversed_rows(inputs, lengths), tuple(h[1:] for h in start), weights[1:], lengths
+        )
+        outputs = torch.cat([forward, reversed_rows(backward, lengths)], dim=-1)
+        return outputs, tuple(torch.cat(h) for h in zip(forward_end, backward_end, strict=True))
+
+    def _layer(
+        self,
+        inputs: Float[Tensor, "B T I"],
+        start: Hidden,
+        weights: Sequence[Sequence[Tensor]],
+        lengths: Int[Tensor, " B"] | None,
+    ) -> tuple[Float[Tensor, "B T O"], Hidden]:
+        """One layer, in one direction or in both. Outputs in padding are meaningless.
+
+        Where a state has to pass through padding unchanged, an additional input, which is 1 in padding, sets the gates
+        that keep it: an LSTM's input gate is closed and its forget gate open, a GRU's update gate is 1. An LSTM's c
+        passes forward to the end of the batch; a first state of zeros passes backward to the last token of the row.
+        A GRU needs none of this in the forward direction, because its h at the last token is an output.
+        """
+        lstm, bidirectional, width = isinstance(self.rnn, nn.LSTM), len(weights) == 2, self.rnn.hidden_size
+        read = inputs
+        if lengths is not None and (lstm or bidirectional):
+            gates = inputs.new_zeros(LSTMCell.gate_count if lstm else GRUCell.gate_count, width, 1)
+            if lstm:
+                gates[0], gates[1] = -PASSING, PASSING
+            else:
+                gates[1] = PASSING
+            read = torch.cat([inputs, _padding(inputs, lengths).to(inputs.dtype)], dim=-1)
+            weights = [[torch.cat([w, gates.flatten(0, 1)], dim=1), *rest] for w, *rest in weights]
+        # Arguments: with biases, one layer, no dropout, …, batch first.
+        settings = ([w for direction in weights for w in direction], True, 1, 0.0, self.training, bidirectional, True)
+        with _kernels(read):
+            outputs, h, *c = torch.lstm(read, start, *settings) if lstm else torch.gru(read, start[0], *settings)
+        if lengths is not None:
+            last = (lengths - 1)[:, None, None].expand(-1, 1, width)
+            ends = [outputs[..., :width].gather(1, last)[:, 0], outputs[:, 0, width:]]
+            h = torch.stack(ends[: len(weights)])
+        return outputs, (h, *c)
+
+
+def _padding(values: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Bool[Tensor, "B T 1"]:
+    """True behind the end of each row."""
+    return (torch.arange(values.size(1), device=values.device) >= lengths[:, None])[..., None]
 
 
 def _kernels(inputs: Tensor | PackedSequence) -> contextlib.AbstractContextManager[None]:
@@ -294,8 +355,9 @@ class Bridge(nn.Module):
         return [tuple(torch.tanh(next(linear)(h)) for h in layer) for layer in hidden]
 
 
-def reversed_rows(tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]) -> Int[Tensor, "B T"]:
+def reversed_rows(values: Shaped[Tensor, "B T *D"], lengths: Int[Tensor, " B"]) -> Shaped[Tensor, "B T *D"]:
     """Each row in reverse order, with its padding still on the right."""
-    positions = torch.arange(tokens.size(1), device=tokens.device)
+    positions = torch.arange(values.size(1), device=values.device)
     backwards = lengths[:, None] - 1 - positions
-    return tokens.gather(1, torch.where(backwards >= 0, backwards, positions))
+    order = torch.where(backwards >= 0, backwards, positions)
+    return values.gather(1, order.reshape(*order.shape, *[1] * (values.dim() - 2)).expand_as(values))

@@ -16,8 +16,11 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, SumMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from seqlab.special_tokens import EOS, PAD
+from seqlab.special_tokens import EOS, PAD, UNK
 from seqlab.text.tokenizers import words_and_marks
+
+NO_SYMBOL = -1
+"""What UNK of an output becomes: an id that no target has."""
 
 
 class IdMetrics(nn.Module):
@@ -26,7 +29,8 @@ class IdMetrics(nn.Module):
     Token accuracy is the share of target symbols (without EOS) that the output has at the same position. If a dataset
     fills up targets with a special symbol (`filler`), `token_accuracy` ignores those positions and
     `token_accuracy_with_filler` counts them like any other. Edit distance is the number of insertions, deletions and
-    substitutions per target symbol.
+    substitutions per target symbol. UNK in an output is wrong everywhere, also where the target has one: it stands for
+    some symbol that the vocabulary lacks, and the output does not say which.
 
     Args:
         size: size of the target vocabulary.
@@ -47,8 +51,10 @@ class IdMetrics(nn.Module):
         width = max(output.size(1), target.size(1))
         output, target = _widen(output, width), _widen(target, width)
         symbols = target != PAD
-        self.with_filler.update(output, target)
-        self.token_accuracy.update(output, target if self.filler is None else _without(target, self.filler))
+        known = output.masked_fill(output == UNK, PAD)  # which is in no target where symbols are compared
+        self.with_filler.update(known, target)
+        self.token_accuracy.update(known, target if self.filler is None else _without(target, self.filler))
+        output = output.masked_fill(output == UNK, NO_SYMBOL)
         wrong = (output != target).any(dim=1)
         self.exact_match.update((~wrong).float())
         self.symbols.update(symbols.sum())

@@ -73,14 +73,24 @@ def at_least_single(values: Tensor) -> Tensor:
 
 
 class _Accuracy(MulticlassAccuracy):
-    """Accuracy of the most probable token; torchmetrics itself expects classes on axis 1, here they are on the last."""
+    """Accuracy of the most probable token. torchmetrics' own update checks the values and picks those without padding,
+    for both of which a GPU's host has to wait.
+    """
+
+    tp: Tensor
+    fn: Tensor
 
     def update(self, preds: Float[Tensor, "*P V"], target: Int[Tensor, "*P"]) -> None:
-        super().update(preds.argmax(dim=-1), target)
+        counted, right = target != PAD, preds.argmax(dim=-1) == target
+        self.tp = self.tp + (counted & right).sum()
+        self.fn = self.fn + (counted & ~right).sum()
 
 
 class TeacherForced(MetricCollection):
     """Loss, perplexity and token accuracy without padding; after `measure_bytes` bits per byte, too.
+
+    All of them take UNK for a symbol like any other: they judge a distribution over the vocabulary, of which it is a
+    part. (Free-running metrics judge outputs, in which it is never right.)
 
     Args:
         size: size of the vocabulary.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
 from seqlab.layers.kv_cache import KVCache
-from seqlab.layers.packing import Packing
+from seqlab.layers.packing import Packing, values_at_hand
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
 from seqlab.layers.transformer_blocks import Block, Stack
@@ -71,7 +71,7 @@ class GPT(Seq2Seq):
         normalised: normalise queries and keys.
         tied: share the output layer's weight with the target embedding.
         shared: one embedding for both sides; needs one vocabulary (data.shared_vocabulary).
-        sources: whether the data has sources; without, there is no source embedding.
+        sources: whether the data has sources; without, there is no source embedding, and no source is read.
         dropout: on embeddings and on the output of every sublayer.
 
     Raises:
@@ -117,6 +117,7 @@ class GPT(Seq2Seq):
         self.source_input, self.target_input = (PositionedEmbedding(t, encoding, dropout) for t in (source, target))
         self.output = output_layer(width, target_size, target if tied else None)
         self.max_positions = max_positions if positions == "learned" else None
+        self._sources = sources
         self._initialise()
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
@@ -136,13 +137,19 @@ class GPT(Seq2Seq):
             part.tokens.initialise(0.02)
 
     def encode(self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"]) -> GPTState:
-        if not source_lengths.any():
+        if not self._any_source(source_lengths):
             return GPTState(None, None)
         positions = torch.arange(source.size(1), device=source.device)
         mask = padding_mask(source_lengths, source.size(1)) & (source_lengths > 0)[:, None]
         # No padding mask is needed: padding is on the right of the source, and causal attention does not look there.
         _, known = self.stack(self.source_input(source, positions), positions, packing=Packing.of(mask))
         return GPTState(known, mask)
+
+    def _any_source(self, source_lengths: Int[Tensor, " B"]) -> bool:
+        """Whether a row may have a source. Where lengths are not at hand, it may: empty sources are masked then, which
+        takes time but changes no logit.
+        """
+        return self._sources and (not values_at_hand(source_lengths) or bool(source_lengths.any()))
 
     def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: GPTState

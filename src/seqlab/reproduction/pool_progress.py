@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from hydra_pruning_sweeper.messages import duration, printable
+from hydra_pruning_sweeper.messages import duration, printable, wrapped
 from seqlab.reproduction.claim import Claim
 from seqlab.reproduction.plan import PlannedRun
 from seqlab.reproduction.pool import RunEnd
@@ -69,7 +69,7 @@ class PoolProgress:
 
     def line(self, text: str) -> None:
         """Prints a line, above the status line."""
-        self.console.print(printable(text), markup=False)
+        self.console.print(wrapped(printable(text), indent=21), markup=False)
 
     def ended(self, end: RunEnd) -> None:
         """Prints a line for a run that has ended, with the time that the others still take."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra_pruning_sweeper.differences import listed
 from hydra_pruning_sweeper.execution.slots import available_cores, slot_threads, visible_gpus
-from hydra_pruning_sweeper.messages import duration, plural, printable
+from hydra_pruning_sweeper.messages import duration, plural, printable, wrapped
 from seqlab.config.settings import ReproduceSettings
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
@@ -131,7 +131,8 @@ class Reproduction:
             needed = any(run.claim.name == claim.name for run in runs)
             if needed and (missing := claim.missing()):
                 self.missing[claim.name] = "; ".join(f"{one.resolved()} is not there: {one.get}" for one in missing)
-                print(printable(f"claim {claim.full_name} is left out: {self.missing[claim.name]}"), flush=True)
+                why = self.missing[claim.name]
+                print(wrapped(printable(f"claim {claim.full_name} is left out: {why}"), indent=2), flush=True)
         return [run for run in runs if run.claim.name not in self.missing]
 
     def _announce(self) -> None:
@@ -148,7 +149,7 @@ class Reproduction:
             seconds = [self.expected[run.name] for run in self.todo]
             parts.append(f"about {duration(max(max(seconds), sum(seconds) / self.slots))}")
         devices = plural(len(self.gpus), "GPU") if self.gpus else "one thread each"
-        print(f"{', '.join(parts)}; {self.slots} at a time, {devices}", flush=True)
+        print(wrapped(f"{', '.join(parts)}; {self.slots} at a time, {devices}", indent=2), flush=True)
 
     def _judge(self, claim: Claim, progress: PoolProgress) -> None:
         """Judges a claim once the last of its runs has ended, if any of them is finished."""
@@ -177,11 +178,13 @@ class Reproduction:
         for claim in self.claims:
             if (content := self.content.get(claim.name)) is None:
                 continue
-            print(f"\n{printable(f'{claim.name} · {claim.title}')}: {content['verdict']}")
+            print()
+            print(wrapped(f"{printable(f'{claim.name} · {claim.title}')}: {content['verdict']}", indent=2))
             for one in content["criteria"]:
                 expected = f" (expected: {one['expected']})" if one["expected"] else ""
                 why = f": {one['why']}" if "why" in one else ""
-                print(printable(f"  {words[one['holds']]:<4} {one['text']}: {one['measured']}{expected}{why}"))
+                line = f"  {words[one['holds']]:<4} {one['text']}: {one['measured']}{expected}{why}"
+                print(wrapped(printable(line), indent=7))
 
     def _report_failures(self) -> None:
         """Prints which runs failed.
@@ -191,7 +194,7 @@ class Reproduction:
             InputError: nothing could be judged, since data are missing.
         """
         for name, why in self.failed.items():
-            print(printable(f"failed: {name}: {why}"), file=sys.stderr)
+            print(wrapped(printable(f"failed: {name}: {why}"), indent=2), file=sys.stderr)
         if self.failed or self.errors:
             reason = f"{len(self.failed)} of {len(self.runs)} runs failed" if self.failed else self.errors[0]
             raise RunError(f"{reason}; the same command tries again")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seqlab.runs.run_folder import SavedPrediction, Tokens
+from seqlab.special_tokens import UNK
 
 BINS = 10
 """The number of bins for the lengths of 99 % of the sources, if lengths have to share bins."""
@@ -87,4 +88,5 @@ def by_length(
 
 
 def _right_and_all(output: Sequence[Hashable], reference: Sequence[Hashable]) -> tuple[int, int]:
-    return sum(a == b for a, b in zip(output, reference, strict=False)), len(reference)
+    """The right tokens and all; UNK is never right, since it does not say which word it is."""
+    return sum(a == b != UNK for a, b in zip(output, reference, strict=False)), len(reference)

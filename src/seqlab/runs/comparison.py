@@ -22,10 +22,11 @@ from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import differences, listed
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
+from seqlab.folders import ERROR
 from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.natural_order import natural
 from seqlab.runs.description import description
@@ -34,9 +35,6 @@ from seqlab.runs.result import RESULT, RunResult
 from seqlab.runs.run_folder import name_and_value
 from seqlab.runs.seed_groups import compared_overrides, seed_groups
 from seqlab.runs.spread import spread
-
-ERROR = "error.txt"
-"""What a run that failed leaves instead of a result."""
 
 APART = "apart by"
 """The heading of what differs between runs that have the same overrides."""
@@ -336,8 +334,8 @@ def show(multirun: Path) -> None:
     table(settings).show(console)
     console.print()
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
-        console.print(line, soft_wrap=True)
-    console.print(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv", soft_wrap=True)
+        console.print(wrapped(line, indent=2), soft_wrap=True)
+    console.print(wrapped(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv"), soft_wrap=True)
 
 
 def main() -> None:

@@ -98,7 +98,7 @@ class RunResult:
         weights: which weights were evaluated: "best", "last" or "average".
         averaged_steps: the steps whose weights were averaged.
         resumed: each time that the run was resumed with something changed.
-        precision: such as "32-true".
+        precision: such as "32-true", or "tf32" if a GPU computed products in TF32.
         precision_seconds: seconds of a training step by precision, if the run chose between them.
         cuda_graphs: on captured training steps (see `training.callbacks.capture_policy`), if they were to be captured.
         environment: versions, commit, hash of the code, device, processes and threads.

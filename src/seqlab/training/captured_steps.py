@@ -17,7 +17,7 @@ from seqlab.private_parts import add_all, copy_all
 
 
 class CapturedSteps:
-    """Replays the steps of a model: each shape is done eagerly once, captured at its second batch, then replayed.
+    """Replays the steps of a model: each shape is done eagerly once, captured at its next batch, then replayed.
 
     Gradients are written to tensors that stay where they are, and given to the parameters by `backward`, so that
     zeroing, accumulation, clipping and the optimizer remain Lightning's. A weight that is used several times has its

@@ -14,6 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from seqlab.data.batch import Batch
 from seqlab.data.module import SequenceData
+from seqlab.training.captured_steps import CapturedSteps
+
+WARM_UP = 3
+"""Steps that are not timed: the first prepares kernels, the second checks that it can be captured, the third is."""
 
 
 def typical_batch(data: SequenceData, device: torch.device) -> Batch:
@@ -32,11 +36,21 @@ def without_side_effects(module: torch.nn.Module, device: torch.device) -> Itera
         buffer.copy_(buffers[name])
 
 
-def timed_step(pl_module: Any, batch: Batch) -> float:
-    """Seconds that forward and backward take on `batch`."""
+def trial_steps(data: SequenceData, pl_module: Any) -> CapturedSteps | None:
+    """Captured steps for a trial, if the run captures its steps."""
+    if data.most_shapes is None:
+        return None
+    return CapturedSteps(pl_module, lambda: 1, lambda reason: None)
+
+
+def timed_step(pl_module: Any, batch: Batch, steps: CapturedSteps | None = None) -> float:
+    """Seconds that forward and backward take on `batch`, as a captured step if there are `steps`."""
     start = time.perf_counter()
-    loss = pl_module.loss(batch)
-    loss.backward()
+    if steps is None:
+        loss = pl_module.loss(batch)
+        loss.backward()
+    else:
+        loss = steps.losses(batch).objective
     loss.item()  # waits for the device
     return time.perf_counter() - start
 

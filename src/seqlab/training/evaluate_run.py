@@ -11,6 +11,7 @@ from lightning.pytorch import seed_everything
 from rich.console import Console
 
 from hydra_pruning_sweeper.differences import differences, listed
+from hydra_pruning_sweeper.messages import labelled, wrapped
 from seqlab.config.data_and_model import build_data
 from seqlab.config.plain import kept_run, kept_start
 from seqlab.config.search_settings import search_again
@@ -27,6 +28,7 @@ from seqlab.runs.result import RESULT, RunResult
 from seqlab.text.tokenizers import to_json
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
+from seqlab.training.callbacks.progress import Progress
 from seqlab.training.measuring import measure
 from seqlab.training.provenance import environment
 from seqlab.training.results import metrics_table
@@ -73,7 +75,7 @@ def evaluate(settings: EvaluateSettings) -> None:
         if before.precision is None:
             raise InputError(f"{folder / RESULT}: no precision in it; say which: trainer.precision=32-true")
         settings = settings.with_precision(before.precision)
-    trainer = build_trainer(settings.trainer, [free_running], logger=False)
+    trainer = build_trainer(settings.trainer, [free_running, Progress()], logger=False)
     metrics = measure(trainer, model, data, splits)
     if trainer.is_global_zero:
         result = {
@@ -89,8 +91,8 @@ def evaluate(settings: EvaluateSettings) -> None:
         write_json(folder / "evaluation.json", result)
         metrics_table(metrics).show(Console(highlight=False))
         if other:
-            print(f"note        not the data that the run was measured on: {listed(other)}")
-        print(f"kept in {settings.run}/evaluation.json")
+            print(labelled("note", f"not the data that the run was measured on: {listed(other)}"))
+        print(wrapped(f"kept in {settings.run}/evaluation.json"))
 
 
 def _working_directory(folder: Path) -> Path:

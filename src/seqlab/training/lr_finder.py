@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.messages import labelled
 from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
@@ -46,7 +47,7 @@ def find_learning_rate(settings: TrainSettings, model: TrainingModule, data: Seq
         raise RunError(f"the loss does not fall at any learning rate of {LOWEST:g} to {HIGHEST:g}; see {table}")
     overrides = [one for one in settings.run.overrides if not one.startswith(("find_lr=", "optimizer.lr="))]
     line = shlex.join(["seqlab-train", *settings.run.flags, *overrides, f"optimizer.lr={rate:.1e}"])
-    print(f"suggested   optimizer.lr={rate:.1e}, where the loss falls fastest; the curve is kept in {table}")
+    print(labelled("suggested", f"optimizer.lr={rate:.1e}, where the loss falls fastest; the curve is kept in {table}"))
     print(f"train with  {line}", flush=True)
 
 

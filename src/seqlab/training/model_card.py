@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.identity import changes_on_resuming
+from seqlab.kinds import model_name
 from seqlab.models.base import Seq2Seq
 from seqlab.runs.result import RunResult
 from seqlab.training.results import metrics_table
@@ -30,13 +31,13 @@ def model_card(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str
         result: the run's `result.json`.
         trust: the setting to type so that the bundle's classes are imported, "" if none is needed.
     """
-    front = yaml.safe_dump(_front_matter(result, data, model), sort_keys=False, allow_unicode=True)
+    front = yaml.safe_dump(_front_matter(result, data), sort_keys=False, allow_unicode=True)
     parts = (_purpose(result, data, model, trust), _data(result, data), _training(result), _metrics(result, data))
     text = "\n\n".join("\n".join(part) for part in (*parts, _limits(data, model), _licence(data)))
     return f"---\n{front}---\n\n{text}\n"
 
 
-def _front_matter(result: RunResult, data: SequenceData, model: Seq2Seq) -> dict[str, Any]:
+def _front_matter(result: RunResult, data: SequenceData) -> dict[str, Any]:
     """What model hubs read of a card: library, task, languages, and the metrics of the split that was kept for it."""
     sides = [getattr(data, name, None) for name in ("source_language", "target_language")]
     languages = [language for language in dict.fromkeys(sides) if language]
@@ -50,7 +51,7 @@ def _front_matter(result: RunResult, data: SequenceData, model: Seq2Seq) -> dict
         "library_name": "seqlab",
         "pipeline_tag": task,
         **({"language": languages} if languages else {}),
-        "tags": ["sequence-to-sequence", type(model).__name__.lower()],
+        "tags": ["sequence-to-sequence", model_name(result.settings["model"])],
         "model-index": [
             {
                 "name": result.name,
@@ -75,7 +76,8 @@ def _purpose(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str) 
     return [
         f"# {result.name}",
         "",
-        f"A model of `{kind.__module__}.{kind.__qualname__}`, {result.parameters:,} parameters. {what}",
+        f"Its architecture is {model_name(result.settings['model'])} (`{kind.__module__}.{kind.__qualname__}`),"
+        f" {result.parameters:,} parameters. {what}",
         "",
         f"Trained by seqlab on {data.describe()}. To use it (FOLDER is the folder of this file):",
         "",

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
 from seqlab.metrics.registry import written
 from seqlab.runs.result import Metrics, RunResult
@@ -76,17 +76,17 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
     console.print()
     metrics_table(result.metrics).show(console)
     for one in samples(predictions):
-        console.print(f"  {sample_line(one)}")
+        console.print(wrapped(f"  {sample_line(one)}", indent=6))
     seconds, training = result.seconds, result.training
-    console.print(
-        f"\n{result.epochs} epochs, {result.steps:,} steps in {seconds.fit:.1f} s, validation included;", end=" "
-    )
-    console.print(f"{result.weights} weights evaluated in {seconds.measure:.1f} s")
-    console.print(
+    console.print()
+    for line in (
+        f"{result.epochs} epochs, {result.steps:,} steps in {unbroken(f'{seconds.fit:.1f} s')} with validation;"
+        f" {result.weights} weights evaluated in {unbroken(f'{seconds.measure:.1f} s')}",
         f"{training.tokens:,} target tokens, {training.tokens_per_second:,.0f} per second of training;"
-        f" about {training.teraflops:.3g} TFLOP"
-    )
-    console.print(f"kept in {shown}")
+        f" {unbroken(f'about {training.teraflops:.3g} TFLOP')}",
+        f"kept in {shown}",
+    ):
+        console.print(wrapped(line, indent=2))
     if any(one.match is None for one in predictions):
         console.print(f'continue with   seqlab-generate run={shown}{trust} prompt="TEXT"')
     else:

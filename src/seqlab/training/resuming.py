@@ -16,6 +16,7 @@ from typing import Any, Literal
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hydra_pruning_sweeper.differences import Difference, differences, listed
+from hydra_pruning_sweeper.messages import labelled
 from seqlab.errors import InputError
 from seqlab.identity import HOW_IT_BEGINS, fingerprint
 from seqlab.models.base import Seq2Seq
@@ -235,9 +236,9 @@ def announce(identity: RunIdentity, before: RunIdentity) -> None:
     where = f"after step {last.step:,} ({last.epochs} epochs)"
     if last.changed:
         changes = [Difference(name, old, new) for name, (old, new) in last.changed.items()]
-        print(f"changed     {where}: {listed(changes, limit=len(changes))}", flush=True)
+        print(labelled("changed", f"{where}: {listed(changes, limit=len(changes))}"), flush=True)
     if last.code:
-        print(f"changed     {where}: seqlab's code {' → '.join(last.code)}", flush=True)
+        print(labelled("changed", f"{where}: seqlab's code {' → '.join(last.code)}"), flush=True)
 
 
 def epochs_before(identity: RunIdentity) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import Any, cast
 from lightning.pytorch import Trainer, seed_everything
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.messages import labelled
 from seqlab.config.data_and_model import build_data, build_model, check_lengths, model_settings
 from seqlab.config.keeping import keep_configuration, pinned
 from seqlab.config.search_settings import build_search
@@ -110,13 +111,13 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         raise InputError(f"-m gives each run one process, but trainer.devices asks for {trainer.world_size}")
 
     if trainer.is_global_zero:
-        print(f"run         {_shown(folder)}", flush=True)
+        print(labelled("run", str(_shown(folder))), flush=True)
         if checkpoint is not None:
             announce(identity, checkpoint.before)
         for line in cautions(data):
             log.warning(line)
         if settings.compile:
-            print("compile     torch.compile works while the first batches run: a minute or more", flush=True)
+            print(labelled("compile", "torch.compile works while the first batches run: a minute or more"), flush=True)
         leakage_of(data)  # may take minutes, in which processes that are started later need not wait
         resume_loggers(loggers, checkpoint)
         for logger in loggers:
@@ -130,7 +131,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
     if not settings.measure:
         if trainer.is_global_zero:
             best = "none yet" if callbacks.saver.best is None else callbacks.saver.best
-            print(f"best        {callbacks.saver.monitor} {best}; not evaluated", flush=True)
+            print(labelled("best", f"{callbacks.saver.monitor} {best}; not evaluated"), flush=True)
         return callbacks.saver.best
 
     weights = final_weights(settings, model, callbacks.saver, callbacks.averager)

@@ -29,5 +29,5 @@ def test_else_the_line_that_installs_it_is(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr(NAMES, "install_dashboard", 'pip install "mine[watching]"')
     shown = how_to_watch("/s/journal.log")
-    assert shown == 'Optuna\'s dashboard, which is not installed; type pip install "mine[watching]"'
+    assert shown == 'Optuna\'s dashboard, after pip install "mine[watching]"'
     assert how_to_watch("grpc://host:13000") is None

@@ -43,6 +43,7 @@ def sweep(tmp_path):
 def screen(sweep, monkeypatch):
     """Its screen without a terminal, at time 100; `screen.lines()` gives what was printed since."""
     monkeypatch.setattr(live_table.time, "time", lambda: 100.0)
+    monkeypatch.setenv("COLUMNS", "120")
     one = LiveTable(sweep, terminal=False)
     one.console = Console(file=io.StringIO(), highlight=False, soft_wrap=True)
 
@@ -69,6 +70,12 @@ def test_a_trial_begins_or_goes_on(screen):
         "trial  14  continued: x=0.1235 model.cell=[gru]",
         "[bold] is no markup here",
     ]
+
+
+def test_a_long_line_goes_on_below_its_text(screen, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    screen.started(leased(14, adopted=True), 1)
+    assert screen.lines() == ["trial  14  continued: x=0.1235", "           model.cell=[gru]"]
 
 
 def test_a_trial_ends(screen, monkeypatch):

@@ -88,7 +88,8 @@ def test_a_running_trial_was_active_when_it_last_reported(study):
     assert overview(folder).last_active == NOW.timestamp() - 3
 
 
-def test_a_study_that_cannot_be_read_does_not_hide_the_others(study, tmp_path, capsys):
+def test_a_study_that_cannot_be_read_does_not_hide_the_others(study, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
     study("good", [COMPLETE])
     study("damaged", [COMPLETE])
     (tmp_path / "damaged/journal.log").write_text("[]\n")

@@ -193,6 +193,15 @@ def sweep():
     }
 
 
+def sentences(answer):
+    """What an answer states: a text per finding, the verdict first."""
+    return [" ".join((f"{one.about}: {one.verdict}", *one.evidence)) for one in answer.findings]
+
+
+def text_of(answer):
+    return " ".join(sentences(answer))
+
+
 def write_references(outputs, *contents):
     """As files of `outputs/reference`."""
     for content in contents:

@@ -174,7 +174,7 @@ def test_text_and_lines_stand_out(browser, place, scheme):
     for ground in ("paper", "panel"):
         for text in ("ink", "soft", "accent", "good", "bad"):
             assert contrast(colour(text), colour(ground)) >= 4.5, (text, ground)
-    for line in range(8):
+    for line in range(9):
         assert contrast(colour(f"c{line}"), colour("paper")) >= 3, line
 
 
@@ -204,9 +204,10 @@ def test_arrow_keys_go_through_tabs(page):
 
 def test_a_head_sorts_both_ways_by_value(page):
     def names():
-        return [cell.text for cell in page.all("#compare-0-table tbody th")]
+        return [cell.text for cell in page.all("#compare-1-table tbody th")]
 
-    (head,) = (one for one in page.all("#compare-0-table thead button") if one.text.startswith("tokens/s"))
+    page.click(page.one("#compare-tab-2"))
+    (head,) = (one for one in page.all("#compare-1-table thead button") if one.text.startswith("tokens/s"))
     page.click(head)
     assert names() == ["bahdanau", "transformer", "context_gru", "gru"]
     page.click(head)
@@ -215,13 +216,15 @@ def test_a_head_sorts_both_ways_by_value(page):
 
 
 def test_a_filter_keeps_the_rows_with_all_its_words(page):
-    page.one("#compare-0 input").send_keys("gru CONTEXT")
-    shown = [row.text for row in page.all("#compare-0-table tbody tr") if row.is_displayed()]
+    page.click(page.one("#compare-tab-2"))
+    page.one("#compare-1 input").send_keys("gru CONTEXT")
+    shown = [row.text for row in page.all("#compare-1-table tbody tr") if row.is_displayed()]
     assert len(shown) == 1 and shown[0].startswith("context_gru")
-    assert page.one("#compare-0 .count").text == "1 of 4"
+    assert page.one("#compare-1 .count").text == "1 of 4"
 
 
 def test_a_name_in_a_legend_hides_its_line(page):
+    page.click(page.one("#learning-tab-2"))
     figure = page.one("#val-multi30k-de-en")
     button = figure.find_element("css selector", "[data-series=gru][aria-pressed]")
     line = figure.find_element("css selector", "g[data-series=gru]")
@@ -238,7 +241,7 @@ def test_a_sentence_is_picked_and_stepped_through(page):
     def now():
         return [row.text.split("\n")[0] for row in page.all("#cards tr.now th")]
 
-    page.choose("#pick-data", "Multi30k de→en")
+    page.choose("#pick-data", "Multi30k de→en (reference)")
     assert page.one("#the-source").text == "ein hund"
     assert [card.text for card in page.all(".card h3 a")] == ["gru", "context_gru", "bahdanau", "transformer"]
     page.click(page.one("#pick-next"))
@@ -259,14 +262,14 @@ def test_words_that_the_reference_has_not_are_marked(page):
     page.choose("#pick-data", "Reversal of 1 to 10 integers")
     page.choose("#pick-sentence", "2. ein hund springt")
     assert [word.text for word in page.driver.find_elements("css selector", ".card u")] == []
-    page.driver.execute_script("data[0].sentences[1].outputs[0].prediction = 'A dog, dog walks .'")
-    page.choose("#pick-data", "Multi30k de→en")
+    page.driver.execute_script("data[1].sentences[1].outputs[0].prediction = 'A dog, dog walks .'")
+    page.choose("#pick-data", "Multi30k de→en (reference)")
     page.click(page.one("#pick-next"))
     assert [word.text for word in page.all(".card u")] == ["dog", "walks"]
 
 
 def test_another_head_is_shown_and_stays_when_stepping(page):
-    page.choose("#pick-data", "Multi30k de→en")
+    page.choose("#pick-data", "Multi30k de→en (reference)")
     page.choose("#cards select", "attention head 1")
     page.click(page.one("#step-on"))
     assert page.js("document.querySelector('#cards select').value") == "attention head 1"
@@ -274,6 +277,7 @@ def test_another_head_is_shown_and_stays_when_stepping(page):
 
 
 def test_samples_are_listed_by_class(page):
+    page.choose("#browse-data", "Multi30k de→en (reference)")
     page.choose("#browse-group", "gru")
     buttons = {one.get_attribute("data-class"): one for one in page.all("#browse-classes button")}
     assert [one.text for one in buttons.values()] == ["good (2)", "missing words (2)", "degenerate (1)"]
@@ -283,7 +287,8 @@ def test_samples_are_listed_by_class(page):
 
 
 def test_more_samples_come_when_asked(page):
-    page.driver.execute_script("for (let i = 0; i < 4; i++) data[0].sentences.push(...data[0].sentences.slice(0, 3))")
+    page.driver.execute_script("for (let i = 0; i < 4; i++) data[1].sentences.push(...data[1].sentences.slice(0, 3))")
+    page.choose("#browse-data", "Multi30k de→en (reference)")
     page.choose("#browse-group", "gru")
     assert len(page.all("#browse-samples li")) < 10 and not page.one("#browse-more").is_enabled()
     page.choose("#browse-group", "all")
@@ -293,7 +298,8 @@ def test_more_samples_come_when_asked(page):
 
 
 def test_a_figure_leads_to_its_command(page):
-    page.click(page.one("#compare-0-table tbody th a"))
+    page.click(page.one("#compare-tab-2"))
+    page.click(page.one("#compare-1-table tbody th a"))
     target = page.one(".run:target")
     assert page.js("location.hash") == "#run-C-gru" and "experiment=multi30k_gru" in target.text
 
@@ -302,6 +308,7 @@ def test_a_link_to_what_a_tab_hides_opens_the_tab(page):
     hidden = page.one("#compare-1")
     assert not hidden.is_displayed()
     page.driver.execute_script("document.querySelector('.answers .see a').href = '#compare-1'")
+    page.click(page.one(".evidence summary"))
     page.click(page.one(".answers .see a"))
     assert hidden.is_displayed() and page.one("#compare-tab-2").get_attribute("aria-selected") == "true"
     figure = page.one("figure[id^=val-notes-ml]").get_attribute("id")

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from seqlab.reporting.page.figures import Axis, Series, axis, bars, line_plot, short
+from seqlab.reporting.page.figures import REST, TOP, Axis, Series, axis, bars, line_plot, short
 
 
 def test_a_straight_axis_and_one_of_factors():
@@ -86,3 +86,21 @@ def test_bars_are_as_long_as_their_values():
         )
     ]
     assert widths[0] == pytest.approx(4 * widths[1], rel=0.01)
+
+
+def test_lines_in_the_background_are_drawn_first_and_show_their_names_on_hover():
+    series = [
+        Series("front", 0, [(1.0, 2.0), (2.0, 3.0)]),
+        Series("one", REST, [(1.0, 1.0), (2.0, 1.0)], band=[(0.5, 1.5)] * 2, kind="2 more"),
+        Series("two", REST, [(1.0, 2.0), (2.0, 1.0)], kind="2 more"),
+    ]
+    figure = line_plot("x", "t", "a", "b", series)
+    svg = str(figure.svg)
+    assert figure.legend == [("front", 0), ("2 more", REST)] and figure.heads == ["a", "front", "one", "two"]
+    assert svg.index('data-series="2 more"') < svg.index('data-series="front"') and "band" not in svg
+    assert "<title>one</title>" in svg and svg.count('class="point"') == 2  # those of the line in front
+
+
+def test_the_text_of_a_mark_is_above_the_plot():
+    (y,) = re.findall(r'class="small" x="[^"]+" y="([^"]+)"', str(plotted().svg))
+    assert 16 < float(y) < TOP  # below the name of the axis

@@ -1,9 +1,9 @@
 """A heading says the settings that tell a dataset from others in words."""
 
 import pytest
-from reporting.page.made_up import digest, found
+from reporting.page.made_up import digest, found, gathered, reference
 
-from seqlab.reporting.page.headings import heading, headings, in_words
+from seqlab.reporting.page.headings import heading, in_words, title
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,13 @@ def test_two_datasets_of_one_name_differ_by_their_settings_in_words(tmp_path):
         "Multi30k de→en (words, val share 0.1)",
         "Multi30k de→en (word pieces, val share 0.2)",
     ]
-    assert headings(groups) == {one.dataset: heading(one) for one in groups}
 
 
 def test_a_dataset_that_is_alone_has_its_name(tmp_path):
     (group,) = found(tmp_path, [digest()]).groups
-    assert heading(group) == "Multi30k de→en"
+    assert heading(group) == title([group]) == "Multi30k de→en"
+
+
+def test_a_title_says_that_all_its_runs_are_references(tmp_path):
+    (group,) = gathered(tmp_path, reference()).groups
+    assert title([group]) == "Multi30k de→en (reference)"

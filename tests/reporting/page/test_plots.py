@@ -1,8 +1,11 @@
 """Curves over seeds, against epochs, compute and time; quality by length."""
 
+from dataclasses import replace
+
 import pytest
 from reporting.page.made_up import digest
 
+from seqlab.reporting.page.figures import EMPHASISED, REST
 from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.plots import by_length, learning, over_seeds
 
@@ -46,6 +49,17 @@ def test_counts_that_hardly_differ_are_said_once():
     run = digest(lengths=(22.0, 20.0))
     (figure,) = by_length([group("gru", run)])
     assert figure.note == "test split; examples per length: 101 or 102"
+
+
+def test_of_many_lines_eight_are_emphasised_those_of_the_user_and_of_several_seeds_first():
+    groups = [group("gru", digest("gru"), id=f"once {n}") for n in range(9)]
+    groups.append(group("lstm", digest("lstm", 1), digest("lstm", 2), id="seeds"))
+    groups.append(replace(group("gpt", digest("gpt"), id="mine"), own=True))
+    for figure in (*learning(groups), *by_length(groups)):
+        *front, rest = figure.legend
+        assert len(front) == EMPHASISED and rest == ("3 more, in grey", REST)
+        assert [name.split(" ")[0].rstrip(",") for name, _ in front[:2]] == ["gpt", "lstm"]
+        assert len(figure.heads) == 1 + len(groups)
 
 
 @pytest.mark.parametrize("settings", [{}, {"max_length": 7, "test_max_length": 21}])

@@ -23,6 +23,7 @@ from seqlab.reporting.page.sources import gather
 from seqlab.runs.output_classes import IN_WORDS
 
 EVIL = "</script><script>alert(1)</script><b>&\"'"
+MULTI30K = "//section[@id='compare']//div[@class='panel'][h3='Multi30k de→en (reference)']//table"
 DIAGRAM = '<svg role="img" viewBox="0 0 1 1"><title>parts of a gru</title></svg>'
 
 
@@ -107,7 +108,7 @@ def test_every_control_has_a_name(tree):
 
 
 def test_every_figure_of_a_table_leads_to_its_command(tree):
-    (cell,) = tree.xpath("//table[@id='compare-0-table']//tr[th//a[.='bahdanau']]/td[contains(., '28.20 ±')]")
+    (cell,) = tree.xpath(f"{MULTI30K}//tr[th//a[.='bahdanau']]/td[contains(., '28.20 ±')]")
     (link,) = cell.xpath("./a")
     (run,) = tree.xpath(f"//article[@id='{link.get('href')[1:]}']")
     assert link.get("title") in run.text_content() and "experiment=multi30k_bahdanau" in link.get("title")
@@ -130,6 +131,43 @@ def test_a_folders_name_cannot_become_another_scheme_or_path(tmp_path):
     ]
 
 
+def test_what_stands_between_backticks_is_code_everywhere(tmp_path):
+    """In the words of claims, of their runs, of folders that could not be read, and in answers."""
+    words = {name: f"`{name}` <b>" for name in ("title", "text", "source", "why", "partial")}
+    criterion = {name: f"`criterion_{name}`" for name in ("text", "expected", "measured", "why")} | {"holds": False}
+    content = claim_c() | words | {"criteria": [criterion], "published": ["`published`"], "verdict": "does not hold"}
+    content["groups"][0]["title"] = "`run`"
+    write_references(tmp_path, content, claim_g(), sweep(), replay())
+    material = gather(tmp_path, None, {}.__getitem__, {}.__getitem__)
+    material.unread.append("`unread`")
+    page = html.document_fromstring(render(material, tmp_path / "report.html"))
+    assert "`" not in "".join(page.xpath("//body//text()[not(ancestor::script)]")) and not page.xpath("//b")
+    shown = {*page.xpath("//code/text()")}
+    assert {
+        *words,
+        *(f"criterion_{name}" for name in criterion if name != "holds"),
+        "published",
+        "run",
+        "unread",
+    } <= shown
+
+
+def test_a_claim_in_another_profile_does_not_repeat_its_text(tmp_path):
+    write_references(tmp_path, reference("S"), reference("S", profile="full"), reference("T", text="Another."))
+    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
+    text = page.xpath("string(//section[@id='claims'])")
+    assert text.count("It carries more.") == 1 and "Claim S, run with PROFILE=full." in text and "Another." in text
+
+
+def test_an_answer_begins_with_its_verdict_and_folds_the_evidence(tree):
+    for answer in tree.xpath("//dl[@class='answers']//dd"):
+        first, *folded = answer.xpath("./*")
+        assert first.get("class") == "first" and len(first.text_content()) > 20
+        assert [one.tag for one in folded] == ["details"] and folded[0].get("open") is None
+    caveats = tree.xpath("string(//ul[contains(@class, 'caveats')])")
+    assert caveats.count("slow each other down") == 1 and caveats.count("partly luck") == 1
+
+
 def test_a_run_of_the_users_is_marked_wherever_it_appears(tmp_path):
     """Smoke tests are not the reference: tables, plots, sentences, failures and commands name them."""
     page = html.document_fromstring(render(found(tmp_path, [digest("gru")], claim_c()), tmp_path / "report.html"))
@@ -141,9 +179,9 @@ def test_a_run_of_the_users_is_marked_wherever_it_appears(tmp_path):
 
 
 def test_the_best_of_a_column_is_bold_and_p_is_in_its_column(tree):
-    (best,) = tree.xpath("//table[@id='compare-0-table']//td[@class='best'][contains(., '28.20 ±')]")
+    (best,) = tree.xpath(f"{MULTI30K}//td[@class='best'][contains(., '28.20 ±')]")
     assert best.xpath("../th//a/text()") == ["bahdanau"]
-    rows = {row.xpath("string(th)").strip(): row for row in tree.xpath("//table[@id='compare-0-table']/tbody/tr")}
+    rows = {row.xpath("string(th)").strip(): row for row in tree.xpath(f"{MULTI30K}/tbody/tr")}
     assert "0.002" in rows["context_gru"].text_content() and "best" in rows["bahdanau"].text_content()
 
 
@@ -170,7 +208,7 @@ def test_the_rule_that_sorts_outputs_is_stated(tree):
 def test_answers_lead_to_the_very_table_or_plot(tree):
     links = {link.text: link.get("href")[1:] for link in tree.xpath("//dl[@class='answers']//p[@class='see']/a")}
     assert tree.xpath(f"//*[@id='{links['table, Multi30k de→en']}']/ancestor::div[@class='panel']/h3/text()") == [
-        "Multi30k de→en"
+        "Multi30k de→en (reference)"
     ]
     assert links["loss against time, Multi30k de→en"] == "time-multi30k-de-en"
     assert links["plot, Multi30k de→en"] == "length-multi30k-de-en"

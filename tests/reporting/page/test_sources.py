@@ -41,7 +41,7 @@ def test_other_runs_of_a_claim_stand_beside_its_reference(tmp_path, change):
     runs = {write_run(tmp_path, "reproduce", "C", "gru", "1"): digest(**change)}
     write_references(tmp_path, reference("C", {"gru": [digest()]}))
     first, second = read(tmp_path, runs).groups
-    assert (first.own, second.own) == (False, True) and first.id != second.id
+    assert (first.own, second.own) == (True, False) and first.id != second.id
 
 
 def test_profiles_of_a_claim_stand_apart_and_what_was_set_aside_is_left_out(tmp_path):
@@ -50,10 +50,20 @@ def test_profiles_of_a_claim_stand_apart_and_what_was_set_aside_is_left_out(tmp_
     write_references(tmp_path, reference("C", {"gru": [digest()]}, profile="full"))
     material = read(tmp_path, runs)
     assert [(one.profile, one.own, one.folders[0].parts[-4]) for one in material.groups] == [
-        ("full", False, "reproduce_full"),
         ("cpu", True, "reproduce"),
+        ("full", False, "reproduce_full"),
     ]
     assert material.group("C", "gru").profile == "full"
+
+
+def test_what_the_user_ran_comes_first_and_then_what_compares_most_architectures(tmp_path):
+    alone, several = {"gru": [digest(data="alone")]}, {name: [digest(name)] for name in ("gru", "lstm")}
+    write_references(
+        tmp_path, reference("C", several), reference("T", alone), reference("R", {"gru": [digest(data="mine")]})
+    )
+    runs = {write_run(tmp_path, "runs", "gru", "1"): digest(data="mine")}
+    groups = [(one.dataset, one.own) for one in read(tmp_path, runs).groups]
+    assert groups == [("Mine", True), ("Mine", False), *[("Multi30k de→en", False)] * 2, ("Alone", False)]
 
 
 def test_runs_group_by_what_was_typed_but_the_seed(tmp_path):

@@ -32,7 +32,8 @@ def test_nothing_is_written_of_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys):
+def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
     """A sweep that names another program's database, odd results, a link where the digest goes."""
     write_references(tmp_path, claim_c())
     with sqlite3.connect(tmp_path / "anothers.db") as connection:
@@ -70,7 +71,7 @@ def test_a_sweep_with_a_journal_is_shown_as_the_users(tmp_path, capsys):
     write_report(tmp_path, None, tmp_path / "report.html")
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "mine (yours): nothing by pruning: none of 3 trials was stopped early." in page
+    assert "mine (yours)</span> nothing by pruning: none of 3 trials was stopped early." in page
     assert "<b>" not in page
 
 

@@ -17,13 +17,14 @@ from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
 from seqlab.training.callbacks import precision
 from seqlab.training.callbacks.precision import FasterPrecision
+from seqlab.training.dry_run import WARM_UP
 
 BATCH = Examples.of([([4, 5, 6], [7, 8]), ([4], [5, 6, 7, 8])]).batch(np.arange(2))
 
 
 @pytest.fixture(autouse=True)
 def _typical(monkeypatch):
-    monkeypatch.setattr(precision, "data_of", lambda trainer: mock.Mock(spec=SequenceData))
+    monkeypatch.setattr(precision, "data_of", lambda trainer: mock.Mock(spec=SequenceData, most_shapes=None))
     monkeypatch.setattr(precision, "typical_batch", lambda data, device: BATCH)
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)
 
@@ -35,7 +36,7 @@ def steps(monkeypatch):
     def set_seconds(single, half):
         taken = []
 
-        def timed_step(pl_module, batch):
+        def timed_step(pl_module, batch, steps):
             taken.append(torch.is_autocast_enabled("cpu"))
             own = half if taken[-1] else single
             return own if taken.count(taken[-1]) > 1 else 100 * own
@@ -76,6 +77,24 @@ def test_a_device_without_bf16_is_not_asked(steps, capsys, monkeypatch):
     assert trainer.precision == "32-true"
     assert callback.seconds == {"32-true": 3.0}
     assert "cpu has no bf16" in capsys.readouterr().out
+
+
+def test_single_precision_is_tf32_where_the_device_has_it(steps, capsys, monkeypatch):
+    monkeypatch.setattr(precision, "has_tf32", lambda device: True)
+    steps(2.0, 3.0)
+    trainer, _ = fitted(callback := FasterPrecision())
+    assert trainer.precision == callback.chosen == "tf32"
+    assert callback.seconds == {"tf32": 2.0, "bf16-mixed": 3.0}
+    assert capsys.readouterr().out.startswith("precision   tf32 (2000.0 ms per step in tf32, 3000.0 ms")
+
+
+def test_a_run_that_chose_tf32_goes_on_without_it_on_a_machine_that_has_none(steps, capsys):
+    steps(2.0, 3.0)
+    callback = FasterPrecision()
+    callback.load_state_dict({"chosen": "tf32", "seconds": {"tf32": 2.0}})
+    trainer, _ = fitted(callback)
+    assert trainer.precision == "32-true"
+    assert capsys.readouterr().out.startswith("precision   32-true (2000.0 ms per step in tf32")
 
 
 def test_steps_are_then_in_that_precision(steps, monkeypatch):
@@ -124,3 +143,30 @@ def test_the_first_process_decides(steps):
     (callback := FasterPrecision()).on_train_start(trainer, model)
     assert callback.chosen == "bf16-mixed"
     assert isinstance(strategy.precision_plugin, MixedPrecision)
+
+
+def test_where_steps_are_captured_captured_steps_decide(monkeypatch):
+    """Each precision has graphs of its own."""
+    monkeypatch.setattr(precision, "data_of", lambda trainer: mock.Mock(spec=SequenceData, most_shapes=30))
+    timed, done = precision.timed_step, []
+
+    def noting(pl_module, batch, steps):
+        done.append((torch.is_autocast_enabled("cpu"), steps))
+        return timed(pl_module, batch, steps)
+
+    monkeypatch.setattr(precision, "timed_step", noting)
+    fitted(FasterPrecision())
+    single, half = ({steps for is_half, steps in done if is_half is wanted} for wanted in (False, True))
+    assert (len(single), len(half), single & half) == (1, 1, set())
+    rounds = WARM_UP + FasterPrecision.ROUNDS
+    for steps in single | half:
+        assert (steps.steps, steps.replayed, steps.pool.captured) == (rounds, rounds - 2, 1)
+
+
+def test_captured_trials_leave_nothing_behind(monkeypatch):
+    monkeypatch.setattr(precision, "has_bf16", lambda device: False)
+    _, plain = fitted(FasterPrecision())
+    monkeypatch.setattr(precision, "data_of", lambda trainer: mock.Mock(spec=SequenceData, most_shapes=30))
+    _, after_captured = fitted(FasterPrecision())
+    for one, other in zip(plain.parameters(), after_captured.parameters(), strict=True):
+        assert torch.equal(one, other)

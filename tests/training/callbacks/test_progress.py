@@ -5,18 +5,18 @@ import io
 import logging
 import re
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
-from tqdm import tqdm
 
 from seqlab.data.toy import IntegerPairs
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
 from seqlab.training.callbacks import progress
 from seqlab.training.callbacks.printing import print_line
-from seqlab.training.callbacks.progress import Progress
+from seqlab.training.callbacks.progress import UNTIMED_STEPS, Bar, Progress
 
 PAIRS = [["1 2 3", "3 2 1"], ["4 5", "5 4"], ["6", "6"], ["7 8", "8 7"]]
 QUIET = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False, "accelerator": "cpu"}
@@ -108,10 +108,25 @@ def test_the_bar_of_a_resumed_run_begins_where_the_run_does(fit, tmp_path, monke
     """What was done before counts as done, and not as done in no time, which would promise an early end."""
     fit(Terminal(), max_epochs=1)
     bars = []
-    monkeypatch.setattr(progress, "tqdm", lambda **how: bars.append(tqdm(**how)) or bars[-1])
+    monkeypatch.setattr(progress, "Bar", lambda **how: bars.append(Bar(**how)) or bars[-1])
     fit(Terminal(), max_epochs=2, resumed=tmp_path / "last.ckpt")
     (bar,) = bars
     assert (bar.initial, bar.n, bar.total) == (4, 8, 8)
+
+
+@pytest.mark.parametrize("initial", [0, 700])
+def test_slow_first_steps_are_left_out_of_the_remaining_time_which_is_unknown_before(monkeypatch, initial):
+    clock, shown = [0.0], {}
+    monkeypatch.setattr(progress, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    bar = Bar(total=initial + 200, initial=initial, file=Terminal())
+    for step in range(1, 101):
+        clock[0] += 30.0 if step <= UNTIMED_STEPS else 0.5
+        bar.update()
+        shown[step] = str(bar)
+    assert all("<?, ?" in shown[step] for step in range(1, 2 * UNTIMED_STEPS))
+    assert "<01:30, " in shown[2 * UNTIMED_STEPS]  # 180 steps of half a second
+    assert "<00:50, " in shown[100]
+    assert "2.00it/s" in shown[100]
 
 
 def test_evaluating_has_a_bar_over_all_splits(fit):

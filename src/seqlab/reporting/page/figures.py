@@ -1,7 +1,7 @@
 """Plots as inline SVG: lines, points and bars, each with a text alternative and its numbers as a table.
 
 Colours are classes of the page's style (`class="c0"` … `c7`), so that they follow dark and light. Each colour has a
-marker of its own, so that nobody needs to see colours.
+marker of its own, so that nobody needs to see colours. A ninth, `REST`, is grey, for the lines in the background.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-WIDTH, HEIGHT = 460, 310
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 30, 44
+WIDTH, HEIGHT = 460, 320
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 40, 44
 MARKERS = ("M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", "M-3.6-3.6h7.2v7.2h-7.2z", "M0-5L5 4H-5z", "M0-5L5 0L0 5L-5 0z")
+EMPHASISED, REST = 8, 8  # the number of lines that a plot shows in colour, and the colour of its other lines
 MARKED = 24  # lines with more points than this show no markers
 
 
@@ -24,7 +25,7 @@ class Series:
     """A line or points.
 
     Args:
-        name, colour: in the legend, unless that lists a `kind`.
+        name, colour: in the legend, unless that lists a `kind`. A line in `REST` is thin, and shows its name on hover.
         points: in order of x.
         band: around the line: (lowest, highest) y per point.
         joined: whether a line joins the points.
@@ -165,9 +166,11 @@ def line_plot(
     for at, word in marks:
         position = across(at)
         parts.append(Markup('<line class="mark" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(position, TOP, up.start))
-        parts.append(Markup('<text class="small" x="{}" y="{}">{}</text>').format(position + 3, TOP + 10, word))
+        anchor = "end" if position > WIDTH / 2 else "start"
+        text = Markup('<text class="small" x="{}" y="{}" text-anchor="{}">{}</text>')
+        parts.append(text.format(position, TOP - 6, anchor, word))
     name = (lambda value: labels[int(value)]) if labels else short
-    for one in series:
+    for one in sorted(series, key=lambda one: one.colour != REST):  # those in the background are drawn first
         coordinates = [(across(a), up(scale * b)) for a, b in one.points]
         texts = [f"{one.name}: {name(a)}, {shown(scale * b)}" for a, b in one.points]
         band = [(up(scale * low), up(scale * high)) for low, high in one.band]
@@ -256,7 +259,7 @@ def _drawn(
 ) -> Markup:
     """A series: its band, its line, a marker per point (invisible if there are many, but they still have tooltips)."""
     parts = []
-    if band:
+    if band and one.colour != REST:
         there = [f"{x} {low}" for (x, _), (low, _) in zip(coordinates, band, strict=True)]
         back = [f"{x} {high}" for (x, _), (_, high) in zip(coordinates, band, strict=True)]
         parts.append(Markup('<path class="band" d="M{}Z"/>').format("L".join([*there, *back[::-1]])))
@@ -264,8 +267,12 @@ def _drawn(
         corners = list(coordinates)
         if one.steps:
             corners = [coordinates[0], *(corner for a, b in pairwise(coordinates) for corner in ((b[0], a[1]), b))]
-        parts.append(Markup('<path class="line" d="M{}"/>').format("L".join(f"{x} {y}" for x, y in corners)))
-    seen = "point" if not one.joined or (len(coordinates) <= MARKED and not one.steps) else "point unseen"
+        route = "L".join(f"{x} {y}" for x, y in corners)
+        parts.append(Markup('<path class="line" d="M{}"/>').format(route))
+        # A thin line is hard to point at: a wide one that is not seen has its name.
+        parts.append(Markup('<path class="reach" d="M{}"><title>{}</title></path>').format(route, one.name))
+    crowded = len(coordinates) > (1 if one.colour == REST else MARKED) or one.steps
+    seen = "point unseen" if one.joined and crowded else "point"
     for (x, y), text in zip(coordinates, texts, strict=True):
         parts.append(
             Markup('<path class="{}" transform="translate({} {})" d="{}"><title>{}</title></path>').format(

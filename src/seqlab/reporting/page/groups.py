@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
+from seqlab.kinds import model_name
 from seqlab.metrics.registry import METRICS, PLAIN
 from seqlab.runs.result import RunResult
 from seqlab.runs.schemas import Digest
@@ -78,11 +79,9 @@ class RunGroup:
 
     @property
     def architecture(self) -> str:
-        """The name of the model's module, or of its class if it is not one of seqlab's models."""
-        module, _, kind = str(self.setting("model", "_target_") or self.label).rpartition(".")
-        if kind == "FixedVector" and (cell := self.setting("model", "cell")):
-            return str(cell)
-        return module.rpartition(".")[2] if module.startswith("seqlab.") else kind
+        """The name of the model, or the group's label if the runs do not record the model."""
+        model = {name: self.setting("model", name) for name in ("_target_", "cell")}
+        return model_name(model) if model["_target_"] else self.label
 
     @property
     def dataset(self) -> str:
@@ -218,9 +217,10 @@ def spread_of(values: list[float]) -> Spread | None:
 
 def named(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Group's id → its name among `groups`: the architecture, followed by label, settings or profile if groups would
-    have the same name. The user's groups are marked.
+    have the same name. The user's groups are marked, and references where they appear beside them.
     """
     profiles = {one.profile for one in groups}
+    reference = " (reference)" if any(one.own for one in groups) else ""
     names: dict[str, str] = {}
     for one in groups:
         alike = [other for other in groups if other.architecture == one.architecture]
@@ -228,7 +228,7 @@ def named(groups: Sequence[RunGroup]) -> dict[str, str]:
         if len(alike) > 1 and (what := _set_apart(one, alike)):
             name = what if what.startswith(name) else f"{name}, {what}"
         name += f", {one.profile}" if one.profile != USUAL and len(profiles) > 1 else ""
-        name = f"{name} (yours)" if one.own else name
+        name += " (yours)" if one.own else reference
         taken = sum(other == name or other.startswith(f"{name} #") for other in names.values())
         names[one.id] = f"{name} #{taken + 1}" if taken else name
     return names
@@ -327,6 +327,15 @@ def by_dataset(groups: Sequence[RunGroup]) -> dict[str, list[RunGroup]]:
     for one in groups:
         datasets.setdefault(one.dataset, []).append(one)
     return datasets
+
+
+def in_reading_order(groups: Sequence[RunGroup]) -> list[RunGroup]:
+    """Groups of one dataset together: the user's datasets and groups first, then what compares most architectures."""
+    datasets = sorted(
+        by_dataset(groups).values(),
+        key=lambda some: (not any(one.own for one in some), -len({one.architecture for one in some})),
+    )
+    return [one for some in datasets for one in sorted(some, key=lambda one: not one.own)]
 
 
 def slug(text: str) -> str:

@@ -44,9 +44,9 @@ NAMES = {
 """A setting's name → how a heading says any other value of it."""
 
 
-def headings(groups: Sequence[RunGroup]) -> dict[str, str]:
-    """Dataset → its heading."""
-    return {one.dataset: heading(one) for one in groups}
+def title(groups: Sequence[RunGroup]) -> str:
+    """The heading over groups of one dataset; it says so where all of them are references."""
+    return heading(groups[0]) + ("" if any(one.own for one in groups) else " (reference)")
 
 
 def heading(group: RunGroup) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from seqlab.metrics.registry import METRICS, entry_of
-from seqlab.reporting.page.figures import Figure, Series, line_plot
+from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, line_plot
 from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named, slug
-from seqlab.reporting.page.headings import heading
+from seqlab.reporting.page.headings import title
 from seqlab.runs.schemas import Digest
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
@@ -44,21 +44,14 @@ def _loss(
     some = [one for one in some if lines[one.id]]
     if not some:
         return None
-    names, paints = named(some), colours(some)
-    series = [Series(names[one.id], paints[one.id], *over_seeds(lines[one.id])) for one in some]
+    series = _series(some, lines)
     losses = [y for one in series for y in [*(y for _, y in one.points), *(low for low, _ in one.band)]]
-    note = "" if all(not one.band for one in series) else "Line: mean over seeds; shade: lowest to highest seed."
-    if kind in ("compute", "time"):
-        note = f"Far left and low is best. {note}"
-    if kind == "time":
-        note = f"{note.strip()} Runs that trained side by side slowed each other down."
     return line_plot(
         f"{kind}-{slug(some[0].dataset)}",
         title,
         x,
         "loss",
         series,
-        note=note.strip(),
         log_x=kind in ("compute", "time"),
         whole=kind in ("train", "val"),
         log_y=len(losses) > 1 and 0 < min(losses) * LOG_FROM < max(losses),
@@ -103,6 +96,25 @@ def over_seeds(
     return points, band
 
 
+def _series(groups: Sequence[RunGroup], lines: dict[str, list[list[tuple[float, float]]]]) -> list[Series]:
+    """A series per group over its seeds' lines (by the group's id).
+
+    The user's groups and then those of several seeds come first; those beyond `EMPHASISED` stay in the background.
+    """
+    ordered = sorted(groups, key=lambda one: (not one.own, len(one.seeds) < 2))
+    names, paints = named(ordered), colours(ordered[:EMPHASISED])
+    others = f"{len(ordered) - EMPHASISED} more, in grey"
+    return [
+        Series(
+            names[one.id],
+            paints.get(one.id, REST),
+            *over_seeds(lines[one.id]),
+            kind="" if one.id in paints else others,
+        )
+        for one in ordered
+    ]
+
+
 def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
     """Quality by source length: a plot per dataset that has several lengths."""
     figures = []
@@ -111,15 +123,15 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
         labels = buckets(some)
         if metric is None or len(labels) < 2:
             continue
-        names, paints = named(some), colours(some)
-        series = []
-        for one in some:
-            lines = [
+        lines = {
+            one.id: [
                 [(float(labels.index(bucket)), value) for bucket, value in values.items()]
-                for values in (lengths_of(run, metric) for run in one.runs)
+                for run in one.runs
+                if (values := lengths_of(run, metric))
             ]
-            points, band = over_seeds([line for line in lines if line])
-            series.append(Series(names[one.id], paints[one.id], points, band))
+            for one in some
+        }
+        series = _series(some, lines)
         trained = trained_to(some[0])
         beyond = [i for i, label in enumerate(labels) if trained and _first(label) > trained]
         marks = [(beyond[0] - 0.5, f"longer than in training ({trained})")] if beyond and beyond[0] else []
@@ -127,7 +139,7 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
         figures.append(
             line_plot(
                 f"length-{slug(dataset)}",
-                heading(some[0]),
+                title(some),
                 "source tokens",
                 entry_of(metric).label,
                 series,

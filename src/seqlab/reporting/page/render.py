@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
+from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
-from seqlab.reporting.page.headings import heading, headings
+from seqlab.reporting.page.headings import heading, title
 from seqlab.reporting.page.sentence_explorer import classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
@@ -39,20 +41,21 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         lstrip_blocks=True,
     )
     environment.filters["json"] = as_json
+    environment.filters["coded"] = coded
     environment.filters["slug"] = slug
     environment.filters["heading"] = heading
     environment.globals["marker"] = marker
-    groups = by_dataset(material.groups)
-    titles = headings(material.groups)
+    groups = [(title(some), some) for some in by_dataset(material.groups).values()]
     explored = sentences(material.groups)
+    answered = answers(material)
     sections: dict[str, Any] = {
-        "claims": tables.claim_cards(material),
         "compare": tables.comparisons(material),
-        "learning": {titles[dataset]: figures for dataset, some in groups.items() if (figures := plots.learning(some))},
+        "learning": {name: figures for name, some in groups if (figures := plots.learning(some))},
         "length": plots.by_length(material.groups),
         "sentences": explored,
-        "failures": {titles[dataset]: table for dataset, some in groups.items() if (table := tables.failures(some))},
+        "failures": {name: table for name, some in groups if (table := tables.failures(some))},
         "sweeps": _searches(material),
+        "claims": tables.claim_cards(material),
         "leakage": tables.leakage(material),
         "diagrams": {name: Markup(svg) for name, svg in (diagrams or {}).items()},
     }
@@ -61,7 +64,8 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         style=Markup(_asset("style.css")),
         script=Markup(_asset("script.js")),
         material=material,
-        answers=answers(material),
+        answers=answered,
+        caveats=_caveats(answered),
         sections=sections,
         ids=_ids(sections, material),
         unsampled=unsampled(material.groups),
@@ -70,6 +74,12 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         commands=[(one, _name(one), _folders(one, path), _settings(one)) for one in material.groups],
         versions=tables.versions(material),
     )
+
+
+def _caveats(answered: Sequence[Answer]) -> list[str]:
+    """What limits several answers, each once: what is missing, and what their figures cannot tell."""
+    missing = [f"Not complete: {one.missing}; `{one.run}` makes the rest." for one in answered if one.missing]
+    return list(dict.fromkeys([*missing, *(one.limit for one in answered if one.limit)]))
 
 
 def _searches(material: Material) -> dict[str, Any]:
@@ -85,6 +95,11 @@ def _ids(sections: dict[str, Any], material: Material) -> set[str]:
     ids = (one.id for one in (*sections["claims"], *sections["compare"], *figures, *material.groups))
     searches = [f"sweep-{slug(one['study'])}" for one in material.sweeps] + ([sweeps.REPLAY] if material.replay else [])
     return {"commands", *ids, *searches, *(name for name, content in sections.items() if content)}
+
+
+def coded(text: str) -> Markup:
+    """Text as HTML; what stands between two backticks becomes `<code>`."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def as_json(content: Any) -> Markup:

@@ -6,35 +6,36 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named
-from seqlab.reporting.page.headings import heading
+from seqlab.reporting.page.headings import heading, title
 
 
 def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
-    """An entry per dataset: its `groups` (id, name, colour) and `sentences`; the one with most to see comes first.
+    """An entry per dataset: its `groups` (id, name, colour) and `sentences`; those with runs of the user's come first,
+    and then the one with most to see.
 
     A sentence has `source`, `reference` and `outputs`. An output has the number of its group, its `prediction`, its
     `class`, whether it is the reference (`match`) and, for a model with attention, the tokens of both sides and `maps`:
     for each name whole percents, a row per output token. Of several seeds the first is shown.
     """
-    explored = []
+    explored: list[tuple[bool, dict[str, Any]]] = []
     for some in by_dataset([one for one in groups if one.runs[0].get("samples")]).values():
         names, paints = named(some), colours(some)
         rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for number, one in enumerate(some):
             for sample in one.runs[0]["samples"]:
                 rows.setdefault((sample["source"], sample["reference"]), []).append(_output(number, sample))
-        explored.append(
-            {
-                "title": heading(some[0]),
-                "continued": any(sample.get("continued") for sample in some[0].runs[0]["samples"]),
-                "groups": [{"id": one.id, "name": names[one.id], "colour": paints[one.id]} for one in some],
-                "sentences": [
-                    {"source": source, "reference": reference, "outputs": outputs}
-                    for (source, reference), outputs in rows.items()
-                ],
-            }
-        )
-    return sorted(explored, key=_richness, reverse=True)
+        data = {
+            "title": title(some),
+            "continued": any(sample.get("continued") for sample in some[0].runs[0]["samples"]),
+            "groups": [{"id": one.id, "name": names[one.id], "colour": paints[one.id]} for one in some],
+            "sentences": [
+                {"source": source, "reference": reference, "outputs": outputs}
+                for (source, reference), outputs in rows.items()
+            ],
+        }
+        explored.append((any(one.own for one in some), data))
+    explored.sort(key=lambda one: (one[0], _richness(one[1])), reverse=True)
+    return [data for _, data in explored]
 
 
 def unsampled(groups: Sequence[RunGroup]) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
 from seqlab.natural_order import natural
-from seqlab.reporting.page.groups import EXACT, USUAL, RunGroup, with_data_told_apart
+from seqlab.reporting.page.groups import EXACT, USUAL, RunGroup, in_reading_order, with_data_told_apart
 from seqlab.reproduction.claim import ORDER
 from seqlab.runs.json_checks import Schema, read_json
 from seqlab.runs.result import RESULT, RunResult
@@ -37,7 +37,7 @@ class Material:
 
     Args:
         claims: one reference per claim.
-        groups: runs grouped by setting, those of the claims first.
+        groups: runs grouped by setting, the user's first; those of one dataset are together.
         sweeps: one digest per sweep.
         unread: one line per folder that could not be read, with the reason.
         replay: ways of searching on recorded curves, if they were compared.
@@ -124,7 +124,8 @@ def gather(
             else f"{outputs}: nothing to report yet; run `make reproduce` (all claims), `make reproduce-T` (seconds)"
             " or `make train` first"
         )
-    groups = with_data_told_apart(_joined(list(_of_claims(claims)), list(_of_runs(digests, outputs))))
+    groups = _joined(list(_of_claims(claims)), list(_of_runs(digests, outputs)))
+    groups = in_reading_order(with_data_told_apart(groups))
     shown = sorted((one for one in sweeps.values() if one["trials"]), key=lambda one: not one.get("own"))
     return Material(claims, groups, shown, unread, next(iter(replays), None))
 

@@ -17,13 +17,13 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
-from seqlab.reporting.page.figures import Figure, Series, bars, line_plot
+from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, bars, line_plot
 from seqlab.reporting.page.groups import slug
 from seqlab.runs.json_checks import UnfitError
 from seqlab.runs.schemas import SWEEP
 from seqlab.version import __version__
 
-COLOURS = {"COMPLETE": 3, "PRUNED": 1, "FAIL": 0, "RUNNING": 4, "WAITING": 4}
+COLOURS = {"COMPLETE": 3, "PRUNED": REST, "FAIL": 0, "RUNNING": 4, "WAITING": 4}
 REPLAY = "replay"  # the id of the comparison of searches on recorded curves
 Sweep = dict[str, Any]
 
@@ -132,6 +132,9 @@ def figures(sweep: Sweep) -> list[Figure]:
 
 def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     rungs = sweep["rungs"]
+    complete = [one for one in reported if one["state"] == "COMPLETE" and _finite(one["value"]) is not None]
+    complete.sort(key=lambda one: one["value"], reverse=sweep["direction"] != "minimize")
+    best = [one["number"] for one in complete[:EMPHASISED]]
     note = "A line per trial: its best value so far."
     note += (
         f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where a trial may be pruned."
@@ -141,9 +144,9 @@ def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     series = [
         Series(
             f"trial {one['number']}",
-            COLOURS.get(one["state"], 4),
+            COLOURS["COMPLETE"] if one["number"] in best else REST,
             [(float(step), value) for step, value in one["reported"].items()],
-            kind=one["state"].lower(),
+            kind=f"best {len(best)}" if one["number"] in best else "others, most of them pruned",
         )
         for one in reported
     ]

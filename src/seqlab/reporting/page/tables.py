@@ -12,7 +12,7 @@ from typing import Any
 from hydra_pruning_sweeper.messages import duration
 from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.reporting.page.groups import LOSS, USUAL, RunGroup, Spread, by_dataset, comparable, named, quality
-from seqlab.reporting.page.headings import heading
+from seqlab.reporting.page.headings import heading, title
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import OPEN, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
@@ -53,7 +53,11 @@ class Table:
 
 @dataclass(frozen=True)
 class ClaimCard:
-    """A claim as the page shows it: what was claimed, its criteria, its verdict and its runs."""
+    """A claim as the page shows it: what was claimed, its criteria, its verdict and its runs.
+
+    Args:
+        like: the id and name of an earlier claim with the same text, run in another profile, which is not repeated.
+    """
 
     id: str
     name: str
@@ -61,6 +65,8 @@ class ClaimCard:
     verdict: str
     why: str
     text: str = ""
+    like: tuple[str, str] | None = None
+    profile: str = USUAL
     source: str = ""
     published: list[str] = field(default_factory=list)
     partial: str = ""
@@ -73,12 +79,19 @@ class ClaimCard:
 
 def claim_cards(material: Material) -> list[ClaimCard]:
     """Every claim with its criteria, as its reference file judges them."""
+    first: dict[tuple[str, str], str] = {}  # claim and text → the name under which it is shown first
+    for claim in material.claims:
+        first.setdefault((claim["claim"], claim.get("text", "")), _name(claim))
     return [
         ClaimCard(
             id=f"claim-{_name(claim)}",
             name=_name(claim),
             title=claim.get("title", ""),
             text=claim.get("text", ""),
+            like=(f"claim-{name}", name)
+            if (name := first[claim["claim"], claim.get("text", "")]) != _name(claim)
+            else None,
+            profile=claim["profile"],
             source=claim.get("source", ""),
             published=claim.get("published", []),
             partial=claim.get("partial") or "",
@@ -135,7 +148,7 @@ def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Tabl
         cells += [_against(material, one, top, main)] if main and top else []
         cells += [_cell(one, cost(one), form) for _, _, form, cost in COSTS]
         rows.append(cells)
-    return Table(id, heading(groups[0]), heads, rows, _split_note(groups))
+    return Table(id, title(groups), heads, rows, _split_note(groups))
 
 
 def _tflop(group: RunGroup) -> Spread | None:
@@ -160,7 +173,6 @@ def _split_note(groups: Sequence[RunGroup]) -> str:
     splits = sorted({one.split for one in groups})
     devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
     note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
-    note += " Times are comparable only between runs that had the same machine to themselves."
     if any(run.get("references") == "first" for one in groups for run in one.runs):
         note += " There is no p where several references were used, as the saved predictions hold only the first."
     others = sorted({one.profile for one in groups} - {USUAL}) if len({one.profile for one in groups}) > 1 else []
@@ -246,7 +258,7 @@ def leakage(material: Material) -> Table | None:
         for split, sides in one.runs[0].get("leakage", {}).items():
             for side, shares in sides.items():
                 grams, near = shares.get("ngrams") or {}, shares.get("nearest") or {}
-                setting = one.label if one.claim else one.architecture
+                setting = named([one])[one.id] if one.own or not one.claim else one.label
                 figures = [shares.get("copies"), near.get("near_copies"), *(grams.get(str(n)) for n in (5, 10, 15))]
                 key = (one.dataset, split, side, *figures)
                 if key not in seen:

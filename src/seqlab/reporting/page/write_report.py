@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import printable, wrapped
 from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather
@@ -36,10 +36,9 @@ def write_report(
     # A folder's name need not be valid text: what cannot be encoded is written as a question mark.
     write_atomically(output, page.encode("utf-8", "replace").decode("utf-8"))
     count = sum(len(one.runs) for one in material.groups)
-    print(
-        f"{count} runs in {len(material.groups)} settings, {len(material.claims)} claims, {len(material.sweeps)} sweeps"
-    )
+    settings, claims, sweeps = (len(some) for some in (material.groups, material.claims, material.sweeps))
+    print(f"{count} runs in {settings} settings, {claims} claims, {sweeps} sweeps")
     for line in material.unread:
-        print(printable(f"not read: {line}"))
+        print(wrapped(printable(f"not read: {line}"), indent=2))
     size = output.stat().st_size / 1e6
-    print(printable(f"open {output} in a browser ({size:.1f} MB, needs nothing else)"))
+    print(wrapped(printable(f"open {output} in a browser ({size:.1f} MB, needs nothing else)")))

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback
 from seqlab.config.settings import TrainSettings
 from seqlab.decoding import Search
 from seqlab.errors import InputError
+from seqlab.kinds import model_name
 from seqlab.training.callbacks.capture_policy import CapturePolicy
 from seqlab.training.callbacks.checkpoints import Saver
 from seqlab.training.callbacks.generation_eval import GenerationEval
@@ -32,7 +33,11 @@ def callbacks_of(settings: TrainSettings, search: Search, began: float | None = 
     Raises:
         InputError: a callback refuses its settings, or there is no saver.
     """
-    callbacks = {name: component.build() for name, component in settings.callbacks.items()}
+    model = {"model": model_name(settings.model.settings)}
+    callbacks = {
+        name: component.build(**(model if component.takes("model") else {}))
+        for name, component in settings.callbacks.items()
+    }
     callbacks["free_running"] = settings.free_running.build_as(GenerationEval, search=search)
     callbacks["cuda_graphs"] = graphs = CapturePolicy(settings.cuda_graphs)
     callbacks["throughput"] = throughput = Throughput(began)

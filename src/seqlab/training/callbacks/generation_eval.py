@@ -10,6 +10,7 @@ from typing import Any, cast
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from hydra_pruning_sweeper.messages import wrapped
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.decoding import Search
@@ -128,7 +129,7 @@ class GenerationEval(Callback):
     def _print_samples(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
             for one in self.predictions["val"][: self.samples]:
-                print_line(f"    {sample_line(one)}")
+                print_line(wrapped(f"    {sample_line(one)}", indent=8))
 
 
 def _function(name: str, path: str) -> CustomMetric:

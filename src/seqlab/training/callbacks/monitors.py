@@ -11,14 +11,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from hydra_pruning_sweeper.messages import duration
+from hydra_pruning_sweeper.messages import duration, labelled
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
 from seqlab.models.training_module import TrainingModule, log_due
 from seqlab.training.delayed_value import DelayedValue
-from seqlab.training.dry_run import timed_step, typical_batch, without_side_effects
+from seqlab.training.dry_run import WARM_UP, timed_step, trial_steps, typical_batch, without_side_effects
 
 
 class _Step(NamedTuple):
@@ -113,9 +113,16 @@ class GradientWatch(Callback):
 
 
 class RunSummary(Callback):
-    """Prints before training: parameters, examples, leakage, the number of steps and about how long they take."""
+    """Prints before training: parameters, examples, leakage, the number of steps and about how long they take.
+
+    Args:
+        model: the name of the model to print (None: that of its class).
+    """
 
     PROBES = 5
+
+    def __init__(self, model: str | None = None) -> None:
+        self.model = model
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times a few steps without side effects in every process; the first process prints."""
@@ -128,13 +135,14 @@ class RunSummary(Callback):
         part = f" ({frozen:,} of them frozen)" if frozen else ""
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
         steps = cast(TrainingModule, pl_module).total_steps()
-        print(f"data        {data.describe()}")
-        print(f"model       {type(pl_module).__name__}, {parameters:,} parameters{part}, on {pl_module.device}")
-        print(f"examples    {examples}; vocabularies {data.source_size:,} and {data.target_size:,}")
+        name = self.model or type(pl_module).__name__
+        print(labelled("data", data.describe()))
+        print(labelled("model", f"{name}, {parameters:,} parameters{part}, on {pl_module.device}"))
+        print(labelled("examples", f"{examples}; vocabularies {data.source_size:,} and {data.target_size:,}"))
         for split, leakage in leakage_of(data).items():
             if split != "test" or data.splits == ["train", "test"]:  # the splits that validation uses
                 for line in leakage.summary():
-                    print(f"leakage     {split} {line}")
+                    print(labelled("leakage", f"{split} {line}"))
         if math.isinf(steps):
             print(f"steps       no end set; {1 / seconds:.0f} batches per second", flush=True)
             return
@@ -145,6 +153,11 @@ class RunSummary(Callback):
 
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:
         """Median seconds of forward and backward on the batch of median length."""
-        batch = typical_batch(data_of(trainer), pl_module.device)
+        data = data_of(trainer)
+        batch = typical_batch(data, pl_module.device)
         with without_side_effects(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
-            return statistics.median(timed_step(pl_module, batch) for _ in range(self.PROBES))
+            steps = trial_steps(data, pl_module)
+            seconds = [timed_step(pl_module, batch, steps) for _ in range(WARM_UP + self.PROBES)]
+        if steps is not None:
+            steps.release()
+        return statistics.median(seconds[WARM_UP:])

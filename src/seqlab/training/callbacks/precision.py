@@ -1,4 +1,4 @@
-"""Chooses the precision to train in: the one in which this model's steps are faster on this machine."""
+"""The precisions of a run: those that Lightning has, TF32, and the choice of the fastest on this machine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch.optim import Optimizer
 
+from hydra_pruning_sweeper.messages import labelled
 from seqlab.data.module import data_of
 from seqlab.private_parts import cpu_has_bf16
-from seqlab.training.dry_run import timed_step, typical_batch, without_side_effects
+from seqlab.training.dry_run import WARM_UP, timed_step, trial_steps, typical_batch, without_side_effects
 
 SINGLE: Final = "32-true"
+TF32: Final = "tf32"
 HALF: Final = "bf16-mixed"
 MIN_SPEEDUP = 1.1
 """How many times faster half precision must be: a smaller speed-up is not worth the lost digits, and may be chance."""
@@ -38,6 +40,32 @@ class HalfPrecision(MixedPrecision):
         Precision.clip_gradients(self, optimizer, clip_val, gradient_clip_algorithm)
 
 
+class TensorFloat32(Precision):
+    """Single precision, in which a GPU rounds the factors of matrix products to 10 bits of mantissa (TF32)."""
+
+    precision = TF32  # type: ignore[assignment]  # Lightning has no name for it
+
+
+def single_precision(device: torch.device) -> Precision:
+    """Single precision: with TF32 on a GPU that has it."""
+    return TensorFloat32() if has_tf32(device) else Precision()
+
+
+def has_tf32(device: torch.device) -> bool:
+    """Whether the device computes matrix products in TF32, several times as fast as in full single precision."""
+    return device.type == "cuda" and torch.cuda.is_tf32_supported()
+
+
+def choose_gpu_kernels(tf32: bool) -> None:
+    """Sets for this process whether float32 products, convolutions and recurrent layers on a GPU use TF32, and leaves
+    out cuDNN's attention: it builds a plan for each new shape, which made a Transformer's step in half precision take
+    ten times as long on sentences.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def precision_facts(trainer: Trainer) -> dict[str, Any]:
     """The precision of a run and, with `precision: auto`, the seconds per step by which it was chosen."""
     facts: dict[str, Any] = {"precision": str(trainer.precision)}
@@ -48,7 +76,8 @@ def precision_facts(trainer: Trainer) -> dict[str, Any]:
 
 
 class FasterPrecision(Callback):
-    """Trains in bf16 (mixed) if its steps are `MIN_SPEEDUP` times faster than those in float32, else in float32.
+    """Trains in bf16 (mixed) if its steps are `MIN_SPEEDUP` times faster than those in single precision, else in that:
+    with TF32 on a GPU that has it.
 
     It times a few steps in each, alternately and without side effects, on the batch of median length. A resumed run
     keeps the first choice; of several processes the first decides.
@@ -76,39 +105,45 @@ class FasterPrecision(Callback):
         """Chooses a precision by timing, unless the checkpoint has one; applies and prints it."""
         if self.chosen is None:
             self.seconds = trainer.strategy.broadcast(self._step_seconds(trainer, pl_module))
-            self.chosen = HALF if self.seconds[SINGLE] > MIN_SPEEDUP * self.seconds.get(HALF, torch.inf) else SINGLE
+            single, *_ = self.seconds
+            self.chosen = HALF if self.seconds[single] > MIN_SPEEDUP * self.seconds.get(HALF, torch.inf) else single
         self._apply(trainer)
         if trainer.is_global_zero:
             times = ", ".join(f"{1000 * value:.1f} ms per step in {name}" for name, value in self.seconds.items())
             missing = "" if HALF in self.seconds else f", {pl_module.device.type} has no bf16"
-            print(f"precision   {self.chosen} ({times}{missing})", flush=True)
+            print(labelled("precision", f"{trainer.precision} ({times}{missing})"), flush=True)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Applies the precision even if a resumed run had nothing left to train."""
         self._apply(trainer)
 
     def _step_seconds(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
-        """Median seconds per step in each precision, without the first step of each, which is slower."""
+        """Median seconds per step in each precision, single precision first."""
         device = pl_module.device
         supported = trainer.strategy.broadcast(has_bf16(device))
-        contexts: dict[str, contextlib.AbstractContextManager[Any]] = {SINGLE: contextlib.nullcontext()}
+        single = str(single_precision(device).precision)
+        contexts: dict[str, contextlib.AbstractContextManager[Any]] = {single: contextlib.nullcontext()}
         if supported:
             contexts[HALF] = HalfPrecision(HALF, device.type).autocast_context_manager()
-        batch = typical_batch(data_of(trainer), device)
+        data = data_of(trainer)
+        batch = typical_batch(data, device)
         seconds: dict[str, list[float]] = {name: [] for name in contexts}
         with without_side_effects(pl_module, device):
-            for _ in range(1 + self.ROUNDS):
+            steps = {name: trial_steps(data, pl_module) for name in contexts}
+            for _ in range(WARM_UP + self.ROUNDS):
                 for name, context in contexts.items():
                     with context:
-                        seconds[name].append(timed_step(pl_module, batch))
-        return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+                        seconds[name].append(timed_step(pl_module, batch, steps[name]))
+        for captured in steps.values():
+            if captured is not None:
+                captured.release()
+        return {name: statistics.median(values[WARM_UP:]) for name, values in seconds.items()}
 
     def _apply(self, trainer: Trainer) -> None:
-        """Gives the trainer, which was built for float32, the chosen precision."""
-        if self.chosen == HALF:
-            trainer.strategy.precision_plugin = HalfPrecision(HALF, trainer.strategy.root_device.type)
-        else:
-            trainer.strategy.precision_plugin = Precision()
+        """Gives the trainer, which was built for single precision, the chosen one."""
+        device = trainer.strategy.root_device
+        plugin = HalfPrecision(HALF, device.type) if self.chosen == HALF else single_precision(device)
+        trainer.strategy.precision_plugin = plugin
 
 
 def has_bf16(device: torch.device) -> bool:

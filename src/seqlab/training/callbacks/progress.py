@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import MutableMapping
 from contextlib import ExitStack
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from hydra_pruning_sweeper.messages import unbroken, wrapped
 from seqlab.metrics.registry import METRICS
 from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.generation_eval import GenerationEval
@@ -25,12 +27,40 @@ REFRESH_STEPS = 10
 """Steps after which the loss beside the bar is read again: reading it waits for a GPU."""
 
 
+UNTIMED_STEPS = 10
+"""The first steps of a bar, which are slow (memory, kernels and libraries are set up), are not timed."""
+
+
+class Bar(tqdm):
+    """A bar whose speed and remaining time leave out the first steps. Both are "?" until as many more are timed.
+
+    The speed is the mean since then, because that of the last steps alone knows nothing of the next validation.
+    """
+
+    _timed_from: tuple[float, float] | None = None  # a step, and the time after it
+
+    def update(self, n: float | None = 1) -> bool | None:
+        """Moves the bar by n steps."""
+        if self._timed_from is None and self.n + (n or 0) - self.initial >= UNTIMED_STEPS:
+            self._timed_from = (self.n + (n or 0), time.perf_counter())
+        return super().update(n)
+
+    @property
+    def format_dict(self) -> MutableMapping[str, Any]:
+        """What the bar shows; a rate of 0 is shown as "?"."""
+        first, since = self._timed_from or (self.n, 0.0)
+        timed = self.n - first
+        rate = timed / max(time.perf_counter() - since, 1e-9) if timed >= UNTIMED_STEPS else 0.0
+        return {**super().format_dict, "rate": rate}
+
+
 class Progress(ProgressBar):
     """On a terminal, one bar over all steps of the run; everywhere, one line per epoch, or one line per validation if
     validations are counted in steps (`trainer.val_check_interval`).
 
     The bar appears with the first step, below what a run prints before it, and its remaining time is that of the whole
-    run, validation included. Evaluating has a bar of its own, over all batches of all splits.
+    run, with as much validation as there has been by then. Evaluating has a bar of its own, over all batches of all
+    splits.
 
     Args:
         every_n_steps: for runs with tiny epochs: print the loss every n optimizer steps instead of one line per epoch
@@ -41,7 +71,7 @@ class Progress(ProgressBar):
         super().__init__()
         self.every_n_steps = every_n_steps
         self._shows_bar = sys.stdout.isatty()
-        self._bar: tqdm | None = None
+        self._bar: Bar | None = None
         self._open = ExitStack()  # the bar, and what keeps log messages from being written into it
         self._started = 0.0
         self._last_printed = 0
@@ -118,14 +148,13 @@ class Progress(ProgressBar):
         """Takes the bar away before the error is printed."""
         self._end()
 
-    def _begin(self, what: str, total: float, step: int, unit: str) -> tqdm:
+    def _begin(self, what: str, total: float, step: int, unit: str) -> Bar:
         bar = self._open.enter_context(
-            tqdm(
+            Bar(
                 desc=what,
                 total=None if math.isinf(total) else int(total),
                 initial=max(step - 1, 0),
                 unit=f" {unit}",
-                smoothing=0,  # the mean speed: that of the last steps knows nothing of the next validation
                 leave=False,
                 dynamic_ncols=True,
                 file=sys.stdout,
@@ -150,7 +179,8 @@ class Progress(ProgressBar):
             for one in METRICS
             if one.progress and (name := f"{split}/{one.key}") in values
         ]
-        self._print_line(trainer, "  ".join([*parts, f"{time.perf_counter() - self._started:.1f} s"]))
+        parts.append(f"{time.perf_counter() - self._started:.1f} s")
+        self._print_line(trainer, wrapped("  ".join(map(unbroken, parts)), indent=len(when) + 2))
 
     def _print_line(self, trainer: Trainer, text: str) -> None:
         if trainer.is_global_zero:

@@ -4,31 +4,37 @@ import copy
 import re
 
 import pytest
-from reporting.page.made_up import claim_c, claim_g, digest, found, gathered, replay, sweep
+from reporting.page.made_up import claim_c, claim_g, digest, found, gathered, replay, sentences, sweep, text_of
+from support import ROOT
 
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.render import render
-from seqlab.reporting.page.sources import Material
+from seqlab.reporting.page.sources import Material, gather
 
 MODELS = ("gru", "context_gru", "bahdanau", "gpt")
 ODD = re.compile(r"\b(nan|NaN|inf|None)\b|Traceback")
 
 
 def texts(material):
-    return [text for one in answers(material) for text in (one.question, *one.sentences, one.missing)]
+    return [text for one in answers(material) for text in (one.question, *sentences(one), one.missing)]
 
 
 def test_what_was_not_measured_is_open_and_says_what_to_run():
     *measured, rerun = answers(Material())
-    assert len(measured) == 6 and all(not one.sentences and one.run.startswith("make ") for one in measured)
-    assert rerun.sentences and not rerun.command
+    assert len(measured) == 6 and all(not one.findings and one.run.startswith("make ") for one in measured)
+    assert rerun.findings and not rerun.command
 
 
 def own_runs():
-    losses = {"val": {"teacher_forced/loss": 3.0}, "val_other": {"teacher_forced/loss": 4.0}}
     return [
-        digest(model, seed, overrides={"model": model}, metrics=losses | digest()["metrics"])
-        for model in MODELS
+        digest(
+            model,
+            seed,
+            overrides={"model": model},
+            metrics=digest()["metrics"]
+            | {"val": {"teacher_forced/loss": 3.0}, "val_other": {"teacher_forced/loss": 4.0 + number}},
+        )
+        for number, model in enumerate(MODELS)
         for seed in (1, 2)
     ]
 
@@ -36,7 +42,7 @@ def own_runs():
 def test_the_users_runs_answer_every_question_that_they_can(tmp_path):
     *answered, _, rerun = answers(found(tmp_path, own_runs(), claim_c(), claim_g()))
     for one in (*answered, rerun):
-        assert one.sentences and not one.run and "(yours)" in " ".join(one.sentences), one.question
+        assert one.findings and not one.run and "(yours)" in text_of(one), one.question
 
 
 def test_reference_runs_are_not_marked_as_the_users(tmp_path):
@@ -96,6 +102,35 @@ def test_zeros_everywhere_are_no_effect(tmp_path):
     text = " ".join(texts(material))
     assert not ODD.search(text) and "no difference in token BLEU on test is shown: +0.00" in text
     render(material, tmp_path / "report.html")
+
+
+def written(material):
+    """All sentences of the answers."""
+    parts = [
+        part
+        for one in answers(material)
+        for part in (one.question, *(text for each in one.findings for text in (each.verdict, *each.evidence)))
+    ]
+    return [sentence for part in parts for sentence in re.split(r"(?<=[.?]) (?=[A-Z“])", part)]
+
+
+def test_no_sentence_appears_twice(tmp_path):
+    for material in (
+        gather(ROOT / "outputs", [], {}.__getitem__, {}.__getitem__),
+        found(tmp_path, own_runs(), claim_c(), claim_g(), sweep(), replay()),
+    ):
+        stated = written(material)
+        assert len(stated) > 20 and [one for one in {*stated} if stated.count(one) > 1] == []
+
+
+def test_a_verdict_is_one_sentence_with_a_figure(tmp_path):
+    for material in (
+        gather(ROOT / "outputs", [], {}.__getitem__, {}.__getitem__),
+        found(tmp_path, own_runs(), claim_c(), claim_g(), sweep(), replay()),
+    ):
+        *measured, _ = answers(material)
+        for one in (finding for answer in measured for finding in answer.findings):
+            assert re.search(r"\d", one.verdict) and len(re.split(r"(?<=[.?]) (?=[A-Z“])", one.verdict)) == 1
 
 
 def test_no_sentence_calls_a_thing_significant(tmp_path):

@@ -1,7 +1,7 @@
 """Which is best and which is fastest: the sentences state what the figures show, and no more."""
 
 import pytest
-from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds
+from reporting.page.made_up import claim_c, digest, found, gathered, reference, seeds, sentences, text_of
 
 from seqlab.reporting.page.answers.architectures import best, fastest
 from seqlab.reporting.page.answers.carried_context import carried_context
@@ -10,18 +10,18 @@ from seqlab.reporting.page.plots import length_metric
 from seqlab.reporting.page.tables import comparisons
 
 
-def text_of(answer):
-    return " ".join(answer.sentences)
-
-
 @pytest.mark.parametrize(
     ("gru", "bahdanau", "text"),
     [
         ((10.0, 11.0, 12.0), (20.0, 21.0, 22.0), "bahdanau (yours), 21.00 ± 1.00 over 3 seeds, has the highest"),
         ((20.0, 21.0, 22.0), (10.0, 11.0, 12.0), "gru (yours), 21.00 ± 1.00 over 3 seeds, has the highest"),
         ((10.0, 12.0, 14.0), (11.0, 13.0, 15.0), "no best: between bahdanau (yours), 13.00 ± 2.00 over 3 seeds, and"),
-        ((10.0,), (20.0,), "One seed of gru (yours) and bahdanau (yours): what another seed would give is not known"),
-        ((10.0, 11.0), (20.0,), "One seed of bahdanau (yours): what another seed would give is not known"),
+        (
+            (10.0,),
+            (20.0,),
+            "; one seed of gru (yours) and bahdanau (yours): what another seed would give is not known.",
+        ),
+        ((10.0, 11.0), (20.0,), "; one seed of bahdanau (yours): what another seed would give is not known."),
         ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "no difference in token BLEU on test is shown: +0.00"),
         ((0.0,), (0.0,), "no difference in token BLEU on test is shown: +0.00"),
     ],
@@ -30,7 +30,7 @@ def text_of(answer):
 def test_the_best_of_the_users_runs_is_named_only_where_it_is_shown(tmp_path, gru, bahdanau, text):
     answer = best(found(tmp_path, [*seeds("gru", gru), *seeds("bahdanau", bahdanau)]))
     assert text in text_of(answer) and "nan" not in text_of(answer)
-    assert answer.sentences[0].startswith("Multi30k de→en (your runs): ") and not answer.run
+    assert sentences(answer)[0].startswith("Multi30k de→en (your runs): ") and not answer.run
 
 
 def test_of_a_loss_the_lowest_is_best(tmp_path):
@@ -44,7 +44,7 @@ def test_losses_of_other_tokens_are_not_compared(tmp_path):
     runs = [*seeds("gru", (3.0, 3.1), "teacher_forced/loss"), *seeds("gpt", (2, 2.1), "teacher_forced/loss")]
     for run, name in zip(runs, "aabb", strict=True):
         run["identity"] = {"data": {"vocabularies": name}}
-    assert best(found(tmp_path, runs)).sentences == []
+    assert sentences(best(found(tmp_path, runs))) == []
 
 
 def language_model(size, test_set, bits, **data):
@@ -65,7 +65,7 @@ def test_language_models_of_other_tokenizers_are_compared_where_the_text_is_the_
     assert comparable(material.groups)
     runs[1] = language_model(8000, "b", 1.5, val_share=0.2)
     material = found(tmp_path / "other text", runs)
-    assert not best(material).sentences and not comparable(material.groups)
+    assert not sentences(best(material)) and not comparable(material.groups)
 
 
 @pytest.mark.parametrize(("tokenizer", "metric"), [("13a", "token BLEU"), ("zh", "BLEU"), ("char", "BLEU")])
@@ -108,18 +108,18 @@ def test_examples_alone_show_nothing_of_seeds(tmp_path):
     ]
     text = text_of(best(found(tmp_path, runs)))
     assert "+97.00% (95 %: over test examples +93.00% to +100.00%) against the next" in text
-    assert "One seed of gru (yours) and bahdanau (yours)" in text and "significant" not in text
+    assert "one seed of gru (yours) and bahdanau (yours)" in text and "significant" not in text
 
 
 def test_what_was_measured_on_other_examples_is_not_compared(tmp_path):
     runs = [*seeds("gru", (1.0, 2.0), test_set="a"), *seeds("bahdanau", (9.0, 8.0), test_set="b")]
-    assert best(found(tmp_path, runs)).sentences == []
+    assert sentences(best(found(tmp_path, runs))) == []
 
 
 def test_the_users_runs_come_first_and_stand_beside_the_reference_if_they_are_alone(tmp_path):
-    one, two = best(found(tmp_path, seeds("lstm", (40.0, 40.1, 40.2)), claim_c())).sentences
+    one, two = sentences(best(found(tmp_path, seeds("lstm", (40.0, 40.1, 40.2)), claim_c())))
     assert one.startswith("Multi30k de→en (yours beside the reference): lstm (yours), 40.10 ± 0.10 over 3 seeds, has")
-    assert "+11.90" in one and "the next, bahdanau, 28.20 ± 0.10 over 3 seeds" in one
+    assert "+11.90" in one and "the next, bahdanau (reference), 28.20 ± 0.10 over 3 seeds" in one
     assert two.startswith("Multi30k de→en (reference): bahdanau, 28.20 ± 0.10 over 3 seeds, has the highest")
 
 
@@ -134,7 +134,7 @@ def test_a_reference_has_the_interval_over_examples_that_it_kept(tmp_path):
 def test_a_test_by_the_first_of_several_references_is_no_test_of_that_bleu(tmp_path):
     content = claim_c()
     content["groups"][0]["runs"][0]["references"] = "first"  # of gru, the last but one in the order of BLEU
-    (context,) = carried_context(gathered(tmp_path / "gru", content)).sentences
+    (context,) = sentences(carried_context(gathered(tmp_path / "gru", content)))
     assert "(95 %: over seeds +6.77 to +7.23; not tested over examples, which have several references)" in context
     material = gathered(tmp_path, content)
     assert "over test examples" in text_of(best(material))
@@ -170,7 +170,7 @@ def timed(model, speeds, device="cpu"):
         ((900, 910, 920), (500, 510, 520), "gru (yours), 910 ± 10 over 3 seeds, trains fastest"),
         ((500, 510, 520), (900, 910, 920), "lstm (yours), 910 ± 10 over 3 seeds, trains fastest"),
         ((500, 600, 700), (501, 601, 701), "no difference in target tokens per second is shown: +1 (95"),
-        ((900,), (500,), "+400 against the next, lstm (yours), 500 with one seed. One seed of lstm (yours) and gru"),
+        ((900,), (500,), "+400 against the next, lstm (yours), 500 with one seed; one seed of lstm (yours) and gru"),
     ],
     ids=["effect", "reverse", "none", "one seed"],
 )
@@ -196,7 +196,7 @@ def test_speeds_of_two_machines_are_not_compared(tmp_path):
 
 
 def test_a_run_on_a_machine_of_its_own_is_not_left_out_for_the_references(tmp_path):
-    one, other = fastest(found(tmp_path, timed("lstm", (90, 91), "cuda"), claim_c())).sentences
+    one, other = sentences(fastest(found(tmp_path, timed("lstm", (90, 91), "cuda"), claim_c())))
     assert one == "Multi30k de→en (yours beside the reference): not known, as no two ran on the same machine."
     assert other.startswith("Multi30k de→en (reference): ")
     beside = text_of(fastest(found(tmp_path / "more", timed("lstm", (90, 91), "cpu (x86_64)"), claim_c())))
@@ -208,7 +208,7 @@ def test_speeds_of_two_profiles_whose_models_are_of_other_sizes_are_not_compared
         {model: [digest(model, data="reversal", speed=speed - i)] for i, model in enumerate(("gru", "lstm"))}
         for speed in (900, 90)
     )
-    one, two = fastest(gathered(tmp_path, reference("S", small), reference("S", large, profile="full"))).sentences
+    one, two = sentences(fastest(gathered(tmp_path, reference("S", small), reference("S", large, profile="full"))))
     assert one.startswith("Reversal (reference): gru, 900") and two.startswith("Reversal (reference, full): gru, 90 ")
 
 

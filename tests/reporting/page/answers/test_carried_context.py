@@ -1,13 +1,9 @@
 """What carrying the context changes: a sign, a size and an interval, or no difference."""
 
 import pytest
-from reporting.page.made_up import claim_c, found, gathered, seeds
+from reporting.page.made_up import claim_c, found, gathered, seeds, sentences, text_of
 
 from seqlab.reporting.page.answers.carried_context import carried_context
-
-
-def text_of(answer):
-    return " ".join(answer.sentences)
 
 
 @pytest.mark.parametrize(
@@ -20,20 +16,23 @@ def text_of(answer):
         ),
         ((21.0, 21.1, 21.2), (14.0, 14.1, 14.2), "it lowered token BLEU, from 21.10 ± 0.10 over 3 seeds"),
         ((14.0, 15.0, 16.0), (14.5, 15.5, 16.5), "no difference in token BLEU is shown"),
-        ((14.0,), (21.0,), "+7.00. One seed of gru (yours) and context_gru (yours): what another seed would give is"),
+        ((14.0,), (21.0,), "+7.00; one seed of gru (yours) and context_gru (yours): what another seed would give is"),
         ((0.0, 0.0), (0.0, 0.0), "no difference in token BLEU is shown"),
     ],
     ids=["effect", "reverse", "none", "one seed", "zero"],
 )
 def test_the_users_runs_are_answered_about(tmp_path, without, carrying, text):
     answer = carried_context(found(tmp_path, [*seeds("gru", without), *seeds("context_gru", carrying)]))
-    assert text in text_of(answer) and answer.sentences[0].startswith("Multi30k de→en (your runs): ")
+    assert text in text_of(answer) and sentences(answer)[0].startswith("Multi30k de→en (your runs): ")
 
 
 def test_the_reference_is_answered_about_too(tmp_path):
     text = text_of(carried_context(gathered(tmp_path, claim_c())))
-    assert "+7.00 (95 %: over seeds +6.77 to +7.23, over test examples +6.50 to +7.50)." in text
-    assert "All their other settings are the same." in text and "million" not in text
+    assert (
+        "+7.00 (95 %: over seeds +6.77 to +7.23, over test examples +6.50 to +7.50); all their other settings are the"
+        " same." in text
+    )
+    assert "million" not in text
     # 7,000 tokens at 1,300 and at 1,000 a second, in 70 steps: 76.9 and 100 ms, the same for all seeds.
     assert "The time of a training step differs by +23.1 ms; all seeds" in text
 
@@ -65,7 +64,7 @@ def test_of_several_settings_those_that_differ_least_are_compared(tmp_path):
     runs = [*seeds("gru", (14.0,)), *seeds("context_gru", (21.0,)), *seeds("context_gru", (90.0,))]
     runs[2]["settings"] = {"model": {**runs[2]["settings"]["model"], "width": 512}}
     text = text_of(carried_context(found(tmp_path, runs[::-1])))
-    assert "to 21.00 with one seed" in text and "All their other settings are the same." in text
+    assert "to 21.00 with one seed" in text and "; all their other settings are the same." in text
 
 
 def test_times_of_two_machines_are_not_compared(tmp_path):

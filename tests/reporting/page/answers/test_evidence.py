@@ -66,8 +66,8 @@ def test_signs_and_units_are_written():
 
 
 def test_who_has_one_seed_is_named():
-    assert single_seeds(Gap(1.0, (1, 2)), "gru", "lstm").startswith("One seed of gru: what another seed")
-    assert single_seeds(Gap(1.0, (2, 2)), "gru", "lstm") == ""
+    assert single_seeds(Gap(1.0, (1, 2)), "gru", "lstm").startswith("one seed of gru: what another seed")
+    assert single_seeds(Gap(1.0, (1, 1)), "gru", "lstm").startswith("one seed of gru and lstm: what another seed")
     assert single_seeds(between([1.0, 1.0], [2.0, 2.0]), "gru", "lstm").startswith(
-        "All seeds of a side have the same value"
+        "all seeds of a side have the same value"
     )

@@ -1,7 +1,7 @@
 """Length costs something where quality falls with it, over seeds, more than with attention."""
 
 import pytest
-from reporting.page.made_up import TARGETS, claim_c, digest, found, gathered
+from reporting.page.made_up import TARGETS, claim_c, digest, found, gathered, text_of
 
 from seqlab.reporting.page.answers.long_sources import fixed_vector
 
@@ -9,10 +9,6 @@ FALLS, FALLS_LESS = ((20, 12, 4), (21, 12, 4), (20, 12, 3)), ((20, 19, 18), (20,
 RISES, RISES_MORE = ((10, 11, 12), (10, 11, 13), (9, 11, 12)), ((5, 11, 17), (5, 11, 18), (4, 11, 17))
 NOISY, NOISY_TOO = ((20, 12, 4), (20, 20, 20), (20, 18, 16)), ((20, 13, 5), (20, 19, 19), (20, 17, 16))
 NOTHING = ((0, 0, 0),) * 3
-
-
-def text_of(answer):
-    return " ".join(answer.sentences)
 
 
 def runs(**models):
@@ -27,21 +23,22 @@ def runs(**models):
 @pytest.mark.parametrize(
     ("gru", "bahdanau", "text"),
     [
-        (FALLS, FALLS_LESS, "Length costs gru (yours) more than bahdanau (yours): −"),
-        (FALLS_LESS, FALLS, "Length costs bahdanau (yours) more than gru (yours): −"),
-        (RISES, RISES_MORE, "Quality is not shown to fall with length in gru (yours); the difference to bahdanau"),
-        (NOISY, NOISY_TOO, "Between gru (yours) and bahdanau (yours) no difference is shown: "),
+        (FALLS, FALLS_LESS, "length costs gru (yours) more than bahdanau (yours): −"),
+        (FALLS_LESS, FALLS, "length costs bahdanau (yours) more than gru (yours): −"),
+        (RISES, RISES_MORE, "quality is not shown to fall with length in gru (yours), so the difference to bahdanau"),
+        (NOISY, NOISY_TOO, "between gru (yours) and bahdanau (yours) no difference is shown: "),
         (FALLS[:1], FALLS_LESS[:1], "one seed: what another seed would give is not known."),
         (NOTHING, FALLS_LESS, "gru (yours) not measurable, as no output is right; bahdanau (yours) −"),
-        (NOTHING, NOTHING, "Whether length costs gru (yours) more than bahdanau (yours) is not known."),
+        (NOTHING, NOTHING, "whether length costs gru (yours) more than bahdanau (yours) is not known."),
     ],
     ids=["effect", "reverse", "both rise", "none", "one seed", "zero", "zero of both"],
 )
 def test_the_users_runs_are_answered_about(tmp_path, gru, bahdanau, text):
     answer = fixed_vector(found(tmp_path, runs(gru=gru, bahdanau=bahdanau)))
     assert text in text_of(answer) and "nan" not in text_of(answer)
-    assert answer.sentences[0].startswith("Multi30k de→en (your runs): change of BLEU per additional source token")
-    assert ("Length costs" in text_of(answer)) == text.startswith("Length costs")
+    assert answer.findings[0].about == "Multi30k de→en (your runs)"
+    assert "Change of BLEU per additional source token" in text_of(answer)
+    assert (": length costs" in text_of(answer)) == text.startswith("length costs")
 
 
 def test_the_model_with_attention_that_was_trained_most_alike_is_compared_and_differences_are_listed(tmp_path):
@@ -53,11 +50,11 @@ def test_the_model_with_attention_that_was_trained_most_alike_is_compared_and_di
         ]
 
     gru, short, whole = trained("gru", 9, "a"), trained("bahdanau", 1, "b"), trained("transformer", 9, "c")
-    assert "differ in" not in text_of(fixed_vector(found(tmp_path / "both", [*gru, *short, *whole])))
+    assert "differ, too" not in text_of(fixed_vector(found(tmp_path / "both", [*gru, *short, *whole])))
     text = text_of(fixed_vector(found(tmp_path / "one", [*gru, *short])))
     assert (
-        "gru (yours) and bahdanau (yours) differ in trainer.max_epochs 9 → 1, too: length alone does not explain it"
-        in text
+        "Other settings differ, too, so length alone does not explain it: gru (yours) and bahdanau (yours) in"
+        " trainer.max_epochs 9 → 1." in text
     )
 
 
@@ -65,7 +62,7 @@ def test_the_figures_are_those_by_hand(tmp_path):
     # Slopes over the mean, weighted by 101, 102 and 103 examples at 4, 11 and 18 tokens: −0.857 / 12.64 for gru.
     text = text_of(fixed_vector(gathered(tmp_path, claim_c())))
     assert "gru −6.8% ± 0.0% over 3 seeds;" in text and "bahdanau −0.5% ± 0.0% over 3 seeds." in text
-    assert "Against bahdanau: gru −6.3 percentage points, context_gru" in text
+    assert "against bahdanau: gru −6.3 percentage points, context_gru" in text
 
 
 def reversals(models, **data):
@@ -93,7 +90,7 @@ SHORT, LONG, ALL = (0.95, 0.8, 0.1, 0.0), (1.0, 0.9, 0.8, 0.3), (1.0,) * 4
         ([ALL] * 3, [SHORT, SHORT, LONG], "bahdanau (yours) masters shorter sources than lstm (yours): −10.7 tokens"),
         ([SHORT] * 2, [LONG] * 2, "lstm (yours) −1 tokens; all seeds of a side have the"),
         ([LONG] * 2, [LONG] * 2, "no difference is shown: +0 tokens"),
-        ([SHORT], [LONG], "Against bahdanau (yours): lstm (yours) −1 tokens; one seed: what another seed would"),
+        ([SHORT], [LONG], "against bahdanau (yours): lstm (yours) −1 tokens; one seed: what another seed would"),
         ([(0.0,) * 4] * 2, [(0.0,) * 4] * 2, "lstm (yours) 0 ± 0 over 2 seeds; bahdanau (yours) 0 ± 0 over 2 seeds."),
         ([(0.8, 0.95, 0.1, 0.0)] * 2, [LONG] * 2, "lstm (yours) 0 ± 0 over 2 seeds; bahdanau (yours) 10 ± 0"),
     ],

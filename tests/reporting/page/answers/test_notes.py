@@ -1,13 +1,9 @@
 """A validation loss on familiar text: the answer states what the seeds show, and no more."""
 
 import pytest
-from reporting.page.made_up import claim_g, digest, found, gathered
+from reporting.page.made_up import claim_g, digest, found, gathered, sentences, text_of
 
 from seqlab.reporting.page.answers.notes import familiar_text
-
-
-def text_of(answer):
-    return " ".join(answer.sentences)
 
 
 def notes(inside, outside):
@@ -29,10 +25,14 @@ def notes(inside, outside):
 @pytest.mark.parametrize(
     ("inside", "outside", "text"),
     [
-        ((4.6, 4.7, 4.8), (6.0, 6.2, 6.1), "Other text costs more, +1.4 (95 %: over seeds +"),
-        ((6.0, 6.2, 6.1), (4.6, 4.7, 4.8), "Other text costs less, −1.4 (95 %"),
-        ((4.0, 5.0, 6.0), (5.0, 4.0, 6.1), "No difference is shown: "),
-        ((4.6,), (6.0,), "That is +1.4 on other text; one seed: what another seed would give is not known."),
+        ((4.6, 4.7, 4.8), (6.0, 6.2, 6.1), "other text costs more, +1.4 (95 %: over seeds +"),
+        ((6.0, 6.2, 6.1), (4.6, 4.7, 4.8), "other text costs less, −1.4 (95 %"),
+        ((4.0, 5.0, 6.0), (5.0, 4.0, 6.1), "no difference to other text is shown: "),
+        (
+            (4.6,),
+            (6.0,),
+            "the loss differs by +1.4 on other text; one seed: what another seed would give is not known.",
+        ),
     ],
     ids=["effect", "reverse", "none", "one seed"],
 )
@@ -45,17 +45,22 @@ def test_several_settings_of_the_users_are_told_apart(tmp_path):
     runs = [*notes((4.6,), (6.0,)), *notes((4.7,), (6.1,))]
     for run, width in zip(runs, "79", strict=True):
         run["overrides"] = {"model": "gpt", "model.width": width}
-    one, two, reference, *_ = familiar_text(found(tmp_path, runs, claim_g())).sentences
-    assert one.startswith("Notes: ml, gpt, model.width=7 (yours): 4.60")
-    assert "model.width=9 (yours): 4.70" in two and reference.startswith("Notes: ml, gpt (reference): 4.65")
+    one, two, reference, *_ = sentences(familiar_text(found(tmp_path, runs, claim_g())))
+    assert one.startswith("Notes: ml, gpt, model.width=7 (yours): ") and "4.60 nats" in one
+    assert "model.width=9 (yours): " in two and "4.70 nats" in two
+    assert reference.startswith("Notes: ml, gpt (reference): ") and "4.65 nats" in reference
 
 
 def test_of_claim_g_each_part_ran_once(tmp_path):
     text = text_of(familiar_text(gathered(tmp_path, claim_g(planted=(4.6, 4.4, 3.1)))))
     assert text.startswith(
-        "Notes: ml, gpt (reference): 4.65 nats per token on held-out sentences of the same kind of text, 6.10 on other"
+        "Notes: ml, gpt (reference): the loss differs by +1.45 on other text; one seed: what another"
     )
-    assert "5.8% of its validation sentences appear in training word for word." in text
+    assert (
+        "4.65 nats per token on held-out sentences of the same kind of text"
+        " (5.8% of them appear in training word for"
+        " word), 6.10 on other text." in text
+    )
     assert (
         "planted in training (5 epochs each) the loss is 4.60, 4.40, 3.10: −1.5 from 0% to 50%; one seed: what another"
         in text

@@ -19,20 +19,35 @@ SHARED_MACHINE = (
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A question, the sentences that answer it, and links to the figures behind them.
+class Finding:
+    """What the runs of one dataset, or one search, show.
 
     Args:
-        sentences: the first is the most important; empty where nothing was measured.
+        about: the runs or the search.
+        verdict: one sentence, with its figure and how certain that is.
+        evidence: sentences with the figures behind the verdict, and with what else may explain it.
+    """
+
+    about: str
+    verdict: str
+    evidence: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, the findings that answer it, and links to the figures behind them.
+
+    Args:
+        findings: the first is the most important; empty where nothing was measured.
         links: (text, id on the page).
         run: the command that would answer the question, or complete the answer.
         missing: what a partial answer lacks.
-        command: a command that the sentences refer to.
-        limit: what the figures cannot tell.
+        command: a command that the evidence refers to.
+        limit: what the figures cannot tell; the page states it once for all answers that have it.
     """
 
     question: str
-    sentences: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
     run: str = ""
     missing: str = ""
@@ -77,7 +92,7 @@ class Scope:
 
 
 def scopes(material: Material) -> list[Scope]:
-    """Everything that can be compared: the user's runs first.
+    """Everything that can be compared: the user's runs first, then the references with most groups of several seeds.
 
     A single group of the user's is compared with the reference.
     """
@@ -95,7 +110,7 @@ def scopes(material: Material) -> list[Scope]:
                 beside = [] if len(made_here) > 1 else others.get(made_here[0].profile, [])
                 yours.append(Scope(dataset, True, made_here[0].profile, [*made_here, *beside]))
             references += [Scope(dataset, False, profile, some) for profile, some in others.items()]
-    return [*yours, *references]
+    return [*yours, *sorted(references, key=lambda one: -sum(len(group.seeds) > 1 for group in one.groups))]
 
 
 def _profile(group: RunGroup) -> tuple[bool, str]:

@@ -11,6 +11,7 @@ from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import (
     SHARED_MACHINE,
     Answer,
+    Finding,
     Scope,
     metric_over_seeds,
     missing_runs,
@@ -30,19 +31,19 @@ SHOWN = 6  # the number of differing settings that a sentence lists
 def carried_context(material: Material) -> Answer:
     """`gru` against `context_gru`, which differs from it in the decoder alone, wherever both ran on the same data."""
     question = "What did carrying the context to every decoder step change?"
-    sentences: list[str] = []
+    findings: list[Finding] = []
     links: list[tuple[str, str]] = []
     paired: list[RunGroup] = []
     for scope in scopes(material):
         pair = _pair(scope)
         if pair and (metric := quality(pair)):
-            sentences.append(_change(material, scope, *pair, metric))
+            findings.append(_change(material, scope, *pair, metric))
             links.append((f"table, {scope.name}", table_id(material, scope.dataset)))
             paired += pair
-    if not sentences:
+    if not findings:
         return Answer(question, run="make reproduce-C")
     missing, run = missing_runs(material, paired)
-    return Answer(question, sentences, list(dict.fromkeys(links)), run, missing, limit=SHARED_MACHINE)
+    return Answer(question, findings, list(dict.fromkeys(links)), run, missing, limit=SHARED_MACHINE)
 
 
 def _pair(scope: Scope) -> tuple[RunGroup, RunGroup] | None:
@@ -52,7 +53,7 @@ def _pair(scope: Scope) -> tuple[RunGroup, RunGroup] | None:
     return min(pairs, key=lambda pair: len(differing(*pair)), default=None)
 
 
-def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGroup, metric: str) -> str:
+def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGroup, metric: str) -> Finding:
     names, label = named([without, carrying]), entry_of(metric).label
     change = compared(material, without, carrying, metric)
     assert change is not None  # both have the metric, on one split
@@ -60,13 +61,17 @@ def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGr
     before, after = (f"{metric_over_seeds(one, metric)} ({names[one.id]})" for one in (without, carrying))
     figures = f"from {before} to {after}"
     if change.shown:
-        text = f"it {'raised' if change.size > 0 else 'lowered'} {label}, {figures}: {size}."
+        text = f"it {'raised' if change.size > 0 else 'lowered'} {label}, {figures}: {size}"
     elif change.none_shown:
-        text = f"no difference in {label} is shown, {figures}: {size}."
+        text = f"no difference in {label} is shown, {figures}: {size}"
     else:
-        text = f"{label} went {figures}: {size}. {single_seeds(change, names[without.id], names[carrying.id])}"
-    text += f" {_all_else(without, carrying)} {_time(without, carrying)} {_size(without, carrying)}"
-    return f"{scope.title}: {' '.join(text.split())}"
+        text = f"{label} went {figures}: {size}; {single_seeds(change, names[without.id], names[carrying.id])}"
+    other = differing(without, carrying)
+    if not other and without.setting("model"):
+        text += "; all their other settings are the same"
+    explained = f"The two differ in {listed(other, SHOWN)}, too, so the context alone does not explain it."
+    evidence = [explained if other else "", _time(without, carrying), _size(without, carrying)]
+    return Finding(scope.title, f"{text}.", [one for one in evidence if one])
 
 
 def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
@@ -93,12 +98,6 @@ def _compared(group: RunGroup) -> dict[str, Any]:
         model = {name: value for name, value in described["settings"]["model"].items() if name != "_target_"}
         described["settings"] = {**described["settings"], "model": model}
     return described
-
-
-def _all_else(a: RunGroup, b: RunGroup) -> str:
-    if other := differing(a, b):
-        return f"The two differ in {listed(other, SHOWN)}, too, so the context alone does not explain it."
-    return "All their other settings are the same." if a.setting("model") else ""
 
 
 def _time(without: RunGroup, carrying: RunGroup) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from hydra_pruning_sweeper.messages import plural
-from seqlab.reporting.page.answers.answer import Answer
+from seqlab.reporting.page.answers.answer import Answer, Finding
 from seqlab.reporting.page.groups import slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.sweeps import REPLAY, Sweep, baseline, saved, trial
 from seqlab.reporting.readme.replay import came, share, size
 
 SHIPPED = "(as shipped)"
+LUCK = "Each trial of a search is one seed, and the best of many is partly luck: train it and the first again."
 
 
 def saved_by_pruning(material: Material) -> Answer:
@@ -19,44 +20,43 @@ def saved_by_pruning(material: Material) -> Answer:
     question = "What did the searches save by stopping trials early?"
     if not material.sweeps:
         return Answer(question, run="make sweep")
-    sentences = [_saved(sweep) for sweep in material.sweeps]
+    findings = [_saved(sweep) for sweep in material.sweeps]
     links = [(sweep["study"], f"sweep-{slug(sweep['study'])}") for sweep in material.sweeps]
     if material.replay:
-        sentences.append(_replayed(material.replay))
+        findings.append(Finding("What that costs in quality", _replayed(material.replay)))
         links.append(("pruning on recorded curves", REPLAY))
-    return Answer(question, sentences, links)
+    return Answer(question, findings, links, limit=LUCK)
 
 
-def _saved(sweep: Sweep) -> str:
+def _saved(sweep: Sweep) -> Finding:
     done, full = saved(sweep)
     states = [one["state"] for one in sweep["trials"]]
     pruned, ended = states.count("PRUNED"), states.count("PRUNED") + states.count("COMPLETE")
-    text = f"{sweep['study']}{' (yours)' if sweep.get('own') else ''}: "
     if not ended:
-        text += "no trial has ended."
+        text = "no trial has ended."
     elif full > done:
-        text += f"{pruned} of {plural(ended, 'trial')} were stopped early; {done:,} validations were run instead of"
+        text = f"{pruned} of {plural(ended, 'trial')} were stopped early; {done:,} validations were run instead of"
         text += f" {full:,}, had those trials run as long as the longest: at most {1 - done / full:.0%} less training."
     elif pruned:
-        text += f"nothing: the {plural(pruned, 'trial')} that were stopped, of {ended}, had run as long as the longest."
+        text = f"nothing: the {plural(pruned, 'trial')} that were stopped, of {ended}, had run as long as the longest."
     else:
-        text += f"nothing by pruning: none of {plural(ended, 'trial')} was stopped early."
-    return text + _best_trial(sweep)
+        text = f"nothing by pruning: none of {plural(ended, 'trial')} was stopped early."
+    about = f"{sweep['study']} ({'yours' if sweep.get('own') else 'reference'})"
+    return Finding(about, text, _best_trial(sweep))
 
 
-def _best_trial(sweep: Sweep) -> str:
-    """The best value, and that of the configuration that the search began with."""
+def _best_trial(sweep: Sweep) -> list[str]:
+    """A sentence with the best value and that of the configuration that the search began with."""
     best, first = trial(sweep, sweep["best"]), baseline(sweep)
     if best is None or best["value"] is None:
-        return ""
+        return []
     extreme = "lowest" if sweep["direction"] == "minimize" else "highest"
-    text = f" The {extreme} value (by default a validation loss) is {best['value']:.4g}, of trial {best['number']}"
+    text = f"The {extreme} value (by default a validation loss) is {best['value']:.4g}, of trial {best['number']}"
     if first is best:
-        return f"{text}, the configuration that the search began with."
+        return [f"{text}, the configuration that the search began with."]
     if first is None:
-        return f"{text}."
-    text += f"; the configuration that the search began with has {first['value']:.4g}. Each trial is one seed, and the"
-    return f"{text} best of many is partly luck: train both again to learn by how much it is better."
+        return [f"{text}."]
+    return [f"{text}; the configuration that the search began with has {first['value']:.4g}."]
 
 
 def _replayed(replay: dict[str, Any]) -> str:
@@ -64,7 +64,7 @@ def _replayed(replay: dict[str, Any]) -> str:
     first, *others = replay["searches"]
     shares = {name: share(replay["searches"][name]["reached"], replay["spent"]) for name in replay["searches"]}
     quicker = [name for name in others if shares[name] < 1]
-    text = f"Does that cost quality? Of {len(others)} other ways of searching, replayed on {size(replay)} recorded"
+    text = f"of {len(others)} other ways of searching, replayed on {size(replay)} recorded"
     text += f" learning curves, {len(quicker)} find{'s' * (len(quicker) == 1)} as good a value as “{first}” in fewer"
     text += f" epochs, in most of {len(replay['seeds'])} seeds"
     if quicker:

@@ -149,10 +149,8 @@ def why_not_shown(difference: Gap) -> str:
 
 
 def single_seeds(difference: Gap, *names: str) -> str:
-    """Which sides have one seed, or that all seeds agree, as a sentence; "" where both have several that vary."""
+    """Why a difference is not shown although no interval contains zero, naming the sides that have one seed."""
     if difference.unvaried:
-        return f"{why_not_shown(difference).capitalize()}."
+        return why_not_shown(difference)
     once = [name for name, count in zip(names, difference.seeds, strict=True) if count < 2]
-    return (
-        f"One seed of {' and '.join(dict.fromkeys(once))}: what another seed would give is not known." if once else ""
-    )
+    return f"one seed of {' and '.join(dict.fromkeys(once))}: what another seed would give is not known"

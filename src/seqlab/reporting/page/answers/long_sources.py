@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hydra_pruning_sweeper.differences import listed
 from seqlab.metrics.registry import entry_of
-from seqlab.reporting.page.answers.answer import Answer, Scope, missing_runs, scopes
+from seqlab.reporting.page.answers.answer import Answer, Finding, Scope, missing_runs, scopes
 from seqlab.reporting.page.answers.carried_context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown
 from seqlab.reporting.page.groups import RunGroup, named, slug
@@ -48,20 +48,20 @@ class Measure:
 def fixed_vector(material: Material) -> Answer:
     """Quality by source length, against a model with attention, wherever both kinds ran on the same data."""
     question = "Does the length of the source cost models with one fixed vector more than those with attention?"
-    sentences, links, compared = [], [], []
+    findings, links, compared = [], [], []
     for scope in scopes(material):
         some = [one for one in scope.groups if lengths(one)]
         fixed = [one for one in some if one.architecture in FIXED]
         attending = _most_alike([one for name in ATTENDING for one in some if one.architecture == name], fixed)
         metric = length_metric([*fixed, attending]) if attending and fixed else None
         if attending and metric and len(buckets([*fixed, attending])) > 1 and _concerns(scope, [*fixed, attending]):
-            sentences.append(f"{scope.title}: {_comparison(fixed, attending, metric)}")
+            findings.append(_comparison(scope.title, fixed, attending, metric))
             links.append((f"plot, {scope.name}", f"length-{slug(scope.dataset)}"))
             compared += [*fixed, attending]
-    if not sentences:
+    if not findings:
         return Answer(question, run="make reproduce-C")
     missing, run = missing_runs(material, compared)
-    return Answer(question, sentences, list(dict.fromkeys(links)), run, missing)
+    return Answer(question, findings, list(dict.fromkeys(links)), run, missing)
 
 
 def _most_alike(attending: Sequence[RunGroup], fixed: Sequence[RunGroup]) -> RunGroup | None:
@@ -74,35 +74,36 @@ def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
     return not scope.has_yours or any(one.own for one in groups)
 
 
-def _comparison(fixed: Sequence[RunGroup], attending: RunGroup, metric: str) -> str:
-    """All figures, then each model with a fixed vector against the one with attention."""
+def _comparison(title: str, fixed: Sequence[RunGroup], attending: RunGroup, metric: str) -> Finding:
+    """Each model with a fixed vector against the one with attention; the figures of all are the evidence."""
     groups = [*fixed, attending]
     names, labels = named(groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
     values = {one.id: one.by_seed(measure.figure) for one in groups}
     shown = [f"{names[one.id]} {_written(values[one.id], measure)}" for one in groups]
-    text = f"{measure.meaning}: {'; '.join(shown)}."
     beside = names[attending.id]
+    verdicts = []
     undecided: dict[str, list[str]] = {}  # reason → the differences that it concerns, so that each is given once
     for one in fixed:
         gap = between(values[attending.id], values[one.id])
         if gap is None:
-            text += f" Whether length costs {names[one.id]} more than {beside} is not known."
+            verdicts.append(f"whether length costs {names[one.id]} more than {beside} is not known")
         elif gap.shown or gap.none_shown:
-            text += f" {_verdict(gap, values[one.id], values[attending.id], measure, names[one.id], beside)}"
+            verdicts.append(_verdict(gap, values[one.id], values[attending.id], measure, names[one.id], beside))
         else:
             undecided.setdefault(why_not_shown(gap), []).append(
                 f"{names[one.id]} {gap.written(measure.write, measure.unit)}"
             )
-    for why, gaps in undecided.items():
-        text += f" Against {beside}: {', '.join(gaps)}; {why}."
-    for one in fixed:
-        if other := differing(one, attending):
-            text += (
-                f" {names[one.id]} and {beside} differ in {listed(other, SHOWN)}, too: length alone does not explain"
-            )
-            text += " it."
-    return text + _all_fail(groups, metric, labels)
+    verdicts += [f"against {beside}: {', '.join(gaps)}; {why}" for why, gaps in undecided.items()]
+    evidence = [f"{measure.meaning}: {'; '.join(shown)}."]
+    others = [
+        f"{names[one.id]} and {beside} in {listed(other, SHOWN)}"
+        for one in fixed
+        if (other := differing(one, attending))
+    ]
+    if others:
+        evidence.append(f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}.")
+    return Finding(title, f"{'; '.join(verdicts)}.", [*evidence, *_all_fail(groups, metric, labels)])
 
 
 def _written(values: Sequence[float], measure: Measure) -> str:
@@ -117,16 +118,16 @@ def _written(values: Sequence[float], measure: Measure) -> str:
 def _verdict(
     gap: Gap, fixed: Sequence[float], attending: Sequence[float], measure: Measure, name: str, beside: str
 ) -> str:
-    """One sentence; length costs something only where quality falls with it."""
+    """One clause; length costs something only where quality falls with it."""
     worse, other, change = (name, beside, fixed) if gap.size < 0 else (beside, name, attending)
     size = (gap if gap.size < 0 else gap.turned).written(measure.write, measure.unit)
     if gap.none_shown:
-        return f"Between {name} and {beside} no difference is shown: {gap.written(measure.write, measure.unit)}."
+        return f"between {name} and {beside} no difference is shown: {gap.written(measure.write, measure.unit)}"
     if not measure.is_change:
-        return f"{worse} masters shorter sources than {other}: {size}."
+        return f"{worse} masters shorter sources than {other}: {size}"
     if not _falling(change):
-        return f"Quality is not shown to fall with length in {worse}; the difference to {other}, {size}, is no cost."
-    return f"Length costs {worse} more than {other}: {size}."
+        return f"quality is not shown to fall with length in {worse}, so the difference to {other}, {size}, is no cost"
+    return f"length costs {worse} more than {other}: {size}"
 
 
 def _falling(values: Sequence[float]) -> bool:
@@ -144,7 +145,7 @@ def _slope(metric: str) -> Measure:
     def write(value: float) -> str:
         return f"{100 * value:+.1f}".replace("-", "−")
 
-    meaning = f"change of {entry_of(metric).label} per additional source token, as a share of its mean"
+    meaning = f"Change of {entry_of(metric).label} per additional source token, as a share of its mean"
     return Measure(meaning, slope_by_length, write, " percentage points", plain, is_change=True)
 
 
@@ -159,7 +160,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
         below = next((i for i, label in enumerate(labels) if values.get(label, 0.0) < MASTERED), len(labels))
         return float(ends[below - 1]) if below else 0.0
 
-    meaning = f"longest source, in tokens, up to which {entry_of(metric).label} is at least {MASTERED:.0%}"
+    meaning = f"Longest source, in tokens, up to which {entry_of(metric).label} is at least {MASTERED:.0%}"
 
     def write(value: float) -> str:
         return f"{value:+.3g}".replace("-", "−")
@@ -167,10 +168,10 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
     return Measure(meaning, reach, write, " tokens", "{:.3g}".format, is_change=False)
 
 
-def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> str:
-    """The longest source in training, as a sentence, if every run fails at the longest in test; else ""."""
+def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> list[str]:
+    """A sentence with the longest source in training, if every run fails at the longest in test."""
     trained = trained_to(groups[-1])
     at_end = [values.get(labels[-1]) for one in groups for values in (lengths_of(run, metric) for run in one.runs)]
     if metric == "bleu" or not trained or not all(value is not None and value < 1 - MASTERED for value in at_end):
-        return ""
-    return f" Training ended at {trained} tokens; at {labels[-1]} less than {1 - MASTERED:.0%} is right in every run."
+        return []
+    return [f"Training ended at {trained} tokens; at {labels[-1]} less than {1 - MASTERED:.0%} is right in every run."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqlab.reporting.page.answers.answer import Answer, missing_runs
+from seqlab.reporting.page.answers.answer import Answer, Finding, missing_runs
 from seqlab.reporting.page.answers.evidence import Gap, between, signed, why_not_shown, within
 from seqlab.reporting.page.groups import LOSS, RunGroup, named
 from seqlab.reporting.page.headings import heading
@@ -26,37 +26,38 @@ def familiar_text(material: Material) -> Answer:
     groups = [*yours, *references]
     # Named separately: among the user's runs the reference would bear a claim's label, which no reader knows yet.
     names = named(yours) | named(references)
-    sentences = [text for one in groups if (text := _against(one, names[one.id], elsewhere))]
-    if not sentences:
+    findings = [shown for one in groups if (shown := _against(one, names[one.id], elsewhere))]
+    if not findings:
         return Answer(question, run="make reproduce-G")
     if any(one is reference for one in groups):
-        sentences += _planted(material)
+        findings += _planted(material)
     missing, run = missing_runs(material, groups)
     return Answer(
         question,
-        sentences,
+        findings,
         [("what was expected of the reference runs", "claim-G"), ("leakage", "leakage")],
         run,
         missing,
     )
 
 
-def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> str:
+def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Finding | None:
     """The loss against that on other text, of the same run or of one that is validated on text of another kind."""
     inside = group.metric(LOSS, "val")
     if inside is None:
-        return ""
+        return None
     name = f"{heading(group)}, {name}{'' if group.own else ' (reference)'}"
-    text = f"{name}: {inside:.2f} nats per token on held-out sentences of the same kind of text"
+    text = f"{inside:.2f} nats per token on held-out sentences of the same kind of text"
+    if leaks := group.leaks():
+        text += f" ({leaks.mean:.1%} of them appear in training word for word)"
     gap, outside = within(group.by_seed(_gap)), group.metric(LOSS, OTHER)
     if outside is None and group.claim and elsewhere is not None:
         outside, gap = elsewhere.metric(LOSS, "val"), _apart(group, elsewhere)
     if outside is None or gap is None:
-        text += "; on other text it was not measured."
+        verdict, evidence = f"{text}; on other text it was not measured.", []
     else:
-        text += f", {outside:.2f} on other text. {_verdict(gap)}"
-    leaks = group.leaks()
-    return text + (f" {leaks.mean:.1%} of its validation sentences appear in training word for word." if leaks else "")
+        verdict, evidence = _verdict(gap), [f"{text}, {outside:.2f} on other text."]
+    return Finding(name, verdict, evidence)
 
 
 def _gap(run: Digest) -> float | None:
@@ -71,15 +72,15 @@ def _apart(group: RunGroup, elsewhere: RunGroup) -> Gap | None:
 def _verdict(gap: Gap) -> str:
     size = gap.written(signed("loss"))
     if gap.none_shown:
-        return f"No difference is shown: {size}."
+        return f"no difference to other text is shown: {size}."
     if not gap.shown:
-        return f"That is {size} on other text; {why_not_shown(gap)}."
+        return f"the loss differs by {size} on other text; {why_not_shown(gap)}."
     if gap.size > 0:
-        return f"Other text costs more, {size}: the loss partly measures how alike the texts are."
-    return f"Other text costs less, {size}: resembling the training text is no advantage here."
+        return f"other text costs more, {size}: the loss partly measures how alike the texts are."
+    return f"other text costs less, {size}: resembling the training text is no advantage here."
 
 
-def _planted(material: Material) -> list[str]:
+def _planted(material: Material) -> list[Finding]:
     """How the loss falls with the share of validation sentences that are planted in training."""
     groups = {share: one for share in SHARES if (one := material.group("G", f"planted_{share}"))}
     losses = {share: loss for share, one in groups.items() if (loss := one.metric(LOSS, "val"))}
@@ -88,14 +89,16 @@ def _planted(material: Material) -> list[str]:
     low, *_, high = losses
     gap = _apart(groups[low], groups[high])
     assert gap is not None  # both have a loss
-    text = f"With {', '.join(f'{share}%' for share in losses)} of the validation sentences planted in training"
+    text = f"with {', '.join(f'{share}%' for share in losses)} of the validation sentences planted in training"
     text += f"{_epochs(groups)} the loss is {', '.join(format(value, '.2f') for value in losses.values())}"
     size = f"{gap.written(signed('loss'))} from {low}% to {high}%"
     if gap.shown:
-        return [f"{text}: it {'falls' if gap.size < 0 else 'rises'} with the planted share, {size}."]
-    if gap.none_shown:
-        return [f"{text}: no effect is shown, {size}."]
-    return [f"{text}: {size}; {why_not_shown(gap)}."]
+        text += f": it {'falls' if gap.size < 0 else 'rises'} with the planted share, {size}."
+    elif gap.none_shown:
+        text += f": no effect is shown, {size}."
+    else:
+        text += f": {size}; {why_not_shown(gap)}."
+    return [Finding(f"{heading(groups[low])}, planted sentences (reference)", text)]
 
 
 def _epochs(groups: dict[int, RunGroup]) -> str:
