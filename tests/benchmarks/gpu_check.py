@@ -59,7 +59,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Findings:
     """What a part found: checks, rows of the benchmarks, and facts for a reader of the file."""
 
     checks: list[Check]
@@ -78,13 +78,13 @@ class Part:
 
     name: str
     seconds: float
-    work: Callable[[bool], Outcome]
+    work: Callable[[bool], Findings]
 
 
-def training_steps(model: str, dry: bool) -> Outcome:
+def training_steps(model: str, dry: bool) -> Findings:
     """Steps of a model in a run, beside replays, eager steps and the textbook, in both precisions."""
     rows = gpu_training.measure(model, {}, dry)
-    return Outcome([check for row in rows for check in step_checks(row)], rows)
+    return Findings([check for row in rows for check in step_checks(row)], rows)
 
 
 def step_checks(row: Row) -> list[Check]:
@@ -106,7 +106,7 @@ def step_checks(row: Row) -> list[Check]:
     return checks
 
 
-def ten_epochs(dry: bool) -> Outcome:
+def ten_epochs(dry: bool) -> Findings:
     """Multi30k's Transformer from the command to `result.json`; in a dry run two epochs of the smallest experiment."""
     work = ["experiment=multi30k_transformer"]
     if dry:
@@ -119,10 +119,10 @@ def ten_epochs(dry: bool) -> Outcome:
         result = json.loads(path.read_text(encoding="utf-8"))
     facts = {key: result.get(key) for key in ("epochs", "precision", "cuda_graphs", "training", "seconds", "metrics")}
     title = f"`{' '.join(work)}`, {result['epochs']} epochs, start to `result.json`"
-    return Outcome([within(title, seconds, EPOCHS_SECONDS)], facts=facts)
+    return Findings([within(title, seconds, EPOCHS_SECONDS)], facts=facts)
 
 
-def trials(dry: bool) -> Outcome:
+def trials(dry: bool) -> Findings:
     """A search over `reversal_bahdanau` on one device."""
     count, epochs = (2, 1) if dry else (25, 20)
     few = ["data.samples=200", "hydra.sweeper.slots=1"] if dry else []
@@ -134,24 +134,24 @@ def trials(dry: bool) -> Outcome:
         )
         seconds = time.perf_counter() - begun
     title = f"{count} trials of `reversal_bahdanau`, {epochs} epochs at most"
-    return Outcome([within(title, seconds, TRIALS_SECONDS)], facts={"output": output.splitlines()[-40:]})
+    return Findings([within(title, seconds, TRIALS_SECONDS)], facts={"output": output.splitlines()[-40:]})
 
 
-def generation(dry: bool) -> Outcome:
+def generation(dry: bool) -> Findings:
     """Tokens that the small GPT generates a second, beside Hugging Face's if it is installed."""
     rows = generating.measure("generating", {}, dry)
     checks = [
         Check(f"{row.work}, beside {row.beside}", row.aim, f"{row.ours.median:,.0f} tokens/s, {_times(row)}", row.met)
         for row in rows
     ]
-    return Outcome(checks, rows)
+    return Findings(checks, rows)
 
 
 def _times(row: Row) -> str:
     return "" if row.ratio is None else f"{row.ratio.median:.1f} ×"
 
 
-def gpu_tests(dry: bool) -> Outcome:
+def gpu_tests(dry: bool) -> Findings:
     """The tests that need a GPU; in a dry run those of one file, which are skipped."""
     marked = [path for path in (ROOT / "tests").rglob("test_*.py") if "mark.gpu" in path.read_text(encoding="utf-8")]
     files = [ROOT / "tests/training/test_captured_steps.py"] if dry else marked
@@ -163,7 +163,7 @@ def gpu_tests(dry: bool) -> Outcome:
         raise PartError(first_error(done.stderr + done.stdout))
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     passed = done.returncode == 0 and (dry or " passed" in lines[-1])
-    return Outcome(
+    return Findings(
         [Check("tests that need a GPU", "all pass", lines[-1].strip("= "), passed)], facts={"failed": failed}
     )
 
@@ -270,15 +270,15 @@ def _done(part: Part, dry: bool, limit: float) -> dict[str, Any]:
     begun = time.perf_counter()
     result: dict[str, Any] = {"name": part.name, "error": None, "checks": [], "rows": [], "facts": {}}
     try:
-        outcome: Outcome = limited(partial(part.work, dry), limit)
+        findings: Findings = limited(partial(part.work, dry), limit)
     except PartError as error:
         result["error"] = str(error)
         say(f"    failed: {error}")
     else:
         if dry:  # nothing is as large as what is aimed at
-            outcome = replace(outcome, checks=[replace(check, met=None) for check in outcome.checks])
-        result |= asdict(outcome)
-        for check in outcome.checks:
+            findings = replace(findings, checks=[replace(check, met=None) for check in findings.checks])
+        result |= asdict(findings)
+        for check in findings.checks:
             say(f"    {check.work}: {check.measured}{', aim ' if check.aim else ''}{check.aim}{_sign(check.met)}")
     return {**result, "seconds": round(time.perf_counter() - begun, 1)}
 

@@ -65,7 +65,7 @@ class Kernels:
 
 
 @dataclass
-class Beside:
+class Feed:
     """Feeds batches to a run, all of them in a turn, and has the other sides take their turns between.
 
     Attributes:
@@ -178,18 +178,18 @@ def _alternate(name: str, precision: str, seconds: float) -> Measured:
     pairs = work.pairs()
     batches = _our_batches(pairs.data)
     rounds = Rounds(seconds, warmup=3 if seconds else 0, least=3 if seconds else 1, most=60)
-    beside = Beside(pairs.data, batches, _sides(work, batches, precision, usual), rounds)
+    feed = Feed(pairs.data, batches, _sides(work, batches, precision, usual), rounds)
     half = [f"trainer.precision={HALF}"] if precision == HALF else []
 
-    def feed(data: Any, model: Any, config: Any) -> None:
-        data.train_dataloader = lambda: beside
+    def prepare(data: Any, model: Any, config: Any) -> None:
+        data.train_dataloader = lambda: feed
 
     with tempfile.TemporaryDirectory() as place:
-        fit([*work.overrides, *RUN, *half, *places(place)], [], feed, data=pairs.data)
+        fit([*work.overrides, *RUN, *half, *places(place)], [], prepare, data=pairs.data)
     timings = rounds.timings()
-    busy = None if beside.kernels is None else beside.kernels / timings.seconds("run").median
+    busy = None if feed.kernels is None else feed.kernels / timings.seconds("run").median
     tf32 = hardware.on_gpu() and precision == SINGLE and torch.backends.cuda.matmul.allow_tf32
-    return Measured("tf32" if tf32 else NAMES[precision], timings, busy, beside.facts)
+    return Measured("tf32" if tf32 else NAMES[precision], timings, busy, feed.facts)
 
 
 def _our_batches(data: SequenceData) -> list[Batch]:

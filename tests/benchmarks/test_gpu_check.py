@@ -12,12 +12,12 @@ from support import ROOT
 
 import benchmarks.__main__
 from benchmarks import gpu_check
-from benchmarks.gpu_check import Check, Outcome, Part, first_error, step_checks
+from benchmarks.gpu_check import Check, Findings, Part, first_error, step_checks
 from benchmarks.harness import Row, Spread, StepTimes
 
 
 def works(dry):
-    return Outcome([Check("a step", "≤ 8 ms", "7.5 ms", True), Check("another", "≤ 3 ms", "4.0 ms", False)])
+    return Findings([Check("a step", "≤ 8 ms", "7.5 ms", True), Check("another", "≤ 3 ms", "4.0 ms", False)])
 
 
 def raises(dry):
@@ -47,7 +47,7 @@ def test_a_part_that_fails_is_written_and_the_rest_goes_on(tmp_path):
 
     def looks(dry):
         written.append(json.loads((tmp_path / "gpu_check.json").read_text(encoding="utf-8")))
-        return Outcome([Check("parts before", "", str(len(written[0]["parts"])))])
+        return Findings([Check("parts before", "", str(len(written[0]["parts"])))])
 
     parts = [
         Part("first", 60.0, works),
