@@ -19,7 +19,7 @@ SHARED_MACHINE = (
 
 
 @dataclass(frozen=True)
-class Finding:
+class Conclusion:
     """What the runs of one dataset, or one search, show.
 
     Args:
@@ -35,10 +35,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, the findings that answer it, and links to the figures behind them.
+    """A question, the conclusions that answer it, and links to the figures behind them.
 
     Args:
-        findings: the first is the most important; empty where nothing was measured.
+        conclusions: the first is the most important; empty where nothing was measured.
         links: (text, id on the page).
         run: the command that would answer the question, or complete the answer.
         missing: what a partial answer lacks.
@@ -47,7 +47,7 @@ class Answer:
     """
 
     question: str
-    findings: list[Finding] = field(default_factory=list)
+    conclusions: list[Conclusion] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
     run: str = ""
     missing: str = ""

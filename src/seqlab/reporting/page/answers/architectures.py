@@ -8,7 +8,7 @@ from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import (
     SHARED_MACHINE,
     Answer,
-    Finding,
+    Conclusion,
     Scope,
     formatted,
     mean,
@@ -32,10 +32,10 @@ def best(material: Material) -> Answer:
     judged = [one for one in _with_several(material) if quality(one.groups) is not None]
     if not judged:
         return Answer(question, run="make reproduce-C")
-    findings = [_best(material, one) for one in judged]
+    conclusions = [_best(material, one) for one in judged]
     links = [(f"table, {one.name}", table_id(material, one.dataset)) for one in _first_per_dataset(judged)]
     missing, run = missing_runs(material, [group for one in judged for group in one.groups])
-    return Answer(question, findings, links, run, missing)
+    return Answer(question, conclusions, links, run, missing)
 
 
 def _with_several(material: Material) -> list[Scope]:
@@ -47,7 +47,7 @@ def _first_per_dataset(some: Sequence[Scope]) -> list[Scope]:
     return list({one.dataset: one for one in reversed(some)}.values())[::-1]
 
 
-def _best(material: Material, scope: Scope) -> Finding:
+def _best(material: Material, scope: Scope) -> Conclusion:
     """The first two and the difference between them; the figures of the others are the evidence."""
     metric = quality(scope.groups)
     assert metric is not None
@@ -66,7 +66,7 @@ def _best(material: Material, scope: Scope) -> Finding:
         text = f"{one}, has the {better} {label} on {first.split}, {size} against the next, {two}"
         text += f"; {single_seeds(gap, names[second.id], names[first.id])}."
     rest = "; ".join(f"{names[one.id]}, {metric_over_seeds(one, metric)}" for one in others)
-    return Finding(scope.title, text, [f"The others: {rest}."] if others else [])
+    return Conclusion(scope.title, text, [f"The others: {rest}."] if others else [])
 
 
 def ranked(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
@@ -77,20 +77,20 @@ def ranked(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
 def fastest(material: Material) -> Answer:
     """Target tokens per second of training; groups that ran on different machines are not compared."""
     question = "Which trains fastest?"
-    findings, measured = [], []
+    conclusions, measured = [], []
     for scope in _with_several(material):
         timed = [one for one in scope.groups if mean(one.figure(*SPEED)) > 0]
         machines = [some for some in _by_machine(timed) if not scope.has_yours or any(one.own for one in some)]
         alike = max(machines, key=len, default=[])
         if len(alike) > 1:
             measured.append(scope)
-            findings.append(_speeds(scope.title, alike))
+            conclusions.append(_speeds(scope.title, alike))
         elif len(timed) > 1:
-            findings.append(Finding(scope.title, "not known, as no two ran on the same machine."))
-    if not findings:
+            conclusions.append(Conclusion(scope.title, "not known, as no two ran on the same machine."))
+    if not conclusions:
         return Answer(question, run="make reproduce-C")
     links = [(f"loss against time, {one.name}", f"time-{slug(one.dataset)}") for one in _first_per_dataset(measured)]
-    return Answer(question, findings, links, limit=SHARED_MACHINE if measured else "")
+    return Answer(question, conclusions, links, limit=SHARED_MACHINE if measured else "")
 
 
 def _by_machine(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
@@ -100,7 +100,7 @@ def _by_machine(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
     return [some for devices, some in machines.items() if len(devices) == 1]
 
 
-def _speeds(title: str, groups: Sequence[RunGroup]) -> Finding:
+def _speeds(title: str, groups: Sequence[RunGroup]) -> Conclusion:
     """The fastest, and the difference between it and the next; the figures of the others are the evidence."""
     names = named(groups)
     first, second, *others = sorted(groups, key=lambda one: -mean(one.figure(*SPEED)))
@@ -122,7 +122,7 @@ def _speeds(title: str, groups: Sequence[RunGroup]) -> Finding:
     if sizes and max(sizes) > SIZES_DIFFER * min(sizes):
         low, high = (formatted(size / 1e6, "") for size in (min(sizes), max(sizes)))
         evidence.append(f"The models differ in size: {low} to {high} million parameters.")
-    return Finding(title, text, evidence)
+    return Conclusion(title, text, evidence)
 
 
 def _speed(group: RunGroup) -> str:

@@ -11,7 +11,7 @@ from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import (
     SHARED_MACHINE,
     Answer,
-    Finding,
+    Conclusion,
     Scope,
     metric_over_seeds,
     missing_runs,
@@ -31,19 +31,19 @@ SHOWN = 6  # the number of differing settings that a sentence lists
 def carried_context(material: Material) -> Answer:
     """`gru` against `context_gru`, which differs from it in the decoder alone, wherever both ran on the same data."""
     question = "What did carrying the context to every decoder step change?"
-    findings: list[Finding] = []
+    conclusions: list[Conclusion] = []
     links: list[tuple[str, str]] = []
     paired: list[RunGroup] = []
     for scope in scopes(material):
         pair = _pair(scope)
         if pair and (metric := quality(pair)):
-            findings.append(_change(material, scope, *pair, metric))
+            conclusions.append(_change(material, scope, *pair, metric))
             links.append((f"table, {scope.name}", table_id(material, scope.dataset)))
             paired += pair
-    if not findings:
+    if not conclusions:
         return Answer(question, run="make reproduce-C")
     missing, run = missing_runs(material, paired)
-    return Answer(question, findings, list(dict.fromkeys(links)), run, missing, limit=SHARED_MACHINE)
+    return Answer(question, conclusions, list(dict.fromkeys(links)), run, missing, limit=SHARED_MACHINE)
 
 
 def _pair(scope: Scope) -> tuple[RunGroup, RunGroup] | None:
@@ -53,7 +53,7 @@ def _pair(scope: Scope) -> tuple[RunGroup, RunGroup] | None:
     return min(pairs, key=lambda pair: len(differing(*pair)), default=None)
 
 
-def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGroup, metric: str) -> Finding:
+def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGroup, metric: str) -> Conclusion:
     names, label = named([without, carrying]), entry_of(metric).label
     change = compared(material, without, carrying, metric)
     assert change is not None  # both have the metric, on one split
@@ -71,7 +71,7 @@ def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGr
         text += "; all their other settings are the same"
     explained = f"The two differ in {listed(other, SHOWN)}, too, so the context alone does not explain it."
     evidence = [explained if other else "", _time(without, carrying), _size(without, carrying)]
-    return Finding(scope.title, f"{text}.", [one for one in evidence if one])
+    return Conclusion(scope.title, f"{text}.", [one for one in evidence if one])
 
 
 def differing(a: RunGroup, b: RunGroup) -> list[Difference]:

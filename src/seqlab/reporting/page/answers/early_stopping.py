@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hydra_pruning_sweeper.messages import plural
-from seqlab.reporting.page.answers.answer import Answer, Finding
+from seqlab.reporting.page.answers.answer import Answer, Conclusion
 from seqlab.reporting.page.groups import slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.sweeps import REPLAY, Sweep, baseline, saved, trial
@@ -20,15 +20,15 @@ def saved_by_pruning(material: Material) -> Answer:
     question = "What did the searches save by stopping trials early?"
     if not material.sweeps:
         return Answer(question, run="make sweep")
-    findings = [_saved(sweep) for sweep in material.sweeps]
+    conclusions = [_saved(sweep) for sweep in material.sweeps]
     links = [(sweep["study"], f"sweep-{slug(sweep['study'])}") for sweep in material.sweeps]
     if material.replay:
-        findings.append(Finding("What that costs in quality", _replayed(material.replay)))
+        conclusions.append(Conclusion("What that costs in quality", _replayed(material.replay)))
         links.append(("pruning on recorded curves", REPLAY))
-    return Answer(question, findings, links, limit=LUCK)
+    return Answer(question, conclusions, links, limit=LUCK)
 
 
-def _saved(sweep: Sweep) -> Finding:
+def _saved(sweep: Sweep) -> Conclusion:
     done, full = saved(sweep)
     states = [one["state"] for one in sweep["trials"]]
     pruned, ended = states.count("PRUNED"), states.count("PRUNED") + states.count("COMPLETE")
@@ -42,7 +42,7 @@ def _saved(sweep: Sweep) -> Finding:
     else:
         text = f"nothing by pruning: none of {plural(ended, 'trial')} was stopped early."
     about = f"{sweep['study']} ({'yours' if sweep.get('own') else 'reference'})"
-    return Finding(about, text, _best_trial(sweep))
+    return Conclusion(about, text, _best_trial(sweep))
 
 
 def _best_trial(sweep: Sweep) -> list[str]:

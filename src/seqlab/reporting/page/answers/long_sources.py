@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hydra_pruning_sweeper.differences import listed
 from seqlab.metrics.registry import entry_of
-from seqlab.reporting.page.answers.answer import Answer, Finding, Scope, missing_runs, scopes
+from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, missing_runs, scopes
 from seqlab.reporting.page.answers.carried_context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown
 from seqlab.reporting.page.groups import RunGroup, named, slug
@@ -48,20 +48,20 @@ class Measure:
 def fixed_vector(material: Material) -> Answer:
     """Quality by source length, against a model with attention, wherever both kinds ran on the same data."""
     question = "Does the length of the source cost models with one fixed vector more than those with attention?"
-    findings, links, compared = [], [], []
+    conclusions, links, compared = [], [], []
     for scope in scopes(material):
         some = [one for one in scope.groups if lengths(one)]
         fixed = [one for one in some if one.architecture in FIXED]
         attending = _most_alike([one for name in ATTENDING for one in some if one.architecture == name], fixed)
         metric = length_metric([*fixed, attending]) if attending and fixed else None
         if attending and metric and len(buckets([*fixed, attending])) > 1 and _concerns(scope, [*fixed, attending]):
-            findings.append(_comparison(scope.title, fixed, attending, metric))
+            conclusions.append(_comparison(scope.title, fixed, attending, metric))
             links.append((f"plot, {scope.name}", f"length-{slug(scope.dataset)}"))
             compared += [*fixed, attending]
-    if not findings:
+    if not conclusions:
         return Answer(question, run="make reproduce-C")
     missing, run = missing_runs(material, compared)
-    return Answer(question, findings, list(dict.fromkeys(links)), run, missing)
+    return Answer(question, conclusions, list(dict.fromkeys(links)), run, missing)
 
 
 def _most_alike(attending: Sequence[RunGroup], fixed: Sequence[RunGroup]) -> RunGroup | None:
@@ -74,7 +74,7 @@ def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
     return not scope.has_yours or any(one.own for one in groups)
 
 
-def _comparison(title: str, fixed: Sequence[RunGroup], attending: RunGroup, metric: str) -> Finding:
+def _comparison(title: str, fixed: Sequence[RunGroup], attending: RunGroup, metric: str) -> Conclusion:
     """Each model with a fixed vector against the one with attention; the figures of all are the evidence."""
     groups = [*fixed, attending]
     names, labels = named(groups), buckets(groups)
@@ -103,7 +103,7 @@ def _comparison(title: str, fixed: Sequence[RunGroup], attending: RunGroup, metr
     ]
     if others:
         evidence.append(f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}.")
-    return Finding(title, f"{'; '.join(verdicts)}.", [*evidence, *_all_fail(groups, metric, labels)])
+    return Conclusion(title, f"{'; '.join(verdicts)}.", [*evidence, *_all_fail(groups, metric, labels)])
 
 
 def _written(values: Sequence[float], measure: Measure) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqlab.reporting.page.answers.answer import Answer, Finding, missing_runs
+from seqlab.reporting.page.answers.answer import Answer, Conclusion, missing_runs
 from seqlab.reporting.page.answers.evidence import Gap, between, signed, why_not_shown, within
 from seqlab.reporting.page.groups import LOSS, RunGroup, named
 from seqlab.reporting.page.headings import heading
@@ -26,22 +26,22 @@ def familiar_text(material: Material) -> Answer:
     groups = [*yours, *references]
     # Named separately: among the user's runs the reference would bear a claim's label, which no reader knows yet.
     names = named(yours) | named(references)
-    findings = [shown for one in groups if (shown := _against(one, names[one.id], elsewhere))]
-    if not findings:
+    conclusions = [shown for one in groups if (shown := _against(one, names[one.id], elsewhere))]
+    if not conclusions:
         return Answer(question, run="make reproduce-G")
     if any(one is reference for one in groups):
-        findings += _planted(material)
+        conclusions += _planted(material)
     missing, run = missing_runs(material, groups)
     return Answer(
         question,
-        findings,
+        conclusions,
         [("what was expected of the reference runs", "claim-G"), ("leakage", "leakage")],
         run,
         missing,
     )
 
 
-def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Finding | None:
+def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusion | None:
     """The loss against that on other text, of the same run or of one that is validated on text of another kind."""
     inside = group.metric(LOSS, "val")
     if inside is None:
@@ -57,7 +57,7 @@ def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Finding 
         verdict, evidence = f"{text}; on other text it was not measured.", []
     else:
         verdict, evidence = _verdict(gap), [f"{text}, {outside:.2f} on other text."]
-    return Finding(name, verdict, evidence)
+    return Conclusion(name, verdict, evidence)
 
 
 def _gap(run: Digest) -> float | None:
@@ -80,7 +80,7 @@ def _verdict(gap: Gap) -> str:
     return f"other text costs less, {size}: resembling the training text is no advantage here."
 
 
-def _planted(material: Material) -> list[Finding]:
+def _planted(material: Material) -> list[Conclusion]:
     """How the loss falls with the share of validation sentences that are planted in training."""
     groups = {share: one for share in SHARES if (one := material.group("G", f"planted_{share}"))}
     losses = {share: loss for share, one in groups.items() if (loss := one.metric(LOSS, "val"))}
@@ -98,7 +98,7 @@ def _planted(material: Material) -> list[Finding]:
         text += f": no effect is shown, {size}."
     else:
         text += f": {size}; {why_not_shown(gap)}."
-    return [Finding(f"{heading(groups[low])}, planted sentences (reference)", text)]
+    return [Conclusion(f"{heading(groups[low])}, planted sentences (reference)", text)]
 
 
 def _epochs(groups: dict[int, RunGroup]) -> str:

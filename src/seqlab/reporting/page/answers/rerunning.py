@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqlab.metrics.registry import entry_of
-from seqlab.reporting.page.answers.answer import Answer, Finding, formatted, scopes
+from seqlab.reporting.page.answers.answer import Answer, Conclusion, formatted, scopes
 from seqlab.reporting.page.answers.architectures import ranked
 from seqlab.reporting.page.groups import RunGroup, named, quality
 from seqlab.reporting.page.sources import Material
@@ -15,12 +15,12 @@ def rerun(material: Material) -> Answer:
     question = "How do I rerun any one number?"
     way = "click it: it leads to the command that made it, with seeds, settings, commit and folder."
     example = ["Run the command as it is, or with one of its seeds."]
-    findings = [Finding("Any figure of a table", way, example)]
+    conclusions = [Conclusion("Any figure of a table", way, example)]
     links = [("all commands", "commands")]
     scope = max(scopes(material), key=lambda one: (one.has_yours, len(one.groups) > 1), default=None)
     metric = quality(scope.groups) if scope else None
     if scope is None or metric is None:
-        return Answer(question, findings, links)
+        return Answer(question, conclusions, links)
     one = ranked(scope.groups, metric)[0]
     run = next(run for run in one.runs if run["metrics"].get(one.split, {}).get(metric) is not None)
     label = entry_of(metric).label
@@ -29,7 +29,7 @@ def rerun(material: Material) -> Answer:
         f"For example, this command makes the {figure} {label} of {named(scope.groups)[one.id]}, seed {run['seed']};"
         f" the run's `result.json` then has it as `{one.split}`, `{metric}`.{_whole_claim(material, one)}"
     )
-    return Answer(question, findings, [("its settings", one.id), *links], command=run["command"])
+    return Answer(question, conclusions, [("its settings", one.id), *links], command=run["command"])
 
 
 def _whole_claim(material: Material, one: RunGroup) -> str:
