@@ -194,8 +194,8 @@ def sweep():
 
 
 def sentences(answer):
-    """What an answer states: a text per finding, the verdict first."""
-    return [" ".join((f"{one.about}: {one.verdict}", *one.evidence)) for one in answer.findings]
+    """What an answer states: a text per conclusion, the verdict first."""
+    return [" ".join((f"{one.about}: {one.verdict}", *one.evidence)) for one in answer.conclusions]
 
 
 def text_of(answer):

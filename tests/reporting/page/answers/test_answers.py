@@ -21,8 +21,8 @@ def texts(material):
 
 def test_what_was_not_measured_is_open_and_says_what_to_run():
     *measured, rerun = answers(Material())
-    assert len(measured) == 6 and all(not one.findings and one.run.startswith("make ") for one in measured)
-    assert rerun.findings and not rerun.command
+    assert len(measured) == 6 and all(not one.conclusions and one.run.startswith("make ") for one in measured)
+    assert rerun.conclusions and not rerun.command
 
 
 def own_runs():
@@ -42,7 +42,7 @@ def own_runs():
 def test_the_users_runs_answer_every_question_that_they_can(tmp_path):
     *answered, _, rerun = answers(found(tmp_path, own_runs(), claim_c(), claim_g()))
     for one in (*answered, rerun):
-        assert one.findings and not one.run and "(yours)" in text_of(one), one.question
+        assert one.conclusions and not one.run and "(yours)" in text_of(one), one.question
 
 
 def test_reference_runs_are_not_marked_as_the_users(tmp_path):
@@ -109,7 +109,7 @@ def written(material):
     parts = [
         part
         for one in answers(material)
-        for part in (one.question, *(text for each in one.findings for text in (each.verdict, *each.evidence)))
+        for part in (one.question, *(text for each in one.conclusions for text in (each.verdict, *each.evidence)))
     ]
     return [sentence for part in parts for sentence in re.split(r"(?<=[.?]) (?=[A-Z“])", part)]
 
@@ -129,7 +129,7 @@ def test_a_verdict_is_one_sentence_with_a_figure(tmp_path):
         found(tmp_path, own_runs(), claim_c(), claim_g(), sweep(), replay()),
     ):
         *measured, _ = answers(material)
-        for one in (finding for answer in measured for finding in answer.findings):
+        for one in (each for answer in measured for each in answer.conclusions):
             assert re.search(r"\d", one.verdict) and len(re.split(r"(?<=[.?]) (?=[A-Z“])", one.verdict)) == 1
 
 

@@ -36,7 +36,7 @@ def runs(**models):
 def test_the_users_runs_are_answered_about(tmp_path, gru, bahdanau, text):
     answer = fixed_vector(found(tmp_path, runs(gru=gru, bahdanau=bahdanau)))
     assert text in text_of(answer) and "nan" not in text_of(answer)
-    assert answer.findings[0].about == "Multi30k de→en (your runs)"
+    assert answer.conclusions[0].about == "Multi30k de→en (your runs)"
     assert "Change of BLEU per additional source token" in text_of(answer)
     assert (": length costs" in text_of(answer)) == text.startswith("length costs")
 
