@@ -20,6 +20,7 @@ from seqlab.errors import InputError
 from seqlab.layers.attention import Attention, captured_attention
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
+from seqlab.models.captured_step import step_of
 from seqlab.models.fast_attribute_access import quick_lookups
 from seqlab.special_tokens import BOS
 
@@ -129,7 +130,7 @@ class Seq2Seq(nn.Module):
             return windowed, windowed.begin(prompt[:, :-1], state), prompt[:, -1]
         if prompt.size(1) > 1:
             _, state = self.decode(prompt[:, :-1], state)
-        return cast(Step, self._step), state, prompt[:, -1]
+        return cast(Step, step_of(self, self._step, source.device)), state, prompt[:, -1]
 
     def _step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         logits, state = self.decode(tokens[:, None], state)

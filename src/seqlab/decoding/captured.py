@@ -1,0 +1,153 @@
+"""Searches whose work for a token is captured: the decoder's step, the choice of tokens, and the outputs so far.
+
+B rows, R rows or hypotheses, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqlab.cuda_graphs import CapturedWork, GraphPool
+from seqlab.decoding.hypotheses import Selectable, Step
+
+ASKS_EVERY = 8
+"""Tokens after which the host asks whether all rows have finished."""
+
+
+@runtime_checkable
+class Limits(Protocol):
+    """A search, of which captured work is kept as long as an equal search is called."""
+
+    @property
+    def max_length(self) -> int:
+        """Tokens of the longest output."""
+        ...
+
+    @property
+    def min_length(self) -> int:
+        """Tokens of the shortest output."""
+        ...
+
+
+@runtime_checkable
+class FixedStep(Protocol):
+    """A decoder's step with its state in tensors that stay where they are."""
+
+    def read(self, state: Any) -> None:
+        """Copies a state into those tensors."""
+        ...
+
+    def __call__(self, tokens: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:
+        """Logits of the next token; the state is that after `tokens` by then."""
+        ...
+
+    def select(self, rows: Int[Tensor, " R"]) -> None:
+        """Reorders the state's rows, each of which comes from a row with the same source."""
+        ...
+
+
+@runtime_checkable
+class Progress(Protocol):
+    """How far a search has come, in tensors that stay where they are."""
+
+    last: Tensor
+
+    def begin(self) -> None:
+        """Forgets the search before."""
+        ...
+
+    def advance(self, logits: Tensor, step: FixedStep) -> Tensor:
+        """Chooses the next tokens, `last`; whether all rows have finished. Nothing here waits for a value."""
+        ...
+
+
+Kept = TypeVar("Kept", bound=Progress)
+
+
+class CapturedSearch(Generic[Kept]):
+    """A search on states of one form. Everything for a token is one captured work."""
+
+    def __init__(self, step: FixedStep, progress: Kept, pool: GraphPool) -> None:
+        self.progress = progress
+        self._step = step
+        self._work = CapturedWork(self._token, pool, check=not pool.captured)
+
+    def _token(self) -> tuple[Tensor]:
+        return (self.progress.advance(self._step(self.progress.last), self._step),)
+
+    def run(self, logits: Tensor, state: Any, search: Limits) -> None:
+        """Searches on from the logits of the first token and the state before it.
+
+        Raises:
+            CaptureError: the work cannot be captured.
+        """
+        self.progress.begin()
+        self._step.read(state)
+        done = self.progress.advance(logits, self._step)
+        for position in range(1, search.max_length):
+            if position % ASKS_EVERY == 0 and position > search.min_length and bool(done):
+                break
+            (done,) = self._work()
+
+
+@runtime_checkable
+class CapturableStep(Step, Protocol):
+    """A step function that can be captured, at least for some states."""
+
+    @property
+    def capturable(self) -> bool:
+        """Whether it may still be: False after it was given up."""
+        ...
+
+    def search(
+        self, search: Limits, state: Any, make: Callable[[FixedStep, GraphPool], CapturedSearch[Any]]
+    ) -> CapturedSearch[Any]:
+        """What `make` made of this step for such a search and such states, now or earlier.
+
+        Raises:
+            CaptureError: such states cannot be kept in buffers of fixed size.
+        """
+        ...
+
+    def give_up(self, reason: Exception) -> None:
+        """Captured work is not to be tried again."""
+        ...
+
+
+def captured(
+    search: Limits,
+    step: Step,
+    state: Selectable,
+    start: Int[Tensor, " B"],
+    begin: Callable[[], Kept],
+    copies: int = 1,
+) -> Kept | None:
+    """The progress that a search, captured, has made in the end; None if it has to be done token by token.
+
+    The first token is decoded as ever: states have all that they hold after that.
+
+    Args:
+        begin: makes buffers for the progress.
+        copies: hypotheses per row.
+    """
+    if not (isinstance(step, CapturableStep) and step.capturable and torch.is_inference_mode_enabled()):
+        return None
+    try:
+        logits, state = step(start, state)
+        if copies > 1:
+            rows = torch.arange(len(start), device=start.device).repeat_interleave(copies)
+            logits, state = logits.index_select(0, rows), state.select(rows)
+        kept = step.search(search, state, lambda fixed, pool: CapturedSearch(fixed, begin(), pool))
+        kept.run(logits, state, search)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # an architecture or a search of one's own may be anything; the plain way tells errors
+        step.give_up(error)
+        return None
+    progress: Kept = kept.progress
+    return progress
