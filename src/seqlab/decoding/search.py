@@ -123,7 +123,8 @@ class Search(ABC):
         log_probabilities = logits.to(torch.get_default_dtype()).log_softmax(dim=-1)  # never in half precision
         log_probabilities[:, PAD] = log_probabilities[:, BOS] = -torch.inf
         if isinstance(position, Tensor):
-            log_probabilities[:, EOS].masked_fill_(position < self.min_length, -torch.inf)
+            if self.min_length:
+                log_probabilities[:, EOS].masked_fill_(position < self.min_length, -torch.inf)
         elif position < self.min_length:
             log_probabilities[:, EOS] = -torch.inf
         return log_probabilities
@@ -189,16 +190,15 @@ class Stepwise(Search):
     def follow(
         self, step: Step, state: Selectable, start: Int[Tensor, " B"]
     ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
-        """One output per row: tokens, lengths and scores. Rows that have finished leave the batch, if the search is not
+        """One output per row: tokens, lengths and scores. Rows that have finished leave the batch, unless the search is
         captured.
         """
         outputs = captured(self, step, state, start, lambda: _FixedOutputs(self, start))
-        if outputs is not None:
-            return (
-                outputs.tokens[:, : int(outputs.lengths.max())].clone(),
-                outputs.lengths.clone(),
-                outputs.scores.clone(),
-            )
+        return self._token_by_token(step, state, start) if outputs is None else outputs.result()
+
+    def _token_by_token(
+        self, step: Step, state: Selectable, start: Int[Tensor, " B"]
+    ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
         choose, count = self.chooser(start), len(start)
         tokens = start.new_full((count, self.max_length), PAD)
         lengths = torch.zeros_like(start)
