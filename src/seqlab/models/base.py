@@ -20,7 +20,7 @@ from seqlab.errors import InputError
 from seqlab.layers.attention import Attention, captured_attention
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
-from seqlab.models.captured_step import step_of
+from seqlab.models.captured_step import step_of, with_few_widths
 from seqlab.models.fast_attribute_access import quick_lookups
 from seqlab.special_tokens import BOS
 
@@ -106,6 +106,8 @@ class Seq2Seq(nn.Module):
         """
         longest = window or (0 if prompt is None else prompt.size(1) - 1) + search.max_length
         self.check_lengths(int(source_lengths.max()), longest)
+        if source.device.type == "cuda":
+            source = with_few_widths(source, self.max_positions)
         with quick_lookups(self):
             return search(*self.begin(source, source_lengths, prompt, window))
 

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seqlab.cuda_graphs import ByShape, GraphPool
 from seqlab.decoding.captured import CapturedSearch, FixedStep, Limits
 from seqlab.layers.fixed_state import FixedState, form_of
 from seqlab.layers.state import State
 from seqlab.private_parts import has_hooks
+from seqlab.special_tokens import PAD
 
 KEPT = 2
 """Searches that are kept for later batches. Each holds buffers as large as a batch's state."""
@@ -94,6 +96,17 @@ class _FixedStep:
         # A graph cannot have weights that autocast has cast and kept, and will throw away.
         with torch.autocast(kind, torch.get_autocast_dtype(kind), enabled=half, cache_enabled=False):
             return self._state.step(decode, tokens)
+
+
+SOURCES = 8
+"""On a GPU sources are padded to a multiple of so many tokens: batches of about one length share a graph."""
+
+
+def with_few_widths(source: Int[Tensor, "B S"], limit: int | None) -> Int[Tensor, "B _"]:
+    """Sources with more padding, so that few widths occur; not wider than `limit`, if they are not yet."""
+    width = -(-source.size(1) // SOURCES) * SOURCES
+    width = width if limit is None else max(source.size(1), min(width, limit))
+    return F.pad(source, (0, width - source.size(1)), value=PAD)
 
 
 _STEPS: weakref.WeakKeyDictionary[nn.Module, CapturedStep] = weakref.WeakKeyDictionary()
