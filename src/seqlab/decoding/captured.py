@@ -5,7 +5,7 @@ B rows, R rows or hypotheses, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -42,6 +42,10 @@ class FixedStep(Protocol):
         """Copies a state into those tensors."""
         ...
 
+    def prepare(self) -> None:
+        """Is called before each token, and not captured."""
+        ...
+
     def __call__(self, tokens: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:
         """Logits of the next token; the state is that after `tokens` by then."""
         ...
@@ -70,29 +74,39 @@ Kept = TypeVar("Kept", bound=Progress)
 
 
 class CapturedSearch(Generic[Kept]):
-    """A search on states of one form. Everything for a token is one captured work."""
+    """A search on states of one form. Everything for a token is one captured work.
+
+    Attributes:
+        in_use: whether a search has begun and not ended, as a stream between two tokens: no other can use its tensors.
+    """
 
     def __init__(self, step: FixedStep, progress: Kept, pool: GraphPool) -> None:
         self.progress = progress
         self._step = step
+        self.in_use = False
         self._work = CapturedWork(self._token, pool, check=not pool.captured)
 
     def _token(self) -> tuple[Tensor]:
         return (self.progress.advance(self._step(self.progress.last), self._step),)
 
-    def run(self, logits: Tensor, state: Any, search: Limits) -> None:
-        """Searches on from the logits of the first token and the state before it.
+    def tokens(self, logits: Tensor, state: Any, count: int) -> Iterator[Tensor]:
+        """Chooses up to `count` tokens, from the logits of the first one and the state before it; yields after each one
+        whether all rows have finished.
 
         Raises:
             CaptureError: the work cannot be captured.
         """
-        self.progress.begin()
-        self._step.read(state)
-        done = self.progress.advance(logits, self._step)
-        for position in range(1, search.max_length):
-            if position % ASKS_EVERY == 0 and position > search.min_length and bool(done):
-                break
-            (done,) = self._work()
+        self.in_use = True
+        try:
+            self.progress.begin()
+            self._step.read(state)
+            yield self.progress.advance(logits, self._step)
+            for _ in range(1, count):
+                self._step.prepare()
+                (done,) = self._work()
+                yield done
+        finally:
+            self.in_use = False
 
 
 @runtime_checkable
@@ -129,25 +143,42 @@ def captured(
 ) -> Kept | None:
     """The progress that a search, captured, has made in the end; None if it has to be done token by token.
 
-    The first token is decoded as ever: states have all that they hold after that.
-
     Args:
         begin: makes buffers for the progress.
         copies: hypotheses per row.
     """
+    progress: Kept | None = None
+    for count, (progress, done) in enumerate(captured_tokens(search, step, state, start, begin, copies), 1):
+        if count == search.max_length or (count % ASKS_EVERY == 0 and count > search.min_length and bool(done)):
+            return progress
+    return None
+
+
+def captured_tokens(
+    search: Limits,
+    step: Step,
+    state: Selectable,
+    start: Int[Tensor, " B"],
+    begin: Callable[[], Kept],
+    copies: int = 1,
+) -> Iterator[tuple[Kept, Tensor]]:
+    """Yields after each token of a captured search its progress, and whether all rows have finished.
+
+    It ends early, before the first token or later, if the search cannot be captured, or such a search is under way: it
+    has to be done plainly then.
+    The first token is decoded plainly anyway: states have all that they hold after that.
+    """
     if not (isinstance(step, CapturableStep) and step.capturable and torch.is_inference_mode_enabled()):
-        return None
+        return
     try:
         logits, state = step(start, state)
         if copies > 1:
             rows = torch.arange(len(start), device=start.device).repeat_interleave(copies)
             logits, state = logits.index_select(0, rows), state.select(rows)
         kept = step.search(search, state, lambda fixed, pool: CapturedSearch(fixed, begin(), pool))
-        kept.run(logits, state, search)
+        for done in () if kept.in_use else kept.tokens(logits, state, search.max_length):
+            yield kept.progress, done
     except torch.OutOfMemoryError:
         raise
-    except Exception as error:  # an architecture or a search of one's own may be anything; the plain way tells errors
+    except Exception as error:  # an architecture or a search of one's own may be anything; plainly, it tells its errors
         step.give_up(error)
-        return None
-    progress: Kept = kept.progress
-    return progress

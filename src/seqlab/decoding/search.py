@@ -5,6 +5,7 @@ B rows, R unfinished rows, C candidates, K candidates that are kept, V vocabular
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
-from seqlab.decoding.captured import FixedStep, captured
+from seqlab.decoding.captured import FixedStep, captured, captured_tokens
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
 from seqlab.special_tokens import BOS, EOS, PAD
 
@@ -181,6 +182,14 @@ class Stepwise(Search):
 
     def stream(self, step: Step, state: Selectable, start: Int[Tensor, " 1"]) -> Iterator[int]:
         """Yields one output token by token: always `max_length` tokens, because EOS does not end a stream."""
+        count = 0
+        for outputs, _ in captured_tokens(self, step, state, start, lambda: _FixedOutputs(self, start)):
+            count += 1
+            yield int(outputs.last)
+        if count < self.max_length:  # a search that cannot be captured begins again, and finds the same
+            yield from itertools.islice(self._plain_stream(step, state, start), count, None)
+
+    def _plain_stream(self, step: Step, state: Selectable, start: Int[Tensor, " 1"]) -> Iterator[int]:
         choose, row, last = self.chooser(start), torch.zeros_like(start), start
         for position in range(self.max_length):
             logits, state = step(last, state)

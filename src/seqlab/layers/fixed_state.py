@@ -23,13 +23,16 @@ GRAIN = 64
 """Caches have a multiple of this many columns: prompts of about one length share a graph."""
 
 
-def columns_of(cache: KVCache, room: int) -> int:
-    """The columns of a cache of fixed size that takes `room` more tokens than `cache` has."""
-    return -(-(cache.length + room) // GRAIN) * GRAIN
+def columns_for(state: State, room: int) -> int:
+    """The columns that caches of fixed size need to take `room` more tokens than those of `state` have; 0 if there are
+    no caches.
+    """
+    lengths = [leaf.length for leaf, _ in _leaves(state) if isinstance(leaf, KVCache)]
+    return -(-(max(lengths) + room) // GRAIN) * GRAIN if lengths else 0
 
 
-def form_of(value: Any, room: int) -> Hashable:
-    """What two states have in common if they fit into the same buffers, with `room` more tokens in their caches.
+def form_of(value: Any) -> Hashable:
+    """What two states have in common if they fit into the same buffers, whatever the length of their caches.
 
     Raises:
         CaptureError: there is something in the state whose buffers are not known.
@@ -38,14 +41,14 @@ def form_of(value: Any, room: int) -> Hashable:
         return tuple(value.shape), value.dtype
     if isinstance(value, KVCache):
         keys, values = value.buffers
-        return *keys.shape[:2], keys.size(3), keys.dtype, values.dtype, columns_of(value, room)
+        return KVCache, *keys.shape[:2], keys.size(3), keys.dtype, values.dtype
     if isinstance(value, State):
         if type(value).select not in (State.select, Sources.select):
             raise CaptureError(f"{type(value).__name__} has a `select` of its own")
         fields = (getattr(value, field.name) for field in dataclasses.fields(value))
-        return type(value), *(form_of(field, room) for field in fields)
+        return type(value), *(form_of(field) for field in fields)
     if type(value) is tuple:
-        return tuple(form_of(item, room) for item in value)
+        return tuple(form_of(item) for item in value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Packing) and value.indices is None:
@@ -76,19 +79,19 @@ def _with_leaves(value: Any, leaves: Iterator[Any]) -> Any:
 
 
 class FixedState:
-    """Buffers for a state of the form of `state`, and for what `room` more tokens add to its caches.
+    """Buffers for states of the form of `state`, with so many columns in their caches.
 
     Raises:
         CaptureError: the state cannot be kept in buffers of fixed size.
     """
 
-    def __init__(self, state: State, room: int) -> None:
-        self._room, self._form = room, form_of(state, room)
+    def __init__(self, state: State, columns: int) -> None:
+        self._form = form_of(state)
         values = list(_leaves(state))
         caches = [value for value, _ in values if isinstance(value, KVCache)]
         if len({cache.length for cache in caches}) > 1:
             raise CaptureError("the caches of a state have different lengths")
-        self._columns = Columns(caches[0].buffers[0], columns_of(caches[0], room)) if caches else None
+        self._columns = Columns(caches[0].buffers[0], columns) if caches else None
         self._leaves = [self._buffer(value) for value, _ in values]
         self._of_rows = [leaf for leaf, (_, shared) in zip(self._leaves, values, strict=True) if not shared]
         self._state = _with_leaves(state, iter(self._leaves))
@@ -109,7 +112,7 @@ class FixedState:
 
     def read(self, state: State) -> None:
         """Copies a state of the same form into the buffers."""
-        assert form_of(state, self._room) == self._form
+        assert form_of(state) == self._form
         for leaf, (value, _) in zip(self._leaves, _leaves(state), strict=True):
             if isinstance(leaf, Tensor):
                 leaf.copy_(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqlab.cuda_graphs import ByShape, GraphPool
+from seqlab.cuda_graphs import ByShape, CaptureError, GraphPool
 from seqlab.decoding.captured import CapturedSearch, FixedStep, Limits
-from seqlab.layers.fixed_state import FixedState, form_of
+from seqlab.decoding.window import Seen, Window
+from seqlab.layers.fixed_state import FixedState, columns_for, form_of
 from seqlab.layers.state import State
 from seqlab.private_parts import has_hooks
 from seqlab.special_tokens import PAD
@@ -23,6 +25,7 @@ KEPT = 2
 """Searches that are kept for later batches. Each holds buffers as large as a batch's state."""
 
 Decode = Callable[[Tensor, Any], tuple[Tensor, Any]]
+MakeSearch = Callable[[FixedStep, GraphPool], CapturedSearch[Any]]
 
 
 class CapturedStep:
@@ -61,17 +64,33 @@ class CapturedStep:
         self.reason = f"{type(reason).__name__}: {reason}"
         self._kept = ByShape(KEPT)
 
-    def search(
-        self, search: Limits, state: State, make: Callable[[FixedStep, GraphPool], CapturedSearch[Any]]
-    ) -> CapturedSearch[Any]:
+    def search(self, search: Limits, state: State, make: MakeSearch) -> CapturedSearch[Any]:
         """What `make` made of this step for such a search and such states, now or earlier.
 
         Raises:
             CaptureError: such states cannot be kept in buffers of fixed size.
         """
-        room = search.max_length
-        shape = search, form_of(state, room), self._circumstances()
-        return self._kept.get(shape, lambda: make(_FixedStep(self._decode, FixedState(state, room)), self.pool))
+        columns = columns_for(state, search.max_length)
+        shape = search, form_of(state), columns, self._circumstances()
+        return self._kept.get(shape, lambda: make(self._fixed(state, columns), self.pool))
+
+    def search_in_window(self, search: Limits, window: Window, state: Seen, make: MakeSearch) -> CapturedSearch[Any]:
+        """As `search`, with a window over the model's decoder.
+
+        Raises:
+            CaptureError: such states cannot be kept in buffers of fixed size, or the window is too small for it.
+        """
+        if window.size < 4:
+            raise CaptureError("what stays in the window may be a single token")
+        assert isinstance(state.after, State)
+        columns = columns_for(state.after, window.size - state.tokens.size(1))
+        shape = search, window.size, form_of(state.after), columns, self._circumstances()
+        return self._kept.get(
+            shape, lambda: make(_FixedWindow(window, self._fixed(state.after, columns), state.tokens), self.pool)
+        )
+
+    def _fixed(self, state: Any, columns: int) -> _FixedDecoder:
+        return _FixedDecoder(self._decode, FixedState(state, columns))
 
     def _circumstances(self) -> Hashable:
         """What else is part of captured work: where weights are, and how numbers are computed."""
@@ -79,15 +98,19 @@ class CapturedStep:
         assert model is not None
         weights = tuple(tensor.data_ptr() for tensor in itertools.chain(model.parameters(), model.buffers()))
         half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
-        return weights, half, torch.get_default_dtype()
+        tf32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+        return weights, half, torch.get_default_dtype(), tf32
 
 
-class _FixedStep:
+class _FixedDecoder:
     """The step on one fixed state."""
 
     def __init__(self, decode: weakref.WeakMethod[Decode], state: FixedState) -> None:
         self._decode, self._state = decode, state
         self.read, self.select = state.read, state.select
+
+    def prepare(self) -> None:
+        """There is nothing to do."""
 
     def __call__(self, tokens: Int[Tensor, " B"]) -> Float[Tensor, "B V"]:
         decode, kind = self._decode(), tokens.device.type
@@ -96,6 +119,68 @@ class _FixedStep:
         # A graph cannot have weights that autocast has cast and kept, and will throw away.
         with torch.autocast(kind, torch.get_autocast_dtype(kind), enabled=half, cache_enabled=False):
             return self._state.step(decode, tokens)
+
+
+class _FixedWindow:
+    """The step on one fixed state, and the tokens in the window. Of a full window the part that stays is decoded again,
+    but for the last token, with no graph.
+    """
+
+    def __init__(self, window: Window, step: _FixedDecoder, tokens: Int[Tensor, "B _"]) -> None:
+        self._decode, self._size, self._step = weakref.WeakMethod(window.decode), window.size, step
+        self._tokens = tokens.new_zeros(len(tokens), window.size)
+        self._next = tokens.new_empty(1)
+        self._count = 0
+
+    def read(self, state: Seen) -> None:
+        """Copies a state."""
+        self._before = state.before
+        self._fill(state.tokens, state.after)
+
+    def _fill(self, tokens: Int[Tensor, "B T"], after: Any) -> None:
+        self._step.read(after)
+        self._count = tokens.size(1)
+        self._tokens[:, : self._count] = tokens
+        self._next.fill_(self._count)
+
+    def prepare(self) -> None:
+        """Makes room for a token."""
+        if self._count == self._size:
+            decode = self._decode()
+            assert decode is not None
+            stays = self._tokens[:, 1 - self._size // 2 :].clone()
+            self._fill(stays, decode(stays, self._before)[1])
+        self._count += 1
+
+    def __call__(self, tokens: Int[Tensor, " B"]) -> Float[Tensor, "B V"]:
+        self._tokens.index_copy_(1, self._next, tokens[:, None])
+        self._next.add_(1)
+        return self._step(tokens)
+
+    def select(self, rows: Int[Tensor, " B"]) -> None:
+        """Reorders the rows in place. Rows with the same source began with the same state."""
+        self._step.select(rows)
+        self._tokens.copy_(self._tokens.index_select(0, rows))
+
+
+@dataclass(frozen=True)
+class CapturedWindow(Window):
+    """A window over a model's decoder, which searches may capture."""
+
+    step: CapturedStep
+
+    @property
+    def capturable(self) -> bool:
+        """Whether it was not given up."""
+        return self.step.capturable
+
+    def give_up(self, reason: Exception) -> None:
+        """Captured work is not to be tried again."""
+        self.step.give_up(reason)
+
+    def search(self, search: Limits, state: Seen, make: MakeSearch) -> CapturedSearch[Any]:
+        """As that of `CapturedStep`."""
+        return self.step.search_in_window(search, self, state, make)
 
 
 SOURCES = 8
@@ -112,13 +197,16 @@ def with_few_widths(source: Int[Tensor, "B S"], limit: int | None) -> Int[Tensor
 _STEPS: weakref.WeakKeyDictionary[nn.Module, CapturedStep] = weakref.WeakKeyDictionary()
 
 
-def step_of(model: nn.Module, step: Decode, device: torch.device) -> Decode:
-    """A model's step function for a search: on a GPU one that can be captured, as long as it is the same at each call.
+def captured_step_of(model: nn.Module, step: Decode, device: torch.device) -> CapturedStep | None:
+    """A model's step function that searches may capture: on a GPU, as long as the step is the same at each call.
 
-    That is, in evaluation mode, and without hooks, which a graph would not call.
+    That is, in evaluation mode, and without hooks, which a graph would not call; otherwise None.
     """
-    if device.type != "cuda" or any(module.training or has_hooks(module) for module in model.modules()):
-        return step
+    if device.type != "cuda":
+        _STEPS.pop(model, None)  # gives the GPU's memory back if the model was there before
+        return None
+    if any(module.training or has_hooks(module) for module in model.modules()):
+        return None
     if model not in _STEPS or _STEPS[model].pool.device != device:
         _STEPS[model] = CapturedStep(model, step, device)
     return _STEPS[model]
