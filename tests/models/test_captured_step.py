@@ -13,6 +13,7 @@ from seqlab.cuda_graphs import CaptureError
 from seqlab.decoding import Beam, Greedy, Sample, Window
 from seqlab.layers.state import State
 from seqlab.models.bahdanau import Bahdanau
+from seqlab.models.base import Seq2Seq
 from seqlab.models.captured_step import CapturedStep, CapturedWindow, captured_step_of, with_few_widths
 from seqlab.models.conv import Conv
 from seqlab.models.fixed_vector import FixedVector
@@ -248,6 +249,43 @@ def test_a_state_that_fits_into_no_fixed_buffers_is_searched_from_plainly(kind, 
         assert_same(*found_by(search, model, step))
         assert step.reason == reason
         assert step.capturable == (not reason)
+
+
+class Bigram(Seq2Seq):
+    """Its state is empty."""
+
+    def __init__(self):
+        super().__init__(V, W)
+        self.table = nn.Embedding(W, W)
+
+    def encode(self, source, source_lengths):
+        return State()
+
+    def decode(self, tokens, state):
+        return self.table(tokens), state
+
+
+def test_batches_of_other_sizes_have_their_own_buffers_even_if_states_are_empty():
+    torch.manual_seed(5)
+    model = Bigram().eval()
+    step = CapturedStep(model, model._step, CPU)
+    for search in (Greedy(max_length=9), Beam(max_length=5, size=3)):
+        for rows in (7, 1, 4):
+            assert_same(*found_by(search, model, step, rows=rows))
+    assert step.reason == ""
+
+
+def test_without_memory_for_the_buffers_a_search_is_plain():
+    model, step = made()
+
+    def too_large(work, check):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    eagerly, step.pool.eagerly = step.pool.eagerly, too_large
+    assert_same(*found_by(Greedy(max_length=9), model, step))
+    step.pool.eagerly = eagerly
+    assert_same(*found_by(Greedy(max_length=9), model, step))
+    assert (step.reason, step.pool.captured) == ("", 1)
 
 
 def test_an_error_of_the_model_is_raised_as_ever():

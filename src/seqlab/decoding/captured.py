@@ -119,13 +119,17 @@ class CapturableStep(Step, Protocol):
         ...
 
     def search(
-        self, search: Limits, state: Any, make: Callable[[FixedStep, GraphPool], CapturedSearch[Any]]
+        self, search: Limits, rows: int, state: Any, make: Callable[[FixedStep, GraphPool], CapturedSearch[Any]]
     ) -> CapturedSearch[Any]:
-        """What `make` made of this step for such a search and such states, now or earlier.
+        """What `make` made of this step for such a search, so many rows and such states, now or earlier.
 
         Raises:
             CaptureError: such states cannot be kept in buffers of fixed size.
         """
+        ...
+
+    def forget(self) -> None:
+        """Gives back the memory of all that was made."""
         ...
 
     def give_up(self, reason: Exception) -> None:
@@ -164,9 +168,8 @@ def captured_tokens(
 ) -> Iterator[tuple[Kept, Tensor]]:
     """Yields after each token of a captured search its progress, and whether all rows have finished.
 
-    It ends early, before the first token or later, if the search cannot be captured, or such a search is under way: it
-    has to be done plainly then.
-    The first token is decoded plainly anyway: states have all that they hold after that.
+    It ends early, before the first token or later, if the search cannot be captured or such a search is under way: it
+    has to be done plainly then. The first token is decoded plainly anyway: a state has all that it holds after that.
     """
     if not (isinstance(step, CapturableStep) and step.capturable and torch.is_inference_mode_enabled()):
         return
@@ -175,10 +178,10 @@ def captured_tokens(
         if copies > 1:
             rows = torch.arange(len(start), device=start.device).repeat_interleave(copies)
             logits, state = logits.index_select(0, rows), state.select(rows)
-        kept = step.search(search, state, lambda fixed, pool: CapturedSearch(fixed, begin(), pool))
+        kept = step.search(search, len(logits), state, lambda fixed, pool: CapturedSearch(fixed, begin(), pool))
         for done in () if kept.in_use else kept.tokens(logits, state, search.max_length):
             yield kept.progress, done
-    except torch.OutOfMemoryError:
-        raise
+    except torch.OutOfMemoryError:  # plainly, it takes less memory
+        step.forget()
     except Exception as error:  # an architecture or a search of one's own may be anything; plainly, it tells its errors
         step.give_up(error)

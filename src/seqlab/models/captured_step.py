@@ -62,19 +62,25 @@ class CapturedStep:
     def give_up(self, reason: Exception) -> None:
         """Captured work is not to be tried again."""
         self.reason = f"{type(reason).__name__}: {reason}"
+        self.forget()
+
+    def forget(self) -> None:
+        """Gives back the memory of all that was made."""
         self._kept = ByShape(KEPT)
 
-    def search(self, search: Limits, state: State, make: MakeSearch) -> CapturedSearch[Any]:
-        """What `make` made of this step for such a search and such states, now or earlier.
+    def search(self, search: Limits, rows: int, state: State, make: MakeSearch) -> CapturedSearch[Any]:
+        """What `make` made of this step for such a search, so many rows and such states, now or earlier.
 
         Raises:
             CaptureError: such states cannot be kept in buffers of fixed size.
         """
         columns = columns_for(state, search.max_length)
-        shape = search, form_of(state), columns, self._circumstances()
+        shape = search, rows, form_of(state), columns, self._circumstances()
         return self._kept.get(shape, lambda: make(self._fixed(state, columns), self.pool))
 
-    def search_in_window(self, search: Limits, window: Window, state: Seen, make: MakeSearch) -> CapturedSearch[Any]:
+    def search_in_window(
+        self, search: Limits, rows: int, window: Window, state: Seen, make: MakeSearch
+    ) -> CapturedSearch[Any]:
         """As `search`, with a window over the model's decoder.
 
         Raises:
@@ -84,7 +90,7 @@ class CapturedStep:
             raise CaptureError("what stays in the window may be a single token")
         assert isinstance(state.after, State)
         columns = columns_for(state.after, window.size - state.tokens.size(1))
-        shape = search, window.size, form_of(state.after), columns, self._circumstances()
+        shape = search, rows, window.size, form_of(state.after), columns, self._circumstances()
         return self._kept.get(
             shape, lambda: make(_FixedWindow(window, self._fixed(state.after, columns), state.tokens), self.pool)
         )
@@ -178,9 +184,13 @@ class CapturedWindow(Window):
         """Captured work is not to be tried again."""
         self.step.give_up(reason)
 
-    def search(self, search: Limits, state: Seen, make: MakeSearch) -> CapturedSearch[Any]:
+    def forget(self) -> None:
+        """Gives back the memory of all that was made."""
+        self.step.forget()
+
+    def search(self, search: Limits, rows: int, state: Seen, make: MakeSearch) -> CapturedSearch[Any]:
         """As that of `CapturedStep`."""
-        return self.step.search_in_window(search, self, state, make)
+        return self.step.search_in_window(search, rows, self, state, make)
 
 
 SOURCES = 8
