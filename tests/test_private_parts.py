@@ -120,6 +120,16 @@ def test_parts_of_a_module_are_its_own_parameters_and_modules():
     assert private_parts.parts_of(model[0]) == {"weight": model[0].weight, "bias": None}
 
 
+@pytest.mark.parametrize("kind", ["hook", "pre_hook"])
+def test_a_module_with_hooks_is_known(kind):
+    model = nn.Linear(3, 2)
+    assert not private_parts.has_hooks(model)
+    handle = getattr(model, f"register_forward_{kind}")(lambda *_: None)
+    assert private_parts.has_hooks(model)
+    handle.remove()
+    assert not private_parts.has_hooks(model)
+
+
 def test_a_module_knows_its_trainer_once_it_has_one():
     model = trainable(FixedVector)(5, 7, width=5, embedding=3)
     assert private_parts.trainer_of(model) is None

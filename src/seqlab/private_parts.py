@@ -92,6 +92,11 @@ def parts_of(module: nn.Module) -> dict[str, Any]:
     return {**module._parameters, **module._modules}
 
 
+def has_hooks(module: nn.Module) -> bool:
+    """Whether a function is called before or after each forward of a module. torch 2.13.0."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
 def trainer_of(module: LightningModule) -> Trainer | None:
     """The trainer of a module; None in a user's own loop, where `module.trainer` raises. lightning 2.6.6."""
     return module._trainer

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from seqlab.decoding import Beam, Greedy
-from seqlab.decoding.beam import block_repeats
+from seqlab.decoding.beam import block_repeats, block_repeats_on_device
 from seqlab.special_tokens import BOS, EOS, PAD
 
 WIDE = 4**4
@@ -170,7 +171,11 @@ def test_impossible_settings_are_refused(settings, message):
     ],
 )
 def test_tokens_that_would_repeat_an_ngram_are_blocked(tokens, size, expected):
-    log_probabilities = torch.zeros(2, 11)
-    block_repeats(log_probabilities, torch.tensor([tokens, list(range(20, 20 + len(tokens)))]), size)
+    both = torch.tensor([tokens, list(range(20, 20 + len(tokens)))])
+    log_probabilities, on_device = torch.zeros(2, 2, 30)
+    block_repeats(log_probabilities, both, size)
     assert set(log_probabilities[0].isneginf().nonzero()[:, 0].tolist()) == expected
     assert not log_probabilities[1].any()
+    for room in range(3):
+        block_repeats_on_device(on_device, F.pad(both, (0, room)), torch.tensor([len(tokens)]), size)
+        assert torch.equal(on_device, log_probabilities)

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqlab.checks import check_sizes
+from seqlab.decoding.captured import FixedStep, captured
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
 from seqlab.decoding.search import Search, top
 from seqlab.special_tokens import EOS, PAD
@@ -43,10 +44,23 @@ class Finished:
     """The best outputs of each row so far, ordered by rank, which is the penalised score (−∞ if there is none yet)."""
 
     def __init__(self, start: Int[Tensor, " B"], n_best: int, max_length: int) -> None:
-        self.tokens = start.new_full((len(start), n_best, max_length), PAD)
-        self.lengths = start.new_zeros(len(start), n_best)
-        self.scores = torch.full((len(start), n_best), -torch.inf, device=start.device)
-        self.ranks = self.scores.clone()
+        self.tokens = start.new_empty(len(start), n_best, max_length)
+        self.lengths = start.new_empty(len(start), n_best)
+        self.scores = torch.empty(len(start), n_best, device=start.device)
+        self.ranks = torch.empty_like(self.scores)
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all outputs."""
+        self.tokens.fill_(PAD)
+        self.lengths.zero_()
+        self.scores.fill_(-torch.inf)
+        self.ranks.fill_(-torch.inf)
+
+    def result(self) -> Hypotheses:
+        """The outputs, in tensors of their own."""
+        longest = int(self.lengths.max())
+        return Hypotheses(self.tokens[..., :longest].clone(), self.lengths.clone(), self.scores.clone())
 
     def add(
         self,
@@ -74,6 +88,67 @@ def block_repeats(log_probabilities: Float[Tensor, "H V"], tokens: Int[Tensor, "
     begun = tokens[:, tokens.size(1) - size + 1 :]
     hypotheses, positions = (grams[..., :-1] == begun[:, None]).all(dim=-1).nonzero(as_tuple=True)
     log_probabilities[hypotheses, grams[hypotheses, positions, -1]] = -torch.inf
+
+
+def block_repeats_on_device(
+    log_probabilities: Float[Tensor, "H V"], tokens: Int[Tensor, "H L"], position: Int[Tensor, " 1"], size: int
+) -> None:
+    """As `block_repeats`, for outputs that end before the column `position`; does not ask the device where any are."""
+    if tokens.size(1) < size:
+        return
+    grams = tokens.unfold(1, size, 1)
+    before = torch.arange(1 - size, 0, device=tokens.device)
+    begun = tokens.index_select(1, (position + before).clamp(min=0))
+    within = torch.arange(grams.size(1), device=tokens.device) + size <= position
+    repeated = (grams[..., :-1] == begun[:, None]).all(dim=-1) & within
+    blocked = log_probabilities.new_zeros(repeated.shape).masked_fill_(repeated, -torch.inf)
+    log_probabilities += torch.zeros_like(log_probabilities).scatter_reduce_(1, grams[..., -1], blocked, "amin")
+
+
+class _FixedBeam:
+    """A beam in tensors that stay where they are: K hypotheses of each row, of which the finished ones score −∞."""
+
+    def __init__(self, search: Beam, start: Int[Tensor, " B"]) -> None:
+        count, longest, device = len(start), search.max_length, start.device
+        self._search = search
+        self._rows = torch.arange(count, device=device)
+        self._penalties = torch.tensor([search.penalty(length) for length in range(1, longest + 1)], device=device)
+        self._position = start.new_empty(1)
+        self._tokens = start.new_empty(count * search.size, longest)
+        self._scores = torch.empty(count, search.size, device=device)
+        self.last = start.new_empty(count * search.size)
+        self.finished = Finished(start, search.n_best, longest)
+
+    def begin(self) -> None:
+        """The hypotheses of a row are equal: all but one are left out."""
+        self.finished.clear()
+        self._position.zero_()
+        self._tokens.fill_(PAD)
+        self._scores.fill_(-torch.inf)[:, 0] = 0.0
+
+    def advance(self, logits: Float[Tensor, "H V"], step: FixedStep) -> Tensor:
+        """As the loop in `Beam`, but hypotheses that have left stay where they are."""
+        search, count = self._search, len(self._rows)
+        log_probabilities = search.log_probabilities(logits, self._position)
+        if search.block_repeats:
+            block_repeats_on_device(log_probabilities, self._tokens, self._position, search.block_repeats)
+        values, tokens = top(log_probabilities, search.size)
+        scores = self._scores.flatten()[:, None] + values
+        best, indices = top(scores.reshape(count, -1), search.size)
+        origins = (self._rows[:, None] * search.size + indices // values.size(1)).flatten()
+        chosen = tokens.reshape(count, -1).gather(1, indices)
+        self._tokens.copy_(self._tokens.index_select(0, origins))
+        self._tokens.index_copy_(1, self._position, chosen.reshape(-1, 1))
+        ended = (chosen == EOS) | (self._position + 1 == search.max_length)
+        ranks = best / self._penalties.index_select(0, self._position)
+        texts = self._tokens.unflatten(0, (count, search.size))
+        self.finished.add(self._rows, texts, best, ranks.masked_fill(~ended, -torch.inf))
+        left = ended | ~(best / self._penalties[-1:] > self.finished.ranks[:, -1:])
+        self._scores.copy_(best.masked_fill(left, -torch.inf))
+        self.last.copy_(chosen.flatten())
+        step.select(origins)
+        self._position.add_(1)
+        return left.all()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +199,10 @@ class Beam(Search):
             raise ValueError(f"block_repeats must be at least 0, but is {self.block_repeats}")
 
     def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
+        beam = captured(self, step, state, start, lambda: _FixedBeam(self, start), copies=self.size)
+        return self._token_by_token(step, state, start) if beam is None else beam.finished.result()
+
+    def _token_by_token(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
         count = len(start)
         finished = Finished(start, self.n_best, self.max_length)
         scores = torch.zeros(count, device=start.device)
@@ -135,9 +214,9 @@ class Beam(Search):
             ended = best.tokens.eq(EOS) if position + 1 < self.max_length else torch.ones_like(best.tokens).bool()
             texts = torch.cat([live.tokens[best.origins], best.tokens[..., None]], dim=-1)
             if ended.any():
-                ranks = best.scores / self._penalty(position + 1)
+                ranks = best.scores / self.penalty(position + 1)
                 finished.add(best.rows, texts, best.scores, ranks.masked_fill(~ended, -torch.inf))
-            within_reach = best.scores / self._penalty(self.max_length) > finished.ranks[best.rows, -1:]
+            within_reach = best.scores / self.penalty(self.max_length) > finished.ranks[best.rows, -1:]
             going = ~ended & within_reach
             if not going.any():
                 break
@@ -145,8 +224,7 @@ class Beam(Search):
             live = Live(live.rows[origins], texts[going], best.scores[going])
             if not torch.equal(origins, torch.arange(len(logits), device=origins.device)):
                 state = state.select(origins)
-        longest = int(finished.lengths.max())
-        return Hypotheses(finished.tokens[..., :longest], finished.lengths, finished.scores)
+        return finished.result()
 
     def candidates(self, live: Live, log_probabilities: Float[Tensor, "H V"]) -> Candidates:
         """The `size` best continuations of each row, given the next token's log-probabilities of each hypothesis."""
@@ -164,5 +242,6 @@ class Beam(Search):
         origins = (firsts[:, None] + indices // values.size(1)).clamp(max=len(hypotheses) - 1)
         return Candidates(rows, origins, tokens[origins, indices % values.size(1)], best)
 
-    def _penalty(self, length: int) -> float:
+    def penalty(self, length: int) -> float:
+        """lp of an output of so many tokens."""
         return ((5 + length) / 6) ** self.length_penalty

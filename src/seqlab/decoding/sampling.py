@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqlab.checks import check_sizes
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
-from seqlab.decoding.search import Choose, Stepwise, top
+from seqlab.decoding.search import Choose, Position, Stepwise, top
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Sample(Stepwise):
         generator = torch.Generator().manual_seed(self.seed)
         draws = torch.rand(len(start), self.max_length, generator=generator).to(start.device)
 
-        def choose(log_probabilities: Tensor, rows: Tensor, position: int) -> Tensor:
+        def choose(log_probabilities: Tensor, rows: Tensor, position: Position) -> Tensor:
             return self.drawn(log_probabilities, draws[rows, position])
 
         return choose

@@ -5,6 +5,7 @@ B rows, R unfinished rows, C candidates, K candidates that are kept, V vocabular
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,10 +16,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqlab.checks import check_sizes
+from seqlab.decoding.captured import FixedStep, captured, captured_tokens
 from seqlab.decoding.hypotheses import Hypotheses, Selectable, Step
 from seqlab.special_tokens import BOS, EOS, PAD
 
-Choose = Callable[[Tensor, Tensor, int], Tensor]
+Position = int | Int[Tensor, " 1"]
+"""Of a token in the output: a number, or a tensor where the search is captured."""
+
+Choose = Callable[[Tensor, Tensor, Position], Tensor]
 """From log-probabilities (R, V), the rows (R,) that they belong to, and the position: the next token of each row."""
 
 BLOCK = 64
@@ -32,6 +37,8 @@ def top(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"],
     """
     if count >= values.size(1):
         return torch.sort(values, dim=1, descending=True, stable=True)
+    if values.device.type != "cpu":
+        return top_on_device(values, count)
     largest, indices = _largest(values, count + 1)
     indices = indices[:, :count].sort(dim=1).values
     undecided = largest[:, count] == largest[:, count - 1]  # equal values on both sides of the cut
@@ -57,6 +64,28 @@ def _largest(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R
     largest, indices = torch.cat([blocked[rows, chosen].flatten(1), rest], dim=1).topk(count)
     starts = F.pad(chosen * BLOCK, (0, 1), value=blocks * BLOCK)
     return largest, starts.gather(1, indices // BLOCK) + indices % BLOCK
+
+
+def top_on_device(values: Float[Tensor, "R C"], count: int) -> tuple[Float[Tensor, "R K"], Int[Tensor, "R K"]]:
+    """As `top`, without asking the device whether values are equal.
+
+    Blocks are ranked by their maxima; of equal ones the first comes first. The largest values, and of equal ones the
+    first, are then in the `count` best blocks or after the last block.
+    """
+    blocks = values.size(1) // BLOCK
+    if blocks <= count:
+        ordered, indices = torch.sort(values, dim=1, descending=True, stable=True)
+        return ordered[:, :count], indices[:, :count]
+    blocked, rest = values.tensor_split([blocks * BLOCK], dim=1)
+    blocked = blocked.unflatten(1, (blocks, BLOCK))
+    ranked = torch.sort(blocked.amax(dim=2), dim=1, descending=True, stable=True).indices
+    chosen = ranked[:, :count].sort(dim=1).values
+    within = blocked.take_along_dim(chosen[..., None], dim=1).flatten(1)
+    ordered, indices = torch.sort(torch.cat([within, rest], dim=1), dim=1, descending=True, stable=True)
+    ordered, indices = ordered[:, :count], indices[:, :count]
+    starts = F.pad(chosen * BLOCK, (0, 1), value=blocks * BLOCK)
+    block = (indices // BLOCK).clamp(max=count)
+    return ordered, starts.gather(1, block) + indices - block * BLOCK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +115,7 @@ class Search(ABC):
     def __call__(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
         """Searches from the tokens `start` (BOS in every row) and the encoder's state."""
 
-    def log_probabilities(self, logits: Float[Tensor, "R V"], position: int) -> Float[Tensor, "R V"]:
+    def log_probabilities(self, logits: Float[Tensor, "R V"], position: Position) -> Float[Tensor, "R V"]:
         """The model's log-probabilities of each token at `position`, −∞ for tokens that are not allowed there.
 
         PAD and BOS are never allowed, EOS not before `min_length`. The others are not normalised again: their sums are
@@ -94,9 +123,52 @@ class Search(ABC):
         """
         log_probabilities = logits.to(torch.get_default_dtype()).log_softmax(dim=-1)  # never in half precision
         log_probabilities[:, PAD] = log_probabilities[:, BOS] = -torch.inf
-        if position < self.min_length:
+        if isinstance(position, Tensor):
+            if self.min_length:
+                log_probabilities[:, EOS].masked_fill_(position < self.min_length, -torch.inf)
+        elif position < self.min_length:
             log_probabilities[:, EOS] = -torch.inf
         return log_probabilities
+
+
+class _FixedOutputs:
+    """One output per row, token by token, in tensors that stay where they are."""
+
+    def __init__(self, search: Stepwise, start: Int[Tensor, " B"]) -> None:
+        self._search, self._choose = search, search.chooser(start)
+        self._rows = torch.arange(len(start), device=start.device)
+        self._position = start.new_empty(1)
+        self._finished = torch.empty_like(start, dtype=torch.bool)
+        self._tokens = start.new_empty(len(start), search.max_length)
+        self._scores = torch.empty(len(start), device=start.device)
+        self.last = torch.empty_like(start)
+
+    def begin(self) -> None:
+        """Forgets the outputs."""
+        self._position.zero_()
+        self._finished.fill_(False)
+        self._tokens.fill_(PAD)
+        self._scores.zero_()
+
+    def advance(self, logits: Float[Tensor, "B V"], step: FixedStep) -> Tensor:
+        """Rows that have finished go on, but what they generate then is not kept."""
+        log_probabilities = self._search.log_probabilities(logits, self._position)
+        chosen = self._choose(log_probabilities, self._rows, self._position)
+        gained = log_probabilities.gather(1, chosen[:, None]).squeeze(1)
+        self._scores.add_(gained.masked_fill_(self._finished, 0.0))
+        ends = chosen == EOS
+        if self._search.min_length:
+            ends &= self._position >= self._search.min_length
+        self._finished |= ends
+        self._tokens.index_copy_(1, self._position, chosen.masked_fill(self._finished, PAD)[:, None])
+        self.last.copy_(chosen)
+        self._position.add_(1)
+        return self._finished.all()
+
+    def result(self) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
+        """Tokens, lengths and scores, in tensors of their own."""
+        lengths = (self._tokens != PAD).sum(dim=1)
+        return self._tokens[:, : int(lengths.max())].clone(), lengths, self._scores.clone()
 
 
 class Stepwise(Search):
@@ -104,10 +176,20 @@ class Stepwise(Search):
 
     @abstractmethod
     def chooser(self, start: Int[Tensor, " B"]) -> Choose:
-        """The function that chooses the tokens of a batch."""
+        """The function that chooses the tokens of a batch. It depends on the number of rows, not on `start`'s values,
+        since captured searches keep it for batches of the same size.
+        """
 
     def stream(self, step: Step, state: Selectable, start: Int[Tensor, " 1"]) -> Iterator[int]:
         """Yields one output token by token: always `max_length` tokens, because EOS does not end a stream."""
+        count = 0
+        for outputs, _ in captured_tokens(self, step, state, start, lambda: _FixedOutputs(self, start)):
+            count += 1
+            yield int(outputs.last)
+        if count < self.max_length:  # a search that cannot be captured begins again, and finds the same
+            yield from itertools.islice(self._plain_stream(step, state, start), count, None)
+
+    def _plain_stream(self, step: Step, state: Selectable, start: Int[Tensor, " 1"]) -> Iterator[int]:
         choose, row, last = self.chooser(start), torch.zeros_like(start), start
         for position in range(self.max_length):
             logits, state = step(last, state)
@@ -117,7 +199,15 @@ class Stepwise(Search):
     def follow(
         self, step: Step, state: Selectable, start: Int[Tensor, " B"]
     ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
-        """One output per row: tokens, lengths and scores. Rows that have finished leave the batch."""
+        """One output per row: tokens, lengths and scores. Rows that have finished leave the batch, unless the search is
+        captured.
+        """
+        outputs = captured(self, step, state, start, lambda: _FixedOutputs(self, start))
+        return self._token_by_token(step, state, start) if outputs is None else outputs.result()
+
+    def _token_by_token(
+        self, step: Step, state: Selectable, start: Int[Tensor, " B"]
+    ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
         choose, count = self.chooser(start), len(start)
         tokens = start.new_full((count, self.max_length), PAD)
         lengths = torch.zeros_like(start)

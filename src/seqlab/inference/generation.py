@@ -135,7 +135,9 @@ def generated_tokens(predictor: Predictor, ids: Sequence[int], search: Stepwise,
     """
     step, state, start = predictor.begin(ids)
     if predictor.stream is not None:
-        search, step = predictor.stream.search(search), _with_bos_after_eos(step)
+        search = predictor.stream.search(search)
+        if not stop_at_eos and predictor.stream.boundaries != "none":
+            step = _with_bos_after_eos(step)
     with quick_lookups(predictor.model):
         for token in search.stream(step, state, start):
             yield token

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from seqlab.checks import check_sizes
 from seqlab.layers.attention import Attention
 from seqlab.layers.cpu_half_precision import in_half_on_cpu
-from seqlab.layers.kv_cache import KVCache
+from seqlab.layers.kv_cache import AnyKVCache, KVCache
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.positions import rotated
 from seqlab.layers.state import Sources
@@ -129,16 +129,16 @@ class MultiHeadAttention(nn.Module):
         inputs: Float[Tensor, "*P D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: KVCache | None = None,
+        earlier: AnyKVCache | None = None,
         packing: Packing = EVERYWHERE,
-    ) -> tuple[Float[Tensor, "*P D"], KVCache]:
+    ) -> tuple[Float[Tensor, "*P D"], AnyKVCache]:
         """Self-attention of `inputs`, also to the tokens cached in `earlier`; and the cache with these tokens added."""
         query, keys, values = self._split(packing.unpack(self.inputs(inputs))).chunk(3, dim=1)
         query, keys = _normalised(query, self.query_norm), _normalised(keys, self.key_norm)
         if self.rotary:
             query, keys = rotated(query, positions), rotated(keys, positions)
         known = KVCache.of(keys, values) if earlier is None else earlier.then(keys, values)
-        return self.output(packing.pack(_joined(self.core(query, known.keys, known.values, mask)))), known
+        return self.output(packing.pack(_joined(known.attended(self.core, query, mask)))), known
 
     def memory(self, outputs: Float[Tensor, "*P D"], packing: Packing = EVERYWHERE) -> KeysValues:
         """Keys and values of an encoder's outputs, computed once per sequence."""
@@ -271,10 +271,10 @@ class Block(nn.Module):
         inputs: Float[Tensor, "*P D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: KVCache | None = None,
+        earlier: AnyKVCache | None = None,
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
-    ) -> tuple[Float[Tensor, "*P D"], KVCache]:
+    ) -> tuple[Float[Tensor, "*P D"], AnyKVCache]:
         """The outputs, and the cache of the self-attention: `earlier` with these tokens added."""
         attended, known = self.self_attention.to_itself(
             self.self_residual.before(inputs), positions, mask, earlier, packing
@@ -312,10 +312,10 @@ class Stack(nn.Module):
         inputs: Float[Tensor, "B T D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: tuple[KVCache, ...] | None = None,
+        earlier: tuple[AnyKVCache, ...] | None = None,
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
-    ) -> tuple[Float[Tensor, "*P D"], tuple[KVCache, ...]]:
+    ) -> tuple[Float[Tensor, "*P D"], tuple[AnyKVCache, ...]]:
         """The outputs of the last block, packed by `packing`, and the cache of each block for the next call."""
         inputs, known = packing.pack(inputs), []
         for layer, block in enumerate(self.blocks):

@@ -20,6 +20,7 @@ from seqlab.errors import InputError
 from seqlab.layers.attention import Attention, captured_attention
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.state import State
+from seqlab.models.captured_step import CapturedWindow, captured_step_of, with_few_widths
 from seqlab.models.fast_attribute_access import quick_lookups
 from seqlab.special_tokens import BOS
 
@@ -105,6 +106,8 @@ class Seq2Seq(nn.Module):
         """
         longest = window or (0 if prompt is None else prompt.size(1) - 1) + search.max_length
         self.check_lengths(int(source_lengths.max()), longest)
+        if source.device.type == "cuda":
+            source = with_few_widths(source, self.max_positions)
         with quick_lookups(self):
             return search(*self.begin(source, source_lengths, prompt, window))
 
@@ -123,13 +126,14 @@ class Seq2Seq(nn.Module):
         if prompt is None:
             prompt = source_lengths.new_full((len(source), 1), BOS)
         state = self.encode(source, source_lengths)
+        captured = captured_step_of(self, self._step, source.device)
         if window is not None and self.positional:
-            prompt = prompt[:, -window:]
-            windowed = Window(cast(Decode, self.decode), window)
+            prompt, decode = prompt[:, -window:], cast(Decode, self.decode)
+            windowed = Window(decode, window) if captured is None else CapturedWindow(decode, window, captured)
             return windowed, windowed.begin(prompt[:, :-1], state), prompt[:, -1]
         if prompt.size(1) > 1:
             _, state = self.decode(prompt[:, :-1], state)
-        return cast(Step, self._step), state, prompt[:, -1]
+        return cast(Step, captured or self._step), state, prompt[:, -1]
 
     def _step(self, tokens: Int[Tensor, " B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         logits, state = self.decode(tokens[:, None], state)

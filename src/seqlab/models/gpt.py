@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
-from seqlab.layers.kv_cache import KVCache
+from seqlab.layers.kv_cache import AnyKVCache
 from seqlab.layers.packing import Packing, values_at_hand
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import State
@@ -29,24 +29,20 @@ class GPTState(State):
     `known` is None before anything was read; `mask` is True where the source is real, and None without a source.
     """
 
-    known: tuple[KVCache, ...] | None
+    known: tuple[AnyKVCache, ...] | None
     mask: Bool[Tensor, "B S"] | None
-
-    @property
-    def length(self) -> int:
-        """Number of cached columns, padding included."""
-        return 0 if self.known is None else self.known[0].length
 
     def columns(self, new: int) -> Bool[Tensor, "B M"] | None:
         """True where columns are real, after `new` more tokens (None: everywhere)."""
         if self.mask is None:
             return None
-        tokens = self.length - self.mask.size(1) + new
+        assert self.known is not None  # the source at least was read
+        tokens = self.known[0].columns(new) - self.mask.size(1)
         return torch.cat([self.mask, self.mask.new_ones(len(self.mask), tokens)], dim=1)
 
     def positions(self, new: int, device: torch.device) -> Int[Tensor, "*B T"]:
         """Positions of the next `new` tokens: without sources the same for all rows, else after each row's source."""
-        steps = torch.arange(self.length, self.length + new, device=device)
+        steps = torch.arange(new, device=device) if self.known is None else self.known[0].positions(new)
         return steps if self.mask is None else steps - (~self.mask).sum(dim=1, keepdim=True)
 
 

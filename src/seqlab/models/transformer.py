@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
-from seqlab.layers.kv_cache import KVCache
+from seqlab.layers.kv_cache import AnyKVCache
 from seqlab.layers.packing import Packing
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import Sources, State
@@ -26,12 +26,11 @@ class TransformerState(State):
     """For each layer the source's keys and values, (B, H, S, K) each, and the cache of the tokens so far."""
 
     sources: Sources
-    known: tuple[KVCache, ...] | None
+    known: tuple[AnyKVCache, ...] | None
 
-    @property
-    def length(self) -> int:
-        """Tokens decoded so far."""
-        return 0 if self.known is None else self.known[0].length
+    def positions(self, new: int, device: torch.device) -> Int[Tensor, " T"]:
+        """Positions of the next `new` tokens, the same for all rows."""
+        return torch.arange(new, device=device) if self.known is None else self.known[0].positions(new)
 
 
 class Transformer(Seq2Seq):
@@ -112,7 +111,7 @@ class Transformer(Seq2Seq):
     def decode(  # type: ignore[override]  # a decoder takes only the state of its encoder
         self, tokens: Int[Tensor, "B T"], state: TransformerState
     ) -> tuple[Float[Tensor, "*P V"], TransformerState]:
-        positions = torch.arange(state.length, state.length + tokens.size(1), device=tokens.device)
+        positions = state.positions(tokens.size(1), tokens.device)
         outputs, known = self.decoder(
             self.target_input(tokens, positions),
             positions,
