@@ -105,7 +105,7 @@ def _become(folder: Path, command: str, arguments: tuple[str, ...], files: Files
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT if number else os.O_RDONLY), number)
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115  # multiprocessing has put another in its place
     os.chdir(folder)
-    os.environ.update(HYDRA_FULL_ERROR="0", OMP_NUM_THREADS="1")
+    os.environ.update(HYDRA_FULL_ERROR="0", OMP_NUM_THREADS="1", COLUMNS="200")
     sys.path.append(TROUBLE)
     sys.argv = [str(Path(sys.executable).with_name(f"seqlab-{command}")), *arguments]
     import torch

@@ -176,7 +176,7 @@ def training(tmp_path_factory):
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("trained")
     arguments = (*TINY, *REVERSAL, "model=gru", "hydra.run.dir=run")
-    outcome = in_process("train", *arguments, folder=folder, environment={})
+    outcome = in_process("train", *arguments, folder=folder, environment={"COLUMNS": "200"})
     return folder / "run", outcome.succeeded()
 
 

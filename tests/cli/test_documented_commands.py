@@ -28,7 +28,11 @@ LINES = {line: file for file in FILES for line in command_lines((ROOT / file).re
 TRAIN = [line for line in LINES if line.startswith("seqlab-train")]
 OTHERS = [line for line in LINES if re.match(r"seqlab-(?!train)", line)]
 MAKE = [line for line in LINES if line.startswith("make ")]
-MODULES = [line for line in LINES if re.match(r"(\.venv/bin/)?python -m ", line) and not line.startswith(ELSEWHERE)]
+MODULES = [
+    line
+    for line in LINES
+    if re.match(r"(PYTHONPATH=tests )?(\.venv/bin/)?python -m ", line) and not line.startswith(ELSEWHERE)
+]
 
 
 def words_of(line):

@@ -327,7 +327,7 @@ def test_the_faster_precision_is_recorded_and_kept_by_a_resumed_run(train, comma
         "seqlab.training.callbacks.precision.timed_step",
         lambda *_: 2.0 if torch.is_autocast_enabled("cpu") is slower[0] else 1.0,
     )
-    said = train(*reversal, "model=gru", "trainer.precision=auto").succeeded().out
+    said = train(*reversal, "model=gru", "trainer.precision=auto", COLUMNS="200").succeeded().out
     assert "precision   bf16-mixed (2000.0 ms per step in 32-true, 1000.0 ms per step in bf16-mixed)" in said
     slower[0] = True  # now bf16 would be the slower one
     for more in ("trainer.max_epochs=1", "trainer.max_epochs=2"):  # nothing is left to train, then something

@@ -219,7 +219,8 @@ def test_finished_folders_are_no_results_of_a_study_that_is_begun_again(tmp_path
     assert content["values"].keys() == {"x", "width"}
 
 
-def test_what_another_study_left_in_the_sweep_s_folder_is_kept(tmp_path, capsys):
+def test_what_another_study_left_in_the_sweep_s_folder_is_kept(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "500")
     SweepRecord("s", "journal", "minimize", 2, identity="abc").write(tmp_path)
     (tmp_path / "best.yaml").touch()
     set_foreign_aside(tmp_path, "abc")

@@ -20,7 +20,7 @@ ASKS_EVERY = 8
 
 
 @runtime_checkable
-class Limits(Protocol):
+class BoundedSearch(Protocol):
     """A search, of which captured work is kept as long as an equal search is called."""
 
     @property
@@ -56,7 +56,7 @@ class FixedStep(Protocol):
 
 
 @runtime_checkable
-class Progress(Protocol):
+class SearchProgress(Protocol):
     """How far a search has come, in tensors that stay where they are."""
 
     last: Tensor
@@ -70,7 +70,7 @@ class Progress(Protocol):
         ...
 
 
-Kept = TypeVar("Kept", bound=Progress)
+Kept = TypeVar("Kept", bound=SearchProgress)
 
 
 class CapturedSearch(Generic[Kept]):
@@ -119,7 +119,7 @@ class CapturableStep(Step, Protocol):
         ...
 
     def search(
-        self, search: Limits, rows: int, state: Any, make: Callable[[FixedStep, GraphPool], CapturedSearch[Any]]
+        self, search: BoundedSearch, rows: int, state: Any, make: Callable[[FixedStep, GraphPool], CapturedSearch[Any]]
     ) -> CapturedSearch[Any]:
         """What `make` made of this step for such a search, so many rows and such states, now or earlier.
 
@@ -138,7 +138,7 @@ class CapturableStep(Step, Protocol):
 
 
 def captured(
-    search: Limits,
+    search: BoundedSearch,
     step: Step,
     state: Selectable,
     start: Int[Tensor, " B"],
@@ -159,7 +159,7 @@ def captured(
 
 
 def captured_tokens(
-    search: Limits,
+    search: BoundedSearch,
     step: Step,
     state: Selectable,
     start: Int[Tensor, " B"],

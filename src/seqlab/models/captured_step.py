@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqlab.cuda_graphs import ByShape, CaptureError, GraphPool
-from seqlab.decoding.captured import CapturedSearch, FixedStep, Limits
+from seqlab.decoding.captured import BoundedSearch, CapturedSearch, FixedStep
 from seqlab.decoding.window import Seen, Window
 from seqlab.layers.fixed_state import FixedState, columns_for, form_of
 from seqlab.layers.state import State
@@ -68,7 +68,7 @@ class CapturedStep:
         """Gives back the memory of all that was made."""
         self._kept = ByShape(KEPT)
 
-    def search(self, search: Limits, rows: int, state: State, make: MakeSearch) -> CapturedSearch[Any]:
+    def search(self, search: BoundedSearch, rows: int, state: State, make: MakeSearch) -> CapturedSearch[Any]:
         """What `make` made of this step for such a search, so many rows and such states, now or earlier.
 
         Raises:
@@ -79,7 +79,7 @@ class CapturedStep:
         return self._kept.get(shape, lambda: make(self._fixed(state, columns), self.pool))
 
     def search_in_window(
-        self, search: Limits, rows: int, window: Window, state: Seen, make: MakeSearch
+        self, search: BoundedSearch, rows: int, window: Window, state: Seen, make: MakeSearch
     ) -> CapturedSearch[Any]:
         """As `search`, with a window over the model's decoder.
 
@@ -188,7 +188,7 @@ class CapturedWindow(Window):
         """Gives back the memory of all that was made."""
         self.step.forget()
 
-    def search(self, search: Limits, rows: int, state: Seen, make: MakeSearch) -> CapturedSearch[Any]:
+    def search(self, search: BoundedSearch, rows: int, state: Seen, make: MakeSearch) -> CapturedSearch[Any]:
         """As that of `CapturedStep`."""
         return self.step.search_in_window(search, rows, self, state, make)
 
