@@ -268,7 +268,7 @@ def _options_named(found: re.Match[str]) -> str:
     inside, group, option, known = found.groups()
     options = ", ".join(one for one in known.split() if option != "null" or one != "none")
     where = f"{inside}: " if "/" in inside and option != "null" else ""
-    why = "this group is not left out" if option == "null" else "no such option"
+    why = "this group cannot be left out" if option == "null" else "no such option"
     return f"{where}{group}={option}: {why}; choose one of {options}"
 
 

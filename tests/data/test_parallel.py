@@ -125,7 +125,10 @@ def test_training_pairs_with_an_empty_side_are_dropped_and_counted(load, folder,
         (("train.en", b"A dog\nTwo d\xff\nA child\n"), r"train\.en:2: not UTF-8"),
         (("train.en", gzip.compress(b"A dog\n" * 3)[:-9]), r"train\.en: not a readable gzip file"),
         (("val.en", ""), r"val\.en: the file is empty"),
-        (("val.en", None), r"corpus: neither val\.en nor val\.en\.gz exists"),
+        (
+            ("val.en", None),
+            r"corpus: neither val\.en nor val\.en\.gz exists; data\.val=NAME takes .*, and data\.val=null leaves",
+        ),
     ],
 )
 def test_bad_files_are_named_and_leave_no_cache(load, folder, tmp_path, change, message):

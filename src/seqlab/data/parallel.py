@@ -95,17 +95,21 @@ class Parallel(TextPairs):
             )
         source, target = self.languages
         return {
-            split: (self._file(name, source), self._file(name, target))
+            split: (self._file(split, name, source), self._file(split, name, target))
             for split, name in self.names.items()
             if name is not None
         }
 
-    def _file(self, name: str, language: str) -> Path:
+    def _file(self, split: str, name: str, language: str) -> Path:
         for ending in ("", ".gz"):
             file = self.path / f"{name}.{language}{ending}"
             if file.is_file():
                 return file
-        raise InputError(f"{self.path}: neither {name}.{language} nor {name}.{language}.gz exists")
+        none = "" if split == "train" else f", and data.{split}=null leaves the split out"
+        raise InputError(
+            f"{self.path}: neither {name}.{language} nor {name}.{language}.gz exists;"
+            f" data.{split}=NAME takes files of another name{none}"
+        )
 
     def _for_training(self, pairs: list[Pair]) -> list[Pair]:
         full = [pair for pair in pairs if pair.source and pair.target]

@@ -88,7 +88,9 @@ def diagram(structure: dict[str, Any], prefix: str = "diagram") -> str:
 def diagram_file(structure: dict[str, Any]) -> str:
     """The drawing as a file of its own: dark on light, or light on dark where whoever shows it prefers that."""
     head, mark, content = diagram(structure).partition("<title")
-    style = "<style>svg{color:#1f2328!important}@media(prefers-color-scheme:dark){svg{color:#e6edf3!important}}</style>"
+    dark = "@media(prefers-color-scheme:dark){svg{color:#e6edf3!important}}"
+    # Opened by itself, a drawing lies on the browser's own ground, which follows `color-scheme`.
+    style = f"<style>svg{{color-scheme:light dark;color:#1f2328!important}}{dark}</style>"
     return f"{head}{style}{mark}{content}"
 
 

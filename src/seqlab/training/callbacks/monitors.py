@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -126,15 +127,27 @@ class RunSummary(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Times a few steps without side effects in every process; the first process prints."""
-        data = data_of(trainer)
+        if trainer.is_global_zero:
+            self._print_facts(trainer, pl_module)
         seconds = self._probe(trainer, pl_module)
         if not trainer.is_global_zero:
             return
+        steps = cast(TrainingModule, pl_module).total_steps()
+        if math.isinf(steps):
+            print(f"steps       no end set; {1 / seconds:.0f} batches per second", flush=True)
+            return
+        left = int(steps) - trainer.global_step
+        seconds *= trainer.accumulate_grad_batches  # batches per step
+        print(f"steps       {int(steps):,}" + (f", {left:,} of them left" if trainer.global_step else ""))
+        print(f"time        about {duration(left * seconds)} of training, evaluation not counted", flush=True)
+
+    def _print_facts(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Before steps are timed, which takes a minute with a large model."""
+        data = data_of(trainer)
         parameters = sum(p.numel() for p in pl_module.parameters())
         frozen = sum(p.numel() for p in pl_module.parameters() if not p.requires_grad)
         part = f" ({frozen:,} of them frozen)" if frozen else ""
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
-        steps = cast(TrainingModule, pl_module).total_steps()
         name = self.model or type(pl_module).__name__
         print(labelled("data", data.describe()))
         print(labelled("model", f"{name}, {parameters:,} parameters{part}, on {pl_module.device}"))
@@ -143,13 +156,7 @@ class RunSummary(Callback):
             if split != "test" or data.splits == ["train", "test"]:  # the splits that validation uses
                 for line in leakage.summary():
                     print(labelled("leakage", f"{split} {line}"))
-        if math.isinf(steps):
-            print(f"steps       no end set; {1 / seconds:.0f} batches per second", flush=True)
-            return
-        left = int(steps) - trainer.global_step
-        seconds *= trainer.accumulate_grad_batches  # batches per step
-        print(f"steps       {int(steps):,}" + (f", {left:,} of them left" if trainer.global_step else ""))
-        print(f"time        about {duration(left * seconds)} of training, evaluation not counted", flush=True)
+        sys.stdout.flush()
 
     def _probe(self, trainer: Trainer, pl_module: Any) -> float:
         """Median seconds of forward and backward on the batch of median length."""
