@@ -267,9 +267,10 @@ def _options_named(found: re.Match[str]) -> str:
     """Hydra's message about an unknown option of a group, with the options in a sentence."""
     inside, group, option, known = found.groups()
     options = ", ".join(one for one in known.split() if option != "null" or one != "none")
-    where = f"{inside}: " if "/" in inside and option != "null" else ""
-    why = "this group cannot be left out" if option == "null" else "no such option"
-    return f"{where}{group}={option}: {why}; choose one of {options}"
+    where = f"{inside}: " if "/" in inside else ""
+    if option == "null":
+        return f"{group}=null: this group cannot be left out; choose one of {options}"
+    return f"{where}{group}={option}: no such option; choose one of {options}{did_you_mean(option, known.split())}"
 
 
 def _without_advice(reason: str, config_name: str) -> str:
