@@ -65,14 +65,14 @@ def labelled(label: str, text: str) -> str:
     return wrapped(f"{label:<{LABEL}}{text}", indent=LABEL)
 
 
-def did_you_mean(name: str, known: Iterable[str], around: str = "") -> str:
+def did_you_mean(name: str, known: Iterable[str], before: str = "", after: str = "") -> str:
     """The end of a sentence, "; did you mean …?", with the known name that is most similar to `name`; "" if none is.
 
     Args:
-        around: what is written before that name.
+        before, after: what is written around that name.
     """
     nearest = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {around}{nearest[0]}?" if nearest else ""
+    return f"; did you mean {before}{nearest[0]}{after}?" if nearest else ""
 
 
 def printable(text: str) -> str:

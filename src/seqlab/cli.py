@@ -280,14 +280,17 @@ def _without_advice(reason: str, config_name: str) -> str:
     """
     if (found := UNKNOWN_SETTING.fullmatch(reason)) is None:
         return reason
-    around, dot, last = found[1].rpartition(".")
+    parts, at = found[1].split("."), 0
     try:
         with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
-            plain = compose(config_name)
-        known = OmegaConf.select(plain, around) if around else plain
+            known: Any = compose(config_name)
+        while at < len(parts) - 1 and OmegaConf.is_dict(known) and parts[at] in known:
+            known, at = known[parts[at]], at + 1
     except (HydraException, OmegaConfBaseException):
         known = None
-    return f"no setting or group is named {found[1]}{did_you_mean(last, map(str, known or ()), around + dot)}"
+    names = map(str, known) if OmegaConf.is_dict(known) else ()
+    before, after = ("".join(f"{one}." for one in parts[:at]), "".join(f".{one}" for one in parts[at + 1 :]))
+    return f"no setting or group is named {found[1]}{did_you_mean(parts[at], names, before, after)}"
 
 
 def _nearest_of_sweeper(found: re.Match[str]) -> str:

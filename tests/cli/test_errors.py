@@ -583,6 +583,7 @@ def test_a_cache_that_cannot_be_made_is_named(train, tmp_path):
     ("name", "typed", "named"),
     [
         ("train", "modle=gru", "no setting or group is named modle; did you mean model?"),
+        ("train", "modl.width=64", "no setting or group is named modl.width; did you mean model.width?"),
         ("train", "model.widht=3", "no setting or group is named model.widht; did you mean model.width?"),
         ("predict", "formt=jsonl", "no setting or group is named formt; did you mean format?"),
         ("predict", "model=gru", "no setting or group is named model"),
