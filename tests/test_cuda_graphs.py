@@ -95,4 +95,4 @@ def test_of_too_many_shapes_the_one_used_longest_ago_makes_room():
     assert use("a") is first
     use("b")
     assert made == ["a", "b", "c", "b"]
-    assert (len(kept), kept.made) == (2, 4)
+    assert (len(kept), len(made)) == (2, 4)

@@ -168,16 +168,11 @@ class CapturedWork:
 
 
 class ByShape(Generic[Work]):
-    """What was made for each shape; at most `limit`, of which the one that was used longest ago makes room.
-
-    Attributes:
-        made: how many were made, those that made room included.
-    """
+    """What was made for each shape; at most `limit`, of which the one that was used longest ago makes room."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         self._kept: OrderedDict[Hashable, Work] = OrderedDict()
-        self.made = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -189,6 +184,5 @@ class ByShape(Generic[Work]):
             return self._kept[shape]
         if len(self._kept) == self._limit:
             self._kept.popitem(last=False)
-        self.made += 1
         self._kept[shape] = made = make()
         return made
