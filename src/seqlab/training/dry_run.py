@@ -17,7 +17,8 @@ from seqlab.data.module import SequenceData
 from seqlab.training.captured_steps import CapturedSteps
 
 WARM_UP = 3
-"""Steps that are not timed: the first prepares kernels, the second checks that it can be captured, the third is."""
+"""Captured steps that are not timed: the first prepares kernels, the second checks that it can be captured, the third
+is captured. Of plain steps that is the first alone."""
 
 
 def typical_batch(data: SequenceData, device: torch.device) -> Batch:
@@ -41,6 +42,11 @@ def trial_steps(data: SequenceData, pl_module: Any) -> CapturedSteps | None:
     if data.most_shapes is None:
         return None
     return CapturedSteps(pl_module, lambda: 1, lambda reason: None)
+
+
+def untimed(steps: CapturedSteps | None) -> int:
+    """How many steps to take before any is timed."""
+    return 1 if steps is None else WARM_UP
 
 
 def timed_step(pl_module: Any, batch: Batch, steps: CapturedSteps | None = None) -> float:

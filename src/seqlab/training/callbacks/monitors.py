@@ -19,7 +19,7 @@ from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
 from seqlab.models.training_module import TrainingModule, log_due
 from seqlab.training.delayed_value import DelayedValue
-from seqlab.training.dry_run import WARM_UP, timed_step, trial_steps, typical_batch, without_side_effects
+from seqlab.training.dry_run import timed_step, trial_steps, typical_batch, untimed, without_side_effects
 
 
 class _Step(NamedTuple):
@@ -164,7 +164,7 @@ class RunSummary(Callback):
         batch = typical_batch(data, pl_module.device)
         with without_side_effects(pl_module, pl_module.device), trainer.precision_plugin.train_step_context():
             steps = trial_steps(data, pl_module)
-            seconds = [timed_step(pl_module, batch, steps) for _ in range(WARM_UP + self.PROBES)]
+            seconds = [timed_step(pl_module, batch, steps) for _ in range(untimed(steps) + self.PROBES)]
         if steps is not None:
             steps.release()
-        return statistics.median(seconds[WARM_UP:])
+        return statistics.median(seconds[untimed(steps) :])

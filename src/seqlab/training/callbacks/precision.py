@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from hydra_pruning_sweeper.messages import labelled
 from seqlab.data.module import data_of
 from seqlab.private_parts import cpu_has_bf16
-from seqlab.training.dry_run import WARM_UP, timed_step, trial_steps, typical_batch, without_side_effects
+from seqlab.training.dry_run import timed_step, trial_steps, typical_batch, untimed, without_side_effects
 
 SINGLE: Final = "32-true"
 TF32: Final = "tf32"
@@ -130,14 +130,15 @@ class FasterPrecision(Callback):
         seconds: dict[str, list[float]] = {name: [] for name in contexts}
         with without_side_effects(pl_module, device):
             steps = {name: trial_steps(data, pl_module) for name in contexts}
-            for _ in range(WARM_UP + self.ROUNDS):
+            first = max(map(untimed, steps.values()))
+            for _ in range(first + self.ROUNDS):
                 for name, context in contexts.items():
                     with context:
                         seconds[name].append(timed_step(pl_module, batch, steps[name]))
         for captured in steps.values():
             if captured is not None:
                 captured.release()
-        return {name: statistics.median(values[WARM_UP:]) for name, values in seconds.items()}
+        return {name: statistics.median(values[first:]) for name, values in seconds.items()}
 
     def _apply(self, trainer: Trainer) -> None:
         """Gives the trainer, which was built for single precision, the chosen one."""
