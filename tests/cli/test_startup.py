@@ -174,3 +174,16 @@ def test_an_experiment_is_shown_with_its_references_resolved(command):
     shown = command("train", "experiment=reversal_bahdanau", "--cfg", "job", "--resolve").succeeded().out
     assert "${" not in shown
     assert OmegaConf.create(shown).name == "reversal_bahdanau"
+
+
+@pytest.mark.parametrize(
+    ("variables", "spins"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, "0")],
+    ids=["by default", "as set", "as the policy says"],
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="torch comes with GNU OpenMP on Linux only")
+def test_waiting_threads_do_not_spin_for_long(process, variables, spins):
+    threads = {"OMP_NUM_THREADS": "2", "OMP_DISPLAY_ENV": "verbose"}  # OpenMP prints what it has read when it is loaded
+    run = f"run={REFERENCE / 'gpt'}"
+    outcome = process(SCRIPTS / "seqlab-generate", run, "prompt=3 1 2", "length=3", **threads, **variables).succeeded()
+    assert re.findall(r"GOMP_SPINCOUNT = '(\d+)'", outcome.err) == [spins]
