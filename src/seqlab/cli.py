@@ -134,7 +134,7 @@ def before_torch_is_loaded() -> None:
     """Sets what torch and its OpenMP read from the environment when they are loaded, unless the user has set it."""
     # torch then allocates large tensors in large pages, which Linux hands out far faster.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # A thread that waits for the others spins for a few milliseconds by default. Where other work has its core, it spins
+    # A thread that waits for the others spins for milliseconds by default. Where other work has their cores, it spins
     # through all of its time: beside two busy processes a step of 26 ms took 4.6 s. With a short spin before it sleeps,
     # the step takes 0.08 s there, and on an idle machine as long as before.
     if "OMP_WAIT_POLICY" not in os.environ:
