@@ -19,11 +19,11 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv and install the pinned dependencies
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml src/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"seqlab needs Python 3.11 or newer, but $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11" if v < (3, 11) else 0)'
 	@echo "Setting up $(VENV) with the versions of constraints.txt: once, a minute or two."
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e src -e ".[dev]"
 	@touch $@
 
 train: $(READY) ## train, test and keep an experiment (EXPERIMENT=reversal_bahdanau)
@@ -96,7 +96,8 @@ bench-keras: $(READY) ## set up Keras and TensorFlow beside .venv, for `make ben
 	$(PYTHON) -m venv $(VENV)/keras
 	$(VENV)/keras/bin/python -m pip install --quiet --disable-pip-version-check "keras>=3.10,<4" "tensorflow-cpu>=2.19,<3"
 
-wheel: $(READY) ## build the wheel into dist
+wheel: $(READY) ## build two wheels into dist: seqlab, and the sweeper for any Hydra application
+	$(BIN)/python -m build --wheel --outdir dist src
 	$(BIN)/python -m build --wheel
 
 clean: ## remove what is computed again by itself: caches and builds (runs stay)

@@ -62,7 +62,9 @@ SWEEPER_MAY_IMPORT = {
     "replay": {"study", "trial", "views"},
 }
 # Of the sweeper, known to all of its rooms, and to seqlab.
-SWEEPER_LEAVES = {"atomic_files", "differences", "errors", "messages", "names", "quoting", "text_table"}
+SWEEPER_LEAVES = {
+    *("atomic_files", "differences", "errors", "instantiation", "messages", "names", "quoting", "text_table"),
+}
 
 
 def imports(path):

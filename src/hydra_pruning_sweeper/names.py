@@ -12,11 +12,13 @@ class Names:
         storage_variable: the environment variable with the address of a storage that holds a password, since no file
             may hold one.
         install_dashboard: the line that installs Optuna's dashboard.
+        install_matplotlib: the line that installs what draws.
     """
 
     command: str = "hydra-pruning-sweeper"
     storage_variable: str = "SWEEPER_STORAGE"
     install_dashboard: str = "pip install optuna-dashboard"
+    install_matplotlib: str = "pip install matplotlib"
 
 
 NAMES = Names()

@@ -9,7 +9,6 @@ from typing import Any
 
 import optuna
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
@@ -18,12 +17,14 @@ from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor
 from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads, visible_gpus
 from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
+from hydra_pruning_sweeper.instantiation import created
 from hydra_pruning_sweeper.messages import LABEL, labelled, plural, printable, wrapped
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.search_from_config import (
     base_of,
     command_of_trials,
+    keep_folder,
     settings_from,
     space_of,
     split_overrides,
@@ -45,6 +46,8 @@ from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
 from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
 
 PRELOAD = "hydra_pruning_sweeper.trial.preload"
+# What takes seconds to import is imported once for all trials, if the application has imported it when a sweep begins.
+HEAVY = ("torch", "lightning", "lightning.pytorch", "pytorch_lightning")
 # Hydra calls this back with the result of a trial's task, whichever launcher has started the trial.
 HOOK = "++hydra.callbacks.trial_result._target_=hydra_pruning_sweeper.trial.hydra_callback.TrialResult"
 
@@ -66,7 +69,7 @@ class SweepRun:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.config, self.context, self.task = config, context, task
         self.settings = settings_from(config)
-        self.folder = Path(config.hydra.sweep.dir)
+        self.folder = keep_folder(config, self.settings.study)
         fixed, typed = split_overrides(arguments)
         self.space = space_of(self.settings, fixed, typed, base_of(config))
         self.line = command_of_trials(config, self.settings, fixed)
@@ -149,14 +152,25 @@ class SweepRun:
             controller=list(this_process()),
         )
 
+    @property
+    def _is_launched(self) -> bool:
+        """Whether one of Hydra's launchers runs the trials."""
+        return "BasicLauncher" not in str(self.config.hydra.launcher.get("_target_"))
+
+    @property
+    def _mode(self) -> list[str]:
+        """What makes a trial a single run, also where the application's configuration says MULTIRUN."""
+        return [] if self._is_launched else ["hydra.mode=RUN"]
+
     def _executor(self) -> Executor:
-        if "BasicLauncher" not in str(self.config.hydra.launcher.get("_target_")):
+        if self._is_launched:
             from hydra_pruning_sweeper.execution.launchers import LauncherExecutor
 
             return LauncherExecutor(self.config, self.context, self.task, self.settings.slots)
         entry = self.settings.entry or _typed_entry()
         threads = self._threads()
-        return ForkExecutor(entry, sys.argv[0], [PRELOAD, *self.settings.preload], slot_environment(0, threads, ()))
+        preload = [PRELOAD, *(one for one in HEAVY if sys.modules.get(one)), *self.settings.preload]
+        return ForkExecutor(entry, sys.argv[0], preload, slot_environment(0, threads, ()))
 
     def _threads(self) -> int:
         return self.settings.threads or slot_threads(self.settings.slots)
@@ -181,11 +195,12 @@ class SweepRun:
     def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:
         """The command line of a trial."""
         path = quoted(str(folder.resolve()))
-        resumed = self.settings.checkpoint is not None and (folder / self.settings.checkpoint).is_file()
+        kept = folder.resolve() / self.settings.checkpoint if self.settings.checkpoint is not None else None
+        source = folder.resolve() if self.settings.resume_from == "folder" else kept
         # A search's file may hold the address, with its password, which trials are not to write into their folders.
         storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []
-        resume = [f"{self.settings.resume}={path}"] if resumed else []
-        return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={path}", HOOK]
+        resume = [f"{self.settings.resume}={quoted(str(source))}"] if kept is not None and kept.is_file() else []
+        return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={path}", HOOK, *self._mode]
 
     def _announce(self, recorded: RecordedSweep, why_no_baseline: str | None) -> None:
         settings, done = self.settings, len(recorded.trials())
@@ -242,7 +257,7 @@ def _instantiated(setting: Any, name: str, **more: Any) -> Any:
         UsageError: it cannot be created.
     """
     try:
-        return instantiate(setting, **more)
+        return created(setting, **more)
     except Exception as error:  # Hydra's, or of the class that is instantiated
         reason = " ".join(str(error.__cause__ or error).split())
         raise UsageError(f"hydra.sweeper.{name}: {reason}") from None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_pruning_sweeper.errors import UsageError
@@ -27,6 +28,7 @@ SWEEP_OVERRIDES = (
     "hydra/launcher",
 )
 """Beginnings of overrides that configure the sweep itself: its trials do not get them."""
+TIME = "${now:"  # Hydra's resolver
 
 
 def settings_from(config: DictConfig) -> SweeperSettings:
@@ -47,6 +49,8 @@ def settings_from(config: DictConfig) -> SweeperSettings:
     settings = SweeperSettings(**{str(name): value for name, value in plain.items()})
     if settings.direction not in ("minimize", "maximize"):
         raise UsageError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")
+    if settings.resume_from not in ("folder", "checkpoint"):
+        raise UsageError(f"hydra.sweeper.resume_from must be folder or checkpoint, but is {settings.resume_from}")
     for name in ("threads", "max_silence"):
         value = getattr(settings, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
@@ -55,6 +59,18 @@ def settings_from(config: DictConfig) -> SweeperSettings:
         if getattr(settings, name) < 1:
             raise UsageError(f"hydra.sweeper.{name} must be at least 1, but is {getattr(settings, name)}")
     return settings
+
+
+def keep_folder(config: DictConfig, study: str) -> Path:
+    """The sweep's folder, `hydra.sweep.dir`, which is set to the study's name where it would be named by the time:
+    typing the same line again must find it.
+    """
+    written = str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["dir"])  # type: ignore[index,call-overload]
+    around, named_by_time, _ = written.partition(TIME)
+    if named_by_time:
+        with read_write(config.hydra):
+            config.hydra.sweep.dir = f"{around[: around.rfind('/') + 1]}{study}"
+    return Path(config.hydra.sweep.dir)
 
 
 def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
 from hydra_pruning_sweeper.messages import did_you_mean, printable
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.addresses import hidden
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
@@ -32,7 +33,7 @@ from seqlab import paths
 from seqlab.command_help import register_help
 from seqlab.command_line import searchpath
 from seqlab.errors import Carried, InputError, StoppedError
-from seqlab.extras import not_installed
+from seqlab.extras import install_line, not_installed
 from seqlab.folders import ERROR, leave_nothing
 from seqlab.private_parts import let_errors_through, run_once, share_config_store, with_hydra_composed
 
@@ -158,6 +159,8 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     let_errors_through()
     before_torch_is_loaded()
+    NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
+    NAMES.install_dashboard, NAMES.install_matplotlib = install_line("optuna_dashboard"), install_line("matplotlib")
     share_config_store()
     register_help()
     if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's

@@ -18,7 +18,7 @@ from seqlab.errors import Carried, InputError
 from seqlab.folders import claim_multirun, claim_run
 from seqlab.private_parts import let_hydra_know
 
-PRUNING_SWEEPER = "hydra_plugins.seqlab_sweeper."
+PRUNING_SWEEPER = "hydra_plugins.pruning_sweeper."
 """A sweep's folder is made by this sweeper: several processes may join its study, or resume it."""
 
 

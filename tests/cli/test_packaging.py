@@ -1,4 +1,4 @@
-"""The wheel is whole: what it needs of conf/ and data is inside, and it runs where there is no checkout."""
+"""The wheels are whole: what they need of conf/ and data is inside, and they run where there is no checkout."""
 
 import os
 import subprocess
@@ -7,27 +7,29 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support import ROOT
+from support import ROOT, built_wheel
 
 CONFIGS = [path.relative_to(ROOT).as_posix() for part in ("conf", "sweeps") for path in (ROOT / part).rglob("*.yaml")]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel, built with what is installed."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (path,) = folder.glob("*.whl")
-    return path
+    """seqlab's wheel, built with what is installed."""
+    return built_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
-def site(wheel, tmp_path_factory):
-    """A folder into which the wheel is installed, without its dependencies."""
+def sweeper_wheel(tmp_path_factory):
+    """The sweeper's wheel."""
+    return built_wheel(ROOT / "src", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def site(wheel, sweeper_wheel, tmp_path_factory):
+    """A folder into which both wheels are installed, without their dependencies."""
     folder = tmp_path_factory.mktemp("site")
-    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet", "--target", folder, wheel]
+    pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet", "--target", folder]
+    pip += [wheel, sweeper_wheel]
     subprocess.run(pip, check=True, capture_output=True)
     return folder
 
@@ -55,14 +57,24 @@ def test_the_wheel_holds_what_is_read_at_run_time(wheel):
     assert read - set(zipfile.ZipFile(wheel).namelist()) == set()
 
 
-def test_the_wheel_holds_nothing_but_the_package(wheel):
-    tops = {Path(name).parts[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {
-        "seqlab",
-        "hydra_pruning_sweeper",
-        "hydra_plugins",
-    }
-    assert "hydra_plugins/__init__.py" not in zipfile.ZipFile(wheel).namelist()  # others have plugins there
+def test_the_wheels_hold_nothing_but_their_packages_and_no_file_twice(wheel, sweeper_wheel):
+    seqlab, sweeper = (zipfile.ZipFile(one).namelist() for one in (wheel, sweeper_wheel))
+    assert packages(seqlab) == {"seqlab", "hydra_plugins/seqlab_configs"}
+    assert packages(sweeper) == {"hydra_pruning_sweeper", "hydra_plugins/pruning_sweeper"}
+    assert set(seqlab) & set(sweeper) == set()
+
+
+def packages(files):
+    """The packages of a wheel. A file in `hydra_plugins` itself would hide the plugins of others."""
+    parts = [Path(name).parts for name in files if ".dist-info" not in name]
+    return {"/".join(one[: 2 if one[0] == "hydra_plugins" else 1]) for one in parts}
+
+
+def test_seqlab_needs_the_sweeper_of_its_own_version(wheel, sweeper_wheel):
+    name, version = sweeper_wheel.name.split("-")[:2]
+    (metadata,) = (one for one in zipfile.ZipFile(wheel).namelist() if one.endswith("/METADATA"))
+    needed = zipfile.ZipFile(wheel).read(metadata).decode().splitlines()
+    assert f"Requires-Dist: {name.replace('_', '-')}=={version}" in needed
 
 
 def test_the_wheel_is_used_and_not_the_checkout(installed, site):
@@ -78,7 +90,7 @@ def test_the_wheel_composes_its_experiments(installed, tmp_path):
 
 def test_the_wheel_finds_its_sweeper_and_its_searches(installed):
     out = installed("-m", "seqlab.train", "--cfg", "all", "+sweeps=reversal_bahdanau").succeeded().out
-    assert "_target_: hydra_plugins.seqlab_sweeper.sweeper.SeqlabSweeper" in out
+    assert "_target_: hydra_plugins.pruning_sweeper.sweeper.PruningSweeper" in out
     assert "n_trials: 20" in out
 
 

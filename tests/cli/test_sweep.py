@@ -129,7 +129,7 @@ run_command("train", task)
 def test_trials_of_a_search_that_asks_for_a_multirun_itself_are_single_runs(sweep_of_mine, tmp_path):
     (tmp_path / "conf/sweeps").mkdir(parents=True)
     (tmp_path / "conf/sweeps/mine.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
-    typed = ("--config-dir=conf", "+sweeps=mine", "hydra/sweeper=seqlab", "seed=interval(0,1)")
+    typed = ("--config-dir=conf", "+sweeps=mine", "hydra/sweeper=pruning", "seed=interval(0,1)")
     sweep_of_mine(COMMAND, *typed, "hydra.sweeper.n_trials=2").succeeded()
     assert [row["state"] for row in trials(tmp_path / "study")] == ["complete", "complete"]
     assert OmegaConf.load(tmp_path / "study/0/.hydra/hydra.yaml").hydra.mode == "RUN"
@@ -147,7 +147,7 @@ run_command("train", task)
 
 
 def test_a_trial_says_in_one_line_what_it_refuses(sweep_of_mine, tmp_path):
-    typed = ("-m", "hydra/sweeper=seqlab", "seed=interval(0,1)", "hydra.sweeper.n_trials=1")
+    typed = ("-m", "hydra/sweeper=pruning", "seed=interval(0,1)", "hydra.sweeper.n_trials=1")
     sweep_of_mine(REFUSING, *typed).stopped(1, "trial 0: x: no good")
     command, *said = (tmp_path / "study/0/log.txt").read_text().splitlines()
     assert command.startswith("$ ")

@@ -4,9 +4,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from hydra_plugins.seqlab_sweeper.sweeper import SeqlabSweeper
+from hydra_plugins.pruning_sweeper.sweeper import PruningSweeper
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
-from hydra_pruning_sweeper.names import NAMES, Names
 from hydra_pruning_sweeper.run_sweep import SweepRun
 from hydra_pruning_sweeper.search_from_config import command_of_trials, settings_from, space_of
 from hydra_pruning_sweeper.study.lease import Lease
@@ -29,15 +28,11 @@ def test_an_application_that_knows_nothing_of_seqlab_ends_with_a_line(monkeypatc
         raise error
 
     monkeypatch.setattr("hydra_pruning_sweeper.run_sweep.SweepRun", broken)
-    sweeper = SeqlabSweeper()
+    sweeper = PruningSweeper()
     sweeper.setup(hydra_context=object(), task_function=lambda config: None, config=OmegaConf.create())
     with pytest.raises(SystemExit) as stop:
         sweeper.sweep([])
     assert (stop.value.code, capsys.readouterr().err) == (code, f"{said}\n")
-
-
-def test_messages_name_what_users_of_seqlab_type():
-    assert Names("seqlab-sweep", "SEQLAB_STORAGE", 'pip install "seqlab[dashboard]"') == NAMES
 
 
 @pytest.mark.parametrize(
@@ -47,11 +42,13 @@ def test_messages_name_what_users_of_seqlab_type():
         ({"direction": "up"}, r"direction must be minimize or maximize, but is up"),
         ({"max_silence": "long"}, r"max_silence must be a number above 0, or null, but is long"),
         ({"slots": 0}, r"slots must be at least 1"),
+        ({"resume_from": "file"}, r"resume_from must be folder or checkpoint, but is file"),
     ],
 )
 def test_settings_that_there_are_not_are_refused(changed, match):
     with pytest.raises(UsageError, match=match):
-        settings_from(OmegaConf.create({"hydra": {"sweeper": {**vars(SweeperSettings()), **changed}}}))
+        sweeper = {**vars(SweeperSettings()), **changed}
+        settings_from(OmegaConf.create({"hydra": {"job": {"name": "app"}, "sweeper": sweeper}}))
 
 
 @pytest.mark.parametrize("name", ["it's", "a, b=[c]", "x\\'${y}", "two  spaces"])
@@ -60,6 +57,7 @@ def test_a_trial_runs_in_a_folder_of_any_name(tmp_path, name):
     folder.mkdir()
     (folder / "last.ckpt").touch()
     sweep = SweepRun.__new__(SweepRun)
+    sweep.config = OmegaConf.create({"hydra": {"launcher": {"_target_": "BasicLauncher"}}})
     sweep.settings = SweeperSettings(checkpoint="last.ckpt")
     leased = LeasedTrial(0, {}, TrialCommand(fixed=("a=1",)), Lease("me", "here", 1, None))
     parsed = OverridesParser.create().parse_overrides(sweep.arguments(leased, folder))

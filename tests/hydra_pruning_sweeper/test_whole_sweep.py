@@ -32,7 +32,7 @@ def search(tmp_path, monkeypatch):
         (tmp_path / "conf/app.yaml").write_text("x: 0.5\ny: 1\nresume: null\nepochs: 9\n")
         monkeypatch.setattr(sys, "argv", ["/bin/some-app", "--config-name=app", "-m", "y=2", "x=interval(0,1)"])
         settings = [
-            *("hydra/sweeper=seqlab", "hydra.sweeper.n_trials=4", "hydra.sweeper.trial=['epochs=7']"),
+            *("hydra/sweeper=pruning", "hydra.sweeper.n_trials=4", "hydra.sweeper.trial=['epochs=7']"),
             *("hydra.sweeper.checkpoint=last.ckpt", "hydra.sweeper.constraints=['x < y / 2.5']"),
             *(f"hydra.sweep.dir={tmp_path}/study", "hydra.job.config_name=app", *more),
         ]
@@ -65,11 +65,11 @@ def test_a_search_runs_its_trials_and_leaves_what_they_came_to(search, tmp_path,
     assert [len(words) for words in resumed] == [0, 0, 1, 0, 0]
     assert str(tmp_path / "study/1") in resumed[2][0]
     record = sweep.record
-    assert (record.study, record.direction, record.trials, record.rungs) == ("sweep", "minimize", 4, [])
+    assert (record.study, record.direction, record.trials, record.rungs) == ("app", "minimize", 4, [])
     assert (record.program, record.fixed, record.flags) == ("/bin/some-app", ["y=2"], ["--config-name=app"])
     assert record.storage == str(tmp_path / "study/journal.log")
     out = capsys.readouterr().out
-    assert "study       sweep: 4 trials\n" in out
+    assert "study       app: 4 trials\n" in out
     assert "space       x\n" in out
     assert f"best        trial {values.index(best)}: {best:.6g}; see" in out
     assert "run it with some-app --config-dir=" in out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import itertools
 import json
 import os
 import queue
@@ -56,19 +57,26 @@ class JobEnd:
     error: str | None = None
 
 
+HYDRAS_ADVICE = "Set the environment variable HYDRA_FULL_ERROR=1"
+
+
 def why_failed(end: JobEnd, log: Path) -> str:
     """Why a job failed, in one line: what its log says of the latest attempt, else its exit code or signal.
 
-    The log says it in its last line that begins with "error: ", else in the last one that is not indented.
+    The log says it in its last line that begins with "error: ", else in the one that ends its last traceback, else in
+    the last one that is not indented.
     """
     if end.error is not None:
         return end.error
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     begin = max((index for index, line in enumerate(lines) if line.startswith(COMMAND)), default=-1)
-    messages = [line for line in lines[begin + 1 :][-50:] if line.strip() and not line.startswith(" ")]
-    if messages:
-        errors = [line for line in messages if line.startswith("error: ")]
-        return (errors or messages)[-1].removeprefix("error: ")
+    messages = [line for line in lines[begin + 1 :] if line.strip() and not line.startswith((" ", HYDRAS_ADVICE))]
+    for line in reversed(messages[-50:]):
+        if line.startswith("error: "):
+            return line.removeprefix("error: ")
+    raised = [after for line, after in itertools.pairwise(messages) if line.startswith("Traceback (most recent")]
+    if raised or messages:
+        return (raised or messages)[-1]
     return f"exit code {end.code}" if end.code is None or end.code >= 0 else f"killed by signal {-end.code}"
 
 

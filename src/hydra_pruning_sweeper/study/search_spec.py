@@ -16,7 +16,7 @@ from hydra_pruning_sweeper.study.trial_command import TrialCommand
 
 MAY_DIFFER = frozenset(
     {
-        *("slots", "threads", "storage", "preload", "checkpoint", "resume"),  # where and how trials run
+        *("slots", "threads", "storage", "preload", "checkpoint", "resume", "resume_from"),  # where and how trials run
         *("n_trials", "max_retry", "max_failure_rate", "max_silence", "lease"),  # when it is enough
         *("not_compared", "continue_anyway", "_target_", "_recursive_"),
     }

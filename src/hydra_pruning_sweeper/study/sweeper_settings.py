@@ -14,7 +14,7 @@ class SweeperSettings:
     _recursive_: bool = False
 
     # The study's name is part of the experiment: brackets of Hyperband are drawn from it.
-    study: str = "sweep"
+    study: str = "${hydra.job.name}"
     # Whether to continue a study as this search although it was begun as another (space, settings, sampler …).
     continue_anyway: bool = False
     direction: Any = "minimize"
@@ -53,8 +53,10 @@ class SweeperSettings:
     not_compared: list[str] = field(default_factory=list)
     # Overrides for every trial, besides its values.
     trial: list[str] = field(default_factory=list)
-    # How a killed trial continues: if its folder has the file `checkpoint`, the setting `resume` names the folder.
+    # How a killed trial continues: if its folder has the file `checkpoint`, the setting `resume` names the folder, or
+    # that file where `resume_from` is "checkpoint".
     checkpoint: Any = None
     resume: str = "resume"
+    resume_from: str = "folder"
     # Threads per slot; null: the cores divided by the slots.
     threads: Any = None

@@ -24,14 +24,14 @@ def attach(context: TrialContext) -> AttachedTrial:
         ValueError: the trial is not running.
     """
     import optuna
-    from hydra.utils import instantiate
     from optuna.pruners import NopPruner
 
+    from hydra_pruning_sweeper.instantiation import created
     from hydra_pruning_sweeper.study.storage import StudyStorage
     from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    pruner = NopPruner() if context.pruner is None else instantiate(context.pruner)
+    pruner = NopPruner() if context.pruner is None else created(context.pruner)
     return AttachedTrial(
         context.study, context.number, StudyStorage(context.address()).storage, pruner, context.direction
     )

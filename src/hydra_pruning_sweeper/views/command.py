@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from optuna.trial import TrialState
@@ -70,7 +71,13 @@ def best(sweep: RecordedSweep) -> None:
 
 
 def plot(sweep: RecordedSweep) -> None:
-    """Writes the plots, and prints their paths; Matplotlib is imported only here."""
+    """Writes the plots, and prints their paths; Matplotlib is imported only here.
+
+    Raises:
+        UsageError: Matplotlib is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise UsageError(f"plots need matplotlib, which is not installed; type {NAMES.install_matplotlib}")
     from hydra_pruning_sweeper.views.sweep_plots import write_plots
 
     for path in write_plots(sweep):

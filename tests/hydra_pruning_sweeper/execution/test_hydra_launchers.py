@@ -51,7 +51,7 @@ def sweep(tmp_path):
             pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
         (tmp_path / "application.py").write_text(application.replace("HANGS", str(HANGS)))
         arguments = [
-            *("-m", "hydra/sweeper=seqlab", f"hydra/launcher={launcher}", "++seed=interval(0,1)", f"++name={how}"),
+            *("-m", "hydra/sweeper=pruning", f"hydra/launcher={launcher}", "++seed=interval(0,1)", f"++name={how}"),
             *("hydra.sweeper.n_trials=3", "hydra.sweeper.slots=2", "hydra.sweeper.baseline=false"),
             *("hydra.sweeper.seed=1", "hydra.sweep.dir=study", *more),
         ]

@@ -1,4 +1,4 @@
-"""`hydra/sweeper=seqlab`: Optuna's trials on all cores, pruned while they train, continued after a kill.
+"""`hydra/sweeper=pruning`: Optuna's trials on all cores, pruned while they train, continued after a kill.
 
 Hydra imports this file at every start, so that it imports the rest of `hydra_pruning_sweeper` only when a sweep begins.
 """
@@ -15,15 +15,13 @@ from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, UsageError
 from hydra_pruning_sweeper.messages import printable
-from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.addresses import hidden
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
-from seqlab.extras import install_line
 
 STOPPED = InterruptionError.exit_code
 
 
-class SeqlabSweeper(Sweeper):
+class PruningSweeper(Sweeper):
     """Runs a study; see `SweeperSettings`."""
 
     def __init__(self, **settings: Any) -> None:
@@ -50,7 +48,5 @@ class SeqlabSweeper(Sweeper):
             sys.exit(error.exit_code)
 
 
-NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
-NAMES.install_dashboard = install_line("optuna_dashboard")
-SETTINGS = SweeperSettings(_target_=f"{SeqlabSweeper.__module__}.{SeqlabSweeper.__name__}")
-ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=SETTINGS, provider="seqlab_sweeper")
+SETTINGS = SweeperSettings(_target_=f"{PruningSweeper.__module__}.{PruningSweeper.__name__}")
+ConfigStore.instance().store(group="hydra/sweeper", name="pruning", node=SETTINGS, provider="hydra_pruning_sweeper")

@@ -1,0 +1,1 @@
+"""Hydra finds seqlab's searches and the sizes of its architectures."""

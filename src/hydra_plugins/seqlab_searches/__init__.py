@@ -1,1 +1,0 @@
-"""Hydra finds the searches that come with seqlab."""

@@ -1,1 +1,0 @@
-"""Hydra finds the sizes of seqlab's architectures."""
