@@ -69,10 +69,15 @@ def test_what_only_states_figures_is_no_claim(tmp_path):
 def test_architectures_stand_side_by_side_with_their_spread():
     exact = {"mean": 0.6844, "sd": 0.006, "values": [0.68, 0.69]}
     figures = {"metrics.test.free_running/exact_match": exact, "parameters": {"mean": 602643, "sd": 0, "values": [1]}}
-    group = {**REFERENCE["groups"][0], "figures": figures}
-    text = architectures({**REFERENCE, "profile": "full", "groups": [group]})
-    assert "| `a`: some runs | 68.44% ± 0.60% | 602,643 | 50 ± 3 |" in text.splitlines()
-    assert "over 2 seeds. cpu, threads: 1, torch 2.13.0, commit 0123456789ab, feed." in text
+    runs = REFERENCE["groups"][0]["runs"]
+    counted = [{**run, "training": {"flops": 1e12 * n}} for n, run in enumerate(runs, start=2)]
+    group = {**REFERENCE["groups"][0], "figures": figures, "runs": counted}
+    unknown = {**group, "label": "b", "runs": [{**counted[0], "training": {"flops": None}}]}
+    text = architectures({**REFERENCE, "profile": "full", "groups": [group, unknown]})
+    assert "| `a`: some runs | 68.44% ± 0.60% | 602,643 | 2.5 |" in text.splitlines()
+    assert "| `b`: some runs | 68.44% ± 0.60% | 602,643 | – |" in text.splitlines()
+    assert "over 2 seeds. TFLOP: a million million operations of training's matrix products." in text
+    assert " cpu, threads: 1, torch 2.13.0, commit 0123456789ab, feed." in text
     assert "`make reproduce-X PROFILE=full` repeats it" in text
 
 

@@ -53,14 +53,15 @@ def summary(references: Mapping[str, Reference]) -> str:
 
 def architectures(reference: Reference) -> str:
     """README's table of architectures, from the reference that compares them side by side."""
-    table = TextTable(["`model=`", "exact match on test", "parameters", "seconds of training"], "lrrr")
+    table = TextTable(["`model=`", "exact match on test", "parameters", "TFLOP of training"], "lrrr")
     for group in reference["groups"]:
         figures = group["figures"]
         cells = (written(name, figures[name]) for name in (EXACT_MATCH, "parameters"))
-        table.add(f"`{group['label']}`: {group['title']}", *cells, _took(group))
+        table.add(f"`{group['label']}`: {group['title']}", *cells, _compute(group))
     seeds = max(len(group["seeds"]) for group in reference["groups"])
     note = (
-        f"Mean ± sample standard deviation over {seeds} seeds. {_machine(reference)}. `{remake(reference)}` repeats it."
+        f"Mean ± sample standard deviation over {seeds} seeds. TFLOP: a million million operations of training's matrix"
+        f" products. {_machine(reference)}. `{remake(reference)}` repeats it."
     )
     return f"{table.markdown()}\n{note}\n"
 
@@ -151,6 +152,12 @@ def _commits(content: Reference) -> str:
 
 def _seeds(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds)) or "none"
+
+
+def _compute(group: Mapping[str, Any]) -> str:
+    """The operations of training, in the mean over seeds. Unlike its seconds they depend on no other work beside it."""
+    operations = [run["training"]["flops"] for run in group["runs"]]
+    return "–" if None in operations else f"{sum(operations) / len(operations) / 1e12:.1f}"
 
 
 def _took(group: Mapping[str, Any]) -> str:
