@@ -32,6 +32,7 @@ from hydra_pruning_sweeper.search_from_config import (
 from hydra_pruning_sweeper.study.addresses import conceal, is_secret, shown
 from hydra_pruning_sweeper.study.journal import locked
 from hydra_pruning_sweeper.study.lease import lives, this_process
+from hydra_pruning_sweeper.study.pausing import PauseAndPromote
 from hydra_pruning_sweeper.study.preflight import check_before_start
 from hydra_pruning_sweeper.study.record import RECORD, SweepRecord, known_record
 from hydra_pruning_sweeper.study.rungs import rungs
@@ -75,6 +76,7 @@ class SweepRun:
         self.line = command_of_trials(config, self.settings, fixed)
         self.sampler = sampler_factory(_instantiated(self.settings.sampler, "sampler", _partial_=True))
         self.pruner = _instantiated(self.settings.pruner, "pruner") if self.settings.pruner else None
+        self._check_checkpoint()
         check_before_start(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
         self.store = StudyStorage(store_url(self.settings.storage, self.folder))
         if is_secret(self.store.url):
@@ -96,6 +98,18 @@ class SweepRun:
             raise ExecutionError(
                 f"{self.folder}: no space left; when there is, the same line continues the search"
             ) from None
+
+    def _check_checkpoint(self) -> None:
+        """Checks that trials that are paused can be continued.
+
+        Raises:
+            UsageError: they keep no checkpoint.
+        """
+        if isinstance(self.pruner, PauseAndPromote) and self.settings.checkpoint is None:
+            raise UsageError(
+                "hydra.sweeper.pruner pauses trials, and continues them from a checkpoint: set hydra.sweeper.checkpoint"
+                " to its path within a trial's folder, such as checkpoints/last.ckpt, or choose another pruner"
+            )
 
     def _run(self) -> float | None:
         settings = self.settings

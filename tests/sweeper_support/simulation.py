@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import optuna
-from optuna.pruners import HyperbandPruner
+from hydra.utils import instantiate
 from optuna.samplers import TPESampler
 
 from hydra_pruning_sweeper.errors import UsageError
@@ -21,6 +21,10 @@ from hydra_pruning_sweeper.trial.context import TrialContext
 
 TESTS = Path(__file__).parents[1]
 PRUNER = {"_target_": "optuna.pruners.HyperbandPruner", "min_resource": 1, "max_resource": 9, "reduction_factor": 3}
+PAUSING = {
+    "_target_": "hydra_pruning_sweeper.study.pausing.PauseAndPromote",
+    **{"min_resource": 1, "max_resource": 9, "reduction_factor": 3},
+}
 SPACE = [parameter("x", "tag(log,interval(1e-4,1))"), parameter("width", "choice(16,32,64)")]
 
 
@@ -40,6 +44,7 @@ class Kept(SweepObserver):
 def controller(folder, name="study", slots=1, trials=6, how="well", pause=0.0, steps=9, **options):
     """A controller of a simulated study in `folder`."""
     store = StudyStorage(options.pop("storage", None) or str(folder / "journal.log"))
+    pruner = options.pop("pruner", PRUNER)
     rules = Rules(trials, **{"deaths": 2, "patience": 60.0, **options.pop("rules", {})})
     shared_study = SharedStudy(
         store,
@@ -48,7 +53,7 @@ def controller(folder, name="study", slots=1, trials=6, how="well", pause=0.0, s
         options.pop("space", Space(SPACE)),
         rules,
         lambda seed: TPESampler(seed=seed, n_startup_trials=3),
-        HyperbandPruner(1, 9, 3),
+        None if pruner is None else instantiate(pruner),
         seed=7,
         baseline=options.pop("baseline", None),
         search=SearchSpec({"settings": options.pop("settings", {})}),
@@ -59,9 +64,7 @@ def controller(folder, name="study", slots=1, trials=6, how="well", pause=0.0, s
         return [*shared_study.space.arguments(leased.values), f"steps={steps}", f"how={told}", f"pause={pause}"]
 
     kind = options.pop("executor", executor)
-    plan = Plan(
-        folder, slots, arguments, TrialContext(name, store.url, pruner=options.pop("pruner", PRUNER)), **options
-    )
+    plan = Plan(folder, slots, arguments, TrialContext(name, store.url, pruner=pruner), **options)
     return Controller(shared_study, kind(), plan, Kept())
 
 

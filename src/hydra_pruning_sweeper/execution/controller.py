@@ -50,10 +50,10 @@ class SweepObserver:
     """Observer of a running sweep; this one ignores all events."""
 
     def started(self, leased: LeasedTrial, slot: int) -> None:
-        """A trial was started or continued."""
+        """A trial was started, continued or promoted."""
 
     def ended(self, number: int, outcome: Outcome) -> None:
-        """A trial ended."""
+        """A trial ended, or was paused."""
 
     def note(self, text: str) -> None:
         """Something else worth a line happened."""
@@ -162,9 +162,11 @@ class Controller:
         """Whether no controller runs a trial any more: this one continues those of a controller that dies."""
         if self._interrupts:
             return True
-        return self.shared_study.is_full() and not any(
-            one.state == TrialState.RUNNING for one in self.shared_study.trials()
-        )
+        if (pruned := self.shared_study.finish()) is None:
+            return False
+        if pruned:
+            self.observer.note(f"no more is promoted: paused trials are pruned ({', '.join(map(str, pruned))})")
+        return True
 
     def _start(self, slot: Slot, leased: LeasedTrial) -> None:
         """Starts or continues a trial, unless its events or its deaths show how it has ended."""
@@ -177,7 +179,7 @@ class Controller:
         trial_context = self._context_of(leased, folder)
         if (note := claim_folder(trial_context)) is not None:
             self.observer.note(note)
-        outcome = settled_outcome(TrialEvents(folder).read())
+        outcome = settled_outcome(TrialEvents(folder).read(), leased.promoted)
         if outcome is not None:  # finished, but not recorded in the study
             return self._finish(slot, outcome)
         if leased.lease.idle > self.shared_study.rules.deaths:
@@ -219,7 +221,7 @@ class Controller:
         folder = self.folder(leased.number)
         check_owner(self._context_of(leased, folder))
         progress = TrialEvents(folder).read()
-        outcome = settled_outcome(progress)
+        outcome = settled_outcome(progress, leased.promoted)
         if outcome is None and was_killed(ended):
             self.shared_study.release(leased.number, died=True)  # some controller continues the same trial
             self.observer.note(f"trial {leased.number} died ({cause_of_death(ended)}): it goes on from where it was")
@@ -235,8 +237,13 @@ class Controller:
     def _finish(self, slot: Slot, outcome: Outcome) -> None:
         assert slot.leased is not None
         number = slot.leased.number
-        if self.shared_study.tell(number, outcome.state, outcome.value, outcome.error):
-            TrialEvents(self.folder(number)).add("told", state=outcome.state.name)
+        if outcome.paused_after is not None:
+            told = self.shared_study.pause(number, outcome.paused_after)
+        else:
+            told = self.shared_study.tell(number, outcome.state, outcome.value, outcome.error)
+        if told:
+            state = outcome.state.name if outcome.paused_after is None else "PAUSED"
+            TrialEvents(self.folder(number)).add("told", state=state)
             self.observer.ended(number, outcome)
         self._free(slot)
 

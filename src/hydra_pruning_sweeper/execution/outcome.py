@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -21,19 +22,24 @@ DIVERGED = "diverged"  # why a trial is pruned that no pruner pruned
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended: its state, its value, or why it failed or was pruned."""
+    """How a trial ended: its state, its value, or why it failed or was pruned. A paused trial is still running for
+    Optuna; it has the step after which it was paused.
+    """
 
     state: TrialState
     value: float | None = None
     error: str | None = None
+    paused_after: int | None = None
 
 
-def settled_outcome(progress: TrialProgress) -> Outcome | None:
-    """How a trial ended, by its events; None if they do not show that."""
+def settled_outcome(progress: TrialProgress, promoted: Collection[int] = ()) -> Outcome | None:
+    """How a trial ended, by its events and the steps from which it was promoted; None if they do not show that."""
     if progress.diverged:
         return Outcome(TrialState.PRUNED, error=DIVERGED)
     if progress.pruned:
         return Outcome(TrialState.PRUNED)
+    if (step := progress.paused_after(promoted)) is not None:
+        return Outcome(TrialState.RUNNING, paused_after=step)
     if progress.ended and progress.value is not None:
         if not math.isfinite(progress.value):
             return Outcome(TrialState.PRUNED, error=DIVERGED)

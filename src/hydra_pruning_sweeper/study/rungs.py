@@ -1,15 +1,15 @@
-"""Rungs: the steps at which a halving pruner may stop a trial. Whether it does, `trial.attached_trial` decides."""
+"""Rungs: the steps at which a halving pruner may stop or pause a trial. `trial.attached_trial` decides on that."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-HALVING = ("HyperbandPruner", "SuccessiveHalvingPruner")
+HALVING = ("HyperbandPruner", "SuccessiveHalvingPruner", "PauseAndPromote")
 
 
 def rungs(pruner: Mapping[str, Any] | None, last: int | None = None) -> list[int]:
-    """The steps at which a halving pruner may stop a trial: `min_resource` times powers of `reduction_factor`.
+    """The steps at which a halving pruner may stop or pause a trial: `min_resource` times powers of `reduction_factor`.
 
     Hyperband's brackets share them, each starting at a later one. The last step is not among them: a trial that gets
     there is complete. Empty for other pruners, and where `min_resource` is not fixed in advance.

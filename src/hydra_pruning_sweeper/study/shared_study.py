@@ -1,7 +1,7 @@
 """A study that several controllers share: which of them runs which trial, and how each trial ended.
 
 Every change is made in a turn (see `StudyStorage.turn`), in an order that leaves the study consistent wherever a kill
-interrupts it: a trial is running, with or without a controller that runs it, or it has ended.
+interrupts it: a trial is running, with or without a controller that runs it, it is paused, or it has ended.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import platform
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
@@ -24,6 +24,16 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from hydra_pruning_sweeper.differences import listed
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
+from hydra_pruning_sweeper.study.pausing import (
+    PAUSES,
+    PauseAndPromote,
+    SamplerView,
+    is_active,
+    is_paused,
+    promoted_after,
+    with_pause,
+    with_promotion,
+)
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
 from hydra_pruning_sweeper.study.search_spec import SearchSpec, disagreement
 from hydra_pruning_sweeper.study.space import Space, described, suggest
@@ -65,6 +75,8 @@ class LeasedTrial:
         lease: this controller's lease on it.
         adopted: whether another controller had started it.
         orphan: the process that the other controller started for it, which may still run.
+        promoted: the steps after which it was paused and then promoted.
+        is_promotion: whether it was promoted just now.
     """
 
     number: int
@@ -73,6 +85,8 @@ class LeasedTrial:
     lease: Lease
     adopted: bool = False
     orphan: tuple[int, int | None] | None = None
+    promoted: tuple[int, ...] = ()
+    is_promotion: bool = False
 
 
 class SharedStudy:
@@ -180,10 +194,12 @@ class SharedStudy:
         return self.storage.get_all_trials(self._study_id, deepcopy=False)
 
     def take(self, may_start: bool = True) -> LeasedTrial | None:
-        """The next trial for a free slot: one whose controller died, a retry of a failed one, or a new one.
+        """The next trial for a free slot: one whose controller died, a promoted one, a retry of a failed one, or a new
+        one.
 
         Args:
-            may_start: whether a retry or a new trial may be started; if not, only those of dead controllers are taken.
+            may_start: whether a trial may be promoted, retried or begun; if not, only those of dead controllers are
+                taken.
 
         Raises:
             UsageError: nothing in the space satisfies the constraints, or the study now belongs to another search.
@@ -193,14 +209,41 @@ class SharedStudy:
             if may_start:  # another controller may have replaced the search while there was no trial
                 self._compare(self.storage.get_study_user_attrs(self._study_id).get(SEARCH))
             for trial in trials:
-                if trial.state == TrialState.RUNNING and trial.number not in self._leases:
+                if is_active(trial) and trial.number not in self._leases:
                     lease = lease_of(trial.user_attrs)
                     if self.watch.has_expired(trial.number, lease):
                         return self._adopt(trial, lease)
-            if not may_start or self.is_full(trials):
+            if not may_start:
+                return None
+            if (paused := self._promotable(trials)) is not None:
+                return self._promote(paused)
+            if self.is_full(trials):
                 return None
             waiting = self.to_retry(trials)
             return self._try_again(waiting[0]) if waiting else self._begin(trials)
+
+    def _promotable(self, trials: list[FrozenTrial]) -> FrozenTrial | None:
+        """The paused trial to promote next; None if there is none, or too many trials have failed."""
+        if not isinstance(self.pruner, PauseAndPromote) or self.has_failed(trials):
+            return None
+        return self.pruner.promotable(self.name, self.study.direction, trials, self.is_full(trials))
+
+    def finish(self) -> list[int] | None:
+        """Ends the study if no trial runs, or may be started, anywhere: those that are paused then are pruned.
+
+        After too many failures they stay paused, since those may be dealt with.
+
+        Returns:
+            The numbers of the trials that were pruned; None if the study goes on.
+        """
+        with self.store.turn(self.name):
+            trials = self.trials()
+            if not self.is_full(trials) or any(map(is_active, trials)) or self._promotable(trials) is not None:
+                return None
+            paused = [] if self.has_failed(trials) else [one.number for one in trials if is_paused(one)]
+            for number in paused:
+                self._end(number, TrialState.PRUNED)
+            return paused
 
     def is_full(self, trials: list[FrozenTrial] | None = None) -> bool:
         """Whether no more trials are to be started, since there are enough or too many have failed."""
@@ -230,15 +273,20 @@ class SharedStudy:
 
     def _begin(self, trials: list[FrozenTrial]) -> LeasedTrial:
         known = [one.params for one in trials if one.state in COUNTED]
-        self.study.sampler = ConstrainedSampler(self.space, self.make_sampler, self.seed, self.baseline, known)
         try:
-            trial = self.study.ask()
+            trial = self._study_for(known).ask()
             values, line = self._values(trial)
         except Exception:  # of the sampler or the space: nobody could continue such a trial
             for left in self.trials()[len(trials) :]:
                 self.storage.set_trial_state_values(self._id(left.number), TrialState.FAIL)
             raise
         return self._lease(trial.number, values, line, None)
+
+    def _study_for(self, known: list[dict[str, Any]]) -> optuna.Study:
+        """The study as a sampler is to see it, which knows the values of earlier trials."""
+        sampler = ConstrainedSampler(self.space, self.make_sampler, self.seed, self.baseline, known)
+        view = cast(BaseStorage, SamplerView(self.study._storage))
+        return optuna.Study(self.name, view, sampler, self.pruner)
 
     def _values(self, trial: Trial) -> tuple[dict[str, Any], TrialCommand]:
         """The trial's values, drawn unless they are in the storage already, and its command line."""
@@ -268,9 +316,13 @@ class SharedStudy:
         if (line := command_of(trial.user_attrs)) is not None:
             return self._lease(trial.number, dict(trial.params), line, before, trial.last_step or 0)
         known = [one.params for one in self.trials() if one.state in COUNTED and one.number < trial.number]
-        self.study.sampler = ConstrainedSampler(self.space, self.make_sampler, self.seed, self.baseline, known)
-        values, line = self._values(Trial(self.study, self._id(trial.number)))
+        values, line = self._values(Trial(self._study_for(known), self._id(trial.number)))
         return self._lease(trial.number, values, line, before, trial.last_step or 0)
+
+    def _promote(self, trial: FrozenTrial) -> LeasedTrial:
+        """Promotes a paused trial. After a kill before it is leased, any controller continues it."""
+        self.storage.set_trial_user_attr(self._id(trial.number), PAUSES, with_promotion(trial))
+        return replace(self._adopt(trial, lease_of(trial.user_attrs)), is_promotion=True)
 
     def _lease(
         self, number: int, values: dict[str, Any], line: TrialCommand, before: Lease | None, step: int = 0
@@ -281,7 +333,8 @@ class SharedStudy:
             lease = replace(lease, attempt=before.attempt + 1, idle=before.idle if before.step == step else 0)
             orphan = before.child if before.host == lease.host else None
         self._write(number, lease)
-        return LeasedTrial(number, values, line, lease, before is not None, orphan)
+        promoted = promoted_after(self.storage.get_trial(self._id(number)))
+        return LeasedTrial(number, values, line, lease, before is not None, orphan, promoted)
 
     def _write(self, number: int, lease: Lease) -> None:
         self._leases[number] = lease
@@ -318,6 +371,19 @@ class SharedStudy:
                 self._write(number, replace(lease, held=False, child=None, idle=lease.idle + died))
             self._leases.pop(number, None)
 
+    def pause(self, number: int, step: int) -> bool:
+        """Pauses a trial after `step`, unless another controller has taken it over; returns whether it did."""
+        with self.store.turn(self.name):
+            mine = self._is_mine(number)
+            lease = self._leases.pop(number, None)
+            if not mine or lease is None:
+                return False
+            trial = self.storage.get_trial(self._id(number))
+            self.storage.set_trial_user_attr(self._id(number), PAUSES, with_pause(trial, step))
+            released = replace(lease, held=False, child=None)
+            self.storage.set_trial_user_attr(self._id(number), ATTRIBUTE, released.as_attribute())
+            return True
+
     def tell(self, number: int, state: TrialState, value: float | None = None, error: str | None = None) -> bool:
         """Ends a trial, unless another controller has taken it over; returns whether it did.
 
@@ -326,20 +392,22 @@ class SharedStudy:
         with self.store.turn(self.name):
             mine = self._is_mine(number)
             self._leases.pop(number, None)
-            if not mine:
-                return False
-            if error is not None:
-                self.storage.set_trial_user_attr(self._id(number), ERROR, error)
-            trial = self.storage.get_trial(self._id(number))
-            if state == TrialState.PRUNED and trial.last_step is not None:
-                value = trial.intermediate_values[trial.last_step]
-            values = None if value is None else [value]
-            if RETRY_OF not in trial.user_attrs:  # a retry was not drawn by the sampler
-                study = copy.copy(self.study)
-                study.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
-                ConstrainedSampler(self.space, self.make_sampler, self.seed).after_trial(study, trial, state, values)
-            self.storage.set_trial_state_values(self._id(number), state, values)
-            return True
+            if mine:
+                self._end(number, state, value, error)
+            return mine
+
+    def _end(self, number: int, state: TrialState, value: float | None = None, error: str | None = None) -> None:
+        if error is not None:
+            self.storage.set_trial_user_attr(self._id(number), ERROR, error)
+        trial = self.storage.get_trial(self._id(number))
+        if state == TrialState.PRUNED and trial.last_step is not None:
+            value = trial.intermediate_values[trial.last_step]
+        values = None if value is None else [value]
+        if RETRY_OF not in trial.user_attrs:  # a retry was not drawn by the sampler
+            study = copy.copy(self.study)
+            study.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
+            ConstrainedSampler(self.space, self.make_sampler, self.seed).after_trial(study, trial, state, values)
+        self.storage.set_trial_state_values(self._id(number), state, values)
 
 
 def failed_for_good(trials: list[FrozenTrial]) -> list[FrozenTrial]:

@@ -10,6 +10,8 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_pruning_sweeper.study.pausing import PauseAndPromote, promoted_after
+
 Direction = Literal["minimize", "maximize"]
 
 
@@ -27,6 +29,16 @@ class AttachedTrial:
         if (state := self.trial().state) != TrialState.RUNNING:
             raise ValueError(f"trial {number} of {study} is not running, but {state.name}")
 
+    @property
+    def pauses(self) -> bool:
+        """Whether the pruner pauses trials, instead of ending them."""
+        return isinstance(self.pruner, PauseAndPromote)
+
+    @property
+    def promoted(self) -> tuple[int, ...]:
+        """The steps after which the trial was paused and then promoted."""
+        return promoted_after(self.trial())
+
     def trial(self) -> FrozenTrial:
         """The trial's present state in the storage."""
         return self.storage.get_trial(self._trial_id)
@@ -37,7 +49,7 @@ class AttachedTrial:
             self.storage.set_trial_intermediate_value(self._trial_id, step, value)
 
     def decide(self, step: int) -> tuple[bool, dict[str, Any]]:
-        """Whether the pruner would stop the trial after `step`, and the attributes that it would set.
+        """Whether the pruner would stop, or pause, the trial after `step`, and the attributes that it would set.
 
         Pruners write attributes (the rung that was reached) into the storage before they answer. They get a view that
         intercepts these, so that answer and attributes are recorded together or not at all.

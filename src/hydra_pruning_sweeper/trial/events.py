@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,17 @@ class TrialEvents:
 
 @dataclass
 class Decision:
-    """Whether a trial was to stop after a step, and the attributes that the pruner set on it."""
+    """Whether a trial was to stop after a step for good, the attributes that the pruner set on it, and whether it was
+    to stop until it is promoted.
+    """
 
     prune: bool
     notes: dict[str, Any]
+    pause: bool = False
+
+    def stops(self, promoted: bool) -> bool:
+        """Whether the trial stops after the step, from which it has been `promoted` or not."""
+        return self.prune or (self.pause and not promoted)
 
 
 @dataclass
@@ -80,7 +88,7 @@ class TrialProgress:
         diverged: whether a value was not finite.
         process: the process that runs it, or ran it last: machine, number, start (see `Lease`).
         controller: the controller that started it and has not yet recorded its end, in the same form.
-        ended: whether its task has returned; `value` is the result, None if that was no number.
+        ended: whether its task has returned in the last attempt; `value` is the result, None if that was no number.
         spans: slot and times of each attempt.
         first_steps, last_steps: when training began and ended, per attempt.
     """
@@ -103,6 +111,10 @@ class TrialProgress:
         """Whether the pruner stopped it."""
         return any(one.prune for one in self.decisions.values())
 
+    def paused_after(self, promoted: Collection[int]) -> int | None:
+        """The step after which it was paused, unless it was promoted from there; None if it is not paused."""
+        return max((at for at, one in self.decisions.items() if one.pause and at not in promoted), default=None)
+
     def take(self, line: Any) -> None:
         """Takes an event into account.
 
@@ -120,6 +132,7 @@ class TrialProgress:
             case "started":
                 self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))
                 self.controller = _process(line)
+                self.ended, self.value = False, None  # a paused trial's task has returned in an earlier attempt
             case "process":
                 self.process = _process(line)
             case "first_step":
@@ -130,7 +143,7 @@ class TrialProgress:
                 step = line["step"]
                 self.reported[step], self.raw[step], self.times[step] = line["value"], line["raw"], line["time"]
             case "decided":
-                self.decisions[line["step"]] = Decision(line["prune"], line["notes"])
+                self.decisions[line["step"]] = Decision(line["prune"], line["notes"], line.get("pause") is True)
             case "diverged":
                 self.diverged = True
             case "ended":

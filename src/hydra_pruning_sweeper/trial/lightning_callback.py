@@ -11,7 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from hydra_pruning_sweeper.errors import DivergenceError, UsageError
+from hydra_pruning_sweeper.errors import DivergenceError, InterruptionError, UsageError
 from hydra_pruning_sweeper.trial.context import current_trial
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.trial.reporter import Reporter, reporter
@@ -37,8 +37,10 @@ class TrialReport(Callback):
 
     Outside of a sweep it does nothing, so it may be in any configuration, anywhere among the callbacks. A step is a
     validation, counted from 1. To stop, it raises nothing: training ends as it does after its last epoch, and what
-    follows `fit` is left to the run. A training that diverges is pruned: when its metric or its weights are not finite,
-    when an exception is raised while a loss or a gradient is not finite, or when that is a `DivergenceError`.
+    follows `fit` is left to the run. Only to be paused within an epoch it raises an `InterruptionError`, as the epoch
+    could not be continued from a checkpoint at its early end. A training that diverges is pruned: when its metric or
+    its weights are not finite, when an exception is raised while a loss or a gradient is not finite, or when that is a
+    `DivergenceError`.
 
     Args:
         monitor: the name of a validation metric.
@@ -54,7 +56,7 @@ class TrialReport(Callback):
         self._has_begun = False
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of validations so far, and whether the trial was stopped after the last."""
+        """The number of validations so far, and whether the trial was stopped for good after the last."""
         return {"steps": self.steps, "stopped": self.stopped}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -87,18 +89,24 @@ class TrialReport(Callback):
             self._reporter.events.add("first_step")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Reports the metric, and stops training if the trial is to be pruned.
+        """Reports the metric, and stops training if the trial is to be pruned or paused.
 
         Raises:
             UsageError: there is no such metric.
+            InterruptionError: it is to be paused within an epoch.
         """
         if trainer.sanity_checking or trainer.state.fn != "fit" or current_trial() is None:
             return
         self.steps += 1
         value = self._value(trainer) if are_finite(pl_module) else math.nan
         stop = self._reporter is not None and self._reporter.report(self.steps, value, last=is_last_validation(trainer))
-        if trainer.strategy.broadcast(stop):
-            self.stopped = trainer.should_stop = True
+        is_paused = self._reporter is not None and self._reporter.is_paused
+        stop, is_paused = trainer.strategy.broadcast((stop, is_paused))
+        if is_paused and not trainer.is_last_batch:
+            raise InterruptionError(f"paused after validation {self.steps}, until it is promoted")
+        if stop:
+            trainer.should_stop = True
+            self.stopped = not is_paused
 
     def _value(self, trainer: Trainer) -> float:
         if self.monitor not in trainer.callback_metrics:

@@ -6,6 +6,7 @@ Optuna is imported with the first reporter, so that a run outside of a sweep doe
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,11 @@ class Reporter:
     """Reports a trial's values, and tells whether to stop.
 
     It reports the best value so far, since pruners compare the values at a step. A step that is repeated after a kill
-    gets the same answer as before, so that a killed trial ends like an undisturbed one.
+    gets the same answer as before, so that a killed trial ends like an undisturbed one; but a trial that was promoted
+    from a step goes on there.
+
+    Attributes:
+        is_paused: whether it stops only until it is promoted.
 
     Raises:
         ValueError: the trial is not running.
@@ -52,6 +57,8 @@ class Reporter:
         self._progress = self.events.read()
         self._sign = 1 if context.direction == "minimize" else -1
         self._trial = attach(context)
+        self._promoted = self._trial.promoted
+        self.is_paused = False
         host, pid, start = this_process()
         self.events.add("process", host=host, pid=pid, start=start)
 
@@ -72,12 +79,15 @@ class Reporter:
             self._trial.report(best, step)
             if last:
                 return False
-            prune, notes = self._trial.decide(step)
+            stop, notes = self._trial.decide(step)
+            pause = stop and self._trial.pauses
             # Recorded before it is noted in the storage: a kill in between must not lose the decision to stop.
-            decision = self._progress.decisions[step] = Decision(prune, notes)
-            self.events.add("decided", step=step, prune=prune, notes=notes)
+            decision = self._progress.decisions[step] = Decision(stop and not pause, notes, pause)
+            self.events.add("decided", step=step, **asdict(decision))
         self._trial.note(decision.notes)
-        return decision.prune
+        stops = decision.stops(promoted=step in self._promoted)
+        self.is_paused = stops and decision.pause
+        return stops
 
 
 def reporter() -> Reporter | None:

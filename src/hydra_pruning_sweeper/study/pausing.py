@@ -1,0 +1,220 @@
+"""Pause and promote: asynchronous successive halving, and Hyperband's brackets over it.
+
+Optuna knows no paused trial. Here that is a running one with an attribute (`Pause`), which no controller has to run:
+so it stays paused whatever is killed.
+"""
+
+from __future__ import annotations
+
+import binascii
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from typing import Any, cast
+
+from optuna.pruners import BasePruner
+from optuna.storages import BaseStorage
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+PAUSES = "pauses"  # attribute of a trial
+
+
+@dataclass(frozen=True)
+class Pause:
+    """One pause of a trial.
+
+    Args:
+        step: the step after which it was paused.
+        paused: when, in seconds since the epoch.
+        promoted: when it was promoted to the next rung; None if it never was.
+    """
+
+    step: int
+    paused: float
+    promoted: float | None = None
+
+
+def pauses_of(trial: FrozenTrial) -> list[Pause]:
+    """All pauses of a trial, the first one first."""
+    return [Pause(**one) for one in trial.user_attrs.get(PAUSES, ())]
+
+
+def is_paused(trial: FrozenTrial) -> bool:
+    """Whether a trial waits to be promoted."""
+    return trial.state == TrialState.RUNNING and any(one.promoted is None for one in pauses_of(trial))
+
+
+def is_active(trial: FrozenTrial) -> bool:
+    """Whether a controller runs a trial, or should."""
+    return trial.state == TrialState.RUNNING and not is_paused(trial)
+
+
+def promoted_after(trial: FrozenTrial) -> tuple[int, ...]:
+    """The steps after which a trial was paused and then promoted."""
+    return tuple(one.step for one in pauses_of(trial) if one.promoted is not None)
+
+
+def with_pause(trial: FrozenTrial, step: int) -> list[dict[str, Any]]:
+    """The attribute of a trial that is now paused after `step`."""
+    return [asdict(one) for one in (*pauses_of(trial), Pause(step, time.time()))]
+
+
+def with_promotion(trial: FrozenTrial) -> list[dict[str, Any]]:
+    """The attribute of a paused trial that is now promoted."""
+    return [{**asdict(one), "promoted": one.promoted or time.time()} for one in pauses_of(trial)]
+
+
+class PauseAndPromote(BasePruner):
+    """Pauses a trial at a rung unless it is among the best there, and promotes it once it is (arXiv 1810.05934).
+
+    Rungs are after `min_resource` times powers of `reduction_factor` validations, below `max_resource`. A trial that
+    gets to a rung continues if it is among the best `n // reduction_factor` of the `n` trials that have been there;
+    otherwise it is paused. As more trials arrive, it may come to be among them.
+
+    When no further trial will arrive, at least the best trial of each rung is promoted: where a rung has fewer than
+    `reduction_factor` trials, none of them would be complete otherwise.
+
+    Trials compete within their bracket only. Bracket `b` leaves out the first `b` rungs, and a trial's bracket follows
+    from the study's name and the trial's number, as in Optuna's Hyperband.
+
+    Args:
+        min_resource: validations before the first rung.
+        max_resource: validations of a full training.
+        reduction_factor: one in so many is promoted.
+        brackets: their number; None: as many as Hyperband has, one per rung and one without pauses.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self, min_resource: int, max_resource: int, reduction_factor: int = 3, brackets: int | None = 1
+    ) -> None:
+        if min_resource < 1 or max_resource < 1 or reduction_factor < 2:
+            raise ValueError("min_resource and max_resource must be at least 1, reduction_factor at least 2")
+        self.min_resource, self.max_resource, self.factor = min_resource, max_resource, reduction_factor
+        most = 1
+        while min_resource * reduction_factor**most <= max_resource:
+            most += 1
+        self.brackets = most if brackets is None else brackets
+        if not 1 <= self.brackets <= most:
+            raise ValueError(f"brackets must be from 1 to {most}, as later ones would have no rung, but is {brackets}")
+        # As Optuna's Hyperband divides trials among its brackets.
+        self._shares = [math.ceil(self.brackets * self.factor**s / (s + 1)) for s in reversed(range(self.brackets))]
+
+    def bracket(self, study: str, number: int) -> int:
+        """The bracket of a trial."""
+        draw = binascii.crc32(f"{study}_{number}".encode()) % sum(self._shares)
+        return next(bracket for bracket, below in enumerate(accumulate(self._shares)) if draw < below)
+
+    def rungs(self, bracket: int) -> list[int]:
+        """The steps after which trials of a bracket may be paused."""
+        steps, step = [], self.min_resource * self.factor**bracket
+        while step < self.max_resource:
+            steps.append(step)
+            step *= self.factor
+        return steps
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether to pause a trial after its last step."""
+        competition = _Competition(self, study.study_name, study.direction, study.get_trials(deepcopy=False))
+        bracket = self.bracket(study.study_name, trial.number)
+        earlier = max((step for step in trial.intermediate_values if step != trial.last_step), default=0)
+        reached = [rung for rung in self.rungs(bracket) if earlier < rung <= (trial.last_step or 0)]
+        return bool(reached) and trial.number not in competition.best(bracket, reached[-1])
+
+    def promotable(
+        self, study: str, direction: StudyDirection, trials: Sequence[FrozenTrial], is_full: bool
+    ) -> FrozenTrial | None:
+        """The paused trial to promote next: at the highest rung, there the best one; None if none may be promoted.
+
+        Args:
+            study: the study's name.
+            direction: its direction.
+            trials: all of its trials.
+            is_full: whether no further trial will be started.
+        """
+        competition = _Competition(self, study, direction, trials)
+        return competition.next_promoted() or (competition.next_promoted(at_least=1) if is_full else None)
+
+
+@dataclass(frozen=True)
+class _Competition:
+    """The trials of a study, each in its bracket, and their results at the rungs."""
+
+    pruner: PauseAndPromote
+    study: str
+    direction: StudyDirection
+    trials: Sequence[FrozenTrial]
+
+    def of(self, bracket: int) -> list[FrozenTrial]:
+        """The trials of a bracket. A failed one is left out: its retry competes in its place."""
+        return [
+            one
+            for one in self.trials
+            if one.state != TrialState.FAIL and self.pruner.bracket(self.study, one.number) == bracket
+        ]
+
+    def at(self, bracket: int, rung: int) -> list[FrozenTrial]:
+        """The trials of a bracket that have been at a rung, the best one first, among equals the earliest."""
+        sign = 1 if self.direction == StudyDirection.MINIMIZE else -1
+
+        def rank(trial: FrozenTrial) -> tuple[float, int]:
+            return sign * trial.intermediate_values[cast(int, _reached(trial, rung))], trial.number
+
+        return sorted((one for one in self.of(bracket) if _reached(one, rung) is not None), key=rank)
+
+    def best(self, bracket: int, rung: int, at_least: int = 0) -> list[int]:
+        """The numbers of the trials that are promoted from a rung, the best first."""
+        numbers = [one.number for one in self.at(bracket, rung)]
+        return numbers[: max(at_least, len(numbers) // self.pruner.factor)]
+
+    def next_promoted(self, at_least: int = 0) -> FrozenTrial | None:
+        """The paused trial to promote next; `at_least` so many are, from a rung that no running trial is to reach."""
+        found = []
+        for one in filter(is_paused, self.trials):
+            bracket, step = self.pruner.bracket(self.study, one.number), pauses_of(one)[-1].step
+            rung = max((rung for rung in self.pruner.rungs(bracket) if rung <= step), default=None)
+            if rung is None:  # the study was begun with another pruner
+                continue
+            coming = [other for other in self.of(bracket) if is_active(other) and _reached(other, rung) is None]
+            best = self.best(bracket, rung, at_least=0 if coming else at_least)
+            if one.number in best:
+                found.append((-rung, best.index(one.number), one.number))
+        return self.trials[min(found)[2]] if found else None
+
+
+def _reached(trial: FrozenTrial, rung: int) -> int | None:
+    """The first step that a trial reported at a rung or after it, whose value is its result there; None before that."""
+    return min((step for step in trial.intermediate_values if step >= rung), default=None)
+
+
+class SamplerView:
+    """A storage in which paused trials are pruned ones, for a sampler: it would take them for running ones, of which it
+    knows no value.
+    """
+
+    def __init__(self, storage: BaseStorage) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
+        """All trials, as the view shows them; not to be changed."""
+        trials = [_as_pruned(one) for one in self._storage.get_all_trials(study_id, deepcopy=False)]
+        return trials if states is None else [one for one in trials if one.state in states]
+
+
+def _as_pruned(trial: FrozenTrial) -> FrozenTrial:
+    """A paused trial as one that was pruned after its last step; any other trial as it is."""
+    if not is_paused(trial):
+        return trial
+    seen = copy.copy(trial)
+    seen.state = TrialState.PRUNED
+    seen.value = trial.intermediate_values[cast(int, trial.last_step)]
+    return seen
