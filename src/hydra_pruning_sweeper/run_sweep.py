@@ -30,6 +30,7 @@ from hydra_pruning_sweeper.search_from_config import (
     split_overrides,
 )
 from hydra_pruning_sweeper.study.addresses import conceal, is_secret, shown
+from hydra_pruning_sweeper.study.earlier_knowledge import enqueued, trials_of_studies
 from hydra_pruning_sweeper.study.journal import locked
 from hydra_pruning_sweeper.study.lease import lives, this_process
 from hydra_pruning_sweeper.study.pausing import PauseAndPromote
@@ -119,12 +120,18 @@ class SweepRun:
             settings.study,
             settings.direction,
             self.space,
-            Rules(settings.n_trials, settings.max_retry, settings.max_failure_rate, patience=settings.lease),
+            Rules(
+                settings.n_trials,
+                settings.max_retry,
+                settings.max_failure_rate,
+                patience=settings.lease,
+                stagnation=settings.patience,
+            ),
             self.sampler,
             self.pruner,
             settings.seed,
             baseline,
-            SearchSpec(description(self.config, settings, self.space, self.line), self.line, settings.continue_anyway),
+            self._spec(),
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         record = self._record(shared_study.identity)
@@ -142,6 +149,17 @@ class SweepRun:
             self._conclude(recorded, controller.use)
         best = recorded.best()
         return None if best is None else best.value
+
+    def _spec(self) -> SearchSpec:
+        settings, folders = self.settings, self.settings.warm_start
+        folders = [folders] if isinstance(folders, str) else folders or []
+        return SearchSpec(
+            description(self.config, settings, self.space, self.line),
+            self.line,
+            settings.continue_anyway,
+            enqueued(settings.enqueue, self.space),
+            trials_of_studies(map(Path, folders), self.space, settings.direction),
+        )
 
     def _baseline(self) -> tuple[dict[str, Any] | None, str | None]:
         """The values of trial 0, if that is the configuration as it is; why it is not, though it should be."""
@@ -204,6 +222,7 @@ class SweepRun:
             lambda slot: slot_environment(slot, threads, gpus),
             beat=settings.lease / 4,
             silence=settings.max_silence,
+            timeout=settings.timeout,
         )
 
     def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:

@@ -51,7 +51,7 @@ def settings_from(config: DictConfig) -> SweeperSettings:
         raise UsageError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")
     if settings.resume_from not in ("folder", "checkpoint"):
         raise UsageError(f"hydra.sweeper.resume_from must be folder or checkpoint, but is {settings.resume_from}")
-    for name in ("threads", "max_silence"):
+    for name in ("threads", "max_silence", "timeout", "patience"):
         value = getattr(settings, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
             raise UsageError(f"hydra.sweeper.{name} must be a number above 0, or null, but is {value}")

@@ -75,6 +75,7 @@ class Plan:
         beat: seconds between renewals of the controller's leases.
         silence: seconds without output or a report after which a trial counts as hanging; None: never.
         grace: seconds that a trial has to save its state when the sweep is stopped.
+        timeout: seconds after which no further trial is started; None: no limit.
     """
 
     folder: Path
@@ -85,6 +86,7 @@ class Plan:
     beat: float = 30.0
     silence: float | None = None
     grace: float = 10.0
+    timeout: float | None = None
 
 
 class Controller:
@@ -150,7 +152,7 @@ class Controller:
         for slot in self.slots:
             if slot.leased is None:
                 taken_at = time.time()
-                leased = self.shared_study.take(may_start=not self._interrupts)
+                leased = self.shared_study.take(may_start=not (self._interrupts or self._is_late()))
                 if leased is None:
                     return filled
                 slot.leased, slot.taken_at, filled = leased, taken_at, True
@@ -162,11 +164,20 @@ class Controller:
         """Whether no controller runs a trial any more: this one continues those of a controller that dies."""
         if self._interrupts:
             return True
+        if self._is_late() and not self.shared_study.is_full():
+            self.observer.note("the time is over (hydra.sweeper.timeout); the same line continues the search")
+            return True
         if (pruned := self.shared_study.finish()) is None:
             return False
+        if (reason := self.shared_study.why_early(self.shared_study.trials())) is not None:
+            self.observer.note(f"no more trials: {reason}")
         if pruned:
             self.observer.note(f"no more is promoted: paused trials are pruned ({', '.join(map(str, pruned))})")
         return True
+
+    def _is_late(self) -> bool:
+        """Whether no further trial is to be started."""
+        return self.plan.timeout is not None and time.time() - self.use.started > self.plan.timeout
 
     def _start(self, slot: Slot, leased: LeasedTrial) -> None:
         """Starts or continues a trial, unless its events or its deaths show how it has ended."""

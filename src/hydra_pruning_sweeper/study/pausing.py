@@ -194,19 +194,19 @@ def _reached(trial: FrozenTrial, rung: int) -> int | None:
 
 
 class SamplerView:
-    """A storage in which paused trials are pruned ones, for a sampler: it would take them for running ones, of which it
-    knows no value.
+    """A storage as a sampler is to see it: paused trials are pruned ones, as it would take them for running ones, of
+    which it knows no value; and it begins with `earlier` trials, of other studies.
     """
 
-    def __init__(self, storage: BaseStorage) -> None:
-        self._storage = storage
+    def __init__(self, storage: BaseStorage, earlier: Sequence[FrozenTrial] = ()) -> None:
+        self._storage, self._earlier = storage, list(earlier)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._storage, name)
 
     def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
         """All trials, as the view shows them; not to be changed."""
-        trials = [_as_pruned(one) for one in self._storage.get_all_trials(study_id, deepcopy=False)]
+        trials = self._earlier + [_as_pruned(one) for one in self._storage.get_all_trials(study_id, deepcopy=False)]
         return trials if states is None else [one for one in trials if one.state in states]
 
 

@@ -32,6 +32,9 @@ class ConstrainedSampler(BaseSampler):
         seed: the search's seed.
         baseline: the values of trial 0; None lets the sampler choose them.
         known: the values of earlier trials.
+        fixed: values that are not drawn.
+        all_values: all that the space has, if it is small: when the sampler finds none that is new, one is drawn from
+            those that are left.
     """
 
     def __init__(
@@ -41,8 +44,11 @@ class ConstrainedSampler(BaseSampler):
         seed: int,
         baseline: Mapping[str, Any] | None = None,
         known: Collection[Mapping[str, Any]] = (),
+        fixed: Mapping[str, Any] | None = None,
+        all_values: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         self.space, self.make, self.seed, self.baseline, self.known = space, make, seed, baseline, known
+        self.fixed, self.all_values = fixed or {}, all_values
         self._inner: BaseSampler | None = None
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -68,6 +74,8 @@ class ConstrainedSampler(BaseSampler):
         random = RandomSampler(seed=self._seed(trial))
         allowed: dict[str, Any] | None = None
         for draw in range(DRAWS + RANDOM_DRAWS):
+            if draw == DRAWS and (left := self._left()):
+                return dict(left[np.random.default_rng(self._seed(trial)).integers(len(left))])
             values = self._draw(self._inner if draw < DRAWS else random, study, trial)
             if self.space.allows(values):
                 if values not in self.known:
@@ -93,12 +101,22 @@ class ConstrainedSampler(BaseSampler):
         so_far.system_attrs = study._storage.get_trial_system_attrs(trial._trial_id)
 
         def choose(one: Parameter, values: dict[str, Any]) -> Any:
+            if one.name in self.fixed:
+                return self.fixed[one.name]
             if one.name in together:
                 return together[one.name]
             so_far.params, so_far.distributions = dict(values), {name: self._distribution(name) for name in values}
             return sampler.sample_independent(study, so_far, one.name, one.distribution)
 
         return self.space.chosen(choose)
+
+    def _left(self) -> list[Mapping[str, Any]]:
+        """The values of a small space that no trial has had and that agree with those that are fixed."""
+        return [
+            one
+            for one in self.all_values or ()
+            if one not in self.known and all(one.get(name) == value for name, value in self.fixed.items())
+        ]
 
     def _distribution(self, name: str) -> BaseDistribution:
         return self.space.distributions[name]

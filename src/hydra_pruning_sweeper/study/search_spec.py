@@ -17,7 +17,8 @@ from hydra_pruning_sweeper.study.trial_command import TrialCommand
 MAY_DIFFER = frozenset(
     {
         *("slots", "threads", "storage", "preload", "checkpoint", "resume", "resume_from"),  # where and how trials run
-        *("n_trials", "max_retry", "max_failure_rate", "max_silence", "lease"),  # when it is enough
+        *("n_trials", "timeout", "patience", "max_retry", "max_failure_rate", "max_silence", "lease"),  # its end
+        "enqueue",  # further trials by hand
         *("not_compared", "continue_anyway", "_target_", "_recursive_"),
     }
 )
@@ -33,11 +34,15 @@ class SearchSpec:
         description: `groups`, `settings` and `sweeper`, as plain data.
         line: the command line that its trials share.
         continue_anyway: whether to continue a study that was begun as another search.
+        enqueued: values given by hand, for a trial each.
+        earlier: trials of other studies that a new study begins with (`earlier_knowledge.trials_of_studies`).
     """
 
     description: dict[str, Any] = field(default_factory=dict)
     line: TrialCommand = field(default_factory=TrialCommand)
     continue_anyway: bool = False
+    enqueued: Sequence[Mapping[str, Any]] = ()
+    earlier: Sequence[Mapping[str, Any]] = ()
 
 
 def description(config: DictConfig, settings: SweeperSettings, space: Space, line: TrialCommand) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hydra_pruning_sweeper.differences import listed
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.study.earlier_knowledge import as_trials
 from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
 from hydra_pruning_sweeper.study.pausing import (
     PAUSES,
@@ -42,7 +43,10 @@ from hydra_pruning_sweeper.study.trial_command import COMMAND_ATTRIBUTE, TrialCo
 
 COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"  # attributes of trials; RETRY of a study
-SEARCH, IDENTITY = "search", "identity"  # attributes of a study: its search's description, and its unique identity
+ENQUEUED = "enqueued"  # attribute of a trial: the values that were given by hand
+# Attributes of a study: its search's description, its unique identity, what it knows of other studies.
+SEARCH, IDENTITY, EARLIER = "search", "identity", "earlier_trials"
+SMALL = 1000  # settings of a space that are counted, so that none is tried twice
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class Rules:
         failures: the share of `trials` that may fail for good before nothing more is started.
         deaths: how often in a row a trial's process may die without reporting another step; then the trial has failed.
         patience: seconds without a sign of life after which a controller on another machine counts as dead.
+        stagnation: so many finished trials since the best one, and no further one is started; None: no limit.
     """
 
     trials: int
@@ -62,6 +67,7 @@ class Rules:
     failures: float = 0.2
     deaths: int = 5
     patience: float = 120.0
+    stagnation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,7 @@ class SharedStudy:
         self.owner = f"{platform.node()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.watch = LeaseWatch(rules.patience)
         self._leases: dict[int, Lease] = {}
+        self._all_values = space.all_values(SMALL)
         self.study = optuna.create_study(
             study_name=name, storage=self.storage, direction=direction, pruner=self.pruner, load_if_exists=True
         )
@@ -160,6 +167,8 @@ class SharedStudy:
                 self._check_distribution(name, before)
         if earlier != current:
             self.storage.set_study_user_attr(self._study_id, SEARCH, current)
+        if not trials and self.search.earlier:
+            self.storage.set_study_user_attr(self._study_id, EARLIER, list(self.search.earlier))
         if IDENTITY not in kept:
             self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
         return str(kept[IDENTITY])
@@ -246,9 +255,29 @@ class SharedStudy:
             return paused
 
     def is_full(self, trials: list[FrozenTrial] | None = None) -> bool:
-        """Whether no more trials are to be started, since there are enough or too many have failed."""
+        """Whether no more trials are to be started: there are enough, too many have failed, or see `why_early`."""
         trials = self.trials() if trials is None else trials
-        return sum(one.state in COUNTED for one in trials) >= self.rules.trials or self.has_failed(trials)
+        enough = sum(one.state in COUNTED for one in trials) >= self.rules.trials
+        return enough or self.has_failed(trials) or self.why_early(trials) is not None
+
+    def why_early(self, trials: list[FrozenTrial]) -> str | None:
+        """Why no more trials are to be started although there may be fewer than planned; None if there is no reason."""
+        if self._all_values is not None and len(trials) >= len(self._all_values):
+            tried = [one.params for one in trials]
+            if all(values in tried for values in self._all_values):
+                return f"all {len(self._all_values)} settings of the space were tried"
+        since = self._since_best(trials)
+        if self.rules.stagnation is not None and since >= self.rules.stagnation:
+            return f"none of the last {since} was better (hydra.sweeper.patience)"
+        return None
+
+    def _since_best(self, trials: list[FrozenTrial]) -> int:
+        """How many complete and pruned trials have come after the best one."""
+        sign = 1 if self.study.direction.name == "MINIMIZE" else -1
+        complete = [one for one in trials if one.state == TrialState.COMPLETE]
+        best = min(complete, key=lambda one: (sign * cast(float, one.value), one.number), default=None)
+        ended = (TrialState.COMPLETE, TrialState.PRUNED)
+        return 0 if best is None else sum(one.state in ended and one.number > best.number for one in trials)
 
     def has_failed(self, trials: list[FrozenTrial] | None = None) -> bool:
         """Whether more trials have failed for good than `rules` allow."""
@@ -272,27 +301,39 @@ class SharedStudy:
         return [one for one in failed_for_good(trials) if one.number in marked or tries(one) < self.rules.retries]
 
     def _begin(self, trials: list[FrozenTrial]) -> LeasedTrial:
-        known = [one.params for one in trials if one.state in COUNTED]
         try:
-            trial = self._study_for(known).ask()
-            values, line = self._values(trial)
+            trial = self._study_after(trials).ask()
+            values, line = self._values(trial, trials)
         except Exception:  # of the sampler or the space: nobody could continue such a trial
             for left in self.trials()[len(trials) :]:
                 self.storage.set_trial_state_values(self._id(left.number), TrialState.FAIL)
             raise
         return self._lease(trial.number, values, line, None)
 
-    def _study_for(self, known: list[dict[str, Any]]) -> optuna.Study:
-        """The study as a sampler is to see it, which knows the values of earlier trials."""
-        sampler = ConstrainedSampler(self.space, self.make_sampler, self.seed, self.baseline, known)
-        view = cast(BaseStorage, SamplerView(self.study._storage))
+    def _study_after(self, trials: list[FrozenTrial]) -> optuna.Study:
+        """The study as the sampler of the trial after `trials` is to see it."""
+        known = [one.params for one in trials]
+        sampler = ConstrainedSampler(
+            self.space, self.make_sampler, self.seed, self.baseline, known, self._by_hand(trials), self._all_values
+        )
+        earlier = self.storage.get_study_user_attrs(self._study_id).get(EARLIER, ())
+        view = cast(BaseStorage, SamplerView(self.study._storage, as_trials(earlier, self.space)))
         return optuna.Study(self.name, view, sampler, self.pruner)
 
-    def _values(self, trial: Trial) -> tuple[dict[str, Any], TrialCommand]:
+    def _by_hand(self, trials: list[FrozenTrial]) -> Mapping[str, Any] | None:
+        """The first values given by hand that none of `trials` has got; None if there are none, or for the baseline."""
+        if not trials and self.baseline is not None:
+            return None
+        begun = [one.user_attrs.get(ENQUEUED) for one in trials]
+        return next((one for one in self.search.enqueued if one not in begun), None)
+
+    def _values(self, trial: Trial, earlier: list[FrozenTrial]) -> tuple[dict[str, Any], TrialCommand]:
         """The trial's values, drawn unless they are in the storage already, and its command line."""
         values = self.space.chosen(lambda one, _: suggest(trial, one))
         if trial.number == 0 and self.baseline is not None:
             trial.set_user_attr(BASELINE, True)
+        elif (given := self._by_hand(earlier)) is not None:
+            trial.set_user_attr(ENQUEUED, dict(given))
         line = self.search.line.with_values(self.space.arguments(values))
         trial.set_user_attr(COMMAND_ATTRIBUTE, line.as_attribute())
         return values, line
@@ -315,8 +356,8 @@ class SharedStudy:
         """Takes over a running trial with its command line, which a kill may have left unwritten."""
         if (line := command_of(trial.user_attrs)) is not None:
             return self._lease(trial.number, dict(trial.params), line, before, trial.last_step or 0)
-        known = [one.params for one in self.trials() if one.state in COUNTED and one.number < trial.number]
-        values, line = self._values(Trial(self._study_for(known), self._id(trial.number)))
+        earlier = [one for one in self.trials() if one.number < trial.number]
+        values, line = self._values(Trial(self._study_after(earlier), self._id(trial.number)), earlier)
         return self._lease(trial.number, values, line, before, trial.last_step or 0)
 
     def _promote(self, trial: FrozenTrial) -> LeasedTrial:

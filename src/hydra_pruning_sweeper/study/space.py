@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
@@ -203,6 +204,20 @@ def _steps(value: RangeSweep, log: bool) -> BaseDistribution:
     return FloatDistribution(min(steps), max(steps), step=float(step))
 
 
+def _all_of(distribution: BaseDistribution, most: int) -> list[Any] | None:
+    """The values of a distribution; None if there are more than `most`, or infinitely many."""
+    match distribution:
+        case CategoricalDistribution():
+            return list(distribution.choices)
+        case IntDistribution() if (distribution.high - distribution.low) // distribution.step < most:
+            return list(range(distribution.low, distribution.high + 1, distribution.step))
+        case FloatDistribution(step=float() as step) if (distribution.high - distribution.low) / step < most:
+            return [
+                distribution.low + at * step for at in range(round((distribution.high - distribution.low) / step) + 1)
+            ]
+    return None
+
+
 def described(distribution: BaseDistribution) -> str:
     """A distribution in Hydra's sweep syntax."""
     match distribution:
@@ -292,6 +307,20 @@ class Space:
     def allows(self, values: Mapping[str, Any]) -> bool:
         """Whether all constraints hold."""
         return all(one(self._value_of(values)) for one in self.constraints)
+
+    def all_values(self, most: int) -> list[dict[str, Any]] | None:
+        """All values that a trial may have; None if there are more than `most`, or infinitely many."""
+        choices = [_all_of(one.distribution, most) for one in self.parameters]
+        if None in choices or math.prod(map(len, cast(list[list[Any]], choices))) > most:
+            return None
+        names = [one.name for one in self.parameters]
+        found: list[dict[str, Any]] = []
+        for combination in itertools.product(*cast(list[list[Any]], choices)):
+            drawn = dict(zip(names, combination, strict=True))
+            values = self.chosen(lambda one, _, drawn=drawn: drawn[one.name])  # type: ignore[misc]
+            if self.allows(values) and values not in found:
+                found.append(values)
+        return found
 
     def baseline(self) -> dict[str, Any]:
         """The parameters' values in the configuration.

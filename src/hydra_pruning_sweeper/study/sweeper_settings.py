@@ -25,6 +25,14 @@ class SweeperSettings:
     constraints: list[str] = field(default_factory=list)
     # Trials that are to be complete or pruned in the end, in total over restarts and all machines.
     n_trials: int = 20
+    # Seconds after which no further trial is started; the same line goes on. null: no limit.
+    timeout: Any = None
+    # No further trial is started after so many in a row that are not better than the best. null: no limit.
+    patience: Any = None
+    # Values to try first, after the baseline: [{setting: value, …}, …]. What an entry does not set is sampled.
+    enqueue: list[Any] = field(default_factory=list)
+    # Folders of other studies, from whose trials the sampler learns.
+    warm_start: Any = None
     # Trials that run at a time.
     slots: int = 1
     # Whether trial 0 has the configuration's own values.

@@ -13,6 +13,7 @@ from sweeper_support.simulation import controller
 from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.executor import JobEnd
 from hydra_pruning_sweeper.study.shared_study import failed_for_good
+from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from hydra_pruning_sweeper.trial.events import LOG, TrialEvents
 
@@ -203,3 +204,26 @@ def test_a_process_of_an_earlier_attempt_that_may_still_run_is_named(pretend, mo
     found = [note for note in one.observer.notes if note.startswith("trial 0: process 123")]
     assert len(found) == notes
     assert all("end it by hand" in note for note in found)
+
+
+def test_when_the_time_is_over_running_trials_end_and_the_same_line_goes_on(pretend, tmp_path):
+    def late(job):
+        if job.number == 1:
+            one.use.started -= 1000
+        return done(job)
+
+    one = pretend(late, trials=4, timeout=500.0)
+    one.run()
+    assert [trial.state for trial in one.shared_study.trials()] == [TrialState.COMPLETE] * 2
+    assert one.observer.notes[-1] == "the time is over (hydra.sweeper.timeout); the same line continues the search"
+    again = pretend(done, trials=4, timeout=500.0)
+    again.run()
+    assert [job.number for job in again.executor.jobs] == [2, 3]
+
+
+def test_a_search_says_why_it_ends_early(pretend):
+    space = Space([parameter("x", "choice(1,2,3)")])
+    one = pretend(done, trials=9, space=space)
+    one.run()
+    assert len(one.executor.jobs) == 3
+    assert one.observer.notes[-1] == "no more trials: all 3 settings of the space were tried"
