@@ -70,14 +70,19 @@ def why_failed(end: JobEnd, log: Path) -> str:
         return end.error
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     begin = max((index for index, line in enumerate(lines) if line.startswith(COMMAND)), default=-1)
-    messages = [line for line in lines[begin + 1 :] if line.strip() and not line.startswith((" ", HYDRAS_ADVICE))]
-    for line in reversed(messages[-50:]):
-        if line.startswith("error: "):
-            return line.removeprefix("error: ")
-    raised = [after for line, after in itertools.pairwise(messages) if line.startswith("Traceback (most recent")]
+    messages = _messages(lines[begin + 1 :][-50:])
+    if errors := [line for line in messages if line.startswith("error: ")]:
+        return errors[-1].removeprefix("error: ")
+    pairs = itertools.pairwise(_messages(lines[begin + 1 :]))
+    raised = [after for line, after in pairs if line.startswith("Traceback (most recent call last)")]
     if raised or messages:
         return (raised or messages)[-1]
     return f"exit code {end.code}" if end.code is None or end.code >= 0 else f"killed by signal {-end.code}"
+
+
+def _messages(lines: Sequence[str]) -> list[str]:
+    """The lines that are not indented, and say something of the job."""
+    return [line for line in lines if line.strip() and not line.startswith((" ", HYDRAS_ADVICE))]
 
 
 class Executor(abc.ABC):

@@ -18,6 +18,23 @@ from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from hydra_pruning_sweeper.trial.events import LOG, TrialEvents
 
 
+TRACEBACK = f"""Error executing job with overrides: ['x=1']
+Traceback (most recent call last):
+{"  a frame" * 60}
+KeyError: 1
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+{"  a frame" * 60}
+ValueError: two
+lines
+
+Set the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace.
+"""
+"""The log of a trial of an application of somebody else."""
+
+
 def done(job, value=1.0, **ended):
     TrialEvents(job.folder).add("ended", value=value)
     return JobEnd(job.number, **{"code": 0, **ended})
@@ -64,6 +81,12 @@ def test_each_trial_gets_its_line_its_variables_and_its_slot(pretend, tmp_path):
         ("$ program a=1\n", 3, "exit code 3"),
         ("error: of an earlier attempt\n$ program a=1\nthe last\n", 1, "the last"),
         ("$ program a=1\nerror: two words\na library says goodbye\n", 1, "two words"),
+        (TRACEBACK, 1, "ValueError: two"),
+        (
+            "Could not override 'x'\n\nSet the environment variable HYDRA_FULL_ERROR=1 for more\n",
+            1,
+            "Could not override 'x'",
+        ),
     ],
 )
 def test_why_a_trial_failed_is_the_last_error_or_line_of_its_log(pretend, tmp_path, log, code, reason):
