@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from hydra_pruning_sweeper.trial.context import current_trial
+from hydra_pruning_sweeper.trial.context import context_of_trial
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.trial.reporter import reporter
 
@@ -25,7 +25,7 @@ def main():
     settings = dict(argument.split("=", 1) for argument in sys.argv[1:])
     x, width, steps = float(settings["x"]), int(settings["width"]), int(settings["steps"])
     how, pause = settings.get("how", "well"), float(settings.get("pause", 0))
-    given = current_trial()
+    given = context_of_trial()
     folder = Path(given.folder)
     events, told = TrialEvents(folder), reporter()
     checkpoint, log = folder / "checkpoint.json", folder / "curve.txt"

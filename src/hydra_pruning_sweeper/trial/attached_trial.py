@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import optuna
@@ -12,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_pruning_sweeper.study.pausing import PauseAndPromote, promoted_after
 
+NOTE = "note:"  # begins the names of attributes that the user gave
 Direction = Literal["minimize", "maximize"]
 
 
@@ -66,6 +68,18 @@ class AttachedTrial:
         for name, value in notes.items():
             if known.get(name) != value:
                 self.storage.set_trial_system_attr(self._trial_id, name, value)
+
+    def keep_note(self, name: str, value: Any) -> None:
+        """Writes an attribute of the trial that the user gave."""
+        self.storage.set_trial_user_attr(self._trial_id, f"{NOTE}{name}", value)
+
+    def keep_file(self, path: Path, store: Path) -> None:
+        """Copies a file into the artifact store in the folder `store`, as an artifact of the trial."""
+        from optuna.artifacts import FileSystemArtifactStore, upload_artifact  # takes a quarter of a second
+
+        store.mkdir(exist_ok=True)
+        kept = FileSystemArtifactStore(store)
+        upload_artifact(artifact_store=kept, file_path=str(path), study_or_trial=self.trial(), storage=self.storage)
 
 
 class _View:

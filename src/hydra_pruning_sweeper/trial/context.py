@@ -66,7 +66,7 @@ class TrialContext:
         return address
 
 
-def current_trial(environment: Mapping[str, str] = os.environ) -> TrialContext | None:
+def context_of_trial(environment: Mapping[str, str] = os.environ) -> TrialContext | None:
     """The context of the trial that this process runs; None outside of a sweep."""
     path = environment.get(TRIAL_VARIABLE)
     return TrialContext(**json.loads(Path(path).read_text(encoding="utf-8"))) if path else None
@@ -74,6 +74,6 @@ def current_trial(environment: Mapping[str, str] = os.environ) -> TrialContext |
 
 def record_end(value: Any) -> None:
     """Records the result of the trial's task, None unless it is a number; does nothing outside of a sweep."""
-    if (context := current_trial()) is not None:
+    if (context := context_of_trial()) is not None:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         TrialEvents(Path(context.folder)).add("ended", value=float(value) if number else None)

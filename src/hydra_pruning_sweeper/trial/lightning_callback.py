@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from hydra_pruning_sweeper.errors import DivergenceError, InterruptionError, UsageError
-from hydra_pruning_sweeper.trial.context import current_trial
+from hydra_pruning_sweeper.trial.context import context_of_trial
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.trial.reporter import Reporter, reporter
 
@@ -69,7 +69,7 @@ class TrialReport(Callback):
         Raises:
             UsageError: the direction of the search contradicts `mode`.
         """
-        if (context := current_trial()) is None:
+        if (context := context_of_trial()) is None:
             return
         if self.mode != MODES[context.direction]:
             raise UsageError(f"TrialReport.mode is {self.mode}, but hydra.sweeper.direction is {context.direction}")
@@ -79,7 +79,7 @@ class TrialReport(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Attaches to the trial, on the first process; stops at once if the trial was stopped before."""
         self._reporter = reporter() if trainer.is_global_zero else None
-        if self.stopped and current_trial() is not None:
+        if self.stopped and context_of_trial() is not None:
             trainer.should_stop = True
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -95,7 +95,7 @@ class TrialReport(Callback):
             UsageError: there is no such metric.
             InterruptionError: it is to be paused within an epoch.
         """
-        if trainer.sanity_checking or trainer.state.fn != "fit" or current_trial() is None:
+        if trainer.sanity_checking or trainer.state.fn != "fit" or context_of_trial() is None:
             return
         self.steps += 1
         value = self._value(trainer) if are_finite(pl_module) else math.nan
@@ -120,7 +120,7 @@ class TrialReport(Callback):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Records that training has diverged, as opposed to failed, on whichever process that happens."""
-        if (context := current_trial()) is None or not isinstance(exception, Exception):
+        if (context := context_of_trial()) is None or not isinstance(exception, Exception):
             return
         if (
             isinstance(exception, DivergenceError)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra_pruning_sweeper.study.lease import this_process
-from hydra_pruning_sweeper.trial.context import TrialContext, current_trial
+from hydra_pruning_sweeper.trial.context import TrialContext, context_of_trial
 from hydra_pruning_sweeper.trial.events import Decision, TrialEvents
 
 if TYPE_CHECKING:
@@ -89,8 +89,16 @@ class Reporter:
         self.is_paused = stops and decision.pause
         return stops
 
+    def keep_note(self, name: str, value: Any) -> None:
+        """Writes an attribute of the trial that the user gave."""
+        self._trial.keep_note(name, value)
+
+    def keep_file(self, path: Path, store: Path) -> None:
+        """Copies a file of the trial into the artifact store in the folder `store`."""
+        self._trial.keep_file(path, store)
+
 
 def reporter() -> Reporter | None:
     """A reporter for the trial that this process runs; None outside of a sweep."""
-    context = current_trial()
+    context = context_of_trial()
     return None if context is None else Reporter(context)

@@ -17,7 +17,6 @@ from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from hydra_pruning_sweeper.trial.events import LOG, TrialEvents
 
-
 TRACEBACK = f"""Error executing job with overrides: ['x=1']
 Traceback (most recent call last):
 {"  a frame" * 60}

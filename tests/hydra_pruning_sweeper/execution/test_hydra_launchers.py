@@ -13,12 +13,12 @@ APPLICATION = """
 import os, signal, time
 import hydra
 from hydra_pruning_sweeper.errors import InterruptionError
-from hydra_pruning_sweeper.trial.context import current_trial
+from hydra_pruning_sweeper.trial.context import context_of_trial
 from hydra_pruning_sweeper.trial.reporter import reporter
 
 @hydra.main(version_base=None, config_path=None)
 def main(config):
-    told, marker = reporter(), os.path.dirname(current_trial().folder) + "/stumbled"
+    told, marker = reporter(), os.path.dirname(context_of_trial().folder) + "/stumbled"
     if config.name != "well" and not os.path.exists(marker):
         open(marker, "w").close()
         if config.name == "dies": os.kill(os.getpid(), signal.SIGKILL)

@@ -7,7 +7,7 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.addresses import conceal, hidden, is_remote, is_secret, shown
 from hydra_pruning_sweeper.study.storage import StudyStorage
-from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext, current_trial
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext, context_of_trial
 from seqlab.exclusive_folders import ExclusiveFolders
 
 SECRET = "geheim"
@@ -75,7 +75,7 @@ def test_trials_are_given_it_by_their_environment_alone(tmp_path, monkeypatch):
     assert SECRET not in file.read_text()
     monkeypatch.undo()  # a launcher may run the trial where the application has not handed its names in
     monkeypatch.setenv("MY_STORAGE", address)
-    context = current_trial({TRIAL_VARIABLE: str(file)})
+    context = context_of_trial({TRIAL_VARIABLE: str(file)})
     assert context.address() == address
     monkeypatch.delenv("MY_STORAGE")
     with pytest.raises(UsageError, match=r"MY_STORAGE must hold the address"):

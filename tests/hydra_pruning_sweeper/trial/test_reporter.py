@@ -12,7 +12,7 @@ from sweeper_support.simulation import PRUNER
 
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
-from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext, current_trial, record_end
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext, context_of_trial, record_end
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.trial.reporter import Reporter
 
@@ -33,7 +33,7 @@ def trial_context(tmp_path):
 
 def test_outside_of_a_sweep_there_is_no_trial(monkeypatch):
     monkeypatch.delenv(TRIAL_VARIABLE, raising=False)
-    assert current_trial() is None
+    assert context_of_trial() is None
     record_end(1.0)
 
 
@@ -42,7 +42,7 @@ def test_a_process_learns_which_trial_it_is_and_tells_its_end(monkeypatch, trial
     given = trial_context()
     path = given.write()
     monkeypatch.setenv(TRIAL_VARIABLE, str(path))
-    assert current_trial() == given
+    assert context_of_trial() == given
     record_end(value)
     progress = TrialEvents(path.parent).read()
     assert (progress.ended, progress.value) == (True, kept)
