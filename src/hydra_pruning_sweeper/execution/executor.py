@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -57,6 +58,7 @@ class JobEnd:
     error: str | None = None
 
 
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
 HYDRAS_ADVICE = "Set the environment variable HYDRA_FULL_ERROR=1"
 
 
@@ -81,8 +83,9 @@ def why_failed(end: JobEnd, log: Path) -> str:
 
 
 def _messages(lines: Sequence[str]) -> list[str]:
-    """The lines that are not indented, and say something of the job."""
-    return [line for line in lines if line.strip() and not line.startswith((" ", HYDRAS_ADVICE))]
+    """The lines that are not indented, and say something of the job, without their colours."""
+    plain = [COLOUR.sub("", line) for line in lines]
+    return [line for line in plain if line.strip() and not line.startswith((" ", HYDRAS_ADVICE))]
 
 
 class Executor(abc.ABC):

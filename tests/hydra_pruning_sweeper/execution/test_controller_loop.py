@@ -81,6 +81,7 @@ def test_each_trial_gets_its_line_its_variables_and_its_slot(pretend, tmp_path):
         ("error: of an earlier attempt\n$ program a=1\nthe last\n", 1, "the last"),
         ("$ program a=1\nerror: two words\na library says goodbye\n", 1, "two words"),
         (TRACEBACK, 1, "ValueError: two"),
+        ("Traceback (most recent call last):\n  a frame\n\x1b[1;31mKeyError\x1b[0m: 1\n", 1, "KeyError: 1"),
         (
             "Could not override 'x'\n\nSet the environment variable HYDRA_FULL_ERROR=1 for more\n",
             1,
