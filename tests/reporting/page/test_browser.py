@@ -156,14 +156,15 @@ const open = (one) => one.checkVisibility() && !one.closest(".unseen, .skip");
 for (const one of document.querySelectorAll(".panel")) one.hidden = false;
 for (const one of document.querySelectorAll("details")) one.open = true;
 for (const one of document.querySelectorAll("main :is(table, svg, pre, p, h1, h2, h3, h4, dd, li, button, select)")) {
-  const box = one.parentElement.closest(".scroll");
-  if (open(one) && !box && one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5) cut.push(one.outerHTML);
+  const free = open(one) && !one.parentElement.closest(".scroll");
+  if (free && one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5) cut.push(one.outerHTML);
 }
 for (const text of document.querySelectorAll("figure svg text")) {
   const [inner, outer] = [text, text.ownerSVGElement].map((one) => one.getBoundingClientRect());
   if (open(text) && (inner.left < outer.left - 0.5 || inner.right > outer.right + 0.5)) cut.push(text.outerHTML);
 }
-const scrolling = [...document.querySelectorAll(".scroll")].filter((one) => open(one) && one.scrollWidth > one.clientWidth);
+const boxes = [...document.querySelectorAll(".scroll")].filter(open);
+const scrolling = boxes.filter((one) => one.scrollWidth > one.clientWidth);
 for (const one of scrolling) {
   const shaded = getComputedStyle(one).backgroundImage.includes("gradient");
   if (!shaded || one.offsetHeight === one.clientHeight) cut.push(one.outerHTML);
@@ -366,8 +367,8 @@ def test_folds_are_open_on_paper_and_nothing_is_cut(browser, place):
         closed = page.js(f"{folds}.filter((one) => !one.open).map((one) => one.className)")
         assert {*closed} == {"settings"} and page.js(f"{folds}.length") > len(closed)
         assert page.one(".evidence p").is_displayed()
-        right = "Math.max(...[...document.querySelectorAll('table, svg, pre')].map((one) => one.getBoundingClientRect().right))"
-        assert page.js(right) <= 690
+        edges = "[...document.querySelectorAll('table, svg, pre')].map((one) => one.getBoundingClientRect().right)"
+        assert page.js(f"Math.max(...{edges})") <= 690
     finally:
         page.driver.execute_script("dispatchEvent(new Event('afterprint'))")
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

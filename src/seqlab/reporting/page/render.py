@@ -68,6 +68,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         material=material,
         answers=answered,
         caveats=_caveats(answered),
+        counted=tables.claims_and_comparisons(material.claims),
         sections=sections,
         ids=_ids(sections, material),
         unsampled=unsampled(material.groups),
