@@ -150,6 +150,37 @@ def test_everything_is_clicked_and_nothing_breaks(browser, place, width, scheme)
     assert wide == [] and left == [] and page.errors() == []
 
 
+CUT = """
+const cut = [];
+const open = (one) => one.checkVisibility() && !one.closest(".unseen, .skip");
+for (const one of document.querySelectorAll(".panel")) one.hidden = false;
+for (const one of document.querySelectorAll("details")) one.open = true;
+for (const one of document.querySelectorAll("main :is(table, svg, pre, p, h1, h2, h3, h4, dd, li, button, select)")) {
+  const free = open(one) && !one.parentElement.closest(".scroll");
+  if (free && one.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5) cut.push(one.outerHTML);
+}
+for (const text of document.querySelectorAll("figure svg text")) {
+  const [inner, outer] = [text, text.ownerSVGElement].map((one) => one.getBoundingClientRect());
+  if (open(text) && (inner.left < outer.left - 0.5 || inner.right > outer.right + 0.5)) cut.push(text.outerHTML);
+}
+const boxes = [...document.querySelectorAll(".scroll")].filter(open);
+const scrolling = boxes.filter((one) => one.scrollWidth > one.clientWidth);
+for (const one of scrolling) {
+  const shaded = getComputedStyle(one).backgroundImage.includes("gradient");
+  if (!shaded || one.offsetHeight === one.clientHeight) cut.push(one.outerHTML);
+}
+return [cut, scrolling.map((one) => one.getAttribute("aria-label"))];
+"""
+
+
+@pytest.mark.parametrize("width", [400, 600, 800, 1000, 1200, 1400])
+def test_nothing_is_cut_and_what_scrolls_shows_it(browser, place, width):
+    cut, scrolling = Page(browser, place, width, "light").driver.execute_script(CUT)
+    assert cut == []
+    tables = [name for name in scrolling if not name.startswith("Numbers")]  # those of a plot are as wide as it is
+    assert bool(tables) == (width < 1000)
+
+
 def contrast(a, b):
     """WCAG 2, relative luminance, of two colours `rgb(r, g, b)`."""
 
@@ -324,3 +355,21 @@ def test_print_shows_all_panels(page):
         assert not page.one("header").is_displayed()
     finally:
         page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_folds_are_open_on_paper_and_nothing_is_cut(browser, place):
+    page = Page(browser, place, 690, "light")  # A4 between its margins
+    folds = "[...document.querySelectorAll('main details')]"
+    assert page.js(f"{folds}.some((one) => one.open)") is False
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        page.driver.execute_script("dispatchEvent(new Event('beforeprint'))")
+        closed = page.js(f"{folds}.filter((one) => !one.open).map((one) => one.className)")
+        assert {*closed} == {"settings"} and page.js(f"{folds}.length") > len(closed)
+        assert page.one(".evidence p").is_displayed()
+        edges = "[...document.querySelectorAll('table, svg, pre')].map((one) => one.getBoundingClientRect().right)"
+        assert page.js(f"Math.max(...{edges})") <= 690
+    finally:
+        page.driver.execute_script("dispatchEvent(new Event('afterprint'))")
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert page.js(f"{folds}.some((one) => one.open)") is False

@@ -37,7 +37,15 @@ def test_an_axis_of_one_value_has_room(values):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(12000, "12k"), (1234, "1234"), (2.5e6, "2.5M"), (3.2e9, "3.2G"), (0.000123, "0.000123"), (0, "0")],
+    [
+        (12000, "12k"),
+        (1234, "1234"),
+        (2.5e6, "2.5M"),
+        (3.2e9, "3.2G"),
+        (0.000123, "1.23e−4"),
+        (0.0001, "1e−4"),
+        (0, "0"),
+    ],
 )
 def test_figures_are_written_short(value, text):
     assert short(value) == text

@@ -3,7 +3,7 @@
 import pytest
 from reporting.page.made_up import digest, found, gathered, reference
 
-from seqlab.reporting.page.headings import heading, in_words, title
+from seqlab.reporting.page.headings import heading, in_words, shortened, title
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_two_datasets_of_one_name_differ_by_their_settings_in_words(tmp_path):
         }
         run["settings"]["data"]["val_share"] += number / 10
         runs.append(run)
-    groups = found(tmp_path, runs).groups
+    groups = found(tmp_path, runs).groups[::-1]  # the newest run comes first
     assert [one.apart for one in groups] == [
         "_target_=WordTokenizer, val_share=0.1",
         "_target_=SentencePieceTokenizer, val_share=0.2",
@@ -55,3 +55,15 @@ def test_a_dataset_that_is_alone_has_its_name(tmp_path):
 def test_a_title_says_that_all_its_runs_are_references(tmp_path):
     (group,) = gathered(tmp_path, reference()).groups
     assert title([group]) == "Multi30k de→en (reference)"
+
+
+def test_a_tab_has_a_short_name_where_that_tells_it_from_others():
+    lists = "Reversal of 1 to 10 integers 1..15"
+    names = [f"{lists} (10,000 samples, not filled up) (reference)", f"{lists} (6,000 samples, not filled up)", "Toy"]
+    assert [short for _, short in shortened(names)] == [
+        "Reversal of 1 to 10 integ… (10,000 samples…) (reference)",
+        "Reversal of 1 to 10 integ… (6,000 samples…)",
+        "Toy",
+    ]
+    alike = [f"{lists} (10,000 samples, {fill})" for fill in ("filled up", "not filled up")]
+    assert shortened(alike) == [(name, name) for name in alike]

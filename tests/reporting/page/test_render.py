@@ -1,6 +1,7 @@
 """The page is complete: it loads nothing, escapes everything, and every link and label has its target."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -161,9 +162,9 @@ def test_a_claim_in_another_profile_does_not_repeat_its_text(tmp_path):
 
 def test_an_answer_begins_with_its_verdict_and_folds_the_evidence(tree):
     for answer in tree.xpath("//dl[@class='answers']//dd"):
-        first, *folded = answer.xpath("./*")
-        assert first.get("class") == "first" and len(first.text_content()) > 20
-        assert [one.tag for one in folded] == ["details"] and folded[0].get("open") is None
+        *first, folded = answer.xpath("./*")
+        assert first and all(one.get("class") == "first" and len(one.text_content()) > 20 for one in first)
+        assert folded.tag == "details" and folded.get("open") is None
     caveats = tree.xpath("string(//ul[contains(@class, 'caveats')])")
     assert caveats.count("slow each other down") == 1 and caveats.count("partly luck") == 1
 
@@ -176,6 +177,57 @@ def test_a_run_of_the_users_is_marked_wherever_it_appears(tmp_path):
         assert text.count("(yours)") >= 1, place
     (data,) = page.xpath("//script[@id='data']/text()")
     assert [one["name"] for one in json.loads(data)[0]["groups"]].count("gru (yours)") == 1
+
+
+def test_each_dataset_of_the_users_has_its_answer_in_sight_the_newest_first(tmp_path):
+    """The references stand with the evidence; tables and sentences have the same order."""
+    runs = [digest(model, data=data, overrides={"m": model}) for data in ("old", "new") for model in ("gru", "lstm")]
+    material = found(tmp_path, runs[2:], claim_c())
+    older = {write_run(tmp_path, "runs", model): run for model, run in zip(("gru", "lstm"), runs, strict=False)}
+    for folder in older:
+        os.utime(folder / "result.json", (1e9, 1e9))
+    runs_here = dict(zip([folder for one in material.groups for folder in one.folders], runs[2:], strict=True)) | older
+    material = gather(tmp_path, None, runs_here.__getitem__, {}.__getitem__)
+    page = html.document_fromstring(render(material, tmp_path / "p.html"))
+    (best,) = page.xpath("//dl[@class='answers']/div[contains(dt, 'Which architecture is best')]/dd")
+    assert best.xpath("./p/span/text()") == ["New (your runs)", "Old (your runs)"]
+    assert best.xpath("./details/p[@class='first']/span/text()") == ["Multi30k de→en (reference)"]
+    names = ["New", "Old", "Multi30k de→en (reference)"]
+    assert page.xpath("//section[@id='compare']//h3/text()") == names
+    (data,) = page.xpath("//script[@id='data']/text()")
+    assert [one["title"] for one in json.loads(data)] == names
+
+
+def test_signs_of_a_table_are_explained_below_it_where_they_appear(tmp_path):
+    note = "string(//section[@id='compare']//div[@class='sortable'][1]/p[@class='note'])"
+    write_references(tmp_path, claim_c())
+    several = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p"))
+    text = several.xpath(note)
+    assert "Bold: the best" in text and "p: how often chance alone" in text and "–: not measured." in text
+    alone = html.document_fromstring(render(found(tmp_path / "one", [digest()]), tmp_path / "p")).xpath(note)
+    assert not [sign for sign in ("Bold", "p: ", "–: ") if sign in alone]
+
+
+def test_what_is_only_stated_counts_as_a_comparison_as_in_readme(tmp_path):
+    stated = {"text": "exact match", "expected": "stated", "measured": "99 %", "holds": True}
+    write_references(tmp_path, claim_c(), reference("S", criteria=[stated]))
+    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
+    assert page.xpath("//a[@href='#claims'][not(ancestor::nav)]/text()") == ["1 claim and 1 comparison"]
+    verdicts = page.xpath("//table[@class='verdicts']//td/span/text()")
+    assert verdicts == ["holds", "comparison"]
+
+
+def test_long_names_are_short_on_their_tabs(tmp_path):
+    names = [f"a dataset whose name is very long, {end}" for end in ("indeed", "too")]
+    contents = [
+        reference(claim, {"gru": [digest(data=name)]}) for claim, name in zip("RT", [names[0], "b"], strict=True)
+    ]
+    write_references(tmp_path, *contents)
+    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
+    long, other = page.xpath("//div[@aria-label='Datasets to compare on']/button")
+    assert long.xpath("string(span[@class='short'])") == "A dataset whose name is v… (reference)"
+    assert long.get("title") == long.xpath("string(span[@class='whole'])") == f"{names[0].capitalize()} (reference)"
+    assert other.get("title") is None and other.text_content().strip() == "B (reference)"
 
 
 def test_the_best_of_a_column_is_bold_and_p_is_in_its_column(tree):

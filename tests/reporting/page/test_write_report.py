@@ -20,7 +20,7 @@ def test_references_alone_make_a_page(tmp_path, capsys):
     write_references(tmp_path, claim_c(), sweep())
     diagram = '<svg role="img"><title>parts of a gru</title></svg>'
     write_report(tmp_path, None, tmp_path / "report.html", lambda: {"gru": diagram})
-    assert "12 runs in 4 settings, 1 claims, 1 sweeps" in capsys.readouterr().out
+    assert "12 runs in 4 settings, 1 claim, 1 sweep\n" in capsys.readouterr().out
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert diagram in page
     assert page.lstrip().startswith("<!doctype html>") and page.rstrip().endswith("</html>")
@@ -54,7 +54,7 @@ def test_folders_of_others_are_listed_and_left_as_they_are(tmp_path, capsys, mon
     write_report(tmp_path, None, tmp_path / "report.html")
     assert (tmp_path / "anothers.db").read_bytes() == before
     printed = capsys.readouterr().out
-    assert "13 runs in 5 settings, 1 claims, 0 sweeps" in printed and "\x1b" not in printed
+    assert "13 runs in 5 settings, 1 claim, 0 sweeps\n" in printed and "\x1b" not in printed
     unread = [line for line in printed.splitlines() if line.startswith("not read: ")]
     assert len(unread) == 4 and any(r"runs/\x1b[31m/1/result.json: not JSON" in line for line in unread)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 WIDTH, HEIGHT = 460, 320
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 40, 44
+LEFT, RIGHT, TOP, BOTTOM = 52, 20, 40, 44
 MARKERS = ("M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0", "M-3.6-3.6h7.2v7.2h-7.2z", "M0-5L5 4H-5z", "M0-5L5 0L0 5L-5 0z")
 EMPHASISED, REST = 8, 8  # the number of lines that a plot shows in colour, and the colour of its other lines
 MARKED = 24  # lines with more points than this show no markers
@@ -121,10 +121,13 @@ def axis(values: Sequence[float], start: float, end: float, log: bool = False, z
 
 
 def short(value: float) -> str:
-    """A short text for a value: 12,000 as 12k."""
+    """A short text for a value: 12,000 as 12k, 0.00032 as 3.2e−4."""
     for size, sign in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             return f"{value / (1e3 if sign == 'k' else size):.3g}{sign}"
+    if 0 < abs(value) < 1e-3:
+        digits, _, power = f"{value:.2e}".partition("e-")
+        return f"{digits.rstrip('0').rstrip('.')}e−{int(power)}"
     return f"{value:.4g}"
 
 

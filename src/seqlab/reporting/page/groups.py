@@ -57,6 +57,7 @@ class RunGroup:
         folders: the folders of the runs, if they are there.
         apart: settings that set the data apart from other data of the same name.
         apart_by: the names of these settings.
+        ended: when the last of the user's runs ended, in seconds; 0 for references.
     """
 
     id: str
@@ -71,6 +72,7 @@ class RunGroup:
     folders: tuple[Path, ...] = ()
     apart: str = ""
     apart_by: tuple[str, ...] = ()
+    ended: float = 0.0
 
     @functools.cached_property
     def results(self) -> list[RunResult]:
@@ -126,6 +128,17 @@ class RunGroup:
         """Whether spaces separate the words of the targets, as far as the signatures of BLEU record it."""
         signatures = [result.signatures.get("bleu") for result in self.results]
         return all(one is None or WORDS in one.split("|") for one in signatures)
+
+    @property
+    def has_sentences(self) -> bool:
+        """Whether the targets are sentences, as far as the samples show it: mostly words, and more than two on average.
+
+        Others are single words, dates or lists of numbers.
+        """
+        words = [sample["reference"].split() for sample in self.runs[0].get("samples", ())]
+        count = sum(map(len, words))
+        letters = sum(any(map(str.isalpha, word)) for one in words for word in one)
+        return not self.has_words or not words or (count > SHORT * len(words) and 2 * letters > count)
 
     @property
     def seeds(self) -> list[int]:
@@ -257,17 +270,27 @@ def colours(groups: Sequence[RunGroup]) -> dict[str, int]:
 def quality(groups: Sequence[RunGroup]) -> str | None:
     """The metric by which all of `groups` can be judged; None if there is none.
 
-    The loss per token cannot judge groups whose tokens differ, token BLEU none whose words no spaces separate (a whole
-    clause is one token).
+    The loss per token cannot judge groups whose tokens differ; for BLEU see `unsuited`.
     """
-    unfit = {LOSS} if len({_tokens(one) for one in groups}) > 1 else set()
-    unfit |= set() if all(one.has_words for one in groups) else {TOKEN_BLEU}
+    unfit = unsuited(groups) | ({LOSS} if len({_tokens(one) for one in groups}) > 1 else set())
     names = [name for name in QUALITY if name not in unfit]
     return next((name for name in names if groups and all(one.metric(name) for one in groups)), None)
 
 
+def unsuited(groups: Sequence[RunGroup]) -> set[str]:
+    """The metrics that say nothing about the targets of `groups`.
+
+    BLEU counts sequences of up to four words: it needs sentences. Token BLEU also needs spaces between words, for
+    without them a whole clause is one token.
+    """
+    if not all(one.has_sentences for one in groups):
+        return {TOKEN_BLEU, BLEU}
+    return set() if all(one.has_words for one in groups) else {TOKEN_BLEU}
+
+
 EXACT = "exact match"
-LOSS, TOKEN_BLEU = "teacher_forced/loss", "free_running/token_bleu"
+LOSS, TOKEN_BLEU, BLEU = "teacher_forced/loss", "free_running/token_bleu", "free_running/bleu"
+SHORT = 2  # words of a target up to which it is no sentence
 WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
 
 
@@ -330,10 +353,16 @@ def by_dataset(groups: Sequence[RunGroup]) -> dict[str, list[RunGroup]]:
 
 
 def in_reading_order(groups: Sequence[RunGroup]) -> list[RunGroup]:
-    """Groups of one dataset together: the user's datasets and groups first, then what compares most architectures."""
+    """Groups of one dataset together: the user's first, those with their newest run before others; then what compares
+    most architectures.
+    """
     datasets = sorted(
         by_dataset(groups).values(),
-        key=lambda some: (not any(one.own for one in some), -len({one.architecture for one in some})),
+        key=lambda some: (
+            not any(one.own for one in some),
+            -max(one.ended for one in some),
+            -len({one.architecture for one in some}),
+        ),
     )
     return [one for some in datasets for one in sorted(some, key=lambda one: not one.own)]
 

@@ -44,9 +44,14 @@ NAMES = {
 """A setting's name → how a heading says any other value of it."""
 
 
+REFERENCE = " (reference)"
+DATASET_ON_TAB, SETTINGS_ON_TAB = 26, 16
+"""How many characters of a dataset's name, and of the settings in it, a tab shows."""
+
+
 def title(groups: Sequence[RunGroup]) -> str:
     """The heading over groups of one dataset; it says so where all of them are references."""
-    return heading(groups[0]) + ("" if any(one.own for one in groups) else " (reference)")
+    return heading(groups[0]) + ("" if any(one.own for one in groups) else REFERENCE)
 
 
 def heading(group: RunGroup) -> str:
@@ -56,6 +61,26 @@ def heading(group: RunGroup) -> str:
     values = leaves(group.setting("data"))
     words = [in_words(name, values[name]) for name in group.apart_by]
     return f"{group.dataset.removesuffix(f'({group.apart})')}({', '.join(words)})"
+
+
+def shortened(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each name with a short form that fits on a tab; names whose short forms would be equal stay whole."""
+    short = [_short(name) for name in names]
+    return [(name, form if short.count(form) == 1 else name) for name, form in zip(names, short, strict=True)]
+
+
+def _short(name: str) -> str:
+    """The beginnings of the dataset's name and of the settings in parentheses, and whether it is a reference."""
+    plain = name.removesuffix(REFERENCE)
+    dataset, parenthesis, settings = plain.partition(" (")
+    dataset = _cut(dataset, DATASET_ON_TAB)
+    if parenthesis:
+        dataset += f" ({_cut(settings.removesuffix(')'), SETTINGS_ON_TAB)})"
+    return dataset + name[len(plain) :]
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1].rstrip(' ,')}…"
 
 
 def in_words(name: str, value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, line_plot
-from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named, slug
+from seqlab.reporting.page.groups import TOKEN_BLEU, RunGroup, by_dataset, colours, named, slug, unsuited
 from seqlab.reporting.page.headings import title
 from seqlab.runs.schemas import Digest
 
@@ -167,9 +167,9 @@ def lengths(group: RunGroup) -> list[dict[str, Any]]:
 
 
 def length_metric(groups: Sequence[RunGroup]) -> str | None:
-    """The metric that all of `groups` have at every length; BLEU only if all have words, which it counts."""
+    """The metric that all of `groups` have at every length; BLEU, which is taken over words here, only if it suits."""
     rows = [row for one in groups for row in lengths(one)]
-    names = [name for name in BY_LENGTH if name != "bleu" or all(one.has_words for one in groups)]
+    names = [name for name in BY_LENGTH if name != "bleu" or TOKEN_BLEU not in unsuited(groups)]
     return next((name for name in names if rows and all(row.get(name) is not None for row in rows)), None)
 
 

@@ -18,7 +18,7 @@ from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
-from seqlab.reporting.page.headings import heading, title
+from seqlab.reporting.page.headings import heading, shortened, title
 from seqlab.reporting.page.sentence_explorer import classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
@@ -42,8 +42,10 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
     )
     environment.filters["json"] = as_json
     environment.filters["coded"] = coded
+    environment.filters["breakable"] = breakable
     environment.filters["slug"] = slug
     environment.filters["heading"] = heading
+    environment.filters["shortened"] = shortened
     environment.globals["marker"] = marker
     groups = [(title(some), some) for some in by_dataset(material.groups).values()]
     explored = sentences(material.groups)
@@ -66,6 +68,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         material=material,
         answers=answered,
         caveats=_caveats(answered),
+        counted=tables.claims_and_comparisons(material.claims),
         sections=sections,
         ids=_ids(sections, material),
         unsampled=unsampled(material.groups),
@@ -100,6 +103,11 @@ def _ids(sections: dict[str, Any], material: Material) -> set[str]:
 def coded(text: str) -> Markup:
     """Text as HTML; what stands between two backticks becomes `<code>`."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def breakable(name: str) -> Markup:
+    """The name of a setting as HTML, where a line may end after each dot and underscore."""
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(name))))
 
 
 def as_json(content: Any) -> Markup:

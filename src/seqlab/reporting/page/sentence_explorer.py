@@ -11,7 +11,7 @@ from seqlab.reporting.page.headings import heading, title
 
 def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
     """An entry per dataset: its `groups` (id, name, colour) and `sentences`; those with runs of the user's come first,
-    and then the one with most to see.
+    the newest before others, and then the one with most to see.
 
     A sentence has `source`, `reference` and `outputs`. An output has the number of its group, its `prediction`, its
     `class`, whether it is the reference (`match`) and, for a model with attention, the tokens of both sides and `maps`:
@@ -34,8 +34,9 @@ def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
             ],
         }
         explored.append((any(one.own for one in some), data))
-    explored.sort(key=lambda one: (one[0], _richness(one[1])), reverse=True)
-    return [data for _, data in explored]
+    yours = [data for own, data in explored if own]
+    references = [data for own, data in explored if not own]
+    return [*yours, *sorted(references, key=_richness, reverse=True)]
 
 
 def unsampled(groups: Sequence[RunGroup]) -> list[tuple[str, str]]:

@@ -215,7 +215,16 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
             runs=runs,
             profile=profile,
             folders=tuple(folder for folder, _ in members),
+            ended=max(_ended(folder) for folder, _ in members),
         )
+
+
+def _ended(folder: Path) -> float:
+    """When a run wrote its result, in seconds; 0 if its file is gone."""
+    try:
+        return (folder / RESULT).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:

@@ -9,15 +9,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra_pruning_sweeper.messages import duration
+from hydra_pruning_sweeper.messages import duration, plural
 from seqlab.metrics.registry import METRICS, entry_of
-from seqlab.reporting.page.groups import LOSS, USUAL, RunGroup, Spread, by_dataset, comparable, named, quality
+from seqlab.reporting.page.groups import (
+    LOSS,
+    USUAL,
+    RunGroup,
+    Spread,
+    by_dataset,
+    comparable,
+    named,
+    quality,
+    unsuited,
+)
 from seqlab.reporting.page.headings import heading, title
 from seqlab.reporting.page.sources import Material
+from seqlab.reporting.readme.claims import deciding
 from seqlab.reproduction.reference import OPEN, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
 
+COMPARISON = "comparison"
+"""In place of a verdict: nothing was to be judged."""
 BEST = "best"
+CHANCE = "p, against the best"
 DIVERGED = 100.0
 """Loss in nats per token above which a run diverged: a uniform guess among a million tokens costs 14."""
 COMPARED = [one.key for one in reversed(METRICS) if one.on_page]
@@ -96,7 +110,7 @@ def claim_cards(material: Material) -> list[ClaimCard]:
             published=claim.get("published", []),
             partial=claim.get("partial") or "",
             target=remake(claim),
-            verdict=claim["verdict"],
+            verdict=claim["verdict"] if deciding(claim) else COMPARISON,
             why="" if claim.get("partial") and claim["verdict"] == OPEN else claim.get("why") or "",
             criteria=[{"why": "", **one} for one in claim["criteria"]],
             groups=[one for one in material.groups if one.is_of(claim) and not one.own],
@@ -105,6 +119,13 @@ def claim_cards(material: Material) -> list[ClaimCard]:
         )
         for claim in material.claims
     ]
+
+
+def claims_and_comparisons(claims: Sequence[dict[str, Any]]) -> str:
+    """How many references are claims, and how many compare without a criterion, in words."""
+    judged = sum(bool(deciding(one)) for one in claims)
+    parts = [(judged, "claim"), (len(claims) - judged, COMPARISON)]
+    return " and ".join(plural(count, noun) for count, noun in parts if count) or "no claims"
 
 
 def _name(claim: dict[str, Any]) -> str:
@@ -126,28 +147,25 @@ def table_id(material: Material, dataset: str) -> str:
 
 def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Table:
     names, same, main = named(groups), comparable(groups), quality(groups)
-    metrics = [name for name in COMPARED if any(one.metric(name) for one in groups)]
+    metrics = [name for name in COMPARED if name not in unsuited(groups) and any(one.metric(name) for one in groups)]
+    metrics.sort(key=lambda name: name != main)
     best = {name: _best(groups, name) if same else [] for name in metrics}
     top = best[main][0] if main and best.get(main) else None
     heads = [
         ("runs of", "architecture, and what else tells it from others"),
         ("seeds", "runs that differ in their seed alone"),
     ]
-    heads += [(entry_of(name).label, _meaning(name)) for name in metrics]
-    tested = (
-        f"paired bootstrap of {entry_of(main).label} over the test examples; other seeds may still differ"
-        if main
-        else ""
-    )
-    heads += [("p over examples", tested)] if main and top else []
-    heads += [(head, meaning) for head, meaning, *_ in COSTS]
+    measured = [(entry_of(name).label, _meaning(name)) for name in metrics]
+    costs = [(head, meaning) for head, meaning, *_ in COSTS]
+    tested = [(CHANCE, f"paired bootstrap of {entry_of(main).label} over the test examples")] if main and top else []
+    heads += [*measured[:1], *tested, *costs[:BESIDE], *measured[1:], *costs[BESIDE:]]
     rows = []
     for one in groups:
         cells = [TableCell(names[one.id], group=one), TableCell(str(len(one.seeds)), len(one.seeds), one)]
-        cells += [_metric_cell(one, name, best=any(one is other for other in best[name])) for name in metrics]
-        cells += [_against(material, one, top, main)] if main and top else []
-        cells += [_cell(one, cost(one), form) for _, _, form, cost in COSTS]
-        rows.append(cells)
+        figures = [_metric_cell(one, name, best=any(one is other for other in best[name])) for name in metrics]
+        spent = [_cell(one, cost(one), form) for _, _, form, cost in COSTS]
+        against = [_against(material, one, top, main)] if main and top else []
+        rows.append([*cells, *figures[:1], *against, *spent[:BESIDE], *figures[1:], *spent[BESIDE:]])
     return Table(id, title(groups), heads, rows, _split_note(groups))
 
 
@@ -162,11 +180,13 @@ def _speed(group: RunGroup) -> Spread | None:
 
 COSTS: tuple[tuple[str, str, str, Callable[[RunGroup], Spread | None]], ...] = (
     ("parameters", "of the model", ",.0f", lambda one: one.figure("parameters")),
-    ("tokens/s", "target tokens per second of training, without padding", ",.0f", _speed),
     ("training s", "seconds of training, without validation", ",.0f", lambda one: one.figure("training", "seconds")),
+    ("tokens/s", "target tokens per second of training, without padding", ",.0f", _speed),
     ("TFLOP", "operations in matrix products of training, in 10¹²", ",.3g", _tflop),
     ("val leaks", "validation sentences that appear in training word for word", ".1%", RunGroup.leaks),
 )
+BESIDE = 3
+"""The number of costs that are shown right beside quality; the others come last."""
 
 
 def _split_note(groups: Sequence[RunGroup]) -> str:
@@ -245,10 +265,20 @@ def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> T
 
 
 def _without_empty(table: Table) -> Table:
-    """The table without columns that are empty in every row."""
+    """The table without columns that are empty in every row, with a note on the signs that are left in it."""
     kept = [i for i in range(len(table.heads)) if any(row[i].text not in ("", BEST) for row in table.rows)]
-    rows = [[row[i] for i in kept] for row in table.rows]
-    return Table(table.id, table.title, [table.heads[i] for i in kept], rows, table.note)
+    heads, rows = [table.heads[i] for i in kept], [[row[i] for i in kept] for row in table.rows]
+    note = table.note
+    if any(cell.best for row in rows for cell in row):
+        note += " Bold: the best of a column."
+    if any(head == CHANCE for head, _ in heads):
+        note += (
+            " p: how often chance alone, in the choice of test examples, would give a difference to the row marked"
+            " “best” as large as this one; below 0.05 it is called unlikely. Other seeds may still differ."
+        )
+    if any(not cell.text for row in rows for cell in row):
+        note += " –: not measured."
+    return Table(table.id, table.title, heads, rows, note)
 
 
 def leakage(material: Material) -> Table | None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from hydra_pruning_sweeper.messages import printable, wrapped
+from hydra_pruning_sweeper.messages import plural, printable, wrapped
 from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather
 from seqlab.reporting.page.sweeps import digest_sweep
+from seqlab.reporting.page.tables import claims_and_comparisons
 from seqlab.runs.run_digest import digest
 
 
@@ -36,8 +37,8 @@ def write_report(
     # A folder's name need not be valid text: what cannot be encoded is written as a question mark.
     write_atomically(output, page.encode("utf-8", "replace").decode("utf-8"))
     count = sum(len(one.runs) for one in material.groups)
-    settings, claims, sweeps = (len(some) for some in (material.groups, material.claims, material.sweeps))
-    print(f"{count} runs in {settings} settings, {claims} claims, {sweeps} sweeps")
+    settings, claims = plural(len(material.groups), "setting"), claims_and_comparisons(material.claims)
+    print(f"{plural(count, 'run')} in {settings}, {claims}, {plural(len(material.sweeps), 'sweep')}")
     for line in material.unread:
         print(wrapped(printable(f"not read: {line}"), indent=2))
     size = output.stat().st_size / 1e6

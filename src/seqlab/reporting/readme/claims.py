@@ -45,7 +45,7 @@ def read_references(folder: Path) -> dict[str, Reference]:
 
 def summary(references: Mapping[str, Reference]) -> str:
     """README's table of claims: how each was judged. What only states figures, without a criterion, is no claim."""
-    claims = [one for one in references.values() if _criteria(one)]
+    claims = [one for one in references.values() if deciding(one)]
     if not claims:
         return ""
     return TextTable(["claim", "verdict", "command"], "lll", rows=map(_row, claims)).markdown()
@@ -78,8 +78,8 @@ def _read(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def _criteria(content: Reference) -> list[Mapping[str, Any]]:
-    """The criteria of a claim that could have failed."""
+def deciding(content: Reference) -> list[Mapping[str, Any]]:
+    """The criteria of a claim that could have failed; a reference without one is a comparison, and no claim."""
     return [one for one in content["criteria"] if one["expected"] != STATED]
 
 
@@ -87,7 +87,7 @@ def _row(content: Reference) -> list[str]:
     """One of the table of all claims; of one that does not hold, the first criterion that failed."""
     runs = sum(len(group["seeds"]) for group in content["groups"])
     planned = sum(group["expected_runs"] for group in content["groups"])
-    verdict, criteria = content["verdict"], _criteria(content)
+    verdict, criteria = content["verdict"], deciding(content)
     failed = next((one for one in criteria if one["holds"] is False), None)
     if failed is not None:
         verdict += f": {failed['text']}: {failed['measured']}"

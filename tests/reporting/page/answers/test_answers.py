@@ -21,7 +21,7 @@ def texts(material):
 
 def test_what_was_not_measured_is_open_and_says_what_to_run():
     *measured, rerun = answers(Material())
-    assert len(measured) == 6 and all(not one.conclusions and one.run.startswith("make ") for one in measured)
+    assert len(measured) == 7 and all(not one.conclusions and one.run.startswith("make ") for one in measured)
     assert rerun.conclusions and not rerun.command
 
 

@@ -81,6 +81,42 @@ def test_where_nothing_separates_words_token_bleu_is_no_quality(tmp_path, tokeni
     assert length_metric(material.groups) == ("bleu" if tokenizer == "13a" else "exact_match")
 
 
+@pytest.mark.parametrize(
+    ("reference", "judged"),
+    [("cats", "exact match"), ("3 1 2 5", "exact match"), ("1992-05-24", "exact match"), ("a dog jumps", "token BLEU")],
+)
+def test_bleu_judges_sentences_alone(tmp_path, reference, judged):
+    """Of single words and of numbers it counts sequences that are not there: exact match is better."""
+    runs = []
+    for model, bleu in (("gru", 40.0), ("bahdanau", 20.0)):
+        samples = [{"source": "a", "reference": reference, "prediction": "b"}]
+        metrics = {
+            "free_running/token_bleu": bleu,
+            "free_running/bleu": bleu,
+            "free_running/exact_match": 1 - bleu / 99,
+        }
+        runs.append(digest(model, overrides={"model": model}, metrics={"test": metrics}, samples=samples))
+    material = found(tmp_path, runs)
+    assert f"has the highest {judged} on test" in text_of(best(material))
+    (table,) = comparisons(material)
+    heads = [head for head, _ in table.heads]
+    assert heads[2] == judged and ("BLEU" in heads) == (judged != "exact match")
+    assert length_metric(material.groups) == ("bleu" if judged != "exact match" else "exact_match")
+
+
+def test_cost_stands_right_beside_quality(tmp_path):
+    (table,) = comparisons(gathered(tmp_path, claim_c()))
+    heads = [head for head, _ in table.heads]
+    assert heads[2:7] == ["token BLEU", "p, against the best", "parameters", "training s", "tokens/s"]
+
+
+def test_a_baseline_stands_with_the_evidence_of_the_users_runs(tmp_path):
+    metrics = {"free_running/token_bleu": 9.0, "copy_nearest/token_bleu": 14.25}
+    runs = [digest(model, overrides={"model": model}, metrics={"test": metrics}) for model in ("gru", "lstm")]
+    evidence = best(found(tmp_path, runs)).conclusions[0].evidence
+    assert "Without a model, copying the answer of the most similar training source reaches 14.25." in evidence
+
+
 def test_a_seed_without_the_figure_is_counted(tmp_path):
     runs = [*seeds("gru", (10.0, None, 12.0)), *seeds("bahdanau", (20.0, 21.0, 22.0))]
     assert "gru (yours), 11.00 ± 1.41 over 2 of 3 seeds, as the others have none" in text_of(

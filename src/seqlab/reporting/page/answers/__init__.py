@@ -5,14 +5,17 @@ from __future__ import annotations
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.answers.architectures import best, fastest
 from seqlab.reporting.page.answers.carried_context import carried_context
+from seqlab.reporting.page.answers.cost import cost
 from seqlab.reporting.page.answers.early_stopping import saved_by_pruning
 from seqlab.reporting.page.answers.long_sources import fixed_vector
 from seqlab.reporting.page.answers.notes import familiar_text
 from seqlab.reporting.page.answers.rerunning import rerun
+from seqlab.reporting.page.answers.single_runs import single_runs
 from seqlab.reporting.page.sources import Material
 
 
 def answers(material: Material) -> list[Answer]:
-    """All answers, in reading order."""
-    questions = (best, fastest, carried_context, fixed_vector, familiar_text, saved_by_pruning, rerun)
-    return [answer(material) for answer in questions]
+    """All answers, in reading order; the first only where a setting of the user's is alone on its dataset."""
+    alone = single_runs(material)
+    questions = (best, cost, fastest, carried_context, fixed_vector, familiar_text, saved_by_pruning, rerun)
+    return [*([alone] if alone.conclusions else []), *(answer(material) for answer in questions)]

@@ -26,11 +26,13 @@ class Conclusion:
         about: the runs or the search.
         verdict: one sentence, with its figure and how certain that is.
         evidence: sentences with the figures behind the verdict, and with what else may explain it.
+        own: whether it is about runs or a search of the user's.
     """
 
     about: str
     verdict: str
     evidence: list[str] = field(default_factory=list)
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,17 @@ class Answer:
     missing: str = ""
     command: str = ""
     limit: str = ""
+
+    @property
+    def shown(self) -> list[Conclusion]:
+        """What the page shows at once: all that is about the user's runs, or the first conclusion if nothing is."""
+        return [one for one in self.conclusions if one.own] or self.conclusions[:1]
+
+    @property
+    def folded(self) -> list[Conclusion]:
+        """The others, which stand with the evidence."""
+        some = any(one.own for one in self.conclusions)
+        return [one for one in self.conclusions if not one.own] if some else self.conclusions[1:]
 
 
 @dataclass(frozen=True)
@@ -138,7 +151,7 @@ def metric_over_seeds(group: RunGroup, metric: str) -> str:
     """A metric with its spread and the number of seeds, or in how many of them it diverged."""
     figure = group.metric(metric)
     if figure is None:
-        return "–"
+        return "not measured"
     return metric_text(group, metric) + ("" if diverged_seeds(group, metric) else seed_count(group, figure))
 
 

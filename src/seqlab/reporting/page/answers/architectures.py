@@ -18,6 +18,7 @@ from seqlab.reporting.page.answers.answer import (
     seed_count,
 )
 from seqlab.reporting.page.answers.evidence import between, compared, signed, single_seeds
+from seqlab.reporting.page.answers.single_runs import baseline
 from seqlab.reporting.page.groups import RunGroup, named, quality, slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
@@ -66,7 +67,10 @@ def _best(material: Material, scope: Scope) -> Conclusion:
         text = f"{one}, has the {better} {label} on {first.split}, {size} against the next, {two}"
         text += f"; {single_seeds(gap, names[second.id], names[first.id])}."
     rest = "; ".join(f"{names[one.id]}, {metric_over_seeds(one, metric)}" for one in others)
-    return Conclusion(scope.title, text, [f"The others: {rest}."] if others else [])
+    evidence = [f"The others: {rest}."] if others else []
+    if scope.has_yours and (without := baseline(first, metric)):
+        evidence.append(f"Without a model, {without}.")
+    return Conclusion(scope.title, text, evidence, scope.has_yours)
 
 
 def ranked(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
@@ -84,9 +88,10 @@ def fastest(material: Material) -> Answer:
         alike = max(machines, key=len, default=[])
         if len(alike) > 1:
             measured.append(scope)
-            conclusions.append(_speeds(scope.title, alike))
+            conclusions.append(_speeds(scope, alike))
         elif len(timed) > 1:
-            conclusions.append(Conclusion(scope.title, "not known, as no two ran on the same machine."))
+            unknown = "not known, as no two ran on the same machine."
+            conclusions.append(Conclusion(scope.title, unknown, own=scope.has_yours))
     if not conclusions:
         return Answer(question, run="make reproduce-C")
     links = [(f"loss against time, {one.name}", f"time-{slug(one.dataset)}") for one in _first_per_dataset(measured)]
@@ -100,7 +105,7 @@ def _by_machine(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
     return [some for devices, some in machines.items() if len(devices) == 1]
 
 
-def _speeds(title: str, groups: Sequence[RunGroup]) -> Conclusion:
+def _speeds(scope: Scope, groups: Sequence[RunGroup]) -> Conclusion:
     """The fastest, and the difference between it and the next; the figures of the others are the evidence."""
     names = named(groups)
     first, second, *others = sorted(groups, key=lambda one: -mean(one.figure(*SPEED)))
@@ -122,9 +127,9 @@ def _speeds(title: str, groups: Sequence[RunGroup]) -> Conclusion:
     if sizes and max(sizes) > SIZES_DIFFER * min(sizes):
         low, high = (formatted(size / 1e6, "") for size in (min(sizes), max(sizes)))
         evidence.append(f"The models differ in size: {low} to {high} million parameters.")
-    return Conclusion(title, text, evidence)
+    return Conclusion(scope.title, text, evidence, scope.has_yours)
 
 
 def _speed(group: RunGroup) -> str:
     figure = group.figure(*SPEED)
-    return "–" if figure is None else f"{figure:,.0f}{seed_count(group, figure)}"
+    return "not measured" if figure is None else f"{figure:,.0f}{seed_count(group, figure)}"

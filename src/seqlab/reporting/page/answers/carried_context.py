@@ -71,7 +71,7 @@ def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGr
         text += "; all their other settings are the same"
     explained = f"The two differ in {listed(other, SHOWN)}, too, so the context alone does not explain it."
     evidence = [explained if other else "", _time(without, carrying), _size(without, carrying)]
-    return Conclusion(scope.title, f"{text}.", [one for one in evidence if one])
+    return Conclusion(scope.title, f"{text}.", [one for one in evidence if one], scope.has_yours)
 
 
 def differing(a: RunGroup, b: RunGroup) -> list[Difference]:

@@ -55,7 +55,7 @@ def fixed_vector(material: Material) -> Answer:
         attending = _most_alike([one for name in ATTENDING for one in some if one.architecture == name], fixed)
         metric = length_metric([*fixed, attending]) if attending and fixed else None
         if attending and metric and len(buckets([*fixed, attending])) > 1 and _concerns(scope, [*fixed, attending]):
-            conclusions.append(_comparison(scope.title, fixed, attending, metric))
+            conclusions.append(_comparison(scope, fixed, attending, metric))
             links.append((f"plot, {scope.name}", f"length-{slug(scope.dataset)}"))
             compared += [*fixed, attending]
     if not conclusions:
@@ -74,7 +74,7 @@ def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
     return not scope.has_yours or any(one.own for one in groups)
 
 
-def _comparison(title: str, fixed: Sequence[RunGroup], attending: RunGroup, metric: str) -> Conclusion:
+def _comparison(scope: Scope, fixed: Sequence[RunGroup], attending: RunGroup, metric: str) -> Conclusion:
     """Each model with a fixed vector against the one with attention; the figures of all are the evidence."""
     groups = [*fixed, attending]
     names, labels = named(groups), buckets(groups)
@@ -103,7 +103,8 @@ def _comparison(title: str, fixed: Sequence[RunGroup], attending: RunGroup, metr
     ]
     if others:
         evidence.append(f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}.")
-    return Conclusion(title, f"{'; '.join(verdicts)}.", [*evidence, *_all_fail(groups, metric, labels)])
+    evidence += _all_fail(groups, metric, labels)
+    return Conclusion(scope.title, f"{'; '.join(verdicts)}.", evidence, scope.has_yours)
 
 
 def _written(values: Sequence[float], measure: Measure) -> str:

@@ -57,7 +57,7 @@ def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusi
         verdict, evidence = f"{text}; on other text it was not measured.", []
     else:
         verdict, evidence = _verdict(gap), [f"{text}, {outside:.2f} on other text."]
-    return Conclusion(name, verdict, evidence)
+    return Conclusion(name, verdict, evidence, group.own)
 
 
 def _gap(run: Digest) -> float | None:

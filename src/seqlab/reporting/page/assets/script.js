@@ -353,6 +353,29 @@ function currentSection() {
   for (const section of findAll("main > section")) seen.observe(section);
 }
 
+// On paper nothing unfolds: all is open while printing, but for the settings of runs, of which there are pages
+
+function printing() {
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = findAll("details:not([open], .settings)");
+    for (const one of opened) one.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const one of opened) one.open = false;
+  });
+}
+
+// A box that is too narrow for what is chosen shows it when pointed at
+
+function chosenNames() {
+  for (const select of findAll(".pick select")) {
+    const name = () => (select.title = select.selectedOptions[0]?.text ?? "");
+    select.addEventListener("pointerenter", name);
+    select.addEventListener("focus", name);
+  }
+}
+
 theme();
 findAll("[role=tablist]").forEach(tabs);
 findAll(".sortable").forEach(sortable);
@@ -361,4 +384,6 @@ filter(find("#find-run"), find("#find-count"), () => findAll(".run"));
 if (find("#explorer")) explorer();
 if (find("#browser")) browser();
 links();
+chosenNames();
+printing();
 currentSection();
