@@ -19,6 +19,7 @@ from typing import Any
 from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.fork_server import COMMAND
 from hydra_pruning_sweeper.execution.process_control import signal_group
+from hydra_pruning_sweeper.messages import error_in
 from hydra_pruning_sweeper.trial.events import LOG
 
 
@@ -59,16 +60,15 @@ class JobEnd:
 def why_failed(end: JobEnd, log: Path) -> str:
     """Why a job failed, in one line: what its log says of the latest attempt, else its exit code or signal.
 
-    The log says it in its last line that begins with "error: ", else in the last one that is not indented.
+    The log says it in its last error (see `error_lines`), else in the last line that is not indented.
     """
     if end.error is not None:
         return end.error
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     begin = max((index for index, line in enumerate(lines) if line.startswith(COMMAND)), default=-1)
-    messages = [line for line in lines[begin + 1 :][-50:] if line.strip() and not line.startswith(" ")]
-    if messages:
-        errors = [line for line in messages if line.startswith("error: ")]
-        return (errors or messages)[-1].removeprefix("error: ")
+    latest = [line for line in lines[begin + 1 :][-50:] if line.strip()]
+    if messages := [line for line in latest if not line.startswith(" ")]:
+        return error_in(latest) or messages[-1]
     return f"exit code {end.code}" if end.code is None or end.code >= 0 else f"killed by signal {-end.code}"
 
 
