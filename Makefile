@@ -21,7 +21,7 @@ setup: $(READY) ## make .venv and install the pinned dependencies
 
 $(READY): pyproject.toml src/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"seqlab needs Python 3.11 or newer, but $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11" if v < (3, 11) else 0)'
-	@echo "Setting up $(VENV) with the versions of constraints.txt: once, a minute or two."
+	@echo "Setting up $(VENV) with the versions of constraints.txt: once, about two minutes."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e src -e ".[dev]"
 	@touch $@

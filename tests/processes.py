@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,11 @@ class Done(NamedTuple):
     returncode: int
     stdout: str
     stderr: str
+
+
+def unwrapped(text: str) -> str:
+    """Printed errors and warnings, each in one line again."""
+    return re.sub(r"\n {7,9}(?=\S)", " ", text)
 
 
 def fresh(folder: Path, *arguments: str) -> Done:

@@ -42,6 +42,7 @@ MAY_IMPORT = {
 LEAVES = {
     *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "identity", "natural_order"),
     *("cuda_graphs", "extras", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
+    *("source_signatures", "warning_lines"),
     *("special_tokens", "version", ""),
 }
 

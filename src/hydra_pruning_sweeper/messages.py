@@ -2,10 +2,11 @@
 outside made safe to print."""
 
 import difflib
+import itertools
 import re
 import shutil
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LABEL = 12
 """Columns that a label takes, with the spaces after it, in lines such as `model       gru`."""
@@ -30,8 +31,8 @@ def ago(seconds: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A count with its noun: "1 trial", "2 trials"."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """A count with its noun: "1 trial", "2 trials", "1,000 trials"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def wrapped(text: str, indent: int = 0) -> str:
@@ -63,6 +64,30 @@ _UNBROKEN = "\0"
 def labelled(label: str, text: str) -> str:
     """A label, and beside it the text, whose lines fit the terminal."""
     return wrapped(f"{label:<{LABEL}}{text}", indent=LABEL)
+
+
+def error_lines(text: str, label: str = "error") -> str:
+    """An error as it is printed: its lines fit the terminal, and settings stay in one line with their command."""
+    kept = _TYPED.sub(lambda found: unbroken(found[0]), text)
+    return wrapped(f"{label}:{_UNBROKEN}{kept}", indent=_error_indent(label))  # a long path, too, begins beside it
+
+
+def error_in(lines: Sequence[str]) -> str | None:
+    """The last error of a printed text, in one line again; None if the text has none (see `error_lines`)."""
+    starts = [index for index, line in enumerate(lines) if line.startswith("error: ")]
+    if not starts:
+        return None
+    indent = " " * _error_indent("error")
+    after = itertools.takewhile(lambda line: line.startswith(indent), lines[starts[-1] + 1 :])
+    return " ".join([lines[starts[-1]], *map(str.strip, after)]).removeprefix("error: ")
+
+
+def _error_indent(label: str) -> int:
+    return len(f"{label}: ")
+
+
+_TYPED = re.compile(r"[\w.-]+(?: -m)?(?: \+*[\w.@/]+=\S+)+")
+"""A word with settings after it: a command to be copied."""
 
 
 def did_you_mean(name: str, known: Iterable[str], before: str = "", after: str = "") -> str:

@@ -6,9 +6,10 @@ import collections.abc
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from hydra_pruning_sweeper.messages import did_you_mean
 from seqlab.errors import InputError
 
 SEQUENCES = (list, tuple, collections.abc.Sequence)
@@ -31,15 +32,19 @@ def check_arguments(function: Any, arguments: Mapping[str, Any], key: str) -> di
     checked = dict(arguments)
     for name, value in arguments.items():
         if known is not None and name not in known:
-            raise InputError(
-                f"{key}.{_shown(name)}: unknown key; {function.__qualname__} takes {', '.join(sorted(known))}"
-            )
+            raise unknown_key(key, name, function.__qualname__, known)
         if name not in hints or _matches(value, hints[name]):
             continue
         if not (isinstance(value, list) and _matches(tuple(value), hints[name])):
             raise InputError(f"{key}.{name} must be {_name(hints[name])}, but is {_shown(repr(value))}")
         checked[name] = tuple(value)
     return checked
+
+
+def unknown_key(key: str, name: str, taker: str, known: Collection[str]) -> InputError:
+    """The error of a setting `name` of the group `key` that `taker`, a class or function, does not take."""
+    meant = did_you_mean(name, known, f"{key}.")
+    return InputError(f"{key}.{_shown(name)}: unknown key; {taker} takes {', '.join(sorted(known))}{meant}")
 
 
 def with_defaults(function: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:

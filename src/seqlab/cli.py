@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
-from hydra_pruning_sweeper.messages import did_you_mean, printable
+from hydra_pruning_sweeper.messages import did_you_mean, error_lines, labelled, printable
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.addresses import hidden
@@ -32,6 +32,7 @@ from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab import paths
 from seqlab.command_help import register_help
 from seqlab.command_line import searchpath
+from seqlab.config.settings import without_tokenizer
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.extras import install_line, not_installed
 from seqlab.folders import ERROR, leave_nothing
@@ -50,12 +51,22 @@ UNKNOWN_OF_SWEEPER = re.compile(
 NOT_A_MULTIRUN = re.compile(
     r"(?:Ambiguous value for argument|Sweep parameters) '(.*)' (1\. To use it as a list, .*|requires --multirun)"
 )
+DASHED = re.compile(r"--([A-Za-z_][\w.-]*)(?:=(.*))?", re.DOTALL)
+"""A setting that is typed like an option of other programs."""
+HYDRAS_FLAGS = (
+    *("help", "hydra-help", "version", "cfg", "resolve", "package", "run", "multirun", "shell-completion"),
+    *("config-path", "config-name", "config-dir", "experimental-rerun", "info"),
+)
+NO_VALUE = re.compile(r"Error parsing override '([^']*)' missing EQUAL .*")
+
 MISSING = re.compile(r"Missing mandatory value: (\w+).*")
 UNKNOWN_SETTING = re.compile(r"Could not override '([^']+)'\. .*To append to your (?:config|default list) use .*")
 
 NULL = re.compile(r"(?<![^=(,])null(?![^),])")
 """A null of a command line: a value, or one of several."""
 NO_OPTION = re.compile(r"In '([^']+)': Could not find '(\w+)/([^']+)' Available options in '\w+': (.*)")
+PARTS = {"logger": "logger.tensorboard", "callbacks": "callbacks.progress"}
+"""Of groups whose parts may be left out, one of these parts."""
 NULL_OPTION = "Config group override must be a string or a list. Got NoneType"
 
 RENAMED_SHARED = re.compile(r"(In '[^']+': Could not load '_(\w+)')\.")
@@ -94,6 +105,25 @@ def _null_named(argument: str, groups: Mapping[str, str | None]) -> str | None:
     if (paths.config_dir() / name / "none.yaml").is_file():
         return f"{group}={NULL.sub('none', value)}"
     return None if value == "null" else argument
+
+
+def check_spelling(arguments: list[str]) -> None:
+    """Checks that settings are typed as `name=value`, in one word and without dashes.
+
+    Raises:
+        InputError: one is not; the message says what to type.
+    """
+    for index, argument in enumerate(arguments):
+        before = arguments[index - 1] if index else ""
+        after = arguments[index + 1] if index + 1 < len(arguments) else ""
+        if argument.startswith("="):
+            value = argument[1:] or after
+            raise InputError(f"{before} {argument}: no blanks around the equals sign; type {before}={value or '…'}")
+        if argument.endswith("=") and after and "=" not in after and not after.startswith(("-", "~")):
+            raise InputError(f"{argument} {after}: no blanks around the equals sign; type {argument}{after}")
+        if (found := DASHED.fullmatch(argument)) and not any(flag.startswith(found[1]) for flag in HYDRAS_FLAGS):
+            value = found[2] or ("" if "=" in after or after.startswith("-") else after) or "…"
+            raise InputError(f"{argument}: settings have no dashes; type {found[1]}={value}")
 
 
 def refuse_unknown() -> None:
@@ -145,7 +175,7 @@ def before_torch_is_loaded() -> None:
 def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: bool = True) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
-    Bad input (a setting, a file) ends with one line and exit code 2, a run that cannot continue with one line and exit
+    Bad input (a setting, a file) ends with one message and exit code 2, a run that cannot continue with one and exit
     code 1, a stopped run with 130. HYDRA_FULL_ERROR=1 shows the traceback instead, except after a stop. If a run of a
     multirun fails for any reason, the others continue, and the exit code is that of the first failure; stopping one
     run stops all. A trial of a sweep raises its error, so that the sweep learns the reason.
@@ -166,7 +196,6 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
         run_once()
 
-    sys.argv[1:] = nulls_named(sys.argv[1:], config_name)
     started = False
     failures: list[Exception] = []
 
@@ -174,12 +203,19 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     def quietly(config: DictConfig) -> Any:
         nonlocal started
         started = True
+        if HydraConfig.get().mode == RunMode.MULTIRUN and TRIAL_VARIABLE not in os.environ:
+            _announce_run()
         try:
             return _called(task, config)
+        except KeyboardInterrupt:  # before training has begun, or in a command that leaves nothing
+            if TRIAL_VARIABLE not in os.environ:
+                leave_nothing(Path(HydraConfig.get().runtime.output_dir))
+            raise
         except Exception as error:
             foreseen = _exit_code(error) is not None and not full
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
-            if not multirun and _exit_code(error) == InputError.exit_code and TRIAL_VARIABLE not in os.environ:
+            leaves = _exit_code(error) == InputError.exit_code or isinstance(error, StoppedError)
+            if not multirun and leaves and TRIAL_VARIABLE not in os.environ:
                 leave_nothing(Path(HydraConfig.get().runtime.output_dir))
             launched = multirun and TRIAL_VARIABLE in os.environ
             if isinstance(error, BrokenPipeError):  # the reader of the output has gone
@@ -194,6 +230,8 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
             raise
 
     try:
+        check_spelling(sys.argv[1:])
+        sys.argv[1:] = nulls_named(sys.argv[1:], config_name)
         hydra.main(version_base="1.3", config_path=str(paths.config_dir()), config_name=config_name)(quietly)()
     except (Carried, Exception) as stop:
         error = stop.error if isinstance(stop, Carried) else stop
@@ -209,12 +247,19 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
             sys.stdout.flush()
         except OSError:  # the disk is full, as the line below says
             _drop_output()
-        print(f"error: {_without_advice(_one_line(error), config_name)}", file=sys.stderr)
+        label = "stopped" if isinstance(error, StoppedError) else "error"
+        print(error_lines(_without_advice(_one_line(error), config_name), label), file=sys.stderr)
         sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
     if failures:
         sys.exit(_exit_code(failures[0]) or 1)
+
+
+def _announce_run() -> None:
+    """Prints which run of a multirun begins, with its settings."""
+    run = HydraConfig.get()
+    print(*[""] * bool(run.job.num), labelled(f"run {run.job.num}", " ".join(run.overrides.task)), sep="\n", flush=True)
 
 
 def _called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
@@ -236,7 +281,7 @@ def _note_failure(error: Exception, foreseen: bool) -> None:
     if not foreseen:
         traceback.print_exception(error)
     reason = _one_line(error) if _exit_code(error) is not None else f"{type(error).__name__}: {_one_line(error)}"
-    print(f"error: run {HydraConfig.get().job.num}: {reason}", file=sys.stderr)
+    print(error_lines(f"run {HydraConfig.get().job.num}: {reason}"), file=sys.stderr)
     write_atomically(Path(HydraConfig.get().runtime.output_dir) / ERROR, reason + "\n")
 
 
@@ -253,6 +298,7 @@ def _one_line(error: Exception) -> str:
         return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
     text = " ".join(str(error).split("Config search path:")[0].split())
     text = MISSING.sub(r"\1 is not set; type \1=…", text)
+    text = NO_VALUE.sub(r"\1: no value; type \1=…", text)
     text = NOT_A_MULTIRUN.sub(_several_values, text)
     text = RENAMED_SHARED.sub(_shared_now, text)
     text = text.replace(NULL_OPTION, "null is no option of a group; --help names those that there are")
@@ -282,7 +328,8 @@ def _options_named(found: re.Match[str]) -> str:
     options = ", ".join(one for one in known.split() if option != "null" or one != "none")
     where = f"{inside}: " if "/" in inside else ""
     if option == "null":
-        return f"{group}=null: this group cannot be left out; choose one of {options}"
+        part = f"; {PARTS[group]}=null leaves out a part of it" if group in PARTS else ""
+        return f"{group}=null: this group cannot be left out; choose one of {options}{part}"
     return f"{where}{group}={option}: no such option; choose one of {options}{did_you_mean(option, known.split())}"
 
 
@@ -296,6 +343,8 @@ def _without_advice(reason: str, config_name: str) -> str:
     parts, at = found[1].split("."), 0
     try:
         with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
+            if parts[0] == "tokenizer" and (chosen := _chosen_data(config_name)) is not None:
+                return without_tokenizer(chosen)
             known: Any = compose(config_name)
         while at < len(parts) - 1 and OmegaConf.is_dict(known) and parts[at] in known:
             known, at = known[parts[at]], at + 1
@@ -304,6 +353,13 @@ def _without_advice(reason: str, config_name: str) -> str:
     names = map(str, known) if OmegaConf.is_dict(known) else ()
     before, after = ("".join(f"{one}." for one in parts[:at]), "".join(f".{one}" for one in parts[at + 1 :]))
     return f"no setting or group is named {found[1]}{did_you_mean(parts[at], names, before, after)}"
+
+
+def _chosen_data(config_name: str) -> str | None:
+    """The option of `data` that the command line chooses; None if the command has no such group."""
+    others = [one for one in sys.argv[1:] if "=" in one and not one.lstrip("+").startswith(("tokenizer", "-"))]
+    hydras: Any = compose(config_name, others, return_hydra_config=True).hydra
+    return hydras.runtime.choices.get("data")
 
 
 def _nearest_of_sweeper(found: re.Match[str]) -> str:

@@ -26,4 +26,4 @@ class DivergedError(RunError, errors.DivergenceError):
 
 
 class StoppedError(RunError, errors.InterruptionError):
-    """The user stopped the run (Ctrl-C, SIGTERM); it can be resumed. Exit code 130."""
+    """The user stopped the run (Ctrl-C, SIGTERM). The message says how to go on. Exit code 130."""

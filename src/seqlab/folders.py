@@ -8,7 +8,11 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from seqlab.errors import InputError
+
 CONFIGURATION = ".hydra"
+CHECKPOINT = "checkpoints/last.ckpt"
+"""The file of a run from which it can be resumed."""
 ERROR = "error.txt"
 """What a run of a multirun that failed leaves instead of a result."""
 LEFT = (
@@ -106,3 +110,17 @@ def _put_aside(folder: Path, names: Iterable[str]) -> Path:
         if (folder / name).is_symlink() or (folder / name).exists():
             (folder / name).rename(aside / name)
     return aside
+
+
+def bundle_folder(path: Path) -> Path:
+    """The bundle at `path`, or in the run folder at `path`.
+
+    Raises:
+        InputError: there is none.
+    """
+    for folder in (path, path / "bundle"):
+        if (folder / "bundle.json").is_file():
+            return folder
+    if not path.exists():
+        raise InputError(f"{path}: no such folder; expected a bundle or a run's folder")
+    raise InputError(f"{path}: no bundle.json here; expected a bundle or the folder of a finished run")

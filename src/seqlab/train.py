@@ -1,12 +1,14 @@
 """`seqlab-train`: trains a model, measures it and saves it. `python -m seqlab.train` is the same."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.messages import error_lines, printable
 from hydra_pruning_sweeper.quoting import quoted
 from seqlab.cli import added, refuse_unknown, run_command
 from seqlab.command_line import PRIMARY
@@ -14,6 +16,7 @@ from seqlab.config.hydra_run import this_run
 from seqlab.config.plain import kept_start, read
 from seqlab.config.settings import read_train
 from seqlab.errors import InputError
+from seqlab.folders import CHECKPOINT
 from seqlab.private_parts import value_of
 
 
@@ -32,7 +35,7 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     Other settings on the command line are added and take precedence.
 
     Raises:
-        InputError: there is no run in the folder.
+        InputError: there is no run in the folder, or it saved no checkpoint.
     """
     typed = [argument.removeprefix("resume=") for argument in arguments if argument.startswith("resume=")]
     folders = [_text(one) for one in typed]
@@ -47,6 +50,9 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
         raise InputError(f"{folders[-1]}: no run to resume (no .hydra/overrides.yaml here)")
     saved = [str(one) for one in read(stored) or [] if not str(one).startswith("resume=")]
     start = kept_start(folder)
+    if not (folder / CHECKPOINT).is_file():
+        again = shlex.join(["seqlab-train", *start.flags, *saved])
+        raise InputError(f"{folders[-1]}: nothing was saved there (no {CHECKPOINT}); start it again with {again}")
     if start.directory.is_dir():
         os.chdir(start.directory)  # relative paths start where the run was started
     # Processes that DDP starts run the same command line in that folder.
@@ -69,7 +75,7 @@ def main() -> None:
         # For an unknown setting of the sweeper its own message names the most similar one.
         sys.argv[1:] = added(resumed_arguments(sys.argv[1:]), "hydra.sweeper")
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(error_lines(printable(str(error))), file=sys.stderr)
         sys.exit(2)
     run_command(PRIMARY, task)
 

@@ -16,7 +16,7 @@ from unittest import mock
 
 import pytest
 import torch
-from processes import composed_once, forked, nothing
+from processes import composed_once, forked, nothing, unwrapped
 
 TINY = (
     "trainer=cpu",
@@ -56,12 +56,13 @@ class Outcome(NamedTuple):
         return self
 
     def stopped(self, code, *named):
-        """The one line with which the command stopped; it holds all of `named`."""
+        """The one error with which the command stopped, in one line; it holds all of `named`."""
         assert (self.code, "Traceback" in self.err) == (code, False), f"exit code {self.code}: {self.err}"
-        assert self.err.startswith("error: ")
-        assert len(self.err.splitlines()) == 1, self.err
-        assert [text for text in named if text not in self.err] == [], self.err
-        return self.err
+        assert self.err.startswith("stopped: " if code == 130 else "error: ")
+        line = unwrapped(self.err)
+        assert len(line.splitlines()) == 1, self.err
+        assert [text for text in named if text not in line] == [], self.err
+        return line
 
 
 @contextlib.contextmanager

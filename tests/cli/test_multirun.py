@@ -1,6 +1,9 @@
 """A multirun ends with a table; what goes wrong in one run stays there."""
 
+import re
+
 import pytest
+from processes import unwrapped
 
 TROUBLE = """
 from lightning.pytorch import Callback
@@ -46,6 +49,18 @@ def test_a_multirun_ends_with_a_table(multirun, tmp_path):
     assert (gru[:12], lstm[:13]) == ("gru,2,0,1 2,", "lstm,2,0,1 2,")
 
 
+def test_each_run_is_announced_with_its_settings_and_a_warning_reads_like_other_lines(command, tmp_path, tiny):
+    pairs = [f"a{number} b\tx{number} y{number} z\n" for number in range(40)]
+    (tmp_path / "pairs.tsv").write_text("".join(pairs), encoding="utf-8")
+    typed = ("-m", *tiny, "model=gru", "data=anki", "data.path=pairs.tsv", "model.width=8,9", "hydra.sweep.dir=all")
+    outcome = command("train", *typed, COLUMNS="80").succeeded()
+    announced = [line for line in outcome.out.splitlines() if re.match(r"run \d ", line)]
+    assert [line.split()[:2] for line in announced] == [["run", "0"], ["run", "1"]]
+    assert "Launching" not in outcome.out and "[HYDRA]" not in outcome.out + outcome.err
+    assert {line[:9] for line in outcome.err.splitlines()} == {"warning: ", " " * 9}
+    assert max(map(len, outcome.err.splitlines())) <= 80
+
+
 def test_a_single_run_makes_no_table(training):
     folder, outcome = training
     assert "comparison" not in outcome.out
@@ -63,8 +78,9 @@ def test_bad_input_of_one_run_does_not_stop_the_others(multirun, tmp_path):
 def test_the_exit_code_is_that_of_the_first_run_that_failed(multirun):
     outcome = multirun("optimizer=sgd", "trainer.max_epochs=2", "model.width=8,0", "optimizer.lr=3e38,0.01")
     assert outcome.code == 1
-    assert [line[:13] for line in outcome.err.splitlines()] == ["error: run 0:", "error: run 2:", "error: run 3:"]
-    assert "gradient norm" in outcome.err.splitlines()[0]
+    errors = unwrapped(outcome.err).splitlines()
+    assert [line[:13] for line in errors] == ["error: run 0:", "error: run 2:", "error: run 3:"]
+    assert "gradient norm" in errors[0]
     assert [row[2] for row in table_of(outcome.out)] == ["0 of 1", "1", "0 of 1", "0 of 1"]
 
 

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from processes import unwrapped
 
 import seqlab
 from seqlab.decoding import Greedy
@@ -125,23 +126,37 @@ def test_a_blank_line_keeps_its_place(predict, command, trained, expected):
 def test_a_stray_tab_is_warned_of(command, trained, expected, tmp_path):
     (tmp_path / "input.txt.gz").write_bytes(gzip.compress(b"2 3\n1\t5\n"))
     outcome = command("predict", f"run={trained}", "input=input.txt.gz").succeeded()
-    assert outcome.err.startswith("warning: 1 of 2 lines have a tab (first: input.txt.gz:2)")
+    assert unwrapped(outcome.err).startswith("warning: 1 of 2 lines has a tab (first: input.txt.gz:2)")
     assert outcome.out.splitlines()[1].split("\t")[1] == expected["1"]
     whole = command("predict", f"run={trained}", "input=input.txt.gz", "targets=false").succeeded()
     assert whole.err == ""
     assert whole.out.splitlines()[1].split("\t")[:2] == ["1\\t5", seqlab.load(trained).predict(["1 5"])[0]]
 
 
-def test_what_is_not_in_the_vocabulary_is_warned_of(command, monkeypatch):
+def test_what_is_not_in_the_vocabulary_is_warned_of(command, monkeypatch, trained):
     tokenizer = CharacterTokenizer.fit(["ab"])
     model = FixedVector(tokenizer.size, tokenizer.size, width=3)
     predictor = Predictor(model, tokenizer, tokenizer, Greedy(max_length=2))
     monkeypatch.setattr(prediction, "load", lambda path, trust=(): predictor)
-    outcome = command("predict", "run=x", "input=-", stdin="ab\n\nbc\nd\n").succeeded()
-    known = "2 of 4 lines have something that is not in the model's vocabulary (first: standard input:3)"
-    assert outcome.err == f"warning: {known}\n"
-    assert len(outcome.out.splitlines()) == 4
-    assert command("predict", "run=x", "input=-", stdin="ab\n\nba\n").succeeded().err == ""
+    outcome = command("predict", f"run={trained}", "input=-", stdin="ab\n\nbcec\nd\n").succeeded()
+    told = (
+        "2 of 4 lines have symbols that the model does not know, and that it reads as <unk> (first: standard input:3:"
+    )
+    assert unwrapped(outcome.err) == f"warning: {told} 'c', 'e')\n"
+    assert max(map(len, outcome.err.splitlines())) <= 80
+    assert [line.split("\t")[3:] for line in outcome.out.splitlines()] == [[], [], ["unknown: c e"], ["unknown: d"]]
+    assert command("predict", f"run={trained}", "input=-", stdin="ab\n\nba\n").succeeded().err == ""
+    (line,) = command("predict", f"run={trained}", "input=-", "format=jsonl", stdin="cab").succeeded().out.splitlines()
+    assert json.loads(line)["unknown"] == ["c"]
+
+
+def test_numbers_out_of_range_are_warned_of_in_the_same_way(command, trained):
+    outcome = command("predict", f"run={trained}", "input=-", stdin="1 2\t2 1\n1 9 x\t7\n3\t3").succeeded()
+    told = "1 of 3 lines has symbols that the model does not know, and that it reads as <unk>"
+    assert unwrapped(outcome.err) == f"warning: {told} (first: standard input:2: '9', 'x')\n"
+    rows = [line.split("\t") for line in outcome.out.splitlines()]
+    assert [len(row) for row in rows] == [4, 5, 4]
+    assert rows[1][3:] == ["false", "unknown: 9 x"]
 
 
 def test_a_bundle_works_wherever_it_is_copied(command, trained, expected, tmp_path):

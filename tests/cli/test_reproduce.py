@@ -133,7 +133,7 @@ def test_a_failed_run_is_named_with_its_log_and_the_others_go_on(reproduce, call
 def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(reproduce, calls, tmp_path):
     outcome = reproduce("jobs=1", A=claim("fine", seeds=[1]), B=claim("stops", "fine", seeds=[1]))
     assert outcome.code == 130
-    assert outcome.err == "error: stopped; what ran is saved, and the same command goes on\n"
+    assert outcome.err == "stopped: what ran is saved, and the same command goes on\n"
     assert (tmp_path / "outputs/reproduce/B/stops/1/told.txt").read_text() == "SIGTERM"
     assert not (tmp_path / "outputs/reference/B.json").exists()
     assert kept(tmp_path, "A")["verdict"] == "holds"

@@ -124,6 +124,19 @@ def test_help_begins_with_the_commands_own_settings(command, name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_a_few_words_on_each_setting(command, name):
+    settings = command(name, "--help").succeeded().out.partition("key=value):\n\n")[2].partition("\n\n")[0].splitlines()
+    own = [key for key in OmegaConf.load(CONF / f"{name}.yaml") if key not in ("defaults", "hydra")]
+    explained = [line.partition(":")[0] for i, line in enumerate(settings) if "# " in line or "# " in settings[i - 1]]
+    groups = ("initialisation", "objective", "free_running", "average", "data")
+    assert [key for key in own if key not in explained and key not in groups] == []
+    if name == "train":
+        inner = ("  checkpoints", "  max_epochs", "  width", "  lr", "  samples", "  batch_size", "  max_length")
+        assert set(inner) <= set(explained)
+        assert "  order_seed: ${seed}  # of the order of training batches" in settings
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_help_fits_a_terminal_of_80_columns(command, name):
     out = command(name, "--help", COLUMNS="80").succeeded().out
     assert [line for line in out.splitlines() if len(line) > 80] == []

@@ -196,7 +196,8 @@ def test_what_leaks_from_training_is_shown_and_kept(training):
     assert list(leakage) == ["val", "test"]
     assert leakage["val"]["sequences"]["copies"] == 0
     nearly = leakage["val"]["sequences"]["nearest"]["near_copies"]
-    assert line == f"0% appear in training, {100 * nearly:.3g}% nearly; no 5-grams, no 10-grams, no 15-grams"
+    too_short = "too short for 5-grams, 10-grams, 15-grams"
+    assert line == f"0% appear in training word for word, {100 * nearly:.3g}% nearly; {too_short}"
 
 
 def test_without_a_held_out_split_there_is_no_leakage(train, tmp_path, reversal):
@@ -260,6 +261,26 @@ def test_toy_gru_learns_its_pair_by_heart(command, tmp_path):
 
 def test_anki_without_a_file_says_that_it_takes_the_phrasebook(train):
     assert "phrasebook that ships" in train(*DATASETS["anki by word"], "model=gru").succeeded().out
+
+
+def test_a_finished_run_says_so_when_it_is_resumed_and_a_longer_one_does_not(command, copy):
+    out = command("train", f"resume={copy}", COLUMNS="400").succeeded().out
+    assert "finished    before; its result is shown again. To train longer: seqlab-train resume=" in out
+    assert " trainer.max_epochs=2\n" in out
+    assert "finished " not in command("train", f"resume={copy}", "trainer.max_epochs=2").succeeded().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        (["data.path=some/my pairs.tsv.gz"], "my_pairs_gru"),
+        (["data.path=some/pairs.tsv", "name=mine"], "mine"),
+        ([], "anki_gru"),
+    ],
+)
+def test_a_run_is_named_by_its_file(command, typed, name):
+    shown = command("train", "data=anki", "model=gru", *typed, "--cfg", "job", "--resolve").succeeded().out
+    assert f"\nname: {name}\n" in f"\n{shown}"
 
 
 def test_a_run_on_the_phrasebook_stays_on_it_when_there_is_a_deck(train, command, tmp_path):

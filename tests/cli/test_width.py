@@ -9,9 +9,8 @@ NUMBERS = ("data=numbers", "data.samples=60", "data.batch_size=8")
 def too_wide(text):
     """The lines of more than 80 columns, or with blanks at their end, that hold more than a path or a command."""
     lines = text.splitlines()
-    ours = [line for line in lines if "[HYDRA]" not in line]  # the launcher's, with the settings that were typed
-    wide = [line for line in ours if len(line) > 80 and " " in line.strip() and not line.startswith(COMMANDS)]
-    return wide + [line for line in ours if line != line.rstrip()]
+    wide = [line for line in lines if len(line) > 80 and " " in line.strip() and not line.startswith(COMMANDS)]
+    return wide + [line for line in lines if line != line.rstrip()]
 
 
 def test_a_training_with_many_metrics_and_leakage(train):

@@ -5,7 +5,8 @@ import importlib.util
 import pytest
 
 from seqlab.data.anki import Anki
-from seqlab.dataset_analysis.cautions import cautions
+from seqlab.dataset_analysis.cautions import cautions, check_targets
+from seqlab.errors import InputError
 from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
 
 CHINESE = "今天天气很好。", "我们明天去学校。", "你叫什么名字？"
@@ -57,3 +58,13 @@ def test_targets_that_are_mostly_unknown_words_are_warned_of(load):
     ]
     assert "tokenizer=character" in lines[0]
     assert cautions(load(CharacterTokenizer.fit, single, max_pairs=200, val_share=0.2, test_share=0.2)) == []
+
+
+def test_a_run_whose_targets_are_all_unknown_words_is_refused(load):
+    single = [f"mot{i}" for i in range(200)]
+    shares = {"max_pairs": 200, "val_share": 0.2, "test_share": 0.2}
+    with pytest.raises(InputError, match=r"100% of the target words of val .* tokenizer=character"):
+        check_targets(load(WordTokenizer.fit, single, **shares))
+    check_targets(load(CharacterTokenizer.fit, single, **shares))
+    half = [f"{word} le" for word in single]
+    check_targets(load(WordTokenizer.fit, half, **shares))

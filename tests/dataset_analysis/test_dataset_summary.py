@@ -123,7 +123,7 @@ def test_what_is_printed_holds_every_number(found, monkeypatch):
     assert "train sources 3 2 14 8 0% 2.7 3" in lines
     assert "val pairs 2 2" in lines
     assert "targets 15 11 90.9%" in lines
-    assert "val sources 0% 0% none none none 0.00 0.00 0.00" in lines
+    assert "val sources 0% 0% – – – 0.00 0.00 0.00" in lines
     assert [line for line in lines if line.startswith("12 ")] == ["12 0 ████████████ 1"]
     assert not any(line.startswith("over") for line in lines)
 

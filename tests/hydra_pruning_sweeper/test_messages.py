@@ -5,7 +5,17 @@ import shutil
 
 import pytest
 
-from hydra_pruning_sweeper.messages import ago, duration, labelled, plural, printable, unbroken, wrapped
+from hydra_pruning_sweeper.messages import (
+    ago,
+    duration,
+    error_in,
+    error_lines,
+    labelled,
+    plural,
+    printable,
+    unbroken,
+    wrapped,
+)
 
 
 @pytest.mark.parametrize(
@@ -76,3 +86,14 @@ def test_without_a_terminal_a_line_has_80_columns(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.setattr(shutil, "get_terminal_size", lambda fallback=(80, 24): os.terminal_size(fallback))
     assert max(map(len, wrapped("word " * 100).splitlines())) == 79
+
+
+def test_an_error_fits_the_terminal_and_is_found_in_a_log_in_one_line(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = "it goes wrong somewhere; go on with program -m a=1 b.c=2 and see whether it comes back"
+    lines = error_lines(text).splitlines()
+    assert lines[0].startswith("error: it goes") and max(map(len, lines)) <= 40
+    assert any("program -m a=1 b.c=2" in line for line in lines)
+    assert error_in(["error: other", *lines, "goodbye"]) == text
+    assert error_in(["no", "  such"]) is None
+    assert error_lines("/a-folder/" + "long-" * 9 + ": gone").splitlines()[0].startswith("error: /a-folder/")

@@ -134,8 +134,9 @@ def test_a_summary_has_a_line_a_side():
         return [{"sources": part(sentences), "targets": part([[3]] * len(sentences))}]
 
     assert leakage(sides([1] * 12), {"val": sides([1] * 12, [2] * 5)})["val"].summary() == [
-        "sources: 50% appear in training, 50% nearly; 5-grams 88.9%, 10-grams 100%, no 15-grams",
-        "targets: 100% appear in training, 100% nearly; no 5-grams, no 10-grams, no 15-grams",
+        "sources: 50% appear in training word for word, 50% nearly; of its 5-grams 88.9%, 10-grams 100%; too short for"
+        " 15-grams",
+        "targets: 100% appear in training word for word, 100% nearly; too short for 5-grams, 10-grams, 15-grams",
     ]
 
 

@@ -1,10 +1,13 @@
 """What a run prints of itself: values from outside are shown as they are."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from seqlab.inference.generation_outputs import Prediction
 from seqlab.runs.result import RunResult, RunSeconds, TrainingCost
-from seqlab.training.results import SAMPLES, print_summary, sample_line, samples
+from seqlab.training.results import SAMPLES, print_summary, sample_line, samples, share_interval, small_splits
 
 RESULT = RunResult(
     name="a",
@@ -59,3 +62,24 @@ def test_few_predictions_are_all_shown():
     assert len(samples(outcomes(True, False, True, True))) == 4
     assert len(samples(outcomes(False, False, False, False, False, True))) == SAMPLES
     assert samples([]) == []
+
+
+MATCH = {"free_running/exact_match": 0.5, "free_running/bleu": 12.0}
+
+
+def test_a_small_test_set_is_pointed_out_with_the_uncertainty_of_its_exact_match():
+    metrics = {"train": MATCH, "val": MATCH, "test": MATCH}
+    few = replace(RESULT, metrics=metrics, measured={"train": 10, "val": 100, "test": 40})
+    (line,) = small_splits(few)
+    assert line.startswith("test has only 40 examples: its exact match of 50%")
+    assert line.endswith("anything from 35% to 65% (95 % interval)")
+    assert share_interval(1.0, 10) == pytest.approx((0.722, 1.0), abs=1e-3)
+
+
+@pytest.mark.parametrize(("reference", "shown"), [("word", False), ("two words", True), ("犬猫", True)])
+def test_bleu_of_single_words_is_not_shown(capsys, reference, shown):
+    one = Prediction(0, "a", "b", reference, -1.0, False)
+    print_summary(replace(RESULT, metrics={"test": MATCH}), [one], Path("run"))
+    printed = capsys.readouterr().out
+    assert "exact_match" in printed and ("bleu" in printed) == shown
+    assert "1 epoch, 2 steps in" in " ".join(printed.split())

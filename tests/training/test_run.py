@@ -5,7 +5,7 @@ import functools
 import resource
 
 import pytest
-from processes import forked
+from processes import forked, unwrapped
 
 SETTINGS = ["data=reversal", "data.samples=40", "model.width=64", "model.embedding=8", "trainer=cpu"]
 
@@ -17,7 +17,7 @@ def train(folder, *arguments, **options):
 def error_of(done, code):
     """The one line on standard error."""
     assert done.returncode == code, done.stderr
-    (line,) = done.stderr.strip().splitlines()
+    (line,) = unwrapped(done.stderr).strip().splitlines()
     return line
 
 

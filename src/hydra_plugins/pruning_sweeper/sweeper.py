@@ -14,7 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, UsageError
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import error_lines, printable
 from hydra_pruning_sweeper.study.addresses import hidden
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 
@@ -44,7 +44,7 @@ class PruningSweeper(Sweeper):
             print("stopped; the same line continues the search", file=sys.stderr)
             sys.exit(STOPPED)
         except (UsageError, ExecutionError) as error:  # an application of somebody else would show a traceback
-            print(f"error: {printable(hidden(str(error)))}", file=sys.stderr)
+            print(error_lines(printable(hidden(str(error)))), file=sys.stderr)
             sys.exit(error.exit_code)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.fork_server import COMMAND
 from hydra_pruning_sweeper.execution.process_control import signal_group
+from hydra_pruning_sweeper.messages import error_in
 from hydra_pruning_sweeper.trial.events import LOG
 
 
@@ -65,27 +66,26 @@ HYDRAS_ADVICE = "Set the environment variable HYDRA_FULL_ERROR=1"
 def why_failed(end: JobEnd, log: Path) -> str:
     """Why a job failed, in one line: what its log says of the latest attempt, else its exit code or signal.
 
-    The log says it in its last line that begins with "error: ", else in the one that ends its last traceback, else in
-    the last one that is not indented.
+    The log says it in its last error (see `error_lines`), else in what ends its last traceback, else in its last line
+    that is not indented.
     """
     if end.error is not None:
         return end.error
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     begin = max((index for index, line in enumerate(lines) if line.startswith(COMMAND)), default=-1)
-    messages = _messages(lines[begin + 1 :][-50:])
-    if errors := [line for line in messages if line.startswith("error: ")]:
-        return errors[-1].removeprefix("error: ")
-    pairs = itertools.pairwise(_messages(lines[begin + 1 :]))
+    said = [COLOUR.sub("", line) for line in lines[begin + 1 :]]
+    if (error := error_in([line for line in said[-50:] if line.strip()])) is not None:
+        return error
+    pairs = itertools.pairwise(_messages(said))
     raised = [after for line, after in pairs if line.startswith("Traceback (most recent call last)")]
-    if raised or messages:
+    if raised or (messages := _messages(said[-50:])):
         return (raised or messages)[-1]
     return f"exit code {end.code}" if end.code is None or end.code >= 0 else f"killed by signal {-end.code}"
 
 
 def _messages(lines: Sequence[str]) -> list[str]:
-    """The lines that are not indented, and say something of the job, without their colours."""
-    plain = [COLOUR.sub("", line) for line in lines]
-    return [line for line in plain if line.strip() and not line.startswith((" ", HYDRAS_ADVICE))]
+    """The lines that are not indented, and say something of the job."""
+    return [line for line in lines if line.strip() and not line.startswith((" ", HYDRAS_ADVICE))]
 
 
 class Executor(abc.ABC):

@@ -14,9 +14,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seqlab.arguments import check_arguments, parameters
+from seqlab.arguments import check_arguments, parameters, unknown_key
 from seqlab.errors import InputError
 from seqlab.renamed import new_name
+from seqlab.source_signatures import written_parameters
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,20 @@ class Component:
             InputError: `cls` does not take a key, or takes another type.
         """
         check_arguments(cls, self.arguments, self.key)
+
+    def check_names(self) -> None:
+        """Checks the names of the settings before the target is imported, if it is one of seqlab's.
+
+        Raises:
+            InputError: the target does not take a name.
+        """
+        target = self.get("_target_")
+        known = written_parameters(target) if isinstance(target, str) else None
+        if known is None:
+            return
+        for name in self.arguments:
+            if name not in known:
+                raise unknown_key(self.key, name, str(target).rpartition(".")[2], known)
 
     def takes(self, name: str) -> bool:
         """Whether the target has a parameter of that name (`**kwargs` does not count)."""

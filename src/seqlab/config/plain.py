@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from hydra import compose
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
@@ -18,6 +20,16 @@ from seqlab.errors import InputError
 
 SUBFOLDER = ".hydra"
 """The subfolder of a run's folder that holds its configuration."""
+
+
+def data_name(*, _root_: DictConfig) -> str:
+    """What a run's name calls its data: the file or folder of `data.path`, without its suffixes, else the option."""
+    path = OmegaConf.select(_root_, "data.path")
+    named = "" if path in (None, "phrasebook") else Path(str(path)).name.partition(".")[0]
+    return re.sub(r"[^\w-]+", "_", named).strip("_") or str(HydraConfig.get().runtime.choices["data"])
+
+
+OmegaConf.register_new_resolver("seqlab.data_name", data_name, replace=True)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from typing import Any, Literal
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
+from seqlab import paths
 from seqlab.config.component import Component, components_of
 from seqlab.config.hydra_run import HydraRun
 from seqlab.config.plain import plain
 from seqlab.errors import InputError
+from seqlab.folders import bundle_folder
 from seqlab.kinds import NOTHING, Trust
 from seqlab.private_parts import options_of
 
@@ -21,6 +23,11 @@ PREDICTION_FORMATS = ("tsv", "jsonl")
 BLANK = ("keep", "refuse")
 STOPS = ("sentence", "length")
 DRAWING = ("temperature", "top_k", "top_p", "seed")
+SINGLE_PATHS = ("seqlab.data.anki.Anki", "seqlab.data.documents.Documents")
+"""Datasets whose `path` names a file or folder."""
+SHIPPED = ("phrasebook",)
+NUMBERS = ("reversal", "toy")
+"""Data whose symbols are numbers instead of text."""
 SIZES = ("batch_size", "eval_batch_size")
 
 
@@ -179,7 +186,9 @@ def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
         InputError: one has a value that is not allowed, or excludes another.
     """
     _check_train(config, run)
-    data = Component.of(config.data, "data")
+    data = _data(config)
+    model = Component.of(config.model, "model")
+    model.check_names()
     return TrainSettings(
         name=config.name,
         seed=config.seed,
@@ -190,7 +199,7 @@ def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
         cuda_graphs=config.cuda_graphs,
         find_lr=config.find_lr,
         data=data,
-        model=Component.of(config.model, "model"),
+        model=model,
         optimizer=Component.of(config.optimizer, "optimizer"),
         scheduler=Component.of(config.scheduler, "scheduler") if config.scheduler else None,
         trainer=Component.of(config.trainer, "trainer"),
@@ -213,8 +222,9 @@ def read_evaluate(config: DictConfig) -> EvaluateSettings:
     """The settings of an evaluation.
 
     Raises:
-        InputError: one has a value that is not allowed.
+        InputError: one has a value that is not allowed, or there is no finished run.
     """
+    bundle_folder(Path(str(config.run)))
     return EvaluateSettings(
         run=str(config.run),
         splits=(config.splits,) if isinstance(config.splits, str) else tuple(config.splits),
@@ -229,13 +239,16 @@ def read_predict(config: DictConfig) -> PredictSettings:
     """The settings of a prediction.
 
     Raises:
-        InputError: one has a value that is not allowed.
+        InputError: one has a value that is not allowed, or the model or the input is not there.
     """
     _check_choice("format", config.format, PREDICTION_FORMATS)
     if not isinstance(config.batch_size, int) or config.batch_size < 1:
         raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
     _check_choice("blank", config.blank, BLANK)
     _check_truth(config, "targets")
+    bundle_folder(Path(str(config.run)))
+    if config.input != "-" and not Path(str(config.input)).exists():
+        raise InputError(f"{config.input}: no such file or folder")
     return PredictSettings(
         run=str(config.run),
         input=str(config.input),
@@ -253,11 +266,12 @@ def read_generate(config: DictConfig) -> GenerateSettings:
     """The settings of a generation.
 
     Raises:
-        InputError: one has a value that is not allowed.
+        InputError: one has a value that is not allowed, or there is no model.
     """
     _check_choice("stop", config.stop, STOPS)
     if config.length is not None and (not isinstance(config.length, int) or config.length < 1):
         raise InputError(f"length must be an integer of at least 1, but is {config.length!r}")
+    bundle_folder(Path(str(config.run)))
     return GenerateSettings(
         run=str(config.run),
         prompt=str(config.prompt),
@@ -290,7 +304,10 @@ def compose_describe(*overrides: str) -> DescribeSettings:
 
 
 def _described(config: DictConfig) -> DescribeSettings:
-    return DescribeSettings(Component.of(config.data, "data"), _optional(config, "model"), config.output)
+    model = _optional(config, "model")
+    if model is not None:
+        model.check_names()
+    return DescribeSettings(_data(config), model, config.output)
 
 
 def read_report(config: DictConfig) -> ReportSettings:
@@ -348,7 +365,7 @@ def _check_train(config: DictConfig, run: HydraRun) -> None:
     if config.find_lr and config.resume is not None:
         raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
     if "tokenizer" in config and "tokenizer" not in config.data:
-        raise InputError(f"tokenizer: data={run.choices['data']} has no text for a tokenizer to learn; leave it out")
+        raise InputError(without_tokenizer(run.choices["data"]))
     for name in ("max_epochs", "max_steps"):
         if config.resume is None and OmegaConf.select(config, f"trainer.{name}") == 0:
             raise InputError(
@@ -359,6 +376,14 @@ def _check_train(config: DictConfig, run: HydraRun) -> None:
         raise InputError(f"trainer.gradient_clip_val must be above 0, or null for no limit, but is {norm}")
     if config.model_size is not None:
         _check_size(config.model_size, run)
+
+
+def without_tokenizer(data: str) -> str:
+    """What to say where a tokenizer is chosen for data that have none."""
+    files = sorted((paths.config_dir() / "data").glob("*.yaml"))
+    with_text = [path.stem for path in files if "/tokenizer@" in path.read_text(encoding="utf-8")]
+    why = " (its symbols are numbers)" if data in NUMBERS else ""
+    return f"tokenizer: data={data} has no tokenizer{why}; leave it out, or choose data={', '.join(with_text)}"
 
 
 def _check_size(size: str, run: HydraRun) -> None:
@@ -396,6 +421,16 @@ def _freeze(config: DictConfig) -> tuple[str, ...]:
 
 def _optional(config: DictConfig, name: str) -> Component | None:
     return None if config[name] is None else Component.of(config[name], name)
+
+
+def _data(config: DictConfig) -> Component:
+    """The settings of the data; names and files are checked here, before anything slow is imported."""
+    data = Component.of(config.data, "data")
+    data.check_names()
+    path = data.get("path") if data.get("_target_") in SINGLE_PATHS else None
+    if isinstance(path, str) and path not in SHIPPED and not Path(path).exists():
+        raise InputError(f"data.path={path}: no such file or folder")
+    return data
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hydra_pruning_sweeper.messages import error_lines
 from seqlab.data.anki import DOWNLOADED
 from seqlab.errors import InputError
 from seqlab.text.pairs import read_pairs
@@ -63,7 +64,7 @@ def main() -> None:
     try:
         print(f"{download():,} sentence pairs in {DOWNLOADED}: seqlab-train data=anki uses them")
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(error_lines(str(error)), file=sys.stderr)
         sys.exit(error.exit_code)
 
 

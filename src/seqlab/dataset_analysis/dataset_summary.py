@@ -29,7 +29,7 @@ BAR = 24
 LEAKAGE_COLUMNS = (
     "same: sentences that appear in training, ignoring case and spaces",
     f"nearly: sentences whose similarity to one in training is above {NEAR}",
-    "n-grams: n-grams of tokens that appear in training; none: no passage is that long",
+    "n-grams: runs of n tokens that appear in training, of all such runs; –: no passage is that long",
     "mean, median, p90 (a tenth is above it): similarity to the nearest training sentence, 1 being the same: Jaccard"
     f" similarity of their sets of five consecutive characters, of at most {COMPARED:,} sentences",
 )
@@ -164,8 +164,8 @@ def print_description(description: dict[str, Any]) -> None:
     _print_heading(
         console,
         "splits",
-        "distinct sentences ignore case and spaces; tokens are counted without BOS, EOS and fillers; mean and longest"
-        " are tokens per passage",
+        "distinct sentences ignore case and spaces; letters are characters of any kind; tokens are counted without BOS,"
+        " EOS and fillers; mean and most are tokens per passage",
     )
     _splits_table(description["splits"]).show(console)
     _print_heading(console, "vocabularies", "learnt from training, the four special symbols included")
@@ -175,7 +175,9 @@ def print_description(description: dict[str, Any]) -> None:
     )
     _lengths_table(description["lengths"]).show(console)
     if description["leakage"]:
-        _print_heading(console, "leakage", "how much of the held-out splits appears in training")
+        _print_heading(
+            console, "leakage", "how much of the held-out splits appears in training, where memory is enough"
+        )
         _leakage_table(description["leakage"]).show(console)
         for line in LEAKAGE_COLUMNS:
             console.print(wrapped(line, indent=2), markup=False)
@@ -193,7 +195,7 @@ def _table(*heads: str) -> TextTable:
 
 
 def _splits_table(splits: dict[str, Any]) -> TextTable:
-    table = _table("", "sentences", "distinct", "characters", "tokens", "unknown", "mean", "longest")
+    table = _table("", "sentences", "distinct", "letters", "tokens", "unknown", "mean", "most")
     for split, facts in splits.items():
         for name, side in facts["sides"].items():
             cells = [f"{side['sentences']:,}", f"{side['distinct']:,}"]
@@ -238,7 +240,8 @@ def _leakage_table(leakage: dict[str, Any]) -> TextTable:
         for name, side in sides.items():
             cells = [percent(side["copies"])]
             if (nearest := side["nearest"]) is not None:
-                cells += [percent(nearest["near_copies"]), *map(percent, side["ngrams"].values())]
+                ngrams = ["–" if share is None else percent(share) for share in side["ngrams"].values()]
+                cells += [percent(nearest["near_copies"]), *ngrams]
                 cells += [f"{nearest[key]:.2f}" for key in ("mean", "median", "percentile_90")]
             table.add(f"{split} {name}", *cells)
     return table

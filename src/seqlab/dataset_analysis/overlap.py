@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from seqlab.data.cache import cached, key_of
 from seqlab.data.module import SequenceData
+from seqlab.data.passages import CHUNK
 from seqlab.files import write_json
 from seqlab.metrics.leakage import Leakage, leakage
 
@@ -22,7 +23,15 @@ def leakage_of(data: SequenceData) -> dict[str, Leakage]:
         return {}
 
     def measure(folder: Path) -> None:
-        bar = tqdm(data.passages("train"), desc="leakage", unit=" parts", delay=3, leave=False, disable=None)
+        bar = tqdm(
+            data.passages("train"),
+            desc="leakage",
+            total=-(-len(data.examples["train"]) // CHUNK) if data.has_bos_eos else None,  # a stream has no examples
+            unit=" parts",
+            delay=3,
+            leave=False,
+            disable=None,
+        )
         measured = leakage(iter(bar), {split: data.passages(split) for split in held_out})
         write_json(folder / FILE, {split: one.to_json() for split, one in measured.items()})
 

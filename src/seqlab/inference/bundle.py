@@ -24,6 +24,7 @@ import torch
 from seqlab.arguments import check_arguments
 from seqlab.decoding import Search
 from seqlab.errors import InputError
+from seqlab.folders import bundle_folder
 from seqlab.inference.predictor import Predictor
 from seqlab.inference.streams import StreamFormat
 from seqlab.inference.weights import (
@@ -138,20 +139,6 @@ def kinds_of(model: Seq2Seq, tokenizers: Iterable[Tokenizer], search: Search) ->
     """The kinds that a bundle of these objects names."""
     kinds = [MODELS.of(type(model)), *(TOKENIZERS.of(type(one)) for one in tokenizers), SEARCHES.of(type(search))]
     return list(dict.fromkeys(kinds))
-
-
-def bundle_folder(path: Path) -> Path:
-    """The bundle at `path`, or in the run folder at `path`.
-
-    Raises:
-        InputError: there is none.
-    """
-    for folder in (path, path / "bundle"):
-        if (folder / "bundle.json").is_file():
-            return folder
-    if not path.exists():
-        raise InputError(f"{path}: no such folder; expected a bundle or a run's folder")
-    raise InputError(f"{path}: no bundle.json here; expected a bundle or the folder of a finished run")
 
 
 def _read(folder: Path) -> dict[str, Any]:

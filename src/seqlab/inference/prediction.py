@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from hydra_pruning_sweeper.messages import printable, wrapped
+from hydra_pruning_sweeper.messages import plural, printable, wrapped
 from hydra_pruning_sweeper.text_table import tsv_line
 from seqlab.config.search_settings import search_again
 from seqlab.config.settings import PredictSettings
 from seqlab.errors import InputError
 from seqlab.inference.bundle import load
 from seqlab.inference.predictor import Output, Predictor
-from seqlab.special_tokens import UNK
 from seqlab.text.forms import formed
 from seqlab.text.lines import decode_lines, read_text_lines, standard_input
 from seqlab.text.tokenizers import matches_one
+from seqlab.text.tokenizers.tokenizer import UNKNOWN
+
+log = logging.getLogger(__name__)
+
+NAMED = 5
+"""How many unknown symbols of a line a warning names."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One input: file and line number, the source ("" for a blank line), and the target if there is one."""
+    """One input: file and line number, the source ("" for a blank line), and the target if there is one.
+
+    `unknown` are the symbols of the source that the model does not know.
+    """
 
     where: str
     source: str
     target: str | None
+    unknown: tuple[str, ...] = ()
 
 
 def predict(settings: PredictSettings) -> None:
     """Writes a line for each line of the input, in its order: input, prediction, score and, for inputs with a
-    target, whether the prediction matches it.
+    target, whether the prediction matches it. A line with symbols that the model does not know ends with their names.
 
     If the search gives several outputs, TSV has a line and a rank for each of them, JSONL a list. Everything is read
     and checked before anything is written.
@@ -47,8 +58,8 @@ def predict(settings: PredictSettings) -> None:
     whole = predictor.stream is not None or not settings.targets
     lines = list(read_lines(settings.input, whole, settings.blank == "keep"))
     _warn_of_few_targets(lines)
-    sources = [_encoded(line, predictor) for line in lines]
-    _warn_of_unknown(lines, sources)
+    lines, sources = map(list, zip(*[_encoded(line, predictor) for line in lines], strict=True))
+    _warn_of_unknown(lines)
     outputs = predictor.generate(sources, settings.batch_size, [line.source for line in lines])
     form = _json if settings.format == "jsonl" else _tsv
     ranked = any(len(n_best) > 1 for n_best in outputs)
@@ -60,7 +71,7 @@ def predict(settings: PredictSettings) -> None:
         sys.stdout.flush()
     else:
         write_atomically(Path(settings.output), text)
-        print(wrapped(f"{len(lines)} predictions written to {settings.output}"), file=sys.stderr)
+        print(wrapped(f"{plural(len(lines), 'prediction')} written to {settings.output}"), file=sys.stderr)
 
 
 def read_lines(location: str, whole: bool = False, blank: bool = True) -> Iterator[Line]:
@@ -112,36 +123,44 @@ def _warn_of_few_targets(lines: Sequence[Line]) -> None:
     """Warns if only some lines have a target: a stray tab in a source would silently cut it off."""
     with_target = [line for line in lines if line.target is not None]
     if with_target and len(with_target) < sum(bool(line.source) for line in lines):
-        print(
-            f"warning: {len(with_target)} of {len(lines)} lines have a tab (first: {with_target[0].where}): the text"
-            " after it is read as the target; targets=false reads the whole line as the source",
-            file=sys.stderr,
+        log.warning(
+            "%s a tab (first: %s): the text after it is read as the target; targets=false reads the whole line as the"
+            " source",
+            *(_of(with_target, lines), with_target[0].where),
         )
 
 
-def _warn_of_unknown(lines: Sequence[Line], sources: Sequence[Sequence[int]]) -> None:
-    """Warns if the model does not know something in the lines: it reads all of that as one and the same symbol."""
-    unknown = [line for line, ids in zip(lines, sources, strict=True) if UNK in ids]
+def _warn_of_unknown(lines: Sequence[Line]) -> None:
+    """Warns if the model does not know some symbols: it reads all of them as one and the same."""
+    unknown = [line for line in lines if line.unknown]
     if unknown:
-        print(
-            f"warning: {len(unknown)} of {len(lines)} lines have something that is not in the model's vocabulary"
-            f" (first: {unknown[0].where})",
-            file=sys.stderr,
+        first = unknown[0]
+        more = ", …" if len(first.unknown) > NAMED else ""
+        named = ", ".join(map(repr, first.unknown[:NAMED])) + more
+        log.warning(
+            "%s symbols that the model does not know, and that it reads as %s (first: %s: %s)",
+            *(_of(unknown, lines), UNKNOWN, first.where, named),
         )
 
 
-def _encoded(line: Line, predictor: Predictor) -> list[int]:
+def _of(some: Sequence[Line], lines: Sequence[Line]) -> str:
+    """The beginning of a sentence: "1 of 2 lines has", "2 of 3 lines have"."""
+    return f"{len(some)} of {plural(len(lines), 'line')} {'has' if len(some) == 1 else 'have'}"
+
+
+def _encoded(line: Line, predictor: Predictor) -> tuple[Line, list[int]]:
+    """The line, with what the model does not know in it, and the ids of its source."""
     if not line.source:
-        return []  # gets an empty output
+        return line, []  # gets an empty output
     try:
-        ids = predictor.encode(line.source)
+        ids, unknown = predictor.encode_leniently(line.source)
         if predictor.stream is None:
             predictor.model.check_lengths(len(ids), predictor.search.max_length)
         if line.target is not None:
-            predictor.target_tokenizer.read(line.target)
+            predictor.target_tokenizer.read_leniently(line.target)
     except ValueError as error:
         raise InputError(f"{line.where}: {error}") from None
-    return ids
+    return replace(line, unknown=tuple(unknown)), ids
 
 
 def _json(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
@@ -151,16 +170,20 @@ def _json(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool)
         match = _match(line, output, predictor)
         entry = {"prediction": output.text, "score": score}
         fields.append(entry if match is None else {**entry, "match": match})
-    n_best = {"n_best": fields} if ranked else {}
-    return json.dumps({"input": line.source, **fields[0], **n_best}, ensure_ascii=False)
+    more: dict[str, Any] = {"n_best": fields} if ranked else {}
+    more |= {"unknown": line.unknown} if line.unknown else {}
+    return json.dumps({"input": line.source, **fields[0], **more}, ensure_ascii=False)
 
 
 def _tsv(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
     rows = []
     for rank, output in enumerate(outputs, 1):
         cells = [line.source, output.text, f"{output.score:.4f}", *([str(rank)] if ranked else [])]
-        match = _match(line, output, predictor)
-        rows.append(tsv_line(cells if match is None else [*cells, str(match).lower()]))
+        if (match := _match(line, output, predictor)) is not None:
+            cells.append(str(match).lower())
+        if line.unknown:
+            cells.append(f"unknown: {' '.join(line.unknown)}")
+        rows.append(tsv_line(cells))
     return "\n".join(rows)
 
 

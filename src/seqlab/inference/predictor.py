@@ -93,6 +93,17 @@ class Predictor:
             return self.source_tokenizer.read(text) if text.strip() else []
         return self.stream.prompt(self.target_tokenizer.read(text))
 
+    def encode_leniently(self, text: str) -> tuple[list[int], list[str]]:
+        """As `encode`, but symbols that the tokenizer does not know become UNK; also those symbols.
+
+        Raises:
+            ValueError: the tokenizer cannot express the text for another reason.
+        """
+        if self.stream is None:
+            return self.source_tokenizer.read_leniently(text) if text.strip() else ([], [])
+        ids, unknown = self.target_tokenizer.read_leniently(text)
+        return self.stream.prompt(ids), unknown
+
     def generate(
         self, inputs: Sequence[Sequence[int]], batch_size: int = 256, texts: Sequence[str] | None = None
     ) -> list[list[Output]]:

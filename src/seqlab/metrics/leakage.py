@@ -77,13 +77,21 @@ class Leakage:
         )
 
     def summary(self) -> list[str]:
-        """One line per side, without pairs: "sources: 0.3% appear in training, 1.2% nearly; 5-grams 18.3%, …"."""
+        """One line per side, without pairs: "sources: 0.3% appear in training word for word, 1.2% nearly; …"."""
         return [
-            f"{name}: {percent(side.copies)} appear in training, {percent(side.nearest.near_copies)} nearly; "
-            + ", ".join(f"no {n}-grams" if s is None else f"{n}-grams {percent(s)}" for n, s in side.ngrams.items())
+            f"{name}: {percent(side.copies)} appear in training word for word, {percent(side.nearest.near_copies)}"
+            f" nearly; {_ngrams(side.ngrams)}"
             for name, side in self.sides.items()
             if side.nearest is not None
         ]
+
+
+def _ngrams(shares: Mapping[str, float | None]) -> str:
+    """The shares of n-grams of tokens in words: "of its 5-grams 18.3%; too short for 10-grams, 15-grams"."""
+    found = [f"{n}-grams {percent(share)}" for n, share in shares.items() if share is not None]
+    missing = [f"{n}-grams" for n, share in shares.items() if share is None]
+    parts = [f"of its {', '.join(found)}"] * bool(found) + [f"too short for {', '.join(missing)}"] * bool(missing)
+    return "; ".join(parts)
 
 
 def percent(share: float | None) -> str:

@@ -94,7 +94,7 @@ class Reproduction:
         finally:
             progress.close()
         if not complete:
-            raise StoppedError("stopped; what ran is saved, and the same command goes on")
+            raise StoppedError("what ran is saved, and the same command goes on")
         self._print_results()
         show_page(self.references.parent)
         self._report_failures()

@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import differences, listed
-from hydra_pruning_sweeper.messages import printable, wrapped
+from hydra_pruning_sweeper.messages import error_lines, printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
@@ -40,6 +40,8 @@ APART = "apart by"
 """The heading of what differs between runs that have the same overrides."""
 
 VAL_LOSS = "teacher_forced/loss"
+LEAST_IMPORTANT = ("TFLOP", "val leaks", "tokens/s", "parameters", "training s")
+"""Columns that a narrow terminal goes without, the first of them first."""
 
 
 Figure = Callable[[RunResult], float | None]
@@ -197,6 +199,22 @@ def table(settings: Sequence[Setting]) -> TextTable:
     return compared
 
 
+def fitting(compared: TextTable, width: int) -> TextTable:
+    """The table without as many of the least important columns as are too many for a terminal of this width."""
+    for name in LEAST_IMPORTANT:
+        columns = list(zip(compared.heads, *compared.rows, strict=True))
+        widths = [max(map(len, [*head.split(), *cells])) for head, *cells in columns]
+        room = width // (2 * compared.labels)  # long labels are folded
+        widths[: compared.labels] = [min(one, room) for one in widths[: compared.labels]]
+        if sum(widths) + 2 * (len(widths) - 1) <= width:
+            break
+        kept = [i for i, head in enumerate(compared.heads) if head != name]
+        rows = [[row[i] for i in kept] for row in compared.rows]
+        heads, align = [compared.heads[i] for i in kept], "".join(compared.align[i] for i in kept)
+        compared = TextTable(heads, align, compared.labels, rows)
+    return compared
+
+
 def _significant(values: list[float]) -> str:
     """A cell with three significant figures, but no exponent, so that sizes of any order read well."""
     mean = spread(values)["mean"] if values else 0.0
@@ -331,7 +349,7 @@ def show(multirun: Path) -> None:
     settings, unread = write(multirun)
     console = Console(highlight=False, markup=False)
     console.print()
-    table(settings).show(console)
+    fitting(table(settings), console.width).show(console)
     console.print()
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
         console.print(wrapped(line, indent=2), soft_wrap=True)
@@ -345,7 +363,7 @@ def main() -> None:
             raise InputError("name one folder, that of a multirun")
         show(Path(sys.argv[1]))
     except (InputError, OSError) as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
+        print(error_lines(printable(str(error))), file=sys.stderr)
         sys.exit(InputError.exit_code)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 from seqlab.errors import InputError, StoppedError
+from seqlab.folders import CHECKPOINT
 from seqlab.out_of_memory import memory_errors
 from seqlab.training.callbacks.checkpoints import Interrupted
 
@@ -37,7 +38,7 @@ def readable_errors(
     try:
         with memory_errors(batch_sizes):
             yield
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
         raise _stopped(resumable) from None
     except SystemExit as stop:
         # Lightning turns a Ctrl-C outside of training steps into a silent exit.
@@ -62,6 +63,6 @@ def readable_errors(
 
 
 def _stopped(resumable: Path | None) -> StoppedError:
-    if resumable is None or not (resumable / "checkpoints" / "last.ckpt").is_file():
-        return StoppedError("stopped")
-    return StoppedError(f"stopped; resume with: seqlab-train resume={resumable}")
+    if resumable is None or not (resumable / CHECKPOINT).is_file():
+        return StoppedError("nothing is saved yet; the same line starts it again")
+    return StoppedError(f"the run goes on with seqlab-train resume={resumable}")

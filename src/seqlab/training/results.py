@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from hydra_pruning_sweeper.messages import printable, unbroken, wrapped
+from hydra_pruning_sweeper.messages import plural, printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
 from seqlab.metrics.registry import written
 from seqlab.runs.result import Metrics, RunResult
 from seqlab.runs.samples import evenly_spaced
+from seqlab.text.tokenizers.vocabularies import words_and_marks
 
 SAMPLES = 5
 """How many predictions a summary shows."""
+
+FEW = 100
+"""A split with fewer examples is pointed out."""
 
 SHOWN = 80
 """How many characters a sample shows of each of the prompt, the continuation and the reference."""
@@ -74,13 +79,16 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
     console = Console(highlight=False, soft_wrap=True, markup=False)
     shown = printable(str(folder))
     console.print()
-    metrics_table(result.metrics).show(console)
+    metrics_table(without_bleu_of_words(result.metrics, predictions)).show(console)
+    for line in small_splits(result):
+        console.print(wrapped(line, indent=2))
     for one in samples(predictions):
         console.print(wrapped(f"  {sample_line(one)}", indent=6))
     seconds, training = result.seconds, result.training
+    trained = f"{plural(result.epochs or 0, 'epoch')}, {plural(result.steps or 0, 'step')}"
     console.print()
     for line in (
-        f"{result.epochs} epochs, {result.steps:,} steps in {unbroken(f'{seconds.fit:.1f} s')} with validation;"
+        f"{trained} in {unbroken(f'{seconds.fit:.1f} s')} with validation;"
         f" {result.weights} weights evaluated in {unbroken(f'{seconds.measure:.1f} s')}",
         f"{training.tokens:,} target tokens, {training.tokens_per_second:,.0f} per second of training;"
         f" {unbroken(f'about {training.teraflops:.3g} TFLOP')}",
@@ -91,6 +99,38 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
         console.print(f'continue with   seqlab-generate run={shown}{trust} prompt="TEXT"')
     else:
         console.print(f"predict with    seqlab-predict run={shown}{trust} input=FILE")
+
+
+def without_bleu_of_words(metrics: Metrics, predictions: Sequence[Any]) -> Metrics:
+    """The metrics without BLEU, which counts sequences of words, where each reference is a single one."""
+    if any(len(words_and_marks(one.reference)) > 1 for one in predictions):
+        return metrics
+    return {
+        split: {name: value for name, value in values.items() if "bleu" not in name}
+        for split, values in metrics.items()
+    }
+
+
+def small_splits(result: RunResult) -> list[str]:
+    """A line for each held-out split with few examples: how uncertain its exact match is."""
+    lines = []
+    for split, count in result.measured.items():
+        share = result.metrics.get(split, {}).get("free_running/exact_match")
+        if split != "train" and share is not None and count < FEW:
+            low, high = share_interval(share, count)
+            lines.append(
+                f"{split} has only {plural(count, 'example')}: its exact match of {share:.0%} may as well be anything"
+                f" from {low:.0%} to {high:.0%} (95 % interval)"
+            )
+    return lines
+
+
+def share_interval(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` examples (Wilson 1927, "Probable inference, the law of succession")."""
+    z = 1.96
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def metrics_table(metrics: Metrics) -> TextTable:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hydra_pruning_sweeper.differences import Difference, differences, listed
-from hydra_pruning_sweeper.messages import labelled
+from hydra_pruning_sweeper.messages import labelled, plural
 from seqlab.errors import InputError
 from seqlab.identity import HOW_IT_BEGINS, fingerprint
 from seqlab.models.base import Seq2Seq
@@ -169,17 +169,22 @@ class ResumeCheckpoint:
         self.changed = {one.name: [one.old, one.new] for one in changed}
 
     def _check_end(self, settings: dict[str, Any]) -> None:
-        trainer = settings.get("trainer") or {}
-        limits = {
-            "max_epochs": (self.position.epochs + self.position.within, "epochs"),
-            "max_steps": (self.position.step, "steps"),
-        }
-        for name, (done, unit) in limits.items():
-            limit = trainer.get(name)
-            if isinstance(limit, int) and 0 <= limit < done:
+        done = {"max_epochs": (self.position.epochs + self.position.within, "epoch")}
+        done["max_steps"] = (self.position.step, "step")
+        for name, (count, unit) in done.items():
+            limit = (settings.get("trainer") or {}).get(name)
+            if isinstance(limit, int) and 0 <= limit < count:
                 raise InputError(
-                    f"trainer.{name} must be at least the {done} {unit} that {self.shown} has begun, but is {limit}"
+                    f"trainer.{name} must be at least the {plural(count, unit)} that {self.shown} has begun, but is"
+                    f" {limit}"
                 )
+
+    def limit_reached(self, now: RunIdentity) -> str | None:
+        """The setting to type, with a larger value, if the run has trained as long as its settings allow."""
+        done = {"max_steps": self.position.step, "max_epochs": 0 if self.position.within else self.position.epochs}
+        trainer = now.settings.get("trainer") or {}
+        reached = [name for name, count in done.items() if trainer.get(name) == count > 0]
+        return f"trainer.{reached[0]}={2 * done[reached[0]]}" if reached else None
 
     def resumed(self, now: RunIdentity) -> RunIdentity:
         """The identity of the resumed run: `now`, with earlier resumptions and this one if anything changed.
@@ -233,7 +238,7 @@ def announce(identity: RunIdentity, before: RunIdentity) -> None:
     if identity.resumed == before.resumed:
         return
     last = identity.resumed[-1]
-    where = f"after step {last.step:,} ({last.epochs} epochs)"
+    where = f"after step {last.step:,} ({plural(last.epochs, 'epoch')})"
     if last.changed:
         changes = [Difference(name, old, new) for name, (old, new) in last.changed.items()]
         print(labelled("changed", f"{where}: {listed(changes, limit=len(changes))}"), flush=True)

@@ -13,16 +13,17 @@ from lightning.pytorch import Trainer, seed_everything
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import labelled
+from hydra_pruning_sweeper.quoting import quoted
 from seqlab.config.data_and_model import build_data, build_model, check_lengths, model_settings
 from seqlab.config.keeping import keep_configuration, pinned
 from seqlab.config.search_settings import build_search
 from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
-from seqlab.dataset_analysis.cautions import cautions
+from seqlab.dataset_analysis.cautions import cautions, check_targets
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import InputError
 from seqlab.files import write_json
-from seqlab.folders import has_begun
+from seqlab.folders import CHECKPOINT, has_begun
 from seqlab.inference import bundle
 from seqlab.inference.generation_outputs import stream_format
 from seqlab.inference.predictor import Predictor
@@ -110,10 +111,14 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
     if trainer.world_size > 1 and settings.run.multirun:
         raise InputError(f"-m gives each run one process, but trainer.devices asks for {trainer.world_size}")
 
+    check_targets(data)
     if trainer.is_global_zero:
         print(labelled("run", str(_shown(folder))), flush=True)
         if checkpoint is not None:
             announce(identity, checkpoint.before)
+            if (longer := checkpoint.limit_reached(identity)) is not None:
+                again = f"seqlab-train resume={quoted(str(_shown(folder)))} {longer}"
+                print(labelled("finished", f"before; its result is shown again. To train longer: {again}"), flush=True)
         for line in cautions(data):
             log.warning(line)
         if settings.compile:
@@ -182,10 +187,7 @@ def resumed_checkpoint(settings: TrainSettings, folder: Path) -> ResumeCheckpoin
     """
     if settings.resume is None:
         return None
-    path = folder / "checkpoints" / "last.ckpt"
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint; this run never saved one, so start it anew")
-    return ResumeCheckpoint(path, _shown(folder))
+    return ResumeCheckpoint(folder / CHECKPOINT, _shown(folder))
 
 
 def resume_loggers(loggers: list[Any], checkpoint: ResumeCheckpoint | None) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from seqlab.data.batch import Examples
 from seqlab.errors import DivergedError
-from seqlab.training.callbacks.monitors import GradientWatch
+from seqlab.training.callbacks.monitors import GradientWatch, shorter
 
 EXAMPLES = Examples.of([([4], [5])] * 5)
 GOOD, BAD = torch.tensor(1.5), torch.tensor(torch.nan)
@@ -67,3 +67,12 @@ def test_on_a_gpu_the_loss_is_kept_when_its_tensor_is_overwritten(watch):
     loss.fill_(1.0)
     with pytest.raises(DivergedError, match="at step 1 "):
         step(2, loss, [0])
+
+
+def test_a_long_run_is_told_how_to_be_shorter():
+    assert shorter(2.0, 0, epochs=20) == (
+        "model_size=small for a small model, trainer.max_epochs=… for fewer epochs than 20, trainer.max_steps=300 for"
+        " ten minutes"
+    )
+    assert "max_epochs" not in shorter(2.0, 0, epochs=-1)
+    assert "trainer.max_steps=1300 " in shorter(2.0, 1000, epochs=None)

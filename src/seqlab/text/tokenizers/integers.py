@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -57,12 +57,30 @@ class IntegerTokenizer(Tokenizer):
         return integers - self.smallest + SPECIALS
 
     def encode(self, text: str) -> list[int]:
+        return self._encoded(text, self._id)
+
+    def read_leniently(self, text: str) -> tuple[list[int], list[str]]:
+        unknown = self.unknown(text)
+        return self._encoded(text, lambda word: UNK if word in unknown else self._id(word)), unknown
+
+    def unknown(self, text: str) -> list[str]:
+        """What is no integer, or out of range."""
+        return list(dict.fromkeys(word for word in self.words(text) if not self._knows(word)))
+
+    def _knows(self, word: str) -> bool:
+        try:
+            self._id(word)
+        except ValueError:
+            return False
+        return True
+
+    def _encoded(self, text: str, id_of: Callable[[str], int]) -> list[int]:
         words = self.words(text)
         if not words:
             raise ValueError(f"no integers; expected 1 to {self.max_length} of {self.smallest}..{self.largest}")
         if len(words) > self.max_length:
             raise ValueError(f"{len(words)} integers; expected at most {self.max_length}")
-        ids = [self._id(word) for word in words]
+        ids = [id_of(word) for word in words]
         return ids + [self.size - 1] * (self.max_length - len(ids)) if self.fill else ids
 
     def _id(self, word: str) -> int:

@@ -57,6 +57,19 @@ class Tokenizer(ABC):
             raise ValueError(f"not valid Unicode text: {text[error.start]!r} at character {error.start + 1}") from None
         return self.encode(formed(text, self.form))
 
+    def read_leniently(self, text: str) -> tuple[list[int], list[str]]:
+        """As `read`, but every symbol that has no id becomes UNK; also those symbols, each once.
+
+        Raises:
+            ValueError: the text cannot be encoded for another reason.
+        """
+        ids = self.read(text)
+        return ids, (self.unknown(formed(text, self.form)) or [UNKNOWN]) if UNK in ids else []
+
+    def unknown(self, text: str) -> list[str]:
+        """The symbols of a text that have no id, each once; none if the tokenizer does not tell."""
+        return []
+
     def continued(self, text: str) -> list[int]:
         """The ids of a text that continues a previous, non-empty one.
 

@@ -31,6 +31,9 @@ class _Vocabulary(Tokenizer):
     def _lookup(self, parts: Iterable[str]) -> list[int]:
         return [self._ids.get(part, UNK) for part in parts]
 
+    def _missing(self, parts: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(part for part in parts if part not in self._ids))
+
     def _symbols(self, ids: Iterable[int]) -> list[str]:
         return [UNKNOWN if i == UNK else self.symbols[i - SPECIALS] for i in ids if i >= UNK]
 
@@ -50,6 +53,9 @@ class CharacterTokenizer(_Vocabulary):
 
     def encode(self, text: str) -> list[int]:
         return self._lookup(text)
+
+    def unknown(self, text: str) -> list[str]:
+        return self._missing(text)
 
     def decode(self, ids: Iterable[int]) -> str:
         return "".join(self._symbols(ids))
@@ -118,6 +124,9 @@ class WordTokenizer(_Vocabulary):
 
     def encode(self, text: str) -> list[int]:
         return self._lookup(self.split(text))
+
+    def unknown(self, text: str) -> list[str]:
+        return self._missing(self.split(text))
 
     def decode(self, ids: Iterable[int], unknown: Iterable[str] = ()) -> str:
         """The text of `ids`; each UNK becomes the next of `unknown`, or `<unk>` once `unknown` is used up."""

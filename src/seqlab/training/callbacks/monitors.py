@@ -113,6 +113,19 @@ class GradientWatch(Callback):
             pl_module.log("train/gradient_norm", self._norm)
 
 
+LONG = 1800
+"""Seconds of training above which the summary says how to shorten it."""
+SHORT = 600
+"""Seconds that its last suggestion takes."""
+
+
+def shorter(seconds: float, done: int, epochs: int | None) -> str:
+    """How to make a long run shorter, which takes `seconds` per step, after `done` steps."""
+    steps = done + max(1, int(SHORT / seconds))
+    fewer = f", trainer.max_epochs=… for fewer epochs than {epochs}" if (epochs or 0) > 1 else ""
+    return f"model_size=small for a small model{fewer}, trainer.max_steps={steps} for ten minutes"
+
+
 class RunSummary(Callback):
     """Prints before training: parameters, examples, leakage, the number of steps and about how long they take.
 
@@ -140,6 +153,8 @@ class RunSummary(Callback):
         seconds *= trainer.accumulate_grad_batches  # batches per step
         print(f"steps       {int(steps):,}" + (f", {left:,} of them left" if trainer.global_step else ""))
         print(f"time        about {duration(left * seconds)} of training, evaluation not counted", flush=True)
+        if left * seconds > LONG:
+            print(labelled("shorter", shorter(seconds, trainer.global_step, epochs=trainer.max_epochs)), flush=True)
 
     def _print_facts(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Before steps are timed, which takes a minute with a large model."""
