@@ -45,7 +45,7 @@ from hydra_pruning_sweeper.trial.context import TrialContext
 from hydra_pruning_sweeper.views.dashboard import how_to_watch
 from hydra_pruning_sweeper.views.live_table import LiveTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
-from hydra_pruning_sweeper.views.sweep_summary import FILES, write_summary
+from hydra_pruning_sweeper.views.sweep_summary import FILES, about_pauses, write_summary
 
 PRELOAD = "hydra_pruning_sweeper.trial.preload"
 # What takes seconds to import is imported once for all trials, if the application has imported it when a sweep begins.
@@ -242,7 +242,9 @@ class SweepRun:
             "study": f"{settings.study}: {plural(settings.n_trials, 'trial')}{begun}",
             "space": ", ".join(one.name for one in self.space.parameters),
             "baseline": f"none, trial 0 is chosen like all others: {why_no_baseline}" if why_no_baseline else None,
-            "pruning": f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None,
+            "pausing" if isinstance(self.pruner, PauseAndPromote) else "pruning": (
+                f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None
+            ),
             "slots": f"{settings.slots}, of {plural(self._threads(), 'thread')} each",
             "kept in": f"{self.folder} and {self.store.shown}",
         }
@@ -261,6 +263,8 @@ class SweepRun:
         line = write_summary(recorded, notes)
         for note in notes:
             print(wrapped(note))
+        if (sentence := about_pauses(recorded.trials())) is not None:
+            print(wrapped(sentence))
         best = recorded.best()
         if line is not None and best is not None:
             summary = printable(str(self.folder / "summary.md"))

@@ -7,9 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from sweeper_support.simulation import logged, process, results
+from sweeper_support.simulation import PAUSING, PRUNER, logged, process, results, trials_of
 
+from hydra_pruning_sweeper.study.pausing import pauses_of, promoted_after
 from hydra_pruning_sweeper.trial.events import TrialEvents
+
+both_pruners = pytest.mark.parametrize("pruner", [PRUNER, PAUSING], ids=["stopped", "paused"])
 
 
 def children(process_id):
@@ -91,6 +94,7 @@ def assert_whole(folder, trials, steps=9, storage=None):
     found = results(folder, storage=storage)
     assert sorted(found) == list(range(trials))
     assert {state for state, *_ in found.values()} <= {"COMPLETE", "PRUNED"}
+    kept = trials_of(folder, storage=storage)
     for number, (state, value, _, reported) in found.items():
         own = logged(folder, number)
         best = {step: min(v for at, v in own.items() if at <= step) for step in own}
@@ -98,30 +102,38 @@ def assert_whole(folder, trials, steps=9, storage=None):
         assert value == best[max(best)], number
         assert (state == "COMPLETE") == (max(own) == steps), number
         assert sorted(own) == list(range(1, max(own) + 1)), number
-        assert TrialEvents(folder / str(number)).read().pruned == (state == "PRUNED"), number
+        progress = TrialEvents(folder / str(number)).read()
+        stopped = progress.pruned or progress.paused_after(promoted_after(kept[number])) is not None
+        assert stopped == (state == "PRUNED"), number
+        pauses = [one.step for one in pauses_of(kept[number])]
+        assert pauses == sorted(set(pauses)), number
+        assert promoted_after(kept[number]) == tuple(one for one in pauses if one < max(own)), number
 
 
-def test_one_slot_that_is_killed_anywhere_equals_one_that_is_not(tmp_path):
+@both_pruners
+def test_one_slot_that_is_killed_anywhere_equals_one_that_is_not(tmp_path, pruner):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()
-    first = process(whole, trials=9, pause=0.005)
-    count = run_killed(killed, 5, 1, 1, changed=[3], trials=9, pause=0.03)
+    first = process(whole, trials=9, pause=0.005, pruner=pruner)
+    count = run_killed(killed, 5, 1, 1, changed=[3], trials=9, pause=0.03, pruner=pruner)
     assert first.wait(60) == 0
     assert sum(count.values()) > 1
     assert_whole(killed, 9)
     assert results(killed) == results(whole)
 
 
-def test_two_controllers_share_a_study_and_outlive_each_other(tmp_path):
-    count = run_killed(tmp_path, 5, 2, seed=3, trials=13, slots=2, pause=0.03)
+@both_pruners
+def test_two_controllers_share_a_study_and_outlive_each_other(tmp_path, pruner):
+    count = run_killed(tmp_path, 5, 2, seed=3, trials=13, slots=2, pause=0.03, pruner=pruner)
     assert sum(count.values()) > 1
     assert_whole(tmp_path, 13)
 
 
 @pytest.mark.slow
-def test_two_controllers_share_a_study_in_a_database(tmp_path, postgresql):
-    count = run_killed(tmp_path, 8, 2, seed=5, storage=postgresql, trials=13, slots=2, pause=0.1)
+@both_pruners
+def test_two_controllers_share_a_study_in_a_database(tmp_path, postgresql, pruner):
+    count = run_killed(tmp_path, 8, 2, seed=5, storage=postgresql, trials=13, slots=2, pause=0.1, pruner=pruner)
     assert sum(count.values()) > 1
     assert_whole(tmp_path, 13, storage=postgresql)
 
@@ -129,9 +141,10 @@ def test_two_controllers_share_a_study_in_a_database(tmp_path, postgresql):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_hundred_kills_leave_sixty_finished_trials(tmp_path, seed):
-    changed = range(10, 100, 15)
-    count = run_killed(tmp_path, 100, 2, seed, between=(0.2, 0.8), changed=changed, trials=60, slots=2, pause=0.6)
+@both_pruners
+def test_a_hundred_kills_leave_sixty_finished_trials(tmp_path, seed, pruner):
+    study = {"trials": 60, "slots": 2, "pause": 0.6, "pruner": pruner}
+    count = run_killed(tmp_path, 100, 2, seed, between=(0.2, 0.8), changed=range(10, 100, 15), **study)
     assert sum(count.values()) == 100
     assert min(count.values()) > 10
     assert_whole(tmp_path, 60)
@@ -140,12 +153,14 @@ def test_a_hundred_kills_leave_sixty_finished_trials(tmp_path, seed):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(5))
-def test_many_kills_of_one_slot_change_nothing(tmp_path, seed):
+@both_pruners
+def test_many_kills_of_one_slot_change_nothing(tmp_path, seed, pruner):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for folder in (whole, killed):
         folder.mkdir()
-    first = process(whole, trials=25, pause=0.005)
-    count = run_killed(killed, 40, 1, seed, between=(0.01, 0.8), changed=[5, 20, 35], trials=25, pause=0.05)
+    first = process(whole, trials=25, pause=0.005, pruner=pruner)
+    study = {"trials": 25, "pause": 0.05, "pruner": pruner}
+    count = run_killed(killed, 40, 1, seed, between=(0.01, 0.8), changed=[5, 20, 35], **study)
     assert first.wait(60) == 0
     assert sum(count.values()) > 20
     assert results(killed) == results(whole)

@@ -49,7 +49,7 @@ def main():
             file.write(f"{step} {value!r}\n")
         state = {"step": step, "best": min(state["best"], value)}
         if told.report(step, value, last=step == steps):
-            return None
+            break
         checkpoint.with_suffix(".tmp").write_text(json.dumps(state))
         checkpoint.with_suffix(".tmp").replace(checkpoint)
     events.add("last_step")

@@ -82,9 +82,14 @@ def path():
 
 def results(folder, name="study", storage=None):
     """What each trial came to: number → state, value, parameters, reported values."""
-    store = StudyStorage(storage or str(folder / "journal.log"))
-    trials = store.storage.get_all_trials(store.storage.get_study_id_from_name(name))
+    trials = trials_of(folder, name, storage)
     return {t.number: (t.state.name, t.value, t.params, t.intermediate_values) for t in trials}
+
+
+def trials_of(folder, name="study", storage=None):
+    """The trials as the storage has them."""
+    store = StudyStorage(storage or str(folder / "journal.log"))
+    return store.storage.get_all_trials(store.storage.get_study_id_from_name(name))
 
 
 def logged(folder, number):

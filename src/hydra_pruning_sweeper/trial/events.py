@@ -88,7 +88,8 @@ class TrialProgress:
         diverged: whether a value was not finite.
         process: the process that runs it, or ran it last: machine, number, start (see `Lease`).
         controller: the controller that started it and has not yet recorded its end, in the same form.
-        ended: whether its task has returned in the last attempt; `value` is the result, None if that was no number.
+        pauses: whether the last attempt was to stop until the trial is promoted.
+        ended: whether its task has returned, except to pause; `value` is the result, None if that was no number.
         spans: slot and times of each attempt.
         first_steps, last_steps: when training began and ended, per attempt.
     """
@@ -100,6 +101,7 @@ class TrialProgress:
     diverged: bool = False
     process: tuple[str, int, int | None] | None = None
     controller: tuple[str, int, int | None] | None = None
+    pauses: bool = False
     ended: bool = False
     value: float | None = None
     spans: list[Span] = field(default_factory=list)
@@ -132,7 +134,7 @@ class TrialProgress:
             case "started":
                 self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))
                 self.controller = _process(line)
-                self.ended, self.value = False, None  # a paused trial's task has returned in an earlier attempt
+                self.pauses = False
             case "process":
                 self.process = _process(line)
             case "first_step":
@@ -143,10 +145,11 @@ class TrialProgress:
                 step = line["step"]
                 self.reported[step], self.raw[step], self.times[step] = line["value"], line["raw"], line["time"]
             case "decided":
-                self.decisions[line["step"]] = Decision(line["prune"], line["notes"], line.get("pause") is True)
+                self.pauses = line.get("pause") is True
+                self.decisions[line["step"]] = Decision(line["prune"], line["notes"], self.pauses)
             case "diverged":
                 self.diverged = True
-            case "ended":
+            case "ended" if not self.pauses:
                 self.ended, self.value = True, line["value"]
             case "told":
                 self.controller = None

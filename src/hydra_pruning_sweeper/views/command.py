@@ -12,12 +12,13 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable, wrapped
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.journal import repair as repair_journal
+from hydra_pruning_sweeper.study.pausing import is_paused
 from hydra_pruning_sweeper.study.record import read_record
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY, failed_for_good
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, foreign_data_refused, formatted, open_sweep
 from hydra_pruning_sweeper.views.study_list import NONE_YET
-from hydra_pruning_sweeper.views.sweep_summary import BEST, write_summary
+from hydra_pruning_sweeper.views.sweep_summary import BEST, about_pauses, write_summary
 from hydra_pruning_sweeper.views.trial_table import table_console, trial_table
 
 ACTIONS = ("status", "best", "plot", "retry", "repair")
@@ -48,10 +49,13 @@ def status(sweep: RecordedSweep) -> None:
     console, trials, best_trial = table_console(), sweep.trials(), sweep.best()
     trial_table(sweep, console.width).show(console)
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
-    failed = failed_for_good(trials)
+    failed, paused = failed_for_good(trials), sum(map(is_paused, trials))
     value = NONE_YET if best_trial is None else f"{formatted(best_trial.value)} (trial {best_trial.number})"
     console.print()
-    console.print(wrapped(f"{finished} of {sweep.record.trials} trials finished, {len(failed)} failed; best: {value}"))
+    counts = f"{finished} of {sweep.record.trials} trials finished, {f'{paused} paused, ' if paused else ''}"
+    console.print(wrapped(f"{counts}{len(failed)} failed; best: {value}"))
+    if (sentence := about_pauses(trials)) is not None:
+        console.print(wrapped(sentence))
     for one in failed:
         reason = one.user_attrs.get(ERROR, "no reason is recorded")
         console.print(Text(wrapped(f"trial {one.number} failed: {printable(str(reason))}", indent=2)))

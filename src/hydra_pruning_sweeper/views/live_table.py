@@ -16,11 +16,16 @@ from rich.text import Text
 from hydra_pruning_sweeper.execution.controller import Slot, SweepObserver
 from hydra_pruning_sweeper.execution.outcome import Outcome
 from hydra_pruning_sweeper.messages import duration, printable, wrapped
+from hydra_pruning_sweeper.study.pausing import is_paused
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial
 from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.events import TrialEvents
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, last_value
 
+WORDS = {
+    **{TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"},
+    TrialState.RUNNING: "paused",  # which Optuna does not know
+}
 EVERY = 1.0  # seconds between two updates of the table
 
 
@@ -45,21 +50,22 @@ class LiveTable(SweepObserver):
 
     def started(self, leased: LeasedTrial, slot: int) -> None:
         """Prints a trial's values."""
-        verb = "continued: " if leased.adopted else ""
-        self._line(f"trial {leased.number:>3}  {verb}{settings(leased)}")
+        self._line(f"trial {leased.number:>3}  {_how_it_starts(leased)}{settings(leased)}")
 
     def ended(self, number: int, outcome: Outcome) -> None:
-        """Prints how a trial ended, the best so far, and how many trials are done."""
+        """Prints how a trial ended or where it was paused, the best so far, and how many trials are done."""
         trials = self.sweep.trials()
         trial, best = trials[number], self.sweep.best()
-        word = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}[outcome.state]
-        value = f": {formatted(trial.value)}" if trial.value is not None else ""
-        text = f"trial {number:>3}  {word} after {trial.last_step or 0}{value}"
+        value = trial.value if outcome.paused_after is None else last_value(trial)
+        after = f"after {trial.last_step or 0}{'' if value is None else f': {formatted(value)}'}"
+        text = f"trial {number:>3}  {WORDS[outcome.state]} {after}"
         if outcome.error:
             text += f": {outcome.error}"
         done = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
         shown = f"best {formatted(best.value)} (trial {best.number})" if best is not None else "none complete yet"
-        self._line(f"{text}   {shown}, {done}/{self.sweep.record.trials}{self._left(done)}")
+        paused = sum(map(is_paused, trials))
+        waiting = f", {paused} paused" if paused else ""
+        self._line(f"{text}   {shown}, {done}/{self.sweep.record.trials}{waiting}{self._left(done + paused)}")
 
     def note(self, text: str) -> None:
         """Prints a line."""
@@ -97,8 +103,17 @@ class LiveTable(SweepObserver):
             ahead = rungs[bisect.bisect_right(rungs, step) :]
             best = formatted(reported[step]) if step else ""
             row = (slot.number, slot.leased.number, step, best, ahead[0] if ahead else "")
-            table.add(*map(str, row), settings(slot.leased))
+            table.add(*map(str, row), f"{_how_it_starts(slot.leased)}{settings(slot.leased)}")
+        if paused := [str(one.number) for one in self.sweep.trials() if is_paused(one)]:
+            table.add(*[""] * 5, f"paused: {', '.join(paused)}")
         return table
+
+
+def _how_it_starts(leased: LeasedTrial) -> str:
+    """What is written before a trial's settings; nothing before those of a new one."""
+    if leased.is_promotion:
+        return f"promoted after {leased.promoted[-1]}: "
+    return "continued: " if leased.adopted else ""
 
 
 def settings(leased: LeasedTrial) -> str:

@@ -13,6 +13,7 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import printable
 from hydra_pruning_sweeper.study.addresses import is_remote
 from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of
+from hydra_pruning_sweeper.study.pausing import is_paused
 from hydra_pruning_sweeper.study.record import SweepRecord, read_record
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.events import TrialEvents, TrialProgress
@@ -75,10 +76,19 @@ def foreign_data_refused(folder: Path) -> Iterator[None]:
 
 
 def state_of(trial: FrozenTrial, watch: LeaseWatch) -> str:
-    """A trial's state in a word: `waiting` if it is to be continued, but no controller runs it."""
+    """A trial's state in a word: `paused` at a rung, `waiting` if it is to be continued and no controller runs it."""
+    if is_paused(trial):
+        return "paused"
     if trial.state == TrialState.RUNNING and watch.has_expired(trial.number, lease_of(trial.user_attrs)):
         return "waiting"
     return trial.state.name.lower()
+
+
+def last_value(trial: FrozenTrial) -> float | None:
+    """A trial's value; of one that has not ended, the value that it reported last."""
+    if trial.value is None and trial.last_step is not None:
+        return trial.intermediate_values[trial.last_step]
+    return trial.value
 
 
 def formatted(value: Any) -> str:

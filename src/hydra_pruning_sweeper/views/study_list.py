@@ -21,7 +21,10 @@ from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.views.recorded_sweep import foreign_data_refused, formatted, open_sweep, state_of
 from hydra_pruning_sweeper.views.trial_table import table_console
 
-STATES = {"complete": "complete", "pruned": "pruned", "fail": "failed", "running": "running", "waiting": "waiting"}
+STATES = {
+    **{"complete": "complete", "pruned": "pruned", "fail": "failed"},
+    **{"running": "running", "paused": "paused", "waiting": "waiting"},
+}
 """State of a trial → how the table calls it."""
 NONE_YET = "none yet"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot
@@ -12,18 +14,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from optuna.exceptions import ExperimentalWarning
 from optuna.importance import PedAnovaImportanceEvaluator
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization.matplotlib import (
     plot_optimization_history,
     plot_parallel_coordinate,
     plot_param_importances,
 )
 
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
+from hydra_pruning_sweeper.study.pausing import is_paused, pauses_of
+from hydra_pruning_sweeper.trial.events import Span
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, last_value
 from hydra_pruning_sweeper.views.sweep_summary import check_no_links
 
 COLOURS = {"COMPLETE": "tab:blue", "PRUNED": "tab:orange", "FAIL": "tab:red", "RUNNING": "tab:gray", "WAITING": "white"}
 SIZE = (8.0, 4.5)  # inches
+GAP = 60.0  # seconds: in a longer time without a trial no controller ran
 
 
 def write_plots(sweep: RecordedSweep) -> list[Path]:
@@ -63,18 +68,31 @@ def _has_complete(sweep: RecordedSweep) -> bool:
 
 
 def history(sweep: RecordedSweep) -> Axes | None:
-    """Each complete trial's value, the best so far, and in orange where pruned trials stopped."""
+    """Each complete trial's value, the best so far, and in orange where pruned or paused trials stopped."""
     if not _has_complete(sweep):
         return None
     axes = plot_optimization_history(_study(sweep))
-    pruned = [one for one in sweep.trials() if one.state == TrialState.PRUNED and one.value is not None]
-    axes.scatter([one.number for one in pruned], [one.value or 0.0 for one in pruned], c=COLOURS["PRUNED"], s=12)
-    axes.set_title(f"{sweep.record.study}: history; orange: pruned")
+    trials = sweep.trials()
+    stopped = [(one.number, last_value(one)) for one in trials if one.state == TrialState.PRUNED or is_paused(one)]
+    points = [(number, value) for number, value in stopped if value is not None]
+    axes.scatter([number for number, _ in points], [value for _, value in points], c=COLOURS["PRUNED"], s=12)
+    axes.set_title(f"{sweep.record.study}: history; orange: pruned{_or_paused(trials)}")
     return axes
 
 
+def _or_paused(trials: Sequence[FrozenTrial]) -> str:
+    """What a title adds where trials are paused."""
+    return " or paused" if any(map(is_paused, trials)) else ""
+
+
+def _colour(trial: FrozenTrial) -> str:
+    return COLOURS["PRUNED" if is_paused(trial) else trial.state.name]
+
+
 def curves(sweep: RecordedSweep) -> Axes | None:
-    """What each trial reported (the best so far), and the rungs at which it may be pruned."""
+    """What each trial reported (the best so far), the rungs at which it may be pruned or paused, and circles where it
+    was paused, full ones if it was promoted.
+    """
     reported = [one for one in sweep.trials() if one.intermediate_values]
     if not reported:
         return None
@@ -82,10 +100,18 @@ def curves(sweep: RecordedSweep) -> Axes | None:
     for one in reported:
         steps = sorted(one.intermediate_values)
         values = [one.intermediate_values[step] for step in steps]
-        axes.plot(steps, values, c=COLOURS[one.state.name], lw=1, alpha=0.7, marker="." if len(steps) == 1 else "")
+        axes.plot(steps, values, c=_colour(one), lw=1, alpha=0.7, marker="." if len(steps) == 1 else "")
     for rung in sweep.record.rungs:
         axes.axvline(rung, c="black", lw=0.5, ls=":")
-    axes.set(xlabel="validation", ylabel="best so far", title="learning curves; orange: pruned; dotted: rungs")
+    pauses = [(one, pause) for one in reported for pause in pauses_of(one) if pause.step in one.intermediate_values]
+    for one, pause in pauses:
+        face = _colour(one) if pause.promoted is not None else "white"
+        axes.scatter(
+            pause.step, one.intermediate_values[pause.step], s=20, zorder=3, edgecolors=_colour(one), facecolors=face
+        )
+    circles = "; circles: paused, full ones: promoted" if pauses else ""
+    title = f"learning curves; orange: pruned{_or_paused(reported)}; dotted: rungs{circles}"
+    axes.set(xlabel="validation", ylabel="best so far", title=title)
     return axes
 
 
@@ -120,18 +146,45 @@ def coordinates(sweep: RecordedSweep) -> Axes | None:
 
 
 def slots(sweep: RecordedSweep) -> Axes | None:
-    """Which trial ran in which slot, and when."""
+    """Which trial ran in which slot, and when, except for long times in which none did; ↑: it was promoted."""
     spans = [(one, span) for one in sweep.trials() for span in sweep.progress(one.number).spans]
     if not spans:
         return None
     axes = Figure(figsize=SIZE, layout="constrained").subplots()
-    begin = min(span.start for _, span in spans)
+    begins = starts_without_gaps([(span.start, span.end) for _, span in spans])
+    for _, shown in begins[1:]:
+        axes.axvline(shown, c="black", lw=0.5, ls=":")
     lanes = sorted({(span.owner, span.slot) for _, span in spans})
     for one, span in spans:
-        lane, start = lanes.index((span.owner, span.slot)), span.start - begin
-        axes.barh(lane, span.end - span.start, left=start, color=COLOURS[one.state.name], edgecolor="white", height=0.8)
-        axes.text(start, lane, f" {one.number}", fontsize=7, va="center")
+        lane = lanes.index((span.owner, span.slot))
+        begin, shown = begins[bisect.bisect_right(begins, (span.start, math.inf)) - 1]
+        start = span.start - begin + shown
+        axes.barh(lane, span.end - span.start, left=start, color=_colour(one), edgecolor="white", height=0.8)
+        promoted = "↑" if _is_after_promotion(span, one, sweep.progress(one.number).spans) else ""
+        axes.text(start, lane, f" {one.number}{promoted}", fontsize=7, va="center")
     labels = [f"{owner.rpartition(':')[0]} slot {slot}" for owner, slot in lanes]
     axes.set_yticks(range(len(lanes)), labels, fontsize=8)
     axes.set(xlabel="seconds", title="use of the slots")
     return axes
+
+
+def _is_after_promotion(span: Span, trial: FrozenTrial, attempts: Sequence[Span]) -> bool:
+    """Whether an attempt is the first one after a promotion of the trial."""
+    before = max((one.end for one in attempts if one.start < span.start), default=math.inf)
+    return any(before <= (pause.promoted or 0.0) <= span.start for pause in pauses_of(trial))
+
+
+def starts_without_gaps(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The moments at which trials begin to run, at first and after each gap of more than `GAP` seconds without any.
+
+    Returns:
+        Pairs of a moment and where it is drawn, which is 0 for the first, and for each other the end before its gap.
+    """
+    first, *later = sorted(spans)
+    begins, end = [(first[0], 0.0)], first[1]
+    for start, stop in later:
+        if start - end > GAP:
+            before, shown = begins[-1]
+            begins.append((start, end - before + shown))
+        end = max(end, stop)
+    return begins

@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable
 from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.study.pausing import is_paused, pauses_of, promoted_after
 from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY_OF
 from hydra_pruning_sweeper.study.trial_command import TrialCommand, command_of
@@ -28,6 +30,7 @@ from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
 
 BEST = "best.yaml"
 PLAIN = re.compile(r"[\w/.:+-]+")  # text that Hydra reads without quotes
+LATEST = 253_000_000_000  # seconds since the epoch that have a date
 FILES = (BEST, "trials.csv", "summary.md", "plots")
 """What a sweep's folder contains besides its record and its trials."""
 
@@ -113,33 +116,63 @@ def _search_path(line: TrialCommand) -> list[str]:
 
 
 def trials_csv(sweep: RecordedSweep) -> str:
-    """A row per trial."""
-    names = sweep.parameters()
+    """A row per trial. `seconds` are those in a slot; of each pause there is the step, and when it began and ended."""
+    names, trials = sweep.parameters(), sweep.trials()
+    pauses = ["paused after", "paused at", "promoted at"] if any(map(pauses_of, trials)) else []
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "value", "steps", "seconds", *names, "retry of", "error"])
-    for one in sweep.trials():
-        seconds = one.duration.total_seconds() if one.duration else ""
-        more = [one.user_attrs.get(RETRY_OF, ""), one.user_attrs.get(ERROR, "")]
+    writer.writerow(["trial", "state", "value", "steps", "seconds", *names, *pauses, "retry of", "error"])
+    for one in trials:
+        state = "paused" if is_paused(one) else one.state.name.lower()
+        spans = sweep.progress(one.number).spans
+        seconds = round(sum(span.end - span.start for span in spans), 3) if spans else ""
+        more = [*(_pauses(one) if pauses else ()), one.user_attrs.get(RETRY_OF, ""), one.user_attrs.get(ERROR, "")]
         values = [one.params.get(name, "") for name in names]
         value = "" if one.value is None else one.value
-        writer.writerow([one.number, one.state.name.lower(), value, one.last_step or 0, seconds, *values, *more])
+        writer.writerow([one.number, state, value, one.last_step or 0, seconds, *values, *more])
     return text.getvalue()
+
+
+def _pauses(trial: FrozenTrial) -> list[str]:
+    """The steps of a trial's pauses, when they began, and when they ended, each joined by `;`."""
+    pauses = pauses_of(trial)
+    moments = ([one.paused for one in pauses], [one.promoted for one in pauses])
+    return [";".join(str(one.step) for one in pauses), *(";".join(map(_moment, times)) for times in moments)]
+
+
+def _moment(seconds: float | None) -> str:
+    """A moment in local time; "" for None, and for what is no moment."""
+    if seconds is None or not 0 < seconds < LATEST:
+        return ""
+    return datetime.fromtimestamp(seconds).isoformat(" ", "seconds")
+
+
+def about_pauses(trials: Sequence[FrozenTrial]) -> str | None:
+    """How many trials were paused and promoted; None if none ever was paused."""
+    paused = [one for one in trials if pauses_of(one)]
+    if not paused:
+        return None
+    promoted, waiting = sum(bool(promoted_after(one)) for one in paused), sum(map(is_paused, trials))
+    was = "was" if len(paused) == 1 else "were"
+    left = f"; {waiting} of them still {'is' if waiting == 1 else 'are'}" if waiting else ""
+    return f"{plural(len(paused), 'trial')} {was} paused, {promoted} of them promoted{left}."
 
 
 def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str:
     """The sweep as a page of Markdown."""
     trials, record = sweep.trials(), sweep.record
     count = {state: sum(one.state == state for one in trials) for state in TrialState}
-    steps = sum(len(one.intermediate_values) for one in trials)
+    steps, paused = sum(len(one.intermediate_values) for one in trials), sum(map(is_paused, trials))
+    running = f"{count[TrialState.RUNNING] - paused} running{f', {paused} paused' if paused else ''}"
     parts = [
         f"# {printable(record.study)}",
         f"{plural(count[TrialState.COMPLETE], 'trial')} complete, {count[TrialState.PRUNED]} pruned,"
-        f" {count[TrialState.FAIL]} failed, {count[TrialState.RUNNING]} running, of {record.trials};"
+        f" {count[TrialState.FAIL]} failed, {running}, of {record.trials};"
         f" {plural(steps, 'validation')} in all.",
     ]
     if record.rungs:
-        parts[-1] += f" Pruned after {', '.join(map(str, record.rungs))}."
+        stopped = "Paused" if any(map(pauses_of, trials)) else "Pruned"
+        parts[-1] += f" {stopped} after {', '.join(map(str, record.rungs))}."
     parts += [" ".join(notes)] if notes else []
     if line is not None:
         parts.append(f"To run the best:\n\n    {line}")
@@ -151,7 +184,19 @@ def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str
             for one in failed
         ]
         parts.append("Failed:\n\n" + "\n".join(lines))
+    if (sentence := about_pauses(trials)) is not None:
+        parts += [_promotions(trials).markdown().removesuffix("\n"), sentence]
     return "\n\n".join(parts) + "\n"
+
+
+def _promotions(trials: Sequence[FrozenTrial]) -> TextTable:
+    """A table of all pauses, in the order in which they began."""
+    table = TextTable(["trial", "paused after", "value there", "paused at", "promoted at"], "rrrll")
+    pauses = [(pause, one) for one in trials for pause in pauses_of(one)]
+    for pause, one in sorted(pauses, key=lambda both: both[0].paused):
+        value = formatted(one.intermediate_values.get(pause.step, ""))
+        table.add(str(one.number), str(pause.step), value, _moment(pause.paused), _moment(pause.promoted))
+    return table
 
 
 def _best_trials(sweep: RecordedSweep, most: int = 10) -> TextTable:

@@ -8,8 +8,9 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 
 from hydra_pruning_sweeper.study.lease import LeaseWatch
+from hydra_pruning_sweeper.study.pausing import pauses_of, promoted_after
 from hydra_pruning_sweeper.text_table import TextTable
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, state_of
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, last_value, state_of
 
 PIPED = 10_000  # characters per line for whatever is not a terminal: rows must not be wrapped there
 
@@ -27,11 +28,13 @@ def trial_table(sweep: RecordedSweep, width: int) -> TextTable:
     do not fit into `width` characters."""
     trials, best, watch = sweep.trials(), sweep.best(), LeaseWatch(60.0)
     names = sweep.parameters()
-    heads = ["trial", "state", "step", "value", *names]
+    pauses = ["promoted after"] if any(map(pauses_of, trials)) else []
+    heads = ["trial", "state", "step", "value", *pauses, *names]
     table = TextTable(heads, "r" * len(heads))
     for one in trials:
         values = (formatted(one.params[name]) if name in one.params else "" for name in names)
-        table.add(*_facts(one, best, watch), *values, style="dim" if one.state == TrialState.FAIL else None)
+        rungs = [" ".join(map(str, promoted_after(one))) for _ in pauses]
+        table.add(*_facts(one, best, watch), *rungs, *values, style="dim" if one.state == TrialState.FAIL else None)
     if table.width > width:
         short = short_names(names)
         table.heads = [short.get(head, head) for head in table.heads]
@@ -40,8 +43,7 @@ def trial_table(sweep: RecordedSweep, width: int) -> TextTable:
 
 def _facts(trial: FrozenTrial, best: FrozenTrial | None, watch: LeaseWatch) -> tuple[str, str, str, str]:
     """Number, state, step and value of a trial; a running one has the value that it reported last."""
-    reported = trial.intermediate_values.get(trial.last_step) if trial.last_step is not None else None
-    value = trial.value if trial.value is not None else reported
+    value = last_value(trial)
     is_best = best is not None and trial.state == TrialState.COMPLETE and trial.value == best.value
     number = f"{trial.number} *" if is_best else str(trial.number)
     return number, state_of(trial, watch), str(trial.last_step or 0), "" if value is None else formatted(value)

@@ -58,7 +58,8 @@ def screen(sweep, monkeypatch):
 
 
 def leased(number, adopted=False):
-    return Mock(spec=LeasedTrial, number=number, values={"x": 0.123456, "model.cell": "[gru]"}, adopted=adopted)
+    values = {"x": 0.123456, "model.cell": "[gru]"}
+    return Mock(spec=LeasedTrial, number=number, values=values, adopted=adopted, is_promotion=False)
 
 
 def test_a_trial_begins_or_goes_on(screen):
