@@ -25,8 +25,8 @@ class SweeperSettings:
     constraints: list[str] = field(default_factory=list)
     # Trials that are to be complete or pruned in the end, in total over restarts and all machines.
     n_trials: int = 20
-    # Trials that run at a time.
-    slots: int = 1
+    # Trials that run at a time; auto: as many as memory, cores and the speed that is measured allow.
+    slots: Any = 1
     # Whether trial 0 has the configuration's own values.
     baseline: bool = True
     # The search's seed, not that of training.
@@ -56,5 +56,5 @@ class SweeperSettings:
     # How a killed trial continues: if its folder has the file `checkpoint`, the setting `resume` names the folder.
     checkpoint: Any = None
     resume: str = "resume"
-    # Threads per slot; null: the cores divided by the slots.
+    # Threads per slot; null: the cores divided by the slots, one with slots=auto.
     threads: Any = None
