@@ -126,7 +126,7 @@ class TrialReport(Callback):
         self.steps, self.stopped = state_dict["steps"], state_dict["stopped"]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Adds `LastLoss` before all other callbacks, and a `PaceReport` if there is none.
+        """Adds `LastLoss` before all other callbacks, and a `PaceReport` if somebody reads it.
 
         Raises:
             UsageError: the direction of the search contradicts `mode`.
@@ -136,7 +136,7 @@ class TrialReport(Callback):
         if self.mode != MODES[context.direction]:
             raise UsageError(f"TrialReport.mode is {self.mode}, but hydra.sweeper.direction is {context.direction}")
         others = [one for one in trainer.callbacks if one is not self._last]  # type: ignore[attr-defined]
-        if not any(isinstance(one, PaceReport) for one in others):
+        if pace_path() is not None and not any(isinstance(one, PaceReport) for one in others):
             others.append(PaceReport())
         trainer.callbacks = [self._last, *others]  # type: ignore[attr-defined]
 

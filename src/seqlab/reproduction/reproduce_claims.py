@@ -162,7 +162,7 @@ class Reproduction:
             seconds = [self.expected[run.name] for run in self.todo]
             parts.append(f"about {duration(max(max(seconds), sum(seconds) / self.slots.allowed()))}")
         devices = plural(len(self.gpus), "GPU") if self.gpus else "one thread each"
-        slots = f"{self.slots.allowed()} at a time{'' if type(self.slots) is SlotCount else ' at first'}"
+        slots = f"{self.slots.allowed()} at a time{' at first' if isinstance(self.slots, MeasuredSlots) else ''}"
         print(wrapped(f"{', '.join(parts)}; {slots}, {devices}", indent=2), flush=True)
 
     def _judge(self, claim: Claim, progress: PoolProgress) -> None:

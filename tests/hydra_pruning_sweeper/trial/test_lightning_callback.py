@@ -200,5 +200,5 @@ def test_nobody_reads_the_pace(tmp_path, monkeypatch):
 
 def test_a_trial_reports_its_pace_where_somebody_reads_it(trial, tmp_path, monkeypatch):
     monkeypatch.setenv(PACE_VARIABLE, str(tmp_path / "pace.json"))
-    trial(1e-3)
+    trial(1e-3, TrialReport("val/loss"))
     assert Pace.read(tmp_path / "pace.json").steps > 0
