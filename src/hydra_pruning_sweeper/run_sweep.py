@@ -15,7 +15,9 @@ from hydra_pruning_sweeper.errors import ExecutionError, UsageError
 from hydra_pruning_sweeper.execution.controller import Controller, Plan
 from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor
 from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
-from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads, visible_gpus
+from hydra_pruning_sweeper.execution.slot_count import AUTO, MeasuredSlots, SlotCount
+from hydra_pruning_sweeper.execution.slot_policy import SlotPolicy
+from hydra_pruning_sweeper.execution.slots import available_cores, slot_environment, slot_threads, visible_gpus
 from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
 from hydra_pruning_sweeper.instantiation import created
 from hydra_pruning_sweeper.messages import LABEL, labelled, plural, printable, wrapped
@@ -24,6 +26,7 @@ from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.search_from_config import (
     base_of,
     command_of_trials,
+    is_basic,
     keep_folder,
     settings_from,
     space_of,
@@ -185,17 +188,12 @@ class SweepRun:
         )
 
     @property
-    def _is_launched(self) -> bool:
-        """Whether one of Hydra's launchers runs the trials."""
-        return "BasicLauncher" not in str(self.config.hydra.launcher.get("_target_"))
-
-    @property
     def _mode(self) -> list[str]:
         """What makes a trial a single run, also where the application's configuration says MULTIRUN."""
-        return [] if self._is_launched else ["hydra.mode=RUN"]
+        return ["hydra.mode=RUN"] if is_basic(self.config.hydra.launcher) else []
 
     def _executor(self) -> Executor:
-        if self._is_launched:
+        if not is_basic(self.config.hydra.launcher):
             from hydra_pruning_sweeper.execution.launchers import LauncherExecutor
 
             return LauncherExecutor(self.config, self.context, self.task, self.settings.slots)
@@ -205,7 +203,13 @@ class SweepRun:
         return ForkExecutor(entry, sys.argv[0], preload, slot_environment(0, threads, ()))
 
     def _threads(self) -> int:
-        return self.settings.threads or slot_threads(self.settings.slots)
+        return self.settings.threads or (1 if self.settings.slots == AUTO else slot_threads(self.settings.slots))
+
+    def _slots(self, gpus: int) -> SlotCount:
+        if self.settings.slots != AUTO:
+            return SlotCount(self.settings.slots)
+        cores = int(available_cores() / self._threads())
+        return MeasuredSlots(SlotPolicy(cores, gpus, self.settings.n_trials), "trial")
 
     def _plan(self) -> Plan:
         settings = self.settings
@@ -216,7 +220,7 @@ class SweepRun:
         )
         return Plan(
             self.folder,
-            settings.slots,
+            self._slots(len(gpus)),
             self.arguments,
             trial_context,
             lambda slot: slot_environment(slot, threads, gpus),
@@ -245,7 +249,7 @@ class SweepRun:
             "pausing" if isinstance(self.pruner, PauseAndPromote) else "pruning": (
                 f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None
             ),
-            "slots": f"{settings.slots}, of {plural(self._threads(), 'thread')} each",
+            "slots": f"{self._slots_in_words()}, of {plural(self._threads(), 'thread')} each",
             "kept in": f"{self.folder} and {self.store.shown}",
         }
         for name, text in lines.items():
@@ -255,11 +259,15 @@ class SweepRun:
             print(printable(f"{'watch with':<{LABEL}}{watch}"))  # to be copied, so in one line
         sys.stdout.flush()
 
+    def _slots_in_words(self) -> str:
+        slots = self.settings.slots
+        return "as many as pay, as the first trials show" if slots == AUTO else str(slots)
+
     def _conclude(self, recorded: RecordedSweep, use: SlotUse) -> None:
         now = known_record(self.folder)
         if now is not None and now.identity != recorded.record.identity:
             return print(wrapped(printable(f"no summary: {self.folder} now belongs to study {now.study}")))
-        notes = use_notes(use, self.settings.slots)
+        notes = use_notes(use, None if self.settings.slots == AUTO else self.settings.slots)
         line = write_summary(recorded, notes)
         for note in notes:
             print(wrapped(note))
@@ -273,10 +281,10 @@ class SweepRun:
         return None
 
 
-def use_notes(use: SlotUse, slots: int) -> list[str]:
-    """Sentences on how busy the slots were, and what a trial costs besides its training."""
+def use_notes(use: SlotUse, slots: int | None) -> list[str]:
+    """Sentences on how busy the slots were, if their number was fixed, and what a trial costs besides its training."""
     notes = []
-    if (share := utilisation(use, slots)) is not None:
+    if slots is not None and (share := utilisation(use, slots)) is not None:
         notes.append(f"Slots were in use {share:.1%} of the time.")
     if use.overheads:
         before, after = (sorted(one)[len(one) // 2] for one in zip(*use.overheads, strict=True))

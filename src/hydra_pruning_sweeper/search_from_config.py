@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.execution.slot_count import AUTO
 from hydra_pruning_sweeper.messages import did_you_mean
 from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
@@ -55,9 +56,13 @@ def settings_from(config: DictConfig) -> SweeperSettings:
         value = getattr(settings, name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value <= 0):
             raise UsageError(f"hydra.sweeper.{name} must be a number above 0, or null, but is {value}")
-    for name in ("n_trials", "slots"):
-        if getattr(settings, name) < 1:
-            raise UsageError(f"hydra.sweeper.{name} must be at least 1, but is {getattr(settings, name)}")
+    if settings.n_trials < 1:
+        raise UsageError(f"hydra.sweeper.n_trials must be at least 1, but is {settings.n_trials}")
+    slots = settings.slots
+    if slots != AUTO and (isinstance(slots, bool) or not isinstance(slots, int) or slots < 1):
+        raise UsageError(f"hydra.sweeper.slots must be at least 1, or {AUTO}, but is {slots}")
+    if slots == AUTO and not is_basic(config.hydra.launcher):
+        raise UsageError(f"hydra.sweeper.slots={AUTO} measures trials on this machine; type a number for a launcher")
     return settings
 
 
@@ -71,6 +76,11 @@ def keep_folder(config: DictConfig, study: str) -> Path:
         with read_write(config.hydra):
             config.hydra.sweep.dir = f"{around[: around.rfind('/') + 1]}{study}"
     return Path(config.hydra.sweep.dir)
+
+
+def is_basic(launcher: DictConfig) -> bool:
+    """Whether no launcher was chosen, so that trials are forked on this machine."""
+    return "BasicLauncher" in str(launcher.get("_target_"))
 
 
 def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:

@@ -135,18 +135,23 @@ def refuse_unknown() -> None:
     run = HydraConfig.get()
     overrides = [one.lstrip("+") for one in run.overrides.task if one.startswith("+")]
     names = {one.partition("=")[0].partition("@")[0].partition(".")[0]: one for one in overrides}
-    unknown = {name: one for name, one in names.items() if "/" not in name}
+    # Only seqlab-train reads a group that is not among its defaults: that of searches.
+    read = _groups(run) if run.job.config_name == "train" else set()
+    unknown = {name: one for name, one in names.items() if "/" not in name and name not in read}
     if not unknown:
         return
     plain = with_hydra_composed(run.job.config_name, searchpath(run))
-    # Only seqlab-train reads a group that is not among its defaults: that of searches.
-    choices = (run if run.job.config_name == "train" else plain.hydra).runtime.choices
-    groups = {name.partition("@")[0] for name in choices}
+    groups = read or _groups(plain.hydra)
     known = sorted(({str(name) for name in plain} | {name for name in groups if "/" not in name}) - {"hydra"})
     for name, typed in unknown.items():
         if name not in known:
             meant = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise InputError(f"{typed}: no setting or group is named {name}{meant}")
+
+
+def _groups(hydra: Any) -> set[str]:
+    """The groups of which Hydra has composed an option."""
+    return {name.partition("@")[0] for name in hydra.runtime.choices}
 
 
 def verbatim(arguments: list[str], key: str) -> list[str]:

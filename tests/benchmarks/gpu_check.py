@@ -123,14 +123,15 @@ def ten_epochs(dry: bool) -> Findings:
 
 
 def trials(dry: bool) -> Findings:
-    """A search over `reversal_bahdanau` on one device."""
+    """A search over `reversal_bahdanau` on one device, in as many slots as pay."""
     count, epochs = (2, 1) if dry else (25, 20)
-    few = ["data.samples=200", "hydra.sweeper.slots=1"] if dry else []
+    few = ["data.samples=200"] if dry else []
     with tempfile.TemporaryDirectory() as place:
         begun = time.perf_counter()
         output = train(
             *("-m", "+sweeps=reversal_bahdanau", "hydra.sweeper.study=gpu_check", f"hydra.sweep.dir={place}/search"),
-            *(f"hydra.sweeper.n_trials={count}", f"trainer.max_epochs={epochs}", hardware.trainer_group(), *few),
+            *(f"hydra.sweeper.n_trials={count}", "hydra.sweeper.slots=auto", f"trainer.max_epochs={epochs}"),
+            *(hardware.trainer_group(), *few),
         )
         seconds = time.perf_counter() - begun
     title = f"{count} trials of `reversal_bahdanau`, {epochs} epochs at most"

@@ -18,6 +18,7 @@ from benchmarks.harness import Done, Row, Spread, alternate
 from benchmarks.workloads import CACHE, ROOT
 from hydra_pruning_sweeper.execution.controller import Controller, Plan, SweepObserver
 from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job
+from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads
 from hydra_pruning_sweeper.run_sweep import HOOK, PRELOAD
 from hydra_pruning_sweeper.study.sampler import sampler_factory
@@ -132,7 +133,7 @@ class Trials:
         """Seconds from asking for it to its first step."""
         self.shared_study.rules = Rules(turn + 1, retries=0, failures=0.0)
         started = {STARTED: str(time.perf_counter())}
-        plan = Plan(self.folder, 1, self.arguments, self.trial_context, lambda slot: started)
+        plan = Plan(self.folder, SlotCount(1), self.arguments, self.trial_context, lambda slot: started)
         controller = Controller(self.shared_study, self.server, plan, SweepObserver())
         controller.run()
         ((_, end),) = controller.use.overheads

@@ -145,6 +145,17 @@ def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(reproduce, calls, tmp_
     assert "partial" not in kept(tmp_path, "B")
 
 
+def test_as_many_runs_at_a_time_as_pay(reproduce, calls, monkeypatch):
+    """The first run shows what a run takes, here on three cores."""
+    monkeypatch.setattr(reproduction, "available_cores", lambda: 3)
+    monkeypatch.setattr(reproduction, "visible_gpus", list)
+    out = reproduce("jobs=auto", A=claim("fine", seeds=[1, 2]), B=claim("fine", seeds=[1, 2])).succeeded().out
+    assert len(calls()) == 4
+    assert "1 at a time at first, one thread each" in out
+    (line,) = [line for line in out.splitlines() if line.startswith("3 slots: ")]
+    assert "3 cores, no core is left" in line
+
+
 def test_missing_data_are_named_with_the_way_to_get_them_and_the_other_claims_run(reproduce, calls, tmp_path):
     needs = [{"path": "nowhere/train.de*", "get": "ask for them"}]
     outcome = reproduce(A=claim("fine", seeds=[1], needs=needs), B=claim("fine", seeds=[1])).succeeded()
@@ -191,7 +202,7 @@ def test_another_profile_has_folders_and_results_of_its_own(reproduce, calls, tm
     [
         ("claims=Z", "claims must be among A (a title), but 'Z' is not"),
         ("profile=gpu", "profile must be one of cpu, full"),
-        ("jobs=0", "jobs must be an integer of at least 1"),
+        ("jobs=0", "jobs must be an integer of at least 1, auto or null"),
         ("run=maybe", "run must be true or false"),
         ("any_code=maybe", "any_code must be true or false"),
     ],

@@ -41,14 +41,46 @@ def test_an_application_that_knows_nothing_of_seqlab_ends_with_a_line(monkeypatc
         ({"n_trial": 3}, r"hydra.sweeper.n_trial: no such setting; did you mean n_trials\?"),
         ({"direction": "up"}, r"direction must be minimize or maximize, but is up"),
         ({"max_silence": "long"}, r"max_silence must be a number above 0, or null, but is long"),
-        ({"slots": 0}, r"slots must be at least 1"),
+        ({"slots": 0}, r"slots must be at least 1, or auto, but is 0"),
+        ({"slots": "many"}, r"slots must be at least 1, or auto, but is many"),
+        ({"slots": True}, r"slots must be at least 1, or auto, but is True"),
+        ({"slots": 1.5}, r"slots must be at least 1, or auto, but is 1.5"),
         ({"resume_from": "file"}, r"resume_from must be folder or checkpoint, but is file"),
     ],
 )
 def test_settings_that_there_are_not_are_refused(changed, match):
     with pytest.raises(UsageError, match=match):
-        sweeper = {**vars(SweeperSettings()), **changed}
-        settings_from(OmegaConf.create({"hydra": {"job": {"name": "app"}, "sweeper": sweeper}}))
+        settings_from(hydra_of(changed))
+
+
+def hydra_of(sweeper, launcher="hydra._internal.core_plugins.basic_launcher.BasicLauncher"):
+    return OmegaConf.create(
+        {
+            "hydra": {
+                "job": {"name": "app"},
+                "sweeper": {**vars(SweeperSettings()), **sweeper},
+                "launcher": {"_target_": launcher},
+            }
+        }
+    )
+
+
+def test_only_trials_on_this_machine_are_measured():
+    assert settings_from(hydra_of({"slots": "auto"})).slots == "auto"
+    assert settings_from(hydra_of({"slots": 2}, "ray.Launcher")).slots == 2
+    with pytest.raises(UsageError, match="slots=auto measures trials on this machine; type a number for a launcher"):
+        settings_from(hydra_of({"slots": "auto"}, "ray.Launcher"))
+
+
+@pytest.mark.parametrize(("threads", "cores", "slots_cores"), [(None, 8, 8), (2, 8, 4), (16, 8, 1)])
+def test_measured_slots_share_the_cores(monkeypatch, threads, cores, slots_cores):
+    monkeypatch.setattr("hydra_pruning_sweeper.run_sweep.available_cores", lambda: cores)
+    sweep = SweepRun.__new__(SweepRun)
+    sweep.settings = SweeperSettings(slots="auto", threads=threads, n_trials=5)
+    policy = sweep._slots(gpus=1).policy
+    assert (policy.cores, policy.gpus, policy.most, sweep._threads()) == (slots_cores, 1, 5, threads or 1)
+    sweep.settings = SweeperSettings(slots=2)
+    assert sweep._slots(gpus=1).allowed() == 2
 
 
 @pytest.mark.parametrize("name", ["it's", "a, b=[c]", "x\\'${y}", "two  spaces"])

@@ -87,7 +87,7 @@ def test_what_cannot_be_searched_is_refused(space, typed, message):
     [
         ("direction", "down", "hydra.sweeper.direction must be minimize or maximize, but is down"),
         ("n_trials", 0, "hydra.sweeper.n_trials must be at least 1, but is 0"),
-        ("slots", 0, "hydra.sweeper.slots must be at least 1, but is 0"),
+        ("slots", 0, "hydra.sweeper.slots must be at least 1, or auto, but is 0"),
         ("study", "${nowhere}", "hydra.sweeper: .*nowhere"),
     ],
 )

@@ -13,6 +13,7 @@ from optuna.samplers import TPESampler
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.controller import Controller, Plan, SweepObserver
 from hydra_pruning_sweeper.execution.executor import ForkExecutor
+from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.study.search_spec import SearchSpec
 from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
@@ -64,7 +65,8 @@ def controller(folder, name="study", slots=1, trials=6, how="well", pause=0.0, s
         return [*shared_study.space.arguments(leased.values), f"steps={steps}", f"how={told}", f"pause={pause}"]
 
     kind = options.pop("executor", executor)
-    plan = Plan(folder, slots, arguments, TrialContext(name, store.url, pruner=pruner), **options)
+    count = slots if isinstance(slots, SlotCount) else SlotCount(slots)
+    plan = Plan(folder, count, arguments, TrialContext(name, store.url, pruner=pruner), **options)
     return Controller(shared_study, kind(), plan, Kept())
 
 

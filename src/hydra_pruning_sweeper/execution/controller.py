@@ -23,6 +23,7 @@ from hydra_pruning_sweeper.execution.outcome import (
     was_killed,
 )
 from hydra_pruning_sweeper.execution.process_control import end_group, interrupts_handled
+from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, check_owner, claim_folder
 from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.study.lease import this_process
@@ -79,7 +80,7 @@ class Plan:
     """
 
     folder: Path
-    slots: int
+    slots: SlotCount
     arguments: Callable[[LeasedTrial, Path], list[str]]
     trial_context: TrialContext
     environment: Callable[[int], Mapping[str, str]] = lambda _: {}
@@ -101,7 +102,7 @@ class Controller:
 
     def __init__(self, shared_study: SharedStudy, executor: Executor, plan: Plan, observer: SweepObserver) -> None:
         self.shared_study, self.executor, self.plan, self.observer = shared_study, executor, plan, observer
-        self.slots = [Slot(number) for number in range(plan.slots)]
+        self.slots: list[Slot] = []
         self.use = SlotUse()
         self._interrupts = 0
         self._last_beat = time.monotonic()
@@ -149,16 +150,24 @@ class Controller:
     def _fill(self) -> bool:
         """Gives each free slot a trial while there are any; returns whether there was one."""
         filled = False
-        for slot in self.slots:
-            if slot.leased is None:
-                taken_at = time.time()
-                leased = self.shared_study.take(may_start=not (self._interrupts or self._is_late()))
-                if leased is None:
-                    return filled
-                slot.leased, slot.taken_at, filled = leased, taken_at, True
-                self.use.last_started = taken_at
-                self._start(slot, leased)
+        for slot in self._open_slots():
+            taken_at = time.time()
+            leased = self.shared_study.take(may_start=not (self._interrupts or self._is_late()))
+            if leased is None:
+                return filled
+            slot.leased, slot.taken_at, filled = leased, taken_at, True
+            self.use.last_started = taken_at
+            self._start(slot, leased)
         return filled
+
+    def _open_slots(self) -> list[Slot]:
+        """The slots that may get a trial now; there are as many slots as are allowed, or have a trial."""
+        allowed = self.plan.slots.allowed()
+        while len(self.slots) > allowed and self.slots[-1].leased is None:
+            self.slots.pop()
+        self.slots += [Slot(number) for number in range(len(self.slots), allowed)]
+        running = sum(slot.leased is not None for slot in self.slots)
+        return [slot for slot in self.slots[:allowed] if slot.leased is None][: max(0, allowed - running)]
 
     def _is_finished(self) -> bool:
         """Whether no controller runs a trial any more: this one continues those of a controller that dies."""
@@ -196,12 +205,14 @@ class Controller:
         if leased.lease.idle > self.shared_study.rules.deaths:
             return self._finish(slot, Outcome(TrialState.FAIL, error=f"died {leased.lease.idle} times in a row"))
         environment = {**self.plan.environment(slot.number), TRIAL_VARIABLE: str(trial_context.write())}
+        environment |= self.plan.slots.prepare(leased.number, slot.number, folder)
         host, pid, start = this_process()  # before training, only the controller is known to be alive
         facts = {"slot": slot.number, "owner": self.shared_study.owner, "host": host, "pid": pid, "start": start}
         TrialEvents(folder).add("started", attempt=leased.lease.attempt, **facts)
         job = Job(leased.number, self.plan.arguments(leased, folder), folder, environment, slot.number)
         self.observer.started(leased, slot.number)
         child = self.executor.start(job)
+        self.plan.slots.started(leased.number, child)
         if child is not None:
             self.shared_study.note_child(leased.number, child)
         return None
@@ -236,7 +247,7 @@ class Controller:
         if outcome is None and was_killed(ended):
             self.shared_study.release(leased.number, died=True)  # some controller continues the same trial
             self.observer.note(f"trial {leased.number} died ({cause_of_death(ended)}): it goes on from where it was")
-            self._free(slot)
+            self._free(slot, well=False)
             return
         if outcome is None:
             check_disk_space(self.plan.folder)  # raises: a full disk is no trial's failure
@@ -256,9 +267,11 @@ class Controller:
             state = outcome.state.name if outcome.paused_after is None else "PAUSED"
             TrialEvents(self.folder(number)).add("told", state=state)
             self.observer.ended(number, outcome)
-        self._free(slot)
+        self._free(slot, well=outcome.state != TrialState.FAIL)
 
-    def _free(self, slot: Slot) -> None:
+    def _free(self, slot: Slot, well: bool) -> None:
+        assert slot.leased is not None
+        self.plan.slots.ended(slot.leased.number, well)
         slot.leased = None
         self.use.spans.append((slot.taken_at, time.time()))
 
@@ -270,6 +283,8 @@ class Controller:
     def _check_signs_of_life(self) -> None:
         """Renews this controller's leases, and ends trials that hang."""
         self.observer.refresh(self.slots)
+        if (line := self.plan.slots.news()) is not None:
+            self.observer.note(line)
         if time.monotonic() - self._last_beat > self.plan.beat:
             self._last_beat = time.monotonic()
             for number in self.shared_study.beat():

@@ -33,8 +33,8 @@ class SweeperSettings:
     enqueue: list[Any] = field(default_factory=list)
     # Folders of other studies, from whose trials the sampler learns.
     warm_start: Any = None
-    # Trials that run at a time.
-    slots: int = 1
+    # Trials that run at a time; auto: as many as memory, cores and the speed that is measured allow.
+    slots: Any = 1
     # Whether trial 0 has the configuration's own values.
     baseline: bool = True
     # The search's seed, not that of training.
@@ -66,5 +66,5 @@ class SweeperSettings:
     checkpoint: Any = None
     resume: str = "resume"
     resume_from: str = "folder"
-    # Threads per slot; null: the cores divided by the slots.
+    # Threads per slot; null: the cores divided by the slots, one with slots=auto.
     threads: Any = None

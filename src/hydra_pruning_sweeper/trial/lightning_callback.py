@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +15,72 @@ from torch.nn.parameter import is_lazy
 from hydra_pruning_sweeper.errors import DivergenceError, InterruptionError, UsageError
 from hydra_pruning_sweeper.trial.context import context_of_trial
 from hydra_pruning_sweeper.trial.events import TrialEvents
+from hydra_pruning_sweeper.trial.pace import DeviceMemory, Pace, pace_path
 from hydra_pruning_sweeper.trial.reporter import Reporter, reporter
 
+PACE_SECONDS = 0.5  # between two lines of `PaceReport`
 MODES = {"minimize": "min", "maximize": "max"}
+
+
+class PaceReport(Callback):
+    """Writes how many steps were trained in how many seconds, validation left out, and the memory of the GPU.
+
+    Does nothing where nobody reads it (see `pace_path`), and on all processes but the first.
+    """
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self._path = pace_path()
+        self._seconds, self._since = 0.0, 0.0  # up to the last stop of the clock; when it was started, 0: it stands
+        self._written = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes that nothing was trained yet."""
+        self._path = self._path if trainer.is_global_zero else None
+        self._write(pl_module)
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Starts the clock, unless it runs."""
+        self._since = self._since or time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts a step."""
+        self.steps += 1
+        if self._path is not None and time.monotonic() - self._written > PACE_SECONDS:
+            self._write(pl_module)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops the clock."""
+        self._stop()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stops the clock."""
+        self._stop()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes what was trained in all."""
+        self._write(pl_module)
+
+    def _stop(self) -> None:
+        self._seconds, self._since = self._elapsed(), 0.0
+
+    def _elapsed(self) -> float:
+        return self._seconds + (time.monotonic() - self._since if self._since else 0.0)
+
+    def _write(self, module: LightningModule) -> None:
+        if self._path is not None:
+            self._written = time.monotonic()
+            Pace(self.steps, self._elapsed(), device_memory(module.device)).write(self._path)
+
+
+def device_memory(device: torch.device) -> DeviceMemory | None:
+    """The memory of a GPU; None for another device."""
+    if device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    return DeviceMemory(float(torch.cuda.max_memory_reserved(device)), float(free), float(total))
 
 
 class LastLoss(Callback):
@@ -64,7 +128,7 @@ class TrialReport(Callback):
         self.steps, self.stopped = state_dict["steps"], state_dict["stopped"]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Adds `LastLoss` before all other callbacks.
+        """Adds `LastLoss` before all other callbacks, and a `PaceReport` if somebody reads it.
 
         Raises:
             UsageError: the direction of the search contradicts `mode`.
@@ -74,6 +138,8 @@ class TrialReport(Callback):
         if self.mode != MODES[context.direction]:
             raise UsageError(f"TrialReport.mode is {self.mode}, but hydra.sweeper.direction is {context.direction}")
         others = [one for one in trainer.callbacks if one is not self._last]  # type: ignore[attr-defined]
+        if pace_path() is not None and not any(isinstance(one, PaceReport) for one in others):
+            others.append(PaceReport())
         trainer.callbacks = [self._last, *others]  # type: ignore[attr-defined]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -161,7 +161,7 @@ class ReproduceSettings:
 
     claims: tuple[str, ...] | None
     profile: str
-    jobs: int | None
+    jobs: int | str | None
     run: bool
     any_code: bool
     ledger: Path | None
@@ -332,8 +332,8 @@ def read_reproduce(config: DictConfig) -> ReproduceSettings:
     """
     for name in ("run", "any_code"):
         _check_truth(config, name)
-    if config.jobs is not None and (not isinstance(config.jobs, int) or config.jobs < 1):
-        raise InputError(f"jobs must be an integer of at least 1, or null, but is {config.jobs!r}")
+    if config.jobs not in (None, "auto") and (not isinstance(config.jobs, int) or config.jobs < 1):
+        raise InputError(f"jobs must be an integer of at least 1, auto or null, but is {config.jobs!r}")
     claims = [config.claims] if isinstance(config.claims, str) else config.claims
     return ReproduceSettings(
         claims=None if claims is None else tuple(claims),

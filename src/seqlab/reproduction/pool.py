@@ -16,6 +16,7 @@ from types import FrameType
 
 from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor, Job, JobEnd, why_failed
 from hydra_pruning_sweeper.execution.process_control import interrupts_handled
+from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.slots import slot_environment
 from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
@@ -59,7 +60,7 @@ class Pool:
             until they have saved their state.
     """
 
-    def __init__(self, slots: int, threads: int, gpus: Sequence[str], lock: int) -> None:
+    def __init__(self, slots: SlotCount, threads: int, gpus: Sequence[str], lock: int) -> None:
         self.slots, self.threads, self.gpus, self.lock = slots, threads, list(gpus), lock
         self._running: dict[int, _Running] = {}  # by the number of the job
         self._started = 0
@@ -70,7 +71,7 @@ class Pool:
         waiting: list[PlannedRun],
         begin: Callable[[PlannedRun], bool],
         on_end: Callable[[RunEnd], None],
-        refresh: Callable[[], None],
+        refresh: Callable[[str | None], None],
     ) -> bool:
         """Runs all of `waiting`.
 
@@ -80,7 +81,7 @@ class Pool:
             waiting: emptied as runs are started.
             begin: prepares the folder of a run; returns whether the run resumes from the checkpoint in it.
             on_end: called for each run that has ended.
-            refresh: called several times per second.
+            refresh: called several times per second, with a line about the number of slots if there is a new one.
 
         Returns:
             Whether all were started; False after an interrupt.
@@ -91,7 +92,7 @@ class Pool:
         with interrupts_handled(self._on_signal), contextlib.closing(self._executor()) as executor:
             try:
                 while True:
-                    while waiting and len(self._running) < self.slots and not self._interrupts:
+                    while waiting and len(self._running) < self.slots.allowed() and not self._interrupts:
                         run = waiting.pop(0)
                         self._start(executor, run, begin(run))
                     if self._interrupts > passed_on:
@@ -99,7 +100,7 @@ class Pool:
                         self._signal_all(executor, signal.SIGTERM if passed_on == 1 else signal.SIGKILL)
                     if not self._running:
                         return not self._interrupts
-                    refresh()
+                    refresh(self.slots.news())
                     for end in executor.wait(POLL_SECONDS):
                         on_end(self._ended(end))
             finally:
@@ -127,15 +128,18 @@ class Pool:
     def _start(self, executor: Executor, run: PlannedRun, resumes: bool) -> None:
         folder = quoted(str(run.folder))
         arguments = [f"resume={folder}"] if resumes else [*run.arguments, f"hydra.run.dir={folder}"]
-        slot = min(set(range(self.slots)) - {one.slot for one in self._running.values()})
+        slot = min(set(range(len(self._running) + 1)) - {one.slot for one in self._running.values()})
         self._started += 1
         self._running[self._started] = _Running(run, slot, time.monotonic())
         environment = slot_environment(slot, self.threads, self.gpus)
-        executor.start(Job(self._started, arguments, run.folder, environment, slot))
+        environment |= self.slots.prepare(self._started, slot, run.folder)
+        process = executor.start(Job(self._started, arguments, run.folder, environment, slot))
+        self.slots.started(self._started, process)
 
     def _ended(self, end: JobEnd) -> RunEnd:
         ended = self._running.pop(end.number)
         finished = end.code == 0 and (ended.run.folder / RESULT).is_file()
+        self.slots.ended(end.number, finished)
         error = None if finished else why_failed(end, ended.run.log)
         return RunEnd(ended.run, time.monotonic() - ended.since, error)
 

@@ -7,7 +7,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -50,11 +50,11 @@ class PoolProgress:
     Args:
         names: the runs that are not finished.
         done: how many runs are finished.
-        slots: how many run at a time.
+        slots: gives how many run at a time.
         expected: the expected seconds by run, or empty.
     """
 
-    def __init__(self, names: Sequence[str], done: int, slots: int, expected: dict[str, float]) -> None:
+    def __init__(self, names: Sequence[str], done: int, slots: Callable[[], int], expected: dict[str, float]) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
         self._terminal = sys.stdout.isatty()
         self._remaining = list(names)
@@ -110,4 +110,4 @@ class PoolProgress:
         pace = sum(real for _, real in self._took) / sum(expected for expected, _ in self._took) if self._took else 1.0
         elapsed = {run.name: seconds for run, seconds in running}
         left = [max(0.0, pace * self._expected[name] - elapsed.get(name, 0.0)) for name in self._remaining]
-        return f", about {duration(max(max(left), sum(left) / self._slots))} left"
+        return f", about {duration(max(max(left), sum(left) / self._slots()))} left"

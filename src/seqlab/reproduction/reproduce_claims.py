@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.differences import listed
+from hydra_pruning_sweeper.execution.slot_count import AUTO, MeasuredSlots, SlotCount
+from hydra_pruning_sweeper.execution.slot_policy import SlotPolicy
 from hydra_pruning_sweeper.execution.slots import available_cores, slot_threads, visible_gpus
 from hydra_pruning_sweeper.messages import duration, plural, printable, wrapped
 from seqlab.config.settings import ReproduceSettings
@@ -51,12 +53,12 @@ class Reproduction:
         claims: what is run and judged.
         folder: the folder of their runs.
         references: the folder of the reference files.
-        jobs: how many runs at a time; None: one per GPU, or without GPUs one per core.
+        jobs: how many runs at a time; None: one per GPU, or without GPUs one per core; "auto": see `SlotPolicy`.
         any_code: see `plan.state_of`.
     """
 
     def __init__(
-        self, claims: Sequence[Claim], folder: Path, references: Path, jobs: int | None, any_code: bool
+        self, claims: Sequence[Claim], folder: Path, references: Path, jobs: int | str | None, any_code: bool
     ) -> None:
         self.claims, self.folder, self.references = claims, folder, references
         self.code = code()
@@ -67,7 +69,13 @@ class Reproduction:
         self.finished = {name for name, (state, _) in self.states.items() if state == FINISHED}
         self.expected = expected_seconds(claims, self.runs, references)
         self.gpus = visible_gpus()
-        self.slots = jobs or len(self.gpus) or available_cores()
+        if jobs == AUTO:
+            policy = SlotPolicy(available_cores(), len(self.gpus), len(self.runs))
+            self.slots: SlotCount = MeasuredSlots(policy, "run")
+            self.threads = 1
+        else:
+            slots = int(jobs or len(self.gpus) or available_cores())
+            self.slots, self.threads = SlotCount(slots), slot_threads(slots) if self.gpus else 1
         self.todo: list[PlannedRun] = []
         self.missing: dict[str, str] = {}  # claim → the data that it lacks
         self.failed: dict[str, str] = {}  # run → why
@@ -86,7 +94,7 @@ class Reproduction:
         # The longest first, so that no core is idle at the end.
         self.todo.sort(key=lambda run: -self.expected.get(run.name, 0.0))
         self._announce()
-        progress = PoolProgress([run.name for run in self.todo], len(self.finished), self.slots, self.expected)
+        progress = PoolProgress([run.name for run in self.todo], len(self.finished), self.slots.allowed, self.expected)
         for claim in self.claims:
             self._judge(claim, progress)
         try:
@@ -101,7 +109,7 @@ class Reproduction:
 
     def _run_all(self, lock: int, progress: PoolProgress) -> bool:
         """Runs all of `todo`; returns False after an interrupt."""
-        pool = Pool(self.slots, slot_threads(self.slots) if self.gpus else 1, self.gpus, lock)
+        pool = Pool(self.slots, self.threads, self.gpus, lock)
 
         def begin(run: PlannedRun) -> bool:
             state, different = self.states[run.name]
@@ -123,7 +131,12 @@ class Reproduction:
                 self.failed[end.run.name] = f"{end.error} ({end.run.log})"
             self._judge(end.run.claim, progress)
 
-        return pool.run(list(self.todo), begin, on_end, lambda: progress.refresh(pool.running, pool.stopping))
+        def refresh(news: str | None) -> None:
+            if news is not None:
+                progress.line(news)
+            progress.refresh(pool.running, pool.stopping)
+
+        return pool.run(list(self.todo), begin, on_end, refresh)
 
     def _with_data(self, runs: Sequence[PlannedRun]) -> list[PlannedRun]:
         """Those of `runs` whose claim has its data; prints which claims do not."""
@@ -147,9 +160,10 @@ class Reproduction:
             parts[-1] += f" ({other} were run with other settings or code)"
         if self.expected and self.todo:
             seconds = [self.expected[run.name] for run in self.todo]
-            parts.append(f"about {duration(max(max(seconds), sum(seconds) / self.slots))}")
+            parts.append(f"about {duration(max(max(seconds), sum(seconds) / self.slots.allowed()))}")
         devices = plural(len(self.gpus), "GPU") if self.gpus else "one thread each"
-        print(wrapped(f"{', '.join(parts)}; {self.slots} at a time, {devices}", indent=2), flush=True)
+        slots = f"{self.slots.allowed()} at a time{' at first' if isinstance(self.slots, MeasuredSlots) else ''}"
+        print(wrapped(f"{', '.join(parts)}; {slots}, {devices}", indent=2), flush=True)
 
     def _judge(self, claim: Claim, progress: PoolProgress) -> None:
         """Judges a claim once the last of its runs has ended, if any of them is finished."""

@@ -1,6 +1,7 @@
 """A trial in a foreign Lightning application: whatever diverges is pruned, what was pruned stays stopped."""
 
 import math
+import time
 
 import pytest
 import torch
@@ -12,9 +13,11 @@ from hydra_pruning_sweeper.execution.outcome import settled_outcome
 from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
+from hydra_pruning_sweeper.trial import lightning_callback
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
 from hydra_pruning_sweeper.trial.events import TrialEvents
-from hydra_pruning_sweeper.trial.lightning_callback import TrialReport
+from hydra_pruning_sweeper.trial.lightning_callback import PaceReport, TrialReport
+from hydra_pruning_sweeper.trial.pace import PACE_VARIABLE, Pace
 
 
 class Foreign(LightningModule):
@@ -142,3 +145,60 @@ def test_what_was_pruned_stays_stopped_when_it_is_resumed(trial):
     resumed = TrialReport("val/loss")
     resumed.load_state_dict({"steps": 1, "stopped": True})
     assert trial(0.1, resumed, limit_train_batches=1).current_epoch < 2
+
+
+def trained(folder, *callbacks):
+    """Three epochs of four steps, each with a validation."""
+    loader = DataLoader(torch.ones(4, 1))
+    trainer = Trainer(
+        max_epochs=3,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+        callbacks=list(callbacks),
+    )
+    trainer.fit(Foreign(1e-3), loader, loader)
+
+
+class Slow(Callback):
+    """Takes its time over each step, and far more over a validation."""
+
+    def on_before_backward(self, trainer, pl_module, loss):
+        time.sleep(0.01)
+
+    def on_validation_epoch_start(self, trainer, pl_module):
+        time.sleep(0.3)
+
+
+def test_the_pace_of_training_leaves_validation_out(tmp_path, monkeypatch):
+    path = tmp_path / "pace.json"
+    monkeypatch.setenv(PACE_VARIABLE, str(path))
+    monkeypatch.setattr(lightning_callback, "PACE_SECONDS", 0.0)
+    seen = []
+
+    class Reader(Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            seen.append(Pace.read(path).steps)
+
+    begun = time.monotonic()
+    trained(tmp_path, PaceReport(), Slow(), Reader())
+    seconds = time.monotonic() - begun
+    assert seen == list(range(12))
+    pace = Pace.read(path)
+    assert (pace.steps, pace.device) == (12, None)
+    assert 0.12 <= pace.seconds <= seconds - 3 * 0.3
+
+
+def test_nobody_reads_the_pace(tmp_path, monkeypatch):
+    monkeypatch.delenv(PACE_VARIABLE, raising=False)
+    trained(tmp_path, PaceReport())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trial_reports_its_pace_where_somebody_reads_it(trial, tmp_path, monkeypatch):
+    monkeypatch.setenv(PACE_VARIABLE, str(tmp_path / "pace.json"))
+    trial(1e-3, TrialReport("val/loss"))
+    assert Pace.read(tmp_path / "pace.json").steps > 0

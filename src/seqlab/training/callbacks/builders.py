@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from lightning.pytorch import Callback
 
+from hydra_pruning_sweeper.trial.pace import pace_path
 from seqlab.config.settings import TrainSettings
 from seqlab.decoding import Search
 from seqlab.errors import InputError
@@ -41,6 +42,10 @@ def callbacks_of(settings: TrainSettings, search: Search, began: float | None = 
     callbacks["free_running"] = settings.free_running.build_as(GenerationEval, search=search)
     callbacks["cuda_graphs"] = graphs = CapturePolicy(settings.cuda_graphs)
     callbacks["throughput"] = throughput = Throughput(began)
+    if pace_path() is not None:
+        from hydra_pruning_sweeper.trial.lightning_callback import PaceReport
+
+        callbacks["pace"] = PaceReport()
     saver = callbacks.get("saver")
     if not isinstance(saver, Saver):
         raise InputError("callbacks.saver must be there: without it no weights are saved")
