@@ -181,13 +181,14 @@ def test_a_run_of_the_users_is_marked_wherever_it_appears(tmp_path):
 
 def test_each_dataset_of_the_users_has_its_answer_in_sight_the_newest_first(tmp_path):
     """The references stand with the evidence; tables and sentences have the same order."""
-    runs = [digest(model, data=data, overrides={"m": model}) for data in ("old", "new") for model in ("gru", "lstm")]
-    material = found(tmp_path, runs[2:], claim_c())
-    older = {write_run(tmp_path, "runs", model): run for model, run in zip(("gru", "lstm"), runs, strict=False)}
-    for folder in older:
-        os.utime(folder / "result.json", (1e9, 1e9))
-    runs_here = dict(zip([folder for one in material.groups for folder in one.folders], runs[2:], strict=True)) | older
-    material = gather(tmp_path, None, runs_here.__getitem__, {}.__getitem__)
+    write_references(tmp_path, claim_c())
+    runs = {}
+    for ended, data in ((1e9, "old"), (2e9, "new")):
+        for model in ("gru", "lstm"):
+            folder = write_run(tmp_path, "runs", data, model)
+            os.utime(folder / "result.json", (ended, ended))
+            runs[folder] = digest(model, data=data, overrides={"model": model, "data": data})
+    material = gather(tmp_path, None, runs.__getitem__, {}.__getitem__)
     page = html.document_fromstring(render(material, tmp_path / "p.html"))
     (best,) = page.xpath("//dl[@class='answers']/div[contains(dt, 'Which architecture is best')]/dd")
     assert best.xpath("./p/span/text()") == ["New (your runs)", "Old (your runs)"]

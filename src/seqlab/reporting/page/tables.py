@@ -250,7 +250,8 @@ def _metric_cell(group: RunGroup, metric: str, best: bool) -> TableCell:
 def _cell(group: RunGroup, figure: Spread | None, form: str) -> TableCell:
     if figure is None:
         return TableCell("", None, group)
-    return TableCell(format(figure, form), figure.mean, group)
+    text = format(figure, form).replace("-", "−")  # at a hyphen a line may end
+    return TableCell(text, figure.mean, group)
 
 
 def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> TableCell:
