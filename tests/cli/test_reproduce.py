@@ -239,6 +239,7 @@ def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_be
     script = f"""
 import os, sys
 from pathlib import Path
+from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from seqlab.reproduction import pool
 from seqlab.reproduction.claim import Claim, Group
 from seqlab.reproduction.plan import PlannedRun, make_room
@@ -247,8 +248,8 @@ group = Group("slow", "slow", ("experiment=toy_gru", "name=slow"), (1,))
 claim = Claim("A", "cpu", "", "", "", (group,), ())
 run = PlannedRun("A/slow/1", claim, group, 1, Path("runs/slow"), group.arguments(1))
 with pool.locked(Path("runs")) as lock:
-    started = pool.Pool(1, 1, [], lock)
-    started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda: None)
+    started = pool.Pool(SlotCount(1), 1, [], lock)
+    started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda news: None)
 """
     environment = {**os.environ, "FAKE_SETTINGS": json.dumps(settings), "FAKE_CODE": "own"}
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) as runner:
