@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from omegaconf import OmegaConf, open_dict
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from support import ROOT
@@ -16,9 +17,9 @@ from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 SEARCHES = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))
 
 
-def composed(search):
+def composed(search, *more):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", overrides=[f"+sweeps={search}"], return_hydra_config=True)
+        config = compose("train", overrides=[f"+sweeps={search}", *more], return_hydra_config=True)
     with open_dict(config):
         config.hydra.runtime.output_dir = "run"
     settings = SweeperSettings(**OmegaConf.to_container(config.hydra.sweeper, resolve=True))
@@ -68,6 +69,16 @@ def test_another_pruner_takes_the_place_of_hyperband_as_a_whole():
     (_, published), (_, halving) = composed("notes_gpt"), composed("notes_gpt_halving")
     pruner = {"_target_": "optuna.pruners.SuccessiveHalvingPruner", "min_resource": 10, "reduction_factor": 3}
     assert halving == replace(published, pruner=pruner, study="notes_gpt_halving")
+
+
+@pytest.mark.parametrize(
+    ("option", "rungs"), [("asha", [[1, 3, 9]]), ("pausing_hyperband", [[1, 3, 9], [3, 9], [9], []])]
+)
+def test_pruners_that_pause_have_the_rungs_of_their_brackets(option, rungs):
+    _, settings = composed("reversal_bahdanau", f"hydra/sweeper/pruner={option}", "trainer.max_epochs=27")
+    pruner = instantiate(settings.pruner)
+    assert [pruner.rungs(bracket) for bracket in range(pruner.brackets)] == rungs
+    assert settings.checkpoint is not None
 
 
 def test_the_grid_of_recorded_curves_is_trained_whole_and_in_full():

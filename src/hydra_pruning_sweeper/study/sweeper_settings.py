@@ -41,7 +41,8 @@ class SweeperSettings:
     seed: int = 0
     # Any of Optuna's samplers. One that takes a seed gets one.
     sampler: Any = field(default_factory=lambda: {"_target_": "optuna.samplers.TPESampler"})
-    # Hyperband's max_resource must be the number of validations of a full training; null: no pruning.
+    # Hyperband's max_resource must be the number of validations of a full training; null: no pruning. One that pauses
+    # trials (hydra_pruning_sweeper.study.pausing.PauseAndPromote) needs `checkpoint`.
     pruner: Any = None
     # null: a journal in the sweep's folder; the path of one; postgresql://…, mysql://…, sqlite:///FILE, grpc://HOST:PORT
     storage: Any = None

@@ -6,10 +6,12 @@ import time
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from sweeper_support.simulation import PAUSING
 from torch.utils.data import DataLoader
 
-from hydra_pruning_sweeper.errors import DivergenceError, UsageError
+from hydra_pruning_sweeper.errors import DivergenceError, InterruptionError, UsageError
 from hydra_pruning_sweeper.execution.outcome import settled_outcome
+from hydra_pruning_sweeper.study.pausing import PAUSES, with_promotion
 from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
@@ -59,10 +61,11 @@ class Watch(Callback):
 def trial(tmp_path, monkeypatch):
     """Trains a trial of a study and gives what became of it, by its own account."""
 
-    def run(rate, *callbacks, direction="minimize", broken="", **options):
+    def run(rate, *callbacks, direction="minimize", broken="", pruner=None, **options):
         store = StudyStorage(str(tmp_path / "journal.log"))
-        SharedStudy(store, "s", direction, Space([parameter("x", "interval(0,1)")]), Rules(1)).take()
-        given = TrialContext("s", store.url, 0, str(tmp_path / "0"), direction=direction)
+        run.study = SharedStudy(store, "s", direction, Space([parameter("x", "interval(0,1)")]), Rules(1))
+        run.study.take()
+        given = TrialContext("s", store.url, 0, str(tmp_path / "0"), direction=direction, pruner=pruner)
         monkeypatch.setenv(TRIAL_VARIABLE, str(given.write()))
         trainer = Trainer(
             callbacks=list(callbacks),
@@ -202,3 +205,39 @@ def test_a_trial_reports_its_pace_where_somebody_reads_it(trial, tmp_path, monke
     monkeypatch.setenv(PACE_VARIABLE, str(tmp_path / "pace.json"))
     trial(1e-3, TrialReport("val/loss"))
     assert Pace.read(tmp_path / "pace.json").steps > 0
+
+
+def test_a_paused_trial_stops_after_its_epoch_and_goes_on_when_it_is_promoted(trial):
+    report = TrialReport("val/loss")
+    assert trial(0.1, report, pruner=PAUSING).current_epoch == 1
+    assert report.state_dict() == {"steps": 1, "stopped": False}
+    assert settled_outcome(trial.progress).paused_after == 1
+    promote(trial)
+    resumed = TrialReport("val/loss")
+    resumed.load_state_dict(report.state_dict())
+    assert trial(0.1, resumed, pruner=PAUSING).current_epoch == 2
+    assert (resumed.steps, resumed.stopped) == (3, False)
+
+
+def test_a_promoted_trial_that_begins_again_is_not_paused_where_it_was(trial):
+    trial(0.1, TrialReport("val/loss"), pruner=PAUSING)
+    promote(trial)
+    report = TrialReport("val/loss")
+    assert trial(0.1, report, pruner=PAUSING).current_epoch == 2
+    assert report.steps == 2
+
+
+def test_within_an_epoch_a_trial_is_paused_as_by_a_kill(trial):
+    """Lightning would end the epoch there, and the checkpoint that follows would skip the rest of it."""
+    report = TrialReport("val/loss")
+    with pytest.raises(InterruptionError, match="paused after validation 1, until it is promoted"):
+        trial(0.1, report, pruner=PAUSING, val_check_interval=1)
+    assert report.state_dict() == {"steps": 1, "stopped": False}
+    assert settled_outcome(trial.progress).paused_after == 1
+
+
+def promote(trial):
+    """Pauses the trial after its first step, as its controller does, and promotes it."""
+    study = trial.study
+    assert study.pause(0, 1)
+    study.storage.set_trial_user_attr(study._id(0), PAUSES, with_promotion(study.trials()[0]))
