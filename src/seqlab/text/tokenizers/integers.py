@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import regex
 
 from seqlab.checks import check_sizes
 from seqlab.special_tokens import SPECIALS, UNK
 from seqlab.text.tokenizers.tokenizer import UNKNOWN, Tokenizer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LONGEST = 1_000_000
 """Limit on `max_length`: with `fill`, every array is that long, whatever the text."""
