@@ -17,7 +17,13 @@ from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor
 from hydra_pruning_sweeper.execution.outcome import SlotUse, utilisation
 from hydra_pruning_sweeper.execution.slot_count import AUTO, MeasuredSlots, SlotCount
 from hydra_pruning_sweeper.execution.slot_policy import SlotPolicy
-from hydra_pruning_sweeper.execution.slots import available_cores, slot_environment, slot_threads, visible_gpus
+from hydra_pruning_sweeper.execution.slots import (
+    available_cores,
+    groups_of_gpus,
+    slot_environment,
+    slot_threads,
+    visible_gpus,
+)
 from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
 from hydra_pruning_sweeper.instantiation import created
 from hydra_pruning_sweeper.messages import LABEL, labelled, plural, printable, wrapped
@@ -213,7 +219,7 @@ class SweepRun:
 
     def _plan(self) -> Plan:
         settings = self.settings
-        threads, gpus = self._threads(), visible_gpus()
+        threads, gpus = self._threads(), groups_of_gpus(visible_gpus(), settings.gpus)
         storage = None if is_secret(self.store.url) else self.store.url
         trial_context = TrialContext(
             settings.study, storage, pruner=settings.pruner or None, direction=settings.direction

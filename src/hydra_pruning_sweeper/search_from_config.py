@@ -50,6 +50,8 @@ def settings_from(config: DictConfig) -> SweeperSettings:
     settings = SweeperSettings(**{str(name): value for name, value in plain.items()})
     if settings.direction not in ("minimize", "maximize"):
         raise UsageError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")
+    if settings.gpus < 1:
+        raise UsageError(f"hydra.sweeper.gpus must be at least 1, but is {settings.gpus}")
     if settings.resume_from not in ("folder", "checkpoint"):
         raise UsageError(f"hydra.sweeper.resume_from must be folder or checkpoint, but is {settings.resume_from}")
     for name in ("threads", "max_silence", "timeout", "patience"):

@@ -45,6 +45,7 @@ def test_an_application_that_knows_nothing_of_seqlab_ends_with_a_line(monkeypatc
         ({"slots": "many"}, r"slots must be at least 1, or auto, but is many"),
         ({"slots": True}, r"slots must be at least 1, or auto, but is True"),
         ({"slots": 1.5}, r"slots must be at least 1, or auto, but is 1.5"),
+        ({"gpus": 0}, r"gpus must be at least 1, but is 0"),
         ({"resume_from": "file"}, r"resume_from must be folder or checkpoint, but is file"),
     ],
 )

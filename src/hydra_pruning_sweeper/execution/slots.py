@@ -6,6 +6,9 @@ import os
 import subprocess
 from collections.abc import Sequence
 
+from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.messages import plural
+
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -32,7 +35,18 @@ def visible_gpus() -> list[str]:
     return [str(number) for number in range(sum(line.startswith("GPU ") for line in listed.splitlines()))]
 
 
+def groups_of_gpus(gpus: Sequence[str], size: int) -> list[str]:
+    """The GPUs in groups of `size`, each as CUDA_VISIBLE_DEVICES names them; those that are left over are not used.
+
+    Raises:
+        UsageError: there are fewer, though a group is to have several.
+    """
+    if size > max(1, len(gpus)):
+        raise UsageError(f"hydra.sweeper.gpus is {size}, but {plural(len(gpus), 'GPU')} can be used here")
+    return [",".join(gpus[at : at + size]) for at in range(0, len(gpus) - size + 1, size)]
+
+
 def slot_environment(slot: int, threads: int, gpus: Sequence[str]) -> dict[str, str]:
-    """Environment variables that limit a slot to its share of cores and to one GPU."""
+    """Environment variables that limit a slot to its share of cores, and to one GPU or one group of them."""
     environment = dict.fromkeys(THREADS, str(threads))
     return environment | ({"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} if gpus else {})

@@ -16,7 +16,16 @@ from hydra_pruning_sweeper.study.trial_command import TrialCommand
 
 MAY_DIFFER = frozenset(
     {
-        *("slots", "threads", "storage", "preload", "checkpoint", "resume", "resume_from"),  # where and how trials run
+        *(
+            "slots",
+            "gpus",
+            "threads",
+            "storage",
+            "preload",
+            "checkpoint",
+            "resume",
+            "resume_from",
+        ),  # where and how trials run
         *("n_trials", "timeout", "patience", "max_retry", "max_failure_rate", "max_silence", "lease"),  # its end
         "enqueue",  # further trials by hand
         *("not_compared", "continue_anyway", "_target_", "_recursive_"),

@@ -35,6 +35,8 @@ class SweeperSettings:
     warm_start: Any = None
     # Trials that run at a time; auto: as many as memory, cores and the speed that is measured allow.
     slots: Any = 1
+    # GPUs that a trial gets, where there are any.
+    gpus: int = 1
     # Whether trial 0 has the configuration's own values.
     baseline: bool = True
     # The search's seed, not that of training.

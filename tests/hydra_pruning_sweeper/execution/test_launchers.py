@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, UsageError
 from hydra_pruning_sweeper.execution.executor import Job, JobEnd
 from hydra_pruning_sweeper.execution.launchers import LauncherExecutor
-from hydra_pruning_sweeper.execution.slots import visible_gpus
+from hydra_pruning_sweeper.execution.slots import groups_of_gpus, slot_environment, visible_gpus
 from hydra_pruning_sweeper.study.lease import machine, start_of
 from hydra_pruning_sweeper.trial import hydra_callback
 from hydra_pruning_sweeper.trial.events import TrialEvents
@@ -188,3 +188,24 @@ def test_cards_are_those_that_may_be_used(monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", absent)
     assert visible_gpus() == []
+
+
+@pytest.mark.parametrize(
+    ("cards", "size", "groups"),
+    [
+        ([], 1, []),
+        (["2", "5"], 1, ["2", "5"]),
+        (["2", "5"], 2, ["2,5"]),
+        (["0", "1", "2", "3", "4"], 2, ["0,1", "2,3"]),
+    ],
+)
+def test_a_trial_gets_as_many_gpus_as_it_is_to_have(cards, size, groups):
+    assert groups_of_gpus(cards, size) == groups
+    shown = [slot_environment(slot, 1, groups).get("CUDA_VISIBLE_DEVICES") for slot in range(len(groups) + 1)]
+    assert shown == ([*groups, groups[0]] if groups else [None])
+
+
+@pytest.mark.parametrize(("cards", "named"), [([], "0 GPUs"), (["7"], "1 GPU")])
+def test_more_gpus_than_there_are_are_refused(cards, named):
+    with pytest.raises(UsageError, match=f"hydra.sweeper.gpus is 2, but {named} can be used here"):
+        groups_of_gpus(cards, 2)
