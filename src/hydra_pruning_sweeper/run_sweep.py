@@ -149,7 +149,7 @@ class SweepRun:
             record.write(self.folder)
         recorded = RecordedSweep(record, self.folder, self.store)
         self._announce(recorded, why_none)
-        table = LiveTable(recorded)
+        table = LiveTable(recorded, [one.name for one in self.space.parameters])
         controller = Controller(shared_study, self._executor(), self._plan(), table)
         try:
             controller.run()

@@ -21,6 +21,7 @@ from hydra_pruning_sweeper.study.shared_study import LeasedTrial
 from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, last_value
+from hydra_pruning_sweeper.views.trial_table import short_names
 
 WORDS = {
     **{TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"},
@@ -34,11 +35,13 @@ class LiveTable(SweepObserver):
 
     Args:
         sweep: the sweep.
+        names: the names of all its parameters, which lines and table shorten.
         terminal: whether to show the table; None: if standard output is a terminal.
     """
 
-    def __init__(self, sweep: RecordedSweep, terminal: bool | None = None) -> None:
+    def __init__(self, sweep: RecordedSweep, names: Sequence[str] = (), terminal: bool | None = None) -> None:
         self.sweep = sweep
+        self._short = short_names(names)
         self.console = Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
         if sys.stdout.isatty() if terminal is None else terminal:
@@ -50,7 +53,7 @@ class LiveTable(SweepObserver):
 
     def started(self, leased: LeasedTrial, slot: int) -> None:
         """Prints a trial's values."""
-        self._line(f"trial {leased.number:>3}  {_how_it_starts(leased)}{settings(leased)}")
+        self._line(f"trial {leased.number:>3}  {_how_it_starts(leased)}{self._settings(leased)}")
 
     def ended(self, number: int, outcome: Outcome) -> None:
         """Prints how a trial ended or where it was paused, the best so far, and how many trials are done."""
@@ -85,6 +88,10 @@ class LiveTable(SweepObserver):
     def _line(self, text: str) -> None:
         self.console.print(Text(wrapped(printable(text), indent=len("trial   0  "))))
 
+    def _settings(self, leased: LeasedTrial) -> str:
+        """A trial's values in one line."""
+        return " ".join(f"{self._short.get(name, name)}={formatted(value)}" for name, value in leased.values.items())
+
     def _left(self, done: int) -> str:
         if self._done_before is None:
             self._done_before = done - 1
@@ -103,7 +110,7 @@ class LiveTable(SweepObserver):
             ahead = rungs[bisect.bisect_right(rungs, step) :]
             best = formatted(reported[step]) if step else ""
             row = (slot.number, slot.leased.number, step, best, ahead[0] if ahead else "")
-            table.add(*map(str, row), f"{_how_it_starts(slot.leased)}{settings(slot.leased)}")
+            table.add(*map(str, row), f"{_how_it_starts(slot.leased)}{self._settings(slot.leased)}")
         if paused := [str(one.number) for one in self.sweep.trials() if is_paused(one)]:
             table.add(*[""] * 5, f"paused: {', '.join(paused)}")
         return table
@@ -114,8 +121,3 @@ def _how_it_starts(leased: LeasedTrial) -> str:
     if leased.is_promotion:
         return f"promoted after {leased.promoted[-1]}: "
     return "continued: " if leased.adopted else ""
-
-
-def settings(leased: LeasedTrial) -> str:
-    """A trial's values in one line."""
-    return " ".join(f"{name}={formatted(value)}" for name, value in leased.values.items())

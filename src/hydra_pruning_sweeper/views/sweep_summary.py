@@ -25,6 +25,7 @@ from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY_OF
 from hydra_pruning_sweeper.study.trial_command import TrialCommand, command_of
 from hydra_pruning_sweeper.text_table import TextTable
+from hydra_pruning_sweeper.trial.attached_trial import NOTE
 from hydra_pruning_sweeper.trial.events import log_of
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
 
@@ -116,18 +117,22 @@ def _search_path(line: TrialCommand) -> list[str]:
 
 
 def trials_csv(sweep: RecordedSweep) -> str:
-    """A row per trial. `seconds` are those in a slot; of each pause there is the step, and when it began and ended."""
+    """A row per trial. `seconds` are those in a slot; of each pause there is the step, and when it began and ended.
+    What trials have noted comes after their parameters.
+    """
     names, trials = sweep.parameters(), sweep.trials()
+    noted = list(dict.fromkeys(name for one in trials for name in one.user_attrs if name.startswith(NOTE)))
     pauses = ["paused after", "paused at", "promoted at"] if any(map(pauses_of, trials)) else []
+    heads = [name.removeprefix(NOTE) for name in noted]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "value", "steps", "seconds", *names, *pauses, "retry of", "error"])
+    writer.writerow(["trial", "state", "value", "steps", "seconds", *names, *heads, *pauses, "retry of", "error"])
     for one in trials:
         state = "paused" if is_paused(one) else one.state.name.lower()
         spans = sweep.progress(one.number).spans
         seconds = round(sum(span.end - span.start for span in spans), 3) if spans else ""
         more = [*(_pauses(one) if pauses else ()), one.user_attrs.get(RETRY_OF, ""), one.user_attrs.get(ERROR, "")]
-        values = [one.params.get(name, "") for name in names]
+        values = [one.params.get(name, "") for name in names] + [one.user_attrs.get(name, "") for name in noted]
         value = "" if one.value is None else one.value
         writer.writerow([one.number, state, value, one.last_step or 0, seconds, *values, *more])
     return text.getvalue()

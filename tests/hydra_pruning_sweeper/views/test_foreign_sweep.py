@@ -134,7 +134,7 @@ def test_values_that_look_like_markup_or_control_the_terminal_are_shown_as_they_
     command.run("status", tmp_path)
     command.run("best", tmp_path)
     for terminal in (True, False):
-        screen = LiveTable(sweep, terminal)
+        screen = LiveTable(sweep, terminal=terminal)
         screen.started(
             LeasedTrial(0, {"a": "[adam]", "b": "[/x]\x1b[2J"}, TrialCommand(), Lease("me", "here", 1, None)), 0
         )

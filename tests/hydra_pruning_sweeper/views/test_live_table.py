@@ -44,7 +44,7 @@ def screen(sweep, monkeypatch):
     """Its screen without a terminal, at time 100; `screen.lines()` gives what was printed since."""
     monkeypatch.setattr(live_table.time, "time", lambda: 100.0)
     monkeypatch.setenv("COLUMNS", "120")
-    one = LiveTable(sweep, terminal=False)
+    one = LiveTable(sweep, ["x", "model.cell", "data.x"], terminal=False)
     one.console = Console(file=io.StringIO(), highlight=False, soft_wrap=True)
 
     def lines():
@@ -67,16 +67,16 @@ def test_a_trial_begins_or_goes_on(screen):
     screen.started(leased(14, adopted=True), 1)
     screen.note("[bold] is no markup here")
     assert screen.lines() == [
-        "trial   3  x=0.1235 model.cell=[gru]",
-        "trial  14  continued: x=0.1235 model.cell=[gru]",
+        "trial   3  x=0.1235 cell=[gru]",
+        "trial  14  continued: x=0.1235 cell=[gru]",
         "[bold] is no markup here",
     ]
 
 
 def test_a_long_line_goes_on_below_its_text(screen, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("COLUMNS", "36")
     screen.started(leased(14, adopted=True), 1)
-    assert screen.lines() == ["trial  14  continued: x=0.1235", "           model.cell=[gru]"]
+    assert screen.lines() == ["trial  14  continued: x=0.1235", "           cell=[gru]"]
 
 
 def test_a_trial_ends(screen, monkeypatch):
@@ -112,7 +112,7 @@ def test_the_table_has_a_row_a_slot(screen, sweep):
         "step": ["2", "", "9", "0"],
         "best": ["0.5", "", "0.25", ""],
         "next rung": ["3", "", "", "1"],
-        "settings": ["x=0.1235 model.cell=[gru]", "", *["x=0.1235 model.cell=[gru]"] * 2],
+        "settings": ["x=0.1235 cell=[gru]", "", *["x=0.1235 cell=[gru]"] * 2],
     }
 
 

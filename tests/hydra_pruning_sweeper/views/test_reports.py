@@ -1,5 +1,8 @@
 """What a sweep says about itself in words: its page, its table, its state."""
 
+import csv
+import io
+
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -88,6 +91,14 @@ def test_the_file_has_a_line_a_trial(made):
         ["4", "fail", "", "0", "0.5", "", "3", "again"],
         ["5", "running", "", "2", "1.0", "", "", ""],
     ]
+
+
+def test_what_a_trial_noted_has_a_column(made):
+    sweep = made()
+    storage = sweep.store.storage
+    storage.set_trial_user_attr(sweep.trials()[5]._trial_id, "note:accuracy", 0.75)
+    rows = list(csv.DictReader(io.StringIO(trials_csv(sweep))))
+    assert [row["accuracy"] for row in rows] == ["", "", "", "", "", "0.75"]
 
 
 @pytest.mark.parametrize(("direction", "best"), [("minimize", 0), ("maximize", 2)])
