@@ -102,7 +102,8 @@ TRIAL = record(
         "parameters": mapping_of(anything),
         "reported": by_step,
         "baseline": truth,
-    }
+    },
+    {"pauses": list_of(record({"step": whole, "promoted": truth}))},
 )
 SWEEP = record(
     {

@@ -153,6 +153,18 @@ def test_what_stands_between_backticks_is_code_everywhere(tmp_path):
     } <= shown
 
 
+def test_a_search_shows_where_trials_were_paused_and_promoted(tmp_path):
+    plain, pausing = sweep(), sweep()
+    pausing["study"], pausing["trials"][1]["pauses"] = "pausing", [{"step": 1, "promoted": True}]
+    write_references(tmp_path, plain, pausing)
+    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
+    shown = {name: page.xpath(f"//article[@id='sweep-{name}']")[0] for name in ("made-up", "pausing")}
+    assert "paused" not in shown["made-up"].text_content()
+    assert "1 had been paused" in shown["pausing"].text_content()
+    rows = shown["pausing"].xpath(".//*[@aria-label='Trials of pausing']//tbody/tr")
+    assert [row.xpath("string(td[4])") for row in rows][:2] == ["–", "after 1, promoted"]
+
+
 def test_a_claim_in_another_profile_does_not_repeat_its_text(tmp_path):
     write_references(tmp_path, reference("S"), reference("S", profile="full"), reference("T", text="Another."))
     page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))

@@ -9,7 +9,7 @@ import pytest
 from hydra_pruning_sweeper.study.journal import journal_storage
 from hydra_pruning_sweeper.study.record import SweepRecord
 from seqlab.errors import InputError
-from seqlab.reporting.page.sweeps import digest_sweep
+from seqlab.reporting.page.sweeps import digest_sweep, pauses
 
 
 def write_sweep(folder):
@@ -61,6 +61,15 @@ def test_a_journal_that_is_a_link_is_read_only_where_the_user_names_it(tmp_path)
     with pytest.raises(InputError, match=r"no journal\.log here"):
         digest_sweep(folder)
     assert len(digest_sweep(folder, str(tmp_path / "elsewhere.log"))["trials"]) == 3
+
+
+def test_pauses_and_promotions_are_kept_and_shown(tmp_path):
+    folder = write_sweep(tmp_path / "sweep")
+    study = optuna.load_study(study_name="made_up", storage=journal_storage(folder / "journal.log"))
+    waited = [{"step": 1, "paused": 5.0, "promoted": 7.0}, {"step": 3, "paused": 9.0, "promoted": None}]
+    study.ask().set_user_attr("pauses", waited)
+    trials = digest_sweep(folder)["trials"]
+    assert [pauses(one) for one in trials] == ["", "", "", "after 1, promoted, after 3"]
 
 
 def test_figures_that_are_no_numbers_are_left_out(tmp_path):

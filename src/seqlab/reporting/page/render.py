@@ -44,6 +44,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
     environment.filters["coded"] = coded
     environment.filters["breakable"] = breakable
     environment.filters["slug"] = slug
+    environment.filters["pauses"] = sweeps.pauses
     environment.filters["heading"] = heading
     environment.filters["shortened"] = shortened
     environment.globals["marker"] = marker

@@ -36,6 +36,7 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
     Raises:
         InputError: the folder holds no sweep, or it cannot be read.
     """
+    from hydra_pruning_sweeper.study.pausing import pauses_of
     from hydra_pruning_sweeper.study.shared_study import BASELINE
     from hydra_pruning_sweeper.study.storage import JOURNAL
     from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
@@ -64,6 +65,7 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
                 if _finite(value) is not None
             },
             "baseline": bool(one.user_attrs.get(BASELINE)),
+            "pauses": [{"step": pause.step, "promoted": pause.promoted is not None} for pause in pauses_of(one)],
         }
         for one in sweep.trials()
     ]
@@ -99,6 +101,11 @@ def saved(sweep: Sweep) -> tuple[int, int]:
     run = sum(one["steps"] for one in ended)
     longest = max((one["steps"] for one in ended), default=0)
     return run, sum(longest if one["state"] == "PRUNED" else one["steps"] for one in ended)
+
+
+def pauses(one: dict[str, Any]) -> str:
+    """Where a trial was paused, and whether it was promoted from there."""
+    return ", ".join(f"after {at['step']}{', promoted' if at['promoted'] else ''}" for at in one.get("pauses", ()))
 
 
 def trial(sweep: Sweep, number: int | None) -> dict[str, Any] | None:
@@ -137,7 +144,7 @@ def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     best = [one["number"] for one in complete[:EMPHASISED]]
     note = "A line per trial: its best value so far."
     note += (
-        f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where a trial may be pruned."
+        f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where a trial may be stopped."
         if rungs
         else ""
     )
