@@ -142,50 +142,46 @@ class PauseAndPromote(BasePruner):
         return competition.next_promoted() or (competition.next_promoted(at_least=1) if is_full else None)
 
 
-@dataclass(frozen=True)
 class _Competition:
     """The trials of a study, each in its bracket, and their results at the rungs."""
 
-    pruner: PauseAndPromote
-    study: str
-    direction: StudyDirection
-    trials: Sequence[FrozenTrial]
-
-    def of(self, bracket: int) -> list[FrozenTrial]:
-        """The trials of a bracket. A failed one is left out: its retry competes in its place."""
-        return [
-            one
-            for one in self.trials
-            if one.state != TrialState.FAIL and self.pruner.bracket(self.study, one.number) == bracket
-        ]
-
-    def at(self, bracket: int, rung: int) -> list[FrozenTrial]:
-        """The trials of a bracket that have been at a rung, the best one first, among equals the earliest."""
-        sign = 1 if self.direction == StudyDirection.MINIMIZE else -1
-
-        def rank(trial: FrozenTrial) -> tuple[float, int]:
-            return sign * trial.intermediate_values[cast(int, _reached(trial, rung))], trial.number
-
-        return sorted((one for one in self.of(bracket) if _reached(one, rung) is not None), key=rank)
+    def __init__(
+        self, pruner: PauseAndPromote, study: str, direction: StudyDirection, trials: Sequence[FrozenTrial]
+    ) -> None:
+        self.pruner, self.trials = pruner, trials
+        self._sign = 1 if direction == StudyDirection.MINIMIZE else -1
+        self._brackets: list[list[FrozenTrial]] = [[] for _ in range(pruner.brackets)]
+        for one in trials:
+            if one.state != TrialState.FAIL:  # its retry competes in its place
+                self._brackets[pruner.bracket(study, one.number)].append(one)
 
     def best(self, bracket: int, rung: int, at_least: int = 0) -> list[int]:
-        """The numbers of the trials that are promoted from a rung, the best first."""
-        numbers = [one.number for one in self.at(bracket, rung)]
-        return numbers[: max(at_least, len(numbers) // self.pruner.factor)]
+        """The numbers of the trials that are promoted from a rung: the best first, and among equals the earliest."""
+        results = [
+            (self._sign * one.intermediate_values[step], one.number)
+            for one in self._brackets[bracket]
+            if (step := _reached(one, rung)) is not None
+        ]
+        promoted = max(at_least, len(results) // self.pruner.factor)
+        return [number for _, number in sorted(results)[:promoted]]
 
     def next_promoted(self, at_least: int = 0) -> FrozenTrial | None:
         """The paused trial to promote next; `at_least` so many are, from a rung that no running trial is to reach."""
         found = []
-        for one in filter(is_paused, self.trials):
-            bracket, step = self.pruner.bracket(self.study, one.number), pauses_of(one)[-1].step
-            rung = max((rung for rung in self.pruner.rungs(bracket) if rung <= step), default=None)
-            if rung is None:  # the study was begun with another pruner
-                continue
-            coming = [other for other in self.of(bracket) if is_active(other) and _reached(other, rung) is None]
-            best = self.best(bracket, rung, at_least=0 if coming else at_least)
-            if one.number in best:
-                found.append((-rung, best.index(one.number), one.number))
+        for bracket, trials in enumerate(self._brackets):
+            at: dict[int, list[int]] = {}  # rung → the numbers of the trials that are paused there
+            for one in filter(is_paused, trials):
+                at.setdefault(self._rung_of_pause(one, bracket), []).append(one.number)
+            for rung, paused in at.items():
+                coming = any(is_active(one) and _reached(one, rung) is None for one in trials)
+                best = self.best(bracket, rung, 0 if coming else at_least)
+                found += [(-rung, place, number) for place, number in enumerate(best) if number in paused]
         return self.trials[min(found)[2]] if found else None
+
+    def _rung_of_pause(self, trial: FrozenTrial, bracket: int) -> int:
+        """The rung at which a trial is paused; its step where there is none, as the pruner was another one then."""
+        step = pauses_of(trial)[-1].step
+        return max((rung for rung in self.pruner.rungs(bracket) if rung <= step), default=step)
 
 
 def _reached(trial: FrozenTrial, rung: int) -> int | None:
