@@ -61,7 +61,7 @@ def test_the_search_of_claim_g_is_the_published_one():
         "scheduler.pct_start": FloatDistribution(0.1, 0.5),
     }
     assert (settings.n_trials, config.trainer.max_epochs) == (25, 30)
-    pruner = {"min_resource": 1, "max_resource": 30, "reduction_factor": 3}
+    pruner = {"min_resource": 1, "max_resource": 30, "reduction_factor": 3, "bootstrap_count": 0}
     assert settings.pruner == {"_target_": "optuna.pruners.HyperbandPruner", **pruner}
     assert settings.sampler["_target_"] == "optuna.samplers.TPESampler"
 
@@ -69,6 +69,7 @@ def test_the_search_of_claim_g_is_the_published_one():
 def test_another_pruner_takes_the_place_of_hyperband_as_a_whole():
     (_, published), (_, halving) = composed("notes_gpt"), composed("notes_gpt_halving")
     pruner = {"_target_": "optuna.pruners.SuccessiveHalvingPruner", "min_resource": 10, "reduction_factor": 3}
+    pruner |= {"min_early_stopping_rate": 0, "bootstrap_count": 0}
     assert halving == replace(published, pruner=pruner, study="notes_gpt_halving")
 
 
@@ -77,7 +78,7 @@ def test_the_grid_of_recorded_curves_is_trained_whole_and_in_full(search):
     config, settings = composed(search)
     space = space_of(settings, [], [], base_of(config))
     assert settings.n_trials == math.prod(len(one.choices) for one in space.distributions.values())
-    assert (settings.pruner, config.callbacks.early_stopping) == (None, None)
+    assert (settings.pruner, config.callbacks.early_stopping) == ({"_target_": "optuna.pruners.NopPruner"}, None)
     assert config.trainer.max_epochs == 27
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -17,14 +19,14 @@ from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, Usag
 from hydra_pruning_sweeper.messages import printable
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.addresses import hidden
-from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from hydra_pruning_sweeper.study.sweeper_settings import ComposedSettings
 from seqlab.extras import install_line
 
 STOPPED = InterruptionError.exit_code
 
 
 class SeqlabSweeper(Sweeper):
-    """Runs a study; see `SweeperSettings`."""
+    """Runs a study; see `ComposedSettings`."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -50,7 +52,14 @@ class SeqlabSweeper(Sweeper):
             sys.exit(error.exit_code)
 
 
+class SweeperOptions(SearchPathPlugin):
+    """Lets every Hydra application find the options of `hydra/sweeper/sampler` and `hydra/sweeper/pruner`."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append("hydra_pruning_sweeper", "pkg://hydra_pruning_sweeper.conf")
+
+
 NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
 NAMES.install_dashboard = install_line("optuna_dashboard")
-SETTINGS = SweeperSettings(_target_=f"{SeqlabSweeper.__module__}.{SeqlabSweeper.__name__}")
+SETTINGS = ComposedSettings(_target_=f"{SeqlabSweeper.__module__}.{SeqlabSweeper.__name__}")
 ConfigStore.instance().store(group="hydra/sweeper", name="seqlab", node=SETTINGS, provider="seqlab_sweeper")
