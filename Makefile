@@ -9,10 +9,16 @@ DEVICE ?= cpu
 MODELS := gru lstm context_gru bahdanau luong conv transformer gpt
 comma := ,
 space := $(subst ,, )
+TASKS := reversal multi30k notes
+TASK ?= $(TASKS)
+REPLAY := outputs/reference/replay
+SEQLAB_DATA ?= ../shared/data
+NEEDS_multi30k = $(SEQLAB_DATA)/multi30k
+NEEDS_notes = $(SEQLAB_DATA)/notes/ml
 RESULTS = $(BIN)/python -m seqlab.reporting.readme.claims README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep replay curves test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S report bundle pictures results bench bench-keras wheel clean
+.PHONY: help setup train sweep replay curves $(TASKS:%=curves-%) test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S report bundle pictures results bench bench-keras wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,12 +41,15 @@ sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
 	$(BIN)/seqlab-sweep plot study=make_sweep
 
 replay: $(READY) ## compare ways of searching on recorded learning curves (a minute), into outputs/reference and sweeps/README.md
-	$(BIN)/python -m hydra_pruning_sweeper.replay.compare outputs/reference/replay/curves.jsonl outputs/reference/replay/replay.json
-	$(BIN)/python -m seqlab.reporting.readme.replay sweeps/README.md outputs/reference/replay/replay.json
+	$(BIN)/python -m hydra_pruning_sweeper.replay.compare $(REPLAY)/curves_reversal.jsonl $(REPLAY)/replay.json
+	$(BIN)/python -m seqlab.reporting.readme.replay sweeps/README.md $(REPLAY)/replay.json
 
-curves: $(READY) ## record those curves anew (216 trainings, a quarter of an hour of one core)
-	$(BIN)/seqlab-train -m +sweeps=reversal_grid
-	$(BIN)/python -m hydra_pruning_sweeper.replay.curves outputs/sweeps/reversal_grid outputs/reference/replay/curves.jsonl
+curves: $(TASK:%=curves-%) ## record those curves anew, an hour of one core (TASK=reversal, multi30k or notes: one task)
+
+$(TASKS:%=curves-%): curves-%: $(READY)
+	@test -z "$(NEEDS_$*)" || test -e "$(NEEDS_$*)" || { echo "error: $(NEEDS_$*) is missing: SEQLAB_DATA=FOLDER names the folder of multi30k and notes (conf/README.md says where the files come from)"; exit 1; }
+	$(BIN)/seqlab-train -m +sweeps=$*_grid
+	$(BIN)/python -m hydra_pruning_sweeper.replay.curves outputs/sweeps/$*_grid $(REPLAY)/curves_$*.jsonl
 
 test test-all: export PYTHONDONTWRITEBYTECODE :=  # else each worker and each command that a test starts compiles anew
 

@@ -56,6 +56,7 @@ SEES_CONFIGURATIONS = {
     "private_parts",
 }
 SWEEPER_MAY_IMPORT = {
+    "conf": set(),
     "study": set(),
     "trial": {"study"},
     "execution": {"study", "trial"},

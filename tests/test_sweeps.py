@@ -15,6 +15,8 @@ from hydra_pruning_sweeper.search_from_config import base_of, space_of
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 
 SEARCHES = sorted(path.stem for path in (ROOT / "sweeps").glob("*.yaml"))
+GRIDS = [name for name in SEARCHES if name.endswith("_grid")]
+CURVES = ROOT / "outputs/reference/replay"
 
 
 def composed(search, *more):
@@ -26,7 +28,7 @@ def composed(search, *more):
     return config, settings
 
 
-@pytest.mark.parametrize("search", [name for name in SEARCHES if name not in ("free", "reversal_grid")])
+@pytest.mark.parametrize("search", [name for name in SEARCHES if name != "free" and name not in GRIDS])
 def test_a_search_composes_and_its_baseline_is_in_its_space(search):
     config, settings = composed(search)
     space = space_of(settings, [], [], base_of(config))
@@ -60,7 +62,7 @@ def test_the_search_of_claim_g_is_the_published_one():
         "scheduler.pct_start": FloatDistribution(0.1, 0.5),
     }
     assert (settings.n_trials, config.trainer.max_epochs) == (25, 30)
-    pruner = {"min_resource": 1, "max_resource": 30, "reduction_factor": 3}
+    pruner = {"min_resource": 1, "max_resource": 30, "reduction_factor": 3, "bootstrap_count": 0}
     assert settings.pruner == {"_target_": "optuna.pruners.HyperbandPruner", **pruner}
     assert settings.sampler["_target_"] == "optuna.samplers.TPESampler"
 
@@ -68,6 +70,7 @@ def test_the_search_of_claim_g_is_the_published_one():
 def test_another_pruner_takes_the_place_of_hyperband_as_a_whole():
     (_, published), (_, halving) = composed("notes_gpt"), composed("notes_gpt_halving")
     pruner = {"_target_": "optuna.pruners.SuccessiveHalvingPruner", "min_resource": 10, "reduction_factor": 3}
+    pruner |= {"min_early_stopping_rate": 0, "bootstrap_count": 0}
     assert halving == replace(published, pruner=pruner, study="notes_gpt_halving")
 
 
@@ -81,12 +84,23 @@ def test_pruners_that_pause_have_the_rungs_of_their_brackets(option, rungs):
     assert settings.checkpoint is not None
 
 
-def test_the_grid_of_recorded_curves_is_trained_whole_and_in_full():
-    config, settings = composed("reversal_grid")
+@pytest.mark.parametrize("search", GRIDS)
+def test_the_grid_of_recorded_curves_is_trained_whole_and_in_full(search):
+    config, settings = composed(search)
     space = space_of(settings, [], [], base_of(config))
     assert settings.n_trials == math.prod(len(one.choices) for one in space.distributions.values())
-    assert (settings.pruner, config.callbacks.early_stopping) == (None, None)
-    assert config.trainer.max_epochs == Grid(read_curves(ROOT / "outputs/reference/replay/curves.jsonl")).epochs
+    assert (settings.pruner, config.callbacks.early_stopping) == ({"_target_": "optuna.pruners.NopPruner"}, None)
+    assert config.trainer.max_epochs == 27
+
+
+@pytest.mark.parametrize("path", sorted(CURVES.glob("curves_*.jsonl")), ids=lambda path: path.stem)
+def test_recorded_curves_are_those_of_their_search(path):
+    config, settings = composed(f"{path.stem.removeprefix('curves_')}_grid")
+    space, grid = space_of(settings, [], [], base_of(config)), Grid(read_curves(path))
+    assert grid.epochs == config.trainer.max_epochs
+    assert {name: set(values) for name, values in grid.axes.items()} == {
+        name: set(one.choices) for name, one in space.distributions.items()
+    }
 
 
 def test_what_is_typed_wins_over_the_file():

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.slot_count import AUTO
 from hydra_pruning_sweeper.messages import did_you_mean
+from hydra_pruning_sweeper.sampler_and_pruner import COMPONENTS, component
 from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from hydra_pruning_sweeper.study.trial_command import TrialCommand, is_overridden, name_of
@@ -47,6 +48,9 @@ def settings_from(config: DictConfig) -> SweeperSettings:
     for name in map(str, plain):
         if name not in known:
             raise UsageError(f"hydra.sweeper.{name}: no such setting{did_you_mean(name, known)}")
+    choices = OmegaConf.select(config, "hydra.runtime.choices", default={})
+    for name in COMPONENTS & plain.keys():
+        plain[name] = component(name, plain[name], choices.get(f"hydra/sweeper/{name}"))
     settings = SweeperSettings(**{str(name): value for name, value in plain.items()})
     if settings.direction not in ("minimize", "maximize"):
         raise UsageError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")

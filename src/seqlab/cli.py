@@ -45,7 +45,7 @@ UNUSABLE = {
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP),
 }
 UNKNOWN_OF_SWEEPER = re.compile(
-    r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'SweeperSettings'.*"
+    r"ConfigKeyError raised while composing config: Key '([^']+)' not in 'ComposedSettings'.*"
 )
 
 NOT_A_MULTIRUN = re.compile(

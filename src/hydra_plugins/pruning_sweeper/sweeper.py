@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -16,13 +18,13 @@ from omegaconf import DictConfig
 from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, UsageError
 from hydra_pruning_sweeper.messages import error_lines, printable
 from hydra_pruning_sweeper.study.addresses import hidden
-from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from hydra_pruning_sweeper.study.sweeper_settings import ComposedSettings
 
 STOPPED = InterruptionError.exit_code
 
 
 class PruningSweeper(Sweeper):
-    """Runs a study; see `SweeperSettings`."""
+    """Runs a study; see `ComposedSettings`."""
 
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
@@ -48,5 +50,12 @@ class PruningSweeper(Sweeper):
             sys.exit(error.exit_code)
 
 
-SETTINGS = SweeperSettings(_target_=f"{PruningSweeper.__module__}.{PruningSweeper.__name__}")
+class SweeperOptions(SearchPathPlugin):
+    """Lets every Hydra application find the options of `hydra/sweeper/sampler` and `hydra/sweeper/pruner`."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append("hydra_pruning_sweeper", "pkg://hydra_pruning_sweeper.conf")
+
+
+SETTINGS = ComposedSettings(_target_=f"{PruningSweeper.__module__}.{PruningSweeper.__name__}")
 ConfigStore.instance().store(group="hydra/sweeper", name="pruning", node=SETTINGS, provider="hydra_pruning_sweeper")

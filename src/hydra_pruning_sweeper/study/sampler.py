@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.study.ranked_view import ranked_study
 from hydra_pruning_sweeper.study.space import Parameter, Space
 
 DRAWS = 30  # of the configured sampler, until one satisfies the constraints and is new
@@ -91,6 +92,8 @@ class ConstrainedSampler(BaseSampler):
         return int(np.random.SeedSequence((self.seed, trial.number)).generate_state(1)[0])
 
     def _draw(self, sampler: BaseSampler, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        if isinstance(sampler, GPSampler):
+            study = ranked_study(study)
         space = sampler.infer_relative_search_space(study, trial)
         try:
             together = sampler.sample_relative(study, trial, space)

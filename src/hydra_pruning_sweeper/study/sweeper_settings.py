@@ -71,3 +71,10 @@ class SweeperSettings:
     resume_from: str = "folder"
     # Threads per slot; null: the cores divided by the slots, one with slots=auto.
     threads: Any = None
+
+
+@dataclass
+class ComposedSettings(SweeperSettings):
+    """The settings as Hydra composes them: with an option of each group below `hydra/sweeper`."""
+
+    defaults: list[Any] = field(default_factory=lambda: ["_self_", {"sampler": "tpe"}, {"pruner": "none"}])
