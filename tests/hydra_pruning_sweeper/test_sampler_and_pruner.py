@@ -25,7 +25,8 @@ DEPRECATED = {
     *("consider_endpoints", "warn_independent_sampling"),
 }
 CHANGED = {
-    **dict.fromkeys(("hyperband", "bandit"), {"max_resource"}),
+    "hyperband": {"max_resource"},
+    "bandit": {"max_resource"},
     "halving": {"min_resource", "reduction_factor"},
     "asha": {"min_resource", "max_resource"},  # which have no defaults
     "pausing_hyperband": {"min_resource", "max_resource", "brackets"},
