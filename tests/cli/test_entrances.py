@@ -86,6 +86,8 @@ def test_a_text_is_the_same_wherever_it_enters(make, expected, command, tmp_path
         "seqlab.inference.predictor.attention_maps",
         lambda model, tokenizers, search, sources: entered.extend(sources) or [AttentionMaps([], [], {})],
     )
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x/bundle.json").touch()
     (tmp_path / "input.txt").write_text(f"{TEXT}\n", encoding="utf-8")
     predictor.predict([TEXT])
     command("predict", "run=x", "input=input.txt").succeeded()
