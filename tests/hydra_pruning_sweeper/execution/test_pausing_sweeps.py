@@ -60,7 +60,7 @@ def test_a_trial_whose_checkpoint_is_gone_begins_again_and_comes_to_the_same(swe
 
 def test_two_controllers_promote_nobody_twice(tmp_path):
     """Each step is taken once, but for the one after which a trial was paused: its checkpoint is of the step before."""
-    both = [process(tmp_path, trials=18, slots=2, pause=0.02, pruner=PAUSING) for _ in range(2)]
+    both = [process(tmp_path, trials=18, slots=2, pause=0.15, pruner=PAUSING) for _ in range(2)]
     assert [one.wait(timeout=180) for one in both] == [0, 0]
     trials = trials_of(tmp_path)
     assert sum(len(promoted_after(trial)) for trial in trials) > 2
