@@ -143,8 +143,10 @@ def test_two_controllers_share_a_study_in_a_database(tmp_path, postgresql, prune
 @pytest.mark.parametrize("seed", [1, 2])
 @both_pruners
 def test_a_hundred_kills_leave_sixty_finished_trials(tmp_path, seed, pruner):
-    study = {"trials": 60, "slots": 2, "pause": 2.0 if pruner is PAUSING else 0.6, "pruner": pruner}  # fewer steps
-    count = run_killed(tmp_path, 100, 2, seed, between=(0.2, 0.8), changed=range(10, 100, 15), **study)
+    # With pauses there are fewer steps to kill, and more starts of processes to wait for.
+    pause, between = (2.5, (0.4, 1.2)) if pruner is PAUSING else (0.6, (0.2, 0.8))
+    study = {"trials": 60, "slots": 2, "pause": pause, "pruner": pruner}
+    count = run_killed(tmp_path, 100, 2, seed, between=between, changed=range(10, 100, 15), **study)
     assert sum(count.values()) == 100
     assert min(count.values()) > 10
     assert_whole(tmp_path, 60)
