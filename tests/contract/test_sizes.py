@@ -38,15 +38,28 @@ def test_the_options_are_what_omegaconf_reads_in_the_table():
     assert {name: one.node for name, one in ConfigStore.instance().repo["sizes"].items()} == rows
 
 
+def parameters(*overrides, vocabulary=20):
+    """The number of them in a model that is configured so."""
+    with torch.device("meta"):
+        component = Component.of(settings(*overrides).model, "model")
+        return sum(p.numel() for p in component.build(source_size=vocabulary, target_size=vocabulary).parameters())
+
+
 @pytest.mark.parametrize("vocabulary", [20, 6000])
 @pytest.mark.parametrize("size", BODY)
 @pytest.mark.parametrize("name", MODELS)
 def test_parameters_are_about_equal(name, size, vocabulary):
-    config = settings(f"model={name}", f"model_size={size}").model
-    with torch.device("meta"):
-        model = Component.of(config, "model").build(source_size=vocabulary, target_size=vocabulary)
     expected = BODY[size] + AN_ID[size] * (vocabulary - 20)
-    assert sum(p.numel() for p in model.parameters()) == pytest.approx(expected, rel=0.06)
+    found = parameters(f"model={name}", f"model_size={size}", vocabulary=vocabulary)
+    assert found == pytest.approx(expected, rel=0.06)
+
+
+@pytest.mark.parametrize("mixer", ["min_gru", "gated_linear"])
+@pytest.mark.parametrize("size", BODY)
+@pytest.mark.parametrize("name", ["transformer", "gpt"])
+def test_other_mixers_have_about_as_many_as_attention(name, size, mixer):
+    found = parameters(f"model={name}", f"model_size={size}", f"model.mixer={mixer}")
+    assert found == pytest.approx(BODY[size], rel=0.04)
 
 
 def test_an_experiments_model_is_sized_too_and_keeps_the_rest():

@@ -186,6 +186,9 @@ def test_norms_are_where_the_scheme_says(norm):
         ({"norm": "none"}, "norm must be one of pre, post, both, but is 'none'"),
         ({"feed_forward": 0}, "feed_forward must be at least 1"),
         ({"width": 0}, "width must be at least 1, but is 0"),
+        ({"width": 0, "mixer": "min_gru"}, "width must be at least 1, but is 0"),
+        ({"mixer": "mamba"}, "mixer must be one of attention, min_gru, gated_linear, but is 'mamba'"),
+        ({"mixer": "min_gru", "rotary": True}, "positions=rotary .* mixer=min_gru replaces: choose learned or"),
     ],
 )
 def test_bad_settings_are_refused_with_their_values(settings, message):

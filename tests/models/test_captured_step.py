@@ -31,6 +31,8 @@ MODELS = {
     "conv": lambda: Conv(V, W, width=7, embedding=5, layers=2, max_positions=30),
     "transformer": lambda: Transformer(V, W, **BLOCKS),
     "gpt": lambda: GPT(V, W, **BLOCKS),
+    "min_gru": lambda: GPT(V, W, **BLOCKS, mixer="min_gru"),
+    "gated_linear": lambda: Transformer(V, W, **(BLOCKS | {"heads": 2}), mixer="gated_linear"),
 }
 SEARCHES = {
     "greedy": Greedy(max_length=20),

@@ -45,7 +45,9 @@ MODELS = {
     "conv": (Conv, {"width": 6, "embedding": 5, "layers": 2, "max_positions": 16, "dropout": 0.1, "tied": True}),
     "transformer": (Transformer, BLOCKS),
     "transformer, rotary": (Transformer, {**BLOCKS, "positions": "rotary", "normalised": True, "norm": "post"}),
+    "transformer, min_gru": (Transformer, {**BLOCKS, "mixer": "min_gru"}),
     "gpt": (GPT, BLOCKS),
+    "gpt, gated_linear": (GPT, {**BLOCKS, "mixer": "gated_linear"}),
     "gpt, rotary": (GPT, {**BLOCKS, "positions": "rotary", "activation": "swiglu", "norm": "both", "tied": False}),
     "gpt of plain text": (GPT, {**BLOCKS, "sources": False}),
 }

@@ -184,3 +184,11 @@ def test_gpt_distinguishes_the_order_of_earlier_tokens(positions):
     model = random_(GPT(W, W, D, H, layers=1, feed_forward=INNER, positions=positions, max_positions=16, dropout=0.0))
     there, back = (model(order, LENGTHS[:1], TARGET[:1]) for order in (SOURCE[:1], SOURCE[:1].flip(1)))
     assert (there - back).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("mixer", ["min_gru", "gated_linear"])
+def test_without_attention_there_are_no_queries_to_normalise(mixer):
+    with pytest.raises(ValueError, match=f"normalised is for .* attention, which mixer={mixer} replaces"):
+        GPT(W, W, D, H, mixer=mixer, normalised=True)
+    assert not GPT(W, W, D, H, mixer=mixer).attends
+    assert Transformer(W, W, D, 2, mixer=mixer, normalised=True).attends  # to the source

@@ -1,4 +1,5 @@
-"""The parts of Transformers: multi-head attention, feed-forward layers, and the block made of them.
+"""The parts of Transformers: multi-head attention, feed-forward layers, and the block made of them, in which another
+mixer may replace self-attention.
 
 B batch, T positions of the query, S of the memory, M = cached tokens + T, D width, H heads, K head width, F inner
 width, R rows that decode from the sources. "*P" is B (or R) and T, or the N real positions after packing (`Packing`).
@@ -17,13 +18,24 @@ from torch.nn import functional as F
 from seqlab.checks import check_sizes
 from seqlab.layers.attention import Attention
 from seqlab.layers.cpu_half_precision import in_half_on_cpu
+from seqlab.layers.gated_linear import GatedLinearAttention
 from seqlab.layers.kv_cache import AnyKVCache, KVCache
+from seqlab.layers.min_gru import MinGRU
 from seqlab.layers.packing import EVERYWHERE, Packing
 from seqlab.layers.positions import rotated
+from seqlab.layers.recurrent_mixer import MixerState, RecurrentMixer
 from seqlab.layers.state import Sources
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values of a memory, each (B, H, S, K)."""
+
+Known = AnyKVCache | MixerState
+"""What the mixer of a block knows of earlier tokens: that of attention their keys and values."""
+
+RECURRENT_MIXERS: dict[str, Callable[[int, int, bool], RecurrentMixer]] = {
+    "min_gru": MinGRU,
+    "gated_linear": GatedLinearAttention,
+}
 
 NORMS = ("pre", "post", "both")
 
@@ -172,6 +184,28 @@ def _normalised(heads: Tensor, norm: nn.Module | None) -> Tensor:
     return heads if norm is None else norm(heads)
 
 
+def self_mixer(
+    mixer: str, width: int, heads: int, causal: bool, rotary: bool, normalised: bool
+) -> MultiHeadAttention | RecurrentMixer:
+    """The mixer of that name: what passes information between the positions of a sequence.
+
+    `normalised` concerns attention alone.
+
+    Raises:
+        ValueError: an unknown name, sizes that do not fit, or `rotary` without attention.
+    """
+    if mixer == "attention":
+        return MultiHeadAttention(width, heads, causal, rotary, normalised)
+    if mixer not in RECURRENT_MIXERS:
+        raise ValueError(f"mixer must be one of attention, {', '.join(RECURRENT_MIXERS)}, but is {mixer!r}")
+    if rotary:
+        raise ValueError(
+            f"positions=rotary turns queries and keys of attention, which mixer={mixer} replaces: choose learned or"
+            " sinusoidal"
+        )
+    return RECURRENT_MIXERS[mixer](width, heads, causal)
+
+
 class FeedForward(nn.Module):
     """Two linear layers per position (Vaswani et al. 2017, section 3.3), with a choice of the activation between them.
 
@@ -235,14 +269,16 @@ class Residual(nn.Module):
 
 
 class Block(nn.Module):
-    """Self-attention, attention to a memory (in a decoder with an encoder), feed-forward: each with its residual.
+    """Self-attention or another mixer, attention to a memory (in a decoder with an encoder), feed-forward: each with
+    its residual.
 
     Args:
         width, heads, feed_forward, activation, norm, dropout: as in the parts.
-        causal: no position attends to a later one.
+        causal: no position sees a later one.
         memory: there is an encoder to attend to.
         rotary: rotate the queries and keys of self-attention.
         normalised: normalise queries and keys of both attentions.
+        mixer: "attention", "min_gru" or "gated_linear".
     """
 
     def __init__(
@@ -257,9 +293,11 @@ class Block(nn.Module):
         memory: bool = False,
         rotary: bool = False,
         normalised: bool = False,
+        mixer: str = "attention",
     ) -> None:
         super().__init__()
-        self.self_attention = MultiHeadAttention(width, heads, causal, rotary, normalised)
+        # Weights of saved models have this name.
+        self.self_attention = self_mixer(mixer, width, heads, causal, rotary, normalised)
         self.self_residual = Residual(width, norm, dropout)
         self.memory_attention = MultiHeadAttention(width, heads, normalised=normalised) if memory else None
         self.memory_residual = Residual(width, norm, dropout) if memory else None
@@ -271,15 +309,15 @@ class Block(nn.Module):
         inputs: Float[Tensor, "*P D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: AnyKVCache | None = None,
+        earlier: Known | None = None,
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
-    ) -> tuple[Float[Tensor, "*P D"], AnyKVCache]:
-        """The outputs, and the cache of the self-attention: `earlier` with these tokens added."""
-        attended, known = self.self_attention.to_itself(
-            self.self_residual.before(inputs), positions, mask, earlier, packing
+    ) -> tuple[Float[Tensor, "*P D"], Known]:
+        """The outputs, and what the mixer knows then: `earlier` with these tokens added."""
+        mixed, known = self.self_attention.to_itself(
+            self.self_residual.before(inputs), positions, mask, cast(Any, earlier), packing
         )
-        outputs = self.self_residual.after(inputs, attended)
+        outputs = self.self_residual.after(inputs, mixed)
         if self.memory_attention is not None and self.memory_residual is not None:
             assert sources is not None
             attended = self.memory_attention.to_memory(self.memory_residual.before(outputs), sources, packing)
@@ -289,8 +327,8 @@ class Block(nn.Module):
 
     def ends(self) -> list[nn.Linear]:
         """The layers that end a residual branch."""
-        attentions = [self.self_attention, *([self.memory_attention] if self.memory_attention is not None else [])]
-        return [*(attention.output for attention in attentions), self.feed_forward.outer]
+        mixers = [self.self_attention, *([self.memory_attention] if self.memory_attention is not None else [])]
+        return [*(mixer.output for mixer in mixers), self.feed_forward.outer]
 
 
 class Stack(nn.Module):
@@ -312,17 +350,17 @@ class Stack(nn.Module):
         inputs: Float[Tensor, "B T D"],
         positions: Int[Tensor, "*B T"],
         mask: Bool[Tensor, "B M"] | None = None,
-        earlier: tuple[AnyKVCache, ...] | None = None,
+        earlier: tuple[Known, ...] | None = None,
         sources: Sources | None = None,
         packing: Packing = EVERYWHERE,
-    ) -> tuple[Float[Tensor, "*P D"], tuple[AnyKVCache, ...]]:
-        """The outputs of the last block, packed by `packing`, and the cache of each block for the next call."""
+    ) -> tuple[Float[Tensor, "*P D"], tuple[Known, ...]]:
+        """The outputs of the last block, packed by `packing`, and what each block knows, for the next call."""
         inputs, known = packing.pack(inputs), []
         for layer, block in enumerate(self.blocks):
             before = earlier[layer] if earlier is not None else None
             memory = sources.of_layer(layer) if sources is not None else None
-            inputs, cache = block(inputs, positions, mask, before, memory, packing)
-            known.append(cache)
+            inputs, of_block = block(inputs, positions, mask, before, memory, packing)
+            known.append(of_block)
         return self.norm(inputs), tuple(known)
 
     def memories(self, outputs: Float[Tensor, "*P D"], packing: Packing = EVERYWHERE) -> tuple[KeysValues, ...]:

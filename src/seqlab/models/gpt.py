@@ -14,22 +14,24 @@ from torch import Tensor, nn
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
-from seqlab.layers.kv_cache import AnyKVCache
 from seqlab.layers.packing import Packing, values_at_hand
 from seqlab.layers.positions import PositionedEmbedding, added_positions
+from seqlab.layers.recurrent_mixer import MixerState
 from seqlab.layers.state import State
-from seqlab.layers.transformer_blocks import Block, Stack
+from seqlab.layers.transformer_blocks import Block, Known, Stack
 from seqlab.models.base import Seq2Seq
 
 
 @dataclass(frozen=True)
 class GPTState(State):
-    """The cache of each layer, of S + t tokens; the sources' padding is between source and target.
+    """What the mixer of each layer knows: attention's cache has S + t tokens, with the sources' padding between source
+    and target, other mixers have left it out.
 
-    `known` is None before anything was read; `mask` is True where the source is real, and None without a source.
+    `known` is None before anything was read; `mask` is True where the source is real, and None without a source or
+    where padding was left out.
     """
 
-    known: tuple[AnyKVCache, ...] | None
+    known: tuple[Known, ...] | None
     mask: Bool[Tensor, "B S"] | None
 
     def columns(self, new: int) -> Bool[Tensor, "B M"] | None:
@@ -37,6 +39,7 @@ class GPTState(State):
         if self.mask is None:
             return None
         assert self.known is not None  # the source at least was read
+        assert not isinstance(self.known[0], MixerState)  # which needs no mask
         tokens = self.known[0].columns(new) - self.mask.size(1)
         return torch.cat([self.mask, self.mask.new_ones(len(self.mask), tokens)], dim=1)
 
@@ -62,6 +65,9 @@ class GPT(Seq2Seq):
         feed_forward: inner width of the feed-forward layers; None means 4 D.
         activation: "gelu" (the paper's), "relu", "swiglu" or "squared_relu".
         norm: "pre" (the paper's), "post" or "both"; see `Residual`.
+        mixer: "attention" (the paper's), or in its place "min_gru" (`MinGRU`) or "gated_linear"
+            (`GatedLinearAttention`), which generate with a state of fixed size. They know the order of tokens by
+            themselves; `positions` are added all the same, and so a window is needed for long texts.
         positions: "learned" (the paper's), "sinusoidal" or "rotary".
         max_positions: number of learned positions, for source and target together.
         normalised: normalise queries and keys.
@@ -71,8 +77,8 @@ class GPT(Seq2Seq):
         dropout: on embeddings and on the output of every sublayer.
 
     Raises:
-        ValueError: an unknown choice, a size below 1, `heads` that do not divide `width`, or `shared` with vocabularies
-            of different sizes.
+        ValueError: an unknown choice, a size below 1, `heads` that do not divide `width`, rotary positions or
+            `normalised` without attention, or `shared` with vocabularies of different sizes.
     """
 
     positional = True
@@ -87,6 +93,7 @@ class GPT(Seq2Seq):
         feed_forward: int | None = None,
         activation: str = "gelu",
         norm: str = "pre",
+        mixer: str = "attention",
         positions: str = "learned",
         max_positions: int = 512,
         normalised: bool = False,
@@ -96,6 +103,8 @@ class GPT(Seq2Seq):
         dropout: float = 0.1,
     ) -> None:
         super().__init__(source_size, target_size)
+        if normalised and mixer != "attention":
+            raise ValueError(f"normalised is for queries and keys of attention, which mixer={mixer} replaces")
         self.stack = Stack(
             layers,
             width,
@@ -107,13 +116,14 @@ class GPT(Seq2Seq):
             dropout=dropout,
             rotary=positions == "rotary",
             normalised=normalised,
+            mixer=mixer,
         )
         encoding = added_positions(positions, max_positions, width)  # one for both: source and target are one text
         source, target = embeddings(source_size if sources else target_size, target_size, width, shared or not sources)
         self.source_input, self.target_input = (PositionedEmbedding(t, encoding, dropout) for t in (source, target))
         self.output = output_layer(width, target_size, target if tied else None)
         self.max_positions = max_positions if positions == "learned" else None
-        self._sources = sources
+        self._sources, self._leaves_padding_out = sources, mixer != "attention"
         self._initialise()
 
     def positions_needed(self, source_length: int, target_length: int) -> int:
@@ -137,9 +147,11 @@ class GPT(Seq2Seq):
             return GPTState(None, None)
         positions = torch.arange(source.size(1), device=source.device)
         mask = padding_mask(source_lengths, source.size(1)) & (source_lengths > 0)[:, None]
-        # No padding mask is needed: padding is on the right of the source, and causal attention does not look there.
-        _, known = self.stack(self.source_input(source, positions), positions, packing=Packing.of(mask))
-        return GPTState(known, mask)
+        # Attention needs no mask yet: padding is on the right of the source, and causal attention does not look there.
+        # Other mixers leave padding out now, because they cannot forget it afterwards.
+        now, later = (mask, None) if self._leaves_padding_out else (None, mask)
+        _, known = self.stack(self.source_input(source, positions), positions, now, packing=Packing.of(mask))
+        return GPTState(known, later)
 
     def _any_source(self, source_lengths: Int[Tensor, " B"]) -> bool:
         """Whether a row may have a source. Where lengths are not at hand, it may: empty sources are masked then, which

@@ -13,23 +13,22 @@ from torch import Tensor
 
 from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
-from seqlab.layers.kv_cache import AnyKVCache
 from seqlab.layers.packing import Packing
 from seqlab.layers.positions import PositionedEmbedding, added_positions
 from seqlab.layers.state import Sources, State
-from seqlab.layers.transformer_blocks import Stack
+from seqlab.layers.transformer_blocks import Known, Stack
 from seqlab.models.base import Seq2Seq
 
 
 @dataclass(frozen=True)
 class TransformerState(State):
-    """For each layer the source's keys and values, (B, H, S, K) each, and the cache of the tokens so far."""
+    """For each layer the source's keys and values, (B, H, S, K) each, and what its mixer knows of the tokens so far."""
 
     sources: Sources
-    known: tuple[AnyKVCache, ...] | None
+    known: tuple[Known, ...] | None
 
-    def positions(self, new: int, device: torch.device) -> Int[Tensor, " T"]:
-        """Positions of the next `new` tokens, the same for all rows."""
+    def positions(self, new: int, device: torch.device) -> Int[Tensor, "*B T"]:
+        """Positions of the next `new` tokens, for all rows or for each."""
         return torch.arange(new, device=device) if self.known is None else self.known[0].positions(new)
 
 
@@ -49,16 +48,19 @@ class Transformer(Seq2Seq):
         feed_forward: inner width of the feed-forward layers.
         activation: "relu" (the paper's), "gelu", "swiglu" or "squared_relu".
         norm: "pre", "post" (the paper's) or "both"; see `Residual`.
+        mixer: "attention" (the paper's), or in place of self-attention, on both sides, "min_gru" (`MinGRU`) or
+            "gated_linear" (`GatedLinearAttention`). In the encoder half of it reads backward. The decoder attends to
+            the encoder in any case. Positions are added to the inputs all the same.
         positions: "learned", "sinusoidal" (the paper's) or "rotary".
         max_positions: number of learned positions.
-        normalised: normalise queries and keys.
+        normalised: normalise queries and keys; without self-attention those of the attention to the encoder.
         tied: share the output layer's weight with the target embedding (the paper's section 3.4).
         shared: one embedding for both sides; needs one vocabulary (data.shared_vocabulary).
         dropout: on embeddings and on the output of every sublayer (the paper's section 5.4).
 
     Raises:
-        ValueError: an unknown choice, a size below 1, `heads` that do not divide `width`, or `shared` with vocabularies
-            of different sizes.
+        ValueError: an unknown choice, a size below 1, `heads` that do not divide `width`, rotary positions without
+            self-attention, or `shared` with vocabularies of different sizes.
     """
 
     positional = True
@@ -73,6 +75,7 @@ class Transformer(Seq2Seq):
         feed_forward: int = 512,
         activation: str = "relu",
         norm: str = "pre",
+        mixer: str = "attention",
         positions: str = "sinusoidal",
         max_positions: int = 512,
         normalised: bool = False,
@@ -88,6 +91,7 @@ class Transformer(Seq2Seq):
             "dropout": dropout,
             "rotary": positions == "rotary",
             "normalised": normalised,
+            "mixer": mixer,
         }
         self.encoder = Stack(layers, width, norm, causal=False, **settings)
         self.decoder = Stack(layers, width, norm, causal=True, memory=True, **settings)
