@@ -19,6 +19,7 @@ MAY_DIFFER = frozenset(
         *("slots", "threads", "storage", "preload", "checkpoint", "resume", "resume_from"),  # where and how trials run
         *("n_trials", "timeout", "patience", "max_retry", "max_failure_rate", "max_silence", "lease"),  # its end
         "enqueue",  # further trials by hand
+        "on_end",  # what happens once it is over
         *("not_compared", "continue_anyway", "_target_", "_recursive_"),
     }
 )

@@ -66,5 +66,7 @@ class SweeperSettings:
     checkpoint: Any = None
     resume: str = "resume"
     resume_from: str = "folder"
+    # package.module:function, called when the search has ended, with its folder and the number of its best trial.
+    on_end: Any = None
     # Threads per slot; null: the cores divided by the slots.
     threads: Any = None
