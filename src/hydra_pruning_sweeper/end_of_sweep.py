@@ -30,7 +30,7 @@ def on_end_function(name: Any) -> OnEnd | None:
         raise UsageError(f"hydra.sweeper.on_end={name}: not a package.module:function ({reason})") from None
     if not callable(function):
         raise UsageError(f"hydra.sweeper.on_end={name}: no function")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def call_at_end(function: OnEnd, folder: Path, best: int) -> None:
