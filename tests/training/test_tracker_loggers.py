@@ -142,13 +142,15 @@ def records(path):
 
 
 def recorded(folder):
-    """What the offline files of a W&B run hold, in the order in which they were begun: (id, group, name, summary)."""
+    """What the offline files of a W&B run hold, in the order in which they were begun: (id, group, name, summary,
+    config)."""
     for path in sorted(folder.glob("wandb/offline-run-*/*.wandb"), key=lambda one: one.stat().st_mtime_ns):
-        run, summary = None, {}
+        run, summary, config = None, {}, {}
         for record in records(path):
             run = record.run if record.HasField("run") else run
             summary |= {one.key or one.nested_key[0]: json.loads(one.value_json) for one in record.summary.update}
-        yield run.run_id, run.run_group, run.display_name, summary
+            config |= {one.key or one.nested_key[0]: json.loads(one.value_json) for one in record.config.update}
+        yield run.run_id, run.run_group, run.display_name, summary, config
 
 
 def test_a_resumed_run_goes_on_in_wandb_and_may_be_the_best(wandb, tmp_path, monkeypatch):
@@ -158,10 +160,12 @@ def test_a_resumed_run_goes_on_in_wandb_and_may_be_the_best(wandb, tmp_path, mon
     folder = tmp_path / "3"
     folder.mkdir()
     logger = WandbRun(save_dir=str(folder), project="seqlab", name="study-3")
+    logger.add_settings({"optimizer": {"lr": 0.5}})
     logger.log_metrics({"loss": 1.0}, step=0)
     first = logger.experiment.id
     resumed = WandbRun(save_dir=str(folder), project="seqlab", name="study-3")
     resumed.resume(1)
+    resumed.add_settings({"optimizer": {"lr": 0.25}})
     resumed.log_metrics({"loss": 0.5}, step=1)  # finishes the other first, as in a multirun
     assert resumed.experiment.id == first
     wandb.finish()
@@ -173,6 +177,7 @@ def test_a_resumed_run_goes_on_in_wandb_and_may_be_the_best(wandb, tmp_path, mon
     assert [part[:3] for part in parts] == [(first, "study", "study-3")] * 4
     assert [part[3].get("loss") for part in parts] == [1.0, 0.5, None, None]
     assert [part[3].get("best") for part in parts] == [None, None, True, False]
+    assert [part[4].get("optimizer") for part in parts] == [{"lr": 0.5}, {"lr": 0.25}, None, None]
 
 
 def test_a_new_run_is_a_new_one_in_wandb(wandb, tmp_path):
@@ -193,16 +198,19 @@ def test_a_resumed_run_goes_on_in_mlflow_and_may_be_the_best(mlflow, tmp_path):
 
     (tmp_path / "3").mkdir()
     one = logger()
+    one.add_settings({"optimizer": {"lr": 0.5}, "seed": "${x}"})
     one.log_metrics({"loss": 1.0}, step=0)
     one.finalize("failed")
     resumed = logger()
     resumed.resume(1)
+    resumed.add_settings({"optimizer": {"lr": 0.25}})
     assert one.experiment.get_run(one.run_id).info.status == "RUNNING"
     resumed.log_metrics({"loss": 0.5}, step=1)
     resumed.finalize("success")
     assert resumed.run_id == one.run_id
     run = one.experiment.get_run(one.run_id)
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"loss": 0.5})
+    assert run.data.params == {"optimizer/lr": "0.5", "seed": "${x}"}
     for best, tag in ((3, "true"), (4, "false")):
         mark_best(tmp_path, best)
         assert one.experiment.get_run(one.run_id).data.tags["best"] == tag

@@ -122,7 +122,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         leakage_of(data)  # may take minutes, in which processes that are started later need not wait
         resume_loggers(loggers, checkpoint)
         for logger in loggers:
-            if isinstance(logger, Events):
+            if isinstance(logger, Events | WandbRun | MlflowRun):
                 logger.add_settings(settings.written)
         has_begun(folder)
     trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,11 @@ class WandbRun(WandbLogger):
         if note := tracked(Path(str(self.save_dir))).get("wandb"):
             self._id = self._wandb_init["id"] = note["run"]
 
+    @rank_zero_only
+    def add_settings(self, settings: Mapping[str, Any]) -> None:
+        """Shows the settings of the run as its config."""
+        self.log_hyperparams(dict(settings))
+
 
 class MlflowRun(MLFlowLogger):
     """A run of MLflow's, noted in the run's `folder`. Many runs share a database, and may begin at once."""
@@ -51,6 +56,7 @@ class MlflowRun(MLFlowLogger):
         with _turn(tracking_uri):  # or two processes create its tables at once, and one fails
             super().__init__(tracking_uri=tracking_uri, **settings)
         self.folder = Path(folder)
+        self._goes_on = False
 
     @property
     @rank_zero_experiment
@@ -80,6 +86,13 @@ class MlflowRun(MLFlowLogger):
             if self._mlflow_client.get_run(note["run"]).info.lifecycle_stage == "active":
                 self._mlflow_client.update_run(note["run"], status="RUNNING")
                 self._run_id = note["run"]
+                self._goes_on = True
+
+    @rank_zero_only
+    def add_settings(self, settings: Mapping[str, Any]) -> None:
+        """Shows the settings of the run as its params, which MLflow never changes: those of a resumed run stay."""
+        if not self._goes_on:
+            self.log_hyperparams(dict(settings))
 
 
 @contextlib.contextmanager
