@@ -11,6 +11,7 @@ import optuna
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.end_of_sweep import call_at_end, on_end_function
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
 from hydra_pruning_sweeper.execution.controller import Controller, Plan
 from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor
@@ -86,6 +87,7 @@ class SweepRun:
         self.line = command_of_trials(config, self.settings, fixed)
         self.sampler = sampler_factory(_instantiated(self.settings.sampler, "sampler", _partial_=True))
         self.pruner = _instantiated(self.settings.pruner, "pruner") if self.settings.pruner else None
+        self.on_end = on_end_function(self.settings.on_end)
         self._check_checkpoint()
         check_before_start(self.space, self.line, context.config_loader, self.sampler, self.settings.direction)
         self.store = StudyStorage(store_url(self.settings.storage, self.folder))
@@ -157,7 +159,11 @@ class SweepRun:
             table.close()
             self._conclude(recorded, controller.use)
         best = recorded.best()
-        return None if best is None else best.value
+        if best is None:
+            return None
+        if self.on_end is not None and self._other_study(recorded) is None:
+            call_at_end(self.on_end, self.folder, best.number)
+        return best.value
 
     def _spec(self) -> SearchSpec:
         settings, folders = self.settings, self.settings.warm_start
@@ -269,10 +275,14 @@ class SweepRun:
         slots = self.settings.slots
         return "as many as pay, as the first trials show" if slots == AUTO else str(slots)
 
-    def _conclude(self, recorded: RecordedSweep, use: SlotUse) -> None:
+    def _other_study(self, recorded: RecordedSweep) -> str | None:
+        """The study that has taken over the folder in the meantime, if any."""
         now = known_record(self.folder)
-        if now is not None and now.identity != recorded.record.identity:
-            return print(wrapped(printable(f"no summary: {self.folder} now belongs to study {now.study}")))
+        return None if now is None or now.identity == recorded.record.identity else now.study
+
+    def _conclude(self, recorded: RecordedSweep, use: SlotUse) -> None:
+        if (other := self._other_study(recorded)) is not None:
+            return print(wrapped(printable(f"no summary: {self.folder} now belongs to study {other}")))
         notes = use_notes(use, None if self.settings.slots == AUTO else self.settings.slots)
         line = write_summary(recorded, notes)
         for note in notes:

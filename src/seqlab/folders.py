@@ -13,11 +13,13 @@ from seqlab.errors import InputError
 CONFIGURATION = ".hydra"
 CHECKPOINT = "checkpoints/last.ckpt"
 """The file of a run from which it can be resumed."""
+TRACKED = "tracked.json"
+"""Which runs of Weights & Biases and MLflow a run logs to."""
 ERROR = "error.txt"
 """What a run of a multirun that failed leaves instead of a result."""
 LEFT = (
     *("checkpoints", "bundle", "tensorboard", "metrics.csv", "predictions.tsv", "result.json"),
-    *("evaluation.json", "digest.json", ERROR),
+    *("evaluation.json", "digest.json", TRACKED, ERROR),
 )
 """What a run writes beside its configuration."""
 RANGE_TEST = "lr_find.hydra"

@@ -1,6 +1,7 @@
 """A search from what is typed to what it leaves, over an executor that only pretends."""
 
 import sys
+from types import ModuleType
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -9,6 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import HydraContext
 from sweeper_support.pretended_executor import PretendedExecutor
 
+from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.executor import JobEnd
 from hydra_pruning_sweeper.run_sweep import SweepRun
 from hydra_pruning_sweeper.trial.events import TrialEvents
@@ -86,3 +88,41 @@ def test_a_search_goes_on_where_it_was(search, tmp_path):
     best, second = search("hydra.sweeper.n_trials=6")
     assert [job.number for job in second.jobs] == [4, 5]
     assert best == min(trial.value for trial in open_sweep(tmp_path / "study").trials())
+
+
+CALLS = []
+
+
+def kept(folder, best):
+    CALLS.append((folder, best))
+
+
+def broken(folder, best):
+    raise OSError("no\x1b net")
+
+
+def test_a_function_of_the_users_is_called_at_the_end(search, tmp_path, monkeypatch):
+    module = ModuleType("functions_at_the_end")
+    module.kept = kept
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    CALLS.clear()
+    best, _ = search(f"hydra.sweeper.on_end={module.__name__}:kept")
+    values = [trial.value for trial in open_sweep(tmp_path / "study").trials()]
+    assert [(tmp_path / "study", values.index(best))] == CALLS
+
+
+def test_a_function_that_fails_does_not_fail_the_sweep(search, monkeypatch, capsys):
+    module = ModuleType("functions_at_the_end")
+    module.broken = broken
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    best, _ = search(f"hydra.sweeper.on_end={module.__name__}:broken")
+    assert best is not None
+    err = " ".join(capsys.readouterr().err.split())
+    assert "hydra.sweeper.on_end failed, which changes no result: OSError: no\\x1b net" in err
+
+
+@pytest.mark.parametrize("name", ["no_such_module:f", "json:no_such_function", "json", "json:__name__"])
+def test_a_function_that_is_not_there_is_refused_before_the_first_trial(search, tmp_path, name):
+    with pytest.raises(UsageError, match=rf"^hydra.sweeper.on_end={name}: no"):
+        search(f"hydra.sweeper.on_end={name}")
+    assert not (tmp_path / "study").exists()

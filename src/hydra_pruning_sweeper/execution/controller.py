@@ -24,6 +24,7 @@ from hydra_pruning_sweeper.execution.outcome import (
 )
 from hydra_pruning_sweeper.execution.process_control import end_group, interrupts_handled
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
+from hydra_pruning_sweeper.execution.tracker_variables import tracker_variables
 from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, check_owner, claim_folder
 from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.study.lease import this_process
@@ -204,7 +205,11 @@ class Controller:
             return self._finish(slot, outcome)
         if leased.lease.idle > self.shared_study.rules.deaths:
             return self._finish(slot, Outcome(TrialState.FAIL, error=f"died {leased.lease.idle} times in a row"))
-        environment = {**self.plan.environment(slot.number), TRIAL_VARIABLE: str(trial_context.write())}
+        environment = {
+            **tracker_variables(trial_context.study, leased.number),
+            **self.plan.environment(slot.number),
+            TRIAL_VARIABLE: str(trial_context.write()),
+        }
         environment |= self.plan.slots.prepare(leased.number, slot.number, folder)
         host, pid, start = this_process()  # before training, only the controller is known to be alive
         facts = {"slot": slot.number, "owner": self.shared_study.owner, "host": host, "pid": pid, "start": start}

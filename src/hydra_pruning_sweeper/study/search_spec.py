@@ -28,6 +28,7 @@ MAY_DIFFER = frozenset(
         ),  # where and how trials run
         *("n_trials", "timeout", "patience", "max_retry", "max_failure_rate", "max_silence", "lease"),  # its end
         "enqueue",  # further trials by hand
+        "on_end",  # what happens once it is over
         *("not_compared", "continue_anyway", "_target_", "_recursive_"),
     }
 )

@@ -69,6 +69,8 @@ class SweeperSettings:
     checkpoint: Any = None
     resume: str = "resume"
     resume_from: str = "folder"
+    # package.module:function, called when the search has ended, with its folder and the number of its best trial.
+    on_end: Any = None
     # Threads per slot; null: the cores divided by the slots, one with slots=auto.
     threads: Any = None
 

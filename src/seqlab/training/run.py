@@ -55,6 +55,7 @@ from seqlab.training.resuming import (
     identity_facts,
     model_identity,
 )
+from seqlab.training.tracker_loggers import MlflowRun, WandbRun
 from seqlab.training.trainer import build_trainer
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         leakage_of(data)  # may take minutes, in which processes that are started later need not wait
         resume_loggers(loggers, checkpoint)
         for logger in loggers:
-            if isinstance(logger, Events):
+            if isinstance(logger, Events | WandbRun | MlflowRun):
                 logger.add_settings(settings.written)
         has_begun(folder)
     trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
@@ -191,11 +192,13 @@ def resumed_checkpoint(settings: TrainSettings, folder: Path) -> ResumeCheckpoin
 
 
 def resume_loggers(loggers: list[Any], checkpoint: ResumeCheckpoint | None) -> None:
-    """Removes from the logs what an interrupted run logged after its checkpoint; does nothing in a new run."""
+    """Lets the loggers go on with the logs of an interrupted run, without what it logged after its checkpoint where
+    that can be removed; does nothing in a new run.
+    """
     if checkpoint is None:
         return
     for logger in loggers:
-        if isinstance(logger, MetricsFile | Events):
+        if isinstance(logger, MetricsFile | Events | WandbRun | MlflowRun):
             logger.resume(checkpoint.position.step)
 
 

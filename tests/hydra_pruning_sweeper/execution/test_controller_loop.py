@@ -12,6 +12,7 @@ from sweeper_support.simulation import controller
 
 from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.executor import JobEnd
+from hydra_pruning_sweeper.execution.tracker_variables import tracker_variables
 from hydra_pruning_sweeper.study.shared_study import failed_for_good
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
@@ -60,7 +61,8 @@ def test_each_trial_gets_its_line_its_variables_and_its_slot(pretend, tmp_path):
         trial = one.shared_study.trials()[job.number]
         assert job.folder == tmp_path / str(job.number)
         assert job.arguments[:2] == one.shared_study.space.arguments(trial.params)
-        assert job.environment == {"SLOT": str(job.slot), TRIAL_VARIABLE: str(job.folder / "trial.json")}
+        own = {"SLOT": str(job.slot), TRIAL_VARIABLE: str(job.folder / "trial.json")}
+        assert job.environment == own | tracker_variables("study", job.number)
         assert trial.state == TrialState.COMPLETE
         assert trial.value == 1.0
     assert one.executor.closed
