@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 from omegaconf import OmegaConf
+from support import ROOT
 
 from seqlab.config.settings import read_generate
 from seqlab.decoding import Beam, Greedy, Sample
@@ -20,7 +21,7 @@ from seqlab.text.tokenizers import CharacterTokenizer
 LETTERS = CharacterTokenizer("abcde .")
 SIZES = {"source_size": LETTERS.size, "target_size": LETTERS.size}
 NOTHING = {"decoding": None, "length": None, "temperature": None, "top_k": None, "top_p": None, "seed": None}
-NOTHING |= {"run": "run", "prompt": "", "trust": [], "stop": "length"}
+NOTHING |= {"run": str(ROOT / "outputs/reference/reversal/gpt"), "prompt": "", "trust": [], "stop": "length"}
 
 
 def settings_of(settings):
