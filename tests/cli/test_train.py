@@ -639,7 +639,7 @@ def test_a_run_that_cannot_begin_leaves_folders_as_they_were(train, command, cop
         train(*reversal, f"hydra.run.dir={copy}", "overwrite=true", wrong).stopped(2)
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
     (copy / "checkpoints/last.ckpt").unlink()
-    command("train", f"resume={copy}").stopped(2, "no such checkpoint")
+    command("train", f"resume={copy}").stopped(2, "nothing was saved there")
     assert (copy / ".hydra/overrides.yaml").is_file()
 
 
