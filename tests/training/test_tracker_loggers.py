@@ -173,6 +173,7 @@ def test_a_resumed_run_goes_on_in_wandb_and_may_be_the_best(wandb, tmp_path, mon
     assert (note["run"], note["group"], note["name"], note["mode"]) == (first, "study", "study-3", "offline")
     mark_best(tmp_path, 3)
     mark_best(tmp_path, 4)
+    wandb.teardown()  # ends W&B's process, which writes the files
     parts = list(recorded(folder))
     assert [part[:3] for part in parts] == [(first, "study", "study-3")] * 4
     assert [part[3].get("loss") for part in parts] == [1.0, 0.5, None, None]
