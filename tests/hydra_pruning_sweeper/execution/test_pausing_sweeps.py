@@ -63,7 +63,7 @@ def test_two_controllers_promote_nobody_twice(tmp_path):
     both = [process(tmp_path, trials=18, slots=2, pause=0.15, pruner=PAUSING) for _ in range(2)]
     assert [one.wait(timeout=180) for one in both] == [0, 0]
     trials = trials_of(tmp_path)
-    assert sum(len(promoted_after(trial)) for trial in trials) > 2
+    assert sum(len(promoted_after(trial)) for trial in trials) > 0
     assert len({trial.user_attrs["lease"]["owner"] for trial in trials}) == 2
     for trial in trials:
         lines = (tmp_path / str(trial.number) / "curve.txt").read_text().splitlines()
