@@ -16,7 +16,7 @@ from seqlab.layers.attention import padding_mask
 from seqlab.layers.embedding import embeddings, output_layer
 from seqlab.layers.packing import Packing, values_at_hand
 from seqlab.layers.positions import PositionedEmbedding, added_positions
-from seqlab.layers.recurrent_mixer import MixerState
+from seqlab.layers.recurrent_mixer import MixerState, RecurrentMixer
 from seqlab.layers.state import State
 from seqlab.layers.transformer_blocks import Block, Known, Stack
 from seqlab.models.base import Seq2Seq
@@ -132,11 +132,14 @@ class GPT(Seq2Seq):
 
     def _initialise(self) -> None:
         """Normal with standard deviation 0.02, biases zero (Radford et al. 2018, section 4.1); less where a residual
-        branch ends.
+        branch ends. Recurrent mixers keep the weights that they have drawn: with so small ones all gates of a minGRU
+        start at ½, and it learns far more slowly.
         """
         ends = [end for block in self.stack.blocks for end in cast(Block, block).ends()]
+        mixers = [module for module in self.modules() if isinstance(module, RecurrentMixer)]
+        kept = {module for mixer in mixers for module in mixer.modules()}
         for module in self.modules():
-            if isinstance(module, nn.Linear):
+            if isinstance(module, nn.Linear) and module not in kept:
                 nn.init.normal_(module.weight, std=0.02 * (len(ends) ** -0.5 if module in ends else 1.0))
                 nn.init.zeros_(module.bias)
         for part in (self.source_input, self.target_input):
