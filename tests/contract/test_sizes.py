@@ -7,7 +7,6 @@ import torch
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 from support import ROOT
 
@@ -32,7 +31,7 @@ def test_every_architecture_has_every_size():
 
 def test_the_options_are_what_omegaconf_reads_in_the_table():
     """The plugin reads it with a faster parser, which takes 1e-3 for a text, and the last of two equal keys."""
-    Plugins.instance()
+    settings()  # the groups are made when a configuration of seqlab is composed
     table = OmegaConf.load(ROOT / "conf/sizes.yaml")
     rows = {f"{size}_{model}.yaml": row for model, sizes in table.items() for size, row in sizes.items()}
     assert {name: one.node for name, one in ConfigStore.instance().repo["sizes"].items()} == rows
