@@ -40,8 +40,8 @@ sweep: $(READY) ## a small search over two slots, in a few minutes, with plots
 	  hydra.sweeper.n_trials=12 trainer.max_epochs=9 data.samples=6000
 	$(BIN)/seqlab-sweep plot study=make_sweep
 
-replay: $(READY) ## compare ways of searching on recorded learning curves (a minute), into outputs/reference and sweeps/README.md
-	$(BIN)/python -m hydra_pruning_sweeper.replay.compare $(REPLAY)/curves_reversal.jsonl $(REPLAY)/replay.json
+replay: $(READY) ## compare ways of searching on the recorded learning curves (ten minutes), into outputs/reference and sweeps/README.md
+	$(BIN)/python -m hydra_pruning_sweeper.replay.compare $(REPLAY)/replay.json $(wildcard $(TASKS:%=$(REPLAY)/curves_%.jsonl))
 	$(BIN)/python -m seqlab.reporting.readme.replay sweeps/README.md $(REPLAY)/replay.json
 
 curves: $(TASK:%=curves-%) ## record those curves anew, an hour of one core (TASK=reversal, multi30k or notes: one task)

@@ -1,4 +1,4 @@
-"""Search methods compared on recorded curves: `python -m hydra_pruning_sweeper.replay.compare CURVES FILE`.
+"""Search methods compared on recorded curves: `python -m hydra_pruning_sweeper.replay.compare FILE CURVES …`.
 
 Nothing is trained, so a search takes seconds. Study, sampler and pruner are the code that a sweep runs; only the values
 are read from a table. Cost is counted in epochs, with one trial running at a time.
@@ -13,82 +13,42 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves
+from hydra_pruning_sweeper.replay.pause_and_promote import pause_and_promote
+from hydra_pruning_sweeper.replay.traces import PATIENCE, SearchMethod, Trace, stopped_early
+from hydra_pruning_sweeper.study.bandit import BanditPruner
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
 
-PATIENCE = 5  # validations without a better value after which a training stops early
 TRIALS = 25  # of the reference search, whose cost and result the others are compared with
-SEEDS = range(10, 20)  # the settings below were chosen with other seeds
+SEEDS = range(100, 120)  # the settings below were chosen with seeds 0 to 9
 FIRST, KEPT = 100, 10  # configurations that are trained for one epoch, and the best of them that are trained in full
-
-
-@dataclass
-class Trace:
-    """The course of a search.
-
-    Attributes:
-        epochs: the number of epochs trained so far.
-        trials: that number at the end of each trial.
-        scores: pairs of that number and the value reached then, of complete trials only: others are never best.
-    """
-
-    epochs: int = 0
-    trials: list[int] = field(default_factory=list)
-    scores: list[tuple[int, float]] = field(default_factory=list)
-
-    def add(self, values: list[float], complete: bool, before: int = 0) -> None:
-        """Adds a trial's values; the first `before` of them were counted earlier."""
-        if complete:
-            self.scores += [(self.epochs + step - before, one) for step, one in enumerate(values, 1) if step > before]
-        self.epochs += len(values) - before
-        self.trials.append(self.epochs)
-
-    def best(self, epochs: float) -> float:
-        """The best value within a number of epochs; infinite if there is none."""
-        return min((value for at, value in self.scores if at <= epochs), default=math.inf)
-
-    def reached(self, value: float) -> int | None:
-        """The number of epochs until `value` was reached; None if it never was."""
-        return next((at for at, one in self.scores if one <= value), None)
-
-
-SearchMethod = Callable[[Grid, int, float], Trace]
-"""Searches a grid, with a seed, for at least a number of epochs, or until all of it was tried."""
-
-
-def stopped_early(values: list[float], patience: int = PATIENCE) -> list[float]:
-    """The values up to where early stopping ends the training."""
-    best = 0
-    for step, value in enumerate(values):
-        if value < values[best]:
-            best = step
-        if step - best >= patience:
-            return values[: step + 1]
-    return values
+LONGEST = 2  # times the reference's epochs, after which a search that has not reached its result is given up
+RESAMPLES = 2000  # of the seeds, for the interval of a median
 
 
 def sweep(make_sampler: Callable[[int], BaseSampler], make_pruner: Callable[[int], BasePruner]) -> SearchMethod:
     """A search by this sweeper's study, with a sampler made from a seed, and a pruner from a number of epochs."""
 
-    def search(grid: Grid, seed: int, epochs: float) -> Trace:
+    def search(grid: Grid, seed: int, enough: Callable[[Trace], bool]) -> Trace:
         store, trace, pruner = _Memory(), Trace(), make_pruner(grid.epochs)
         rules = Rules(trials=len(grid.curves))
         shared_study = SharedStudy(store, f"replay_{seed}", "minimize", grid.space, rules, make_sampler, pruner, seed)
-        while trace.epochs < epochs and (leased := shared_study.take()) is not None:
+        while not enough(trace) and (leased := shared_study.take()) is not None:
             values, state = _train(shared_study, leased, grid.curve(leased.values), pruner)
             shared_study.tell(leased.number, state, min(values))
             trace.add(values, state == TrialState.COMPLETE)
@@ -125,7 +85,7 @@ class _Memory(StudyStorage):
         yield
 
 
-def one_epoch(grid: Grid, seed: int, epochs: float) -> Trace:
+def one_epoch(grid: Grid, seed: int, enough: Callable[[Trace], bool]) -> Trace:
     """`FIRST` random configurations for one epoch each, then the best `KEPT` in full (arXiv 2307.15422)."""
     trace = Trace()
     drawn = random.Random(seed).sample(grid.curves, min(FIRST, len(grid.curves)))
@@ -156,51 +116,85 @@ def at_random(seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
+def gp(seed: int) -> BaseSampler:
+    """A Gaussian process; stopped trials are given to it by rank."""
+    return GPSampler(seed=seed, deterministic_objective=True)
+
+
+def bandit(first: int | None = None, slack: float = 2.5) -> Callable[[int], BasePruner]:
+    """The bandit rule from `first` epochs; None: from a third."""
+    return lambda epochs: BanditPruner(epochs, first, slack)
+
+
+def in_full(_: int) -> BasePruner:
+    """No pruning."""
+    return NopPruner()
+
+
 SEARCHES: dict[str, SearchMethod] = {
-    "TPE in full": sweep(tpe, lambda _: NopPruner()),
-    "TPE, Hyperband from epoch 1 (as shipped)": sweep(tpe, hyperband()),
-    "TPE, Hyperband from epoch 3": sweep(tpe, hyperband(first=3)),
+    "TPE in full": sweep(tpe, in_full),
+    "GP in full": sweep(gp, in_full),
+    "random in full": sweep(at_random, in_full),
+    "TPE, Hyperband from epoch 1 (as published)": sweep(tpe, hyperband()),
     "TPE, Hyperband from epoch 9": sweep(tpe, hyperband(first=9)),
-    "TPE, successive halving from epoch 3": sweep(tpe, halving(3, 3)),
+    "GP, Hyperband from epoch 9": sweep(gp, hyperband(first=9)),
     "TPE, successive halving from epoch 9": sweep(tpe, halving(9, 3)),
-    "TPE, successive halving from epoch 6 by factor 2": sweep(tpe, halving(6, 2)),
     "TPE, median rule from epoch 9": sweep(tpe, lambda _: MedianPruner(n_startup_trials=5, n_warmup_steps=9)),
-    "random, Hyperband from epoch 1": sweep(at_random, hyperband()),
+    "TPE, bandit rule from epoch 9": sweep(tpe, bandit()),
+    "GP, bandit rule from epoch 9": sweep(gp, bandit()),
+    "TPE, pause and promote from epoch 9": pause_and_promote(tpe, 9),
+    "GP, pause and promote from epoch 9": pause_and_promote(gp, 9),
     f"one epoch of {FIRST}, the best {KEPT} of them in full": one_epoch,
-    "random in full": sweep(at_random, lambda _: NopPruner()),
 }
-"""The first is the reference; the last may spend twice its epochs."""
+"""The first is the reference."""
 
 
 def compare_searches(
     grid: Grid, seeds: Sequence[int], searches: Mapping[str, SearchMethod], trials: int = TRIALS
 ) -> dict[str, Any]:
-    """The result of each search within the epochs that the first one takes for `trials`, and when it reaches its best.
+    """What each search finds in the epochs that the first one takes for so many trials, and when it finds as much.
 
-    The last search continues to twice those epochs. Every list has one value per seed.
+    `budget` is the median of those epochs over the seeds, `target` the median of the best values that the first search
+    has found after so many trials. A search that has not come to the target by then goes on to `LONGEST` times
+    the budget. Lists have one value per seed.
     """
-    first, *_, last = searches
+    first = next(iter(searches.values()))
+    references = [first(grid, seed, lambda trace: len(trace.trials) >= trials) for seed in seeds]
+    budget = round(median(one.epochs for one in references))
+    target = median(one.best(one.epochs) for one in references)
+
+    def enough(trace: Trace) -> bool:
+        return trace.epochs >= (budget if trace.reached(target) is not None else LONGEST * budget)
+
     results: dict[str, Any] = {}
-    spent, targets = [trials * grid.epochs for _ in seeds], [math.inf for _ in seeds]
     for name, search in searches.items():
-        share = 2 if name == last else 1
-        traces = [search(grid, seed, share * epochs) for seed, epochs in zip(seeds, spent, strict=True)]
-        if name == first:
-            spent = [one.trials[trials - 1] for one in traces]
-            targets = [one.best(epochs) for one, epochs in zip(traces, spent, strict=True)]
-        budgets = {"half": 0.5, "same": 1.0, "twice": 2.0}
+        traces = [search(grid, seed, enough) for seed in seeds]
+        reached = [_within(one, target, LONGEST * budget) for one in traces]
         results[name] = {
-            "best": {
-                part: [one.best(of * epochs) for one, epochs in zip(traces, spent, strict=True)]
-                for part, of in budgets.items()
-                if of <= share
-            },
-            "reached": [
-                _within(one, value, share * epochs) for one, value, epochs in zip(traces, targets, spent, strict=True)
-            ],
-            "epochs_of_so_many_trials": [one.trials[:trials][-1] for one in traces],
+            "half": [_finite(one.best(budget / 2)) for one in traces],
+            "same": [_finite(one.best(budget)) for one in traces],
+            "reached": reached,
+            "interval": interval(reached),
         }
-    return {"seeds": list(seeds), "trials": trials, "spent": spent, "targets": targets, "searches": results}
+        print(f"{name}: {median_epochs(reached):.0f} of {budget} epochs", file=sys.stderr, flush=True)
+    return {"budget": budget, "target": target, "searches": results}
+
+
+def median_epochs(reached: Sequence[int | None]) -> float:
+    """The median of epochs; None counts as infinite."""
+    return median(math.inf if one is None else one for one in reached)
+
+
+def interval(reached: Sequence[int | None]) -> list[float | None]:
+    """A 95 % interval of the median over seeds, by resampling them; None where it is infinite."""
+    draw = random.Random(0)
+    medians = sorted(median_epochs(draw.choices(reached, k=len(reached))) for _ in range(RESAMPLES))
+    ends = (medians[round(0.025 * RESAMPLES)], medians[round(0.975 * RESAMPLES) - 1])
+    return [_finite(one) for one in ends]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _within(trace: Trace, value: float, epochs: int) -> int | None:
@@ -216,25 +210,32 @@ def rank_correlation(grid: Grid, epoch: int) -> float:
     return float(np.corrcoef(first, last)[0, 1])
 
 
+def compare_tasks(paths: Sequence[Path]) -> dict[str, Any]:
+    """The comparison on each file of curves; `curves_NAME.jsonl` are those of the task NAME."""
+    tasks = []
+    for path in paths:
+        grid = Grid(read_curves(path))
+        if len(grid.curves) < TRIALS:
+            sys.exit(f"error: {path}: {len(grid.curves)} curves; a comparison of searches needs at least {TRIALS}")
+        facts = {
+            "task": path.stem.removeprefix("curves_"),
+            "axes": grid.axes,
+            "epochs": grid.epochs,
+            "best": min(min(one.values) for one in grid.curves),
+            "rank_correlation": {epoch: rank_correlation(grid, epoch) for epoch in (1, 3, 9) if epoch < grid.epochs},
+        }
+        tasks.append(facts | compare_searches(grid, SEEDS, SEARCHES))
+    return {"patience": PATIENCE, "trials": TRIALS, "seeds": list(SEEDS), "tasks": tasks}
+
+
 def main() -> None:
     """The command line."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    curves, path = map(Path, sys.argv[1:3])
-    grid = Grid(read_curves(curves))
-    if len(grid.curves) < TRIALS:
-        sys.exit(f"error: {curves}: {len(grid.curves)} curves; a comparison of searches needs at least {TRIALS}")
-    facts = {
-        "curves": curves.name,
-        "axes": grid.axes,
-        "epochs": grid.epochs,
-        "patience": PATIENCE,
-        "best": min(min(one.values) for one in grid.curves),
-        "rank_correlation": {epoch: rank_correlation(grid, epoch) for epoch in (1, 3, 9) if epoch < grid.epochs},
-    }
-    result = facts | compare_searches(grid, SEEDS, SEARCHES)
+    path, *curves = map(Path, sys.argv[1:])
+    result = compare_tasks(curves)
     write_atomically(path, json.dumps(result, indent=1) + "\n")
-    print(f"{len(SEARCHES)} searches of {len(grid.curves)} curves written into {path}")
+    print(f"{len(SEARCHES)} searches on {plural(len(curves), 'task')} written into {path}")
 
 
 if __name__ == "__main__":

@@ -120,16 +120,21 @@ SWEEP = record(
 )
 """A search, as `page.sweeps.digest_sweep` sums it up."""
 
-SEARCH = record({"best": mapping_of(list_of(number)), "reached": list_of(optional(number))})
+SEARCH = record(dict.fromkeys(("half", "same", "reached", "interval"), list_of(optional(number))))
+_TASK = record(
+    {
+        "task": text,
+        "axes": mapping_of(list_of(scalar)),
+        "rank_correlation": FIGURES,
+        "searches": some(mapping_of(SEARCH)),
+        **dict.fromkeys(("epochs", "best", "budget", "target"), number),
+    }
+)
 _REPLAY = record(
     {
-        "axes": mapping_of(list_of(scalar)),
-        "best": number,
-        "rank_correlation": FIGURES,
         "seeds": some(list_of(whole)),
-        "spent": some(list_of(number)),
-        "searches": some(mapping_of(SEARCH)),
-        **dict.fromkeys(("epochs", "patience", "trials"), number),
+        "tasks": some(list_of(_TASK)),
+        **dict.fromkeys(("patience", "trials"), number),
     }
 )
 
@@ -138,8 +143,11 @@ def replay(value: Any) -> None:
     """Ways of searching on recorded curves: all on the same number of seeds, two or more."""
     _REPLAY(value)
     count = len(value["seeds"])
-    if count < 2 or min(value["spent"]) <= 0 or None in value["rank_correlation"].values():
-        raise UnfitError("figures of two or more seeds", value["spent"])
-    for name, search in value["searches"].items():
-        if {len(value["spent"]), len(search["reached"]), *map(len, search["best"].values())} != {count}:
-            raise UnfitError(f"{count} seeds in “{name}”", search["reached"])
+    for task in value["tasks"]:
+        if count < 2 or task["budget"] <= 0 or None in task["rank_correlation"].values():
+            raise UnfitError("figures of two or more seeds", task["budget"])
+        for name, search in task["searches"].items():
+            if {len(search["reached"]), len(search["half"]), len(search["same"])} != {count}:
+                raise UnfitError(f"{count} seeds in “{name}”", search["reached"])
+            if len(search["interval"]) != 2:
+                raise UnfitError(f"two ends of an interval in “{name}”", search["interval"])

@@ -5,22 +5,24 @@ import json
 import math
 
 import pytest
-from optuna.pruners import NopPruner, SuccessiveHalvingPruner
+from optuna.pruners import SuccessiveHalvingPruner
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.replay.compare import (
-    Trace,
     at_random,
     compare_searches,
+    in_full,
+    interval,
+    median_epochs,
     one_epoch,
     rank_correlation,
-    stopped_early,
     sweep,
 )
 from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves, recorded_curves, write_curves
+from hydra_pruning_sweeper.replay.traces import Trace, stopped_early
 from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
 from seqlab.reporting.readme.claims import with_results
-from seqlab.reporting.readme.replay import BEGIN, END, table
+from seqlab.reporting.readme.replay import BEGIN, END, share_of_first, tables
 
 RATES, ORDERS = [0.1, 0.2, 0.3, 0.5, 0.7], ["before", "after"]
 
@@ -32,6 +34,11 @@ def curves(epochs=7, shape=lambda at, step: 10.0 * at + 1.0 / step):
         Curve({"lr": lr, "order": order}, [shape(at, step) for step in range(1, epochs + 1)], [0.5] * epochs)
         for at, (lr, order) in enumerate(pairs)
     ]
+
+
+def never(trace):
+    """No course is enough."""
+    return False
 
 
 @pytest.fixture
@@ -83,14 +90,14 @@ def test_a_trace_counts_epochs_and_the_best_of_complete_trials():
 
 
 def test_all_in_full_pays_for_all(grid):
-    trace = sweep(at_random, lambda _: NopPruner())(grid, 0, 1000)
+    trace = sweep(at_random, in_full)(grid, 0, never)
     assert (trace.epochs, len(trace.trials)) == (10 * 7, 10)
     assert trace.best(70) == 1 / 7
 
 
 def test_halving_pays_for_what_it_lets_live(grid):
     """Where curves never cross, a trial goes on past epoch 1 (2, 4) if it is in the better half of all before it."""
-    trace = sweep(at_random, lambda _: SuccessiveHalvingPruner(1, 2))(grid, 0, 1000)
+    trace = sweep(at_random, lambda _: SuccessiveHalvingPruner(1, 2))(grid, 0, never)
     costs = [b - a for a, b in itertools.pairwise([0, *trace.trials])]
     assert len(costs) == 10
     assert set(costs) <= {1, 2, 4, 7}
@@ -100,32 +107,53 @@ def test_halving_pays_for_what_it_lets_live(grid):
 
 
 def test_one_epoch_pays_once_for_the_first(grid):
-    trace = one_epoch(grid, 0, 1000)
+    trace = one_epoch(grid, 0, never)
     assert trace.trials[9] == 10
     assert trace.reached(1.0) is None or trace.reached(1.0) > 10
     assert trace.scores[0] == (11, 0.5)  # the best goes on first, from its second epoch
     assert trace.epochs == 10 + 10 * 6
 
 
+def test_a_trace_keeps_the_best_of_a_trial_that_gets_worse():
+    trace = Trace()
+    trace.add([2.0, 5.0, 6.0, 7.0], complete=True, before=2)
+    assert trace.scores == [(1, 2.0), (2, 2.0)]
+
+
 def test_searches_are_compared_at_equal_cost(grid):
-    searches = {"full": sweep(at_random, lambda _: NopPruner()), "one": one_epoch}
+    searches = {"full": sweep(at_random, in_full), "one": one_epoch}
     result = compare_searches(grid, [0, 1, 2], searches, trials=5)
-    assert result["spent"] == [35, 35, 35]
-    for seed, target in enumerate(result["targets"]):
-        trace = searches["full"](grid, seed, 1000)
-        assert target == trace.best(35)
-        assert result["searches"]["full"]["reached"][seed] == trace.reached(target) <= 35
-    assert result["searches"]["one"]["best"]["half"] == [1 / 7] * 3
+    traces = [searches["full"](grid, seed, lambda trace: trace.epochs >= 70) for seed in (0, 1, 2)]
+    assert result["budget"] == 35
+    assert result["target"] == sorted(one.best(35) for one in traces)[1]
+    assert result["searches"]["full"]["reached"] == [one.reached(result["target"]) for one in traces]
+    assert result["searches"]["full"]["same"] == [one.best(35) for one in traces]
+    assert result["searches"]["one"]["half"] == [1 / 7] * 3
     assert rank_correlation(grid, 1) == pytest.approx(1.0)
     assert rank_correlation(
         Grid(curves(shape=lambda at, step: at + 1 if step == 1 else 0.5 - at / 20)), 1
     ) == pytest.approx(-1)
 
-    facts = {"rank_correlation": {"1": 1.0}, "axes": grid.axes, "epochs": 7, "patience": 5, "best": 1 / 7}
-    text = table(json.loads(json.dumps(result | facts)))
+    facts = {"task": "made_up", "rank_correlation": {"1": 1.0}, "axes": grid.axes, "epochs": 7, "best": 1 / 7}
+    whole = {"seeds": [0, 1, 2], "trials": 5, "patience": 5, "tasks": [result | facts]}
+    text = tables(json.loads(json.dumps(whole)))
+    assert "**made_up, 10 configurations**" in text
     assert "| one | 0.1429 ± 0.0000 |" in text
     assert "10 configurations of up to 7 epochs" in text
     assert with_results(f"a\n{BEGIN}\nold\n{END}\nb", "new", BEGIN, END) == f"a\n{BEGIN}\n\nnew\n{END}\nb"
+
+
+def test_a_seed_that_never_arrives_counts_as_infinite():
+    assert median_epochs([10, None, 30]) == 30
+    assert median_epochs([10, None, None]) == math.inf
+    assert interval([20] * 9) == [20, 20]
+    assert interval([None] * 9) == [None, None]
+    low, high = interval([10, 20, 30, 40, None])
+    assert 10 <= low < 30 and high is None
+    assert interval([10, 20, 30, 40, None]) == [low, high]  # the same each time
+    reached = {"first": [40, 50, 60], "half": [25, 25, None], "never": [1, None, None]}
+    task = {"searches": {name: {"reached": one} for name, one in reached.items()}}
+    assert share_of_first(task) == {"first": 1.0, "half": 0.5, "never": math.inf}
 
 
 def test_curves_of_a_sweep_are_what_its_trials_came_to(sweep_of_all, tmp_path):

@@ -11,8 +11,10 @@ import pytest
 
 from hydra_pruning_sweeper.replay import compare
 from hydra_pruning_sweeper.replay import curves as module
-from hydra_pruning_sweeper.replay.compare import SEARCHES, Trace, compare_searches
+from hydra_pruning_sweeper.replay.compare import SEARCHES, compare_searches
 from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves, write_curves
+from hydra_pruning_sweeper.replay.traces import Trace
+from seqlab.runs.schemas import replay as fits_the_page
 
 EPOCHS, RATES = 10, [1.0, 1.1, 1.2, 1.3, 1.5, 1.6, 1.7, 1.8, 2.0, 2.5]
 
@@ -33,39 +35,56 @@ def grid():
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_does_what_its_name_says(grid, name):
-    trace = SEARCHES[name](grid, 4, 12 * EPOCHS)  # the median rule waits for five trials
+    trace = SEARCHES[name](grid, 4, lambda trace: trace.epochs >= 12 * EPOCHS)  # the median rule waits for five trials
     costs = [b - a for a, b in itertools.pairwise([0, *trace.trials])]
     if "in full" in name and "one epoch" not in name:
         assert costs == [EPOCHS] * 12
+    elif "pause and promote" in name:
+        assert set(costs) == {9, 1}
     elif first := re.search(r"from epoch (\d+)", name):
-        assert int(first[1]) == min(costs) < max(costs) == EPOCHS
+        # A third of these ten epochs is rounded up.
+        assert (4 if "bandit" in name else int(first[1])) == min(costs) < max(costs) == EPOCHS
     else:
         assert name == "one epoch of 100, the best 10 of them in full"
         assert costs == [1] * 30 + [EPOCHS - 1] * 10
-    assert name.split(" ")[0].rstrip(",") in ("TPE", "random", "one")
+    assert name.split(" ")[0].rstrip(",") in ("TPE", "GP", "random", "one")
     assert trace.best(math.inf) < math.inf
 
 
-def test_the_last_search_may_spend_twice_as_much():
-    """Trials of two epochs each, the n-th of which comes to 10 − n."""
+def test_a_search_goes_on_to_twice_the_epochs_unless_it_has_come_to_the_target():
+    """Trials of two epochs each; the first search's n-th comes to 10 − n."""
     grid = Grid([Curve({"a": at}, [1.0, 1.0], [1.0]) for at in range(3)])
-    asked = []
 
-    def search(grid, seed, epochs):
-        asked.append(epochs)
-        trace = Trace()
-        while trace.epochs < epochs:
-            trace.add([11.0, 9.0 - len(trace.trials)], complete=True)
-        return trace
+    def falling(start):
+        def search(grid, seed, enough):
+            trace = Trace()
+            while not enough(trace):
+                trace.add([11.0, start - len(trace.trials)], complete=True)
+            return trace
 
-    result = compare_searches(grid, [0, 1], {"first": search, "second": search, "last": search}, trials=4)
-    assert asked == [8, 8, 8, 8, 16, 16]
-    assert (result["seeds"], result["trials"], result["spent"], result["targets"]) == ([0, 1], 4, [8, 8], [6.0, 6.0])
-    best = {name: found["best"] for name, found in result["searches"].items()}
-    assert best["first"] == best["second"] == {"half": [8.0, 8.0], "same": [6.0, 6.0]}
-    assert best["last"] == {"half": [8.0, 8.0], "same": [6.0, 6.0], "twice": [2.0, 2.0]}
-    assert {name: found["reached"] for name, found in result["searches"].items()} == {name: [8, 8] for name in best}
-    assert [found["epochs_of_so_many_trials"] for found in result["searches"].values()] == [[8, 8]] * 3
+        return search
+
+    ends = {}
+
+    def kept(name, search):
+        def run(*arguments):
+            ends[name] = search(*arguments)
+            return ends[name]
+
+        return run
+
+    searches = {name: kept(name, falling(start)) for name, start in (("first", 9.0), ("late", 12.0), ("never", 99.0))}
+    result = compare_searches(grid, [0, 1], searches, trials=4)
+    assert (result["budget"], result["target"]) == (8, 6.0)
+    assert {name: one.epochs for name, one in ends.items()} == {"first": 8, "late": 14, "never": 16}
+    found = result["searches"]
+    assert {name: one["reached"] for name, one in found.items()} == {
+        "first": [8, 8],
+        "late": [14, 14],
+        "never": [None, None],
+    }
+    assert found["first"]["half"] == [8.0, 8.0] and found["first"]["same"] == [6.0, 6.0]
+    assert (found["late"]["interval"], found["never"]["interval"]) == ([14, 14], [None, None])
 
 
 def test_what_is_not_reached_for_the_epochs_is_not_reached():
@@ -75,23 +94,29 @@ def test_what_is_not_reached_for_the_epochs_is_not_reached():
 
 
 def test_the_command_writes_what_was_compared(tmp_path, monkeypatch, capsys):
-    write_curves(tmp_path / "curves.jsonl", curves())
-    monkeypatch.setattr(sys, "argv", ["replay", str(tmp_path / "curves.jsonl"), str(tmp_path / "replay.json")])
-    few = {name: SEARCHES[name] for name in ("random in full", "TPE in full")}
+    files = [tmp_path / f"curves_{task}.jsonl" for task in ("one", "two")]
+    for path in files:
+        write_curves(path, curves())
+    monkeypatch.setattr(sys, "argv", ["replay", str(tmp_path / "replay.json"), *map(str, files)])
+    few = {name: SEARCHES[name] for name in ("TPE in full", "random in full")}
     monkeypatch.setattr(compare, "SEARCHES", few)
-    monkeypatch.setattr(compare, "SEEDS", [1])
+    monkeypatch.setattr(compare, "SEEDS", [1, 2])
     monkeypatch.setattr(compare, "compare_searches", functools.partial(compare_searches, trials=2))
     compare.main()
     result = json.loads((tmp_path / "replay.json").read_text())
-    assert {name: result[name] for name in ("curves", "epochs", "patience", "trials", "seeds", "spent")} == {
-        **{"curves": "curves.jsonl", "epochs": EPOCHS, "patience": 5},
-        **{"trials": 2, "seeds": [1], "spent": [2 * EPOCHS]},
-    }
-    assert result["best"] == pytest.approx(1 + 1 / EPOCHS, abs=1e-5)
-    assert result["rank_correlation"] == pytest.approx({"1": 1.0, "3": 1.0, "9": 1.0})
-    assert result["axes"] == {"lr": RATES, "order": ["after", "before", "never"]}
-    assert list(result["searches"]) == list(few)
-    assert capsys.readouterr().out == f"2 searches of 30 curves written into {tmp_path / 'replay.json'}\n"
+    assert (result["patience"], result["seeds"], [one["task"] for one in result["tasks"]]) == (
+        5,
+        [1, 2],
+        ["one", "two"],
+    )
+    task = result["tasks"][1]
+    assert (task["epochs"], task["budget"]) == (EPOCHS, 2 * EPOCHS)
+    assert task["best"] == pytest.approx(1 + 1 / EPOCHS, abs=1e-5)
+    assert task["rank_correlation"] == pytest.approx({"1": 1.0, "3": 1.0, "9": 1.0})
+    assert task["axes"] == {"lr": RATES, "order": ["after", "before", "never"]}
+    assert list(task["searches"]) == list(few)
+    fits_the_page(result)
+    assert capsys.readouterr().out == f"2 searches on 2 tasks written into {tmp_path / 'replay.json'}\n"
 
 
 def test_the_command_keeps_the_curves_of_a_sweep(tmp_path, monkeypatch, capsys):

@@ -116,7 +116,7 @@ def test_a_reference_that_is_odd_is_listed_and_the_others_are_shown(tmp_path):
     for name, spoil in {
         "C": {"groups": [{"label": "gru", "command": "a", "runs": [{"name": "a", "seed": "1", "metrics": {}}]}]},
         "sweeps/made_up": {"trials": [{"number": 1}]},
-        "replay/replay": {"searches": []},
+        "replay/replay": {"tasks": []},
     }.items():
         path = tmp_path / "reference" / f"{name}.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | spoil), encoding="utf-8")
@@ -125,7 +125,7 @@ def test_a_reference_that_is_odd_is_listed_and_the_others_are_shown(tmp_path):
     assert [line.partition(": ")[2] for line in material.unread] == [
         'groups.0.runs.0.seed: expected a whole number, but found "1"',
         "trials.0: expected 'state' in it, but found [\"number\"]",
-        "searches: expected a mapping, but found []",
+        "tasks: expected something in it, but found []",
     ]
 
 

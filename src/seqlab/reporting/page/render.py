@@ -89,7 +89,7 @@ def _caveats(answered: Sequence[Answer]) -> list[str]:
 def _searches(material: Material) -> dict[str, Any]:
     """Sweeps and the comparison of searches; empty if there are none."""
     studies = [(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps]
-    replay = tables.replayed(material.replay) if material.replay else None
+    replay = tables.replayed(material.replay) if material.replay else []
     return {"studies": studies, "replay": replay} if studies or replay else {}
 
 

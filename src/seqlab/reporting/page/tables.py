@@ -313,17 +313,26 @@ def leakage(material: Material) -> Table | None:
     return Table("leaks", "Held-out text that appears in training", heads, rows) if rows else None
 
 
-def replayed(replay: dict[str, Any]) -> Table:
-    """Ways of searching on recorded curves: what each finds, and how many epochs it takes."""
-    from seqlab.reporting.readme.replay import HEADS, note, rows
+def replayed(replay: dict[str, Any]) -> list[Table]:
+    """Ways of searching on recorded curves, a table per task: what each finds, and how many epochs it takes."""
+    from seqlab.reporting.readme.replay import HEADS, heading, note, rows
 
-    first, *others = HEADS
-    meanings = [(first, "sampler and pruner"), *((one, "mean ± standard deviation over seeds") for one in others[:-1])]
-    heads = [
-        *meanings,
-        (others[-1], "after how many epochs it is as good as the first row is at the end, in the median"),
+    meanings = (
+        "sampler and pruner",
+        *("mean ± standard deviation over seeds",) * 2,
+        "median, how many seeds came to it, and a 95 % interval",
+        "its median as a share of that of the first row",
+    )
+    return [
+        Table(
+            f"replay-{task['task']}",
+            heading(task),
+            list(zip(HEADS, meanings, strict=True)),
+            [[TableCell(text) for text in row] for row in rows(task)],
+            note(task, replay),
+        )
+        for task in replay["tasks"]
     ]
-    return Table("replay-rows", "", heads, [[TableCell(text) for text in row] for row in rows(replay)], note(replay))
 
 
 def _share(value: float | None, group: RunGroup) -> TableCell:

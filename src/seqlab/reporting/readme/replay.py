@@ -15,82 +15,85 @@ from seqlab.reporting.readme.claims import with_results
 
 BEGIN, END = "<!-- replay: written by `make replay` -->", "<!-- end of replay -->"
 
-HEADS = (
-    "search",
-    "best after half of the epochs",
-    "after all",
-    "after twice",
-    "epochs to the best of the first row",
-)
+HEADS = ("search", "best after half of the epochs", "after all", "epochs to the target", "share of the first row's")
 
 
-def table(result: dict[str, Any]) -> str:
-    """The comparison, as Markdown."""
-    return f"{TextTable(HEADS, 'l' * len(HEADS), rows=rows(result)).markdown()}\n{note(result)}\n"
+def tables(result: dict[str, Any]) -> str:
+    """The comparison on each task, as Markdown."""
+    parts = [
+        f"**{heading(task)}**\n\n{TextTable(HEADS, 'l' * len(HEADS), rows=rows(task)).markdown()}\n{note(task, result)}"
+        for task in result["tasks"]
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
-def rows(result: dict[str, Any]) -> list[list[str]]:
+def heading(task: dict[str, Any]) -> str:
+    """What the table of a task is about: "reversal, 216 configurations"."""
+    return f"{task['task']}, {size(task)} configurations"
+
+
+def rows(task: dict[str, Any]) -> list[list[str]]:
     """One row per search, under `HEADS`."""
-    cells = []
-    for name, facts in result["searches"].items():
-        best = [_spread(facts["best"].get(part, [])) for part in ("half", "same", "twice")]
-        cells.append([name, *best, _reached(facts["reached"], result["spent"])])
+    cells, shares = [], share_of_first(task)
+    for name, facts in task["searches"].items():
+        part = f"{shares[name]:.0%}" if math.isfinite(shares[name]) else ""
+        cells.append([name, _spread(facts["half"]), _spread(facts["same"]), _reached(facts), part])
     return cells
 
 
-def note(result: dict[str, Any]) -> str:
+def note(task: dict[str, Any], result: dict[str, Any]) -> str:
     """A paragraph that explains the rows."""
-    agree = ", ".join(f"{value:.2f} after {epoch}" for epoch, value in result["rank_correlation"].items())
+    agree = ", ".join(f"{value:.2f} after {epoch}" for epoch, value in task["rank_correlation"].items())
     return (
-        f"Lowest validation loss of {size(result)} configurations of up to {result['epochs']} epochs each, mean ±"
-        f" standard deviation over {len(result['seeds'])} seeds; the lowest of all is {result['best']:.4f}. All of the"
-        f" epochs: what {result['trials']} trials take in full, stopped early with patience {result['patience']}"
-        f" ({_whole(result['spent'])}). Last column: median (and how many seeds came to it),"
-        f" share of the first row's epochs. Ranks of early losses agree with those at the end to {agree} epochs"
-        " (Spearman)."
+        f"Lowest validation loss of {size(task)} configurations of up to {task['epochs']} epochs each, mean ±"
+        f" standard deviation over {len(result['seeds'])} seeds; the lowest of all is {task['best']:.4f}. All of the"
+        f" epochs: {task['budget']}, what {result['trials']} trials take in full in the median, stopped early with"
+        f" patience {result['patience']}. The target, {task['target']:.4f}, is the median of what the first row has"
+        " found by then; a search has twice those epochs to come to it. Epochs to the target: median, how many seeds"
+        " came to it (others count as infinite), and a 95 % interval of the median. Ranks of early losses agree with"
+        f" those at the end to {agree} epochs (Spearman)."
     )
 
 
-def size(result: dict[str, Any]) -> int:
+def size(task: dict[str, Any]) -> int:
     """The number of configurations."""
-    return math.prod(map(len, result["axes"].values()))
+    return math.prod(map(len, task["axes"].values()))
 
 
-def share(epochs: list[int | None], spent: list[int]) -> float:
-    """The median share of the first search's epochs that a search took to reach its best; infinite if most seeds never
-    reached it.
-
-    A seed that never reached it counts as later than any that did.
-    """
-    return median(math.inf if one is None else one / all for one, all in zip(epochs, spent, strict=True))
+def share_of_first(task: dict[str, Any]) -> dict[str, float]:
+    """Search → its median epochs to the target as a share of the first search's; infinite if most seeds never came."""
+    medians = {name: middle(facts["reached"]) for name, facts in task["searches"].items()}
+    first = next(iter(medians.values()))
+    return {name: one / first if math.isfinite(one) else math.inf for name, one in medians.items()}
 
 
-def came(epochs: list[int | None]) -> str:
-    """How many seeds reached the first search's best."""
-    return f"{sum(one is not None for one in epochs)} of {len(epochs)}"
+def middle(reached: list[int | None]) -> float:
+    """The median of epochs over seeds, of which one that never came counts as infinite."""
+    return median(math.inf if one is None else one for one in reached)
 
 
-def _spread(values: list[float]) -> str:
-    if not values or not all(map(math.isfinite, values)):
-        return ""
-    return f"{mean(values):.4f} ± {stdev(values):.4f}"
+def came(reached: list[int | None]) -> str:
+    """How many seeds came to the target."""
+    return f"{sum(one is not None for one in reached)} of {len(reached)}"
 
 
-def _reached(epochs: list[int | None], spent: list[int]) -> str:
-    middle = median(math.inf if one is None else one for one in epochs)
-    if not math.isfinite(middle):
-        return f"not reached ({came(epochs)})"
-    return f"{middle:.0f} ({came(epochs)}), {share(epochs, spent):.0%}"
+def _spread(values: list[float | None]) -> str:
+    known = [one for one in values if one is not None]
+    return f"{mean(known):.4f} ± {stdev(known):.4f}" if len(known) == len(values) else ""
 
 
-def _whole(values: list[int]) -> str:
-    return f"{min(values)} to {max(values)}" if min(values) < max(values) else str(values[0])
+def _reached(facts: dict[str, Any]) -> str:
+    epochs, seeds = middle(facts["reached"]), came(facts["reached"])
+    if not math.isfinite(epochs):
+        return f"not reached ({seeds})"
+    low, high = (f"{one:.0f}" if one is not None else "∞" for one in facts["interval"])
+    return f"{epochs:.0f} ({seeds}), {low} to {high}"
 
 
 def main() -> None:
     """The command line."""
     readme, path = map(Path, sys.argv[1:3])
-    text = table(json.loads(path.read_text(encoding="utf-8")))
+    text = tables(json.loads(path.read_text(encoding="utf-8")))
     write_atomically(readme, with_results(readme.read_text(encoding="utf-8"), text, BEGIN, END))
     print(f"comparison of {path} written into {readme}")
 

@@ -50,5 +50,5 @@ def test_the_price_is_taken_from_recorded_curves(tmp_path):
         "of 2 other ways of searching, replayed on 12 recorded learning curves, 1 finds as good a value as “in full”"
         in text
     )
-    assert "“stopping early” in 40% of its epochs in the median (2 of 2 seeds reached it), where it takes 85%" in text
-    assert text.endswith("“hasty (as shipped)” does not (0 of 2).")
+    assert "“stopping early” in 50% of its epochs in the median (2 of 2 seeds reached it)" in text
+    assert text.endswith("“hasty (as published)” does not (0 of 2).")

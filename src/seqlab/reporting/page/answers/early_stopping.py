@@ -9,9 +9,9 @@ from seqlab.reporting.page.answers.answer import Answer, Conclusion
 from seqlab.reporting.page.groups import slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.sweeps import REPLAY, Sweep, baseline, saved, trial
-from seqlab.reporting.readme.replay import came, share, size
+from seqlab.reporting.readme.replay import came, share_of_first, size
 
-SHIPPED = "(as shipped)"
+PUBLISHED = "(as published)"
 LUCK = "Each trial of a search is one seed, and the best of many is partly luck: train it and the first again."
 
 
@@ -61,21 +61,22 @@ def _best_trial(sweep: Sweep) -> list[str]:
 
 def _replayed(replay: dict[str, Any]) -> str:
     """Whether searches that stop trials early find what a search that trains all in full finds."""
-    first, *others = replay["searches"]
-    shares = {name: share(replay["searches"][name]["reached"], replay["spent"]) for name in replay["searches"]}
+    return " ".join(_of_task(task, len(replay["seeds"])) for task in replay["tasks"])
+
+
+def _of_task(task: dict[str, Any], seeds: int) -> str:
+    first, *others = task["searches"]
+    shares = share_of_first(task)
     quicker = [name for name in others if shares[name] < 1]
-    text = f"of {len(others)} other ways of searching, replayed on {size(replay)} recorded"
+    text = f"{task['task']}: of {len(others)} other ways of searching, replayed on {size(task)} recorded"
     text += f" learning curves, {len(quicker)} find{'s' * (len(quicker) == 1)} as good a value as “{first}” in fewer"
-    text += f" epochs, in most of {len(replay['seeds'])} seeds"
+    text += f" epochs, in most of {seeds} seeds"
     if quicker:
         cheapest = min(quicker, key=shares.__getitem__)
-        seeds = came(replay["searches"][cheapest]["reached"])
-        text += (
-            f": “{cheapest}” in {shares[cheapest]:.0%} of its epochs in the median ({seeds} seeds reached it), where"
-        )
-        text += f" it takes {shares[first]:.0%} itself"
+        arrived = came(task["searches"][cheapest]["reached"])
+        text += f": “{cheapest}” in {shares[cheapest]:.0%} of its epochs in the median ({arrived} seeds reached it)"
     for name in others:
-        if name.endswith(SHIPPED):
-            seeds = came(replay["searches"][name]["reached"])
-            text += f"; “{name}” {'does' if name in quicker else 'does not'} ({seeds})"
+        if name.endswith(PUBLISHED):
+            arrived = came(task["searches"][name]["reached"])
+            text += f"; “{name}” {'does' if name in quicker else 'does not'} ({arrived})"
     return f"{text}."
