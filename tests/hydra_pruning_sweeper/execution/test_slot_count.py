@@ -1,8 +1,10 @@
 """What is seen of running jobs: the pace they write, the memory of their processes, what is free."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from sweeper_support.pretended_executor import PretendedExecutor
@@ -126,9 +128,12 @@ def test_memory_is_that_of_a_job_and_its_children():
     ) as process:
         assert (process.stdout.readline(), process.stdout.readline()) == (b"\n", b"\n")
         used = bytes_of_groups({process.pid, os.getpid() + 10**7})
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
     assert used.keys() == {process.pid}
     assert 60e6 < used[process.pid] < 200e6
+    end = time.monotonic() + 10  # the child is gone a moment after its parent
+    while bytes_of_groups({process.pid}) and time.monotonic() < end:
+        time.sleep(0.05)
     assert bytes_of_groups({process.pid}) == {}
     assert free_bytes() > 60e6
 
