@@ -243,12 +243,12 @@ class SweepRun:
 
     def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:
         """The command line of a trial."""
-        path = quoted(str(folder.resolve()))
-        kept = folder.resolve() / self.settings.checkpoint if self.settings.checkpoint is not None else None
-        source = folder.resolve() if self.settings.resume_from == "folder" else kept
+        folder = folder.resolve()
+        path, kept = quoted(str(folder)), folder / (self.settings.checkpoint or "")
+        source = folder if self.settings.resume_from == "folder" else kept
         # A search's file may hold the address, with its password, which trials are not to write into their folders.
         storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []
-        resume = [f"{self.settings.resume}={quoted(str(source))}"] if kept is not None and kept.is_file() else []
+        resume = [f"{self.settings.resume}={quoted(str(source))}"] if kept.is_file() else []
         return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={path}", HOOK, *self._mode]
 
     def _announce(self, recorded: RecordedSweep, why_no_baseline: str | None) -> None:

@@ -265,10 +265,10 @@ class Controller:
         assert slot.leased is not None
         number = slot.leased.number
         if outcome.paused_after is not None:
-            told = self.shared_study.pause(number, outcome.paused_after)
+            recorded = self.shared_study.pause(number, outcome.paused_after)
         else:
-            told = self.shared_study.tell(number, outcome.state, outcome.value, outcome.error)
-        if told:
+            recorded = self.shared_study.tell(number, outcome.state, outcome.value, outcome.error)
+        if recorded:
             state = outcome.state.name if outcome.paused_after is None else "PAUSED"
             TrialEvents(self.folder(number)).add("told", state=state)
             self.observer.ended(number, outcome)

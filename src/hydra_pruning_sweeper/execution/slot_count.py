@@ -43,7 +43,7 @@ class SlotCount:
         """Called when a job has ended, with whether it did what it should."""
 
     def news(self) -> str | None:
-        """One line about a decision that was not told yet; None if there is none."""
+        """One line about a decision that was not announced yet; None if there is none."""
         return None
 
 

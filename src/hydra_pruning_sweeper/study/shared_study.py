@@ -266,8 +266,7 @@ class SharedStudy:
             tried = [one.params for one in trials]
             if all(values in tried for values in self._all_values):
                 return f"all {len(self._all_values)} settings of the space were tried"
-        since = self._since_best(trials)
-        if self.rules.stagnation is not None and since >= self.rules.stagnation:
+        if self.rules.stagnation is not None and (since := self._since_best(trials)) >= self.rules.stagnation:
             return f"none of the last {since} was better (hydra.sweeper.patience)"
         return None
 
