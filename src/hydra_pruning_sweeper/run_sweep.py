@@ -173,7 +173,7 @@ class SweepRun:
             self.line,
             settings.continue_anyway,
             enqueued(settings.enqueue, self.space),
-            trials_of_studies(map(Path, folders), self.space, settings.direction),
+            lambda: trials_of_studies(map(Path, folders), self.space, settings.direction),
         )
 
     def _baseline(self) -> tuple[dict[str, Any] | None, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -45,14 +45,14 @@ class SearchSpec:
         line: the command line that its trials share.
         continue_anyway: whether to continue a study that was begun as another search.
         enqueued: values given by hand, for a trial each.
-        earlier: trials of other studies that a new study begins with (`earlier_knowledge.trials_of_studies`).
+        earlier: reads the trials of other studies that a new study begins with (`earlier_knowledge.trials_of_studies`).
     """
 
     description: dict[str, Any] = field(default_factory=dict)
     line: TrialCommand = field(default_factory=TrialCommand)
     continue_anyway: bool = False
     enqueued: Sequence[Mapping[str, Any]] = ()
-    earlier: Sequence[Mapping[str, Any]] = ()
+    earlier: Callable[[], Sequence[Mapping[str, Any]]] = tuple
 
 
 def description(config: DictConfig, settings: SweeperSettings, space: Space, line: TrialCommand) -> dict[str, Any]:

@@ -167,8 +167,8 @@ class SharedStudy:
                 self._check_distribution(name, before)
         if earlier != current:
             self.storage.set_study_user_attr(self._study_id, SEARCH, current)
-        if not trials and self.search.earlier:
-            self.storage.set_study_user_attr(self._study_id, EARLIER, list(self.search.earlier))
+        if not trials and (known := self.search.earlier()):
+            self.storage.set_study_user_attr(self._study_id, EARLIER, list(known))
         if IDENTITY not in kept:
             self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
         return str(kept[IDENTITY])

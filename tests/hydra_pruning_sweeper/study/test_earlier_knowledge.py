@@ -143,11 +143,11 @@ def test_a_warm_start_leads_the_sampler_from_the_first_trial_and_outlives_the_ot
         return TPESampler(seed=seed, n_startup_trials=10)
 
     cold = run(study_in(tmp_path / "cold", space, make=tpe), square, most=10)
-    warm = run(study_in(tmp_path / "warm", space, spec=SearchSpec(earlier=earlier), make=tpe), square, most=6)
+    warm = run(study_in(tmp_path / "warm", space, spec=SearchSpec(earlier=lambda: earlier), make=tpe), square, most=6)
     for file in before.iterdir():
         file.unlink()
     warm += run(study_in(tmp_path / "warm", space, make=tpe), square, most=4)
-    whole = study_in(tmp_path / "whole", space, spec=SearchSpec(earlier=earlier), make=tpe)
+    whole = study_in(tmp_path / "whole", space, spec=SearchSpec(earlier=lambda: earlier), make=tpe)
     assert run(whole, square, most=10) == warm
     assert near(warm) > 2 * near(cold)
     assert [one.number for one in whole.trials()] == list(range(10))  # those of the other study are not among them
