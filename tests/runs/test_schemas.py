@@ -84,6 +84,6 @@ def test_only_ordinary_files_of_some_size_are_read(tmp_path, monkeypatch):
 
 def test_searches_on_recorded_curves_are_of_the_same_seeds():
     content = replay()
-    content["searches"]["in full"]["reached"].append(7)
+    content["tasks"][0]["searches"]["in full"]["reached"].append(7)
     with pytest.raises(UnfitError, match="2 seeds in “in full”"):
         replay_schema(content)
