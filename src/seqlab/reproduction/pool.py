@@ -33,12 +33,14 @@ class RunEnd:
     """A run whose process has ended.
 
     Args:
-        seconds: how long the process ran; a resumed run took longer in all.
+        seconds: how long the process ran.
+        resumed: whether it continued from a checkpoint, so that the run took longer in all.
         error: why the run failed, in one line; None if it did not.
     """
 
     run: PlannedRun
     seconds: float
+    resumed: bool
     error: str | None
 
 
@@ -46,6 +48,7 @@ class RunEnd:
 class _Running:
     run: PlannedRun
     slot: int
+    resumed: bool
     since: float  # by time.monotonic
 
 
@@ -130,7 +133,7 @@ class Pool:
         arguments = [f"resume={folder}"] if resumes else [*run.arguments, f"hydra.run.dir={folder}"]
         slot = min(set(range(len(self._running) + 1)) - {one.slot for one in self._running.values()})
         self._started += 1
-        self._running[self._started] = _Running(run, slot, time.monotonic())
+        self._running[self._started] = _Running(run, slot, resumes, time.monotonic())
         environment = slot_environment(slot, self.threads, self.gpus)
         environment |= self.slots.prepare(self._started, slot, run.folder)
         process = executor.start(Job(self._started, arguments, run.folder, environment, slot))
@@ -141,7 +144,7 @@ class Pool:
         finished = end.code == 0 and (ended.run.folder / RESULT).is_file()
         self.slots.ended(end.number, finished)
         error = None if finished else why_failed(end, ended.run.log)
-        return RunEnd(ended.run, time.monotonic() - ended.since, error)
+        return RunEnd(ended.run, time.monotonic() - ended.since, ended.resumed, error)
 
     def _signal_all(self, executor: Executor, sign: signal.Signals) -> None:
         for number in self._running:

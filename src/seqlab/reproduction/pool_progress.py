@@ -60,7 +60,7 @@ class PoolProgress:
         self._remaining = list(names)
         self._done, self._all, self._slots = done, done + len(names), slots
         self._expected = expected
-        self._took: list[tuple[float, float]] = []  # expected and real seconds of the runs that have ended
+        self._took: list[tuple[float, float]] = []  # expected and real seconds of whole runs that have ended
         self._announced: set[str] = set()
         self._updated = 0.0
         self._status = self.console.status("") if self._terminal and names else None
@@ -77,7 +77,7 @@ class PoolProgress:
         self._remaining.remove(name)
         if end.error is None:
             self._done += 1
-            if name in self._expected:
+            if name in self._expected and not end.resumed:
                 self._took.append((self._expected[name], end.seconds))
             outcome = f"done in {duration(end.seconds)}"
         else:
