@@ -60,16 +60,26 @@ class RunSeconds:
     all: float | None = None
 
 
+MOST_WAITED = 0.1
+"""The share of its seconds of training that a run may have waited for a core, for its times to be its own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingCost:
-    """What the training steps took: target tokens without padding, seconds without validation, and about how many
-    floating-point operations.
+    """What the training steps took: target tokens without padding, seconds without validation, those of them in which
+    the thread that trains waited for a core, and about how many floating-point operations.
     """
 
     tokens: float | None = None
     seconds: float | None = None
+    waited: float | None = None
     flops: float | None = None
     tokens_per_second: float | None = None
+
+    @property
+    def share_waited(self) -> float:
+        """The share of the seconds in which the run waited for a core; 0 where that is not known."""
+        return self.waited / self.seconds if self.waited and self.seconds else 0.0
 
     @property
     def teraflops(self) -> float | None:

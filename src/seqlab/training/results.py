@@ -12,7 +12,7 @@ from rich.console import Console
 from hydra_pruning_sweeper.messages import plural, printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
 from seqlab.metrics.registry import written
-from seqlab.runs.result import Metrics, RunResult
+from seqlab.runs.result import MOST_WAITED, Metrics, RunResult
 from seqlab.runs.samples import evenly_spaced
 from seqlab.text.tokenizers.vocabularies import words_and_marks
 
@@ -22,6 +22,7 @@ SAMPLES = 5
 FEW = 100
 """A split with fewer examples is pointed out."""
 
+WAITED = "it waited for a core for {:.0%} of the seconds of training, since others used them: do not compare its times"
 SHOWN = 80
 """How many characters a sample shows of each of the prompt, the continuation and the reference."""
 
@@ -92,6 +93,7 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
         f" {result.weights} weights evaluated in {unbroken(f'{seconds.measure:.1f} s')}",
         f"{training.tokens:,} target tokens, {training.tokens_per_second:,.0f} per second of training;"
         f" {unbroken(f'about {training.teraflops:.3g} TFLOP')}",
+        *([WAITED.format(training.share_waited)] if training.share_waited > MOST_WAITED else []),
         f"kept in {shown}",
     ):
         console.print(wrapped(line, indent=2))

@@ -59,7 +59,13 @@ def digest(model="gru", seed=1, data="de→en of multi30k", bleu=20.0, speed=100
         "epochs": epochs,
         "steps": steps,
         "seconds": {"fit": 41.0, "measure": 3.0, "all": 44.0},
-        "training": {"tokens": 7000, "seconds": 7000 / speed, "flops": 5e12, "tokens_per_second": speed},
+        "training": {
+            "tokens": 7000,
+            "seconds": 7000 / speed,
+            "waited": 0.0,
+            "flops": 5e12,
+            "tokens_per_second": speed,
+        },
         "metrics": {
             "val": {"teacher_forced/loss": 3.0},
             "test": {

@@ -39,7 +39,10 @@ REFERENCE = {
             "expected_runs": 3,
             "figures": {"epochs": {"mean": 2.5, "sd": 0.5, "values": [2, 3]}},
             "seconds": {"mean": 50.4, "sd": 3.0, "values": [47.4, 53.4]},
-            "runs": [{"environment": {"commit": commit}} for commit in ("0123456789abcdef", "feed")],
+            "runs": [
+                {"environment": {"commit": commit}, "training": {"flops": flops}}
+                for commit, flops in (("0123456789abcdef", 2e12), ("feed", 4e12))
+            ],
         },
         {"label": "b", "title": "none", "seeds": [], "expected_runs": 1, "figures": {}, "seconds": None, "runs": []},
     ],
@@ -86,8 +89,8 @@ def test_the_details_have_all_criteria_figures_and_commits(tmp_path):
     text = details(read_references(tmp_path))
     assert "| either \\| or | 5 | 7.0 ± 0.1 | – |" in text.splitlines()
     assert "| beside it | stated | 8 | yes |" in text.splitlines()
-    assert "| runs | seeds | epochs | seconds a run |" in text.splitlines()  # nobody has steps
-    assert "| `a`: some runs | 1, 3 | 2.5 ± 0.5 | 50 ± 3 |" in text.splitlines()
+    assert "| runs | seeds | epochs | TFLOP of training |" in text.splitlines()  # nobody has steps
+    assert "| `a`: some runs | 1, 3 | 2.5 ± 0.5 | 3.0 |" in text.splitlines()
     assert "| `b`: none | none | – | – |" in text.splitlines()
     assert "1 of 2 runs are not there." in text
     assert "commit 0123456789ab, feed." in text

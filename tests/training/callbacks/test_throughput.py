@@ -72,7 +72,7 @@ class Clock:
     """A clock that goes on only when told to."""
 
     def __init__(self):
-        self.now = 100.0
+        self.now, self.waited = 100.0, 7.0
 
     def perf_counter(self):
         return self.now
@@ -82,6 +82,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(throughput, "time", clock)
+    monkeypatch.setattr(throughput, "waited_for_a_core", lambda: clock.waited)
     return clock
 
 
@@ -101,9 +102,11 @@ def test_seconds_are_those_of_training_alone(clock):
     callback.on_train_epoch_start(TRAINER, MODULE)
     trained_batch(callback, clock, 2, 0, 1)
     clock.now += 0.5  # between two batches
+    clock.waited += 0.5
     trained_batch(callback, clock, 3, 0)
     callback.on_validation_start(TRAINER, MODULE)  # in the middle of the epoch
     clock.now += 1000
+    clock.waited += 300
     trained_batch(callback, clock, 4, 1)
     callback.on_validation_start(TRAINER, MODULE)
     clock.now += 1000
@@ -112,6 +115,7 @@ def test_seconds_are_those_of_training_alone(clock):
     assert callback.result() == {
         "tokens": 8 + 3 + 5,
         "seconds": pytest.approx(9.5),
+        "waited": pytest.approx(0.5),
         "tokens_per_second": pytest.approx(16 / 9.5),
         "flops": 0.0,
     }
@@ -123,6 +127,7 @@ def test_a_resumed_run_counts_the_part_before(clock):
     before._flops_per_token = 7.0
     before.on_train_epoch_start(TRAINER, MODULE)
     trained_batch(before, clock, 2, 0, 1)
+    clock.waited += 0.25
     state = before.state_dict()
     trained_batch(before, clock, 50, 0)  # lost: it comes after the checkpoint
 
@@ -137,13 +142,32 @@ def test_a_resumed_run_counts_the_part_before(clock):
     after._flops_per_token = 10.0  # other batches
     trained_batch(after, clock, 3, 0)  # within an epoch, whose beginning is not announced again
     after.on_train_epoch_end(TRAINER, MODULE)
-    counts = {"tokens": 11, "seconds": pytest.approx(5), "flops": 8 * 7 + 3 * 10}
+    counts = {"tokens": 11, "seconds": pytest.approx(5), "waited": 0.25, "flops": 8 * 7 + 3 * 10}
     assert after.state_dict() == counts | {"run": pytest.approx(7 + 3)}
     assert after.result()["tokens_per_second"] == pytest.approx(11 / 5)
 
 
 def test_a_run_without_a_step_has_no_speed():
-    assert Throughput().result() == {"tokens": 0, "seconds": 0.0, "tokens_per_second": 0.0, "flops": 0.0}
+    nothing = {"tokens": 0, "seconds": 0.0, "waited": 0.0, "tokens_per_second": 0.0, "flops": 0.0}
+    assert Throughput().result() == nothing
+
+
+def test_how_long_a_run_waited_is_not_known_if_part_of_it_did_not_record_it(clock):
+    after = Throughput()
+    after.load_state_dict({"tokens": 8, "seconds": 2.0, "flops": 56.0, "run": 7.0})  # an earlier version's
+    trained_batch(after, clock, 3, 0)
+    assert after.result()["waited"] is None
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds"), [("482806061 2518738404 31\n", 2.518738404), ("0", None), (None, None)]
+)
+def test_the_wait_for_a_core_is_read_where_the_system_tells(tmp_path, monkeypatch, content, seconds):
+    file = tmp_path / "schedstat"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setattr(throughput, "SCHEDULED", file)
+    assert throughput.waited_for_a_core() == seconds
 
 
 # Operations ---------------------------------------------------------------------------------------------------

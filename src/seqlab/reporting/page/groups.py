@@ -15,7 +15,7 @@ from typing import Any
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.kinds import model_name
 from seqlab.metrics.registry import METRICS, PLAIN
-from seqlab.runs.result import RunResult
+from seqlab.runs.result import MOST_WAITED, RunResult
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
@@ -24,6 +24,8 @@ QUALITY = [one.key for one in reversed(METRICS) if one.judges]
 """The metrics that can judge a split; the first one that was measured does."""
 FORMS = {one.label: one.form for one in METRICS if one.form != PLAIN}
 """The format of figures in sentences, by label; others have three digits."""
+TIMES = {("training", "seconds"), ("training", "tokens_per_second")}
+"""Where a digest has figures that depend on what else the machine did."""
 USUAL = "cpu"
 """The profile of claims that is not mentioned."""
 
@@ -178,8 +180,8 @@ class RunGroup:
         return spread_of(self.values(*path))
 
     def values(self, *path: str) -> list[float]:
-        """The figure at a path of keys in the digests, one value per seed."""
-        return self.by_seed(lambda run: _inner(run, path))
+        """The figure at a path of keys in the digests, one value per seed; times only of runs with `own_times`."""
+        return self.by_seed(lambda run: _inner(run, path) if path not in TIMES or own_times(run) else None)
 
     def by_seed(self, figure: Callable[[Digest], float | None]) -> list[float]:
         """A figure of each seed that has it; the mean if a seed has several runs."""
@@ -199,9 +201,21 @@ class RunGroup:
 
 
 def seconds_a_step(run: Digest) -> float | None:
-    """Seconds per training step, without validation."""
+    """Seconds per training step, without validation; None if they are not the run's own."""
     seconds, steps = run.get("training", {}).get("seconds"), run.get("steps")
-    return seconds / steps if seconds and steps else None
+    return seconds / steps if seconds and steps and own_times(run) else None
+
+
+def own_times(run: Digest) -> bool:
+    """Whether a run's seconds tell how fast it trains: it did not have to wait for a core.
+
+    Earlier runs did not record that, so their seconds tell nothing. Null is what a system records that does not count
+    it, where they are believed.
+    """
+    training = run.get("training", {})
+    if "waited" not in training:
+        return False
+    return (training["waited"] or 0.0) <= MOST_WAITED * (training.get("seconds") or 0.0)
 
 
 def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -> dict[int, float]:

@@ -116,7 +116,7 @@ def _claim(content: Reference, file: str) -> str:
     rows = [
         [f"`{group['label']}`: {group['title']}", _seeds(group["seeds"])]
         + [written(name, group["figures"][name]) if name in group["figures"] else "–" for name in columns]
-        + [_took(group)]
+        + [_compute(group)]
         for group in content["groups"]
     ]
     partial = f" {content['partial'][0].upper()}{content['partial'][1:]}." if "partial" in content else ""
@@ -127,7 +127,7 @@ def _claim(content: Reference, file: str) -> str:
             f"{content['text']} ({content['source']})",
             "",
             _table(["criterion", "expected", "measured", "holds"], criteria),
-            _table(["runs", "seeds", *columns.values(), "seconds a run"], rows),
+            _table(["runs", "seeds", *columns.values(), "TFLOP of training"], rows),
             f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {_machine(content)}."
             f" File: [{file}]({file}), with the command of each run.",
             "",
@@ -154,17 +154,17 @@ def _seeds(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds)) or "none"
 
 
+SMALLEST = 0.1
+"""TFLOP; fewer are not told apart."""
+
+
 def _compute(group: Mapping[str, Any]) -> str:
     """The operations of training, in the mean over seeds. Unlike its seconds they depend on no other work beside it."""
     operations = [run["training"]["flops"] for run in group["runs"]]
-    return "–" if None in operations else f"{sum(operations) / len(operations) / 1e12:.1f}"
-
-
-def _took(group: Mapping[str, Any]) -> str:
-    seconds = group["seconds"]
-    if seconds is None:
+    if not operations or None in operations:
         return "–"
-    return f"{seconds['mean']:.0f}" + (f" ± {seconds['sd']:.0f}" if len(seconds["values"]) > 1 else "")
+    mean = sum(operations) / len(operations) / 1e12
+    return f"{mean:.1f}" if mean >= SMALLEST else f"below {SMALLEST}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ from reporting.page.made_up import claim_c, digest, found, gathered, reference, 
 
 from seqlab.reporting.page.answers.architectures import best, fastest
 from seqlab.reporting.page.answers.carried_context import carried_context
+from seqlab.reporting.page.answers.cost import cost
 from seqlab.reporting.page.groups import comparable
 from seqlab.reporting.page.plots import length_metric
 from seqlab.reporting.page.tables import comparisons
@@ -217,10 +218,23 @@ def test_the_fastest_is_named_only_where_it_is_shown(tmp_path, gru, lstm, text):
 
 def test_times_come_with_their_limit(tmp_path):
     answer = fastest(found(tmp_path, [*timed("gru", (900,)), *timed("lstm", (500,))]))
-    assert "runs that train side by side slow each other down" in answer.limit
+    assert "runs that had their cores to themselves" in answer.limit
     assert carried_context(gathered(tmp_path / "reference", claim_c())).limit == answer.limit
     apart = [*timed("gru", (900,)), *timed("lstm", (500,), "cuda")]
     assert fastest(found(tmp_path / "apart", apart)).limit == ""
+
+
+@pytest.mark.parametrize(("waited", "shown"), [(0.0, True), (None, True), (0.5, True), (1.5, False), ("none", False)])
+def test_a_run_that_shared_its_cores_has_no_times(tmp_path, waited, shown):
+    """A tenth of 7 seconds of training is the most; an earlier run, without the figure, may have waited."""
+    runs = [*timed("gru", (1000,)), *timed("lstm", (1000,))]
+    for run in runs:
+        run["training"]["waited"] = waited
+        if waited == "none":
+            del run["training"]["waited"]
+    material = found(tmp_path, runs)
+    assert bool(fastest(material).conclusions) == shown
+    assert ("7 s of training" in text_of(cost(material))) == shown
 
 
 def test_speeds_of_two_machines_are_not_compared(tmp_path):

@@ -16,7 +16,7 @@ def test_every_dataset_of_the_users_has_its_costs_beside_quality(tmp_path):
         "Other (your runs): gru (yours), 20.00 token BLEU: 100,003 parameters, 4 s of training, 2,000 target tokens per"
         " second.",
     ]
-    assert all(one.own for one in answer.conclusions) and "slow each other down" in answer.limit
+    assert all(one.own for one in answer.conclusions) and "had their cores to themselves" in answer.limit
 
 
 def test_a_verdict_lists_the_best_three_and_the_evidence_the_others(tmp_path):

@@ -13,8 +13,8 @@ from seqlab.reporting.page.tables import diverged_seeds, metric_text
 from seqlab.reproduction.reference import remake
 
 SHARED_MACHINE = (
-    "Times are comparable only as far as the runs had the machine to themselves: runs that train side by side slow each"
-    " other down, and a run does not record what else was running."
+    "Times are shown only of runs that had their cores to themselves: not of those that waited for one for more than a"
+    " tenth of their training, nor of earlier ones, which did not record it."
 )
 
 
