@@ -10,12 +10,14 @@ import copy
 import os
 import platform
 import uuid
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, check_distribution_compatibility
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
@@ -23,6 +25,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from hydra_pruning_sweeper.differences import listed
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.objectives import Goal, Value, directions_of, names_of
 from hydra_pruning_sweeper.study.earlier_knowledge import as_trials
 from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
 from hydra_pruning_sweeper.study.pausing import (
@@ -101,7 +104,7 @@ class SharedStudy:
     Args:
         store: where the study is kept.
         name: the study's name.
-        direction: "minimize" or "maximize".
+        goal: the search's direction, or those of its objectives.
         space: the search space.
         rules: when it is finished, and when it has failed.
         make_sampler: creates a sampler from a seed.
@@ -118,7 +121,7 @@ class SharedStudy:
         self,
         store: StudyStorage,
         name: str,
-        direction: Literal["minimize", "maximize"],
+        goal: Goal,
         space: Space,
         rules: Rules,
         make_sampler: Callable[[int], BaseSampler] = lambda seed: RandomSampler(seed=seed),
@@ -136,13 +139,13 @@ class SharedStudy:
         self._leases: dict[int, Lease] = {}
         self._all_values = space.all_values(SMALL)
         self.study = optuna.create_study(
-            study_name=name, storage=self.storage, direction=direction, pruner=self.pruner, load_if_exists=True
+            study_name=name,
+            storage=self.storage,
+            directions=directions_of(goal),
+            pruner=self.pruner,
+            load_if_exists=True,
         )
-        if self.study.direction.name.lower() != direction:
-            raise UsageError(
-                f"study {name} has direction {self.study.direction.name.lower()}, but this search has {direction}:"
-                " choose another hydra.sweeper.study"
-            )
+        self.goal = goal
         self._study_id = self.storage.get_study_id_from_name(name)
         with self.store.turn(name):
             self.identity = self._agree()
@@ -158,6 +161,7 @@ class SharedStudy:
         Raises:
             UsageError: they differ.
         """
+        self._agree_on_goal()
         kept, trials = self.storage.get_study_user_attrs(self._study_id), self.trials()
         earlier, current = kept.get(SEARCH), self.search.description
         if trials:
@@ -172,6 +176,31 @@ class SharedStudy:
         if IDENTITY not in kept:
             self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
         return str(kept[IDENTITY])
+
+    def _agree_on_goal(self) -> None:
+        """Compares the objectives, and keeps their names in a new study, where Optuna's plots and dashboard find them.
+
+        Raises:
+            UsageError: they differ, which Optuna does not support within a study.
+        """
+        before, now = [one.name.lower() for one in self.study.directions], directions_of(self.goal)
+        if before != now:
+            raise UsageError(
+                f"study {self.name} has direction {', '.join(before)}, but this search has {', '.join(now)}:"
+                " choose another hydra.sweeper.study"
+            )
+        if isinstance(self.goal, str):
+            return
+        known, names = self.study.metric_names, names_of(self.goal)
+        if known is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                self.study.set_metric_names(names)
+        elif known != names:
+            raise UsageError(
+                f"study {self.name} has the objectives {', '.join(known)}, but this search has {', '.join(names)}:"
+                " choose another hydra.sweeper.study"
+            )
 
     def _compare(self, earlier: Any) -> None:
         """Refuses a study that was begun with another search, which `earlier` describes."""
@@ -424,10 +453,10 @@ class SharedStudy:
             self.storage.set_trial_user_attr(self._id(number), ATTRIBUTE, released.as_attribute())
             return True
 
-    def tell(self, number: int, state: TrialState, value: float | None = None, error: str | None = None) -> bool:
+    def tell(self, number: int, state: TrialState, value: Value | None = None, error: str | None = None) -> bool:
         """Ends a trial, unless another controller has taken it over; returns whether it did.
 
-        The value of a pruned trial is the last one that it reported.
+        The value of a pruned trial is the last one that it reported; of several objectives it has none.
         """
         with self.store.turn(self.name):
             mine = self._is_mine(number)
@@ -436,13 +465,13 @@ class SharedStudy:
                 self._end(number, state, value, error)
             return mine
 
-    def _end(self, number: int, state: TrialState, value: float | None = None, error: str | None = None) -> None:
+    def _end(self, number: int, state: TrialState, value: Value | None = None, error: str | None = None) -> None:
         if error is not None:
             self.storage.set_trial_user_attr(self._id(number), ERROR, error)
         trial = self.storage.get_trial(self._id(number))
-        if state == TrialState.PRUNED and trial.last_step is not None:
+        if state == TrialState.PRUNED and trial.last_step is not None and isinstance(self.goal, str):
             value = trial.intermediate_values[trial.last_step]
-        values = None if value is None else [value]
+        values = value if value is None or isinstance(value, list) else [value]
         if RETRY_OF not in trial.user_attrs:  # a retry was not drawn by the sampler
             study = copy.copy(self.study)
             study.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
