@@ -135,7 +135,7 @@ def test_each_pareto_trial_has_a_file_and_a_line_that_runs_it(searched):
     assert not (study / "best.yaml").exists()
     (listed,) = re.findall(r"^best +\d Pareto trials \((.*)\); see multirun/app/summary.md$", shown, re.MULTILINE)
     assert listed == ", ".join(map(str, numbers))
-    lines = re.findall(r"^trial (\d) \(near 0 .*, near 2 .*\): run it with (.*)$", shown, re.MULTILINE)
+    lines = re.findall(r"^trial (\d) \(near 0=.*, near 2=.*\): run it with (.*)$", shown, re.MULTILINE)
     assert [int(number) for number, _ in lines] == numbers
     summary = (study / "summary.md").read_text()
     assert "| trial | near 0 | near 2 | steps | x | y |" in summary

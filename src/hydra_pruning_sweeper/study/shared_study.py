@@ -10,22 +10,18 @@ import copy
 import os
 import platform
 import uuid
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import optuna
-from optuna.distributions import BaseDistribution, check_distribution_compatibility
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hydra_pruning_sweeper.differences import listed
-from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.objectives import Goal, Value, directions_of, names_of
+from hydra_pruning_sweeper.objectives import Goal, Value, directions_of
+from hydra_pruning_sweeper.study.agreement import EARLIER, Agreement
 from hydra_pruning_sweeper.study.earlier_knowledge import as_trials
 from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
 from hydra_pruning_sweeper.study.pausing import (
@@ -39,16 +35,14 @@ from hydra_pruning_sweeper.study.pausing import (
     with_promotion,
 )
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
-from hydra_pruning_sweeper.study.search_spec import SearchSpec, disagreement
-from hydra_pruning_sweeper.study.space import Space, described, suggest
+from hydra_pruning_sweeper.study.search_spec import SearchSpec
+from hydra_pruning_sweeper.study.space import Space, suggest
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.trial_command import COMMAND_ATTRIBUTE, TrialCommand, command_of
 
 COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"  # attributes of trials; RETRY of a study
 ENQUEUED = "enqueued"  # attribute of a trial: the values that were given by hand
-# Attributes of a study: its search's description, its unique identity, what it knows of other studies.
-SEARCH, IDENTITY, EARLIER = "search", "identity", "earlier_trials"
 SMALL = 1000  # settings of a space that are counted, so that none is tried twice
 
 
@@ -147,85 +141,14 @@ class SharedStudy:
         )
         self.goal = goal
         self._study_id = self.storage.get_study_id_from_name(name)
+        self._agreement = Agreement(self.study, goal, space, self.search)
         with self.store.turn(name):
-            self.identity = self._agree()
+            self.identity = self._agreement.settle(self.trials())
 
     @property
     def storage(self) -> BaseStorage:
         """Optuna's storage."""
         return self.store.storage
-
-    def _agree(self) -> str:
-        """Compares this search with that of the study, which has none yet if it is new; returns the study's identity.
-
-        Raises:
-            UsageError: they differ.
-        """
-        self._agree_on_goal()
-        kept, trials = self.storage.get_study_user_attrs(self._study_id), self.trials()
-        earlier, current = kept.get(SEARCH), self.search.description
-        if trials:
-            self._compare(earlier)
-        for trial in trials:
-            for name, before in trial.distributions.items():
-                self._check_distribution(name, before)
-        if earlier != current:
-            self.storage.set_study_user_attr(self._study_id, SEARCH, current)
-        if not trials and (known := self.search.earlier()):
-            self.storage.set_study_user_attr(self._study_id, EARLIER, list(known))
-        if IDENTITY not in kept:
-            self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
-        return str(kept[IDENTITY])
-
-    def _agree_on_goal(self) -> None:
-        """Compares the objectives, and keeps their names in a new study, where Optuna's plots and dashboard find them.
-
-        Raises:
-            UsageError: they differ, which Optuna does not support within a study.
-        """
-        before, now = [one.name.lower() for one in self.study.directions], directions_of(self.goal)
-        if before != now:
-            raise UsageError(
-                f"study {self.name} has direction {', '.join(before)}, but this search has {', '.join(now)}:"
-                " choose another hydra.sweeper.study"
-            )
-        if isinstance(self.goal, str):
-            return
-        known, names = self.study.metric_names, names_of(self.goal)
-        if known is None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                self.study.set_metric_names(names)
-        elif known != names:
-            raise UsageError(
-                f"study {self.name} has the objectives {', '.join(known)}, but this search has {', '.join(names)}:"
-                " choose another hydra.sweeper.study"
-            )
-
-    def _compare(self, earlier: Any) -> None:
-        """Refuses a study that was begun with another search, which `earlier` describes."""
-        if self.search.continue_anyway:
-            return
-        if not isinstance(earlier, Mapping):
-            self._refuse("does not say what it searches")
-        if changed := disagreement(earlier, self.search.description):
-            self._refuse(f"was begun as another search: {listed(changed)}")
-
-    def _refuse(self, reason: str) -> NoReturn:
-        raise UsageError(
-            f"study {self.name} {reason}; type the line that began it, choose another hydra.sweeper.study, or continue"
-            " it as it is typed now with hydra.sweeper.continue_anyway=true"
-        )
-
-    def _check_distribution(self, name: str, before: BaseDistribution) -> None:
-        """Refuses a parameter whose kind or choices have changed, which Optuna does not support within a study."""
-        try:
-            check_distribution_compatibility(before, self.space.distributions.get(name, before))
-        except ValueError:
-            raise UsageError(
-                f"study {self.name} has trials in which {name} was {described(before)}, and not"
-                f" {described(self.space.distributions[name])}: choose another hydra.sweeper.study"
-            ) from None
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, in the order of their numbers."""
@@ -245,7 +168,7 @@ class SharedStudy:
         with self.store.turn(self.name):
             trials = self.trials()
             if may_start:  # another controller may have replaced the search while there was no trial
-                self._compare(self.storage.get_study_user_attrs(self._study_id).get(SEARCH))
+                self._agreement.check_search()
             for trial in trials:
                 if is_active(trial) and trial.number not in self._leases:
                     lease = lease_of(trial.user_attrs)

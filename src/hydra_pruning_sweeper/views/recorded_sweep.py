@@ -68,7 +68,7 @@ class RecordedSweep:
         """A trial's value, or those of its objectives with their names."""
         if not self.has_several_objectives:
             return formatted(values[0])
-        return ", ".join(f"{name} {_in_full(one)}" for name, one in zip(self.objectives, values, strict=True))
+        return ", ".join(f"{name}={_in_full(one)}" for name, one in zip(self.objectives, values, strict=True))
 
     def progress(self, number: int) -> TrialProgress:
         """A trial's progress, from the events in its folder."""

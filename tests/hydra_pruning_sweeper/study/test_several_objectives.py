@@ -103,6 +103,12 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path):
     ],
 )
 def test_other_objectives_are_another_study(tmp_path, goal, said):
-    study_of(tmp_path)
+    run(study_of(tmp_path, trials=1))
     with pytest.raises(UsageError, match=said):
         study_of(tmp_path, goal=goal)
+
+
+def test_until_a_trial_has_begun_the_objectives_may_get_other_names(tmp_path):
+    study_of(tmp_path)
+    renamed = study_of(tmp_path, goal={"loss": "minimize", "f1": "maximize"})
+    assert renamed.study.metric_names == ["loss", "f1"]
