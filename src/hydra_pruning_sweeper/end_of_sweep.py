@@ -12,7 +12,7 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import printable, wrapped
 from hydra_pruning_sweeper.study.journal import locked
 
-OnEnd = Callable[[Path, int], Any]
+OnEnd = Callable[[Path, int | list[int]], Any]
 
 
 def on_end_function(name: Any) -> OnEnd | None:
@@ -33,8 +33,9 @@ def on_end_function(name: Any) -> OnEnd | None:
     return function
 
 
-def call_at_end(function: OnEnd, folder: Path, best: int) -> None:
-    """Calls the function with the sweep's folder and the number of its best trial.
+def call_at_end(function: OnEnd, folder: Path, best: int | list[int]) -> None:
+    """Calls the function with the sweep's folder and the number of its best trial; of several objectives, with those
+    of its Pareto trials.
 
     Controllers that share the folder call it one after another. If it fails, a line says so: the sweep is complete.
     """

@@ -29,6 +29,7 @@ from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, se
 from hydra_pruning_sweeper.instantiation import created
 from hydra_pruning_sweeper.messages import LABEL, labelled, plural, printable, wrapped
 from hydra_pruning_sweeper.names import NAMES
+from hydra_pruning_sweeper.objectives import Goal
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.search_from_config import (
     base_of,
@@ -55,7 +56,7 @@ from hydra_pruning_sweeper.trial.context import TrialContext
 from hydra_pruning_sweeper.views.dashboard import how_to_watch
 from hydra_pruning_sweeper.views.live_table import LiveTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
-from hydra_pruning_sweeper.views.sweep_summary import FILES, about_pauses, write_summary
+from hydra_pruning_sweeper.views.sweep_summary import FILES, about_pauses, how_to_run, write_summary
 
 PRELOAD = "hydra_pruning_sweeper.trial.preload"
 # What takes seconds to import is imported once for all trials, if the application has imported it when a sweep begins.
@@ -95,8 +96,8 @@ class SweepRun:
             os.environ[NAMES.storage_variable] = self.store.url  # trials get it in no other way
             conceal(config)
 
-    def run(self) -> float | None:
-        """Runs trials until the study has enough; returns the best value.
+    def run(self) -> float | list[list[float]] | None:
+        """Runs trials until the study has enough; returns the best value, or those of all Pareto trials.
 
         Raises:
             UsageError: the study belongs to another search.
@@ -123,7 +124,7 @@ class SweepRun:
                 " to its path within a trial's folder, such as checkpoints/last.ckpt, or choose another pruner"
             )
 
-    def _run(self) -> float | None:
+    def _run(self) -> float | list[list[float]] | None:
         settings = self.settings
         baseline, why_none = self._baseline()
         shared_study = SharedStudy(
@@ -158,12 +159,13 @@ class SweepRun:
         finally:
             table.close()
             self._conclude(recorded, controller.use)
-        best = recorded.best()
-        if best is None:
+        best = recorded.best_trials()
+        if not best:
             return None
+        numbers, several = [one.number for one in best], recorded.has_several_objectives
         if self.on_end is not None and self._other_study(recorded) is None:
-            call_at_end(self.on_end, self.folder, best.number)
-        return best.value
+            call_at_end(self.on_end, self.folder, numbers if several else numbers[0])
+        return [one.values for one in best] if several else best[0].value
 
     def _spec(self) -> SearchSpec:
         settings, folders = self.settings, self.settings.warm_start
@@ -257,6 +259,7 @@ class SweepRun:
         lines = {
             "study": f"{settings.study}: {plural(settings.n_trials, 'trial')}{begun}",
             "space": ", ".join(one.name for one in self.space.parameters),
+            "objectives": _objectives_in_words(settings.direction),
             "baseline": f"none, trial 0 is chosen like all others: {why_no_baseline}" if why_no_baseline else None,
             "pausing" if isinstance(self.pruner, PauseAndPromote) else "pruning": (
                 f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None
@@ -284,17 +287,25 @@ class SweepRun:
         if (other := self._other_study(recorded)) is not None:
             return print(wrapped(printable(f"no summary: {self.folder} now belongs to study {other}")))
         notes = use_notes(use, None if self.settings.slots == AUTO else self.settings.slots)
-        line = write_summary(recorded, notes)
+        lines = write_summary(recorded, notes)
         for note in notes:
             print(wrapped(note))
         if (sentence := about_pauses(recorded.trials())) is not None:
             print(wrapped(sentence))
-        best = recorded.best()
-        if line is not None and best is not None:
-            summary = printable(str(self.folder / "summary.md"))
-            print(labelled("best", f"trial {best.number}: {best.value:.6g}; see {summary}"))
-            print(f"run it with {line}", flush=True)
+        if lines:
+            best, summary = recorded.best_trials()[0], printable(str(self.folder / "summary.md"))
+            value = f"trial {best.number}: {best.values[0]:.6g}"
+            shown = recorded.best_in_words() if recorded.has_several_objectives else value
+            print(labelled("best", f"{shown}; see {summary}"))
+            print("\n".join(how_to_run(recorded, lines)), flush=True)
         return None
+
+
+def _objectives_in_words(goal: Goal) -> str | None:
+    """Several objectives with their directions; None if there is only one."""
+    if isinstance(goal, str):
+        return None
+    return ", ".join(f"{direction} {name}" for name, direction in goal.items())
 
 
 def use_notes(use: SlotUse, slots: int | None) -> list[str]:

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.slot_count import AUTO
 from hydra_pruning_sweeper.messages import did_you_mean
+from hydra_pruning_sweeper.objectives import goal_from
 from hydra_pruning_sweeper.sampler_and_pruner import COMPONENTS, component
 from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
@@ -48,12 +49,14 @@ def settings_from(config: DictConfig) -> SweeperSettings:
     for name in map(str, plain):
         if name not in known:
             raise UsageError(f"hydra.sweeper.{name}: no such setting{did_you_mean(name, known)}")
+    if "direction" in plain:
+        plain["direction"] = goal_from(plain["direction"])
+    if isinstance(plain.get("direction"), dict):
+        check_several_objectives(plain)
     choices = OmegaConf.select(config, "hydra.runtime.choices", default={})
     for name in COMPONENTS & plain.keys():
         plain[name] = component(name, plain[name], choices.get(f"hydra/sweeper/{name}"))
     settings = SweeperSettings(**{str(name): value for name, value in plain.items()})
-    if settings.direction not in ("minimize", "maximize"):
-        raise UsageError(f"hydra.sweeper.direction must be minimize or maximize, but is {settings.direction}")
     if settings.gpus < 1:
         raise UsageError(f"hydra.sweeper.gpus must be at least 1, but is {settings.gpus}")
     if settings.resume_from not in ("folder", "checkpoint"):
@@ -70,6 +73,27 @@ def settings_from(config: DictConfig) -> SweeperSettings:
     if slots == AUTO and not is_basic(config.hydra.launcher):
         raise UsageError(f"hydra.sweeper.slots={AUTO} measures trials on this machine; type a number for a launcher")
     return settings
+
+
+def check_several_objectives(settings: Mapping[Any, Any]) -> None:
+    """Checks that nothing is set that works with a single objective only.
+
+    Raises:
+        UsageError: something is; the message says what to type.
+    """
+    pruner, sampler = (_class_of(settings.get(name)) for name in ("pruner", "sampler"))
+    if pruner not in ("", "NopPruner"):
+        raise UsageError(f"trials of several objectives are not pruned ({pruner}): type hydra/sweeper/pruner=none")
+    if sampler == "CmaEsSampler":
+        raise UsageError(f"{sampler} knows a single objective only: type hydra/sweeper/sampler=tpe, gp, random or grid")
+    for name in ("patience", "warm_start"):
+        if settings.get(name):
+            raise UsageError(f"hydra.sweeper.{name} knows a single objective only: type hydra.sweeper.{name}=null")
+
+
+def _class_of(component: Any) -> str:
+    """The name of the class that a sampler's or a pruner's settings describe; "" where there is none."""
+    return str(component.get("_target_", "")).rpartition(".")[2] if isinstance(component, Mapping) else ""
 
 
 def keep_folder(config: DictConfig, study: str) -> Path:

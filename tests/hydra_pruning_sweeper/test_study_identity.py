@@ -136,7 +136,7 @@ def test_the_best_is_exported_with_the_settings_of_its_own_trial(tmp_path):
     later.tell(later.take().number, TrialState.COMPLETE, 2.0)
     SweepRecord("s", later.store.url, "minimize", 2, fixed=["epochs=3"]).write(tmp_path)
     sweep = open_sweep(tmp_path)
-    assert OmegaConf.create(best_config(sweep, sweep.best())[0]).epochs == 9
+    assert OmegaConf.create(best_config(sweep, sweep.best_trials()[0], tmp_path / "best.yaml")[0]).epochs == 9
 
 
 GIVEN = TrialContext("s", "journal", 3, identity="abc", values={"x": 0.5}, overrides=["x=0.5"])

@@ -26,7 +26,7 @@ def advance(study, leased, step, curve):
         assert study.tell(number, TrialState.PRUNED, error="diverged")
         return False
     direction = study.study.direction.name.lower()
-    trial = AttachedTrial("study", number, study.storage, study.pruner, direction)
+    trial = AttachedTrial("study", number, study.storage, study.pruner)
     best = min if direction == "minimize" else max
     trial.report(best(curve[:step]), step)
     if step == len(curve):

@@ -85,6 +85,13 @@ def test_the_best_is_marked_and_loses_its_mark_to_a_better_one(study):
     assert tracked(folder / "10") == {"mlflow": {"run": "run-10", "tracking_uri": "x", "best": True}}
 
 
+def test_all_pareto_trials_are_marked(study):
+    folder, marked = study
+    mark_best(folder, 0)
+    mark_best(folder, [10, 0])
+    assert marked == [("0", "run-0", True), ("10", "run-10", True)]
+
+
 def test_a_tracker_that_fails_does_not_keep_the_others_from_being_marked(study, monkeypatch):
     folder, marked = study
 

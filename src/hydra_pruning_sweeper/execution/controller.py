@@ -256,7 +256,8 @@ class Controller:
             return
         if outcome is None:
             check_disk_space(self.plan.folder)  # raises: a full disk is no trial's failure
-            error = "it ended without a value" if ended.code == 0 else why_failed(ended, folder / LOG)
+            nothing = progress.problem or "it ended without a value"
+            error = nothing if ended.code == 0 else why_failed(ended, folder / LOG)
             outcome = Outcome(TrialState.FAIL, error=error)
         self._finish(slot, outcome)
         self._note_overheads(slot.taken_at, progress)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.execution.executor import JobEnd
+from hydra_pruning_sweeper.objectives import Value
 from hydra_pruning_sweeper.trial.events import TrialProgress
 
 STOPS = {128 + number for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
@@ -27,7 +28,7 @@ class Outcome:
     """
 
     state: TrialState
-    value: float | None = None
+    value: Value | None = None
     error: str | None = None
     paused_after: int | None = None
 
@@ -41,7 +42,8 @@ def settled_outcome(progress: TrialProgress, promoted: Collection[int] = ()) -> 
     if (step := progress.paused_after(promoted)) is not None:
         return Outcome(TrialState.RUNNING, paused_after=step)
     if progress.ended and progress.value is not None:
-        if not math.isfinite(progress.value):
+        values = progress.value if isinstance(progress.value, list) else [progress.value]
+        if not all(map(math.isfinite, values)):
             return Outcome(TrialState.PRUNED, error=DIVERGED)
         return Outcome(TrialState.COMPLETE, progress.value)
     return None

@@ -61,7 +61,7 @@ def _train(
     shared_study: SharedStudy, leased: LeasedTrial, curve: Curve, pruner: BasePruner
 ) -> tuple[list[float], TrialState]:
     """Replays a training from its curve; returns the values it reached, and how it ended."""
-    trial = AttachedTrial(shared_study.study.study_name, leased.number, shared_study.storage, pruner, "minimize")
+    trial = AttachedTrial(shared_study.study.study_name, leased.number, shared_study.storage, pruner)
     values = stopped_early(curve.values)
     for step in range(1, len(values)):  # the pruner is not asked at the last
         trial.report(min(values[:step]), step)

@@ -9,6 +9,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.objectives import Goal
 from hydra_pruning_sweeper.study.record import read_record
 from hydra_pruning_sweeper.study.space import Parameter, Space, typed
 from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
@@ -42,7 +43,7 @@ def _value_in(one: Parameter, value: Any, where: str) -> Any:
     return found
 
 
-def trials_of_studies(folders: Iterable[Path], space: Space, direction: str) -> list[dict[str, Any]]:
+def trials_of_studies(folders: Iterable[Path], space: Space, direction: Goal) -> list[dict[str, Any]]:
     """The trials of other studies that a sampler can learn from, as plain data: complete and pruned ones in this space.
 
     Args:
@@ -57,7 +58,8 @@ def trials_of_studies(folders: Iterable[Path], space: Space, direction: str) -> 
     for folder in folders:
         record = read_record(folder)
         if record.direction != direction:
-            raise UsageError(f"hydra.sweeper.warm_start: the study in {folder} has direction {record.direction}")
+            kept = record.direction if isinstance(record.direction, str) else "several objectives"
+            raise UsageError(f"hydra.sweeper.warm_start: the study in {folder} has direction {kept}")
         storage = StudyStorage(store_url(record.storage, folder), record.study).storage
         trials = storage.get_all_trials(storage.get_study_id_from_name(record.study), deepcopy=False)
         usable = [_plain(one) for one in trials if one.state in USABLE and _is_in(one.params, space)]

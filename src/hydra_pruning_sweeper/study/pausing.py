@@ -191,7 +191,8 @@ def _reached(trial: FrozenTrial, rung: int) -> int | None:
 
 class SamplerView:
     """A storage as a sampler is to see it: paused trials are pruned ones, as it would take them for running ones, of
-    which it knows no value; and it begins with `earlier` trials, of other studies.
+    which it knows no value; and it begins with `earlier` trials, of other studies. With several objectives, pruned
+    trials, which have diverged there, have no curve: a sampler would compare curves by the study's direction.
     """
 
     def __init__(self, storage: BaseStorage, earlier: Sequence[FrozenTrial] = ()) -> None:
@@ -202,8 +203,18 @@ class SamplerView:
 
     def get_all_trials(self, study_id: int, deepcopy: bool = True, states: Any = None) -> list[FrozenTrial]:
         """All trials, as the view shows them; not to be changed."""
-        trials = self._earlier + [_as_pruned(one) for one in self._storage.get_all_trials(study_id, deepcopy=False)]
+        seen = _without_curve if len(self._storage.get_study_directions(study_id)) > 1 else _as_pruned
+        trials = self._earlier + [seen(one) for one in self._storage.get_all_trials(study_id, deepcopy=False)]
         return trials if states is None else [one for one in trials if one.state in states]
+
+
+def _without_curve(trial: FrozenTrial) -> FrozenTrial:
+    """A pruned trial without the values that it reported; any other trial as it is."""
+    if trial.state != TrialState.PRUNED:
+        return trial
+    seen = copy.copy(trial)
+    seen.intermediate_values = {}
+    return seen
 
 
 def _as_pruned(trial: FrozenTrial) -> FrozenTrial:

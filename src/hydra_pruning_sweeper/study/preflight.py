@@ -17,6 +17,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import did_you_mean
+from hydra_pruning_sweeper.objectives import Goal, direction_of, directions_of
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
 from hydra_pruning_sweeper.study.space import Space, suggest
 from hydra_pruning_sweeper.study.trial_command import TrialCommand
@@ -27,7 +28,7 @@ DRAWS = 50
 
 
 def check_before_start(
-    space: Space, line: TrialCommand, loader: ConfigLoader, make_sampler: Callable[[int], BaseSampler], direction: str
+    space: Space, line: TrialCommand, loader: ConfigLoader, make_sampler: Callable[[int], BaseSampler], goal: Goal
 ) -> None:
     """Samples and composes trials without running them, so that mistakes are found before the first one starts.
 
@@ -35,21 +36,24 @@ def check_before_start(
         UsageError: no values satisfy the constraints, the sampler needs a missing package, a setting or an option of
             the space does not exist, or a callback monitors its metric in the other direction.
     """
-    list(islice(propose(space, make_sampler), 2))
+    list(islice(propose(space, make_sampler, goal), 2))
     check_options(space, line, loader)
     for values in covering(space):
         config = composed(space, line.with_values(space.arguments(values)), loader)
-        check_modes(config, direction)
+        check_modes(config, goal)
 
 
-def propose(space: Space, make_sampler: Callable[[int], BaseSampler]) -> Iterator[dict[str, Any]]:
+def propose(
+    space: Space, make_sampler: Callable[[int], BaseSampler], goal: Goal = "minimize"
+) -> Iterator[dict[str, Any]]:
     """The values that the first trials of a search would get."""
-    study = optuna.create_study(sampler=ConstrainedSampler(space, make_sampler, 0))
+    directions = directions_of(goal)
+    study = optuna.create_study(sampler=ConstrainedSampler(space, make_sampler, 0), directions=directions)
     study.stop = lambda: None  # type: ignore[method-assign]  # called by a grid sampler when its grid is used up
     while True:
         trial = study.ask()
         yield space.chosen(lambda one, _, trial=trial: suggest(trial, one))  # type: ignore[misc]
-        study.tell(trial, 0.0)
+        study.tell(trial, [0.0] * len(directions))
 
 
 def check_options(space: Space, line: TrialCommand, loader: ConfigLoader) -> None:
@@ -107,8 +111,9 @@ def settings_of(config: Any, around: str = "") -> Iterator[str]:
                 yield from settings_of(value, f"{key}.")
 
 
-def check_modes(config: DictConfig, direction: str) -> None:
-    """Compares the search's direction with the mode of every callback that monitors the metric that trials report.
+def check_modes(config: DictConfig, goal: Goal) -> None:
+    """Compares the search's direction with the mode of every callback that monitors the metric that trials report; of
+    several objectives, that of the one with the metric's name, if there is one.
 
     Raises:
         UsageError: one monitors it in the other direction.
@@ -117,7 +122,8 @@ def check_modes(config: DictConfig, direction: str) -> None:
     reported = {_value(config, f"{name}.monitor") for name, one in watching.items() if one.get("_target_") == REPORT}
     for name in watching:
         mode, monitor = (_value(config, f"{name}.{key}") for key in ("mode", "monitor"))
-        if monitor in reported and DIRECTIONS.get(mode, direction) != direction:
+        direction = direction_of(goal, monitor)
+        if monitor in reported and direction is not None and DIRECTIONS.get(mode, direction) != direction:
             raise UsageError(
                 f"{name}.mode is {mode}, but hydra.sweeper.direction is {direction}: the best {monitor} of a trial"
                 " would be the search's worst"

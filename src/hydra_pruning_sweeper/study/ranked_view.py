@@ -38,7 +38,11 @@ class RankedView:
 
 
 def ranked_study(study: Study) -> Study:
-    """The study as a `RankedView` shows it, if one of its trials was stopped; else the study itself."""
+    """The study as a `RankedView` shows it, if one of its trials was stopped; else the study itself, as it is with
+    several objectives, which have no ranks: there only trials that diverged are pruned, and the sampler ignores them.
+    """
+    if len(study.directions) > 1:
+        return study
     trials = study._storage.get_all_trials(study._study_id, deepcopy=False)
     if all(one.state != TrialState.PRUNED for one in trials):
         return study

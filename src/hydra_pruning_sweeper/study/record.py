@@ -10,10 +10,10 @@ from typing import Any
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.objectives import Goal, is_goal
 
 RECORD = "sweep.json"
 LARGEST = 10_000_000  # bytes of a record
-DIRECTIONS = ("minimize", "maximize")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class SweepRecord:
         study: its name.
         storage: the address of the study's storage, without a password; None in records of earlier versions, which left
             out an address that had one.
-        direction: "minimize" or "maximize".
+        direction: its direction, or those of its objectives.
         trials: how many are to be complete or pruned in the end.
         identity: unique to the study, unlike its name.
         rungs: steps at which trials may be pruned.
@@ -36,7 +36,7 @@ class SweepRecord:
 
     study: str
     storage: str | None
-    direction: str
+    direction: Goal
     trials: int
     identity: str = ""
     rungs: list[int] = field(default_factory=list)
@@ -84,7 +84,7 @@ def _checked(content: Any) -> SweepRecord:
     for name in ("study", "storage", "direction", "trials"):
         if name not in content:
             raise ValueError(f"{name} is missing")
-    for name in known & content.keys():
+    for name in (known - {"direction"}) & content.keys():
         kind = kinds.get(name, str)
         if not isinstance(content[name], kind) or isinstance(content[name], bool):
             raise ValueError(f"{name} must be of type {kind.__name__}")
@@ -97,8 +97,8 @@ def _checked(content: Any) -> SweepRecord:
         case _:
             raise ValueError("controller must hold a machine, a number and a start")
     storage = content["storage"] or None
-    if content["direction"] not in DIRECTIONS:
-        raise ValueError("direction must be minimize or maximize")
+    if not is_goal(content["direction"]):
+        raise ValueError("direction must be minimize or maximize, or of several objectives a name for each")
     return SweepRecord(**{name: value for name, value in content.items() if name in known} | {"storage": storage})
 
 

@@ -58,6 +58,8 @@ class SearchSpec:
 def description(config: DictConfig, settings: SweeperSettings, space: Space, line: TrialCommand) -> dict[str, Any]:
     """What identifies a search, as plain data: its settings, its space, and the settings that all its trials share."""
     compared = {name: value for name, value in asdict(settings).items() if name not in MAY_DIFFER}
+    if isinstance(settings.direction, dict):  # as a list, since the order of objectives is that of a trial's values
+        compared["direction"] = [f"{name}: {direction}" for name, direction in settings.direction.items()]
     space_of = {one.name: one.described for one in space.parameters}
     sweeper = {**compared, "space": space_of, "config_name": line.config_name}
     plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)

@@ -12,17 +12,16 @@ import platform
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, cast
 
 import optuna
-from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hydra_pruning_sweeper.differences import listed
-from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.objectives import Goal, Value, directions_of
+from hydra_pruning_sweeper.study.agreement import EARLIER, Agreement
 from hydra_pruning_sweeper.study.earlier_knowledge import as_trials
 from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
 from hydra_pruning_sweeper.study.pausing import (
@@ -36,16 +35,14 @@ from hydra_pruning_sweeper.study.pausing import (
     with_promotion,
 )
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
-from hydra_pruning_sweeper.study.search_spec import SearchSpec, disagreement
-from hydra_pruning_sweeper.study.space import Space, described, suggest
+from hydra_pruning_sweeper.study.search_spec import SearchSpec
+from hydra_pruning_sweeper.study.space import Space, suggest
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.trial_command import COMMAND_ATTRIBUTE, TrialCommand, command_of
 
 COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
 RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"  # attributes of trials; RETRY of a study
 ENQUEUED = "enqueued"  # attribute of a trial: the values that were given by hand
-# Attributes of a study: its search's description, its unique identity, what it knows of other studies.
-SEARCH, IDENTITY, EARLIER = "search", "identity", "earlier_trials"
 SMALL = 1000  # settings of a space that are counted, so that none is tried twice
 
 
@@ -101,7 +98,7 @@ class SharedStudy:
     Args:
         store: where the study is kept.
         name: the study's name.
-        direction: "minimize" or "maximize".
+        goal: the search's direction, or those of its objectives.
         space: the search space.
         rules: when it is finished, and when it has failed.
         make_sampler: creates a sampler from a seed.
@@ -118,7 +115,7 @@ class SharedStudy:
         self,
         store: StudyStorage,
         name: str,
-        direction: Literal["minimize", "maximize"],
+        goal: Goal,
         space: Space,
         rules: Rules,
         make_sampler: Callable[[int], BaseSampler] = lambda seed: RandomSampler(seed=seed),
@@ -136,67 +133,22 @@ class SharedStudy:
         self._leases: dict[int, Lease] = {}
         self._all_values = space.all_values(SMALL)
         self.study = optuna.create_study(
-            study_name=name, storage=self.storage, direction=direction, pruner=self.pruner, load_if_exists=True
+            study_name=name,
+            storage=self.storage,
+            directions=directions_of(goal),
+            pruner=self.pruner,
+            load_if_exists=True,
         )
-        if self.study.direction.name.lower() != direction:
-            raise UsageError(
-                f"study {name} has direction {self.study.direction.name.lower()}, but this search has {direction}:"
-                " choose another hydra.sweeper.study"
-            )
+        self.goal = goal
         self._study_id = self.storage.get_study_id_from_name(name)
+        self._agreement = Agreement(self.study, goal, space, self.search)
         with self.store.turn(name):
-            self.identity = self._agree()
+            self.identity = self._agreement.settle(self.trials())
 
     @property
     def storage(self) -> BaseStorage:
         """Optuna's storage."""
         return self.store.storage
-
-    def _agree(self) -> str:
-        """Compares this search with that of the study, which has none yet if it is new; returns the study's identity.
-
-        Raises:
-            UsageError: they differ.
-        """
-        kept, trials = self.storage.get_study_user_attrs(self._study_id), self.trials()
-        earlier, current = kept.get(SEARCH), self.search.description
-        if trials:
-            self._compare(earlier)
-        for trial in trials:
-            for name, before in trial.distributions.items():
-                self._check_distribution(name, before)
-        if earlier != current:
-            self.storage.set_study_user_attr(self._study_id, SEARCH, current)
-        if not trials and (known := self.search.earlier()):
-            self.storage.set_study_user_attr(self._study_id, EARLIER, list(known))
-        if IDENTITY not in kept:
-            self.storage.set_study_user_attr(self._study_id, IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
-        return str(kept[IDENTITY])
-
-    def _compare(self, earlier: Any) -> None:
-        """Refuses a study that was begun with another search, which `earlier` describes."""
-        if self.search.continue_anyway:
-            return
-        if not isinstance(earlier, Mapping):
-            self._refuse("does not say what it searches")
-        if changed := disagreement(earlier, self.search.description):
-            self._refuse(f"was begun as another search: {listed(changed)}")
-
-    def _refuse(self, reason: str) -> NoReturn:
-        raise UsageError(
-            f"study {self.name} {reason}; type the line that began it, choose another hydra.sweeper.study, or continue"
-            " it as it is typed now with hydra.sweeper.continue_anyway=true"
-        )
-
-    def _check_distribution(self, name: str, before: BaseDistribution) -> None:
-        """Refuses a parameter whose kind or choices have changed, which Optuna does not support within a study."""
-        try:
-            check_distribution_compatibility(before, self.space.distributions.get(name, before))
-        except ValueError:
-            raise UsageError(
-                f"study {self.name} has trials in which {name} was {described(before)}, and not"
-                f" {described(self.space.distributions[name])}: choose another hydra.sweeper.study"
-            ) from None
 
     def trials(self) -> list[FrozenTrial]:
         """All trials, in the order of their numbers."""
@@ -216,7 +168,7 @@ class SharedStudy:
         with self.store.turn(self.name):
             trials = self.trials()
             if may_start:  # another controller may have replaced the search while there was no trial
-                self._compare(self.storage.get_study_user_attrs(self._study_id).get(SEARCH))
+                self._agreement.check_search()
             for trial in trials:
                 if is_active(trial) and trial.number not in self._leases:
                     lease = lease_of(trial.user_attrs)
@@ -424,10 +376,10 @@ class SharedStudy:
             self.storage.set_trial_user_attr(self._id(number), ATTRIBUTE, released.as_attribute())
             return True
 
-    def tell(self, number: int, state: TrialState, value: float | None = None, error: str | None = None) -> bool:
+    def tell(self, number: int, state: TrialState, value: Value | None = None, error: str | None = None) -> bool:
         """Ends a trial, unless another controller has taken it over; returns whether it did.
 
-        The value of a pruned trial is the last one that it reported.
+        The value of a pruned trial is the last one that it reported; of several objectives it has none.
         """
         with self.store.turn(self.name):
             mine = self._is_mine(number)
@@ -436,13 +388,13 @@ class SharedStudy:
                 self._end(number, state, value, error)
             return mine
 
-    def _end(self, number: int, state: TrialState, value: float | None = None, error: str | None = None) -> None:
+    def _end(self, number: int, state: TrialState, value: Value | None = None, error: str | None = None) -> None:
         if error is not None:
             self.storage.set_trial_user_attr(self._id(number), ERROR, error)
         trial = self.storage.get_trial(self._id(number))
-        if state == TrialState.PRUNED and trial.last_step is not None:
+        if state == TrialState.PRUNED and trial.last_step is not None and isinstance(self.goal, str):
             value = trial.intermediate_values[trial.last_step]
-        values = None if value is None else [value]
+        values = value if value is None or isinstance(value, list) else [value]
         if RETRY_OF not in trial.user_attrs:  # a retry was not drawn by the sampler
             study = copy.copy(self.study)
             study.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides

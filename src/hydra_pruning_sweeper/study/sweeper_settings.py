@@ -17,6 +17,8 @@ class SweeperSettings:
     study: str = "${hydra.job.name}"
     # Whether to continue a study as this search although it was begun as another (space, settings, sampler …).
     continue_anyway: bool = False
+    # Of several objectives, without pruning: {NAME: minimize, OTHER: maximize}. The task returns a mapping that has
+    # these names, or a number for each. A list, [minimize, maximize], is for a task that returns a list.
     direction: Any = "minimize"
     # Setting → sweep, or → {sweep: …, when: condition, sets: {setting: expression}}. What the command line fixes, or
     # sweeps, wins.
@@ -69,7 +71,8 @@ class SweeperSettings:
     checkpoint: Any = None
     resume: str = "resume"
     resume_from: str = "folder"
-    # package.module:function, called when the search has ended, with its folder and the number of its best trial.
+    # package.module:function, called when the search has ended, with its folder and the number of its best trial; of
+    # several objectives, with the list of the numbers of its Pareto trials.
     on_end: Any = None
     # Threads per slot; null: the cores divided by the slots, one with slots=auto.
     threads: Any = None

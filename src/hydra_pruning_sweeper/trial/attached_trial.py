@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import optuna
 from optuna.pruners import BasePruner, NopPruner
@@ -14,7 +14,6 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_pruning_sweeper.study.pausing import PauseAndPromote, promoted_after
 
 NOTE = "note:"  # begins the names of attributes that the user gave
-Direction = Literal["minimize", "maximize"]
 
 
 class AttachedTrial:
@@ -24,8 +23,8 @@ class AttachedTrial:
         ValueError: the trial is not running.
     """
 
-    def __init__(self, study: str, number: int, storage: BaseStorage, pruner: BasePruner, direction: Direction) -> None:
-        self.study, self.number, self.storage, self.pruner, self.direction = study, number, storage, pruner, direction
+    def __init__(self, study: str, number: int, storage: BaseStorage, pruner: BasePruner) -> None:
+        self.study, self.number, self.storage, self.pruner = study, number, storage, pruner
         self._study_id = storage.get_study_id_from_name(study)
         self._trial_id = storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         if (state := self.trial().state) != TrialState.RUNNING:

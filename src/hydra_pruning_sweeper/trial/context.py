@@ -7,11 +7,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.names import NAMES
+from hydra_pruning_sweeper.objectives import Goal, result_of
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
 TRIAL_VARIABLE = "SWEEPER_TRIAL_CONTEXT"  # environment variable with the path of that file
@@ -31,7 +32,7 @@ class TrialContext:
         values: the trial's values.
         overrides: its whole command line.
         pruner: the pruner's configuration, with a `_target_`; None for no pruning.
-        direction: "minimize" or "maximize".
+        direction: the search's direction, or those of its objectives.
         storage_variable: the environment variable that has the address where `storage` is None.
     """
 
@@ -43,7 +44,7 @@ class TrialContext:
     values: dict[str, Any] = field(default_factory=dict)
     overrides: list[str] = field(default_factory=list)
     pruner: dict[str, Any] | None = None
-    direction: Literal["minimize", "maximize"] = "minimize"
+    direction: Goal = "minimize"
     storage_variable: str = field(default_factory=lambda: NAMES.storage_variable)
 
     def write(self) -> Path:
@@ -73,7 +74,8 @@ def context_of_trial(environment: Mapping[str, str] = os.environ) -> TrialContex
 
 
 def record_end(value: Any) -> None:
-    """Records the result of the trial's task, None unless it is a number; does nothing outside of a sweep."""
+    """Records the result of the trial's task, as `result_of` reads it; does nothing outside of a sweep."""
     if (context := context_of_trial()) is not None:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        TrialEvents(Path(context.folder)).add("ended", value=float(value) if number else None)
+        result, problem = result_of(value, context.direction)
+        more = {} if problem is None else {"problem": problem}
+        TrialEvents(Path(context.folder)).add("ended", value=result, **more)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.objectives import Value
+
 EVENTS = "events.jsonl"
 LOG = "log.txt"
 LARGEST = 2**63  # of integers
@@ -89,7 +91,8 @@ class TrialProgress:
         process: the process that runs it, or ran it last: machine, number, start (see `Lease`).
         controller: the controller that started it and has not yet recorded its end, in the same form.
         pauses: whether the last attempt was to stop until the trial is promoted.
-        ended: whether its task has returned, except to pause; `value` is the result, None if that was no number.
+        ended: whether its task has returned, except to pause; `value` is the result, None if that was no number, or
+            not one per objective, for which `problem` says why.
         spans: slot and times of each attempt.
         first_steps, last_steps: when training began and ended, per attempt.
     """
@@ -103,7 +106,8 @@ class TrialProgress:
     controller: tuple[str, int, int | None] | None = None
     pauses: bool = False
     ended: bool = False
-    value: float | None = None
+    value: Value | None = None
+    problem: str | None = None
     spans: list[Span] = field(default_factory=list)
     first_steps: list[float] = field(default_factory=list)
     last_steps: list[float] = field(default_factory=list)
@@ -150,7 +154,7 @@ class TrialProgress:
             case "diverged":
                 self.diverged = True
             case "ended" if not self.pauses:
-                self.ended, self.value = True, line["value"]
+                self.ended, self.value, self.problem = True, _value(line["value"]), line.get("problem")
             case "told":
                 self.controller = None
 
@@ -160,9 +164,20 @@ FACTS: dict[str, dict[str, Any]] = {
     "process": {"host": str, "pid": int, "start": int | None},
     "reported": {"step": int, "value": float, "raw": float},
     "decided": {"step": int, "prune": bool, "notes": dict},
-    "ended": {"value": float | None},
+    "ended": {"value": float | list | None},
 }
 """The facts that each event must contain, besides its time."""
+
+
+def _value(value: float | list[Any] | None) -> Value | None:
+    """What a trial came to.
+
+    Raises:
+        ValueError: one of several values is no number.
+    """
+    if isinstance(value, list) and not all(_has_types({"value": one}, {"value": float}) for one in value):
+        raise ValueError("not a number per objective")
+    return value
 
 
 def _process(line: dict[str, Any]) -> tuple[str, int, int | None] | None:
@@ -176,7 +191,7 @@ def _has_types(line: dict[str, Any], kinds: dict[str, Any]) -> bool:
         value = line.get(name, ...)
         if isinstance(value, bool) and kind is not bool:
             return False
-        if not isinstance(value, int | kind if kind in (float, float | None) else kind):
+        if not isinstance(value, int | kind if kind in (float, float | list | None) else kind):
             return False
         if isinstance(value, int) and abs(value) > LARGEST:
             return False

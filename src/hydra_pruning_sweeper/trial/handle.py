@@ -39,7 +39,8 @@ class CurrentTrial:
 
         Args:
             step: the step. One that a killed trial repeats is answered as before.
-            value: what is minimized or maximized. The trial is pruned if it is not finite.
+            value: what is minimized or maximized; in a search of several objectives, which prunes nothing, any metric
+                worth watching. The trial is pruned if it is not finite.
             last: whether this is the last step of a full training, after which a trial is complete.
         """
         if self._reporter is not None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.parameter import is_lazy
 
 from hydra_pruning_sweeper.errors import DivergenceError, InterruptionError, UsageError
+from hydra_pruning_sweeper.objectives import direction_of
 from hydra_pruning_sweeper.trial.context import context_of_trial
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.trial.pace import DeviceMemory, Pace, pace_path
@@ -135,8 +136,9 @@ class TrialReport(Callback):
         """
         if (context := context_of_trial()) is None:
             return
-        if self.mode != MODES[context.direction]:
-            raise UsageError(f"TrialReport.mode is {self.mode}, but hydra.sweeper.direction is {context.direction}")
+        direction = direction_of(context.direction, self.monitor)
+        if direction is not None and self.mode != MODES[direction]:
+            raise UsageError(f"TrialReport.mode is {self.mode}, but hydra.sweeper.direction is {direction}")
         others = [one for one in trainer.callbacks if one is not self._last]  # type: ignore[attr-defined]
         if pace_path() is not None and not any(isinstance(one, PaceReport) for one in others):
             others.append(PaceReport())

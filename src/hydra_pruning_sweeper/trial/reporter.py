@@ -33,15 +33,14 @@ def attach(context: TrialContext) -> AttachedTrial:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = NopPruner() if context.pruner is None else created(context.pruner)
-    return AttachedTrial(
-        context.study, context.number, StudyStorage(context.address()).storage, pruner, context.direction
-    )
+    return AttachedTrial(context.study, context.number, StudyStorage(context.address()).storage, pruner)
 
 
 class Reporter:
     """Reports a trial's values, and tells whether to stop.
 
-    It reports the best value so far, since pruners compare the values at a step. A step that is repeated after a kill
+    It reports the best value so far, since pruners compare the values at a step; with several objectives, the value
+    itself, since nothing is pruned by it. A step that is repeated after a kill
     gets the same answer as before, so that a killed trial ends like an undisturbed one; but a trial that was promoted
     from a step goes on there.
 
@@ -55,7 +54,7 @@ class Reporter:
     def __init__(self, context: TrialContext) -> None:
         self.events = TrialEvents(Path(context.folder))
         self._progress = self.events.read()
-        self._sign = 1 if context.direction == "minimize" else -1
+        self._direction = context.direction
         self._trial = attach(context)
         self._promoted = self._trial.promoted
         self.is_paused = False
@@ -72,9 +71,7 @@ class Reporter:
             return True
         decision = self._progress.decisions.get(step)
         if decision is None:
-            earlier = [one for at, one in self._progress.reported.items() if at < step]
-            best = self._sign * min(self._sign * one for one in (*earlier, value))
-            self._progress.reported[step] = best
+            best = self._progress.reported[step] = self._best_so_far(step, value)
             self.events.add("reported", step=step, value=best, raw=value)
             self._trial.report(best, step)
             if last:
@@ -88,6 +85,12 @@ class Reporter:
         stops = decision.stops(promoted=step in self._promoted)
         self.is_paused = stops and decision.pause
         return stops
+
+    def _best_so_far(self, step: int, value: float) -> float:
+        if isinstance(self._direction, dict):
+            return value
+        until = [*(one for at, one in self._progress.reported.items() if at < step), value]
+        return min(until) if self._direction == "minimize" else max(until)
 
     def keep_note(self, name: str, value: Any) -> None:
         """Writes an attribute of the trial that the user gave."""

@@ -16,9 +16,9 @@ from hydra_pruning_sweeper.study.pausing import is_paused
 from hydra_pruning_sweeper.study.record import read_record
 from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY, failed_for_good
 from hydra_pruning_sweeper.study.storage import StudyStorage
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, foreign_data_refused, formatted, open_sweep
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, foreign_data_refused, open_sweep
 from hydra_pruning_sweeper.views.study_list import NONE_YET
-from hydra_pruning_sweeper.views.sweep_summary import BEST, about_pauses, write_summary
+from hydra_pruning_sweeper.views.sweep_summary import BEST, about_pauses, how_to_run, write_summary
 from hydra_pruning_sweeper.views.trial_table import table_console, trial_table
 
 ACTIONS = ("status", "best", "plot", "retry", "repair")
@@ -46,14 +46,13 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
 
 def status(sweep: RecordedSweep) -> None:
     """Prints a table of all trials, the best value, and why trials failed."""
-    console, trials, best_trial = table_console(), sweep.trials(), sweep.best()
+    console, trials = table_console(), sweep.trials()
     trial_table(sweep, console.width).show(console)
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
     failed, paused = failed_for_good(trials), sum(map(is_paused, trials))
-    value = NONE_YET if best_trial is None else f"{formatted(best_trial.value)} (trial {best_trial.number})"
     console.print()
     counts = f"{finished} of {sweep.record.trials} trials finished, {f'{paused} paused, ' if paused else ''}"
-    console.print(wrapped(f"{counts}{len(failed)} failed; best: {value}"))
+    console.print(wrapped(f"{counts}{len(failed)} failed; best: {sweep.best_in_words() or NONE_YET}"))
     if (sentence := about_pauses(trials)) is not None:
         console.print(wrapped(sentence))
     for one in failed:
@@ -62,16 +61,19 @@ def status(sweep: RecordedSweep) -> None:
 
 
 def best(sweep: RecordedSweep) -> None:
-    """Writes the summary again, and prints the best configuration and the command that runs it.
+    """Writes the summary again, and prints the best configuration and the command that runs it; of several objectives,
+    the values of each Pareto trial and the command that runs it.
 
     Raises:
         UsageError: no trial is complete.
     """
-    line = write_summary(sweep)
-    if line is None:
+    lines = write_summary(sweep)
+    if not lines:
         raise UsageError(f"{sweep.folder}: no trial is complete yet")
-    print((sweep.folder / BEST).read_text(encoding="utf-8"), end="")
-    print(f"\nrun it with {line}")
+    if not sweep.has_several_objectives:
+        print((sweep.folder / BEST).read_text(encoding="utf-8"))
+    for text in how_to_run(sweep, lines):
+        print(text)
 
 
 def plot(sweep: RecordedSweep) -> None:

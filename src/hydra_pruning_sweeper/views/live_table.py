@@ -58,14 +58,17 @@ class LiveTable(SweepObserver):
     def ended(self, number: int, outcome: Outcome) -> None:
         """Prints how a trial ended or where it was paused, the best so far, and how many trials are done."""
         trials = self.sweep.trials()
-        trial, best = trials[number], self.sweep.best()
-        value = trial.value if outcome.paused_after is None else last_value(trial)
-        after = f"after {trial.last_step or 0}{'' if value is None else f': {formatted(value)}'}"
+        trial = trials[number]
+        values = trial.values
+        if outcome.paused_after is not None and (last := last_value(trial)) is not None:
+            values = [last]
+        after = f"after {trial.last_step or 0}{'' if values is None else f': {self.sweep.in_words(values)}'}"
         text = f"trial {number:>3}  {WORDS[outcome.state]} {after}"
         if outcome.error:
             text += f": {outcome.error}"
         done = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
-        shown = f"best {formatted(best.value)} (trial {best.number})" if best is not None else "none complete yet"
+        best = self.sweep.best_in_words(listed=0)
+        shown = "none complete yet" if best is None else best if self.sweep.has_several_objectives else f"best {best}"
         paused = sum(map(is_paused, trials))
         waiting = f", {paused} paused" if paused else ""
         self._line(f"{text}   {shown}, {done}/{self.sweep.record.trials}{waiting}{self._left(done + paused)}")
@@ -99,7 +102,8 @@ class LiveTable(SweepObserver):
         return f", about {duration(seconds)} left" if done < self.sweep.record.trials else ""
 
     def _table(self, slots: Sequence[Slot]) -> TextTable:
-        table = TextTable(["slot", "trial", "step", "best", "next rung", "settings"], "rrrrrl")
+        value = "reported" if self.sweep.has_several_objectives else "best"
+        table = TextTable(["slot", "trial", "step", value, "next rung", "settings"], "rrrrrl")
         for slot in slots:
             if slot.leased is None:
                 table.add(str(slot.number))

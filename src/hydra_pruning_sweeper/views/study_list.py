@@ -12,13 +12,19 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.messages import ago, printable, wrapped
+from hydra_pruning_sweeper.messages import ago, plural, printable, wrapped
 from hydra_pruning_sweeper.study.addresses import is_remote
 from hydra_pruning_sweeper.study.lease import LeaseWatch
 from hydra_pruning_sweeper.study.record import RECORD, read_record
 from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.events import TrialEvents
-from hydra_pruning_sweeper.views.recorded_sweep import foreign_data_refused, formatted, open_sweep, state_of
+from hydra_pruning_sweeper.views.recorded_sweep import (
+    RecordedSweep,
+    foreign_data_refused,
+    formatted,
+    open_sweep,
+    state_of,
+)
 from hydra_pruning_sweeper.views.trial_table import table_console
 
 STATES = {
@@ -37,14 +43,14 @@ class StudyOverview:
         name: its folder's name, by which commands find it.
         states: state → how many trials have it.
         planned: how many trials are to be complete or pruned in the end.
-        best: the best value of a complete trial.
+        best: the best value of a complete trial; of several objectives, how many Pareto trials there are; in words.
         last_active: when a trial last started, reported or ended, in seconds since the epoch; None if none ever did.
     """
 
     name: str
     states: Counter[str]
     planned: int
-    best: float | None
+    best: str
     last_active: float | None
 
 
@@ -61,10 +67,17 @@ def overview(folder: Path, storage: str | None = None) -> StudyOverview:
     with foreign_data_refused(folder):
         kept = read_record(folder).storage
         sweep = open_sweep(folder, storage if kept is None or is_remote(kept) else None)
-        trials, best, watch = sweep.trials(), sweep.best(), LeaseWatch(60.0)
+        trials, watch = sweep.trials(), LeaseWatch(60.0)
         states = Counter(state_of(one, watch) for one in trials)
         last = max((moment for one in trials for moment in _moments(folder, one)), default=None)
-        return StudyOverview(folder.name, states, sweep.record.trials, None if best is None else best.value, last)
+        return StudyOverview(folder.name, states, sweep.record.trials, _best_in_words(sweep), last)
+
+
+def _best_in_words(sweep: RecordedSweep) -> str:
+    best = sweep.best_trials()
+    if not best:
+        return NONE_YET
+    return plural(len(best), "Pareto trial") if sweep.has_several_objectives else formatted(best[0].value)
 
 
 def _moments(folder: Path, trial: FrozenTrial) -> list[float]:
@@ -102,11 +115,7 @@ def _table(studies: Sequence[StudyOverview]) -> TextTable:
     heads = ["study", *(STATES[state] for state in states), "planned", "best", "last active"]
     table = TextTable(heads, "l" + "r" * (len(heads) - 1))
     for one in studies:
-        table.add(one.name, *(str(one.states[state]) for state in states), str(one.planned), *_progress(one))
+        states_of = (str(one.states[state]) for state in states)
+        last = "never" if one.last_active is None else ago(time.time() - one.last_active)
+        table.add(one.name, *states_of, str(one.planned), one.best, last)
     return table
-
-
-def _progress(study: StudyOverview) -> tuple[str, str]:
-    """The best value, and how long ago the study was active."""
-    best = NONE_YET if study.best is None else formatted(study.best)
-    return best, "never" if study.last_active is None else ago(time.time() - study.last_active)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,8 +20,10 @@ from optuna.visualization.matplotlib import (
     plot_optimization_history,
     plot_parallel_coordinate,
     plot_param_importances,
+    plot_pareto_front,
 )
 
+from hydra_pruning_sweeper.objectives import directions_of
 from hydra_pruning_sweeper.study.pausing import is_paused, pauses_of
 from hydra_pruning_sweeper.trial.events import Span
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, last_value
@@ -32,7 +35,11 @@ GAP = 60.0  # seconds: in a longer time without a trial no controller ran
 
 
 def write_plots(sweep: RecordedSweep) -> list[Path]:
-    """Writes each plot for which there is enough data; returns their paths."""
+    """Writes each plot for which there is enough data; returns their paths.
+
+    With several objectives there is a Pareto front instead of a history and of coordinates, which show what is better;
+    and an importance per objective.
+    """
     plots: dict[str, Callable[[RecordedSweep], Axes | None]] = {
         "history": history,
         "curves": curves,
@@ -40,6 +47,10 @@ def write_plots(sweep: RecordedSweep) -> list[Path]:
         "coordinates": coordinates,
         "slots": slots,
     }
+    if sweep.has_several_objectives:
+        places = range(len(sweep.objectives))
+        each = {f"importance_{place + 1}": functools.partial(importance, place=place) for place in places}
+        plots = {"pareto": pareto, "curves": curves, **each, "slots": slots}
     check_no_links(sweep.folder)
     (sweep.folder / "plots").mkdir(parents=True, exist_ok=True)
     matplotlib.use("agg")  # Optuna draws with pyplot, which would open windows where there is a display
@@ -48,6 +59,7 @@ def write_plots(sweep: RecordedSweep) -> list[Path]:
         with matplotlib.rc_context(), warnings.catch_warnings():  # Optuna sets a style
             warnings.simplefilter("ignore", ExperimentalWarning)
             warnings.filterwarnings("ignore", "Attempting to set identical")  # where all trials share a value
+            warnings.filterwarnings("ignore", ".*low `target` values")  # see `_cost`
             axes = draw(sweep)
         if axes is not None:
             path = sweep.folder / "plots" / f"{name}.png"
@@ -77,6 +89,15 @@ def history(sweep: RecordedSweep) -> Axes | None:
     points = [(number, value) for number, value in stopped if value is not None]
     axes.scatter([number for number, _ in points], [value for _, value in points], c=COLOURS["PRUNED"], s=12)
     axes.set_title(f"{sweep.record.study}: history; orange: pruned{_or_paused(trials)}")
+    return axes
+
+
+def pareto(sweep: RecordedSweep) -> Axes | None:
+    """Each complete trial by its values in two or three objectives; in red the Pareto trials."""
+    if len(sweep.objectives) > 3 or not _has_complete(sweep):
+        return None
+    axes = plot_pareto_front(_study(sweep), target_names=sweep.objectives)
+    axes.set_title(f"{sweep.record.study}: Pareto front")
     return axes
 
 
@@ -111,22 +132,40 @@ def curves(sweep: RecordedSweep) -> Axes | None:
         )
     circles = "; circles: paused, full ones: promoted" if pauses else ""
     title = f"learning curves; orange: pruned{_or_paused(reported)}; dotted: rungs{circles}"
-    axes.set(xlabel="validation", ylabel="best so far", title=title)
+    axes.set(xlabel="validation", ylabel="reported" if sweep.has_several_objectives else "best so far", title=title)
     return axes
 
 
-def importance(sweep: RecordedSweep) -> Axes | None:
-    """How much of the difference between complete trials each parameter explains alone (PED-ANOVA)."""
+def importance(sweep: RecordedSweep, place: int = 0) -> Axes | None:
+    """How much of the difference between complete trials each parameter explains alone (PED-ANOVA), in the objective at
+    `place`.
+    """
     if not (names := _comparable_parameters(sweep)):
         return None
-    axes = plot_param_importances(_study(sweep), evaluator=PedAnovaImportanceEvaluator(), params=names)
-    axes.set_title("importance among complete trials only: biased, as trials that were pruned early are left out")
+    evaluator, title = PedAnovaImportanceEvaluator(), "importance among complete trials only"
+    if sweep.has_several_objectives:
+        name, direction = sweep.objectives[place], directions_of(sweep.record.direction)[place]
+        cost = functools.partial(_cost, place, direction)
+        axes = plot_param_importances(_study(sweep), evaluator=evaluator, params=names, target=cost, target_name=name)
+        axes.set_title(f"{title}, for {name}")
+    else:
+        axes = plot_param_importances(_study(sweep), evaluator=evaluator, params=names)
+        axes.set_title(f"{title}: biased, as trials that were pruned early are left out")
     return axes
+
+
+def _cost(place: int, direction: str, trial: FrozenTrial) -> float:
+    """A trial's value in an objective, such that lower ones are better, as the evaluator expects."""
+    value = float(trial.values[place])
+    return value if direction == "minimize" else -value
 
 
 def importances(sweep: RecordedSweep) -> dict[str, float]:
-    """Importance of each parameter that all complete trials have; empty where there are too few."""
-    if not (names := _comparable_parameters(sweep)):
+    """Importance of each parameter that all complete trials have; empty where there are too few, or several objectives,
+    each of which has its own.
+    """
+    names = _comparable_parameters(sweep)
+    if not names or sweep.has_several_objectives:
         return {}
     evaluator = PedAnovaImportanceEvaluator()
     return optuna.importance.get_param_importances(_study(sweep), evaluator=evaluator, params=names)

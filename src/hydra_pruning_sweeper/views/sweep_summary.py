@@ -1,4 +1,4 @@
-"""The files that summarise a sweep: best.yaml, trials.csv, summary.md."""
+"""The files that summarise a sweep: best.yaml, or one file per Pareto trial, trials.csv, summary.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable
+from hydra_pruning_sweeper.objectives import directions_of
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.pausing import is_paused, pauses_of, promoted_after
 from hydra_pruning_sweeper.study.record import SweepRecord
@@ -27,12 +28,13 @@ from hydra_pruning_sweeper.study.trial_command import TrialCommand, command_of
 from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.attached_trial import NOTE
 from hydra_pruning_sweeper.trial.events import log_of
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, shown_values
 
 BEST = "best.yaml"
 PLAIN = re.compile(r"[\w/.:+-]+")  # text that Hydra reads without quotes
 LATEST = 253_000_000_000  # seconds since the epoch that have a date
-FILES = (BEST, "trials.csv", "summary.md", "plots")
+PARETO = "pareto"  # folder with a file per Pareto trial, of several objectives
+FILES = (BEST, PARETO, "trials.csv", "summary.md", "plots")
 """What a sweep's folder contains besides its record and its trials."""
 
 
@@ -47,8 +49,9 @@ def check_no_links(folder: Path) -> None:
             raise UsageError(f"{folder / name}: a symbolic link, which is not written through")
 
 
-def write_summary(sweep: RecordedSweep, notes: Sequence[str] = ()) -> str | None:
-    """Writes the three files; returns the command that runs the best configuration, None if no trial is complete.
+def write_summary(sweep: RecordedSweep, notes: Sequence[str] = ()) -> dict[int, str]:
+    """Writes the files; returns the command that runs the best trial's configuration, by its number: with several
+    objectives one per Pareto trial. Empty if no trial is complete.
 
     Args:
         sweep: the sweep.
@@ -58,18 +61,31 @@ def write_summary(sweep: RecordedSweep, notes: Sequence[str] = ()) -> str | None
         UsageError: a file is a symbolic link, or the command line of the best trial is not known.
     """
     check_no_links(sweep.folder)
-    best = sweep.best()
-    line = None
-    if best is not None:
-        text, line = best_config(sweep, best)
-        write_atomically(sweep.folder / BEST, text)
+    lines, written = {}, []
+    for one in sweep.best_trials():
+        path = sweep.folder / (f"{PARETO}/trial_{one.number}.yaml" if sweep.has_several_objectives else BEST)
+        text, lines[one.number] = best_config(sweep, one, path)
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, text)
+        written.append(path)
+    for path in (sweep.folder / PARETO).glob("trial_*.yaml"):
+        if path not in written:  # dominated meanwhile
+            path.unlink(missing_ok=True)
     write_atomically(sweep.folder / "trials.csv", trials_csv(sweep))
-    write_atomically(sweep.folder / "summary.md", summary(sweep, line, notes))
-    return line
+    write_atomically(sweep.folder / "summary.md", summary(sweep, lines, notes))
+    return lines
 
 
-def best_config(sweep: RecordedSweep, best: FrozenTrial) -> tuple[str, str]:
-    """The best trial as a primary configuration in YAML, and the command that runs it.
+def how_to_run(sweep: RecordedSweep, lines: Mapping[int, str]) -> list[str]:
+    """The commands that `write_summary` gave, each with what it runs, to be printed."""
+    if not sweep.has_several_objectives:
+        return [f"run it with {line}" for line in lines.values()]
+    values = {one.number: printable(sweep.in_words(one.values)) for one in sweep.best_trials()}
+    return [f"trial {number} ({values.get(number, '')}): run it with {line}" for number, line in lines.items()]
+
+
+def best_config(sweep: RecordedSweep, best: FrozenTrial, path: Path) -> tuple[str, str]:
+    """A trial as a primary configuration in YAML, and the command that runs it once that is kept at `path`.
 
     Raises:
         UsageError: the trial's command line is not known.
@@ -91,9 +107,11 @@ def best_config(sweep: RecordedSweep, best: FrozenTrial) -> tuple[str, str]:
         else:
             OmegaConf.update(values, key, override.value(), force_add=True)
     content = OmegaConf.to_yaml(OmegaConf.create({"defaults": [*defaults, "_self_"]})) + OmegaConf.to_yaml(values)
-    flags = [f"--config-dir={sweep.folder}", "--config-name=best", *_search_path(trial)]
+    flags = [f"--config-dir={path.parent}", f"--config-name={path.stem}", *_search_path(trial)]
     line = printable(shlex.join([*_program(record), *flags, *deletions]))
-    about = printable(f"Trial {best.number} of study {record.study}, with value {best.value}. To run it:")
+    reached = zip(sweep.objectives, best.values, strict=True)
+    with_values = " and ".join(f"{name} {value}" for name, value in reached)
+    about = printable(f"Trial {best.number} of study {record.study}, with {with_values}. To run it:")
     head = f"# {about}\n# {line}\n"
     return head + content.replace("{}\n", ""), line
 
@@ -126,15 +144,16 @@ def trials_csv(sweep: RecordedSweep) -> str:
     heads = [name.removeprefix(NOTE) for name in noted]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "value", "steps", "seconds", *names, *heads, *pauses, "retry of", "error"])
+    facts = ["trial", "state", *sweep.objectives, "steps", "seconds"]
+    writer.writerow([*facts, *names, *heads, *pauses, "retry of", "error"])
     for one in trials:
         state = "paused" if is_paused(one) else one.state.name.lower()
         spans = sweep.progress(one.number).spans
         seconds = round(sum(span.end - span.start for span in spans), 3) if spans else ""
         more = [*(_pauses(one) if pauses else ()), one.user_attrs.get(RETRY_OF, ""), one.user_attrs.get(ERROR, "")]
         values = [one.params.get(name, "") for name in names] + [one.user_attrs.get(name, "") for name in noted]
-        value = "" if one.value is None else one.value
-        writer.writerow([one.number, state, value, one.last_step or 0, seconds, *values, *more])
+        reached = one.values or [""] * len(sweep.objectives)
+        writer.writerow([one.number, state, *reached, one.last_step or 0, seconds, *values, *more])
     return text.getvalue()
 
 
@@ -163,8 +182,8 @@ def about_pauses(trials: Sequence[FrozenTrial]) -> str | None:
     return f"{plural(len(paused), 'trial')} {was} paused, {promoted} of them promoted{left}."
 
 
-def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str:
-    """The sweep as a page of Markdown."""
+def summary(sweep: RecordedSweep, lines: Mapping[int, str], notes: Sequence[str]) -> str:
+    """The sweep as a page of Markdown; `lines` run the best trials."""
     trials, record = sweep.trials(), sweep.record
     count = {state: sum(one.state == state for one in trials) for state in TrialState}
     steps, paused = sum(len(one.intermediate_values) for one in trials), sum(map(is_paused, trials))
@@ -179,16 +198,20 @@ def summary(sweep: RecordedSweep, line: str | None, notes: Sequence[str]) -> str
         stopped = "Paused" if any(map(pauses_of, trials)) else "Pruned"
         parts[-1] += f" {stopped} after {', '.join(map(str, record.rungs))}."
     parts += [" ".join(notes)] if notes else []
-    if line is not None:
-        parts.append(f"To run the best:\n\n    {line}")
+    if lines and not sweep.has_several_objectives:
+        parts.append(f"To run the best:\n\n    {next(iter(lines.values()))}")
+    elif lines:
+        parts += ["Pareto trials: each is better than any other trial in some objective, or as good in all."]
     parts.append(_best_trials(sweep).markdown().removesuffix("\n"))
+    if lines and sweep.has_several_objectives:
+        parts.append("To run one of them:\n\n" + "\n".join(f"    {line}" for line in lines.values()))
     failed = [one for one in trials if one.state == TrialState.FAIL]
     if failed:
-        lines = [
+        reasons = [
             f"- trial {one.number}: {printable(str(one.user_attrs.get(ERROR)))}{log_of(sweep.folder, one.number)}"
             for one in failed
         ]
-        parts.append("Failed:\n\n" + "\n".join(lines))
+        parts.append("Failed:\n\n" + "\n".join(reasons))
     if (sentence := about_pauses(trials)) is not None:
         parts += [_promotions(trials).markdown().removesuffix("\n"), sentence]
     return "\n\n".join(parts) + "\n"
@@ -205,15 +228,20 @@ def _promotions(trials: Sequence[FrozenTrial]) -> TextTable:
 
 
 def _best_trials(sweep: RecordedSweep, most: int = 10) -> TextTable:
-    """A table of the best trials, complete ones first."""
-    sign = 1 if sweep.record.direction == "minimize" else -1
-    done = [one for one in sweep.trials() if one.value is not None and one.state.is_finished()]
-    done.sort(key=lambda one: (one.state != TrialState.COMPLETE, sign * (one.value or 0.0)))
+    """A table of the best trials, complete ones first; of several objectives, of all Pareto trials, ordered by the
+    first objective.
+    """
+    sign = 1 if directions_of(sweep.record.direction)[0] == "minimize" else -1
+    if sweep.has_several_objectives:
+        best = sorted(sweep.best_trials(), key=lambda one: sign * one.values[0])
+    else:
+        done = [one for one in sweep.trials() if one.value is not None and one.state.is_finished()]
+        best = sorted(done, key=lambda one: (one.state != TrialState.COMPLETE, sign * (one.value or 0.0)))[:most]
     names = sweep.parameters()
-    heads = ["trial", "value", "steps", *names]
+    heads = ["trial", *sweep.objectives, "steps", *names]
     table = TextTable(heads, "r" * len(heads))
-    for one in done[:most]:
+    for one in best:
         label = f"{one.number}" + ("" if one.state == TrialState.COMPLETE else " (pruned)")
         values = [formatted(one.params.get(name, "")) for name in names]
-        table.add(label, formatted(one.value), str(one.last_step), *values)
+        table.add(label, *shown_values(sweep, one), str(one.last_step), *values)
     return table

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from rich.console import Console
 
 from hydra_pruning_sweeper.study.lease import LeaseWatch
 from hydra_pruning_sweeper.study.pausing import pauses_of, promoted_after
 from hydra_pruning_sweeper.text_table import TextTable
-from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, last_value, state_of
+from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, formatted, shown_values, state_of
 
 PIPED = 10_000  # characters per line for whatever is not a terminal: rows must not be wrapped there
 
@@ -24,29 +24,25 @@ def table_console() -> Console:
 
 
 def trial_table(sweep: RecordedSweep, width: int) -> TextTable:
-    """A row per trial, with a `*` at all that have the best value; names of parameters are shortened if the full names
-    do not fit into `width` characters."""
-    trials, best, watch = sweep.trials(), sweep.best(), LeaseWatch(60.0)
+    """A row per trial, with a `*` at all that have the best value, or at the Pareto trials; names of parameters are
+    shortened if the full names do not fit into `width` characters."""
+    trials, watch = sweep.trials(), LeaseWatch(60.0)
+    best = [one.values for one in sweep.best_trials()]
     names = sweep.parameters()
     pauses = ["promoted after"] if any(map(pauses_of, trials)) else []
-    heads = ["trial", "state", "step", "value", *pauses, *names]
+    heads = ["trial", "state", "step", *sweep.objectives, *pauses, *names]
     table = TextTable(heads, "r" * len(heads))
     for one in trials:
         values = (formatted(one.params[name]) if name in one.params else "" for name in names)
         rungs = [" ".join(map(str, promoted_after(one))) for _ in pauses]
-        table.add(*_facts(one, best, watch), *rungs, *values, style="dim" if one.state == TrialState.FAIL else None)
+        is_best = one.state == TrialState.COMPLETE and one.values in best
+        facts = f"{one.number} *" if is_best else str(one.number), state_of(one, watch), str(one.last_step or 0)
+        style = "dim" if one.state == TrialState.FAIL else None
+        table.add(*facts, *shown_values(sweep, one), *rungs, *values, style=style)
     if table.width > width:
         short = short_names(names)
         table.heads = [short.get(head, head) for head in table.heads]
     return table
-
-
-def _facts(trial: FrozenTrial, best: FrozenTrial | None, watch: LeaseWatch) -> tuple[str, str, str, str]:
-    """Number, state, step and value of a trial; a running one has the value that it reported last."""
-    value = last_value(trial)
-    is_best = best is not None and trial.state == TrialState.COMPLETE and trial.value == best.value
-    number = f"{trial.number} *" if is_best else str(trial.number)
-    return number, state_of(trial, watch), str(trial.last_step or 0), "" if value is None else formatted(value)
 
 
 def short_names(names: Sequence[str]) -> dict[str, str]:

@@ -103,7 +103,7 @@ TRIAL = record(
         "reported": by_step,
         "baseline": truth,
     },
-    {"pauses": list_of(record({"step": whole, "promoted": truth}))},
+    {"pauses": list_of(record({"step": whole, "promoted": truth})), "values": list_of(number)},
 )
 SWEEP = record(
     {
@@ -116,9 +116,9 @@ SWEEP = record(
         "importance": mapping_of(number),
         "trials": list_of(TRIAL),
     },
-    {"commit": optional(text)},
+    {"commit": optional(text), "objectives": mapping_of(text), "pareto": list_of(whole)},
 )
-"""A search, as `page.sweeps.digest_sweep` sums it up."""
+"""A search, as `page.sweeps.digest_sweep` sums it up; the last two are there if it has several objectives."""
 
 SEARCH = record(dict.fromkeys(("half", "same", "reached", "interval"), list_of(optional(number))))
 _TASK = record(

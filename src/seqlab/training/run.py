@@ -64,11 +64,12 @@ PICTURED = 100
 """Tokens of a source, and of an output, whose attention TensorBoard shows."""
 
 
-def train(settings: TrainSettings) -> float | None:
+def train(settings: TrainSettings) -> float | dict[str, float] | None:
     """Trains and evaluates a model and saves it with its results, as the settings say.
 
     Returns:
-        The best value of the monitored validation metric (None without a validation split).
+        The best value of the monitored validation metric (None without a validation split); in a search of several
+        objectives, all values that may be objectives (see `ObjectivesReport`).
 
     Raises:
         InputError: settings or data that cannot be used.
@@ -80,7 +81,7 @@ def train(settings: TrainSettings) -> float | None:
         return _train(settings, folder)
 
 
-def _train(settings: TrainSettings, folder: Path) -> float | None:
+def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | None:
     started = time.perf_counter()
     commit(), code()  # cached now, because files may change while the run lasts
     settings.free_running.check_as(GenerationEval)  # before data are read, which may take long
@@ -138,7 +139,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         if trainer.is_global_zero:
             best = "none yet" if callbacks.saver.best is None else callbacks.saver.best
             print(labelled("best", f"{callbacks.saver.monitor} {best}; not evaluated"), flush=True)
-        return callbacks.saver.best
+        return callbacks.reached(model)
 
     weights = final_weights(settings, model, callbacks.saver, callbacks.averager)
     training = TrainingCost(**callbacks.throughput.result())
@@ -152,7 +153,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         facts |= {"cuda_graphs": callbacks.graphs.facts()}
         saves_identity.keep_configuration()
         save_results(settings, data, model, trainer, metrics, facts)
-    return callbacks.saver.best
+    return callbacks.reached(model)
 
 
 def build(

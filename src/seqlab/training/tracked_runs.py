@@ -6,7 +6,7 @@ It is imported in the process of a search, so that it imports wandb and mlflow o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,16 @@ def note_tracked(folder: Path, tracker: str, note: Mapping[str, Any]) -> None:
     write_json(folder / TRACKED, {**known, tracker: {**(kept if kept.get("run") == note["run"] else {}), **note}})
 
 
-def mark_best(study: Path, best: int) -> None:
-    """Marks the run of the best trial: `best` is true in W&B's summary, and a tag in MLflow. The one that was best
-    before becomes false. Trials without these loggers are left out.
+def mark_best(study: Path, best: int | Sequence[int]) -> None:
+    """Marks the run of the best trial, or those of several: `best` is true in W&B's summary, and a tag in MLflow. One
+    that was best before becomes false. Trials without these loggers are left out.
 
     Raises:
         Exception: whatever a tracker raises; the marks of the others are set nevertheless.
     """
-    errors = []
+    errors, folders = [], {str(one) for one in ([best] if isinstance(best, int) else best)}
     for path in study.glob(f"*/{TRACKED}"):
-        is_best = path.parent.name == str(best)
+        is_best = path.parent.name in folders
         for tracker, note in tracked(path.parent).items():
             if note.get("best", False) != is_best:
                 try:

@@ -144,6 +144,17 @@ def test_a_search_in_the_other_direction_is_refused(trial):
         trial(0.1, TrialReport("val/loss"), direction="maximize")
 
 
+@pytest.mark.parametrize(("objective", "refused"), [("val/loss", True), ("other", False)])
+def test_of_several_objectives_the_one_that_is_monitored_decides(trial, objective, refused):
+    goal = {objective: "maximize", "size": "minimize"}
+    if refused:
+        with pytest.raises(UsageError, match=r"TrialReport.mode is min, but hydra.sweeper.direction is maximize"):
+            trial(0.1, TrialReport("val/loss"), direction=goal)
+    else:
+        trial(0.1, TrialReport("val/loss"), direction=goal)
+        assert len(trial.progress.reported) == 2
+
+
 def test_what_was_pruned_stays_stopped_when_it_is_resumed(trial):
     resumed = TrialReport("val/loss")
     resumed.load_state_dict({"steps": 1, "stopped": True})

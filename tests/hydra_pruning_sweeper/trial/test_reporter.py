@@ -102,7 +102,7 @@ def test_a_decision_is_optunas_own_and_leaves_the_storage_as_it_was(values, kind
     mine, own = (optuna.create_study(study_name="s", pruner=pruners[kind]()) for _ in range(2))
     for number in range(9):
         one, other = mine.ask(), own.ask()
-        attach = AttachedTrial("s", number, mine._storage, pruners[kind](), "minimize")
+        attach = AttachedTrial("s", number, mine._storage, pruners[kind]())
         for step in range(1, 4):
             value = values[number * 3 + step - 1]
             attach.report(value, step)

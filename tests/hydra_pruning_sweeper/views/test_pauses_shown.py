@@ -88,7 +88,7 @@ def test_status_says_where_each_trial_was_promoted_from(sweep, capsys, monkeypat
 
 
 def test_the_page_ends_with_what_was_paused(sweep):
-    text = summary(sweep, None, [])
+    text = summary(sweep, {}, [])
     assert "1 trial complete, 1 pruned, 0 failed, 0 running, 2 paused, of 9; 7 validations in all. Paused after" in text
     assert text.split("\n\n")[-2:] == [
         "| trial | paused after | value there | paused at | promoted at |\n"

@@ -56,7 +56,7 @@ def made(tmp_path):
 
 def test_the_page_counts_and_ranks(made):
     sweep = made()
-    assert summary(sweep, "seqlab-train --config-name=best", ["One note.", "Another."]).split("\n\n") == [
+    assert summary(sweep, {0: "seqlab-train --config-name=best"}, ["One note.", "Another."]).split("\n\n") == [
         "# s",
         "2 trials complete, 1 pruned, 2 failed, 1 running, of 9; 8 validations in all. Pruned after 1, 3.",
         "One note. Another.",
@@ -73,7 +73,7 @@ def test_the_page_counts_and_ranks(made):
 
 
 def test_the_page_of_a_sweep_that_maximises_without_rungs(made):
-    text = summary(made("maximize", ()), None, [])
+    text = summary(made("maximize", ()), {}, [])
     assert "8 validations in all.\n\n| trial |" in text
     rows = [line.split(" ")[1] for line in text.splitlines() if line.startswith("| ")]
     assert rows == ["trial", "---:", "2", "0", "1"]

@@ -67,7 +67,7 @@ def sweep(tmp_path):
 
 def test_every_tie_for_best_is_marked(sweep, capsys, monkeypatch):
     trials = sweep.trials()
-    best = sweep.best().value
+    best = sweep.best_trials()[0].value
     trials[1].value = best
     monkeypatch.setattr(sweep, "trials", lambda: trials)
     command.status(sweep)
@@ -163,7 +163,7 @@ def test_a_storage_with_a_password_must_be_named_again(sweep):
     SweepRecord("mine", "postgresql://me:…@host/db", "minimize", 9).write(sweep.folder)
     with pytest.raises(UsageError, match=r"postgresql://me:…@host/db, which is opened only .* add storage="):
         open_sweep(sweep.folder)
-    assert open_sweep(sweep.folder, sweep.store.url).best().number == 5
+    assert open_sweep(sweep.folder, sweep.store.url).best_trials()[0].number == 5
 
 
 def test_a_terminal_gets_a_table(sweep):

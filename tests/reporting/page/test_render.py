@@ -22,6 +22,7 @@ from reporting.page.made_up import (
 from seqlab.reporting.page.render import HERE, render
 from seqlab.reporting.page.sources import gather
 from seqlab.runs.output_classes import IN_WORDS
+from seqlab.runs.schemas import SWEEP
 
 EVIL = "</script><script>alert(1)</script><b>&\"'"
 MULTI30K = "//section[@id='compare']//div[@class='panel'][h3='Multi30k de→en (reference)']//table"
@@ -209,6 +210,23 @@ def test_each_dataset_of_the_users_has_its_answer_in_sight_the_newest_first(tmp_
     assert page.xpath("//section[@id='compare']//h3/text()") == names
     (data,) = page.xpath("//script[@id='data']/text()")
     assert [one["title"] for one in json.loads(data)] == names
+
+
+def test_a_search_of_several_objectives_has_a_table_of_pareto_trials(tmp_path):
+    study = {**sweep(), "best": None, "objectives": {"loss": "minimize", "size": "maximize"}, "pareto": [0, 2]}
+    study["trials"] = [{**one, "value": None, "values": [one["value"], 64.0]} for one in study["trials"]]
+    study["trials"][4]["values"] = []  # diverged
+    study["importance"] = {}
+    SWEEP(study)
+    material = found(tmp_path, [digest()])
+    material.sweeps.append(study)
+    page = html.document_fromstring(render(material, tmp_path / "p.html"))
+    pareto, all_trials = page.xpath("//div[contains(@aria-label, 'rials of made_up')]/table")
+    heads = ["trial", "state", "loss (minimize)", "size (maximize)", "validations", *study["parameters"]]
+    assert ["".join(one.itertext()) for one in pareto.xpath(".//thead//th")] == heads
+    assert [one.text_content() for one in pareto.xpath(".//tbody//th")] == ["0 (Pareto)", "2 (Pareto)"]
+    assert [one.text_content() for one in pareto.xpath(".//tbody/tr[1]/td")][:4] == ["complete", "1.2", "64", "4"]
+    assert [one.text_content() for one in all_trials.xpath(".//tbody/tr[5]/td")][:3] == ["pruned", "–", "–"]
 
 
 def test_signs_of_a_table_are_explained_below_it_where_they_appear(tmp_path):

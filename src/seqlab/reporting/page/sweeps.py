@@ -16,6 +16,7 @@ from typing import Any
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.objectives import directions_of
 from seqlab.errors import InputError
 from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, bars, line_plot
 from seqlab.reporting.page.groups import slug
@@ -47,7 +48,8 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
         # The record of somebody else's sweep could name any file.
         raise InputError(f"{folder}: no {JOURNAL} here, and a storage elsewhere is opened only where it is named")
     sweep = open_sweep(folder, storage or str(journal))
-    record, best = sweep.record, sweep.best()
+    record, best = sweep.record, [one.number for one in sweep.best_trials()]
+    several = sweep.has_several_objectives
     program = Path(record.program)
     name = "seqlab-train" if program.name in ("train.py", "seqlab-train") else program.name
     study = [f"hydra.sweeper.study={record.study}", f"hydra.sweeper.n_trials={record.trials}"]
@@ -55,7 +57,8 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
         {
             "number": one.number,
             "state": one.state.name,
-            "value": _finite(one.value),
+            "value": None if several else _finite(one.value),
+            **({"values": one.values or []} if several else {}),
             "steps": one.last_step or 0,
             "seconds": one.duration.total_seconds() if one.duration else None,
             "parameters": {name: _shown(value) for name, value in one.params.items()},
@@ -73,12 +76,13 @@ def digest_sweep(folder: Path, storage: str | None = None) -> Sweep:
         "study": record.study,
         "folder": str(folder),
         "command": shlex.join([name, "-m", *record.flags, *record.fixed, *study]),
-        "direction": record.direction,
+        "direction": ", ".join(directions_of(record.direction)),
         "rungs": record.rungs,
-        "best": best.number if best else None,
+        "best": best[0] if best and not several else None,
         "parameters": sweep.parameters(),
         "importance": importances(sweep),
         "trials": trials,
+        **({"objectives": record.direction, "pareto": best} if several else {}),
     }
     try:
         SWEEP(content)
@@ -139,10 +143,12 @@ def figures(sweep: Sweep) -> list[Figure]:
 
 def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     rungs = sweep["rungs"]
+    several = "pareto" in sweep
     complete = [one for one in reported if one["state"] == "COMPLETE" and _finite(one["value"]) is not None]
     complete.sort(key=lambda one: one["value"], reverse=sweep["direction"] != "minimize")
-    best = [one["number"] for one in complete[:EMPHASISED]]
-    note = "A line per trial: its best value so far."
+    best = sweep["pareto"] if several else [one["number"] for one in complete[:EMPHASISED]]
+    value, named = ("what it reported", "Pareto trials") if several else ("its best value so far", f"best {len(best)}")
+    note = f"A line per trial: {value}."
     note += (
         f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where a trial may be stopped."
         if rungs
@@ -153,7 +159,7 @@ def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
             f"trial {one['number']}",
             COLOURS["COMPLETE"] if one["number"] in best else REST,
             [(float(step), value) for step, value in one["reported"].items()],
-            kind=f"best {len(best)}" if one["number"] in best else "others, most of them pruned",
+            kind=named if one["number"] in best else "others" if several else "others, most of them pruned",
         )
         for one in reported
     ]
@@ -162,7 +168,7 @@ def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
         f"curves-{slug(sweep['study'])}",
         "Curves",
         "validation",
-        "best so far",
+        "reported" if several else "best so far",
         series,
         note=note,
         marks=marks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningModule
 
 from hydra_pruning_sweeper.trial.pace import pace_path
 from seqlab.config.settings import TrainSettings
@@ -14,6 +14,7 @@ from seqlab.kinds import model_name
 from seqlab.training.callbacks.capture_policy import CapturePolicy
 from seqlab.training.callbacks.checkpoints import Saver
 from seqlab.training.callbacks.generation_eval import GenerationEval
+from seqlab.training.callbacks.objectives_report import ObjectivesReport, objectives_of_search
 from seqlab.training.callbacks.throughput import Throughput
 from seqlab.training.callbacks.weight_averaging import Averager
 
@@ -26,6 +27,13 @@ class Callbacks(NamedTuple):
     throughput: Throughput
     graphs: CapturePolicy
     averager: Averager  # in `all` only with weights=average
+    objectives: ObjectivesReport | None  # in a search of several objectives
+
+    def reached(self, model: LightningModule) -> float | dict[str, float] | None:
+        """What a run came to, as a search reads it: the best value of the monitored metric, or see `ObjectivesReport`.
+        None without a validation split.
+        """
+        return self.saver.best if self.objectives is None else self.objectives.values(model)
 
 
 def callbacks_of(settings: TrainSettings, search: Search, began: float | None = None) -> Callbacks:
@@ -52,4 +60,7 @@ def callbacks_of(settings: TrainSettings, search: Search, began: float | None = 
     averager = settings.average.build_as(Averager, saver=saver)
     if settings.weights == "average":
         callbacks["averager"] = averager
-    return Callbacks(list(callbacks.values()), saver, throughput, graphs, averager)
+    objectives = None
+    if names := objectives_of_search():
+        callbacks["objectives"] = objectives = ObjectivesReport(names, saver, throughput)
+    return Callbacks(list(callbacks.values()), saver, throughput, graphs, averager, objectives)

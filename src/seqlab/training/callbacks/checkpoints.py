@@ -148,10 +148,14 @@ class Saver(stock.Checkpoint):
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
         value = self.value(trainer)
-        sign = 1 if self.mode == "min" else -1
-        if self.best is None or math.isnan(self.best) or sign * value < sign * self.best:
+        if self.improves(value):
             self.best = value
             self._save(trainer, "best")
+
+    def improves(self, value: float) -> bool:
+        """Whether a value of the monitored metric is better than the best so far."""
+        sign = 1 if self.mode == "min" else -1
+        return self.best is None or math.isnan(self.best) or sign * value < sign * self.best
 
     def value(self, trainer: Trainer) -> float:
         """The value of the monitored metric, after a validation.
