@@ -135,7 +135,7 @@ def _search_path(line: TrialCommand) -> list[str]:
 
 
 def trials_csv(sweep: RecordedSweep) -> str:
-    """A row per trial. `seconds` are those in a slot, and an objective of the name of another column says so; of each pause there is the step, and when it began and ended.
+    """A row per trial. `seconds` are those in a slot; of each pause there is the step, and when it began and ended.
     What trials have noted comes after their parameters.
     """
     names, trials = sweep.parameters(), sweep.trials()
