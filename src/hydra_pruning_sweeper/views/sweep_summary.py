@@ -144,7 +144,9 @@ def trials_csv(sweep: RecordedSweep) -> str:
     heads = [name.removeprefix(NOTE) for name in noted]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    facts = ["trial", "state", *sweep.objectives, "steps", "seconds"]
+    others = {"trial", "state", "steps", "seconds", *names}
+    objectives = [f"{name} (objective)" if name in others else name for name in sweep.objectives]
+    facts = ["trial", "state", *objectives, "steps", "seconds"]
     writer.writerow([*facts, *names, *heads, *pauses, "retry of", "error"])
     for one in trials:
         state = "paused" if is_paused(one) else one.state.name.lower()

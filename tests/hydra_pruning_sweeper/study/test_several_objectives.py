@@ -12,6 +12,7 @@ from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
+from hydra_pruning_sweeper.views.sweep_summary import trials_csv
 
 GOAL = {"loss": "minimize", "accuracy": "maximize"}
 SAMPLERS = {
@@ -81,6 +82,14 @@ def test_values_are_kept_in_the_order_of_the_objectives_with_their_names(tmp_pat
     assert study.trials()[0].values == objectives(values)
     assert study.study.metric_names == ["loss", "accuracy"]
     assert [one.name for one in study.study.directions] == ["MINIMIZE", "MAXIMIZE"]
+
+
+def test_an_objective_named_as_another_column_says_so(tmp_path):
+    study = study_of(tmp_path, trials=1, goal={"loss": "minimize", "seconds": "maximize"})
+    run(study)
+    sweep = RecordedSweep(SweepRecord("study", study.store.url, study.goal, 1), tmp_path, study.store)
+    heads = "trial,state,loss,seconds (objective),steps,seconds,x,y,retry of,error"
+    assert trials_csv(sweep).splitlines()[0] == heads
 
 
 def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path):
