@@ -11,7 +11,7 @@ from rich.console import Console
 
 from hydra_pruning_sweeper.messages import plural, printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
-from seqlab.metrics.registry import written
+from seqlab.metrics.registry import notes, written
 from seqlab.runs.result import Metrics, RunResult
 from seqlab.runs.samples import evenly_spaced
 from seqlab.text.tokenizers.vocabularies import words_and_marks
@@ -80,7 +80,7 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
     shown = printable(str(folder))
     console.print()
     metrics_table(without_bleu_of_words(result.metrics, predictions)).show(console)
-    for line in small_splits(result):
+    for line in [*small_splits(result), *seeming_contradictions(result.metrics)]:
         console.print(wrapped(line, indent=2))
     for one in samples(predictions):
         console.print(wrapped(f"  {sample_line(one)}", indent=6))
@@ -123,6 +123,13 @@ def small_splits(result: RunResult) -> list[str]:
                 f" from {low:.0%} to {high:.0%} (95 % interval)"
             )
     return lines
+
+
+def seeming_contradictions(metrics: Metrics) -> list[str]:
+    """A line on token accuracy if it is shown as 100 % beside an exact match that is not."""
+    accuracy, match = "free_running/token_accuracy", "free_running/exact_match"
+    beside = [(number(accuracy, one.get(accuracy)), number(match, one.get(match))) for one in metrics.values()]
+    return notes([accuracy]) if any(pair[0] == "100.00%" != pair[1] for pair in beside) else []
 
 
 def share_interval(share: float, count: int) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_pruning_sweeper.messages import duration, plural
-from seqlab.metrics.registry import METRICS, entry_of
+from seqlab.metrics.registry import METRICS, entry_of, notes
 from seqlab.reporting.page.groups import (
     LOSS,
     USUAL,
@@ -166,7 +166,7 @@ def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Tabl
         spent = [_cell(one, cost(one), form) for _, _, form, cost in COSTS]
         against = [_against(material, one, top, main)] if main and top else []
         rows.append([*cells, *figures[:1], *against, *spent[:BESIDE], *figures[1:], *spent[BESIDE:]])
-    return Table(id, title(groups), heads, rows, _split_note(groups))
+    return Table(id, title(groups), heads, rows, _split_note(groups, metrics))
 
 
 def _tflop(group: RunGroup) -> Spread | None:
@@ -189,10 +189,11 @@ BESIDE = 3
 """The number of costs that are shown right beside quality; the others come last."""
 
 
-def _split_note(groups: Sequence[RunGroup]) -> str:
+def _split_note(groups: Sequence[RunGroup], metrics: Sequence[str]) -> str:
     splits = sorted({one.split for one in groups})
     devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
     note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
+    note += "".join(f" {sentence}" for sentence in notes(metrics))
     if any(run.get("references") == "first" for one in groups for run in one.runs):
         note += " There is no p where several references were used, as the saved predictions hold only the first."
     others = sorted({one.profile for one in groups} - {USUAL}) if len({one.profile for one in groups}) > 1 else []
@@ -208,8 +209,9 @@ def _meaning(metric: str) -> str:
         "free_running": "the model continues from its own outputs",
         "teacher_forced": "the model is given the right tokens so far",
     }
-    meaning = f"{words.get(kind, kind)}; {'more' if entry_of(metric).more_is_better else 'less'} is better"
-    return f"BLEU over lower-cased words and punctuation marks; {meaning}" if metric.endswith("token_bleu") else meaning
+    entry = entry_of(metric)
+    parts = [words.get(kind, kind), *([entry.note] if entry.note else [])]
+    return "; ".join([*parts, f"{'more' if entry.more_is_better else 'less'} is better"])
 
 
 def _best(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
