@@ -51,6 +51,9 @@ class Slot:
 class SweepObserver:
     """Observer of a running sweep; this one ignores all events."""
 
+    def preparing(self) -> None:
+        """There are trials to run, and the executor prepares for the first."""
+
     def started(self, leased: LeasedTrial, slot: int) -> None:
         """A trial was started, continued or promoted."""
 
@@ -119,19 +122,31 @@ class Controller:
             ExecutionError: too many trials have failed, or none is complete.
         """
         self.use.started = time.time()
-        with interrupts_handled(self._on_signal):
-            try:
-                self._loop()
-            finally:
-                self.executor.close()
-                with contextlib.suppress(Exception):  # after an error, another controller may take the trials
-                    self._release()
-        if self._interrupts:
-            raise KeyboardInterrupt
+        if not self._is_finished():
+            self._run_trials()
         if self.shared_study.has_failed():
             raise ExecutionError(self._failure())
         if (reason := self._why_nothing_is_best()) is not None:
             raise ExecutionError(reason)
+
+    def _run_trials(self) -> None:
+        """Runs trials until there are enough or it is interrupted.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted.
+        """
+        self.observer.preparing()
+        try:
+            self.executor.prepare()
+            self.use.started = time.time()
+            with interrupts_handled(self._on_signal):
+                self._loop()
+        finally:
+            self.executor.close()
+            with contextlib.suppress(Exception):  # after an error, another controller may take the trials
+                self._release()
+        if self._interrupts:
+            raise KeyboardInterrupt
 
     def _loop(self) -> None:
         while self._interrupts < 2:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import printable
 from hydra_pruning_sweeper.study.addresses import is_remote
-from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of
+from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of, lives
 from hydra_pruning_sweeper.study.pausing import is_paused
 from hydra_pruning_sweeper.study.record import SweepRecord, read_record
 from hydra_pruning_sweeper.study.storage import StudyStorage
@@ -39,6 +39,10 @@ class RecordedSweep:
     def progress(self, number: int) -> TrialProgress:
         """A trial's progress, from the events in its folder."""
         return TrialEvents(self.folder / str(number)).read()
+
+    def is_starting(self) -> bool:
+        """Whether a process of this machine is about to begin the first trial."""
+        return not self.trials() and bool(self.record.controller) and lives((*self.record.controller,))
 
     def parameters(self) -> list[str]:
         """The names of all parameters that some trial has."""

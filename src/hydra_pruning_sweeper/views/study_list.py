@@ -39,6 +39,7 @@ class StudyOverview:
         planned: how many trials are to be complete or pruned in the end.
         best: the best value of a complete trial.
         last_active: when a trial last started, reported or ended, in seconds since the epoch; None if none ever did.
+        is_starting: whether the first trial is about to begin.
     """
 
     name: str
@@ -46,6 +47,7 @@ class StudyOverview:
     planned: int
     best: float | None
     last_active: float | None
+    is_starting: bool
 
 
 def overview(folder: Path, storage: str | None = None) -> StudyOverview:
@@ -64,7 +66,8 @@ def overview(folder: Path, storage: str | None = None) -> StudyOverview:
         trials, best, watch = sweep.trials(), sweep.best(), LeaseWatch(60.0)
         states = Counter(state_of(one, watch) for one in trials)
         last = max((moment for one in trials for moment in _moments(folder, one)), default=None)
-        return StudyOverview(folder.name, states, sweep.record.trials, None if best is None else best.value, last)
+        value = None if best is None else best.value
+        return StudyOverview(folder.name, states, sweep.record.trials, value, last, sweep.is_starting())
 
 
 def _moments(folder: Path, trial: FrozenTrial) -> list[float]:
@@ -89,7 +92,7 @@ def print_studies(folder: Path, storage: str | None = None) -> bool:
             unreadable.append(str(error))
     console = table_console()
     if studies:
-        studies.sort(key=lambda one: one.last_active or 0.0, reverse=True)
+        studies.sort(key=lambda one: (one.is_starting, one.last_active or 0.0), reverse=True)
         _table(studies).show(console)
     for reason in unreadable:
         console.print(Text(wrapped(printable(reason), indent=2)))
@@ -109,4 +112,6 @@ def _table(studies: Sequence[StudyOverview]) -> TextTable:
 def _progress(study: StudyOverview) -> tuple[str, str]:
     """The best value, and how long ago the study was active."""
     best = NONE_YET if study.best is None else formatted(study.best)
-    return best, "never" if study.last_active is None else ago(time.time() - study.last_active)
+    if study.last_active is None:
+        return best, "starting" if study.is_starting else "not yet"
+    return best, ago(time.time() - study.last_active)
