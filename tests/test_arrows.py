@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "inspection": {"data", "models.base", "config"},
     "training": {
         *("text", "decoding", "metrics", "config", "dataset_analysis", "inference"),
-        *("models.base", "models.objective", "runs.result", "runs.samples"),
+        *("models.base", "models.objective", "runs.result", "runs.samples", "runs.small_splits"),
         *("models.training_module", "data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.

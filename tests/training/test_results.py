@@ -7,13 +7,13 @@ import pytest
 
 from seqlab.inference.generation_outputs import Prediction
 from seqlab.runs.result import RunResult, RunSeconds, TrainingCost
+from seqlab.runs.small_splits import share_interval
 from seqlab.training.results import (
     SAMPLES,
     print_summary,
     sample_line,
     samples,
     seeming_contradictions,
-    share_interval,
     small_splits,
 )
 

@@ -356,8 +356,13 @@ def show(multirun: Path) -> None:
     settings, unread = write(multirun)
     console = Console(highlight=False, markup=False)
     console.print()
-    fitting(table(settings), console.width).show(console)
+    whole = table(settings)
+    shown = fitting(whole, console.width)
+    shown.show(console)
     console.print()
+    if left_out := [head for head in whole.heads if head not in shown.heads]:
+        line = f"left out, as they do not fit {console.width} columns: {', '.join(left_out)}; comparison.md has them"
+        console.print(wrapped(line, indent=2), soft_wrap=True)
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
         console.print(wrapped(line, indent=2), soft_wrap=True)
     console.print(wrapped(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv"), soft_wrap=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,11 @@ from hydra_pruning_sweeper.text_table import TextTable, tsv_line
 from seqlab.metrics.registry import notes, written
 from seqlab.runs.result import Metrics, RunResult
 from seqlab.runs.samples import evenly_spaced
+from seqlab.runs.small_splits import uncertainty
 from seqlab.text.tokenizers.vocabularies import words_and_marks
 
 SAMPLES = 5
 """How many predictions a summary shows."""
-
-FEW = 100
-"""A split with fewer examples is pointed out."""
 
 SHOWN = 80
 """How many characters a sample shows of each of the prompt, the continuation and the reference."""
@@ -113,16 +110,13 @@ def without_bleu_of_words(metrics: Metrics, predictions: Sequence[Any]) -> Metri
 
 def small_splits(result: RunResult) -> list[str]:
     """A line for each held-out split with few examples: how uncertain its exact match is."""
-    lines = []
-    for split, count in result.measured.items():
-        share = result.metrics.get(split, {}).get("free_running/exact_match")
-        if split != "train" and share is not None and count < FEW:
-            low, high = share_interval(share, count)
-            lines.append(
-                f"{split} has only {plural(count, 'example')}: its exact match of {share:.0%} may as well be anything"
-                f" from {low:.0%} to {high:.0%} (95 % interval)"
-            )
-    return lines
+    shares = {split: values.get("free_running/exact_match") for split, values in result.metrics.items()}
+    lines = (
+        uncertainty(split, count, share)
+        for split, count in result.measured.items()
+        if split != "train" and (share := shares.get(split)) is not None
+    )
+    return [line for line in lines if line is not None]
 
 
 def seeming_contradictions(metrics: Metrics) -> list[str]:
@@ -130,14 +124,6 @@ def seeming_contradictions(metrics: Metrics) -> list[str]:
     accuracy, match = "free_running/token_accuracy", "free_running/exact_match"
     beside = [(number(accuracy, one.get(accuracy)), number(match, one.get(match))) for one in metrics.values()]
     return notes([accuracy]) if any(pair[0] == "100.00%" != pair[1] for pair in beside) else []
-
-
-def share_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` examples (Wilson 1927, "Probable inference, the law of succession")."""
-    z = 1.96
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def metrics_table(metrics: Metrics) -> TextTable:

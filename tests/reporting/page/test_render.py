@@ -221,6 +221,14 @@ def test_signs_of_a_table_are_explained_below_it_where_they_appear(tmp_path):
     assert not [sign for sign in ("Bold", "p: ", "–: ") if sign in alone]
 
 
+def test_the_uncertainty_of_few_examples_stands_below_the_table(tmp_path):
+    few, many = digest("gru", measured={"test": 25}), digest("lstm", measured={"test": 2500})
+    page = html.document_fromstring(render(found(tmp_path, [few, many]), tmp_path / "p"))
+    note = page.xpath("string(//section[@id='compare']//div[@class='sortable'][1]/p[@class='note'])")
+    assert "gru (yours): test has only 25 examples: its exact match of 20% may as well be anything from 9%" in note
+    assert "lstm" not in note
+
+
 def test_what_is_only_stated_counts_as_a_comparison_as_in_readme(tmp_path):
     stated = {"text": "exact match", "expected": "stated", "measured": "99 %", "holds": True}
     write_references(tmp_path, claim_c(), reference("S", criteria=[stated]))

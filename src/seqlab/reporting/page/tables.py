@@ -5,7 +5,7 @@ A cell knows the value it sorts by and the runs that its figure comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from seqlab.reporting.page.sources import Material
 from seqlab.reporting.readme.claims import deciding
 from seqlab.reproduction.reference import OPEN, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
+from seqlab.runs.small_splits import uncertainty
 
 COMPARISON = "comparison"
 """In place of a verdict: nothing was to be judged."""
@@ -34,6 +35,7 @@ BEST = "best"
 CHANCE = "p, against the best"
 DIVERGED = 100.0
 """Loss in nats per token above which a run diverged: a uniform guess among a million tokens costs 14."""
+EXACT_MATCH = "free_running/exact_match"
 COMPARED = [one.key for one in reversed(METRICS) if one.on_page]
 
 
@@ -166,7 +168,7 @@ def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Tabl
         spent = [_cell(one, cost(one), form) for _, _, form, cost in COSTS]
         against = [_against(material, one, top, main)] if main and top else []
         rows.append([*cells, *figures[:1], *against, *spent[:BESIDE], *figures[1:], *spent[BESIDE:]])
-    return Table(id, title(groups), heads, rows, _split_note(groups, metrics))
+    return Table(id, title(groups), heads, rows, _split_note(groups, metrics) + _small_splits(groups, names))
 
 
 def _tflop(group: RunGroup) -> Spread | None:
@@ -201,6 +203,16 @@ def _split_note(groups: Sequence[RunGroup], metrics: Sequence[str]) -> str:
         f" “{profile}”: run with PROFILE={profile}, with other model sizes or training lengths." for profile in others
     )
     return note if comparable(groups) else f"{note} The rows were evaluated on different texts, so none is called best."
+
+
+def _small_splits(groups: Sequence[RunGroup], names: Mapping[str, str]) -> str:
+    """Sentences on how uncertain the exact match of groups is that were evaluated on few examples."""
+    note = ""
+    for one in groups:
+        share, count = one.metric(EXACT_MATCH), one.results[0].measured.get(one.split)
+        if share is not None and count and (line := uncertainty(one.split, count, share.mean)):
+            note += f" {names[one.id]}: {line}."
+    return note
 
 
 def _meaning(metric: str) -> str:
