@@ -65,7 +65,17 @@ SWEEPER_MAY_IMPORT = {
 }
 # Of the sweeper, known to all of its rooms, and to seqlab.
 SWEEPER_LEAVES = {
-    *("atomic_files", "differences", "errors", "instantiation", "messages", "names", "quoting", "text_table"),
+    *(
+        "atomic_files",
+        "differences",
+        "errors",
+        "installing",
+        "instantiation",
+        "messages",
+        "names",
+        "quoting",
+        "text_table",
+    ),
 }
 
 

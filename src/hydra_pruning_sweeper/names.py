@@ -1,6 +1,8 @@
 """What users type and set, as the application around this package names it. It hands its names in when it starts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from hydra_pruning_sweeper.installing import install
 
 
 @dataclass
@@ -17,8 +19,8 @@ class Names:
 
     command: str = "hydra-pruning-sweeper"
     storage_variable: str = "SWEEPER_STORAGE"
-    install_dashboard: str = "pip install optuna-dashboard"
-    install_matplotlib: str = "pip install matplotlib"
+    install_dashboard: str = field(default_factory=lambda: install("optuna-dashboard"))
+    install_matplotlib: str = field(default_factory=lambda: install("matplotlib"))
 
 
 NAMES = Names()

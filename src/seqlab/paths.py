@@ -5,6 +5,12 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 
 
+def checkout() -> Path | None:
+    """The checkout that the package is used from; None if it is installed from a wheel."""
+    root = PACKAGE.parents[1]
+    return root if (root / "pyproject.toml").is_file() and PACKAGE.parent.name == "src" else None
+
+
 def config_dir() -> Path:
     """The folder of Hydra configs: inside the package when installed from a wheel, else in the checkout."""
     packaged = PACKAGE / "conf"
