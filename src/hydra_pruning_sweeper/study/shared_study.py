@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import platform
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -140,8 +141,8 @@ class SharedStudy:
         )
         if self.study.direction.name.lower() != direction:
             raise UsageError(
-                f"study {name} has direction {self.study.direction.name.lower()}, but this search has {direction}:"
-                " choose another hydra.sweeper.study"
+                f"add {another_name(name)}: study {name} has direction {self.study.direction.name.lower()}, but this"
+                f" search has {direction}"
             )
         self._study_id = self.storage.get_study_id_from_name(name)
         with self.store.turn(name):
@@ -184,8 +185,8 @@ class SharedStudy:
 
     def _refuse(self, reason: str) -> NoReturn:
         raise UsageError(
-            f"study {self.name} {reason}; type the line that began it, choose another hydra.sweeper.study, or continue"
-            " it as it is typed now with hydra.sweeper.continue_anyway=true"
+            f"add {another_name(self.name)} to begin another: study {self.name} {reason}; to continue it as it is typed"
+            " now, add hydra.sweeper.continue_anyway=true"
         )
 
     def _check_distribution(self, name: str, before: BaseDistribution) -> None:
@@ -194,8 +195,8 @@ class SharedStudy:
             check_distribution_compatibility(before, self.space.distributions.get(name, before))
         except ValueError:
             raise UsageError(
-                f"study {self.name} has trials in which {name} was {described(before)}, and not"
-                f" {described(self.space.distributions[name])}: choose another hydra.sweeper.study"
+                f"add {another_name(self.name)} to begin another: study {self.name} has trials in which {name} was"
+                f" {described(before)}, and not {described(self.space.distributions[name])}"
             ) from None
 
     def trials(self) -> list[FrozenTrial]:
@@ -448,6 +449,15 @@ class SharedStudy:
             study.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
             ConstrainedSampler(self.space, self.make_sampler, self.seed).after_trial(study, trial, state, values)
         self.storage.set_trial_state_values(self._id(number), state, values)
+
+
+def another_name(study: str) -> str:
+    """The setting to type so that a search gets a study of another name: `a` is followed by `a_2`, that by `a_3`."""
+    if re.fullmatch(r"[\w.-]+", study) is None:  # it would have to be quoted
+        return "hydra.sweeper.study=NAME"
+    numbered = re.fullmatch(r"(.+)_(\d+)", study)
+    name, number = (numbered[1], int(numbered[2])) if numbered else (study, 1)
+    return f"hydra.sweeper.study={name}_{number + 1}"
 
 
 def failed_for_good(trials: list[FrozenTrial]) -> list[FrozenTrial]:
