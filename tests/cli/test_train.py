@@ -196,7 +196,7 @@ def test_what_leaks_from_training_is_shown_and_kept(training):
     assert list(leakage) == ["val", "test"]
     assert leakage["val"]["sequences"]["copies"] == 0
     nearly = leakage["val"]["sequences"]["nearest"]["near_copies"]
-    too_short = "too short for 5-grams, 10-grams, 15-grams"
+    too_short = "too short for 5-grams (5 tokens in a row), 10-grams, 15-grams"
     assert line == f"0% appear in training word for word, {100 * nearly:.3g}% nearly; {too_short}"
 
 

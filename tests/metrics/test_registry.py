@@ -39,6 +39,8 @@ def test_a_metric_of_ones_own_is_written_plainly():
         ("val/free_running/exact_match", 0.5, "50.00%"),
         ("copy_nearest/bleu", 12.345, "12.35"),
         ("teacher_forced/token_accuracy", 1, "100.00%"),
+        ("teacher_forced/loss", -0.00001, "0.0000"),
+        ("val/free_running/chrf", -0.00001, "0.00"),
     ],
 )
 def test_values_are_written_by_their_entry(key, value, shown):

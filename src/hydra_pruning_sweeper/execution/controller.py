@@ -161,7 +161,9 @@ class Controller:
         self._interrupts += 1 if number == signal.SIGINT else 2
         running = sum(slot.leased is not None for slot in self.slots)
         if self._interrupts == 1:
-            self.observer.note(f"finishing {running} running trials; Ctrl-C again stops them, to be continued later")
+            self.observer.note(
+                f"finishing {plural(running, 'running trial')}; Ctrl-C again stops them, to be continued later"
+            )
 
     def _fill(self) -> bool:
         """Gives each free slot a trial while there are any; returns whether there was one."""

@@ -97,4 +97,4 @@ def last_value(trial: FrozenTrial) -> float | None:
 
 def formatted(value: Any) -> str:
     """A value as tables show it: numbers with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
+    return f"{value:z.4g}" if isinstance(value, float) else printable(str(value))

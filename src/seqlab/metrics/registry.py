@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-PLAIN = ".4f"
-"""The format of a metric without an entry."""
+PLAIN = "z.4f"
+"""The format of a metric without an entry. By the z, as in all formats here, what rounds to zero has no sign."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ METRICS = (
         judges=True,
     ),
     Metric("teacher_forced/perplexity", "perplexity", more_is_better=False, averaged="token"),
-    Metric("teacher_forced/token_accuracy", "token accuracy, teacher-forced", form=".2%", averaged="token"),
+    Metric("teacher_forced/token_accuracy", "token accuracy, teacher-forced", form="z.2%", averaged="token"),
     Metric(
         "teacher_forced/bits_per_byte",
         "bits per byte",
@@ -84,14 +84,14 @@ METRICS = (
     Metric(
         "free_running/token_accuracy_with_filler",
         "token accuracy with filler",
-        form=".2%",
+        form="z.2%",
         averaged="token",
         note=_TO_THE_TARGETS_END,
     ),
     Metric(
         "free_running/token_accuracy",
         "token accuracy",
-        form=".2%",
+        form="z.2%",
         averaged="token",
         progress="token accuracy",
         compared=True,
@@ -102,7 +102,7 @@ METRICS = (
     Metric(
         "free_running/exact_match",
         "exact match",
-        form=".2%",
+        form="z.2%",
         averaged="sentence",
         progress="exact match",
         compared=True,
@@ -110,11 +110,11 @@ METRICS = (
         judges=True,
         by_length=True,
     ),
-    Metric("free_running/chrf", "chrF", form=".2f", averaged="corpus", progress="chrF", on_page=True),
+    Metric("free_running/chrf", "chrF", form="z.2f", averaged="corpus", progress="chrF", on_page=True),
     Metric(
         "free_running/bleu",
         "BLEU",
-        form=".2f",
+        form="z.2f",
         averaged="corpus",
         compared=True,
         on_page=True,
@@ -124,7 +124,7 @@ METRICS = (
     Metric(
         "free_running/token_bleu",
         "token BLEU",
-        form=".2f",
+        form="z.2f",
         averaged="corpus",
         compared=True,
         on_page=True,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.text_table import tsv_cells
 from seqlab.config.plain import Start, kept_start, read
 from seqlab.errors import InputError
@@ -55,7 +56,7 @@ def read_predictions(folder: Path) -> list[SavedPrediction]:
     for number, line in enumerate(lines, 2):
         cells = tsv_cells(line)
         if len(cells) != len(heads):
-            raise InputError(f"{path}:{number}: {len(cells)} columns; expected {len(heads)}")
+            raise InputError(f"{path}:{number}: {plural(len(cells), 'column')}; expected {len(heads)}")
         match = None if continued else cells[heads.index("match")] == "true"
         source, prediction, reference, *_ = cells
         predictions.append(SavedPrediction(source, prediction, reference, match))

@@ -39,7 +39,7 @@ def predictions_table(predictions: Sequence[Any]) -> str:
     rows = [(*columns, "reference", "score", *(() if continued else ("match",)))]
     for one in predictions:
         match = () if one.match is None else (str(one.match).lower(),)
-        rows.append((one.source, one.prediction, one.reference, f"{one.score:.4f}", *match))
+        rows.append((one.source, one.prediction, one.reference, f"{one.score:z.4f}", *match))
     return "".join(f"{tsv_line(row)}\n" for row in rows)
 
 

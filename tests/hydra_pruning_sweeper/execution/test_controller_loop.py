@@ -192,7 +192,7 @@ def test_the_first_ctrl_c_begins_nothing_more(pretend):
         one.run()
     assert [job.number for job in one.executor.jobs] == [0, 1]
     assert [trial.state for trial in one.shared_study.trials()] == [TrialState.COMPLETE] * 2
-    assert one.observer.notes == ["finishing 1 running trials; Ctrl-C again stops them, to be continued later"]
+    assert one.observer.notes == ["finishing 1 running trial; Ctrl-C again stops them, to be continued later"]
     assert signal.getsignal(signal.SIGINT) is before
 
 
