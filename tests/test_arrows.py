@@ -41,7 +41,7 @@ MAY_IMPORT = {
 # Known to all rooms.
 LEAVES = {
     *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "identity", "natural_order"),
-    *("cuda_graphs", "extras", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
+    *("cuda_graphs", "extras", "interrupts", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
     *("source_signatures", "warning_lines"),
     *("special_tokens", "version", ""),
 }

@@ -42,6 +42,30 @@ def test_commands_that_do_not_compute_import_no_torch(process, command):
     assert re.findall("^ended: (.*)$", outcome.out, re.MULTILINE) == ["0", "0", "2"]
 
 
+SLOW_IMPORT = """
+import os, signal, sys, time
+sys.argv[0], when = "seqlab-{command}", "{module}"
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == when:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(30)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs the tests may have had ignored
+sys.meta_path.insert(0, Slow())
+from seqlab.{command} import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["omegaconf", "hydra", "torch"])
+def test_ctrl_c_during_imports_ends_a_command_with_one_line(process, tmp_path, module):
+    outcome = process("-c", SLOW_IMPORT.format(command="train", module=module), "trainer=cpu")
+    assert (outcome.code, outcome.err) == (130, "stopped\n")
+    assert list(tmp_path.rglob(".hydra")) == []
+
+
 TRAINS = {
     *("lightning", "pytorch_lightning", "torchmetrics", "tensorboard", "torch.utils.tensorboard"),
     *("torch._dynamo", "torch._inductor", "sympy", "optuna"),
