@@ -32,7 +32,7 @@ from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab import paths
 from seqlab.command_help import register_help
 from seqlab.command_line import searchpath
-from seqlab.config.settings import without_tokenizer
+from seqlab.config.settings import check_files, without_tokenizer
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.extras import install_line, not_installed
 from seqlab.folders import ERROR, leave_nothing
@@ -197,6 +197,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     before_torch_is_loaded()
     NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
     NAMES.install_dashboard, NAMES.install_matplotlib = install_line("optuna_dashboard"), install_line("matplotlib")
+    NAMES.check = check_files
     share_config_store()
     register_help()
     if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's

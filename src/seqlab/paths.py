@@ -3,6 +3,8 @@
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+PHRASEBOOK = "phrasebook"
+"""What is typed as a path to name the phrasebook that ships with the package."""
 
 
 def checkout() -> Path | None:

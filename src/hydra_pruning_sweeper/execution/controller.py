@@ -32,6 +32,9 @@ from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedS
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
 from hydra_pruning_sweeper.trial.events import LOG, TrialEvents, TrialProgress, log_of
 
+ALIKE = 3
+"""A search ends if so many first trials fail for the same reason."""
+
 
 @dataclass
 class Slot:
@@ -109,6 +112,7 @@ class Controller:
         self.slots: list[Slot] = []
         self.use = SlotUse()
         self._interrupts = 0
+        self._errors: dict[str, str | None] = {}  # values of a trial that ended → why it failed; None if it did not
         self._last_beat = time.monotonic()
 
     def run(self) -> None:
@@ -126,6 +130,11 @@ class Controller:
             self._run_trials()
         if self.shared_study.has_failed():
             raise ExecutionError(self._failure())
+        if self._fails_alike():
+            raise ExecutionError(
+                f"the first {ALIKE} trials have failed alike, so no more are started:"
+                f" {next(iter(self._errors.values()))}; the same line continues the search"
+            )
         if (reason := self._why_nothing_is_best()) is not None:
             raise ExecutionError(reason)
 
@@ -170,7 +179,7 @@ class Controller:
         filled = False
         for slot in self._open_slots():
             taken_at = time.time()
-            leased = self.shared_study.take(may_start=not (self._interrupts or self._is_late()))
+            leased = self.shared_study.take(may_start=not (self._interrupts or self._is_late() or self._fails_alike()))
             if leased is None:
                 return filled
             slot.leased, slot.taken_at, filled = leased, taken_at, True
@@ -189,7 +198,7 @@ class Controller:
 
     def _is_finished(self) -> bool:
         """Whether no controller runs a trial any more: this one continues those of a controller that dies."""
-        if self._interrupts:
+        if self._interrupts or self._fails_alike():
             return True
         if self._is_late() and not self.shared_study.is_full():
             self.observer.note("the time is over (hydra.sweeper.timeout); the same line continues the search")
@@ -201,6 +210,11 @@ class Controller:
         if pruned:
             self.observer.note(f"no more is promoted: paused trials are pruned ({', '.join(map(str, pruned))})")
         return True
+
+    def _fails_alike(self) -> bool:
+        """Whether the first trials that ended here have all failed for one reason, which others hardly escape."""
+        first = [*self._errors.values()][:ALIKE]
+        return len(first) == ALIKE and first[0] is not None and len(set(first)) == 1
 
     def _is_late(self) -> bool:
         """Whether no further trial is to be started."""
@@ -289,6 +303,8 @@ class Controller:
             state = outcome.state.name if outcome.paused_after is None else "PAUSED"
             TrialEvents(self.folder(number)).add("told", state=state)
             self.observer.ended(number, outcome)
+            values = repr(sorted(slot.leased.values.items()))  # a trial and its retries have the same
+            self._errors[values] = (outcome.error or "no reason") if outcome.state == TrialState.FAIL else None
         self._free(slot, well=outcome.state != TrialState.FAIL)
 
     def _free(self, slot: Slot, well: bool) -> None:
