@@ -205,7 +205,7 @@ def test_each_dataset_of_the_users_has_its_answer_in_sight_the_newest_first(tmp_
     (best,) = page.xpath("//dl[@class='answers']/div[contains(dt, 'Which architecture is best')]/dd")
     assert best.xpath("./p/span/text()") == ["New (your runs)", "Old (your runs)"]
     assert best.xpath("./details/p[@class='first']/span/text()") == ["Multi30k de→en (reference)"]
-    names = ["New", "Old", "Multi30k de→en (reference)"]
+    names = ["New (yours)", "Old (yours)", "Multi30k de→en (reference)"]
     assert page.xpath("//section[@id='compare']//h3/text()") == names
     (data,) = page.xpath("//script[@id='data']/text()")
     assert [one["title"] for one in json.loads(data)] == names
