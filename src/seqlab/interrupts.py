@@ -8,6 +8,9 @@ import signal
 import sys
 from types import FrameType
 
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce")
+"""What `seqlab-NAME` and `python -m seqlab.NAME` call."""
+
 
 def stop_imports() -> None:
     """Has Ctrl-C end this process at once if it is a command of seqlab, until `raise_again`.
@@ -26,8 +29,8 @@ def raise_again() -> None:
 
 def _is_command() -> bool:
     name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119  # without another import
-    words = zip(sys.orig_argv, sys.orig_argv[1:], strict=False)
-    return name.startswith("seqlab-") or any(one == "-m" and two.startswith("seqlab.") for one, two in words)
+    module = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
+    return name in [f"seqlab-{one}" for one in COMMANDS] or module in [[f"seqlab.{one}"] for one in COMMANDS]
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

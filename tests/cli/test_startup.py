@@ -10,6 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 from support import ROOT
 
+from seqlab import interrupts
+
 COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
@@ -40,6 +42,23 @@ def test_commands_that_do_not_compute_import_no_torch(process, command):
     assert named in shown and named in settings
     assert "foo" in outcome.err
     assert re.findall("^ended: (.*)$", outcome.out, re.MULTILINE) == ["0", "0", "2"]
+
+
+@pytest.mark.parametrize(
+    ("program", "typed", "is_one"),
+    [
+        ("/venv/bin/seqlab-train", ["python", "/venv/bin/seqlab-train", "-m", "model=gru,lstm"], True),
+        ("-m", ["python", "-u", "-m", "seqlab.predict", "run=x"], True),
+        ("-m", ["python", "-m", "pytest", "seqlab.train"], False),
+        ("-m", ["python", "-m", "seqlab.data.download"], False),
+        ("-c", ["python", "-c", "import seqlab"], False),
+        ("", ["python"], False),
+    ],
+)
+def test_ctrl_c_is_left_alone_where_seqlab_is_a_library(monkeypatch, program, typed, is_one):
+    monkeypatch.setattr(sys, "argv", [program])
+    monkeypatch.setattr(sys, "orig_argv", typed)
+    assert interrupts._is_command() == is_one
 
 
 SLOW_IMPORT = """
