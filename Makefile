@@ -27,10 +27,12 @@ setup: $(READY) ## make .venv and install the pinned dependencies
 
 $(READY): pyproject.toml src/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"seqlab needs Python 3.11 or newer, but $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11" if v < (3, 11) else 0)'
-	@echo "Setting up $(VENV) with the versions of constraints.txt: once, about two minutes."
+	@echo "Setting up $(VENV): once, about two minutes and 1.7 GB, more with CUDA (README.md, Install). First its Python:"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e src -e ".[dev]"
+	@echo "Now pip installs torch and the others with the versions of constraints.txt, and says what it does:"
+	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e src -e ".[dev]"
 	@touch $@
+	@echo "$(VENV) is ready: source $(BIN)/activate"
 
 train: $(READY) ## train, test and keep an experiment (EXPERIMENT=reversal_bahdanau)
 	$(BIN)/seqlab-train experiment=$(EXPERIMENT)
@@ -103,7 +105,7 @@ bench: $(READY) ## how fast seqlab is beside textbooks and other libraries (ONLY
 
 bench-keras: $(READY) ## set up Keras and TensorFlow beside .venv, for `make bench ONLY=characters`
 	$(PYTHON) -m venv $(VENV)/keras
-	$(VENV)/keras/bin/python -m pip install --quiet --disable-pip-version-check "keras>=3.10,<4" "tensorflow-cpu>=2.19,<3"
+	$(VENV)/keras/bin/python -m pip install --disable-pip-version-check "keras>=3.10,<4" "tensorflow-cpu>=2.19,<3"
 
 wheel: $(READY) ## build two wheels into dist: seqlab, and the sweeper for any Hydra application
 	$(BIN)/python -m build --wheel --outdir dist src

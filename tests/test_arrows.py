@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "inspection": {"data", "models.base", "config"},
     "training": {
         *("text", "decoding", "metrics", "config", "dataset_analysis", "inference"),
-        *("models.base", "models.objective", "runs.result", "runs.samples"),
+        *("models.base", "models.objective", "runs.result", "runs.samples", "runs.small_splits"),
         *("models.training_module", "data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.
@@ -41,7 +41,7 @@ MAY_IMPORT = {
 # Known to all rooms.
 LEAVES = {
     *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "identity", "natural_order"),
-    *("cuda_graphs", "extras", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
+    *("cuda_graphs", "extras", "interrupts", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
     *("source_signatures", "warning_lines"),
     *("special_tokens", "version", ""),
 }
@@ -65,8 +65,18 @@ SWEEPER_MAY_IMPORT = {
 }
 # Of the sweeper, known to all of its rooms, and to seqlab.
 SWEEPER_LEAVES = {
-    *("atomic_files", "differences", "errors", "instantiation", "messages", "names", "objectives", "quoting"),
-    "text_table",
+    *(
+        "atomic_files",
+        "differences",
+        "errors",
+        "installing",
+        "instantiation",
+        "messages",
+        "names",
+        "objectives",
+        "quoting",
+        "text_table",
+    ),
 }
 
 

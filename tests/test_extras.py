@@ -7,8 +7,9 @@ import pytest
 from document_files import epub, notebook, pdf, slides, word
 from support import ROOT
 
+from seqlab import paths
 from seqlab.errors import InputError
-from seqlab.extras import EXTRAS
+from seqlab.extras import EXTRAS, install_line
 from seqlab.text.documents import read_documents
 from seqlab.text.documents.formats import FORMATS
 
@@ -68,13 +69,38 @@ def test_extras_install_what_is_imported():
     assert {module for module in EXTRAS if EXTRAS[module] == "documents"} == {module for _, module in NEEDS}
 
 
+@pytest.fixture
+def environment(tmp_path, monkeypatch):
+    """The folder of a clone with an environment in `.venv`, which is not activated."""
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/pip").touch(mode=0o755)
+    (tmp_path / "src/seqlab").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr(paths, "PACKAGE", tmp_path / "src/seqlab")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_line_that_installs_an_extra_can_be_typed_as_it_is(environment, monkeypatch):
+    assert install_line("jinja2") == '.venv/bin/pip install -e ".[report]"'
+    monkeypatch.setenv("PATH", str(environment / ".venv/bin"))  # it is activated
+    assert install_line("jinja2") == 'pip install -e ".[report]"'
+    (environment / "work").mkdir()
+    monkeypatch.chdir(environment / "work")
+    assert install_line("jinja2") == f"pip install -e '{environment}[report]'"
+    (environment / "pyproject.toml").unlink()  # it is installed from a wheel
+    assert install_line("jinja2") == 'pip install "seqlab[report]"'
+
+
 @pytest.mark.parametrize(("name", "module"), NEEDS)
 def test_a_reader_names_the_library_it_misses(documents, tmp_path, monkeypatch, name, module):
     with monkeypatch.context() as hidden:
         hide(hidden, module)
         with pytest.raises(InputError) as stop:
             read_documents(documents / name, tmp_path / "cache")
-    line = f'reading {name} needs {module}, which is not installed; type pip install "seqlab[documents]"'
+    line = f"reading {name} needs {module}, which is not installed; type {install_line(module)}"
     assert str(stop.value) == line
     assert read_documents(documents / name, tmp_path / "cache").documents, "once it is there, the file is read"
 

@@ -1,11 +1,17 @@
-"""What users type and set, as the application around this package names it. It hands its names in when it starts."""
+"""What users type and set, as the application around this package names it, and what it refuses. It hands both in when
+it starts."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from omegaconf import DictConfig
+
+from hydra_pruning_sweeper.installing import install
 
 
 @dataclass
 class Names:
-    """The names that messages spell out and that trials are started with.
+    """The names that messages spell out and that trials are started with, and a check.
 
     Attributes:
         command: the command that looks at a study and repairs it (`views.command.run`).
@@ -13,12 +19,14 @@ class Names:
             may hold one.
         install_dashboard: the line that installs Optuna's dashboard.
         install_matplotlib: the line that installs what draws.
+        check: refuses a trial's composed configuration with a `UsageError`, before the first trial starts.
     """
 
     command: str = "hydra-pruning-sweeper"
     storage_variable: str = "SWEEPER_STORAGE"
-    install_dashboard: str = "pip install optuna-dashboard"
-    install_matplotlib: str = "pip install matplotlib"
+    install_dashboard: str = field(default_factory=lambda: install("optuna-dashboard"))
+    install_matplotlib: str = field(default_factory=lambda: install("matplotlib"))
+    check: Callable[[DictConfig], None] | None = None
 
 
 NAMES = Names()

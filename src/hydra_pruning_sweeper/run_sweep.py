@@ -261,9 +261,7 @@ class SweepRun:
             "space": ", ".join(one.name for one in self.space.parameters),
             "objectives": _objectives_in_words(settings.direction),
             "baseline": f"none, trial 0 is chosen like all others: {why_no_baseline}" if why_no_baseline else None,
-            "pausing" if isinstance(self.pruner, PauseAndPromote) else "pruning": (
-                f"after {', '.join(map(str, recorded.record.rungs))}" if recorded.record.rungs else None
-            ),
+            "pausing" if isinstance(self.pruner, PauseAndPromote) else "pruning": self._rungs_in_words(recorded),
             "slots": f"{self._slots_in_words()}, of {plural(self._threads(), 'thread')} each",
             "kept in": f"{self.folder} and {self.store.shown}",
         }
@@ -273,6 +271,13 @@ class SweepRun:
         if watch := how_to_watch(self.store.shown):
             print(printable(f"{'watch with':<{LABEL}}{watch}"))  # to be copied, so in one line
         sys.stdout.flush()
+
+    def _rungs_in_words(self, recorded: RecordedSweep) -> str | None:
+        if not recorded.record.rungs:
+            return None
+        waits = "waits until it is" if isinstance(self.pruner, PauseAndPromote) else "ends"
+        after = ", ".join(map(str, recorded.record.rungs))
+        return f"a trial that is not among the best after {after} reported values (the rungs) {waits}"
 
     def _slots_in_words(self) -> str:
         slots = self.settings.slots

@@ -13,6 +13,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.installing import install
 from hydra_pruning_sweeper.messages import did_you_mean
 
 COMPONENTS = {"sampler", "pruner"}
@@ -75,7 +76,7 @@ def _check(settings: Mapping[str, Any], name: str) -> None:
         raise UsageError(f"hydra.sweeper.{name}.max_resource must be the number of validations of a full training")
     for package in NEEDS.get(word, ()):
         if not _is_installed(package):
-            raise UsageError(f"{word} needs {package}: pip install {package}")
+            raise UsageError(f"{word} needs {package}: {install(package)}")
 
 
 def _is_installed(package: str) -> bool:

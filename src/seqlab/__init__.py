@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from seqlab.interrupts import stop_imports
 from seqlab.version import __version__ as __version__
+
+stop_imports()
 
 if TYPE_CHECKING:
     from seqlab.inference.bundle import load as load

@@ -32,10 +32,11 @@ from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab import paths
 from seqlab.command_help import register_help
 from seqlab.command_line import searchpath
-from seqlab.config.settings import without_tokenizer
+from seqlab.config.settings import check_files, without_tokenizer
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.extras import install_line, not_installed
 from seqlab.folders import ERROR, leave_nothing
+from seqlab.interrupts import raise_again
 from seqlab.private_parts import let_errors_through, run_once, share_config_store, with_hydra_composed
 
 # Errors of a path that cannot be written to: no space, no permission, another file in the way.
@@ -196,6 +197,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
     before_torch_is_loaded()
     NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
     NAMES.install_dashboard, NAMES.install_matplotlib = install_line("optuna_dashboard"), install_line("matplotlib")
+    NAMES.check = check_files
     share_config_store()
     register_help()
     if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
@@ -235,6 +237,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
             raise
 
     try:
+        raise_again()
         check_spelling(sys.argv[1:])
         sys.argv[1:] = nulls_named(sys.argv[1:], config_name)
         hydra.main(version_base="1.3", config_path=str(paths.config_dir()), config_name=config_name)(quietly)()
@@ -256,7 +259,8 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         print(error_lines(_without_advice(_one_line(error), config_name), label), file=sys.stderr)
         sys.exit(code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        print("stopped", file=sys.stderr)
+        sys.exit(StoppedError.exit_code)
     if failures:
         sys.exit(_exit_code(failures[0]) or 1)
 

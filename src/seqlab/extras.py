@@ -1,5 +1,9 @@
-"""Modules that only a part of seqlab needs, and the extra that installs each: `pip install "seqlab[EXTRA]"`."""
+"""Modules that only a part of seqlab needs, the extra that contains each, and the line that installs an extra."""
 
+import shlex
+
+from hydra_pruning_sweeper.installing import install, typed_path
+from seqlab import paths
 from seqlab.errors import InputError
 
 EXTRAS = {
@@ -12,7 +16,17 @@ EXTRAS = {
 
 def install_line(module: str) -> str:
     """The line that installs the extra of `module`."""
-    return f'pip install "seqlab[{EXTRAS[module]}]"'
+    return install_extra(EXTRAS[module])
+
+
+def install_extra(extra: str) -> str:
+    """The line that installs an extra: in a clone, of the clone."""
+    clone = paths.checkout()
+    if clone is None:
+        return install(f'"seqlab[{extra}]"')
+    folder = typed_path(clone)
+    named = f'".[{extra}]"' if folder == "." else shlex.quote(f"{folder}[{extra}]")
+    return install(f"-e {named}")
 
 
 def not_installed(error: ModuleNotFoundError, what: str) -> InputError | None:

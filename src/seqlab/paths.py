@@ -3,6 +3,14 @@
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+PHRASEBOOK = "phrasebook"
+"""What is typed as a path to name the phrasebook that ships with the package."""
+
+
+def checkout() -> Path | None:
+    """The checkout that the package is used from; None if it is installed from a wheel."""
+    root = PACKAGE.parents[1]
+    return root if (root / "pyproject.toml").is_file() and PACKAGE.parent.name == "src" else None
 
 
 def config_dir() -> Path:

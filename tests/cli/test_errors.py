@@ -242,7 +242,9 @@ def test_a_reader_that_is_not_installed_is_named(train, tmp_path, monkeypatch):
     (tmp_path / "notes/a.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}')
     monkeypatch.setitem(sys.modules, "nbformat", None)
     outcome = train("data=notes", "data.path=notes", "model=gpt")
-    outcome.stopped(2, 'reading a.ipynb needs nbformat, which is not installed; type pip install "seqlab[documents]"')
+    outcome.stopped(
+        2, "reading a.ipynb needs nbformat, which is not installed; type ", "pip install -e '", "[documents]'"
+    )
     assert_no_result(tmp_path)
 
 

@@ -30,4 +30,6 @@ def test_a_library_of_the_report_that_is_missing_is_named(command, monkeypatch, 
     for name in [name for name in sys.modules if name.startswith("seqlab.reporting.page")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, module, None)
-    command("report").stopped(2, f'report needs {module}, which is not installed; type pip install "seqlab[report]"')
+    command("report").stopped(
+        2, f"report needs {module}, which is not installed; type ", "pip install -e '", "[report]'"
+    )

@@ -10,6 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 from support import ROOT
 
+from seqlab import interrupts
+
 COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
@@ -40,6 +42,47 @@ def test_commands_that_do_not_compute_import_no_torch(process, command):
     assert named in shown and named in settings
     assert "foo" in outcome.err
     assert re.findall("^ended: (.*)$", outcome.out, re.MULTILINE) == ["0", "0", "2"]
+
+
+@pytest.mark.parametrize(
+    ("program", "typed", "is_one"),
+    [
+        ("/venv/bin/seqlab-train", ["python", "/venv/bin/seqlab-train", "-m", "model=gru,lstm"], True),
+        ("-m", ["python", "-u", "-m", "seqlab.predict", "run=x"], True),
+        ("-m", ["python", "-m", "pytest", "seqlab.train"], False),
+        ("-m", ["python", "-m", "seqlab.data.download"], False),
+        ("-c", ["python", "-c", "import seqlab"], False),
+        ("", ["python"], False),
+    ],
+)
+def test_ctrl_c_is_left_alone_where_seqlab_is_a_library(monkeypatch, program, typed, is_one):
+    monkeypatch.setattr(sys, "argv", [program])
+    monkeypatch.setattr(sys, "orig_argv", typed)
+    assert interrupts._is_command() == is_one
+
+
+SLOW_IMPORT = """
+import os, signal, sys, time
+sys.argv[0], when = "seqlab-{command}", "{module}"
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == when:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(30)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs the tests may have had ignored
+sys.meta_path.insert(0, Slow())
+from seqlab.{command} import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["omegaconf", "hydra", "torch"])
+def test_ctrl_c_during_imports_ends_a_command_with_one_line(process, tmp_path, module):
+    outcome = process("-c", SLOW_IMPORT.format(command="train", module=module), "trainer=cpu")
+    assert (outcome.code, outcome.err) == (130, "stopped\n")
+    assert list(tmp_path.rglob(".hydra")) == []
 
 
 TRAINS = {

@@ -196,7 +196,7 @@ def test_what_leaks_from_training_is_shown_and_kept(training):
     assert list(leakage) == ["val", "test"]
     assert leakage["val"]["sequences"]["copies"] == 0
     nearly = leakage["val"]["sequences"]["nearest"]["near_copies"]
-    too_short = "too short for 5-grams, 10-grams, 15-grams"
+    too_short = "too short for 5-grams (5 tokens in a row), 10-grams, 15-grams"
     assert line == f"0% appear in training word for word, {100 * nearly:.3g}% nearly; {too_short}"
 
 
@@ -264,9 +264,11 @@ def test_anki_without_a_file_says_that_it_takes_the_phrasebook(train):
 
 
 def test_a_finished_run_says_so_when_it_is_resumed_and_a_longer_one_does_not(command, copy):
+    before = result_of(copy)
     out = command("train", f"resume={copy}", COLUMNS="400").succeeded().out
     assert "finished    before; its result is shown again. To train longer: seqlab-train resume=" in out
     assert " trainer.max_epochs=2\n" in out
+    assert result_of(copy)["seconds"]["fit"] == before["seconds"]["fit"]
     assert "finished " not in command("train", f"resume={copy}", "trainer.max_epochs=2").succeeded().out
 
 

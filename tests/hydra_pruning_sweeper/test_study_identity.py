@@ -15,7 +15,7 @@ from hydra_pruning_sweeper.run_sweep import set_foreign_aside
 from hydra_pruning_sweeper.study.lease import machine, start_of
 from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.search_spec import MAY_DIFFER, SearchSpec, description, disagreement
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy, another_name
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
@@ -75,15 +75,21 @@ def test_a_study_of_another_search_is_refused_with_what_differs(tmp_path):
     shared_study(tmp_path, {"epochs": 9})
     one = shared_study(tmp_path, {"epochs": 3})  # it has no trial yet: a mistake may be corrected
     one.take()
-    with pytest.raises(UsageError, match=r"another search: epochs 3 → 9; .*hydra.sweeper.study.*continue_anyway=true$"):
+    refusal = r"^add hydra.sweeper.study=s_2 to begin another: .* another search: epochs 3 → 9; .*continue_anyway=true$"
+    with pytest.raises(UsageError, match=refusal):
         shared_study(tmp_path, {"epochs": 9})
     assert shared_study(tmp_path, {"epochs": 9}, anyway=True).identity == one.identity
     shared_study(tmp_path, {"epochs": 9})  # it is that search's now
 
 
+def test_the_remedy_names_a_study_that_can_be_typed():
+    names = {"free": "free_2", "free_2": "free_3", "a-b.9": "a-b.9_2", "_7": "_7_2", "two words": "NAME"}
+    assert {name: another_name(name) for name in names} == {a: f"hydra.sweeper.study={b}" for a, b in names.items()}
+
+
 def test_of_two_searches_that_join_a_new_study_at_once_one_begins_trials(tmp_path):
     first, second = shared_study(tmp_path, {"epochs": 9}), shared_study(tmp_path, {"epochs": 3})
-    with pytest.raises(UsageError, match=r"another search: epochs 3 → 9; .*hydra.sweeper.study"):
+    with pytest.raises(UsageError, match=r"^add hydra.sweeper.study=s_2 to .* another search: epochs 3 → 9; "):
         first.take()
     assert second.take().number == 0
     with pytest.raises(UsageError, match=r"another search"):

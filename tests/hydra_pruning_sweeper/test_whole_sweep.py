@@ -49,6 +49,15 @@ def search(tmp_path, monkeypatch):
     return run
 
 
+def test_the_line_of_a_finished_search_starts_nothing_and_shows_its_summary(search, tmp_path, capsys):
+    assert search()[1].prepared
+    capsys.readouterr()
+    best, executor = search()
+    assert not executor.prepared and not executor.jobs
+    out = capsys.readouterr().out
+    assert f": {best:.6g}; see" in out and "starting" not in out
+
+
 def test_a_search_runs_its_trials_and_leaves_what_they_came_to(search, tmp_path, capsys):
     best, executor = search()
     sweep = open_sweep(tmp_path / "study")

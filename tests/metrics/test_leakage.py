@@ -134,9 +134,10 @@ def test_a_summary_has_a_line_a_side():
         return [{"sources": part(sentences), "targets": part([[3]] * len(sentences))}]
 
     assert leakage(sides([1] * 12), {"val": sides([1] * 12, [2] * 5)})["val"].summary() == [
-        "sources: 50% appear in training word for word, 50% nearly; of its 5-grams 88.9%, 10-grams 100%; too short for"
-        " 15-grams",
-        "targets: 100% appear in training word for word, 100% nearly; too short for 5-grams, 10-grams, 15-grams",
+        "sources: 50% appear in training word for word, 50% nearly; of its 5-grams (5 tokens in a row) 88.9%, 10-grams"
+        " 100%; too short for 15-grams",
+        "targets: 100% appear in training word for word, 100% nearly; too short for 5-grams (5 tokens in a row),"
+        " 10-grams, 15-grams",
     ]
 
 

@@ -3,7 +3,7 @@ import re
 import pytest
 from support import ROOT
 
-from seqlab.metrics.registry import METRICS, Metric, entry_of, written
+from seqlab.metrics.registry import METRICS, Metric, entry_of, notes, written
 from seqlab.reproduction import claim_figures
 from seqlab.training.results import number
 
@@ -39,10 +39,18 @@ def test_a_metric_of_ones_own_is_written_plainly():
         ("val/free_running/exact_match", 0.5, "50.00%"),
         ("copy_nearest/bleu", 12.345, "12.35"),
         ("teacher_forced/token_accuracy", 1, "100.00%"),
+        ("teacher_forced/loss", -0.00001, "0.0000"),
+        ("val/free_running/chrf", -0.00001, "0.00"),
     ],
 )
 def test_values_are_written_by_their_entry(key, value, shown):
     assert written(key, value) == shown
+
+
+def test_a_note_is_one_sentence_however_many_splits_have_the_metric():
+    keys = [f"{split}/free_running/{name}" for split in ("val", "test") for name in ("exact_match", "token_accuracy")]
+    (sentence,) = notes(keys)
+    assert sentence.startswith("Token accuracy: tokens that the output has beyond the target's end do not count")
 
 
 def test_keys_are_different_ones():

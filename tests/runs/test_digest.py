@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 
 import pytest
@@ -17,6 +18,7 @@ from seqlab.errors import InputError
 from seqlab.inference import bundle
 from seqlab.inference.generation_outputs import Prediction
 from seqlab.runs.run_digest import digest, digests
+from seqlab.runs.run_folder import command
 from seqlab.runs.samples import SAMPLES, chosen
 from seqlab.special_tokens import BOS
 from seqlab.text.tokenizers import IntegerTokenizer, WordTokenizer
@@ -208,6 +210,17 @@ def test_a_run_of_an_early_day_or_another_package(tmp_path):
     assert found["command"] == "seqlab-train"
     assert (found["by_length"]["split"], found["by_length"]["unit"]) == ("val", "words")
     assert found["settings"] == {"name": "a"}
+
+
+def test_the_command_for_this_machine_names_files_so_that_it_can_be_typed(tmp_path):
+    paths = [f"{tmp_path}/own/pairs.tsv", f"/elsewhere{tmp_path}/own/x", "/data/my deck.tsv", f"{tmp_path}2/x", "own/x"]
+    run = write_run(tmp_path / "run", reversals(7), overrides=(*(f"data.path={one}" for one in paths), "model=gru"))
+    runtime = {"cwd": str(tmp_path), "config_sources": [{"path": f"{tmp_path}/mine", "provider": "command-line"}]}
+    hydra = {"runtime": runtime, "job": {"config_name": "train"}, "overrides": {"hydra": []}}
+    OmegaConf.save({"hydra": hydra}, run / ".hydra/hydra.yaml")
+    words = ["seqlab-train", "--config-dir=mine", *(f"data.path={one}" for one in ("own/pairs.tsv", *paths[1:]))]
+    assert shlex.split(command(run)) == [*words, "model=gru"]
+    assert str(tmp_path) not in digest(run)["command"]
 
 
 def test_no_folder_of_the_machine_is_told(tmp_path):

@@ -7,7 +7,11 @@ class PretendedExecutor(Executor):
     """Runs `script(job)` at once, which gives how the job ended (None: it has not)."""
 
     def __init__(self, script):
-        self.script, self.jobs, self.ended, self.signals, self.closed = script, [], [], [], False
+        self.script, self.jobs, self.ended, self.signals = script, [], [], []
+        self.prepared = self.closed = False
+
+    def prepare(self):
+        self.prepared = True
 
     def start(self, job):
         self.jobs.append(job)

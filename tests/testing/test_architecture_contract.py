@@ -11,6 +11,7 @@ from support import EXAMPLE
 from torch import nn
 from torch.nn import functional as F
 
+from hydra_pruning_sweeper.installing import install
 from seqlab.testing import ArchitectureContract
 
 
@@ -179,6 +180,6 @@ def test_a_parameter_without_a_use_is_named(my_lab, monkeypatch):
 def test_without_pytest_one_line_says_what_to_type():
     code = "import sys; sys.modules['pytest'] = None; import seqlab.testing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
-    line = "ModuleNotFoundError: seqlab.testing needs pytest, which is not installed; type pip install pytest"
+    line = f"ModuleNotFoundError: seqlab.testing needs pytest, which is not installed; type {install('pytest')}"
     assert done.stderr.splitlines()[-1] == line
     assert done.returncode == 1

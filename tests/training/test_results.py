@@ -7,7 +7,15 @@ import pytest
 
 from seqlab.inference.generation_outputs import Prediction
 from seqlab.runs.result import RunResult, RunSeconds, TrainingCost
-from seqlab.training.results import SAMPLES, print_summary, sample_line, samples, share_interval, small_splits
+from seqlab.runs.small_splits import share_interval
+from seqlab.training.results import (
+    SAMPLES,
+    print_summary,
+    sample_line,
+    samples,
+    seeming_contradictions,
+    small_splits,
+)
 
 RESULT = RunResult(
     name="a",
@@ -74,6 +82,16 @@ def test_a_small_test_set_is_pointed_out_with_the_uncertainty_of_its_exact_match
     assert line.startswith("test has only 40 examples: its exact match of 50%")
     assert line.endswith("anything from 35% to 65% (95 % interval)")
     assert share_interval(1.0, 10) == pytest.approx((0.722, 1.0), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "match", "lines"), [(1.0, 0.9667, 1), (0.99999, 0.9667, 1), (1.0, 1.0, 0), (0.99, 0.9, 0)]
+)
+def test_a_token_accuracy_of_everything_beside_a_lower_exact_match_is_explained(accuracy, match, lines):
+    metrics = {"test": {"free_running/token_accuracy": accuracy, "free_running/exact_match": match}}
+    explained = seeming_contradictions(metrics)
+    assert len(explained) == lines and all("beyond the target's end do not count" in one for one in explained)
+    assert seeming_contradictions({"test": {"teacher_forced/loss": 1.0}}) == []
 
 
 @pytest.mark.parametrize(("reference", "shown"), [("word", False), ("two words", True), ("犬猫", True)])

@@ -32,6 +32,9 @@ from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedS
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
 from hydra_pruning_sweeper.trial.events import LOG, TrialEvents, TrialProgress, log_of
 
+ALIKE = 3
+"""A search ends if so many first trials fail for the same reason."""
+
 
 @dataclass
 class Slot:
@@ -50,6 +53,9 @@ class Slot:
 
 class SweepObserver:
     """Observer of a running sweep; this one ignores all events."""
+
+    def preparing(self) -> None:
+        """There are trials to run, and the executor prepares for the first."""
 
     def started(self, leased: LeasedTrial, slot: int) -> None:
         """A trial was started, continued or promoted."""
@@ -106,6 +112,7 @@ class Controller:
         self.slots: list[Slot] = []
         self.use = SlotUse()
         self._interrupts = 0
+        self._errors: dict[str, str | None] = {}  # values of a trial that ended → why it failed; None if it did not
         self._last_beat = time.monotonic()
 
     def run(self) -> None:
@@ -119,19 +126,36 @@ class Controller:
             ExecutionError: too many trials have failed, or none is complete.
         """
         self.use.started = time.time()
-        with interrupts_handled(self._on_signal):
-            try:
-                self._loop()
-            finally:
-                self.executor.close()
-                with contextlib.suppress(Exception):  # after an error, another controller may take the trials
-                    self._release()
-        if self._interrupts:
-            raise KeyboardInterrupt
+        if not self._is_finished():
+            self._run_trials()
         if self.shared_study.has_failed():
             raise ExecutionError(self._failure())
+        if self._fails_alike():
+            raise ExecutionError(
+                f"the first {ALIKE} trials have failed alike, so no more are started:"
+                f" {next(iter(self._errors.values()))}; the same line continues the search"
+            )
         if (reason := self._why_nothing_is_best()) is not None:
             raise ExecutionError(reason)
+
+    def _run_trials(self) -> None:
+        """Runs trials until there are enough or it is interrupted.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted.
+        """
+        self.observer.preparing()
+        try:
+            self.executor.prepare()
+            self.use.started = time.time()
+            with interrupts_handled(self._on_signal):
+                self._loop()
+        finally:
+            self.executor.close()
+            with contextlib.suppress(Exception):  # after an error, another controller may take the trials
+                self._release()
+        if self._interrupts:
+            raise KeyboardInterrupt
 
     def _loop(self) -> None:
         while self._interrupts < 2:
@@ -146,14 +170,16 @@ class Controller:
         self._interrupts += 1 if number == signal.SIGINT else 2
         running = sum(slot.leased is not None for slot in self.slots)
         if self._interrupts == 1:
-            self.observer.note(f"finishing {running} running trials; Ctrl-C again stops them, to be continued later")
+            self.observer.note(
+                f"finishing {plural(running, 'running trial')}; Ctrl-C again stops them, to be continued later"
+            )
 
     def _fill(self) -> bool:
         """Gives each free slot a trial while there are any; returns whether there was one."""
         filled = False
         for slot in self._open_slots():
             taken_at = time.time()
-            leased = self.shared_study.take(may_start=not (self._interrupts or self._is_late()))
+            leased = self.shared_study.take(may_start=not (self._interrupts or self._is_late() or self._fails_alike()))
             if leased is None:
                 return filled
             slot.leased, slot.taken_at, filled = leased, taken_at, True
@@ -172,7 +198,7 @@ class Controller:
 
     def _is_finished(self) -> bool:
         """Whether no controller runs a trial any more: this one continues those of a controller that dies."""
-        if self._interrupts:
+        if self._interrupts or self._fails_alike():
             return True
         if self._is_late() and not self.shared_study.is_full():
             self.observer.note("the time is over (hydra.sweeper.timeout); the same line continues the search")
@@ -184,6 +210,11 @@ class Controller:
         if pruned:
             self.observer.note(f"no more is promoted: paused trials are pruned ({', '.join(map(str, pruned))})")
         return True
+
+    def _fails_alike(self) -> bool:
+        """Whether the first trials that ended here have all failed for one reason, which others hardly escape."""
+        first = [*self._errors.values()][:ALIKE]
+        return len(first) == ALIKE and first[0] is not None and len(set(first)) == 1
 
     def _is_late(self) -> bool:
         """Whether no further trial is to be started."""
@@ -273,6 +304,8 @@ class Controller:
             state = outcome.state.name if outcome.paused_after is None else "PAUSED"
             TrialEvents(self.folder(number)).add("told", state=state)
             self.observer.ended(number, outcome)
+            values = repr(sorted(slot.leased.values.items()))  # a trial and its retries have the same
+            self._errors[values] = (outcome.error or "no reason") if outcome.state == TrialState.FAIL else None
         self._free(slot, well=outcome.state != TrialState.FAIL)
 
     def _free(self, slot: Slot, well: bool) -> None:

@@ -92,6 +92,14 @@ class Executor(abc.ABC):
     """Runs jobs."""
 
     @abc.abstractmethod
+    def prepare(self) -> None:
+        """Does what takes time before the first job, such as importing libraries.
+
+        Raises:
+            ExecutionError: no job can be started.
+        """
+
+    @abc.abstractmethod
     def start(self, job: Job) -> int | None:
         """Starts a job; returns its process if that is known and on this machine."""
 
@@ -111,6 +119,8 @@ class Executor(abc.ABC):
 class ForkExecutor(Executor):
     """Forks each job from a server process that has imported the heavy libraries once.
 
+    The server starts with `prepare`, or else with the first job.
+
     Args:
         entry: what a job runs: see `fork_server.entry_point`.
         program: the first word of a job's command line.
@@ -118,9 +128,6 @@ class ForkExecutor(Executor):
         environment: variables that are set for the server, and so for all jobs.
         stop_signal: what jobs receive when the executor closes, and when this process or the server dies.
         inherited: open file descriptors that all jobs inherit.
-
-    Raises:
-        ExecutionError: a module cannot be imported.
     """
 
     def __init__(
@@ -136,15 +143,19 @@ class ForkExecutor(Executor):
         self.environment = {**os.environ, **(environment or {})}
         self.stop_signal, self.inherited = stop_signal, inherited
         self._ended: queue.Queue[JobEnd] = queue.Queue()
-        self._server = self._new_server()
-        for name, error in self._server.failed().items():
-            raise ExecutionError(f"hydra.sweeper.preload: {name} cannot be imported ({error})")
+        self._server: _ServerProcess | None = None
+
+    def prepare(self) -> None:
+        """Starts the server unless it runs, and waits until it has imported the libraries.
+
+        Raises:
+            ExecutionError: a module cannot be imported.
+        """
+        self._running_server()
 
     def start(self, job: Job) -> int | None:
         """Forks a process for the job; None if the server died, which `wait` then reports as the job's end."""
-        if self._server.has_ended():
-            self._server = self._new_server()
-        return self._server.start(
+        return self._running_server().start(
             job.number,
             {
                 "entry": self.entry,
@@ -155,8 +166,12 @@ class ForkExecutor(Executor):
             },
         )
 
-    def _new_server(self) -> _ServerProcess:
-        return _ServerProcess(self.environment, self._ended, self.preload, self.stop_signal, self.inherited)
+    def _running_server(self) -> _ServerProcess:
+        if self._server is None or self._server.has_ended():
+            self._server = _ServerProcess(self.environment, self._ended, self.preload, self.stop_signal, self.inherited)
+            for name, error in self._server.failed().items():
+                raise ExecutionError(f"hydra.sweeper.preload: {name} cannot be imported ({error})")
+        return self._server
 
     def wait(self, seconds: float) -> list[JobEnd]:
         """The jobs that have ended."""
@@ -169,11 +184,13 @@ class ForkExecutor(Executor):
 
     def signal(self, number: int, sign: signal.Signals) -> None:
         """Sends a signal to the job's process group."""
-        self._server.signal(number, sign)
+        if self._server is not None:
+            self._server.signal(number, sign)
 
     def close(self) -> None:
         """Ends the server, which stops its children and waits for them."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
 
 
 class _ServerProcess:

@@ -18,7 +18,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from hydra_pruning_sweeper.execution.process_control import die_with, signal_group
@@ -79,12 +79,37 @@ class ForkServer:
 
     def _preload(self, modules: list[str]) -> None:
         failed = {}
-        for name in modules:
-            try:
-                importlib.import_module(name)
-            except Exception as error:
-                failed[name] = f"{type(error).__name__}: {error}"
+        with self._ending_with_the_orders():
+            for name in modules:
+                try:
+                    importlib.import_module(name)
+                except Exception as error:
+                    failed[name] = f"{type(error).__name__}: {error}"
         self._answer(ready=True, failed=failed)
+
+    @contextlib.contextmanager
+    def _ending_with_the_orders(self) -> Iterator[None]:
+        """A block, such as imports, in which no orders are read: the process ends at once when the orders end.
+
+        A thread watches them, which is gone after the block: a fork needs a process without threads.
+        """
+        waiting, over = os.pipe()
+        poll = select.poll()
+        for handle in (self.orders, waiting):
+            poll.register(handle, select.POLLHUP)  # not their content: the next order waits
+
+        def watch() -> None:
+            if self.orders in dict(poll.poll()):
+                os._exit(1)
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            yield
+        finally:
+            os.close(over)
+            watching.join()
+            os.close(waiting)
 
     def _start(self, start: dict[str, Any]) -> None:
         parent = os.getpid()

@@ -34,9 +34,6 @@ class LauncherExecutor(Executor):
 
     A job gets its environment by overrides, since its process may be on any machine. Launchers cannot end a job: one
     on this machine is sent signals directly, one on another machine runs until it ends by itself.
-
-    Raises:
-        ExecutionError: the launcher is not installed.
     """
 
     def __init__(self, config: DictConfig, context: HydraContext, task: TaskFunction, slots: int) -> None:
@@ -48,7 +45,11 @@ class LauncherExecutor(Executor):
         if "ray" in config.hydra.launcher:
             # Ray would restart a killed job from the beginning, which the sweep continues.
             OmegaConf.update(self.config, "hydra.launcher.ray.remote.max_retries", 0, force_add=True)
-            self._launcher().launch([], initial_job_idx=0)  # starts Ray once, before several threads do
+
+    def prepare(self) -> None:
+        """Starts Ray, if that is the launcher: once, before several threads do."""
+        if "ray" in self.config.hydra.launcher:
+            self._launcher().launch([], initial_job_idx=0)
 
     def start(self, job: Job) -> int | None:
         """Starts a thread that waits for the job."""

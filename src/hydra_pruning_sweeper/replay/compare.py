@@ -12,6 +12,7 @@ import random
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -210,30 +211,33 @@ def rank_correlation(grid: Grid, epoch: int) -> float:
     return float(np.corrcoef(first, last)[0, 1])
 
 
-def compare_tasks(paths: Sequence[Path]) -> dict[str, Any]:
-    """The comparison on each file of curves; `curves_NAME.jsonl` are those of the task NAME."""
-    tasks = []
-    for path in paths:
-        grid = Grid(read_curves(path))
-        if len(grid.curves) < TRIALS:
-            sys.exit(f"error: {path}: {len(grid.curves)} curves; a comparison of searches needs at least {TRIALS}")
-        facts = {
-            "task": path.stem.removeprefix("curves_"),
-            "axes": grid.axes,
-            "epochs": grid.epochs,
-            "best": min(min(one.values) for one in grid.curves),
-            "rank_correlation": {epoch: rank_correlation(grid, epoch) for epoch in (1, 3, 9) if epoch < grid.epochs},
-        }
-        tasks.append(facts | compare_searches(grid, SEEDS, SEARCHES))
-    return {"patience": PATIENCE, "trials": TRIALS, "seeds": list(SEEDS), "tasks": tasks}
+def compare_task(path: Path) -> dict[str, Any]:
+    """The comparison on a file of curves; `curves_NAME.jsonl` are those of the task NAME."""
+    grid = Grid(read_curves(path))
+    if len(grid.curves) < TRIALS:
+        sys.exit(f"error: {path}: {len(grid.curves)} curves; a comparison of searches needs at least {TRIALS}")
+    facts = {
+        "task": path.stem.removeprefix("curves_"),
+        "axes": grid.axes,
+        "epochs": grid.epochs,
+        "best": min(min(one.values) for one in grid.curves),
+        "rank_correlation": {epoch: rank_correlation(grid, epoch) for epoch in (1, 3, 9) if epoch < grid.epochs},
+    }
+    return facts | compare_searches(grid, SEEDS, SEARCHES)
+
+
+def _quietly() -> None:
+    """What a process that searches does not say."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 
 def main() -> None:
     """The command line."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     path, *curves = map(Path, sys.argv[1:])
-    result = compare_tasks(curves)
+    with ProcessPoolExecutor(initializer=_quietly) as pool:
+        tasks = list(pool.map(compare_task, curves))
+    result = {"patience": PATIENCE, "trials": TRIALS, "seeds": list(SEEDS), "tasks": tasks}
     write_atomically(path, json.dumps(result, indent=1) + "\n")
     print(f"{len(SEARCHES)} searches on {plural(len(curves), 'task')} written into {path}")
 

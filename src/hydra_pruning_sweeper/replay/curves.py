@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.study.space import Parameter, Space, parameter
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, open_sweep
 
@@ -128,7 +129,7 @@ def main() -> None:
     sweep, path = map(Path, sys.argv[1:3])
     curves = recorded_curves(open_sweep(sweep))
     write_curves(path, curves)
-    print(f"{len(curves)} curves of {sweep} written into {path}")
+    print(f"{plural(len(curves), 'curve')} of {sweep} written into {path}")
 
 
 if __name__ == "__main__":

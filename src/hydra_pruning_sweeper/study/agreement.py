@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,15 @@ from hydra_pruning_sweeper.study.space import Space, described
 
 # Attributes of a study: its search's description, its unique identity, what it knows of other studies.
 SEARCH, IDENTITY, EARLIER = "search", "identity", "earlier_trials"
+
+
+def another_name(study: str) -> str:
+    """The setting to type so that a search gets a study of another name: `a` is followed by `a_2`, that by `a_3`."""
+    if re.fullmatch(r"[\w.-]+", study) is None:  # it would have to be quoted
+        return "hydra.sweeper.study=NAME"
+    numbered = re.fullmatch(r"(.+)_(\d+)", study)
+    name, number = (numbered[1], int(numbered[2])) if numbered else (study, 1)
+    return f"hydra.sweeper.study={name}_{number + 1}"
 
 
 class Agreement:
@@ -104,10 +114,12 @@ class Agreement:
             self._refuse_for_good(f"has trials in which {name} was {described(before)}, and not {now}")
 
     def _refuse(self, reason: str) -> NoReturn:
+        name = self.study.study_name
         raise UsageError(
-            f"study {self.study.study_name} {reason}; type the line that began it, choose another hydra.sweeper.study,"
-            " or continue it as it is typed now with hydra.sweeper.continue_anyway=true"
+            f"add {another_name(name)} to begin another: study {name} {reason}; to continue it as it is typed now, add"
+            " hydra.sweeper.continue_anyway=true"
         )
 
     def _refuse_for_good(self, reason: str) -> NoReturn:
-        raise UsageError(f"study {self.study.study_name} {reason}: choose another hydra.sweeper.study") from None
+        name = self.study.study_name
+        raise UsageError(f"add {another_name(name)} to begin another: study {name} {reason}") from None

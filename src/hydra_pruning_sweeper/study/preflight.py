@@ -17,6 +17,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import did_you_mean
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.objectives import Goal, direction_of, directions_of
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
 from hydra_pruning_sweeper.study.space import Space, suggest
@@ -34,13 +35,16 @@ def check_before_start(
 
     Raises:
         UsageError: no values satisfy the constraints, the sampler needs a missing package, a setting or an option of
-            the space does not exist, or a callback monitors its metric in the other direction.
+            the space does not exist, a callback monitors its metric in the other direction, or the application
+            refuses a trial.
     """
     list(islice(propose(space, make_sampler, goal), 2))
     check_options(space, line, loader)
     for values in covering(space):
         config = composed(space, line.with_values(space.arguments(values)), loader)
         check_modes(config, goal)
+        if NAMES.check is not None:
+            NAMES.check(config)
 
 
 def propose(

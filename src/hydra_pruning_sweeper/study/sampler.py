@@ -14,6 +14,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.installing import install
 from hydra_pruning_sweeper.study.ranked_view import ranked_study
 from hydra_pruning_sweeper.study.space import Parameter, Space
 
@@ -98,7 +99,7 @@ class ConstrainedSampler(BaseSampler):
         try:
             together = sampler.sample_relative(study, trial, space)
         except ImportError as error:
-            raise UsageError(f"{type(sampler).__name__} needs {error.name}: pip install {error.name}") from None
+            raise UsageError(f"{type(sampler).__name__} needs {error.name}: {install(str(error.name))}") from None
         so_far = copy.copy(trial)
         # Read again, for what the sampler may have just noted.
         so_far.system_attrs = study._storage.get_trial_system_attrs(trial._trial_id)

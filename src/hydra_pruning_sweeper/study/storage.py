@@ -14,6 +14,7 @@ import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.installing import install
 from hydra_pruning_sweeper.study.addresses import hidden, is_remote, shown
 from hydra_pruning_sweeper.study.journal import ReadOnlyJournal, journal_storage, locked
 
@@ -81,9 +82,10 @@ def _open(url: str, study: str | None) -> BaseStorage:
     except UsageError:
         raise
     except ImportError:
+        line = install('"psycopg[binary]"')
         raise UsageError(
             f"hydra.sweeper.storage: no driver for {url.partition(':')[0]} is installed:"
-            """ pip install "psycopg[binary]" for postgresql://, pymysql for mysql+pymysql://"""
+            f" {line} for postgresql://, pymysql for mysql+pymysql://"
         ) from None
     except Exception as error:  # each database has exceptions of its own
         reason = hidden(" ".join(str(error).split()), url)

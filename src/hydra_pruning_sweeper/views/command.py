@@ -21,6 +21,8 @@ from hydra_pruning_sweeper.views.study_list import NONE_YET
 from hydra_pruning_sweeper.views.sweep_summary import BEST, about_pauses, how_to_run, write_summary
 from hydra_pruning_sweeper.views.trial_table import table_console, trial_table
 
+STARTING = "no trial yet: the first one is starting"
+NOT_BEGUN = "no trial yet: the line that began the search starts the first one"
 ACTIONS = ("status", "best", "plot", "retry", "repair")
 
 
@@ -47,6 +49,8 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
 def status(sweep: RecordedSweep) -> None:
     """Prints a table of all trials, the best value, and why trials failed."""
     console, trials = table_console(), sweep.trials()
+    if not trials:
+        return console.print(wrapped(NOT_BEGUN if not sweep.is_starting() else STARTING))
     trial_table(sweep, console.width).show(console)
     finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
     failed, paused = failed_for_good(trials), sum(map(is_paused, trials))
@@ -58,6 +62,7 @@ def status(sweep: RecordedSweep) -> None:
     for one in failed:
         reason = one.user_attrs.get(ERROR, "no reason is recorded")
         console.print(Text(wrapped(f"trial {one.number} failed: {printable(str(reason))}", indent=2)))
+    return None
 
 
 def best(sweep: RecordedSweep) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from hydra_pruning_sweeper.errors import ExecutionError, UsageError
+from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, UsageError
 from hydra_pruning_sweeper.messages import printable, wrapped
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.addresses import hidden
@@ -33,6 +33,9 @@ def main() -> None:
     except (UsageError, ExecutionError) as error:
         print(f"error: {printable(hidden(str(error)))}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(InterruptionError.exit_code)
 
 
 def _act(action: str, folder: Path, storage: str | None) -> None:

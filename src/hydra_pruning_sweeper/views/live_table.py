@@ -48,11 +48,16 @@ class LiveTable(SweepObserver):
             self._live = Live(console=self.console, auto_refresh=False, transient=True)
             self._live.start()
         self._updated = 0.0
-        self._start = time.time()
+        self._start: float | None = None
         self._done_before: int | None = None
+
+    def preparing(self) -> None:
+        """Prints why nothing runs yet."""
+        self._line("starting: trials begin when their libraries are loaded")
 
     def started(self, leased: LeasedTrial, slot: int) -> None:
         """Prints a trial's values."""
+        self._start = self._start or time.time()  # what was loaded before takes no part in the time left
         self._line(f"trial {leased.number:>3}  {_how_it_starts(leased)}{self._settings(leased)}")
 
     def ended(self, number: int, outcome: Outcome) -> None:
@@ -98,7 +103,9 @@ class LiveTable(SweepObserver):
     def _left(self, done: int) -> str:
         if self._done_before is None:
             self._done_before = done - 1
-        seconds = (time.time() - self._start) / (done - self._done_before or 1) * (self.sweep.record.trials - done)
+        now = time.time()
+        each = (now - (self._start or now)) / (done - self._done_before or 1)
+        seconds = each * (self.sweep.record.trials - done)
         return f", about {duration(seconds)} left" if done < self.sweep.record.trials else ""
 
     def _table(self, slots: Sequence[Slot]) -> TextTable:

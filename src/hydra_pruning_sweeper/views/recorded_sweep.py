@@ -13,7 +13,7 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable
 from hydra_pruning_sweeper.objectives import directions_of, names_of, pareto_front
 from hydra_pruning_sweeper.study.addresses import is_remote
-from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of
+from hydra_pruning_sweeper.study.lease import LeaseWatch, lease_of, lives
 from hydra_pruning_sweeper.study.pausing import is_paused
 from hydra_pruning_sweeper.study.record import RECORD, SweepRecord, read_record
 from hydra_pruning_sweeper.study.storage import StudyStorage
@@ -73,6 +73,10 @@ class RecordedSweep:
     def progress(self, number: int) -> TrialProgress:
         """A trial's progress, from the events in its folder."""
         return TrialEvents(self.folder / str(number)).read()
+
+    def is_starting(self) -> bool:
+        """Whether a process of this machine is about to begin the first trial."""
+        return not self.trials() and bool(self.record.controller) and lives((*self.record.controller,))
 
     def parameters(self) -> list[str]:
         """The names of all parameters that some trial has."""
@@ -147,4 +151,4 @@ def last_value(trial: FrozenTrial) -> float | None:
 
 def formatted(value: Any) -> str:
     """A value as tables show it: numbers with four digits."""
-    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
+    return f"{value:z.4g}" if isinstance(value, float) else printable(str(value))

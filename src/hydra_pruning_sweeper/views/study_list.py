@@ -45,6 +45,7 @@ class StudyOverview:
         planned: how many trials are to be complete or pruned in the end.
         best: the best value of a complete trial; of several objectives, how many Pareto trials there are; in words.
         last_active: when a trial last started, reported or ended, in seconds since the epoch; None if none ever did.
+        is_starting: whether the first trial is about to begin.
     """
 
     name: str
@@ -52,6 +53,7 @@ class StudyOverview:
     planned: int
     best: str
     last_active: float | None
+    is_starting: bool
 
 
 def overview(folder: Path, storage: str | None = None) -> StudyOverview:
@@ -70,7 +72,7 @@ def overview(folder: Path, storage: str | None = None) -> StudyOverview:
         trials, watch = sweep.trials(), LeaseWatch(60.0)
         states = Counter(state_of(one, watch) for one in trials)
         last = max((moment for one in trials for moment in _moments(folder, one)), default=None)
-        return StudyOverview(folder.name, states, sweep.record.trials, _best_in_words(sweep), last)
+        return StudyOverview(folder.name, states, sweep.record.trials, _best_in_words(sweep), last, sweep.is_starting())
 
 
 def _best_in_words(sweep: RecordedSweep) -> str:
@@ -102,7 +104,7 @@ def print_studies(folder: Path, storage: str | None = None) -> bool:
             unreadable.append(str(error))
     console = table_console()
     if studies:
-        studies.sort(key=lambda one: one.last_active or 0.0, reverse=True)
+        studies.sort(key=lambda one: (one.is_starting, one.last_active or 0.0), reverse=True)
         _table(studies).show(console)
     for reason in unreadable:
         console.print(Text(wrapped(printable(reason), indent=2)))
@@ -116,6 +118,11 @@ def _table(studies: Sequence[StudyOverview]) -> TextTable:
     table = TextTable(heads, "l" + "r" * (len(heads) - 1))
     for one in studies:
         states_of = (str(one.states[state]) for state in states)
-        last = "never" if one.last_active is None else ago(time.time() - one.last_active)
-        table.add(one.name, *states_of, str(one.planned), one.best, last)
+        table.add(one.name, *states_of, str(one.planned), one.best, _last_active(one))
     return table
+
+
+def _last_active(study: StudyOverview) -> str:
+    if study.last_active is None:
+        return "starting" if study.is_starting else "not yet"
+    return ago(time.time() - study.last_active)

@@ -218,6 +218,20 @@ def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
     )
 
 
+def check_files(config: DictConfig) -> None:
+    """Checks before a search starts that the files and folders exist from which its trials are to read their data.
+
+    Raises:
+        InputError: one does not.
+    """
+    if not str(OmegaConf.select(config, "data._target_")).startswith("seqlab."):
+        return  # what `path` means to a dataset of the user's own is not known
+    for name in ("data.path", "data.validation_path"):
+        path = OmegaConf.select(config, name)
+        if isinstance(path, str) and path != paths.PHRASEBOOK and not Path(path).exists():
+            raise InputError(f"{name}: {path}: no such file or folder; no trial could read its data")
+
+
 def read_evaluate(config: DictConfig) -> EvaluateSettings:
     """The settings of an evaluation.
 

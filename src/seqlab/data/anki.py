@@ -22,7 +22,6 @@ from seqlab.text.tokenizers import Fit
 
 log = logging.getLogger(__name__)
 DOWNLOADED = Path("outputs/data/fra-eng.zip")
-PHRASEBOOK = "phrasebook"
 
 
 class Anki(TextPairs):
@@ -66,9 +65,9 @@ class Anki(TextPairs):
         check_sizes(max_pairs=max_pairs, max_words=max_words)
         if path is None:
             decks = (DOWNLOADED, Path(os.environ.get("SEQLAB_DATA", "../shared/data"), "anki", DOWNLOADED.name))
-            path = next((deck.as_posix() for deck in decks if deck.is_file()), PHRASEBOOK)
+            path = next((deck.as_posix() for deck in decks if deck.is_file()), paths.PHRASEBOOK)
             self.pinned_arguments["path"] = path
-        self.path = paths.phrasebook() if path == PHRASEBOOK else Path(path)
+        self.path = paths.phrasebook() if path == paths.PHRASEBOOK else Path(path)
         self.reverse, self.max_pairs, self.sample, self.max_words = reverse, max_pairs, sample, max_words
         self.split, self.val_share, self.test_share, self.seed = split, val_share, test_share, seed
         languages = ("en", "fr") if self.path == paths.phrasebook() else deck_languages(self.path.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.data.cache import cached, key_of
 from seqlab.errors import InputError
 from seqlab.text.documents import Cleaned, Cleaning, Collection, Document, Limits, read_documents
@@ -82,6 +83,8 @@ def _clean(collection: Collection, cleaning: Cleaning, folder: Path) -> None:
         if characters:
             documents.append((name, characters, digest.hexdigest()))
     if not documents:
-        raise InputError(f"{collection.path}: cleaning leaves nothing of {len(collection.documents):,} documents")
+        raise InputError(
+            f"{collection.path}: cleaning leaves nothing of {plural(len(collection.documents), 'document')}"
+        )
     index = {"documents": documents, "cleaning": cleaned.report()}
     (folder / "index.json").write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from hydra_pruning_sweeper.messages import error_lines
 from seqlab.data.anki import DOWNLOADED
-from seqlab.errors import InputError
+from seqlab.errors import InputError, StoppedError
 from seqlab.text.pairs import read_pairs
 from seqlab.version import __version__
 
@@ -66,6 +66,9 @@ def main() -> None:
     except InputError as error:
         print(error_lines(str(error)), file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(StoppedError.exit_code)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.checks import check_sizes
 from seqlab.data.text_pairs import TextPairs
 from seqlab.errors import InputError
@@ -130,7 +131,7 @@ def _aligned(source: Path, target: Path) -> list[Pair]:
     sides = [side if any(side[shorter:]) else side[:shorter] for side in sides]
     if len(sides[0]) != len(sides[1]):
         raise InputError(
-            f"{source} has {len(sides[0]):,} lines, but {target} {len(sides[1]):,}; line n of one must be the"
+            f"{source} has {plural(len(sides[0]), 'line')}, but {target} {len(sides[1]):,}; line n of one must be the"
             " translation of line n of the other"
         )
     return [Pair(*lines) for lines in zip(*sides, strict=True)]

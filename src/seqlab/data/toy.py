@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.data.batch import Examples
 from seqlab.data.module import SequenceData
 from seqlab.text.tokenizers import IntegerTokenizer
@@ -31,7 +32,7 @@ class IntegerPairs(SequenceData):
         self._encoded = [(tokenizer.encode(source), tokenizer.encode(target)) for source, target in pairs]
 
     def describe(self) -> str:
-        return f"{len(self._encoded)} integer pair(s) to learn by heart"
+        return f"{plural(len(self._encoded), 'integer pair')} to learn by heart"
 
     def licence(self) -> str:
         return "none needed, the examples are computed"

@@ -178,7 +178,7 @@ def _json(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool)
 def _tsv(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
     rows = []
     for rank, output in enumerate(outputs, 1):
-        cells = [line.source, output.text, f"{output.score:.4f}", *([str(rank)] if ranked else [])]
+        cells = [line.source, output.text, f"{output.score:z.4f}", *([str(rank)] if ranked else [])]
         if (match := _match(line, output, predictor)) is not None:
             cells.append(str(match).lower())
         if line.unknown:

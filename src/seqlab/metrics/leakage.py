@@ -87,9 +87,11 @@ class Leakage:
 
 
 def _ngrams(shares: Mapping[str, float | None]) -> str:
-    """The shares of n-grams of tokens in words: "of its 5-grams 18.3%; too short for 10-grams, 15-grams"."""
-    found = [f"{n}-grams {percent(share)}" for n, share in shares.items() if share is not None]
-    missing = [f"{n}-grams" for n, share in shares.items() if share is None]
+    """The shares of n-grams of tokens in words: "of its 5-grams (5 tokens in a row) 18.3%; too short for 10-grams"."""
+    first = next(iter(shares), "")
+    names = {n: f"{n}-grams" + (f" ({n} tokens in a row)" if n == first else "") for n in shares}
+    found = [f"{names[n]} {percent(share)}" for n, share in shares.items() if share is not None]
+    missing = [names[n] for n, share in shares.items() if share is None]
     parts = [f"of its {', '.join(found)}"] * bool(found) + [f"too short for {', '.join(missing)}"] * bool(missing)
     return "; ".join(parts)
 

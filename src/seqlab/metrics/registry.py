@@ -7,10 +7,11 @@ a run do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-PLAIN = ".4f"
-"""The format of a metric without an entry."""
+PLAIN = "z.4f"
+"""The format of a metric without an entry. By the z, as in all formats here, what rounds to zero has no sign."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Metric:
         on_page: whether it is a column in the report's tables.
         judges: whether it may decide which of several settings is best.
         by_length: whether it is also computed, and plotted, by the length of the source.
+        note: what its label leaves open about how it counts.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Metric:
     on_page: bool = False
     judges: bool = False
     by_length: bool = False
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -53,6 +56,8 @@ class Metric:
         return self.form.endswith("%")
 
 
+_TO_THE_TARGETS_END = "tokens that the output has beyond the target's end do not count; in exact match they do"
+
 METRICS = (
     Metric(
         "teacher_forced/loss",
@@ -64,7 +69,7 @@ METRICS = (
         judges=True,
     ),
     Metric("teacher_forced/perplexity", "perplexity", more_is_better=False, averaged="token"),
-    Metric("teacher_forced/token_accuracy", "token accuracy, teacher-forced", form=".2%", averaged="token"),
+    Metric("teacher_forced/token_accuracy", "token accuracy, teacher-forced", form="z.2%", averaged="token"),
     Metric(
         "teacher_forced/bits_per_byte",
         "bits per byte",
@@ -76,21 +81,28 @@ METRICS = (
         judges=True,
     ),
     Metric("free_running/edit_distance", "edit distance", more_is_better=False, averaged="token"),
-    Metric("free_running/token_accuracy_with_filler", "token accuracy with filler", form=".2%", averaged="token"),
+    Metric(
+        "free_running/token_accuracy_with_filler",
+        "token accuracy with filler",
+        form="z.2%",
+        averaged="token",
+        note=_TO_THE_TARGETS_END,
+    ),
     Metric(
         "free_running/token_accuracy",
         "token accuracy",
-        form=".2%",
+        form="z.2%",
         averaged="token",
         progress="token accuracy",
         compared=True,
         on_page=True,
         by_length=True,
+        note=_TO_THE_TARGETS_END,
     ),
     Metric(
         "free_running/exact_match",
         "exact match",
-        form=".2%",
+        form="z.2%",
         averaged="sentence",
         progress="exact match",
         compared=True,
@@ -98,11 +110,11 @@ METRICS = (
         judges=True,
         by_length=True,
     ),
-    Metric("free_running/chrf", "chrF", form=".2f", averaged="corpus", progress="chrF", on_page=True),
+    Metric("free_running/chrf", "chrF", form="z.2f", averaged="corpus", progress="chrF", on_page=True),
     Metric(
         "free_running/bleu",
         "BLEU",
-        form=".2f",
+        form="z.2f",
         averaged="corpus",
         compared=True,
         on_page=True,
@@ -110,7 +122,14 @@ METRICS = (
         by_length=True,
     ),
     Metric(
-        "free_running/token_bleu", "token BLEU", form=".2f", averaged="corpus", compared=True, on_page=True, judges=True
+        "free_running/token_bleu",
+        "token BLEU",
+        form="z.2f",
+        averaged="corpus",
+        compared=True,
+        on_page=True,
+        judges=True,
+        note="over lower-cased words and punctuation marks",
     ),
 )
 """In the order of a run's progress lines; the report shows them in reverse."""
@@ -126,6 +145,12 @@ def entry_of(key: str) -> Metric:
     name = key.rpartition("/")[2]
     entry = exact or next((one for one in METRICS if one.name == name), None)
     return entry or Metric(key, name.replace("_", " "))
+
+
+def notes(keys: Iterable[str]) -> list[str]:
+    """What the labels of these metrics leave open, a sentence per label."""
+    entries = dict.fromkeys(map(entry_of, keys))
+    return [f"{one.label[0].upper()}{one.label[1:]}: {one.note}." for one in entries if one.note]
 
 
 def written(key: str, value: float) -> str:

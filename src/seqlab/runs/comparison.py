@@ -27,7 +27,7 @@ from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
 from seqlab.folders import ERROR
-from seqlab.metrics.registry import METRICS, entry_of
+from seqlab.metrics.registry import METRICS, Metric, entry_of, notes
 from seqlab.natural_order import natural
 from seqlab.runs.description import description
 from seqlab.runs.json_checks import read_file
@@ -173,10 +173,15 @@ def _metric(split: str, name: str) -> Figure:
     return lambda result: result.metric(split, name)
 
 
+def _compared_metrics(settings: Sequence[Setting], split: str) -> list[Metric]:
+    """The metrics that are columns of the table."""
+    return [one for one in METRICS if one.compared and any(s.values(_metric(split, one.key)) for s in settings)]
+
+
 def table(settings: Sequence[Setting]) -> TextTable:
     """One row per setting, with mean ± sample standard deviation over its runs."""
     split = measured_split(settings)
-    shown = [one for one in METRICS if one.compared and any(s.values(_metric(split, one.key)) for s in settings)]
+    shown = _compared_metrics(settings, split)
     leaking = any(setting.values(lambda result: result.leaked) for setting in settings)
     heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
     heads += [f"{split} {one.name.replace('_', ' ')}" for one in shown]
@@ -253,11 +258,13 @@ def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
             if "val leaks" in compared.heads
             else ""
         )
+        shown = [one.key for one in _compared_metrics(settings, measured_split(settings))]
+        counting = "".join(f" {sentence}" for sentence in notes(shown))
         lines += [
             "",
             f"Mean ± sample standard deviation over runs; seeds {', '.join(seeds)}; on {' and '.join(machines)}.{leaks}"
             " Tokens are target tokens without padding, seconds those of training without validation;"
-            " TFLOP: floating-point operations of training in matrix products, about, in 10¹²."
+            f" TFLOP: floating-point operations of training in matrix products, about, in 10¹².{counting}"
             " All metrics: comparison.csv.",
         ]
         lines += _signatures(settings)
@@ -349,8 +356,13 @@ def show(multirun: Path) -> None:
     settings, unread = write(multirun)
     console = Console(highlight=False, markup=False)
     console.print()
-    fitting(table(settings), console.width).show(console)
+    whole = table(settings)
+    shown = fitting(whole, console.width)
+    shown.show(console)
     console.print()
+    if left_out := [head for head in whole.heads if head not in shown.heads]:
+        line = f"left out, as they do not fit {console.width} columns: {', '.join(left_out)}; comparison.md has them"
+        console.print(wrapped(line, indent=2), soft_wrap=True)
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
         console.print(wrapped(line, indent=2), soft_wrap=True)
     console.print(wrapped(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv"), soft_wrap=True)

@@ -21,7 +21,7 @@ from seqlab.runs.json_checks import read_file, read_json
 from seqlab.runs.result import RESULT, RunResult
 from seqlab.runs.run_folder import (
     SavedPrediction,
-    command,
+    command_for_others,
     name_and_value,
     read_metrics,
     read_overrides,
@@ -120,7 +120,7 @@ def _digest(folder: Path, result: RunResult, trust: Trust) -> dict[str, Any]:
     facts = result.as_json()
     content = {
         **{name: facts[name] for name in FACTS if name in facts},
-        "command": command(folder),
+        "command": command_for_others(folder),
         "overrides": dict(name_and_value(line) for line in read_overrides(folder)),
         "settings": resolved(result.settings) | {"name": result.name},
         "curve": curve(read_metrics(folder), result),

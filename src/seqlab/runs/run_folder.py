@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shlex
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.text_table import tsv_cells
-from seqlab.config.plain import kept_start, read
+from seqlab.config.plain import Start, kept_start, read
 from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS
 from seqlab.kinds import NOTHING, Trust
@@ -54,7 +56,7 @@ def read_predictions(folder: Path) -> list[SavedPrediction]:
     for number, line in enumerate(lines, 2):
         cells = tsv_cells(line)
         if len(cells) != len(heads):
-            raise InputError(f"{path}:{number}: {len(cells)} columns; expected {len(heads)}")
+            raise InputError(f"{path}:{number}: {plural(len(cells), 'column')}; expected {len(heads)}")
         match = None if continued else cells[heads.index("match")] == "true"
         source, prediction, reference, *_ = cells
         predictions.append(SavedPrediction(source, prediction, reference, match))
@@ -112,18 +114,30 @@ def name_and_value(override: str) -> tuple[str, str]:
 
 
 def command(folder: Path) -> str:
+    """The command line that repeats the run on this machine, in the folder where it was typed.
+
+    Paths below that folder are relative to it.
+    """
+    start = _start(folder)
+    words = [*start.flags, *read_overrides(folder)]
+    if start.directory.is_absolute():
+        here = re.compile(rf"(?<=[=,:'\"(\[]){re.escape(f'{start.directory}/'.replace('//', '/'))}(?=[^\s/])")
+        words = [here.sub("", word) for word in words]
+    return shlex.join(["seqlab-train", *words])
+
+
+def command_for_others(folder: Path) -> str:
     """The command line that repeats the run, without the folders of the machine that it ran on."""
-    arguments = _configuration_flags(folder) + read_overrides(folder)
-    return shlex.join(["seqlab-train", *(without_machine(argument) for argument in arguments)])
+    return shlex.join(["seqlab-train", *without_machine([*_start(folder).flags, *read_overrides(folder)])])
 
 
-def _configuration_flags(folder: Path) -> list[str]:
-    """The flags that name the user's own configurations; none if the run has not kept them."""
+def _start(folder: Path) -> Start:
+    """How the run was started; without flags and folder if it has not kept that."""
     path = folder / ".hydra" / "hydra.yaml"
     if not path.is_file():
-        return []
+        return Start([], Path())
     try:
-        return kept_start(folder).flags
+        return kept_start(folder)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: not a configuration of Hydra's ({' '.join(str(error).split())})") from None
 

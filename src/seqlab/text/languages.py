@@ -10,6 +10,8 @@ from itertools import islice
 
 import regex
 
+from seqlab.extras import install_extra
+
 ENGLISH = "en"
 SEEN = 1000
 """At most this many texts are examined to recognise a script."""
@@ -116,8 +118,7 @@ def _tokenizer_for(language: str | None) -> BleuTokenizer:
         extra, modules = _MECAB[language]
         if all(importlib.util.find_spec(module) for module in modules):
             return BleuTokenizer(f"{language}-mecab")
-        words = f'pip install -e ".[{extra}]"'
-        remark = f"BLEU of {_NAMES[language]} is computed on characters; to compute it on words, run {words}"
+        remark = f"BLEU of {_NAMES[language]} is computed on characters; for words, type {install_extra(extra)}"
         return BleuTokenizer("char", remark)
     return BleuTokenizer("char" if language in UNSEPARATED else "13a")
 

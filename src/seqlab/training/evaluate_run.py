@@ -31,7 +31,7 @@ from seqlab.training.callbacks.precision import precision_facts
 from seqlab.training.callbacks.progress import Progress
 from seqlab.training.measuring import measure
 from seqlab.training.provenance import environment
-from seqlab.training.results import metrics_table
+from seqlab.training.results import metrics_table, seeming_contradictions
 from seqlab.training.trainer import build_trainer
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ def evaluate(settings: EvaluateSettings) -> None:
         }
         write_json(folder / "evaluation.json", result)
         metrics_table(metrics).show(Console(highlight=False))
+        for line in seeming_contradictions(metrics):
+            print(wrapped(line))
         if other:
             print(labelled("note", f"not the data that the run was measured on: {listed(other)}"))
         print(wrapped(f"kept in {settings.run}/evaluation.json"))

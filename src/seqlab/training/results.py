@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,14 @@ from rich.console import Console
 
 from hydra_pruning_sweeper.messages import plural, printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
-from seqlab.metrics.registry import written
+from seqlab.metrics.registry import notes, written
 from seqlab.runs.result import MOST_WAITED, Metrics, RunResult
 from seqlab.runs.samples import evenly_spaced
+from seqlab.runs.small_splits import uncertainty
 from seqlab.text.tokenizers.vocabularies import words_and_marks
 
 SAMPLES = 5
 """How many predictions a summary shows."""
-
-FEW = 100
-"""A split with fewer examples is pointed out."""
 
 WAITED = "it waited for a core for {:.0%} of the seconds of training, since others used them: do not compare its times"
 SHOWN = 80
@@ -43,7 +40,7 @@ def predictions_table(predictions: Sequence[Any]) -> str:
     rows = [(*columns, "reference", "score", *(() if continued else ("match",)))]
     for one in predictions:
         match = () if one.match is None else (str(one.match).lower(),)
-        rows.append((one.source, one.prediction, one.reference, f"{one.score:.4f}", *match))
+        rows.append((one.source, one.prediction, one.reference, f"{one.score:z.4f}", *match))
     return "".join(f"{tsv_line(row)}\n" for row in rows)
 
 
@@ -81,7 +78,7 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
     shown = printable(str(folder))
     console.print()
     metrics_table(without_bleu_of_words(result.metrics, predictions)).show(console)
-    for line in small_splits(result):
+    for line in [*small_splits(result), *seeming_contradictions(result.metrics)]:
         console.print(wrapped(line, indent=2))
     for one in samples(predictions):
         console.print(wrapped(f"  {sample_line(one)}", indent=6))
@@ -115,24 +112,20 @@ def without_bleu_of_words(metrics: Metrics, predictions: Sequence[Any]) -> Metri
 
 def small_splits(result: RunResult) -> list[str]:
     """A line for each held-out split with few examples: how uncertain its exact match is."""
-    lines = []
-    for split, count in result.measured.items():
-        share = result.metrics.get(split, {}).get("free_running/exact_match")
-        if split != "train" and share is not None and count < FEW:
-            low, high = share_interval(share, count)
-            lines.append(
-                f"{split} has only {plural(count, 'example')}: its exact match of {share:.0%} may as well be anything"
-                f" from {low:.0%} to {high:.0%} (95 % interval)"
-            )
-    return lines
+    shares = {split: values.get("free_running/exact_match") for split, values in result.metrics.items()}
+    lines = (
+        uncertainty(split, count, share)
+        for split, count in result.measured.items()
+        if split != "train" and (share := shares.get(split)) is not None
+    )
+    return [line for line in lines if line is not None]
 
 
-def share_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` examples (Wilson 1927, "Probable inference, the law of succession")."""
-    z = 1.96
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return max(0.0, middle - half), min(1.0, middle + half)
+def seeming_contradictions(metrics: Metrics) -> list[str]:
+    """A line on token accuracy if it is shown as 100 % beside an exact match that is not."""
+    accuracy, match = "free_running/token_accuracy", "free_running/exact_match"
+    beside = [(number(accuracy, one.get(accuracy)), number(match, one.get(match))) for one in metrics.values()]
+    return notes([accuracy]) if any(pair[0] == "100.00%" != pair[1] for pair in beside) else []
 
 
 def metrics_table(metrics: Metrics) -> TextTable:

@@ -21,7 +21,7 @@ from seqlab.errors import InputError
 from seqlab.identity import HOW_IT_BEGINS, fingerprint
 from seqlab.models.base import Seq2Seq
 from seqlab.private_parts import position_of
-from seqlab.runs.result import RecordedIdentity
+from seqlab.runs.result import RESULT, RecordedIdentity, RunResult
 from seqlab.training.callbacks.checkpoints import read_checkpoint
 
 KEY = "run"
@@ -223,6 +223,20 @@ class ResumeCheckpoint:
 def _position(content: dict[str, Any]) -> RunPosition:
     begun, within = position_of(content)
     return RunPosition(content["global_step"], begun - within, within)
+
+
+def seconds_before(folder: Path, step: int) -> float | None:
+    """Seconds of training and validation of the run in a folder, if it was finished before at this optimizer step.
+
+    Its last checkpoint does not know them all, and reading the data anew is no part of them.
+    """
+    if not (folder / RESULT).is_file():
+        return None
+    try:
+        result = RunResult.read(folder)
+    except InputError:
+        return None
+    return result.seconds.fit if result.steps == step else None
 
 
 def identity_facts(identity: RunIdentity) -> dict[str, Any]:

@@ -54,6 +54,7 @@ from seqlab.training.resuming import (
     epochs_before,
     identity_facts,
     model_identity,
+    seconds_before,
 )
 from seqlab.training.tracker_loggers import MlflowRun, WandbRun
 from seqlab.training.trainer import build_trainer
@@ -146,7 +147,10 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
         measured = time.perf_counter()
-        fit, measuring = callbacks.throughput.earlier + fitted - started, measured - fitted
+        measuring = measured - fitted
+        fit = None if checkpoint is None else seconds_before(folder, trainer.global_step)
+        if fit is None:
+            fit = callbacks.throughput.earlier + fitted - started
         seconds = RunSeconds(fit=fit, measure=measuring, all=fit + measuring)
         steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
         facts = {**steps, "seconds": seconds, "training": training, **identity_facts(identity)}

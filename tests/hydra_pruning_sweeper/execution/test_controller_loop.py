@@ -160,6 +160,22 @@ def test_more_failures_than_allowed_end_the_sweep(pretend, failures, failed):
     assert len(failed_for_good(one.shared_study.trials())) == failed
 
 
+def test_first_trials_that_fail_alike_end_the_search_and_the_same_line_goes_on(pretend):
+    one = pretend(lambda job: JobEnd(job.number, 7), trials=50, rules={"retries": 1, "failures": 1.0})
+    with pytest.raises(ExecutionError, match=r"^the first 3 trials have failed alike, .*: exit code 7; the same line"):
+        one.run()
+    assert len({tuple(trial.params.items()) for trial in one.shared_study.trials()}) == 3
+    again = pretend(done, trials=9, rules={"retries": 0, "failures": 1.0})
+    again.run()
+    assert len(again.executor.jobs) == 9
+
+
+def test_first_trials_that_fail_for_several_reasons_do_not_end_the_search(pretend):
+    one = pretend(lambda job: done(job) if job.number > 3 else JobEnd(job.number, 7 + job.number), trials=6)
+    one.run()
+    assert len(one.executor.jobs) == 10
+
+
 def test_what_a_trial_takes_besides_training_is_measured(pretend):
     def trains(job):
         TrialEvents(job.folder).add("first_step")
@@ -192,7 +208,7 @@ def test_the_first_ctrl_c_begins_nothing_more(pretend):
         one.run()
     assert [job.number for job in one.executor.jobs] == [0, 1]
     assert [trial.state for trial in one.shared_study.trials()] == [TrialState.COMPLETE] * 2
-    assert one.observer.notes == ["finishing 1 running trials; Ctrl-C again stops them, to be continued later"]
+    assert one.observer.notes == ["finishing 1 running trial; Ctrl-C again stops them, to be continued later"]
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -4,6 +4,8 @@ import fcntl
 import os
 import shlex
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -159,7 +161,46 @@ def test_jobs_inherit_a_file_as_long_as_they_live(tmp_path):
 
 def test_what_cannot_be_imported_beforehand_is_named():
     with pytest.raises(ExecutionError, match=r"preload: no_such_thing cannot be imported \(ModuleNotFoundError"):
-        ForkExecutor("x", "x", ["json", "no_such_thing"])
+        ForkExecutor("x", "x", ["json", "no_such_thing"]).prepare()
+
+
+PARENT = """
+import signal, sys
+from hydra_pruning_sweeper.execution.executor import ForkExecutor
+one = ForkExecutor("x", "x", ["slow"])
+{end}
+one.prepare()
+"""
+SLOW = """
+import os, pathlib, time
+pathlib.Path("server").write_text(str(os.getpid()))
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("end", ["the server", "the parent", "Ctrl-C"])
+def test_a_server_that_still_imports_can_be_ended(tmp_path, end):
+    (tmp_path / "slow.py").write_text(SLOW)
+    environment = path() | {"PYTHONPATH": f"{tmp_path}:{path()['PYTHONPATH']}"}
+    close = "signal.signal(signal.SIGINT, lambda *_: (one.close(), sys.exit()))" if end == "Ctrl-C" else ""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT.format(end=close)], cwd=tmp_path, env=environment)
+    try:
+        while not (tmp_path / "server").is_file() or not (tmp_path / "server").read_text():
+            time.sleep(0.05)
+        server = int((tmp_path / "server").read_text())
+        ended = server if end == "the server" else parent.pid
+        os.kill(ended, {"the server": signal.SIGTERM, "the parent": signal.SIGKILL, "Ctrl-C": signal.SIGINT}[end])
+        parent.wait(timeout=20)
+        assert are_gone(server)
+    finally:
+        parent.kill()
+
+
+def test_no_server_starts_before_it_is_needed():
+    one = ForkExecutor("x", "x", ["no_such_thing"])
+    one.signal(1, signal.SIGKILL)
+    one.close()
+    assert one.wait(0.0) == []
 
 
 def test_a_signal_or_code_is_why_where_the_log_is_silent(tmp_path):

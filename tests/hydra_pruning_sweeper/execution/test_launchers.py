@@ -49,6 +49,7 @@ def launched(monkeypatch, tmp_path):
         monkeypatch.setattr(Plugins.instance(), "instantiate_launcher", instantiate)
         config = OmegaConf.create({"hydra": {"launcher": launcher or {}}})
         one = LauncherExecutor(config, HydraContext(None, None), print, slots)
+        one.prepare()
         assert one.start(Job(7, list(arguments), tmp_path / "7", environment)) is None
         ended = one.wait(30.0)
         assert config == OmegaConf.create({"hydra": {"launcher": launcher or {}}})  # the sweep's own stays as it is

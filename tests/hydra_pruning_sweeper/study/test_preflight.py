@@ -6,6 +6,7 @@ from hydra._internal.utils import create_config_search_path
 from optuna.samplers import CmaEsSampler, RandomSampler
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.preflight import check_before_start
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.trial_command import TrialCommand
@@ -69,7 +70,18 @@ def test_a_mistake_is_found_before_the_first_trial(loader, parameters, more, mat
         rehearsed(loader, *parameters, **more)
 
 
+def test_the_application_may_refuse_a_trial(loader, monkeypatch):
+    def check(config):
+        if config.model.get("heads"):
+            raise UsageError(f"no {config.model.heads} heads here")
+
+    monkeypatch.setattr(NAMES, "check", check)
+    rehearsed(loader, ("optimizer.lr", "interval(0,1)"))
+    with pytest.raises(UsageError, match="no 2 heads here"):
+        rehearsed(loader, ("model", "choice(gru,gpt)"))
+
+
 def test_a_package_that_a_sampler_lacks_is_named(loader, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cmaes", None)
-    with pytest.raises(UsageError, match=r"CmaEsSampler needs cmaes: pip install cmaes"):
+    with pytest.raises(UsageError, match=r"CmaEsSampler needs cmaes: \S*pip install cmaes"):
         rehearsed(loader, ("optimizer.lr", "interval(0,1)"), make=lambda seed: CmaEsSampler(seed=seed))

@@ -41,8 +41,9 @@ def sweep(tmp_path):
 
 @pytest.fixture
 def screen(sweep, monkeypatch):
-    """Its screen without a terminal, at time 100; `screen.lines()` gives what was printed since."""
-    monkeypatch.setattr(live_table.time, "time", lambda: 100.0)
+    """Its screen without a terminal, from time 50; its first trial started at 100. `screen.lines()` gives what was
+    printed since."""
+    monkeypatch.setattr(live_table.time, "time", lambda: 50.0)
     monkeypatch.setenv("COLUMNS", "120")
     one = LiveTable(sweep, ["x", "model.cell", "data.x"], terminal=False)
     one.console = Console(file=io.StringIO(), highlight=False, soft_wrap=True)
@@ -54,6 +55,10 @@ def screen(sweep, monkeypatch):
         return text.splitlines()
 
     one.lines = lines
+    one.preparing()
+    monkeypatch.setattr(live_table.time, "time", lambda: 100.0)
+    one.started(leased(0), 0)
+    assert lines() == ["starting: trials begin when their libraries are loaded", "trial   0  x=0.1235 cell=[gru]"]
     return one
 
 

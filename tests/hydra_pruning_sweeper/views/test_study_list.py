@@ -3,16 +3,19 @@
 import datetime
 import io
 import os
+from dataclasses import replace
 
 import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 from rich.console import Console
 
-from hydra_pruning_sweeper.study.record import SweepRecord
+from hydra_pruning_sweeper.study.lease import machine, start_of
+from hydra_pruning_sweeper.study.record import SweepRecord, read_record
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.events import TrialEvents
 from hydra_pruning_sweeper.views import study_list, trial_table
+from hydra_pruning_sweeper.views.command import run
 from hydra_pruning_sweeper.views.study_list import overview, print_studies
 
 NOW = datetime.datetime(2030, 5, 7, 12, 0, 0)
@@ -64,8 +67,20 @@ def test_the_last_active_study_comes_first(study, tmp_path, capsys):
         ["young", "0", "0", "1", "1", "20", "none", "yet", "7", "min", "ago"],
         ["best_is_largest", "3", "0", "0", "0", "20", "2", "30", "min", "ago"],
         ["old", "2", "1", "0", "0", "20", "1", "3", "days", "ago"],
-        ["planned_only", "0", "0", "0", "0", "20", "none", "yet", "never"],
+        ["planned_only", "0", "0", "0", "0", "20", "none", "yet", "not", "yet"],
     ]
+
+
+def test_a_study_whose_first_trial_is_about_to_begin_is_starting(study, tmp_path, capsys):
+    study("old", [COMPLETE], minutes=5)
+    folder, alive = study("new", []), (machine(), os.getppid(), start_of(os.getppid()))
+    for controller, shown in (([], "no trial yet: the line that began"), (alive, "the first one is starting")):
+        replace(read_record(folder), controller=[*controller]).write(folder)
+        run("status", folder)
+        assert shown in capsys.readouterr().out
+    assert print_studies(tmp_path)
+    first, *_ = capsys.readouterr().out.splitlines()[1:]
+    assert first.split() == ["new", "0", "20", "none", "yet", "starting"]
 
 
 def test_the_list_fits_into_a_narrow_terminal(study, printed):

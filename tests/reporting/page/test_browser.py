@@ -290,7 +290,7 @@ def test_a_sentence_is_picked_and_stepped_through(page):
 
 
 def test_words_that_the_reference_has_not_are_marked(page):
-    page.choose("#pick-data", "Reversal of 1 to 10 integers")
+    page.choose("#pick-data", "Reversal of 1 to 10 integers (yours)")
     page.choose("#pick-sentence", "2. ein hund springt")
     assert [word.text for word in page.driver.find_elements("css selector", ".card u")] == []
     page.driver.execute_script("data[1].sentences[1].outputs[0].prediction = 'A dog, dog walks .'")

@@ -49,7 +49,7 @@ def test_two_datasets_of_one_name_differ_by_their_settings_in_words(tmp_path):
 
 def test_a_dataset_that_is_alone_has_its_name(tmp_path):
     (group,) = found(tmp_path, [digest()]).groups
-    assert heading(group) == title([group]) == "Multi30k de→en"
+    assert (heading(group), title([group])) == ("Multi30k de→en", "Multi30k de→en (yours)")
 
 
 def test_a_title_says_that_all_its_runs_are_references(tmp_path):
@@ -59,10 +59,11 @@ def test_a_title_says_that_all_its_runs_are_references(tmp_path):
 
 def test_a_tab_has_a_short_name_where_that_tells_it_from_others():
     lists = "Reversal of 1 to 10 integers 1..15"
-    names = [f"{lists} (10,000 samples, not filled up) (reference)", f"{lists} (6,000 samples, not filled up)", "Toy"]
+    settings = ("10,000 samples, not filled up) (reference", "6,000 samples, not filled up) (yours")
+    names = [*(f"{lists} ({one})" for one in settings), "Toy"]
     assert [short for _, short in shortened(names)] == [
         "Reversal of 1 to 10 integ… (10,000 samples…) (reference)",
-        "Reversal of 1 to 10 integ… (6,000 samples…)",
+        "Reversal of 1 to 10 integ… (6,000 samples…) (yours)",
         "Toy",
     ]
     alike = [f"{lists} (10,000 samples, {fill})" for fill in ("filled up", "not filled up")]

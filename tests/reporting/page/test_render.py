@@ -206,7 +206,7 @@ def test_each_dataset_of_the_users_has_its_answer_in_sight_the_newest_first(tmp_
     (best,) = page.xpath("//dl[@class='answers']/div[contains(dt, 'Which architecture is best')]/dd")
     assert best.xpath("./p/span/text()") == ["New (your runs)", "Old (your runs)"]
     assert best.xpath("./details/p[@class='first']/span/text()") == ["Multi30k de→en (reference)"]
-    names = ["New", "Old", "Multi30k de→en (reference)"]
+    names = ["New (yours)", "Old (yours)", "Multi30k de→en (reference)"]
     assert page.xpath("//section[@id='compare']//h3/text()") == names
     (data,) = page.xpath("//script[@id='data']/text()")
     assert [one["title"] for one in json.loads(data)] == names
@@ -237,6 +237,14 @@ def test_signs_of_a_table_are_explained_below_it_where_they_appear(tmp_path):
     assert "Bold: the best" in text and "p: how often chance alone" in text and "–: not measured." in text
     alone = html.document_fromstring(render(found(tmp_path / "one", [digest()]), tmp_path / "p")).xpath(note)
     assert not [sign for sign in ("Bold", "p: ", "–: ") if sign in alone]
+
+
+def test_the_uncertainty_of_few_examples_stands_below_the_table(tmp_path):
+    few, many = digest("gru", measured={"test": 25}), digest("lstm", measured={"test": 2500})
+    page = html.document_fromstring(render(found(tmp_path, [few, many]), tmp_path / "p"))
+    note = page.xpath("string(//section[@id='compare']//div[@class='sortable'][1]/p[@class='note'])")
+    assert "gru (yours): test has only 25 examples: its exact match of 20% may as well be anything from 9%" in note
+    assert "lstm" not in note
 
 
 def test_what_is_only_stated_counts_as_a_comparison_as_in_readme(tmp_path):

@@ -44,14 +44,14 @@ NAMES = {
 """A setting's name → how a heading says any other value of it."""
 
 
-REFERENCE = " (reference)"
+OWN, REFERENCE = " (yours)", " (reference)"
 DATASET_ON_TAB, SETTINGS_ON_TAB = 26, 16
 """How many characters of a dataset's name, and of the settings in it, a tab shows."""
 
 
 def title(groups: Sequence[RunGroup]) -> str:
-    """The heading over groups of one dataset; it says so where all of them are references."""
-    return heading(groups[0]) + ("" if any(one.own for one in groups) else REFERENCE)
+    """The heading over groups of one dataset; it says whether some are the user's, or all of them references."""
+    return heading(groups[0]) + (OWN if any(one.own for one in groups) else REFERENCE)
 
 
 def heading(group: RunGroup) -> str:
@@ -70,8 +70,8 @@ def shortened(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _short(name: str) -> str:
-    """The beginnings of the dataset's name and of the settings in parentheses, and whether it is a reference."""
-    plain = name.removesuffix(REFERENCE)
+    """The beginnings of the dataset's name and of the settings in parentheses, and whose runs it is of."""
+    plain = name.removesuffix(REFERENCE).removesuffix(OWN)
     dataset, parenthesis, settings = plain.partition(" (")
     dataset = _cut(dataset, DATASET_ON_TAB)
     if parenthesis:

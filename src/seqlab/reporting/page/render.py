@@ -13,6 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.answers.answer import Answer
@@ -44,6 +45,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
     environment.filters["coded"] = coded
     environment.filters["breakable"] = breakable
     environment.filters["slug"] = slug
+    environment.filters["plural"] = plural
     environment.filters["pauses"] = sweeps.pauses
     environment.filters["heading"] = heading
     environment.filters["shortened"] = shortened

@@ -15,7 +15,7 @@ from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import plural, printable
 from hydra_pruning_sweeper.objectives import directions_of
 from seqlab.errors import InputError
 from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, bars, line_plot
@@ -207,7 +207,7 @@ def main() -> None:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     write_atomically(Path(sys.argv[2]), json.dumps(content, indent=1) + "\n")
-    print(printable(f"{len(content['trials'])} trials of {content['study']} kept in {sys.argv[2]}"))
+    print(printable(f"{plural(len(content['trials']), 'trial')} of {content['study']} kept in {sys.argv[2]}"))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ A cell knows the value it sorts by and the runs that its figure comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_pruning_sweeper.messages import duration, plural
-from seqlab.metrics.registry import METRICS, entry_of
+from seqlab.metrics.registry import METRICS, entry_of, notes
 from seqlab.reporting.page.groups import (
     LOSS,
     USUAL,
@@ -27,6 +27,7 @@ from seqlab.reporting.page.sources import Material
 from seqlab.reporting.readme.claims import deciding
 from seqlab.reproduction.reference import OPEN, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
+from seqlab.runs.small_splits import uncertainty
 
 COMPARISON = "comparison"
 """In place of a verdict: nothing was to be judged."""
@@ -34,6 +35,7 @@ BEST = "best"
 CHANCE = "p, against the best"
 DIVERGED = 100.0
 """Loss in nats per token above which a run diverged: a uniform guess among a million tokens costs 14."""
+EXACT_MATCH = "free_running/exact_match"
 COMPARED = [one.key for one in reversed(METRICS) if one.on_page]
 
 
@@ -166,7 +168,7 @@ def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Tabl
         spent = [_cell(one, cost(one), form) for _, _, form, cost in COSTS]
         against = [_against(material, one, top, main)] if main and top else []
         rows.append([*cells, *figures[:1], *against, *spent[:BESIDE], *figures[1:], *spent[BESIDE:]])
-    return Table(id, title(groups), heads, rows, _split_note(groups))
+    return Table(id, title(groups), heads, rows, _split_note(groups, metrics) + _small_splits(groups, names))
 
 
 def _tflop(group: RunGroup) -> Spread | None:
@@ -189,10 +191,11 @@ BESIDE = 3
 """The number of costs that are shown right beside quality; the others come last."""
 
 
-def _split_note(groups: Sequence[RunGroup]) -> str:
+def _split_note(groups: Sequence[RunGroup], metrics: Sequence[str]) -> str:
     splits = sorted({one.split for one in groups})
     devices = sorted({f"{device}, threads: {threads}" for one in groups for device, threads in one.devices})
     note = f"Quality on {' or '.join(splits)}; mean ± sample standard deviation over seeds; on {' and '.join(devices)}."
+    note += "".join(f" {sentence}" for sentence in notes(metrics))
     if any(run.get("references") == "first" for one in groups for run in one.runs):
         note += " There is no p where several references were used, as the saved predictions hold only the first."
     others = sorted({one.profile for one in groups} - {USUAL}) if len({one.profile for one in groups}) > 1 else []
@@ -202,14 +205,25 @@ def _split_note(groups: Sequence[RunGroup]) -> str:
     return note if comparable(groups) else f"{note} The rows were evaluated on different texts, so none is called best."
 
 
+def _small_splits(groups: Sequence[RunGroup], names: Mapping[str, str]) -> str:
+    """Sentences on how uncertain the exact match of groups is that were evaluated on few examples."""
+    note = ""
+    for one in groups:
+        share, count = one.metric(EXACT_MATCH), one.results[0].measured.get(one.split)
+        if share is not None and count and (line := uncertainty(one.split, count, share.mean)):
+            note += f" {names[one.id]}: {line}."
+    return note
+
+
 def _meaning(metric: str) -> str:
     kind, _, _ = metric.partition("/")
     words = {
         "free_running": "the model continues from its own outputs",
         "teacher_forced": "the model is given the right tokens so far",
     }
-    meaning = f"{words.get(kind, kind)}; {'more' if entry_of(metric).more_is_better else 'less'} is better"
-    return f"BLEU over lower-cased words and punctuation marks; {meaning}" if metric.endswith("token_bleu") else meaning
+    entry = entry_of(metric)
+    parts = [words.get(kind, kind), *([entry.note] if entry.note else [])]
+    return "; ".join([*parts, f"{'more' if entry.more_is_better else 'less'} is better"])
 
 
 def _best(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:

@@ -14,6 +14,8 @@ from seqlab.reporting.page.sources import gather
 from seqlab.reporting.page.sweeps import digest_sweep
 from seqlab.reporting.page.tables import claims_and_comparisons
 from seqlab.runs.run_digest import digest
+from seqlab.runs.run_folder import command
+from seqlab.runs.schemas import Digest
 
 
 def write_report(
@@ -32,7 +34,7 @@ def write_report(
     Raises:
         InputError: there is nothing to report.
     """
-    material = gather(outputs, runs, functools.partial(digest, trust=trust), digest_sweep)
+    material = gather(outputs, runs, functools.partial(_own_digest, trust=trust), digest_sweep)
     page = render(material, output, draw())
     # A folder's name need not be valid text: what cannot be encoded is written as a question mark.
     write_atomically(output, page.encode("utf-8", "replace").decode("utf-8"))
@@ -43,3 +45,8 @@ def write_report(
         print(wrapped(printable(f"not read: {line}"), indent=2))
     size = output.stat().st_size / 1e6
     print(wrapped(printable(f"open {output} in a browser ({size:.1f} MB, needs nothing else)")))
+
+
+def _own_digest(folder: Path, trust: Trust) -> Digest:
+    """The digest of a run of this machine, with a command that can be typed here: it names files in full."""
+    return {**digest(folder, trust), "command": command(folder)}

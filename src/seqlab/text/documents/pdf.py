@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.text.documents.content import check_is_pdf
 from seqlab.text.documents.unreadable import UnreadableError
 
@@ -32,6 +33,6 @@ def read_pdf(path: Path) -> Iterator[str]:
             empty = empty and not text.strip()
             yield f"{text}\n\n"
         if empty:
-            raise UnreadableError(f"no text in {len(document)} pages (a scan?)")
+            raise UnreadableError(f"no text in {plural(len(document), 'page')} (a scan?)")
     finally:
         document.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.checks import check_sizes
 from seqlab.special_tokens import SPECIALS, UNK
 from seqlab.text.tokenizers.tokenizer import UNKNOWN, Tokenizer
@@ -81,7 +82,7 @@ class IntegerTokenizer(Tokenizer):
         if not words:
             raise ValueError(f"no integers; expected 1 to {self.max_length} of {self.smallest}..{self.largest}")
         if len(words) > self.max_length:
-            raise ValueError(f"{len(words)} integers; expected at most {self.max_length}")
+            raise ValueError(f"{plural(len(words), 'integer')}; expected at most {self.max_length}")
         ids = [id_of(word) for word in words]
         return ids + [self.size - 1] * (self.max_length - len(ids)) if self.fill else ids
 

@@ -57,7 +57,7 @@ def test_of_claim_g_each_part_ran_once(tmp_path):
         "Notes: ml, gpt (reference): the loss differs by +1.45 on other text; one seed: what another"
     )
     assert (
-        "4.65 nats per token on held-out sentences of the same kind of text"
+        "4.65 nats per token (cross-entropy with natural logarithms) on held-out sentences of the same kind of text"
         " (5.8% of them appear in training word for"
         " word), 6.10 on other text." in text
     )

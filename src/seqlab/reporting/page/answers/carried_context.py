@@ -108,7 +108,7 @@ def _time(without: RunGroup, carrying: RunGroup) -> str:
     change = between(quick, slow)
     if change is None:
         return ""
-    size = change.written(lambda seconds: f"{1000 * seconds:+.3g}".replace("-", "−"), " ms")
+    size = change.written(lambda seconds: f"{1000 * seconds:+z.3g}".replace("-", "−"), " ms")
     if change.shown:
         return f"A training step takes {'longer' if change.size > 0 else 'less time'}: {size}."
     if change.none_shown:

@@ -141,10 +141,10 @@ def _slope(metric: str) -> Measure:
     """The slope of quality over length, as a share of the mean quality: what claim C is judged by."""
 
     def plain(value: float) -> str:
-        return f"{value:+.1%}".replace("-", "−")
+        return f"{value:+z.1%}".replace("-", "−")
 
     def write(value: float) -> str:
-        return f"{100 * value:+.1f}".replace("-", "−")
+        return f"{100 * value:+z.1f}".replace("-", "−")
 
     meaning = f"Change of {entry_of(metric).label} per additional source token, as a share of its mean"
     return Measure(meaning, slope_by_length, write, " percentage points", plain, is_change=True)
@@ -164,7 +164,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
     meaning = f"Longest source, in tokens, up to which {entry_of(metric).label} is at least {MASTERED:.0%}"
 
     def write(value: float) -> str:
-        return f"{value:+.3g}".replace("-", "−")
+        return f"{value:+z.3g}".replace("-", "−")
 
     return Measure(meaning, reach, write, " tokens", "{:.3g}".format, is_change=False)
 

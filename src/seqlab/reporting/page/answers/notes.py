@@ -47,7 +47,8 @@ def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusi
     if inside is None:
         return None
     name = f"{heading(group)}, {name}{'' if group.own else ' (reference)'}"
-    text = f"{inside:.2f} nats per token on held-out sentences of the same kind of text"
+    text = f"{inside:.2f} nats per token (cross-entropy with natural logarithms)"
+    text += " on held-out sentences of the same kind of text"
     if leaks := group.leaks():
         text += f" ({leaks.mean:.1%} of them appear in training word for word)"
     gap, outside = within(group.by_seed(_gap)), group.metric(LOSS, OTHER)

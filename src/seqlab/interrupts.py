@@ -1,0 +1,38 @@
+"""Ctrl-C while a command imports what it needs: one line and exit code 130 in place of a traceback.
+
+Each command imports seqlab first, so that this file imports next to nothing.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce")
+"""What `seqlab-NAME` and `python -m seqlab.NAME` call."""
+
+
+def stop_imports() -> None:
+    """Has Ctrl-C end this process at once if it is a command of seqlab, until `raise_again`.
+
+    A handler that raised an exception would not do: libraries catch it while they are imported, or report it as theirs.
+    """
+    if _is_command() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+
+
+def raise_again() -> None:
+    """Has Ctrl-C raise KeyboardInterrupt again, as usual."""
+    if signal.getsignal(signal.SIGINT) is _stop:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _is_command() -> bool:
+    name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119  # without another import
+    module = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
+    return name in [f"seqlab-{one}" for one in COMMANDS] or module in [[f"seqlab.{one}"] for one in COMMANDS]
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"stopped\n")
+    os._exit(128 + number)
