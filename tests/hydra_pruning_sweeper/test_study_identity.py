@@ -12,10 +12,11 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.executor import JobEnd
 from hydra_pruning_sweeper.execution.trial_folders import claim_folder
 from hydra_pruning_sweeper.run_sweep import set_foreign_aside
+from hydra_pruning_sweeper.study.agreement import another_name
 from hydra_pruning_sweeper.study.lease import machine, start_of
 from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.search_spec import MAY_DIFFER, SearchSpec, description, disagreement
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy, another_name
+from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings

@@ -103,7 +103,7 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path):
 @pytest.mark.parametrize(
     ("goal", "said"),
     [
-        ("minimize", "study study has direction minimize, maximize, but this search has minimize: choose another"),
+        ("minimize", "study study has direction minimize, maximize, but this search has minimize"),
         (
             {"loss": "minimize", "accuracy": "minimize"},
             "has direction minimize, maximize, but this search has minimize",
