@@ -223,6 +223,16 @@ def test_runs_that_failed_are_counted_and_listed(tmp_path, capsys):
     ]
 
 
+@pytest.mark.parametrize(("waited", "says"), [(None, False), (0.2, False), (0.9, True)])
+def test_runs_that_shared_their_cores_say_so(tmp_path, capsys, waited, says):
+    make_run(tmp_path, 0, ["model=gru"], training=TRAINING)
+    make_run(tmp_path, 1, ["model=lstm"], training=TRAINING | {"waited": waited})
+    sentence = "imes do not compare: runs waited for a core for up to 45% of their training"
+    assert (sentence in markdown(settings_of(tmp_path))) == says
+    show(tmp_path)
+    assert (sentence in " ".join(capsys.readouterr().out.split())) == says
+
+
 def test_only_failed_runs_make_a_table_too(tmp_path):
     make_run(tmp_path, 0, ["model=gru"], error="no")
     make_run(tmp_path, 1, ["model=lstm"], error="no")

@@ -31,7 +31,7 @@ from seqlab.metrics.registry import METRICS, Metric, entry_of, notes
 from seqlab.natural_order import natural
 from seqlab.runs.description import description
 from seqlab.runs.json_checks import read_file
-from seqlab.runs.result import RESULT, RunResult
+from seqlab.runs.result import MOST_WAITED, RESULT, RunResult
 from seqlab.runs.run_folder import name_and_value
 from seqlab.runs.seed_groups import compared_overrides, seed_groups
 from seqlab.runs.spread import spread
@@ -220,6 +220,17 @@ def fitting(compared: TextTable, width: int) -> TextTable:
     return compared
 
 
+def _waited(settings: Sequence[Setting]) -> str:
+    """A sentence on runs that waited for a core, whose times are not their own; "" if none did."""
+    shares = [result.training.share_waited for setting in settings for result in setting.results]
+    most = max(shares, default=0.0)
+    if most <= MOST_WAITED:
+        return ""
+    return (
+        f"times do not compare: runs waited for a core for up to {most:.0%} of their training, since others used them"
+    )
+
+
 def _significant(values: list[float]) -> str:
     """A cell with three significant figures, but no exponent, so that sizes of any order read well."""
     mean = spread(values)["mean"] if values else 0.0
@@ -267,6 +278,8 @@ def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
             f" TFLOP: floating-point operations of training in matrix products, about, in 10¹².{counting}"
             " All metrics: comparison.csv.",
         ]
+        if waited := _waited(settings):
+            lines += ["", f"{waited[0].upper()}{waited[1:]}."]
         lines += _signatures(settings)
     return "\n".join(lines) + "\n"
 
@@ -363,6 +376,8 @@ def show(multirun: Path) -> None:
     if left_out := [head for head in whole.heads if head not in shown.heads]:
         line = f"left out, as they do not fit {console.width} columns: {', '.join(left_out)}; comparison.md has them"
         console.print(wrapped(line, indent=2), soft_wrap=True)
+    if waited := _waited(settings):
+        console.print(wrapped(waited, indent=2), soft_wrap=True)
     for line in [f"failed: {failure}" for failure in _failures(settings)] + [f"not read: {line}" for line in unread]:
         console.print(wrapped(line, indent=2), soft_wrap=True)
     console.print(wrapped(f"kept in {printable(str(multirun))}/comparison.md and comparison.csv"), soft_wrap=True)
