@@ -226,9 +226,7 @@ def _waited(settings: Sequence[Setting]) -> str:
     most = max(shares, default=0.0)
     if most <= MOST_WAITED:
         return ""
-    return (
-        f"times do not compare: runs waited for a core for up to {most:.0%} of their training, since others used them"
-    )
+    return f"times do not compare: runs waited for a core for up to {most:.0%} of their training"
 
 
 def _significant(values: list[float]) -> str:
