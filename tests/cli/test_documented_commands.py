@@ -105,6 +105,9 @@ def readers_files(tmp_path_factory):
     for name in ("FOLDER/notes.txt", "STORY.txt", "FILE.txt"):
         (folder / name).write_text(story, encoding="utf-8")
     (folder / "pairs.tsv").write_text("\n".join(pairs) + "\n", encoding="utf-8")
+    rows = "\n".join(["question,answer", *(pair.replace("\t", ",") for pair in pairs)]) + "\n"
+    for name in ("pairs.csv", "FILE.csv"):
+        (folder / name).write_text(rows, encoding="utf-8")
     return folder
 
 

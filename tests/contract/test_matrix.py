@@ -35,6 +35,7 @@ DATASETS = {
     "numbers": ["data=numbers", "data.samples=60", "data.largest=99"],
     "anki": ["data=anki", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
     "parallel": ["data=parallel", "data.path=parallel"],
+    "pairs": ["data=pairs", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
     "notes in blocks": ["data=notes", *NOTES, "data.boundaries=none"],
     "notes in chunks": ["data=notes", *NOTES, "data.context=5"],
 }

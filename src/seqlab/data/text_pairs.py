@@ -59,10 +59,14 @@ class TextPairs(SequenceData):
         self.source_language, self.target_language = source_language, target_language
         self._bleu_tokenizer = bleu_tokenizer
         self._texts: dict[str, list[tuple[str, list[str]]]] = {}
+        self.reading_remarks: list[str] = []
 
     @abstractmethod
     def pairs(self) -> dict[str, list[Pair]]:
-        """The pairs of each split (val and test may be missing)."""
+        """The pairs of each split (val and test may be missing).
+
+        Lines that it appends to `reading_remarks` are printed before training, also when the cache has the pairs.
+        """
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides what `pairs` returns, ready for JSON: it becomes the key of the cache.
@@ -70,7 +74,7 @@ class TextPairs(SequenceData):
         By default the pairs themselves; a subclass that reads a large file returns the file's hash and its settings
         instead.
         """
-        return {split: [(p.source, p.target) for p in pairs] for split, pairs in self.pairs().items()}
+        return {split: [(p.source, p.target, *p.alternatives) for p in pairs] for split, pairs in self.pairs().items()}
 
     def known_translations(self) -> dict[str, list[str]]:
         """Acceptable targets of a source beyond those of its split; none by default."""
@@ -84,6 +88,7 @@ class TextPairs(SequenceData):
         """Reads examples, texts and tokenizers from the cache."""
         folder = self._folder
         meta = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
+        self.reading_remarks = meta["remarks"]
         self.source_tokenizer, self.target_tokenizer = (from_json(t, EVERYTHING) for t in meta["tokenizers"])
         self._texts = {split: [(s, refs) for s, refs in rows] for split, rows in meta["texts"].items()}
         with np.load(folder / "ids.npz", allow_pickle=False) as ids:
@@ -96,6 +101,9 @@ class TextPairs(SequenceData):
                 )
                 for split in self._texts
             }
+
+    def remarks(self) -> list[str]:
+        return self.reading_remarks
 
     def content_key(self) -> str:
         return self._folder.name
@@ -134,7 +142,8 @@ class TextPairs(SequenceData):
             for source, targets in self.known_translations().items()
         }
         texts = {split: _with_references(pairs, known, self.groups_references) for split, pairs in splits.items()}
-        meta = {"tokenizers": [to_json(source), to_json(target)], "texts": texts}
+        tokenizers = [to_json(source), to_json(target)]
+        meta = {"tokenizers": tokenizers, "texts": texts, "remarks": self.reading_remarks}
         (folder / "texts.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
 
     def _tokenizers(self, pairs: list[Pair]) -> tuple[Tokenizer, Tokenizer]:
@@ -174,7 +183,8 @@ class TextPairs(SequenceData):
 
 
 def _formed(pair: Pair) -> Pair:
-    return Pair(formed(pair.source, PAIRS), formed(pair.target, PAIRS))
+    alternatives = tuple(formed(text, PAIRS) for text in pair.alternatives)
+    return Pair(formed(pair.source, PAIRS), formed(pair.target, PAIRS), alternatives)
 
 
 def _with_references(pairs: list[Pair], known: dict[str, list[str]], grouped: bool) -> list[tuple[str, list[str]]]:
@@ -183,8 +193,11 @@ def _with_references(pairs: list[Pair], known: dict[str, list[str]], grouped: bo
     """
     others: dict[str, list[str]] = {pair.source: [] for pair in pairs}
     for pair in pairs if grouped else []:
-        others[pair.source].append(pair.target)
+        others[pair.source] += [pair.target, *pair.alternatives]
     return [
-        (pair.source, list(dict.fromkeys([pair.target, *others[pair.source], *known.get(pair.source, [])])))
+        (
+            pair.source,
+            list(dict.fromkeys([pair.target, *pair.alternatives, *others[pair.source], *known.get(pair.source, [])])),
+        )
         for pair in pairs
     ]
