@@ -15,6 +15,9 @@ from seqlab.config.data_and_model import build_data
 from seqlab.config.settings import DescribeSettings
 from seqlab.data.module import SequenceData
 from seqlab.data.passages import Passages
+from seqlab.data.text_pairs import TextPairs
+from seqlab.dataset_analysis.cautions import cautions
+from seqlab.dataset_analysis.first_look import pair_line, striking_pairs
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.files import write_json
 from seqlab.metrics.hashes import folded, hashed_texts
@@ -22,6 +25,8 @@ from seqlab.metrics.leakage import COMPARED, NEAR, NGRAMS, percent
 from seqlab.quiet import quiet
 from seqlab.special_tokens import UNK
 
+PAIR_LABEL = 17
+"""Columns that the label of a pair takes."""
 BINS = 10
 """Bins of the histogram of lengths; one more holds all longer passages."""
 BAR = 24
@@ -61,7 +66,8 @@ def description_of(data: SequenceData) -> dict[str, Any]:
     training = tallies["train"].sides
     return {
         "data": data.describe(),
-        "remarks": data.remarks(),
+        "remarks": [*data.remarks(), *cautions(data)],
+        "pairs": striking_pairs(data) if isinstance(data, TextPairs) else {},
         "splits": {split: {"examples": len(data.examples[split]), **tally.facts()} for split, tally in tallies.items()},
         "vocabularies": {
             name: {"size": sizes.get(name, data.target_size), **side.types()} for name, side in training.items()
@@ -161,6 +167,10 @@ def print_description(description: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in (description["data"], *description["remarks"]):
         console.print(wrapped(line), markup=False)
+    if description["pairs"]:
+        _print_heading(console, "pairs", "some of training, long ones shortened")
+        for name, pair in description["pairs"].items():
+            console.print(wrapped(f"{name:<{PAIR_LABEL}}{pair_line(*pair)}", indent=PAIR_LABEL), markup=False)
     _print_heading(
         console,
         "splits",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hydra_pruning_sweeper.messages import isolated
 from seqlab.errors import InputError
 from seqlab.text.languages import language_of
 from seqlab.text.row_files import RowFile, TextRows, no_column
@@ -174,4 +175,4 @@ def _line(chosen: Sequence[int], labels: Sequence[str], how: str) -> str:
 
 
 def _shown(field: str) -> str:
-    return repr(field if len(field) <= SHOWN else f"{field[:SHOWN]}…")
+    return isolated(repr(field if len(field) <= SHOWN else f"{field[:SHOWN]}…"))

@@ -16,6 +16,7 @@ from hydra_pruning_sweeper.messages import duration, labelled
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.data.text_pairs import TextPairs
+from seqlab.dataset_analysis.first_look import token_lines, unknown_line
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
 from seqlab.models.training_module import TrainingModule, log_due
@@ -171,6 +172,9 @@ class RunSummary(Callback):
             print(labelled(label, text))
         print(labelled("model", f"{name}, {parameters:,} parameters{part}, on {pl_module.device}"))
         print(labelled("examples", f"{examples}; vocabularies {data.source_size:,} and {data.target_size:,}"))
+        print(labelled("unknown", unknown_line(data)))
+        for line in token_lines(data):
+            print(labelled("example", line))
         for split, leakage in leakage_of(data).items():
             if split != "test" or data.splits == ["train", "test"]:  # the splits that validation uses
                 for line in leakage.summary():
