@@ -111,7 +111,9 @@ def readers_files(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("line", [line for line in TRAIN if "resume=" not in line and "-m" not in words_of(line)])
+@pytest.mark.parametrize(
+    "line", [line for line in TRAIN if "resume=" not in line and "-m" not in words_of(line) and "data=hub" not in line]
+)
 def test_a_training_trains(line, command, readers_files):
     words = [*words_of(line)[1:], *QUICK]
     if "data=" not in line or "data=reversal" in line or "experiment=dates" in line:

@@ -60,9 +60,9 @@ class PairFiles(SplitPairs):
             raise ValueError("path must name a file, a folder or a pattern of files of sentence pairs, but is null")
         self.path, self.columns = Path(path), columns_of(source_column, target_column)
         self.named_by_file = self.target_language is None
-        if self.columns.source is None:  # a deck's name says the order of its columns
-            source, target = deck_languages(self.path.name)
-            self.source_language, self.target_language = self.source_language or source, self.target_language or target
+        guessed = self.columns.source is None  # then a deck's name says the order of its columns
+        source, target = deck_languages(self.path.name) if guessed else self.columns.languages
+        self.source_language, self.target_language = self.source_language or source, self.target_language or target
 
     def describe(self) -> str:
         return f"pairs of {self.path.name or self.path}"

@@ -67,27 +67,28 @@ class SplitPairs(TextPairs):
         return {**self.content(), **{name: getattr(self, name) for name in settings}}
 
     @functools.cached_property
-    def _read(self) -> dict[str, list[Pair]]:
+    def all_pairs(self) -> dict[str, list[Pair]]:
+        """What `read` returns, read once."""
         return self.read()
 
     def known_translations(self) -> dict[str, list[str]]:
         """All translations of the training pairs' sources, unless a split that the data has holds the source, too."""
-        held_out = {pair.source for split in HELD_OUT for pair in self._read.get(split, [])}
+        held_out = {pair.source for split in HELD_OUT for pair in self.all_pairs.get(split, [])}
         known: dict[str, list[str]] = {}
-        for pair in self._read["train"]:
+        for pair in self.all_pairs["train"]:
             if pair.source not in held_out:
                 known.setdefault(pair.source, []).extend([pair.target, *pair.alternatives])
         return known
 
     def pairs(self) -> dict[str, list[Pair]]:
         """The pairs of each split, in the order of their files."""
-        held_out = {split: self._read[split] for split in HELD_OUT if split in self._read}
+        held_out = {split: self.all_pairs[split] for split in HELD_OUT if split in self.all_pairs}
         missing = [split for split in HELD_OUT if split not in held_out]
         return {**self._split(self.kept(), missing), **held_out}
 
     def kept(self) -> list[Pair]:
         """The training pairs, without those that `max_words`, `max_pairs` and `sample` leave out."""
-        pairs = self._read["train"]
+        pairs = self.all_pairs["train"]
         if self.max_words is not None:
             limit = self.max_words
             pairs = [p for p in pairs if max(len(p.source.split()), len(p.target.split())) <= limit]

@@ -69,6 +69,13 @@ class ColumnChoice:
     def _all(self) -> tuple[Column, ...]:
         return () if self.source is None else (self.source, *self.targets)
 
+    @property
+    def languages(self) -> tuple[str | None, str | None]:
+        """The languages of source and target, where they are the names of the columns ("de", "translation.de")."""
+        names = [str(one).rpartition(".")[2] for one in self._all()[:2]] or ["", ""]
+        source, target = (language_of(name) if _is_language(name) else None for name in names)
+        return source, target
+
     def within(self, table: RowFile) -> tuple[list[int], str | None]:
         """The numbers (from 0) of source and targets in a table, and a line that says how they were guessed, if so.
 

@@ -44,7 +44,11 @@ def read_row_pairs(path: Path, columns: ColumnChoice) -> tuple[list[Pair], str |
         InputError: the file is missing, damaged or not as its name says, a column is not there, or a source or its
             first target is empty. The message names the file and the line.
     """
-    table = read_rows(path)
+    return pairs_of(read_rows(path), columns)
+
+
+def pairs_of(table: RowFile, columns: ColumnChoice) -> tuple[list[Pair], str | None]:
+    """As `read_row_pairs`, of rows that are open."""
     chosen, line = columns.within(table)
     return list(_pairs(table, chosen)), line
 

@@ -112,7 +112,7 @@ class JsonLines(RowFile):
 
     def _object(self, index: int) -> dict[str, Any]:
         try:
-            return dict(_flattened(parsed(self._lines[index].encode(), dict)))
+            return dict(flattened(parsed(self._lines[index].encode(), dict)))
         except ValueError as error:
             whole = index == 0 and self._lines[0].lstrip().startswith("[")
             hint = "; expected one JSON object per line" + (", not one array of all" if whole else "")
@@ -161,7 +161,7 @@ class Parquet(RowFile):
             for batch in self._file.iter_batches(columns=list(dict.fromkeys(chosen))):
                 for row in batch.to_pylist():
                     number += 1
-                    values = dict(_flattened(row))
+                    values = dict(flattened(row))
                     yield f"{self.name}: row {number}", [values.get(name) for name in chosen]
         except (pyarrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split("\n")[0].split())
@@ -216,6 +216,15 @@ def no_column(name: str, names: Sequence[str]) -> str:
     return f"no column {name!r}; there {'is' if len(names) == 1 else 'are'} {shown or 'none'}"
 
 
+def flattened(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a row by name; those of inner objects have names with dots."""
+    for key, value in row.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 def _ending(path: Path) -> str:
     """The ending of a file's name, without that of a compression."""
     inner = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
@@ -238,14 +247,6 @@ def _lines(data: bytes, name: str) -> list[str]:
     while not lines[-1].strip():
         lines.pop()
     return lines
-
-
-def _flattened(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in row.items():
-        if isinstance(value, dict):
-            yield from _flattened(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _tabs(lines: list[str]) -> Iterator[Record]:
