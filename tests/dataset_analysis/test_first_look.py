@@ -6,7 +6,7 @@ import pytest
 
 from seqlab.data.text_pairs import TextPairs
 from seqlab.data.toy import IntegerPairs
-from seqlab.dataset_analysis.first_look import pair_line, striking_pairs, token_lines, unknown_line
+from seqlab.dataset_analysis.first_look import pair_lines, striking_pairs, token_lines, unknown_line
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
 
@@ -50,15 +50,19 @@ def test_of_few_pairs_each_is_shown_once(load, monkeypatch):
     assert striking_pairs(data).keys() == {"first", "longest"}
 
 
-def test_long_texts_are_shortened(load, monkeypatch):
+@pytest.mark.parametrize(
+    ("text", "shown"), [("a" * 999, "a" * 59 + "…"), ("한" * 99, "한" * 29 + "…"), ("a" * 60, "a" * 60)]
+)
+def test_long_texts_are_shortened_to_what_a_terminal_shows(load, monkeypatch, text, shown):
     data = load()
-    monkeypatch.setattr(data, "training_pairs", lambda: [Pair("a" * 999, "b")])
-    assert striking_pairs(data)["first"] == ["a" * 89 + "…", "b"]
+    monkeypatch.setattr(data, "training_pairs", lambda: [Pair(text, "b")])
+    assert striking_pairs(data)["first"] == [shown, "b"]
 
 
-def test_a_side_from_right_to_left_keeps_to_itself():
-    assert pair_line("Hi.", "مرحبًا.") == "Hi.  →  \u2068مرحبًا.\u2069"
-    assert pair_line("a\tb\x1b", "c") == "a\\tb\\x1b  →  c"
+def test_each_side_is_in_a_line_where_both_are_too_long_for_one(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert pair_lines("first", "Hi.", "مرحبًا.") == ["first            Hi.  →  \u2068مرحبًا.\u2069"]
+    assert pair_lines("longest", "a" * 50, "b\t" * 9) == [f"longest          {'a' * 50}", f"{' ' * 14}→  " + "b\\t" * 9]
 
 
 def test_unknown_tokens_are_a_share_of_each_side(load):
@@ -69,7 +73,7 @@ def test_unknown_tokens_are_a_share_of_each_side(load):
     ("tokenizer", "first"),
     [
         (WordTokenizer.fit, "go|now  →  <bos>|va|donc|<eos>"),
-        (CharacterTokenizer.fit, "g|o| |n|o|w  →  <bos>|v|a| |d|o|n|c|<eos>"),
+        (CharacterTokenizer.fit, "g|o|␣|n|o|w  →  <bos>|v|a|␣|d|o|n|c|<eos>"),
         (functools.partial(WordTokenizer.fit, min_frequency=2), "<unk>|<unk>  →  <bos>|<unk>|<unk>|<eos>"),
     ],
 )

@@ -17,7 +17,7 @@ from seqlab.data.module import SequenceData
 from seqlab.data.passages import Passages
 from seqlab.data.text_pairs import TextPairs
 from seqlab.dataset_analysis.cautions import cautions
-from seqlab.dataset_analysis.first_look import pair_line, striking_pairs
+from seqlab.dataset_analysis.first_look import pair_lines, striking_pairs
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.files import write_json
 from seqlab.metrics.hashes import folded, hashed_texts
@@ -25,8 +25,6 @@ from seqlab.metrics.leakage import COMPARED, NEAR, NGRAMS, percent
 from seqlab.quiet import quiet
 from seqlab.special_tokens import UNK
 
-PAIR_LABEL = 17
-"""Columns that the label of a pair takes."""
 BINS = 10
 """Bins of the histogram of lengths; one more holds all longer passages."""
 BAR = 24
@@ -170,7 +168,8 @@ def print_description(description: dict[str, Any]) -> None:
     if description["pairs"]:
         _print_heading(console, "pairs", "some of training, long ones shortened")
         for name, pair in description["pairs"].items():
-            console.print(wrapped(f"{name:<{PAIR_LABEL}}{pair_line(*pair)}", indent=PAIR_LABEL), markup=False)
+            for line in pair_lines(name, *pair):
+                console.print(line, markup=False)
     _print_heading(
         console,
         "splits",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
+
+from rich.cells import cell_len
 
 from hydra_pruning_sweeper.messages import isolated, printable
 from seqlab.data.module import SequenceData
@@ -15,8 +19,12 @@ from seqlab.text.tokenizers import UNKNOWN, Tokenizer
 MARKS = {PAD: "<pad>", BOS: "<bos>", EOS: "<eos>", UNK: UNKNOWN}
 SHOWN_TOKENS = 24
 """How many tokens of a side an example shows."""
-SHOWN_CHARACTERS = 90
-"""How many characters of a side an example shows."""
+SHOWN_COLUMNS = 60
+"""How many columns of a terminal an example takes for each side."""
+SPACE = "\N{OPEN BOX}"
+"""How a space in a token is shown."""
+PAIR_LABEL = 17
+"""Columns that the label of a pair takes."""
 LOOKED_AT = 1000
 """Examples of a split in which unknown tokens are counted."""
 
@@ -41,13 +49,22 @@ def striking_pairs(data: TextPairs) -> dict[str, list[str]]:
 
 
 def shortened(text: str) -> str:
-    """The beginning of a text."""
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
+    """The beginning of a text, in at most `SHOWN_COLUMNS` columns."""
+    if cell_len(text) <= SHOWN_COLUMNS:
+        return text
+    widths = accumulate(map(cell_len, text[:SHOWN_COLUMNS]))
+    return text[: sum(width < SHOWN_COLUMNS for width in widths)] + "…"
 
 
-def pair_line(source: str, target: str) -> str:
-    """A pair in one line that is safe to print, each side in its own direction of writing."""
-    return f"{isolated(printable(source))}  →  {isolated(printable(target))}"
+def pair_lines(label: str, source: str, target: str) -> list[str]:
+    """A pair behind a label, safe to print and each side in its own direction of writing: in one line of the terminal,
+    or, where it is too long, in one for each side.
+    """
+    source, target = isolated(printable(source)), isolated(printable(target))
+    label = label.ljust(PAIR_LABEL)
+    if cell_len(line := f"{label}{source}  →  {target}") <= shutil.get_terminal_size().columns:
+        return [line]
+    return [f"{label}{source}", f"{'→  ':>{PAIR_LABEL}}{target}"]
 
 
 def unknown_share(data: SequenceData, split: str, side: str) -> float:
@@ -84,6 +101,6 @@ def token_lines(data: SequenceData) -> list[str]:
 
 def tokens(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
     """Ids as the tokens that they are, with bars between; long sequences are shortened."""
-    shown = [MARKS.get(i) or tokenizer.piece(i) for i in ids[:SHOWN_TOKENS]]
+    shown = [MARKS.get(i) or tokenizer.piece(i).replace(" ", SPACE) for i in ids[:SHOWN_TOKENS]]
     text = printable("|".join(shown)) + ("|…" if len(ids) > SHOWN_TOKENS else "")
     return isolated(shortened(text))
