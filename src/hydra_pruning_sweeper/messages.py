@@ -109,6 +109,15 @@ def printable(text: str) -> str:
     return _CONTROL.sub(_escaped, text)
 
 
+def isolated(text: str) -> str:
+    """Printable text that is written from right to left, in a direction of its own, so that what is around it stays in
+    order (Unicode Standard Annex 9: FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE); any other text as it is.
+    """
+    return f"\u2068{text}\u2069" if _RIGHT_TO_LEFT.search(text) else text
+
+
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+"""Characters of Hebrew, Arabic, Syriac and other scripts that are written from right to left."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hydra_pruning_sweeper.messages import printable
+from hydra_pruning_sweeper.messages import isolated, printable
 
 if TYPE_CHECKING:  # imported where a terminal is written to: a pipe does not need it
     from rich.console import Console, ConsoleOptions
@@ -116,7 +116,7 @@ class TextTable:
             overflow: Any = "ellipsis" if no_wrap else "fold"
             table.add_column(Text(self.heads[i]), justify=side, width=widths[i], no_wrap=no_wrap, overflow=overflow)
         for row, style in zip(self.rows, self._styles, strict=True):
-            table.add_row(*(Text(row[i]) for i in columns), style=style)
+            table.add_row(*(Text(isolated(row[i])) for i in columns), style=style)
         return table
 
 

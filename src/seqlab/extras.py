@@ -10,6 +10,8 @@ EXTRAS = {
     **dict.fromkeys(("bs4", "charset_normalizer", "docx", "lxml", "nbformat", "pptx"), "documents"),
     **dict.fromkeys(("pylatexenc", "pypdfium2"), "documents"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), "report"),
+    **dict.fromkeys(("pyarrow", "zstandard"), "tables"),
+    "datasets": "hub",
     "optuna_dashboard": "dashboard",  # a command, which nothing imports
 }
 

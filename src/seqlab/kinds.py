@@ -162,6 +162,7 @@ TOKENIZERS = Kinds(
     {
         "byte": "seqlab.text.tokenizers.vocabularies:ByteTokenizer",
         "character": "seqlab.text.tokenizers.vocabularies:CharacterTokenizer",
+        "grapheme": "seqlab.text.tokenizers.vocabularies:GraphemeTokenizer",
         "integer": "seqlab.text.tokenizers.integers:IntegerTokenizer",
         "sentencepiece": "seqlab.text.tokenizers.subwords:SentencePieceTokenizer",
         "word": "seqlab.text.tokenizers.vocabularies:WordTokenizer",

@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import datasets
 import pytest
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -35,6 +36,8 @@ DATASETS = {
     "numbers": ["data=numbers", "data.samples=60", "data.largest=99"],
     "anki": ["data=anki", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
     "parallel": ["data=parallel", "data.path=parallel"],
+    "hub": ["data=hub", "data.name=saved", "tokenizer=character"],
+    "pairs": ["data=pairs", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
     "notes in blocks": ["data=notes", *NOTES, "data.boundaries=none"],
     "notes in chunks": ["data=notes", *NOTES, "data.context=5"],
 }
@@ -80,7 +83,7 @@ def tiny(model):
 
 
 def write_files(folder):
-    """The sentences as a deck and as line-aligned files, and the texts."""
+    """The sentences as a deck, as line-aligned files and as a saved data set, and the texts."""
     (folder / "deck.txt").write_text(
         "".join(f"{german}\t{english}\n" for german, english in SENTENCES), encoding="utf-8"
     )
@@ -89,6 +92,8 @@ def write_files(folder):
         for language, lines in zip(("de", "en"), zip(*pairs, strict=True), strict=True):
             text = "".join(f"{line}\n" for line in lines)
             (folder / f"parallel/{part}.{language}").write_text(text, encoding="utf-8")
+    german, english = zip(*SENTENCES, strict=True)
+    datasets.Dataset.from_dict({"de": german, "en": english}).save_to_disk(folder / "saved")
     (folder / "notes").mkdir()
     for name, text in TEXTS.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -183,3 +183,28 @@ def test_as_many_training_rows_are_evaluated_as_validation_has(load):
     assert data.eval_rows("val").tolist() == [0, 1, 2, 3, 4]
     batches = list(data.evaluation_loader("train"))
     assert sorted(row for batch in batches for row in batch.rows.tolist()) == rows.tolist()
+
+
+def test_normalisation_is_chosen_and_holds_for_all_texts(load):
+    pairs = {"train": [Pair("ｶﾞ", "ﬁn", ("ﬁ",))], "val": [Pair("ﾊﾟ", "ﬂ")]}
+    data = load(CharacterTokenizer.fit, pairs, {"ｶﾞ": ["ﬀ"]}, normalisation="NFKC")
+    assert data.source_text("train", 0) == "ガ"
+    assert list(data.references("train", 0)) == ["fin", "fi", "ff"]
+    assert data.source_tokenizer.read("ｶﾞ") == data.examples["train"].source[0].tolist()
+    assert load(CharacterTokenizer.fit, pairs).source_text("train", 0) == "ｶﾞ"
+
+
+def test_one_side_is_lower_cased_as_in_turkish(load):
+    pairs = {"train": [Pair("I SIT", "Isparta İÇİN", ("IĞDIR",))]}
+    data = load(CharacterTokenizer.fit, pairs, lower_turkish="target")
+    assert data.source_text("train", 0) == "I SIT"
+    assert list(data.references("train", 0)) == ["ısparta için", "ığdır"]
+    assert data.target_tokenizer.read("Iı") == data.target_tokenizer.read("ıı")
+    with pytest.raises(ValueError, match="must be both or null with shared_vocabulary, but is target"):
+        load(CharacterTokenizer.fit, pairs, lower_turkish="target", shared_vocabulary=True)
+
+
+def test_the_forms_of_both_sides_are_part_of_the_cache(load, tmp_path):
+    for settings in ({}, {"normalisation": "NFKC"}, {"lower_turkish": "both"}):
+        load(**settings)
+    assert len(folders(tmp_path)) == 3

@@ -98,3 +98,9 @@ def test_a_line_separated_by_tabs_is_read_back(cells):
     line = tsv_line(cells)
     assert "\n" not in line and line.count("\t") == len(cells) - 1
     assert tsv_cells(line) == cells
+
+
+def test_text_from_right_to_left_leaves_other_columns_in_their_order_on_a_terminal():
+    table = TextTable(["text", "count"], "lr", rows=[("שלום", "1"), ("go", "22")])
+    assert shown(table, 80) == ["text  count", "\u2068שלום\u2069      1", "go       22"]
+    assert "| שלום | 1 |" in table.markdown()

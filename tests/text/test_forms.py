@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqlab.errors import InputError
-from seqlab.text.forms import PAIRS, STEPS, checked, formed, normalised
+from seqlab.text.forms import PAIRS, STEPS, checked, formed, normalised, pair_form
 from seqlab.text.tokenizers import (
     ByteTokenizer,
     CharacterTokenizer,
@@ -17,7 +17,7 @@ from seqlab.text.tokenizers import (
     to_json,
 )
 
-ODD = "né\u00ad\n \u2028\ufeff\u3000\t\r\f\v\x85\u200b\ufb01A\u0301"
+ODD = "Iıİnﬁé\u00ad\n \u2028\ufeff\u3000\t\r\f\v\x85\u200b\ufb01A\u0301"
 
 
 @pytest.mark.parametrize("form", [*((name,) for name in STEPS), PAIRS, ("normalised", "single_spaces")])
@@ -38,6 +38,9 @@ def test_without_steps_every_character_stays(text):
     [
         (PAIRS, " \ufeffne\u0301 a\ufeff\tb\u3000", "né a\tb"),
         (("normalised",), "ﬁne\u00a0te\u00ad\nxt  \r\nOn ", "fine text\nOn "),
+        (pair_form("NFKC"), "　ｶﾞﾗｽ ﬁn ①", "ガラス fin 1"),
+        (pair_form("NFC"), "ｶﾞ ﬁ", "ｶﾞ ﬁ"),
+        (pair_form(lower_turkish=True), "ISPARTA ve I\u0307stanbul, ÇAĞ", "ısparta ve istanbul, çağ"),
         (("single_spaces",), "\n a \n\n b ", "a b "),
         (("single_spaces",), " \n ", ""),
     ],

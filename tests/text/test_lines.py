@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import InputError
-from seqlab.text.lines import decode_lines, gunzipped, read_bytes, read_text_lines, standard_input
+from seqlab.text.lines import decode_lines, read_bytes, read_text_lines, standard_input, unpacked
 
 BOM = b"\xef\xbb\xbf"
 
@@ -98,15 +98,15 @@ def test_a_device_or_a_pipe_is_refused(tmp_path, kind):
 
 def test_gzip_is_unpacked_up_to_its_limit_only(monkeypatch):
     small = gzip.compress(b"one\ntwo\n")
-    assert gunzipped(small, "f") == b"one\ntwo\n"
-    assert gunzipped(b"plain", "f") == b"plain"
+    assert unpacked(small, "f") == b"one\ntwo\n"
+    assert unpacked(b"plain", "f") == b"plain"
     monkeypatch.setattr("seqlab.text.lines.ALWAYS_FINE", 1 << 20)
     bomb = gzip.compress(bytes(1 << 20)) * 64  # members one after another are one file
     tracemalloc.start()
     with pytest.raises(
         InputError, match=r"^f: takes more than 6,.* bytes of memory; if that is right, unpack it first"
     ):
-        gunzipped(bomb, "f")
+        unpacked(bomb, "f")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 24 << 20
@@ -114,8 +114,8 @@ def test_gzip_is_unpacked_up_to_its_limit_only(monkeypatch):
 
 def test_short_lines_count_with_their_overhead_in_memory():
     with pytest.raises(InputError, match=r"^f: takes more than 16,777,216 bytes of memory"):
-        gunzipped(gzip.compress(b"a\n" * 300_000), "f")
-    assert gunzipped(gzip.compress(b"a\n" * 200_000), "f") == b"a\n" * 200_000
+        unpacked(gzip.compress(b"a\n" * 300_000), "f")
+    assert unpacked(gzip.compress(b"a\n" * 200_000), "f") == b"a\n" * 200_000
 
 
 def test_standard_input_without_end_is_refused(monkeypatch):

@@ -3,6 +3,7 @@ import logging
 
 import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from seqlab.text.tokenizers import (
     UNKNOWN,
     ByteTokenizer,
     CharacterTokenizer,
+    GraphemeTokenizer,
     IntegerTokenizer,
     SentencePieceTokenizer,
     WordTokenizer,
@@ -28,6 +30,7 @@ TEXTS = [pair.target for pair in read_pairs(paths.phrasebook())]
 SENTENCEPIECE = {algorithm: SentencePieceTokenizer.fit(TEXTS, 400, algorithm) for algorithm in ("bpe", "unigram")}
 TOKENIZERS = {
     "character": CharacterTokenizer.fit(TEXTS),
+    "grapheme": GraphemeTokenizer.fit(TEXTS),
     "word": WordTokenizer.fit(TEXTS, lower=True, min_frequency=2),
     "integer": IntegerTokenizer(-3, 13, 7),
     "filled": IntegerTokenizer(1, 13, 7, fill=True),
@@ -182,8 +185,8 @@ def test_a_reference_that_cannot_be_encoded_matches_only_itself():
 @given(parts=st.lists(st.text(st.sampled_from(" \n\ta.eé"), min_size=1), min_size=1, max_size=5))
 def test_a_continuation_joins_the_text_before_it(name, parts):
     tokenizer = TOKENIZERS[name]
-    if name == "character":
-        tokenizer = CharacterTokenizer.fit(parts)
+    if isinstance(tokenizer, CharacterTokenizer):
+        tokenizer = type(tokenizer).fit(parts)
     ids = tokenizer.encode(parts[0])
     for part in parts[1:]:
         ids += tokenizer.continued(part)
@@ -191,7 +194,7 @@ def test_a_continuation_joins_the_text_before_it(name, parts):
 
 
 def test_lossless_tokenizers_say_so():
-    assert LOSSLESS == ["character", "byte", "bpe", "unigram"]
+    assert LOSSLESS == ["character", "grapheme", "byte", "bpe", "unigram"]
 
 
 # Characters
@@ -513,3 +516,24 @@ def test_skipped_merges_work_for_continued_text():
 def test_a_unigram_model_has_no_merges_to_skip():
     with pytest.raises(ValueError, match="byte-pair encoding"):
         SENTENCEPIECE["unigram"].dropping(0.1, seed=1)
+
+
+FAMILY, FLAG, WAVE = "👩‍👩‍👧", "🇫🇷", "👋🏽"
+
+
+def test_graphemes_are_never_cut():
+    text = f"न\u093fम\u094dन e\u0301 {FAMILY}{FLAG}{WAVE}\r\n"
+    tokenizer = GraphemeTokenizer.fit([text])
+    parts = [tokenizer.decode([i]) for i in tokenizer.encode(text)]
+    assert "".join(parts) == text
+    assert parts == [*regex.findall(r"\X", text)]
+    assert {"e\u0301", FAMILY, FLAG, WAVE, "\r\n"} <= set(parts)
+    assert len(CharacterTokenizer.fit([text]).encode(text)) > len(parts)
+
+
+def test_a_grapheme_that_training_lacks_is_unknown_as_a_whole():
+    tokenizer = GraphemeTokenizer.fit(["e a\u0301"])
+    assert tokenizer.encode("e\u0301a\u0301") == [UNK, tokenizer.encode("a\u0301")[0]]
+    assert tokenizer.unknown("e\u0301") == ["e\u0301"]
+    again = from_json(to_json(tokenizer))
+    assert type(again) is GraphemeTokenizer and again.symbols == tokenizer.symbols

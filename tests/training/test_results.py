@@ -101,3 +101,8 @@ def test_bleu_of_single_words_is_not_shown(capsys, reference, shown):
     printed = capsys.readouterr().out
     assert "exact_match" in printed and ("bleu" in printed) == shown
     assert "1 epoch, 2 steps in" in " ".join(printed.split())
+
+
+def test_text_from_right_to_left_stays_on_its_side():
+    line = sample_line(Prediction(0, "Hi.", "שלום", "مرحبا", -1.0, False))
+    assert line == "Hi.  →  \u2068שלום\u2069  ≠  \u2068مرحبا\u2069"

@@ -7,7 +7,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
 from seqlab.identity import fingerprint
 from seqlab.kinds import EVERYTHING
-from seqlab.text.forms import PAIRS, formed
+from seqlab.text.forms import formed, pair_form
 from seqlab.text.languages import BleuTokenizer, bleu_tokenizer, check_bleu_tokenizer
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import Fit, Tokenizer, fit_settings, from_json, to_json
@@ -32,9 +32,13 @@ class TextPairs(SequenceData):
         source_language, target_language: language codes ("de", "cmn"); the target's chooses the tokenizer that BLEU is
             computed with. None: by the files' names, unless the script of the targets contradicts them.
         bleu_tokenizer: sacrebleu's name of that tokenizer, to choose it whatever the language.
+        normalisation: "NFC" composes characters; "NFKC" also makes wide, narrow and ligated forms the plain ones.
+        lower_turkish: lower-case the texts of this side, references included, as in Turkish and Azeri (I becomes ı, İ
+            becomes i).
 
     Raises:
-        ValueError: sacrebleu has no such tokenizer, or lacks what the tokenizer needs.
+        ValueError: sacrebleu has no such tokenizer, or lacks what the tokenizer needs; or one tokenizer for both sides
+            is to lower-case one of them.
     """
 
     groups_references = True
@@ -50,19 +54,28 @@ class TextPairs(SequenceData):
         source_language: str | None = None,
         target_language: str | None = None,
         bleu_tokenizer: str | None = None,
+        normalisation: Literal["NFC", "NFKC"] = "NFC",
+        lower_turkish: Literal["source", "target", "both"] | None = None,
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
         if bleu_tokenizer is not None:
             check_bleu_tokenizer(bleu_tokenizer)
+        if shared_vocabulary and lower_turkish in ("source", "target"):
+            raise ValueError(f"lower_turkish must be both or null with shared_vocabulary, but is {lower_turkish}")
+        self._forms = [pair_form(normalisation, lower_turkish in (side, "both")) for side in ("source", "target")]
         self._fit, self._shared_vocabulary = tokenizer, shared_vocabulary
         self.source_language, self.target_language = source_language, target_language
         self._bleu_tokenizer = bleu_tokenizer
         self._texts: dict[str, list[tuple[str, list[str]]]] = {}
+        self.reading_remarks: list[str] = []
 
     @abstractmethod
     def pairs(self) -> dict[str, list[Pair]]:
-        """The pairs of each split (val and test may be missing)."""
+        """The pairs of each split (val and test may be missing).
+
+        Lines that it appends to `reading_remarks` are printed before training, also when the cache has the pairs.
+        """
 
     def fingerprint(self) -> dict[str, Any]:
         """Everything that decides what `pairs` returns, ready for JSON: it becomes the key of the cache.
@@ -70,7 +83,7 @@ class TextPairs(SequenceData):
         By default the pairs themselves; a subclass that reads a large file returns the file's hash and its settings
         instead.
         """
-        return {split: [(p.source, p.target) for p in pairs] for split, pairs in self.pairs().items()}
+        return {split: [(p.source, p.target, *p.alternatives) for p in pairs] for split, pairs in self.pairs().items()}
 
     def known_translations(self) -> dict[str, list[str]]:
         """Acceptable targets of a source beyond those of its split; none by default."""
@@ -84,6 +97,7 @@ class TextPairs(SequenceData):
         """Reads examples, texts and tokenizers from the cache."""
         folder = self._folder
         meta = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
+        self.reading_remarks = meta["remarks"]
         self.source_tokenizer, self.target_tokenizer = (from_json(t, EVERYTHING) for t in meta["tokenizers"])
         self._texts = {split: [(s, refs) for s, refs in rows] for split, rows in meta["texts"].items()}
         with np.load(folder / "ids.npz", allow_pickle=False) as ids:
@@ -96,6 +110,9 @@ class TextPairs(SequenceData):
                 )
                 for split in self._texts
             }
+
+    def remarks(self) -> list[str]:
+        return self.reading_remarks
 
     def content_key(self) -> str:
         return self._folder.name
@@ -112,11 +129,12 @@ class TextPairs(SequenceData):
     def _folder(self) -> Path:
         """The cache folder; built on first access if it does not exist."""
         tokenizer = {**fit_settings(self._fit), "shared": self._shared_vocabulary}
-        key = key_of(data=self._described, tokenizer=tokenizer, groups_references=self.groups_references)
+        settings = {"tokenizer": tokenizer, "forms": self._forms, "groups_references": self.groups_references}
+        key = key_of(data=self._described, **settings)
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
 
     def _build(self, folder: Path) -> None:
-        splits = {split: [_formed(pair) for pair in pairs] for split, pairs in self.pairs().items() if pairs}
+        splits = {split: [self._formed(pair) for pair in pairs] for split, pairs in self.pairs().items() if pairs}
         if "train" not in splits:
             raise InputError(f"{self.describe()}: no training pairs are left")
         source, target = self._tokenizers(splits["train"])
@@ -129,12 +147,13 @@ class TextPairs(SequenceData):
                     ragged.offsets,
                 )
         np.savez(folder / "ids.npz", allow_pickle=False, **arrays)
-        known = {
-            formed(source, PAIRS): [formed(target, PAIRS) for target in targets]
-            for source, targets in self.known_translations().items()
-        }
+        of_source, of_target = self._forms
+        known: dict[str, list[str]] = {}
+        for text, translations in self.known_translations().items():
+            known.setdefault(formed(text, of_source), []).extend(formed(one, of_target) for one in translations)
         texts = {split: _with_references(pairs, known, self.groups_references) for split, pairs in splits.items()}
-        meta = {"tokenizers": [to_json(source), to_json(target)], "texts": texts}
+        tokenizers = [to_json(source), to_json(target)]
+        meta = {"tokenizers": tokenizers, "texts": texts, "remarks": self.reading_remarks}
         (folder / "texts.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
 
     def _tokenizers(self, pairs: list[Pair]) -> tuple[Tokenizer, Tokenizer]:
@@ -143,8 +162,13 @@ class TextPairs(SequenceData):
             source = target = self._fit([*sources, *targets])
         else:
             source, target = self._fit(sources), self._fit(targets)
-        source.form = target.form = PAIRS
+        source.form, target.form = self._forms
         return source, target
+
+    def _formed(self, pair: Pair) -> Pair:
+        of_source, of_target = self._forms
+        alternatives = tuple(formed(text, of_target) for text in pair.alternatives)
+        return Pair(formed(pair.source, of_source), formed(pair.target, of_target), alternatives)
 
     def source_text(self, split: str, row: int) -> str:
         return self._texts[split][row][0]
@@ -173,18 +197,17 @@ class TextPairs(SequenceData):
         return first
 
 
-def _formed(pair: Pair) -> Pair:
-    return Pair(formed(pair.source, PAIRS), formed(pair.target, PAIRS))
-
-
 def _with_references(pairs: list[Pair], known: dict[str, list[str]], grouped: bool) -> list[tuple[str, list[str]]]:
     """The source of each pair with its references: the pair's target, then, if `grouped`, other targets of this source
     in the split, then those in `known`.
     """
     others: dict[str, list[str]] = {pair.source: [] for pair in pairs}
     for pair in pairs if grouped else []:
-        others[pair.source].append(pair.target)
+        others[pair.source] += [pair.target, *pair.alternatives]
     return [
-        (pair.source, list(dict.fromkeys([pair.target, *others[pair.source], *known.get(pair.source, [])])))
+        (
+            pair.source,
+            list(dict.fromkeys([pair.target, *pair.alternatives, *others[pair.source], *known.get(pair.source, [])])),
+        )
         for pair in pairs
     ]

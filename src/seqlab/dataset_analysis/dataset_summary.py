@@ -15,6 +15,9 @@ from seqlab.config.data_and_model import build_data
 from seqlab.config.settings import DescribeSettings
 from seqlab.data.module import SequenceData
 from seqlab.data.passages import Passages
+from seqlab.data.text_pairs import TextPairs
+from seqlab.dataset_analysis.cautions import cautions
+from seqlab.dataset_analysis.first_look import pair_lines, striking_pairs
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.files import write_json
 from seqlab.metrics.hashes import folded, hashed_texts
@@ -61,7 +64,8 @@ def description_of(data: SequenceData) -> dict[str, Any]:
     training = tallies["train"].sides
     return {
         "data": data.describe(),
-        "remarks": data.remarks(),
+        "remarks": [*data.remarks(), *cautions(data)],
+        "pairs": striking_pairs(data) if isinstance(data, TextPairs) else {},
         "splits": {split: {"examples": len(data.examples[split]), **tally.facts()} for split, tally in tallies.items()},
         "vocabularies": {
             name: {"size": sizes.get(name, data.target_size), **side.types()} for name, side in training.items()
@@ -161,6 +165,11 @@ def print_description(description: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in (description["data"], *description["remarks"]):
         console.print(wrapped(line), markup=False)
+    if description["pairs"]:
+        _print_heading(console, "pairs", "some of training, long ones shortened")
+        for name, pair in description["pairs"].items():
+            for line in pair_lines(name, *pair):
+                console.print(line, markup=False)
     _print_heading(
         console,
         "splits",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import html
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -33,19 +34,9 @@ def exported(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str]]]
     Raises:
         InputError: an unknown separator, or quotes that do not end; the message names the line.
     """
-    settings: dict[str, str] = {}
-    count = 0
-    for line in lines:
-        if not (header := _HEADER.match(line)):
-            break
-        settings[header[1].lower()] = header[2]
-        count += 1
-    separator = settings.get("separator", "tab")
-    separator = _SEPARATORS.get(separator.strip().lower(), separator)
-    if len(separator) != 1:
-        raise InputError(f"{name}: #separator must be one of {', '.join(_SEPARATORS)}, but is {separator!r}")
-    numbers = [value.strip() for key, value in settings.items() if key.endswith(" column")]
-    metadata = {int(value) for value in numbers if value.isdecimal()}
+    settings, count = _header(lines)
+    separator = _separator(settings, name)
+    metadata = _metadata(settings)
     plain = _text if settings.get("html", "").strip().lower() == "true" else str
     rows = csv.reader((f"{line}\n" for line in lines[count:]), delimiter=separator, strict=True)
     try:
@@ -54,6 +45,39 @@ def exported(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str]]]
                 yield count + rows.line_num, [plain(field) for i, field in enumerate(row, 1) if i not in metadata]
     except csv.Error as error:
         raise InputError(f"{name}:{count + rows.line_num}: not as Anki exports notes ({error})") from None
+
+
+def column_names(lines: Sequence[str], name: str) -> list[str] | None:
+    """The names of the fields that `exported` gives, if the header has them.
+
+    Raises:
+        InputError: an unknown separator.
+    """
+    settings, _ = _header(lines)
+    if (names := settings.get("columns")) is None:
+        return None
+    metadata = _metadata(settings)
+    return [field.strip() for i, field in enumerate(names.split(_separator(settings, name)), 1) if i not in metadata]
+
+
+def _header(lines: Sequence[str]) -> tuple[dict[str, str], int]:
+    """The settings in the header, and its number of lines."""
+    found = [header for header in itertools.takewhile(bool, map(_HEADER.match, lines)) if header]
+    return {header[1].lower(): header[2] for header in found}, len(found)
+
+
+def _separator(settings: dict[str, str], name: str) -> str:
+    separator = settings.get("separator", "tab")
+    separator = _SEPARATORS.get(separator.strip().lower(), separator)
+    if len(separator) != 1:
+        raise InputError(f"{name}: #separator must be one of {', '.join(_SEPARATORS)}, but is {separator!r}")
+    return separator
+
+
+def _metadata(settings: dict[str, str]) -> set[int]:
+    """The numbers, from 1, of the columns for Anki itself."""
+    numbers = [value.strip() for key, value in settings.items() if key.endswith(" column")]
+    return {int(value) for value in numbers if value.isdecimal()}
 
 
 def _text(field: str) -> str:

@@ -58,6 +58,16 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace(BYTE_ORDER_MARK, ""))
 
 
+def _compatible(text: str) -> str:
+    """NFKC, which also makes wide, narrow and ligated forms of a character the plain one: "ｶﾞ" "ガ", and "ﬁ" "fi"."""
+    return unicodedata.normalize("NFKC", text.replace(BYTE_ORDER_MARK, ""))
+
+
+def _lower_turkish(text: str) -> str:
+    """Lower-cased as in Turkish and Azeri, where I belongs to ı, and İ to i."""
+    return text.replace("İ", "i").replace("I", "ı").lower()
+
+
 def _normalised(text: str) -> str:
     """As `normalised`, but spaces at the very end stay, because a prompt is continued there."""
     plain = text.translate(_TRANSLATION)
@@ -71,12 +81,24 @@ def _single_spaces(text: str) -> str:
 
 STEPS: dict[str, Callable[[str], str]] = {
     "composed": _composed,
+    "compatible": _compatible,
+    "lower_turkish": _lower_turkish,
     "stripped": str.strip,
     "normalised": _normalised,
     "single_spaces": _single_spaces,
 }
 PAIRS: Form = ("composed", "stripped")
-"""The form of a source or a target of text pairs."""
+"""The form of a source or a target of text pairs, if nothing else is chosen."""
+
+
+def pair_form(normalisation: str = "NFC", lower_turkish: bool = False) -> Form:
+    """The form of one side of text pairs.
+
+    Args:
+        normalisation: "NFC" or "NFKC".
+    """
+    composed = {"NFC": "composed", "NFKC": "compatible"}[normalisation]
+    return (composed, "lower_turkish", "stripped") if lower_turkish else (composed, "stripped")
 
 
 def formed(text: str, form: Form) -> str:

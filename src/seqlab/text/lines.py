@@ -1,20 +1,33 @@
 """Reads lines of text; an error names the file, the line and what was expected."""
 
+import bz2
 import codecs
 import gzip
 import logging
+import lzma
 import re
 import stat
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from seqlab.errors import InputError
+from seqlab.extras import not_installed
 
 log = logging.getLogger(__name__)
-GZIP = b"\x1f\x8b"
+COMPRESSED = {".gz": "gzip", ".xz": "xz", ".zst": "zstd", ".bz2": "bzip2"}
+"""Compressions by the ending of a file's name. Files are recognised by their first bytes, not by their names."""
+_FIRST_BYTES = {
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "xz": re.compile(rb"\xfd7zXZ\0"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "bzip2": re.compile(rb"BZh[1-9]1AY&SY"),
+}
+_ZSTD_STEP = 1 << 10
+"""Bytes given to zstd at once: they unpack to 32 MiB at most, so a file that unpacks to too much is noticed early."""
 PIECE = 1 << 20  # bytes read at once
 LARGEST = 1 << 30  # bytes; limit on standard input and on what a packed file unpacks to; plain files have no limit
 LARGEST_RATIO = 100  # of unpacked to packed size; text stays below 10
@@ -108,19 +121,48 @@ def largest_unpacked(packed: int) -> int:
     return max(ALWAYS_FINE, min(LARGEST, LARGEST_RATIO * packed))
 
 
-def gunzipped(data: bytes, name: str) -> bytes:
-    """The unpacked content of a gzip file; `data` itself if it is not gzip.
+def unpacked(data: bytes, name: str) -> bytes:
+    """The content of a file compressed by gzip, xz, zstd or bzip2; `data` itself if it is not compressed.
 
     Raises:
-        InputError: it is damaged, or unpacks to more than `largest_unpacked` bytes.
+        InputError: it is damaged or ends early, or unpacks to more than `largest_unpacked` bytes; or the library for
+            zstd is not installed.
     """
-    if not data.startswith(GZIP):
+    kind = next((kind for kind, begins in _FIRST_BYTES.items() if begins.match(data)), None)
+    if kind is None:
         return data
+    opens: dict[str, Callable[[BytesIO], Any]] = {"gzip": gzip.open, "xz": lzma.open, "bzip2": bz2.open}
     try:
-        with gzip.GzipFile(fileobj=BytesIO(data)) as file:
+        if kind == "zstd":
+            pieces = _zstd_pieces(data, name)
+            return read_at_most(lambda _: next(pieces, b""), largest_unpacked(len(data)), name, ADVICE)
+        with opens[kind](BytesIO(data)) as file:
             return read_at_most(file.read, largest_unpacked(len(data)), name, ADVICE)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{name}: not a readable gzip file ({error})") from None
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise InputError(f"{name}: not a readable {kind} file ({error})") from None
+
+
+def _zstd_pieces(data: bytes, name: str) -> Iterator[bytes]:
+    """The unpacked content of a zstd file, which may have several frames, none of it empty."""
+    try:
+        import zstandard
+    except ModuleNotFoundError as error:
+        raise not_installed(error, f"reading {Path(name).name}") or error from None
+    position, frame = 0, None  # the frame that is being unpacked
+    while position < len(data):
+        frame = frame or zstandard.ZstdDecompressor().decompressobj()
+        try:
+            piece = frame.decompress(data[position : position + _ZSTD_STEP])
+        except zstandard.ZstdError as error:
+            raise OSError(error) from None
+        position = min(position + _ZSTD_STEP, len(data))
+        if frame.eof:
+            position -= len(frame.unused_data)
+            frame = None
+        if piece:
+            yield piece
+    if frame is not None:
+        raise EOFError("the file ends before the data does")
 
 
 def read_at_most(read: Callable[[int], bytes], limit: int, name: str, advice: str) -> bytes:
@@ -139,9 +181,9 @@ def read_at_most(read: Callable[[int], bytes], limit: int, name: str, advice: st
 
 
 def read_text_lines(path: Path, blank: bool = False) -> list[str]:
-    """The lines of a text file, plain or gzip-compressed (recognised by its first bytes, not by its name).
+    """The lines of a text file, plain or compressed.
 
     Raises:
-        InputError: as `read_bytes`, `gunzipped` and `decode_lines`.
+        InputError: as `read_bytes`, `unpacked` and `decode_lines`.
     """
-    return decode_lines(gunzipped(read_bytes(path), str(path)), str(path), blank)
+    return decode_lines(unpacked(read_bytes(path), str(path)), str(path), blank)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from hydra_pruning_sweeper.messages import plural, printable, unbroken, wrapped
+from hydra_pruning_sweeper.messages import isolated, plural, printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
 from seqlab.metrics.registry import notes, written
 from seqlab.runs.result import MOST_WAITED, Metrics, RunResult
@@ -62,9 +62,10 @@ def sample_line(one: Any) -> str:
     """A prediction as one line; of a long continuation, the text around its beginning."""
     prompt, *others = map(printable, (one.source, one.prediction, one.reference))
     if one.match is not None:
-        return f"{prompt}  →  {others[0]}  " + ("=" if one.match else f"≠  {others[1]}")
-    shown = [text if len(text) <= SHOWN else f"{text[:SHOWN]}…" for text in others]
-    return f"{prompt if len(prompt) <= SHOWN else f'…{prompt[-SHOWN:]}'}  →  {shown[0]}  |  {shown[1]}"
+        prompt, prediction, reference = map(isolated, (prompt, *others))
+        return f"{prompt}  →  {prediction}  " + ("=" if one.match else f"≠  {reference}")
+    shown = [isolated(text if len(text) <= SHOWN else f"{text[:SHOWN]}…") for text in others]
+    return f"{isolated(prompt if len(prompt) <= SHOWN else f'…{prompt[-SHOWN:]}')}  →  {shown[0]}  |  {shown[1]}"
 
 
 def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, trust: str = "") -> None:

@@ -10,6 +10,7 @@ from seqlab.reporting.page.groups import RunGroup, leaves
 TOKENS = {
     "WordTokenizer": "words",
     "CharacterTokenizer": "characters",
+    "GraphemeTokenizer": "characters with their marks",
     "ByteTokenizer": "bytes",
     "SentencePieceTokenizer": "word pieces",
 }

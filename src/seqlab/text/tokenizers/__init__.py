@@ -7,13 +7,20 @@
 from seqlab.text.tokenizers.integers import IntegerTokenizer
 from seqlab.text.tokenizers.subwords import SentencePieceTokenizer
 from seqlab.text.tokenizers.tokenizer import UNKNOWN, Fit, Tokenizer, fit_settings, from_json, matches_one, to_json
-from seqlab.text.tokenizers.vocabularies import ByteTokenizer, CharacterTokenizer, WordTokenizer, words_and_marks
+from seqlab.text.tokenizers.vocabularies import (
+    ByteTokenizer,
+    CharacterTokenizer,
+    GraphemeTokenizer,
+    WordTokenizer,
+    words_and_marks,
+)
 
 __all__ = [
     "UNKNOWN",
     "ByteTokenizer",
     "CharacterTokenizer",
     "Fit",
+    "GraphemeTokenizer",
     "IntegerTokenizer",
     "SentencePieceTokenizer",
     "Tokenizer",

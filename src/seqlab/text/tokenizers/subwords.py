@@ -102,6 +102,10 @@ class SentencePieceTokenizer(Tokenizer):
     def decode(self, ids: Iterable[int]) -> str:
         return self._processor.decode([int(i) for i in ids if i > EOS])
 
+    def piece(self, token: int) -> str:
+        """One token, with sentencepiece's mark for a space before a word."""
+        return self._processor.id_to_piece(token)
+
     def state(self) -> dict[str, Any]:
         return {"model": self._model, "lower": self.lower}
 

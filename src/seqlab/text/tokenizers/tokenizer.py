@@ -81,6 +81,10 @@ class Tokenizer(ABC):
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`; PAD, BOS and EOS are left out."""
 
+    def piece(self, token: int) -> str:
+        """One token as a person is to see it."""
+        return self.decode([token])
+
     def comparable(self, text: str) -> str | None:
         """What the tokenizer keeps of a text: two texts with the same result count as equal.
 

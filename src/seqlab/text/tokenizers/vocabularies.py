@@ -48,20 +48,40 @@ class CharacterTokenizer(_Vocabulary):
         """The alphabet of `texts`, in code-point order."""
         alphabet: set[str] = set()
         for text in texts:
-            alphabet.update(text)
+            alphabet.update(cls.split(text))
         return cls(sorted(alphabet))
 
+    @staticmethod
+    def split(text: str) -> Iterable[str]:
+        """The symbols of `text`."""
+        return text
+
     def encode(self, text: str) -> list[int]:
-        return self._lookup(text)
+        return self._lookup(self.split(text))
 
     def unknown(self, text: str) -> list[str]:
-        return self._missing(text)
+        return self._missing(self.split(text))
 
     def decode(self, ids: Iterable[int]) -> str:
         return "".join(self._symbols(ids))
 
     def state(self) -> dict[str, Any]:
         return {"symbols": self.symbols}
+
+
+class GraphemeTokenizer(CharacterTokenizer):
+    """One id per character as a reader sees it (extended grapheme cluster, Unicode Standard Annex 29).
+
+    A letter keeps its combining marks, an emoji its skin tone, family and flag. The alphabet is larger than that of
+    code points, and a cluster that training does not have is unknown even if its parts are there.
+    """
+
+    @staticmethod
+    def split(text: str) -> Iterable[str]:
+        return _GRAPHEME.findall(text)
+
+
+_GRAPHEME = regex.compile(r"\X")
 
 
 class WordTokenizer(_Vocabulary):

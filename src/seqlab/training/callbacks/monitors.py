@@ -15,6 +15,8 @@ from torch.optim import Optimizer
 from hydra_pruning_sweeper.messages import duration, labelled
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
+from seqlab.data.text_pairs import TextPairs
+from seqlab.dataset_analysis.first_look import token_lines, unknown_line
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
 from seqlab.models.training_module import TrainingModule, log_due
@@ -165,8 +167,14 @@ class RunSummary(Callback):
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
         name = self.model or type(pl_module).__name__
         print(labelled("data", data.describe()))
+        for line in data.reading_remarks if isinstance(data, TextPairs) else ():
+            label, _, text = line.partition(": ")
+            print(labelled(label, text))
         print(labelled("model", f"{name}, {parameters:,} parameters{part}, on {pl_module.device}"))
         print(labelled("examples", f"{examples}; vocabularies {data.source_size:,} and {data.target_size:,}"))
+        print(labelled("unknown", unknown_line(data)))
+        for line in token_lines(data):
+            print(labelled("example", line))
         for split, leakage in leakage_of(data).items():
             if split != "test" or data.splits == ["train", "test"]:  # the splits that validation uses
                 for line in leakage.summary():

@@ -124,12 +124,12 @@ function marked(prediction, reference) {
 }
 
 function heatmap(output, name, step, go) {
-  const head = element("tr", {}, element("td"), ...output.sources.map((token) => element("th", { scope: "col" }, token)));
+  const head = element("tr", {}, element("td"), ...output.sources.map((token) => element("th", { scope: "col", dir: "auto" }, token)));
   const rows = output.maps[name].map((shares, row) => {
     const cells = shares.map((share, column) =>
       element("td", { style: `--share:${share}`, title: `${output.tokens[row]} → ${output.sources[column]}: ${share}%` }, `${share}%`),
     );
-    const line = element("tr", row === step ? { class: "now" } : {}, element("th", { scope: "row" }, output.tokens[row]), ...cells);
+    const line = element("tr", row === step ? { class: "now" } : {}, element("th", { scope: "row", dir: "auto" }, output.tokens[row]), ...cells);
     line.addEventListener("click", () => go(row));
     return line;
   });
@@ -156,7 +156,7 @@ function explorer() {
     if (output.class) title.append(badge(output.class));
     else if (output.match !== undefined) title.append(badge(output.match ? "exact" : "differs"));
     const words = here().continued || !output.prediction ? [output.prediction || "(nothing)"] : marked(output.prediction, sentence().reference);
-    const prediction = element("p", { class: "prediction" }, ...words);
+    const prediction = element("p", { class: "prediction", dir: "auto" }, ...words);
     const made = element("article", { class: `card c${group.colour}` }, title, prediction);
     if (!output.maps) return made;
     const names = Object.keys(output.maps);
@@ -202,7 +202,7 @@ function explorer() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const options = here().sentences.flatMap((one, i) => {
       const kept = words.every((word) => one.source.toLowerCase().includes(word));
-      return kept ? [element("option", { value: i }, `${i + 1}. ${one.source.length > 90 ? one.source.slice(0, 90) + "…" : one.source}`)] : [];
+      return kept ? [element("option", { value: i, dir: "auto" }, `${i + 1}. ${one.source.length > 90 ? one.source.slice(0, 90) + "…" : one.source}`)] : [];
     });
     pickSentence.replaceChildren(...options);
     slider.value = 1;
@@ -224,7 +224,7 @@ function explorer() {
     list();
   }
 
-  pickData.append(...data.map((one, i) => element("option", { value: i }, one.title)));
+  pickData.append(...data.map((one, i) => element("option", { value: i, dir: "auto" }, one.title)));
   pickData.addEventListener("change", changeData);
   pickSentence.addEventListener("change", () => {
     slider.value = 1;
@@ -266,7 +266,7 @@ function browser() {
   }
 
   function line(name, text) {
-    return element("p", {}, element("span", { class: "note" }, name), text);
+    return element("p", {}, element("span", { class: "note" }, name), element("bdi", {}, text));
   }
 
   function show() {
@@ -292,14 +292,14 @@ function browser() {
   }
 
   function groups() {
-    const options = here().groups.map((group, i) => element("option", { value: i }, group.name));
+    const options = here().groups.map((group, i) => element("option", { value: i, dir: "auto" }, group.name));
     pickGroup.replaceChildren(element("option", { value: "" }, "all"), ...options);
     anew();
   }
 
   data.forEach((one, i) => {
     const sorted = one.sentences.some((sentence) => sentence.outputs.some((output) => output.class));
-    if (sorted) pickData.append(element("option", { value: i }, one.title));
+    if (sorted) pickData.append(element("option", { value: i, dir: "auto" }, one.title));
   });
   pickData.addEventListener("change", groups);
   pickGroup.addEventListener("change", anew);

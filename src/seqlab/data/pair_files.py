@@ -1,0 +1,141 @@
+"""Sentence pairs from files of rows: one file, which is split by source, or files for each split."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import hashlib
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seqlab.data.split_pairs import SplitPairs
+from seqlab.errors import InputError
+from seqlab.natural_order import natural
+from seqlab.text.column_choice import Column, ColumnChoice
+from seqlab.text.languages import deck_languages
+from seqlab.text.lines import read_bytes
+from seqlab.text.pairs import Pair, read_row_pairs
+from seqlab.text.row_files import ENDINGS, is_row_file
+from seqlab.text.tokenizers import Fit
+
+log = logging.getLogger(__name__)
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+"""Words in the name of a file, and the split that it belongs to."""
+
+
+class PairFiles(SplitPairs):
+    """Pairs of files of rows: separated by tabs, CSV, JSON lines or Parquet, compressed or not.
+
+    A single file is split by source. Of several files, a word in the name (`train`; `val`, `valid`, `validation` or
+    `dev`; `test`) says which split a file belongs to; files without such a word are left out, with a warning, unless
+    no file has one: then all together are split by source.
+
+    Args:
+        path: a file, a folder of files, or a pattern such as "data/*.csv".
+        source_column: the source's column: its name, or its number from 1 in a file without names. None: guessed.
+        target_column: the target's column, or a list of columns: the first is trained on, all are references.
+
+    Raises:
+        ValueError: no path, one column without the other, shares or counts out of range.
+        InputError: a file is bad (see `read_row_pairs`), no file is for training, or nothing is left to train on.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Fit,
+        path: str | Path | None = None,
+        source_column: Column | None = None,
+        target_column: Column | Sequence[Column] | None = None,
+        **selection: Any,
+    ) -> None:
+        super().__init__(tokenizer, **selection)
+        if path is None:
+            raise ValueError("path must name a file, a folder or a pattern of files of sentence pairs, but is null")
+        self.path, self.columns = Path(path), columns_of(source_column, target_column)
+        self.named_by_file = self.target_language is None
+        guessed = self.columns.source is None  # then a deck's name says the order of its columns
+        source, target = deck_languages(self.path.name) if guessed else self.columns.languages
+        self.source_language, self.target_language = self.source_language or source, self.target_language or target
+
+    def describe(self) -> str:
+        return f"pairs of {self.path.name or self.path}"
+
+    def content(self) -> dict[str, Any]:
+        digests = {
+            split: [hashlib.sha256(read_bytes(file)).hexdigest() for file in files]
+            for split, files in self._files.items()
+        }
+        formats = [file.suffixes[-2:] for files in self._files.values() for file in files]
+        return {"sha256": digests, "formats": formats, "columns": [self.columns.source, *self.columns.targets]}
+
+    def read(self) -> dict[str, list[Pair]]:
+        splits: dict[str, list[Pair]] = {}
+        for split, files in self._files.items():
+            splits[split] = []
+            for file in files:
+                pairs, line = read_row_pairs(file, self.columns)
+                splits[split] += pairs
+                if line is not None and line not in self.reading_remarks:
+                    self.reading_remarks.append(line)
+        return splits
+
+    @functools.cached_property
+    def _files(self) -> dict[str, list[Path]]:
+        """The files of each split.
+
+        Raises:
+            InputError: there are none, or none of training.
+        """
+        if self.path.is_dir():
+            files = [file for file in self.path.iterdir() if file.is_file() and is_row_file(file)]
+        elif glob.has_magic(str(self.path)) and not self.path.exists():
+            start = Path(self.path.anchor)
+            files = [file for file in start.glob(str(self.path.relative_to(start))) if file.is_file()]
+        else:
+            return {"train": [self.path]}
+        if not files:
+            raise InputError(f"{self.path}: no files of sentence pairs there ({', '.join(ENDINGS)}, or compressed)")
+        return by_split(sorted(files, key=lambda file: natural(str(file))), str(self.path))
+
+
+def by_split(files: Sequence[Path], where: str) -> dict[str, list[Path]]:
+    """The files of each split, by a word in their names.
+
+    Raises:
+        InputError: some have such a word, but none is for training.
+    """
+    splits: dict[str, list[Path]] = {}
+    others = []
+    for file in files:
+        words = re.findall(r"[a-z]+", file.name.lower())
+        split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), None)
+        if split is None:
+            others.append(file)
+        else:
+            splits.setdefault(split, []).append(file)
+    if not splits:
+        return {"train": list(files)}
+    if "train" not in splits:
+        names = ", ".join(file.name for file in files[:8])
+        raise InputError(f"{where}: no file for training (train in its name); there are {names}")
+    if others:
+        names = ", ".join(file.name for file in others[:5])
+        log.warning("%s: left out, without train, val or test in the name: %s", where, names)
+    return splits
+
+
+def columns_of(source: Column | None, target: Column | Sequence[Column] | None) -> ColumnChoice:
+    """The columns that settings choose.
+
+    Raises:
+        ValueError: one side without the other, or a number below 1.
+    """
+    targets = () if target is None else (target,) if isinstance(target, str | int) else tuple(target)
+    return ColumnChoice(source, targets)
