@@ -6,6 +6,7 @@ EXTRAS = {
     **dict.fromkeys(("bs4", "charset_normalizer", "docx", "lxml", "nbformat", "pptx"), "documents"),
     **dict.fromkeys(("pylatexenc", "pypdfium2"), "documents"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), "report"),
+    **dict.fromkeys(("starlette", "uvicorn"), "play"),
     "optuna_dashboard": "dashboard",  # a command, which nothing imports
 }
 

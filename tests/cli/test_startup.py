@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 from support import ROOT
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report")
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report", "play")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys
