@@ -78,12 +78,10 @@ def answer_events(model: PlayedModel, request: PlayRequest) -> Iterator[Event]:
     yield answering.start()
     search, forced = answering.search, answering.forced
     if isinstance(search, Beam):
-        for event in answering.beam(search):
-            yield event
+        yield from answering.beam(search)
         forced, search = answering.best(), Greedy(max_length=search.max_length, min_length=search.min_length)
     assert isinstance(search, Stepwise)
-    for event in answering.tokens(search, forced):
-        yield event
+    yield from answering.tokens(search, forced)
     yield answering.end()
 
 

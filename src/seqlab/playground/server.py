@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.config.settings import PlaySettings
 from seqlab.errors import InputError
 from seqlab.paths import PACKAGE
@@ -205,7 +206,7 @@ def serve(settings: PlaySettings) -> None:
     token = "" if local else secrets.token_urlsafe(16)
     app = play_app(models, token, LOCAL if local else ["*"])
     where = f"http://{settings.host}:{listening.getsockname()[1]}/{token and token + '/'}"
-    print(f"{len(models)} models; open {where} in a browser; Ctrl-C ends", flush=True)
+    print(f"{plural(len(models), 'model')}; open {where} in a browser; Ctrl-C ends", flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off")
     try:
         uvicorn.Server(config).run(sockets=[listening])

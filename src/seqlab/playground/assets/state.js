@@ -8,7 +8,7 @@ const SETTINGS = {
 const LIST = "3 14 1 5 9 2 6 11 7";
 
 const state = {
-  data: "", // description of the data of the models that are shown
+  data: null, // description of the data of the models that are shown
   source: "",
   hidden: new Set(), // names of models that do not answer
   search: "greedy",
@@ -33,7 +33,7 @@ function writeLink() {
 function readLink() {
   const parts = new URLSearchParams(location.hash.slice(1));
   const named = (start) => [...parts].filter(([key]) => key.startsWith(start)).map(([key, value]) => [key.slice(start.length), value]);
-  state.data = parts.get("data") ?? "";
+  state.data = parts.get("data");
   state.source = parts.get("source") ?? "";
   state.search = Object.hasOwn(SETTINGS, parts.get("search")) ? parts.get("search") : "greedy";
   state.step = Math.max(0, Math.floor(Number(parts.get("step")) || 0));
