@@ -177,6 +177,16 @@ def test_symbols_that_a_model_does_not_know_are_named(models):
     assert start["unknown"] == ["hen"] and start["right"] is None
 
 
+def test_a_token_without_a_probability_ends_the_answer(writer):
+    (model,) = played_models([writer], NOTHING)
+    with pytest.raises(InputError, match="'<eos>' cannot come here"):
+        answer(model, "the ", [EOS])
+    for parameter in model.predictor.model.parameters():
+        parameter.data.fill_(math.nan)
+    with pytest.raises(InputError, match="the model has diverged"):
+        answer(model, "the ")
+
+
 @pytest.mark.parametrize("forced", [[1], [0], [19], [-3], [5] * 201])
 def test_forced_tokens_that_are_none_are_refused(models, forced):
     with pytest.raises(InputError, match="forced"):

@@ -68,6 +68,8 @@ def page(browser, address):
 
 
 def test_every_model_answers_while_one_types(page):
+    from selenium.webdriver.common.keys import Keys
+
     box = page.one("#source")
     assert page.written("gru") == ["2", "1", "3", "<eos>"]
     box.send_keys(" 14")
@@ -75,7 +77,8 @@ def test_every_model_answers_while_one_types(page):
     assert page.written("gru")[0] == "14"
     assert [one.text for one in page.all(".card h3 .class")] == ["right"] * 4
     assert "4 of 4 have answered, 4 right" in page.one("#status").text
-    box.clear()
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys(Keys.BACKSPACE)
     page.until("!findAll('.card').length && find('#status').textContent === 'Type something.'")
 
 
@@ -207,7 +210,7 @@ def test_the_link_holds_the_whole_state(browser, address):
     page.answered("5 4 9 2", count=2)
     page.until("pinned.bahdanau?.state === 'done' && !drawing")
     assert page.written("gru")[:2] == ["10", "9"] and page.one("#source").get_attribute("value") == "5 4 9 2"
-    assert "3 of 5" in page.one("#step-text").text and page.one("#pin").get_attribute("aria-pressed") == "true"
+    assert page.one("#step-text").text.startswith("3 of ") and page.one("#pin").get_attribute("aria-pressed") == "true"
     assert page.all(page.card("bahdanau", ".token.changed"))
     again = dict(urllib.parse.parse_qsl(page.js("location.hash.slice(1)")))
     assert {**again, "hide": 0} == {**state, "data": REVERSED, "search": "greedy", "step": "2", "hide": 0}

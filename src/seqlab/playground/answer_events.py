@@ -72,7 +72,7 @@ def answer_events(model: PlayedModel, request: PlayRequest) -> Iterator[Event]:
     """The events of an answer. Closing the iterator ends the work.
 
     Raises:
-        InputError: the source is beyond a limit, or the tokenizer cannot express it.
+        InputError: the source is beyond a limit, the tokenizer cannot express it, or a token has no probability.
     """
     answering = _Answering(model, request)
     yield answering.start()
@@ -169,7 +169,10 @@ class _Answering:
         growing = GrowingText(self._predictor.target_tokenizer, self._ids[:1] if self._continues else ())
         for one in search.choices(step, state, start, forced):
             token = int(one.tokens)
-            self._score += float(one.log_probabilities[0, token]) if one.position >= len(self._prompt) else 0.0
+            score = float(one.log_probabilities[0, token])
+            if not math.isfinite(score):
+                raise InputError(f"{self._text(token)!r} cannot come here, or the model has diverged")
+            self._score += score if one.position >= len(self._prompt) else 0.0
             self._written.append(token)
             piece = growing.rest() if token == EOS else growing.add(token)
             yield self._token(one, token, piece) | {"attention": step.looked}

@@ -84,22 +84,27 @@ def _turn(events: Iterator[Event], name: str) -> bytes:
     """The next events, as many as come in one turn but at least one, as they are sent; b"" after the last."""
     end, sent = time.monotonic() + TURN, b""
     while event := _next(events, name):
-        content = json.dumps({**event, "model": name}, ensure_ascii=False)
-        sent += f"event: {event['event']}\ndata: {content}\n\n".encode()
+        sent += event
         if time.monotonic() >= end:
             break
     return sent
 
 
-def _next(events: Iterator[Event], name: str) -> Event | None:
-    """The next event; None after the last. An error is an event, too."""
+def _next(events: Iterator[Event], name: str) -> bytes:
+    """The next event; b"" after the last. An error is an event, too, and the last."""
     try:
-        return next(events, None)
+        event = next(events, None)
+        return b"" if event is None else _sent(event, name)
     except InputError as error:
-        return {"event": "error", "message": str(error)}
+        return _sent({"event": "error", "message": str(error)}, name)
     except Exception as error:  # an architecture of one's own may raise anything
         log.exception("%s failed", name)
-        return {"event": "error", "message": f"the model failed: {type(error).__name__}"}
+        return _sent({"event": "error", "message": f"the model failed: {type(error).__name__}"}, name)
+
+
+def _sent(event: Event, name: str) -> bytes:
+    content = json.dumps({**event, "model": name}, allow_nan=False)
+    return f"event: {event['event']}\ndata: {content}\n\n".encode()
 
 
 async def together(models: Sequence[Turns], request: PlayRequest, connection: Request) -> AsyncIterator[bytes]:

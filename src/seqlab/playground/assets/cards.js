@@ -16,7 +16,7 @@ function tokenSpan(one, i, context) {
   if (one.forced) how.push("chosen by you");
   if (diff?.changed[i]) how.push("changed");
   const text = context.model.continues ? one.piece : one.text;
-  const made = element("span", { class: classes.join(" "), role: "button", tabindex: i === state.step ? 0 : -1, title: how.join(", "), "aria-label": `${one.text}, ${how.join(", ")}`, "data-step": i }, text);
+  const made = element("span", { class: classes.join(" "), role: "button", tabindex: i === state.step ? 0 : -1, title: how.join(", "), "aria-label": `${one.text}, ${how.join(", ")}`, "data-step": i }, element("span", { class: "word" }, text));
   if (i === state.step && act.held()) made.setAttribute("aria-pressed", "true");
   made.style.setProperty("--bits", Math.min(bits(one.p), 8));
   if (!context.model.continues && answer.steps.length <= 40) made.append(element("small", {}, percent(one.p)));
@@ -38,7 +38,7 @@ function verdict(answer) {
   if (answer.state === "error") return element("span", { class: "class bad" }, "cannot answer");
   if (answer.state === "busy") return element("span", { class: "class" }, "…");
   if (answer.end.match !== null) return element("span", { class: `class ${answer.end.match ? "good" : "bad"}` }, answer.end.match ? "right" : "wrong");
-  return element("span", { class: "class" }, answer.end.complete ? "done" : "cut off");
+  return element("span", { class: "class" }, answer.end.complete || !answer.sources.length ? "done" : "cut off");
 }
 
 // The source, each token shaded by how much the model looked at it

@@ -212,6 +212,7 @@ function listen() {
   find("#pick-data").addEventListener("change", (event) => {
     Object.assign(state, { data: event.target.value, forced: {}, step: 0, pin: null });
     state.source = example(shown()[0]);
+    state.search = shown()[0].continues ? "sample" : "greedy"; // greedily, a language model soon repeats itself
     drawControls();
     askAll();
   });
