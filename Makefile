@@ -18,7 +18,7 @@ NEEDS_notes = $(SEQLAB_DATA)/notes/ml
 RESULTS = $(BIN)/python -m seqlab.reporting.readme.claims README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep replay curves $(TASKS:%=curves-%) test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S report bundle pictures results bench bench-keras wheel clean
+.PHONY: help setup train sweep replay curves $(TASKS:%=curves-%) test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S report play bundle pictures results bench bench-keras wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S: $(READY
 
 report: $(READY) ## one page of all results, to be opened in a browser: outputs/report.html
 	@$(BIN)/seqlab-report
+
+play: $(READY) ## a local page on which the small models of outputs/reference/reversal answer while you type
+	@$(BIN)/seqlab-play
 
 bundle: $(READY) ## train the small models of outputs/reference/reversal, one of each architecture (a quarter of an hour)
 	OMP_NUM_THREADS=1 $(BIN)/seqlab-train -m model=$(subst $(space),$(comma),$(MODELS)) model_size=small data=reversal \

@@ -34,6 +34,10 @@ MAY_IMPORT = {
         *("text", "metrics.registry", "inference.bundle", "runs"),
         *("training.provenance", "config.plain", "config.settings"),
     },
+    "playground": {
+        *("text", "data.dates", "data.numbers", "decoding", "inference", "layers.attention", "models.base"),
+        "config.settings",
+    },
     "reporting": {"metrics.registry", "runs", "reproduction", "training.provenance"},
     # What a user's tests import: nothing of seqlab but tests does.
     "testing": {"data.batch", "decoding", "layers", "models.base", "models.objective"},
@@ -51,7 +55,8 @@ LEAVES = {
 # writes configurations. Everywhere else settings are typed.
 SEES_CONFIGURATIONS = {
     "config",
-    *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "cli", "command_help"),
+    *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play"),
+    *("cli", "command_help"),
     *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
     "private_parts",
 }

@@ -12,6 +12,7 @@ EXTRAS = {
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), "report"),
     **dict.fromkeys(("pyarrow", "zstandard"), "tables"),
     "datasets": "hub",
+    **dict.fromkeys(("starlette", "uvicorn"), "play"),
     "optuna_dashboard": "dashboard",  # a command, which nothing imports
 }
 

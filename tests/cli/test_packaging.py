@@ -42,7 +42,8 @@ def installed(process, site):
 
 CLAIMS = [path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src").rglob("claims/*.yaml")]
 PAGE = [path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/seqlab/reporting/page").glob("*/*.*ml")]
-PAGE += [f"seqlab/reporting/page/assets/{name}" for name in ("style.css", "script.js")]
+PAGE += [f"seqlab/reporting/page/assets/{name}" for name in ("style.css", "common.js", "attention.js", "script.js")]
+PAGE += [path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src/seqlab/playground/assets").iterdir()]
 
 
 def test_the_wheel_holds_what_is_read_at_run_time(wheel):

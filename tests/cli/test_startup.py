@@ -12,7 +12,7 @@ from support import ROOT
 
 from seqlab import interrupts
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report")
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report", "play")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys

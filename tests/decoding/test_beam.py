@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from decoding.conftest import TableState
 from torch.nn import functional as F
 
 from seqlab.decoding import Beam, Greedy
-from seqlab.decoding.beam import block_repeats, block_repeats_on_device
-from seqlab.special_tokens import BOS, EOS, PAD
+from seqlab.decoding.beam import Finished, block_repeats, block_repeats_on_device
+from seqlab.special_tokens import BOS, EOS, PAD, UNK
 
 WIDE = 4**4
 """Above the number of prefixes of any length here."""
@@ -179,3 +180,29 @@ def test_tokens_that_would_repeat_an_ngram_are_blocked(tokens, size, expected):
     for room in range(3):
         block_repeats_on_device(on_device, F.pad(both, (0, room)), torch.tensor([len(tokens)]), size)
         assert torch.equal(on_device, log_probabilities)
+
+
+def test_the_expansions_of_a_search_lead_from_one_to_the_next(table, outputs):
+    toy, beam = table(rows=2, positions=5), Beam(max_length=5, size=3, n_best=2)
+    start = torch.full((2,), BOS)
+    finished, before, ends = Finished(start, 2, 5), None, 0
+    for position, one in enumerate(beam.expansions(toy.step, TableState(torch.arange(2)), start, finished)):
+        assert one.live.tokens.size(1) == position and not (one.ended & one.going).any()
+        if before is not None:
+            going = before.candidates.tokens[before.going]
+            assert one.live.tokens[:, -1].tolist() == going.tolist()
+            assert one.live.scores.tolist() == before.candidates.scores[before.going].tolist()
+        before, ends = one, ends + int(one.ended.sum())
+    assert not before.going.any() and ends >= 4
+    assert outputs(finished.result()) == outputs(toy.search(beam))
+
+
+@pytest.mark.parametrize("forced", [(UNK,), (UNK + 1, UNK), (UNK + 1, EOS)])
+def test_a_beam_of_full_width_finds_the_best_of_the_outputs_that_begin_as_forced(table, outputs, forced):
+    toy, start = table(rows=1), torch.full((1,), BOS)
+    beam, finished = Beam(max_length=4, size=WIDE, n_best=WIDE), Finished(start, WIDE, 4)
+    for _ in beam.expansions(toy.step, TableState(torch.arange(1)), start, finished, forced):
+        pass
+    begun = [one for one in toy.every_output(0, 4) if (*one[0], EOS)[: len(forced)] == forced]
+    assert begun
+    assert_outputs(outputs(finished.result()), [sorted(begun, key=lambda one: -rank(0.6, one))])

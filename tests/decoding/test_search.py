@@ -10,7 +10,7 @@ from decoding.conftest import TableState
 from seqlab import decoding
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.decoding.search import top, top_on_device
-from seqlab.special_tokens import BOS, EOS
+from seqlab.special_tokens import BOS, EOS, UNK
 
 
 def test_the_largest_values_are_those_of_a_stable_sort():
@@ -60,3 +60,44 @@ def test_a_stream_goes_on_after_the_end(table):
     start = torch.full((1,), BOS)
     streamed = Greedy(max_length=5, min_length=2).stream(toy.step, TableState(torch.arange(1)), start)
     assert [token == EOS for token in streamed] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("search", [Greedy(max_length=5), Sample(max_length=5, top_k=3)])
+def test_the_decisions_of_a_search_make_its_outputs(table, outputs, search):
+    toy = table(rows=7, positions=5)
+    start = torch.full((7,), BOS)
+    written, scores = [[] for _ in range(7)], [0.0] * 7
+    for one in search.choices(toy.step, TableState(torch.arange(7)), start):
+        for row, token, values in zip(one.rows.tolist(), one.tokens.tolist(), one.log_probabilities, strict=True):
+            known = toy.next(row, written[row])
+            assert values[EOS:].tolist() == pytest.approx(list(known.values()), abs=1e-5)
+            written[row] += [token]
+            scores[row] += known[token]
+    for row, ((found, score),) in enumerate(outputs(toy.search(search))):
+        assert tuple(token for token in written[row] if token != EOS) == found
+        assert scores[row] == pytest.approx(score, abs=1e-5)
+
+
+@pytest.mark.parametrize("search", [Greedy(max_length=5), Sample(max_length=5)])
+def test_a_search_goes_on_from_forced_tokens_as_if_it_had_chosen_them(table, search):
+    toy = table(rows=1, positions=5)
+    start = torch.full((1,), BOS)
+
+    def written(forced):
+        choices = search.choices(toy.step, TableState(torch.arange(1)), start, forced, ends=False)
+        return [int(one.tokens) for one in choices]
+
+    free = written(())
+    for count in range(6):
+        assert written(free[:count]) == free
+    other = next(token for token in range(UNK, toy.size) if token != free[0])
+    assert written([other])[0] == other
+    assert written([other, free[1]])[:2] == [other, free[1]]
+
+
+def test_choices_that_nobody_asks_for_are_not_made(table):
+    toy = table(rows=2)
+    choices = Greedy(max_length=4).choices(toy.step, TableState(torch.arange(2)), torch.full((2,), BOS))
+    assert next(choices).position == 0
+    choices.close()
+    assert toy.step_sizes == [2]

@@ -156,6 +156,16 @@ class ReportSettings:
 
 
 @dataclass(frozen=True)
+class PlaySettings:
+    """conf/play.yaml; its comments say what each setting means."""
+
+    runs: tuple[Path, ...]
+    host: str
+    port: int
+    trust: Trust
+
+
+@dataclass(frozen=True)
 class ReproduceSettings:
     """conf/reproduce.yaml; its comments say what each setting means."""
 
@@ -334,6 +344,25 @@ def read_report(config: DictConfig) -> ReportSettings:
         output=Path(config.output),
         outputs=Path(config.outputs),
         runs=None if config.runs is None else tuple(Path(run) for run in config.runs),
+        trust=Trust.of(_plain(config.trust)),
+    )
+
+
+def read_play(config: DictConfig) -> PlaySettings:
+    """The settings of the page on which one plays with models.
+
+    Raises:
+        InputError: one has a value that is not allowed.
+    """
+    if not isinstance(config.port, int) or not 0 <= config.port < 2**16:
+        raise InputError(f"port must be 0 to {2**16 - 1}, but is {config.port!r}")
+    runs = [config.runs] if isinstance(config.runs, str) else config.runs
+    if not runs:
+        raise InputError("runs must name at least one run or bundle")
+    return PlaySettings(
+        runs=tuple(Path(str(run)) for run in runs),
+        host=str(config.host),
+        port=config.port,
         trust=Trust.of(_plain(config.trust)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +59,23 @@ To keep it so, years have four digits, and there is no 03/04/2021, which is in M
 country. Of numbers alone, the year comes first, then month and day; after dots it may come last, as in German:
 day, month, year.
 """
+
+
+LONGEST_SPELLING = 40
+"""No spelling has more characters."""
+
+
+def iso_of(text: str) -> str | None:
+    """The date that a text in one of `SPELLINGS` means, in ISO 8601; None if it is in none of them."""
+    if len(text) > LONGEST_SPELLING:
+        return None
+    years = {int(digits) for digits in re.findall(r"(?=([1-9][0-9]{3}))", text)}
+    for year in sorted(years):
+        for day in range(datetime.date(year, 1, 1).toordinal(), datetime.date(year, 12, 31).toordinal() + 1):
+            date = datetime.date.fromordinal(day)
+            if any(spelling(date) == text for spelling in SPELLINGS):
+                return date.isoformat()
+    return None
 
 
 class Dates(GeneratedPairs):

@@ -6,11 +6,12 @@ V vocabulary, T tokens so far, L longest output.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqlab.checks import check_sizes
@@ -38,6 +39,20 @@ class Candidates(NamedTuple):
     origins: Int[Tensor, "A K"]
     tokens: Int[Tensor, "A K"]
     scores: Float[Tensor, "A K"]
+
+
+class Expansion(NamedTuple):
+    """One step of a beam search: how the unfinished hypotheses `live` go on.
+
+    Of the `candidates` those that `ended` are outputs, and those `going` are the next step's `live`, in this order; the
+    others can no longer get among the n best. `log_probabilities` are those of every possible next token.
+    """
+
+    live: Live
+    log_probabilities: Float[Tensor, "H V"]
+    candidates: Candidates
+    ended: Bool[Tensor, "A K"]
+    going: Bool[Tensor, "A K"]
 
 
 class Finished:
@@ -78,6 +93,13 @@ class Finished:
         self.scores[rows] = torch.cat([self.scores[rows], scores], dim=1).gather(1, order)
         self.lengths[rows] = torch.cat([self.lengths[rows], (outputs != PAD).sum(-1)], dim=1).gather(1, order)
         self.tokens[rows] = torch.cat([self.tokens[rows], outputs], dim=1).take_along_dim(order[..., None], dim=1)
+
+
+def only(log_probabilities: Float[Tensor, "H V"], token: int) -> Float[Tensor, "H V"]:
+    """The log-probabilities of this token, and −∞ for all others."""
+    result = torch.full_like(log_probabilities, -torch.inf)
+    result[:, token] = log_probabilities[:, token]
+    return result
 
 
 def block_repeats(log_probabilities: Float[Tensor, "H V"], tokens: Int[Tensor, "H T"], size: int) -> None:
@@ -203,14 +225,31 @@ class Beam(Search):
         return self._token_by_token(step, state, start) if beam is None else beam.finished.result()
 
     def _token_by_token(self, step: Step, state: Selectable, start: Int[Tensor, " B"]) -> Hypotheses:
-        count = len(start)
         finished = Finished(start, self.n_best, self.max_length)
-        scores = torch.zeros(count, device=start.device)
-        live = Live(torch.arange(count, device=start.device), start.new_empty(count, 0), scores)
+        for _ in self.expansions(step, state, start, finished):
+            pass
+        return finished.result()
+
+    def expansions(
+        self, step: Step, state: Selectable, start: Int[Tensor, " B"], finished: Finished, forced: Sequence[int] = ()
+    ) -> Iterator[Expansion]:
+        """Searches step by step, for as long as the caller goes on asking, and adds the outputs to `finished`.
+
+        Args:
+            forced: every output begins with these tokens.
+        """
+        live = Live(
+            torch.arange(len(start), device=start.device),
+            start.new_empty(len(start), 0),
+            torch.zeros(len(start), device=start.device),
+        )
         last = start
         for position in range(self.max_length):
             logits, state = step(last, state)
-            best = self.candidates(live, self.log_probabilities(logits, position))
+            log_probabilities = self.log_probabilities(logits, position)
+            if position < len(forced):
+                log_probabilities = only(log_probabilities, forced[position])
+            best = self.candidates(live, log_probabilities)
             ended = best.tokens.eq(EOS) if position + 1 < self.max_length else torch.ones_like(best.tokens).bool()
             texts = torch.cat([live.tokens[best.origins], best.tokens[..., None]], dim=-1)
             if ended.any():
@@ -218,13 +257,13 @@ class Beam(Search):
                 finished.add(best.rows, texts, best.scores, ranks.masked_fill(~ended, -torch.inf))
             within_reach = best.scores / self.penalty(self.max_length) > finished.ranks[best.rows, -1:]
             going = ~ended & within_reach
+            yield Expansion(live, log_probabilities, best, ended, going)
             if not going.any():
-                break
+                return
             origins, last = best.origins[going], best.tokens[going]
             live = Live(live.rows[origins], texts[going], best.scores[going])
             if not torch.equal(origins, torch.arange(len(logits), device=origins.device)):
                 state = state.select(origins)
-        return finished.result()
 
     def candidates(self, live: Live, log_probabilities: Float[Tensor, "H V"]) -> Candidates:
         """The `size` best continuations of each row, given the next token's log-probabilities of each hypothesis."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -171,6 +172,18 @@ class _FixedOutputs:
         return self._tokens[:, : int(lengths.max())].clone(), lengths, self._scores.clone()
 
 
+class Choice(NamedTuple):
+    """One step of a stepwise search: the tokens that it has chosen, one for each unfinished row.
+
+    `log_probabilities` are the model's own: also where a forced token was taken in place of the chosen one.
+    """
+
+    position: int
+    rows: Int[Tensor, " R"]
+    tokens: Int[Tensor, " R"]
+    log_probabilities: Float[Tensor, "R V"]
+
+
 class Stepwise(Search):
     """A search that commits to each token at once, so that outputs can be streamed."""
 
@@ -187,14 +200,8 @@ class Stepwise(Search):
             count += 1
             yield int(outputs.last)
         if count < self.max_length:  # a search that cannot be captured begins again, and finds the same
-            yield from itertools.islice(self._plain_stream(step, state, start), count, None)
-
-    def _plain_stream(self, step: Step, state: Selectable, start: Int[Tensor, " 1"]) -> Iterator[int]:
-        choose, row, last = self.chooser(start), torch.zeros_like(start), start
-        for position in range(self.max_length):
-            logits, state = step(last, state)
-            last = choose(self.log_probabilities(logits, position), row, position)
-            yield int(last)
+            choices = self.choices(step, state, start, ends=False)
+            yield from (int(one.tokens) for one in itertools.islice(choices, count, None))
 
     def follow(
         self, step: Step, state: Selectable, start: Int[Tensor, " B"]
@@ -205,27 +212,44 @@ class Stepwise(Search):
         outputs = captured(self, step, state, start, lambda: _FixedOutputs(self, start))
         return self._token_by_token(step, state, start) if outputs is None else outputs.result()
 
-    def _token_by_token(
-        self, step: Step, state: Selectable, start: Int[Tensor, " B"]
-    ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
-        choose, count = self.chooser(start), len(start)
-        tokens = start.new_full((count, self.max_length), PAD)
-        lengths = torch.zeros_like(start)
-        scores = torch.zeros(count, device=start.device)
-        rows, last, sums = torch.arange(count, device=start.device), start, scores  # of the unfinished rows
+    def choices(
+        self, step: Step, state: Selectable, start: Int[Tensor, " B"], forced: Sequence[int] = (), ends: bool = True
+    ) -> Iterator[Choice]:
+        """Chooses token by token, for as long as the caller goes on asking.
+
+        Args:
+            forced: every output begins with these tokens, whatever the search would choose. What comes after them is
+                chosen as if the search had chosen them, too.
+            ends: rows that have finished leave the batch; else EOS is a token like any other.
+        """
+        choose, rows, last = self.chooser(start), torch.arange(len(start), device=start.device), start
         for position in range(self.max_length):
             logits, state = step(last, state)
             log_probabilities = self.log_probabilities(logits, position)
-            last = choose(log_probabilities, rows, position)
-            sums = sums + log_probabilities.gather(1, last[:, None]).squeeze(1)
+            if position < len(forced):
+                last = torch.full_like(last, forced[position])
+            else:
+                last = choose(log_probabilities, rows, position)
+            yield Choice(position, rows, last, log_probabilities)
             going = last != EOS
-            if position >= self.min_length and not going.all():
-                scores[rows], lengths[rows] = sums, position  # final for rows that end here; others are overwritten
+            if ends and position >= self.min_length and not going.all():
                 keep = going.nonzero().squeeze(1)
-                rows, last, sums = rows[keep], last[keep], sums[keep]
+                rows, last = rows[keep], last[keep]
                 if not len(rows):
-                    break
+                    return
                 state = state.select(keep)
-            tokens[rows, position] = last
-        scores[rows], lengths[rows] = sums, self.max_length
+
+    def _token_by_token(
+        self, step: Step, state: Selectable, start: Int[Tensor, " B"]
+    ) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"], Float[Tensor, " B"]]:
+        tokens = start.new_full((len(start), self.max_length), PAD)
+        lengths = torch.full_like(start, self.max_length)
+        scores = torch.zeros(len(start), device=start.device)
+        for position, rows, chosen, log_probabilities in self.choices(step, state, start):
+            scores[rows] += log_probabilities.gather(1, chosen[:, None]).squeeze(1)
+            tokens[rows, position] = chosen
+            ended = chosen == EOS
+            if position >= self.min_length and ended.any():
+                lengths[rows[ended]] = position
+                tokens[rows[ended], position] = PAD
         return tokens[:, : int(lengths.max())], lengths, scores

@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from seqlab.decoding import Search
 from seqlab.models.base import Seq2Seq
-from seqlab.special_tokens import BOS, PAD
+from seqlab.special_tokens import BOS, EOS, PAD, UNK
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer
 
 END = "<eos>"
@@ -37,6 +37,25 @@ class AttentionMaps:
     maps: Mapping[str, Float[Tensor, "H T S"]]
 
 
+def heads_over_source(model: Seq2Seq) -> dict[str, int]:
+    """For each attention of the decoder over the source, the number of its heads, by the name of its module.
+
+    Two source tokens and one output token tell them from others by the shape of their weights.
+    """
+    device = next(model.parameters()).device
+    source, lengths = torch.full((1, 2), UNK, device=device), torch.full((1,), 2, device=device)
+    maps = model.attention_maps(source, lengths, torch.full((1, 1), BOS, device=device))
+    # A decoder-only model attends to the source and to the output at once.
+    return {name: weights.size(1) for name, weights in maps.items() if weights.shape[-2:] in ((1, 2), (1, 3))}
+
+
+def token_text(tokenizer: Tokenizer, i: int) -> str:
+    """A token as text, also EOS, and the zero that fills arrays up, both of which `decode` leaves out."""
+    if i == EOS:
+        return END
+    return "0" if isinstance(tokenizer, IntegerTokenizer) and i == tokenizer.filler else tokenizer.decode([i])
+
+
 def attention_maps(
     model: Seq2Seq, tokenizers: tuple[Tokenizer, Tokenizer], search: Search, sources: Sequence[Sequence[int]]
 ) -> list[AttentionMaps]:
@@ -46,23 +65,12 @@ def attention_maps(
     lengths = torch.tensor([len(ids) for ids in sources], device=device)
     outputs = model.generate(source, lengths, search).tokens[:, 0]
     decoder_input = pad(outputs, (1, 0), value=BOS)
-    if decoder_input.size(1) == longest:  # else a map's shape does not tell whether it is over the source
-        decoder_input = decoder_input[:, :-1]
-    steps = decoder_input.size(1)
-    over_source = {
-        name.removesuffix(".core"): weights
-        for name, weights in model.attention_maps(source, lengths, decoder_input).items()
-        if weights.shape[-2:] in ((steps, longest), (steps, longest + steps))
-    }
+    all_maps, steps = model.attention_maps(source, lengths, decoder_input), decoder_input.size(1)
+    over_source = {name.removesuffix(".core"): all_maps[name] for name in heads_over_source(model)}
     results = []
     for row, ids in enumerate(sources):
-        tokens = [_text(tokenizers[1], i) for i in outputs[row].tolist() if i != PAD]
+        tokens = [token_text(tokenizers[1], i) for i in outputs[row].tolist() if i != PAD]
         tokens = [*tokens, *([END] if len(tokens) < search.max_length else [])][:steps]
         maps = {name: weights[row, :, : len(tokens), : len(ids)] for name, weights in over_source.items()}
-        results.append(AttentionMaps([_text(tokenizers[0], i) for i in ids], tokens, maps))
+        results.append(AttentionMaps([token_text(tokenizers[0], i) for i in ids], tokens, maps))
     return results
-
-
-def _text(tokenizer: Tokenizer, i: int) -> str:
-    """A token as text, also the zero that fills arrays up, which `decode` leaves out."""
-    return "0" if isinstance(tokenizer, IntegerTokenizer) and i == tokenizer.filler else tokenizer.decode([i])

@@ -155,10 +155,10 @@ class Seq2Seq(nn.Module):
         """
         with captured_attention(self) as maps:
             self(source, source_lengths, tokens)
-        return {name: _with_heads(steps) for name, steps in maps.items()}
+        return {name: with_heads(steps) for name, steps in maps.items()}
 
 
-def _with_heads(calls: list[Tensor]) -> Float[Tensor, "B H _ _"]:
+def with_heads(calls: list[Tensor]) -> Float[Tensor, "B H _ _"]:
     """Stacks the weights of an attention that is called once per step, (B, M); else takes its last call.
 
     That is (B, T, M) or (B, H, T, M), all steps at once; in earlier calls a decoder-only model reads its source.

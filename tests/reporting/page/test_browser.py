@@ -1,36 +1,20 @@
 """The page in headless Chromium: everything that can be clicked is clicked, at a phone's width and a desk's, by day and
 by night, and nothing runs over the edge or into an error."""
 
-import shutil
-
 import pytest
+from browser import Page, chromium
 from reporting.page.made_up import claim_c, claim_g, digest, replay, sweep, write_references, write_run
 
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather
 
-FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 LAYOUTS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    chromedriver = shutil.which("chromedriver")
-    if not chromium or not chromedriver:
-        pytest.skip("no chromium with its chromedriver here (Debian: apt-get install chromium chromium-driver)")
-    webdriver = pytest.importorskip("selenium.webdriver")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -51,59 +35,9 @@ def place(tmp_path_factory):
     return path
 
 
-class Page:
-    """What a test does with the page."""
-
-    def __init__(self, driver, path, width, scheme):
-        self.driver = driver
-        driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False},
-        )
-        features = [
-            {"name": "prefers-color-scheme", "value": scheme},
-            {"name": "prefers-reduced-motion", "value": "reduce"},
-        ]
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-        driver.get(path.as_uri())
-
-    def js(self, script, *arguments):
-        return self.driver.execute_script(f"return {script}", *arguments)
-
-    def all(self, selector):
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        # Beside other tests a page may take its time.
-        wait = WebDriverWait(self.driver, 20)
-        return wait.until(lambda driver: driver.find_elements("css selector", selector), selector)
-
-    def one(self, selector):
-        return self.all(selector)[0]
-
-    def click(self, element):
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center', inline: 'center'})", element)
-        element.click()
-
-    def press(self, *keys):
-        from selenium.webdriver import ActionChains
-
-        ActionChains(self.driver).send_keys(*keys).perform()
-
-    def choose(self, selector, text):
-        from selenium.webdriver.support.ui import Select
-
-        Select(self.one(selector)).select_by_visible_text(text)
-
-    def fits(self):
-        return self.js("document.documentElement.scrollWidth <= innerWidth")
-
-    def errors(self):
-        return [entry["message"] for entry in self.driver.get_log("browser")]
-
-
 @pytest.fixture
 def page(browser, place):
-    page = Page(browser, place, 1280, "light")
+    page = Page(browser, place.as_uri(), 1280, "light")
     yield page
     assert page.errors() == []
 
@@ -145,7 +79,7 @@ return [wide, [...left].map((one) => one.outerHTML)];
 
 @pytest.mark.parametrize(("width", "scheme"), LAYOUTS)
 def test_everything_is_clicked_and_nothing_breaks(browser, place, width, scheme):
-    page = Page(browser, place, width, scheme)
+    page = Page(browser, place.as_uri(), width, scheme)
     wide, left = page.driver.execute_script(EVERYTHING)
     assert wide == [] and left == [] and page.errors() == []
 
@@ -175,7 +109,7 @@ return [cut, scrolling.map((one) => one.getAttribute("aria-label"))];
 
 @pytest.mark.parametrize("width", [400, 600, 800, 1000, 1200, 1400])
 def test_nothing_is_cut_and_what_scrolls_shows_it(browser, place, width):
-    cut, scrolling = Page(browser, place, width, "light").driver.execute_script(CUT)
+    cut, scrolling = Page(browser, place.as_uri(), width, "light").driver.execute_script(CUT)
     assert cut == []
     tables = [name for name in scrolling if not name.startswith("Numbers")]  # those of a plot are as wide as it is
     assert bool(tables) == (width < 1000)
@@ -195,7 +129,7 @@ def contrast(a, b):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_and_lines_stand_out(browser, place, scheme):
-    page = Page(browser, place, 1280, scheme)
+    page = Page(browser, place.as_uri(), 1280, scheme)
 
     def colour(name):
         script = """(() => { const e = document.createElement('i'); e.style.color = `var(--${arguments[0]})`;
@@ -358,7 +292,7 @@ def test_print_shows_all_panels(page):
 
 
 def test_folds_are_open_on_paper_and_nothing_is_cut(browser, place):
-    page = Page(browser, place, 690, "light")  # A4 between its margins
+    page = Page(browser, place.as_uri(), 690, "light")  # A4 between its margins
     folds = "[...document.querySelectorAll('main details')]"
     assert page.js(f"{folds}.some((one) => one.open)") is False
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})

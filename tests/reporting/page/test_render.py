@@ -19,7 +19,7 @@ from reporting.page.made_up import (
     write_run,
 )
 
-from seqlab.reporting.page.render import HERE, render
+from seqlab.reporting.page.render import HERE, SCRIPTS, render
 from seqlab.reporting.page.sources import gather
 from seqlab.runs.output_classes import IN_WORDS
 from seqlab.runs.schemas import SWEEP
@@ -349,7 +349,7 @@ def test_a_digest_without_optional_parts_makes_a_page(tmp_path):
 
 
 def test_style_and_script_are_files_of_their_own():
-    assert {path.name for path in Path(HERE / "assets").iterdir()} == {"style.css", "script.js"}
+    assert {path.name for path in Path(HERE / "assets").iterdir()} == {"style.css", *SCRIPTS}
 
 
 def test_a_loss_beyond_all_bounds_is_called_diverged(tmp_path):

@@ -25,6 +25,7 @@ from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
 
 HERE = Path(__file__).parent
+SCRIPTS = ("common.js", "attention.js", "script.js")
 
 
 def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = None) -> str:
@@ -67,7 +68,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
     return environment.get_template("page.html").render(
         version=__version__,
         style=Markup(_asset("style.css")),
-        script=Markup(_asset("script.js")),
+        script=Markup("\n".join(map(_asset, SCRIPTS))),
         material=material,
         answers=answered,
         caveats=_caveats(answered),

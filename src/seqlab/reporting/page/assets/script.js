@@ -1,31 +1,6 @@
-"use strict";
-// What reacts on the page: colours, tabs, sorting and filtering of tables, lines that hide, the sentence explorer.
+// What reacts on the page: tabs, sorting and filtering of tables, lines that hide, the sentence explorer.
 
-const find = (selector, inside = document) => inside.querySelector(selector);
-const findAll = (selector, inside = document) => [...inside.querySelectorAll(selector)];
 const data = JSON.parse(find("#data").textContent);
-
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-// Colours: the system's at first; the button switches between light and dark
-
-function theme() {
-  const button = find("#theme"), root = document.documentElement;
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const name = () => button.setAttribute("aria-label", dark() ? "Light colours" : "Dark colours");
-  button.addEventListener("click", () => {
-    root.dataset.theme = dark() ? "light" : "dark";
-    name();
-  });
-  system.addEventListener("change", name);
-  name();
-}
 
 // Tabs: one panel at a time; arrow keys move between tabs
 
@@ -121,27 +96,6 @@ function marked(prediction, reference) {
     if (at >= 0) left.splice(at, 1);
     return i % 2 && at < 0 ? element("u", {}, part) : part; // words are at odd indices
   });
-}
-
-function heatmap(output, name, step, go) {
-  const head = element("tr", {}, element("td"), ...output.sources.map((token) => element("th", { scope: "col", dir: "auto" }, token)));
-  const rows = output.maps[name].map((shares, row) => {
-    const cells = shares.map((share, column) =>
-      element("td", { style: `--share:${share}`, title: `${output.tokens[row]} → ${output.sources[column]}: ${share}%` }, `${share}%`),
-    );
-    const line = element("tr", row === step ? { class: "now" } : {}, element("th", { scope: "row", dir: "auto" }, output.tokens[row]), ...cells);
-    line.addEventListener("click", () => go(row));
-    return line;
-  });
-  const caption = element("caption", { class: "unseen" }, `Attention in percent: ${name}`);
-  return element("table", { class: "map" }, caption, element("thead", {}, head), element("tbody", {}, ...rows));
-}
-
-function attended(output, name, step) {
-  if (step >= output.tokens.length) return "has ended";
-  const shares = output.maps[name][step];
-  const top = shares.map((share, i) => [share, output.sources[i]]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([share]) => share > 0);
-  return `writes “${output.tokens[step]}”, looks at ${top.map(([share, token]) => `“${token}” ${share}%`).join(", ") || "nothing of the source"}`;
 }
 
 function explorer() {

@@ -1,0 +1,227 @@
+"""Serves the page and streams answers to it.
+
+Each model has one thread. Requests to it take short turns, so nobody waits for a whole answer of somebody else, and a
+slow model delays no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+
+from hydra_pruning_sweeper.messages import plural
+from seqlab.config.settings import PlaySettings
+from seqlab.errors import InputError
+from seqlab.paths import PACKAGE
+from seqlab.playground.answer_events import Event, answer_events, settings_shown
+from seqlab.playground.play_request import LONGEST_BODY, PlayRequest, read_request
+from seqlab.playground.played_models import PlayedModel, played_models
+
+log = logging.getLogger(__name__)
+
+HERE, REPORT = PACKAGE / "playground/assets", PACKAGE / "reporting/page/assets"
+FILES = {
+    "": HERE / "play.html",
+    **{name: REPORT / name for name in ("style.css", "common.js", "attention.js")},
+    **{name: HERE / name for name in ("play.css", "state.js", "answers.js", "cards.js", "beam_tree.js", "play.js")},
+}
+"""What is served, by the end of its address; read once."""
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
+    " connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+TURN = 0.02
+"""Seconds of a model's thread that a request gets at a time. Tokens that take less are sent together: to hand each over
+by itself takes longer than to compute it where fifty people ask small models.
+"""
+WAITING = 16
+"""Turns whose events wait for a slow reader before its models wait, too."""
+LOCAL = ("127.0.0.1", "localhost")
+
+
+class Turns:
+    """The thread of a model, on which its answers take turns."""
+
+    def __init__(self, model: PlayedModel) -> None:
+        self._model = model
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"play-{model.name}")
+
+    async def answer(self, request: PlayRequest, queue: asyncio.Queue[bytes]) -> None:
+        """Puts the events of an answer into a queue, and b"" after the last. Cancelling it ends the work after the
+        current turn.
+        """
+        loop = asyncio.get_running_loop()
+        events = answer_events(self._model, request)
+        try:
+            while sent := await loop.run_in_executor(self._thread, _turn, events, self._model.name):
+                await queue.put(sent)
+            await queue.put(b"")
+        finally:
+            self._thread.submit(events.close)  # type: ignore[attr-defined]  # a generator
+
+
+def _turn(events: Iterator[Event], name: str) -> bytes:
+    """The next events, as many as come in one turn but at least one, as they are sent; b"" after the last."""
+    end, sent = time.monotonic() + TURN, b""
+    while event := _next(events, name):
+        sent += event
+        if time.monotonic() >= end:
+            break
+    return sent
+
+
+def _next(events: Iterator[Event], name: str) -> bytes:
+    """The next event; b"" after the last. An error is an event, too, and the last."""
+    try:
+        event = next(events, None)
+        return b"" if event is None else _sent(event, name)
+    except InputError as error:
+        return _sent({"event": "error", "message": str(error)}, name)
+    except Exception as error:  # an architecture of one's own may raise anything
+        log.exception("%s failed", name)
+        return _sent({"event": "error", "message": f"the model failed: {type(error).__name__}"}, name)
+
+
+def _sent(event: Event, name: str) -> bytes:
+    content = json.dumps({**event, "model": name}, allow_nan=False)
+    return f"event: {event['event']}\ndata: {content}\n\n".encode()
+
+
+async def together(models: Sequence[Turns], request: PlayRequest, connection: Request) -> AsyncIterator[bytes]:
+    """The answers of several models as server-sent events in the order in which they come, until their reader goes.
+
+    All are in one response, because a browser opens only six connections to a server.
+    """
+    queue: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
+    tasks = [asyncio.create_task(model.answer(request, queue)) for model in models]
+    gone = asyncio.create_task(_gone(connection))
+    left = len(tasks)
+    try:
+        while left and not gone.done():
+            coming = asyncio.create_task(queue.get())
+            await asyncio.wait([coming, gone], return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                coming.cancel()
+                return
+            if sent := coming.result():
+                yield sent
+            else:
+                left -= 1
+    finally:
+        for task in (*tasks, gone):
+            task.cancel()
+
+
+async def _gone(connection: Request) -> None:
+    """Returns when the reader has closed the connection."""
+    while (await connection.receive())["type"] != "http.disconnect":
+        pass
+
+
+def play_app(models: Sequence[PlayedModel], token: str = "", hosts: Sequence[str] = LOCAL) -> Starlette:
+    """The application.
+
+    Args:
+        token: what all addresses begin with; "" for none.
+        hosts: the names by which the page may be called ("*": any). Another website whose name leads to this machine
+            has none of them.
+    """
+    turns = {model.name: Turns(model) for model in models}
+    shown = [settings_shown(model) for model in models]
+
+    async def list_models(_: Request) -> Response:
+        return JSONResponse(shown, headers=HEADERS)
+
+    async def answer(request: Request) -> Response:
+        try:
+            asked = read_request(await _body(request))
+            if not asked.forced.keys() <= turns.keys():
+                raise InputError("there is no such model here")
+        except InputError as error:
+            return JSONResponse({"error": str(error)}, status_code=400, headers=HEADERS)
+        events = together([turns[name] for name in asked.forced], asked, request)
+        return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+
+    routes = [
+        *(Route(f"/{name}", _file(content, kind)) for name, (content, kind) in _contents().items()),
+        Route("/models", list_models),
+        Route("/answer", answer, methods=["POST"]),
+    ]
+    middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))]
+    return Starlette(routes=[Mount(f"/{token}", routes=routes)] if token else routes, middleware=middleware)
+
+
+def _contents() -> Mapping[str, tuple[bytes, str]]:
+    return {name: (path.read_bytes(), TYPES[path.suffix]) for name, path in FILES.items()}
+
+
+def _file(content: bytes, kind: str) -> Any:
+    async def send(_: Request) -> Response:
+        return Response(content, media_type=kind, headers=HEADERS)
+
+    return send
+
+
+async def _body(request: Request) -> bytes:
+    """The body of a request. It must be JSON: a page of another website cannot send that here unasked.
+
+    Raises:
+        InputError: it is not declared as JSON, or too long.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise InputError("the request must have the content type application/json")
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_BODY:
+            raise InputError(f"the request is longer than {LONGEST_BODY:,} bytes")
+    return body
+
+
+def serve(settings: PlaySettings) -> None:
+    """Loads the models and serves the page until it is stopped by Ctrl-C.
+
+    Raises:
+        InputError: a model cannot be loaded, or the address cannot be used.
+    """
+    listening = _listening(settings.host, settings.port)
+    models = played_models(settings.runs, settings.trust)
+    torch.set_num_threads(max(1, torch.get_num_threads() // len(models)))  # models answer at the same time
+    local = settings.host in LOCAL
+    token = "" if local else secrets.token_urlsafe(16)
+    app = play_app(models, token, LOCAL if local else ["*"])
+    where = f"http://{settings.host}:{listening.getsockname()[1]}/{token and token + '/'}"
+    print(f"{plural(len(models), 'model')}; open {where} in a browser; Ctrl-C ends", flush=True)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off")
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:  # the usual end
+        print()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"host={host} port={port}: {str(reason).lower()}; port=0 takes a free one") from None
