@@ -9,6 +9,7 @@ import pytest
 
 from seqlab.data.hub import HubPairs
 from seqlab.errors import InputError
+from seqlab.extras import install_extra
 from seqlab.text.tokenizers import CharacterTokenizer
 
 ROWS = [("eins", "one"), ("zwei", "two"), ("drei", "three"), ("vier", "four"), ("fünf", "five")]
@@ -143,7 +144,7 @@ def test_without_a_network_the_message_says_what_to_do(load, monkeypatch):
 
 def test_a_library_that_is_missing_is_named_with_its_extra(load, monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
-    line = 'data=hub needs datasets, which is not installed; type pip install "seqlab[hub]"'
+    line = f"data=hub needs datasets, which is not installed; type {install_extra('hub')}"
     refused(load, f"^{re.escape(line)}$", "user/name")
 
 

@@ -13,6 +13,7 @@ import pytest
 import zstandard
 
 from seqlab.errors import InputError
+from seqlab.extras import install_extra
 from seqlab.text.column_choice import ColumnChoice
 from seqlab.text.pairs import Pair, read_row_pairs
 
@@ -236,6 +237,6 @@ def test_columns_are_guessed_and_said(read, name, text, first, line):
 def test_a_library_that_is_missing_is_named_with_its_extra(read, monkeypatch, module, name):
     monkeypatch.setitem(sys.modules, module, None)
     content = CONTENTS[name] if name in CONTENTS else COMPRESS["zst"](CONTENTS["deck.tsv"])
-    line = f'reading {name} needs {module}, which is not installed; type pip install "seqlab[tables]"'
+    line = f"reading {name} needs {module}, which is not installed; type {install_extra('tables')}"
     with pytest.raises(InputError, match=f"^{re.escape(line)}$"):
         read(name, content)

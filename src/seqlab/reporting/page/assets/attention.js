@@ -2,12 +2,12 @@
 // An output has its `tokens`, its `sources`, and in `maps` by name the percents of each row.
 
 function heatmap(output, name, step, go) {
-  const head = element("tr", {}, element("td"), ...output.sources.map((token) => element("th", { scope: "col" }, token)));
+  const head = element("tr", {}, element("td"), ...output.sources.map((token) => element("th", { scope: "col", dir: "auto" }, token)));
   const rows = output.maps[name].map((shares, row) => {
     const cells = shares.map((share, column) =>
       element("td", { style: `--share:${share}`, title: `${output.tokens[row]} → ${output.sources[column]}: ${share}%` }, `${share}%`),
     );
-    const line = element("tr", row === step ? { class: "now" } : {}, element("th", { scope: "row" }, output.tokens[row]), ...cells);
+    const line = element("tr", row === step ? { class: "now" } : {}, element("th", { scope: "row", dir: "auto" }, output.tokens[row]), ...cells);
     line.addEventListener("click", () => go(row));
     return line;
   });
