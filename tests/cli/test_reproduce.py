@@ -246,7 +246,7 @@ from seqlab.reproduction.plan import PlannedRun, make_room
 pool.TRAIN = {FAKE!r}
 group = Group("slow", "slow", ("experiment=toy_gru", "name=slow"), (1,))
 claim = Claim("A", "cpu", "", "", "", (group,), ())
-run = PlannedRun("A/slow/1", claim, group, 1, Path("runs/slow"), group.arguments(1))
+run = PlannedRun("A/slow/1", claim, group, Path("runs/slow"), 1)
 with pool.locked(Path("runs")) as lock:
     started = pool.Pool(SlotCount(1), 1, [], lock)
     started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda news: None)

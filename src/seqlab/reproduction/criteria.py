@@ -16,6 +16,7 @@ from typing import Any
 from seqlab.errors import InputError
 from seqlab.reproduction.claim import Criterion
 from seqlab.reproduction.claim_figures import figure, written
+from seqlab.reproduction.search_outcome import SearchOutcome
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
@@ -47,11 +48,13 @@ class Results:
         digests: one per finished run.
         expected: the number of runs that the group should have.
         probe_outputs: per run, its translations of the sentences in `Claim.say`.
+        search: what came of the search before the runs, if there was one.
     """
 
     digests: Sequence[Digest]
     expected: int
     probe_outputs: Sequence[Sequence[ProbeOutput]] = ()
+    search: SearchOutcome | None = None
 
 
 Groups = Mapping[str, Results]

@@ -32,7 +32,7 @@ from seqlab.kinds import trust_typed
 from seqlab.models.objective import Objective
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.quiet import quiet
-from seqlab.runs.result import RESULT, RunResult, RunSeconds, TrainingCost
+from seqlab.runs.result import RESULT, TRAINING_COST, RunResult, RunSeconds, TrainingCost
 from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
@@ -134,14 +134,15 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
     fitted = time.perf_counter()
     if checkpoint is not None:
         checkpoint.check_steps(trainer.global_step)
+    training = TrainingCost(**callbacks.throughput.result())
     if not settings.measure:
         if trainer.is_global_zero:
+            write_json(folder / TRAINING_COST, training.as_json())
             best = "none yet" if callbacks.saver.best is None else callbacks.saver.best
             print(labelled("best", f"{callbacks.saver.monitor} {best}; not evaluated"), flush=True)
         return callbacks.saver.best
 
     weights = final_weights(settings, model, callbacks.saver, callbacks.averager)
-    training = TrainingCost(**callbacks.throughput.result())
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
         measured = time.perf_counter()
