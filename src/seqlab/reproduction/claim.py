@@ -20,8 +20,8 @@ PROFILES = ("cpu", "full")
 ORDER = "RTCKGSM"
 """The order in which claims are shown."""
 
-NAME, TITLE = "{name}", "{title}"
-"""What is replaced in a group that a file describes once for all entries of `for_each`."""
+NAME = "{name}"
+"""In the label of a group that a file describes once for all entries of `for_each`: the name of an entry."""
 
 
 @dataclass(frozen=True)
@@ -218,11 +218,17 @@ def _groups(label: str, profile: str, content: dict[str, Any], entries: Mapping[
         _group(
             label.replace(NAME, name),
             profile,
-            _filled(content, {NAME: name, TITLE: entry["title"]}),
+            _filled(content, {NAME: name, **_placeholders(entry, profile)}),
             entry.get("space", {}).get(profile, {}),
         )
         for name, entry in entries.items()
     ]
+
+
+def _placeholders(entry: Mapping[str, Any], profile: str) -> dict[str, str]:
+    """What an entry of `for_each` puts in place of `{title}` and so on: a text, or one per profile."""
+    values = {key: value for key, value in entry.items() if key != "space"}
+    return {f"{{{key}}}": value[profile] if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
 def _filled(content: Any, values: Mapping[str, str]) -> Any:

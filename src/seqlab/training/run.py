@@ -102,9 +102,11 @@ def _train(settings: TrainSettings, folder: Path) -> float | None:
         find_learning_rate(settings, model, data, _shown(folder) / "lr_find.csv")
         return None
     search = build_search(settings.decoding, data.longest_target)
-    check_lengths(model, data, search)
-    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
-    callbacks = callbacks_of(settings, search, started)
+    further = {name: build_search(one, data.longest_target) for name, one in settings.also_decoding.items()}
+    for one in (search, *further.values()):
+        check_lengths(model, data, one)
+        check_replacing(one, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
+    callbacks = callbacks_of(settings, search, further, started)
     loggers = [component.build() for component in settings.logger.values()]
     saves_identity = SavesIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
     resuming = [saves_identity, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
