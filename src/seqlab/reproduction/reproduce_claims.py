@@ -311,7 +311,7 @@ def _planned(claim: Claim) -> str:
         return f"left out, there is no {claim.profile} profile of it (profile={claim.profiles[0]} runs it)"
     if not runs:
         return "its parts follow"
-    return (f"{searches} searches, " if searches else "") + plural(runs, "run")
+    return (f"{searches} search{'es' if searches > 1 else ''}, " if searches else "") + plural(runs, "run")
 
 
 def show_page(outputs: Path) -> None:
