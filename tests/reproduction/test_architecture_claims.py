@@ -2,14 +2,20 @@
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from support import ROOT
 
+from hydra_pruning_sweeper.search_from_config import base_of, space_of
+from hydra_pruning_sweeper.study.earlier_knowledge import enqueued
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from seqlab.config.component import Component
 from seqlab.reproduction.claim import PROFILES, read_claims
+from seqlab.reproduction.search_plan import PlannedSearch
 
 MODELS = ["gru", "lstm", "context_gru", "bahdanau", "luong", "conv", "transformer", "gpt"]
 MOST = {  # claim and profile → the most parameters of a model, and the sizes of its vocabularies
@@ -66,3 +72,23 @@ def parameters(model, sources, targets):
     with torch.device("meta"):
         built = model.build(source_size=sources, target_size=targets)
         return sum(p.numel() for p in built.parameters())
+
+
+@pytest.mark.parametrize(("name", "profile"), MOST)
+def test_the_search_composes_with_its_first_trial(name, profile):
+    """The same for all architectures but for sizes, so one of them is looked at."""
+    claim, (group, *_) = searched(name, profile)
+    search = PlannedSearch("search", claim, group, Path("folder"), 1)
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", overrides=search.fixed, return_hydra_config=True)
+    swept = [f"{setting}={sweep}" for setting, sweep in search.space.items()]
+    settings = SweeperSettings(**OmegaConf.to_container(config.hydra.sweeper, resolve=True))
+    space = space_of(settings, search.fixed, swept, base_of(config))
+    assert set(space.distributions) == set(search.space)
+    for setting in search.space:
+        OmegaConf.select(config, setting, throw_on_missing=True)
+    (first,) = settings.enqueue
+    assert enqueued(settings.enqueue, space) == [first]
+    assert set(first) == set(search.space) - set(SIZES)
+    assert settings.pruner["min_resource"] == config.trainer.max_epochs // 3
+    assert (settings.n_trials, settings.slots, settings.baseline) == (group.search.trials, 1, False)
