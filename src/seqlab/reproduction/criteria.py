@@ -250,6 +250,13 @@ def any_above(groups: Groups, of: Sequence[str], figure: str, than_figure: str) 
     return "; ".join(parts), holds
 
 
+def none_above(groups: Groups, of: Sequence[str], figure: str, bound: float) -> tuple[str, bool]:
+    """No run of any of the groups is above `bound`."""
+    most = {label: max(values_of(groups, label, figure)["values"]) for label in of}
+    label = max(of, key=lambda label: most[label])
+    return f"at most {most[label]:.4g}, {label}", most[label] <= bound
+
+
 def classes(groups: Groups, of: Sequence[str]) -> tuple[str, bool]:
     """States the share of each class of failures; holds if they were counted."""
     parts = []
@@ -287,6 +294,7 @@ RULES: dict[str, Callable[..., tuple[str, bool]]] = {
     "apart": apart,
     "further_apart": further_apart,
     "any_above": any_above,
+    "none_above": none_above,
     "stated": stated,
     "classes": classes,
     "said": known_translation,
