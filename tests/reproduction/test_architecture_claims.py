@@ -57,8 +57,10 @@ def test_every_corner_of_the_space_is_within_the_same_number_of_parameters(name,
     most, sources, targets = MOST[name, profile]
     largest = {}
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        for group in searched(name, profile)[1]:
+        for group in searched(name, profile)[0].groups:
             model = Component.of(compose("train", overrides=list(group.words)).model, "model")
+            if group.search is None:  # it only has to compose
+                continue
             sizes = {
                 key.removeprefix("model."): [
                     int(value) for value in re.fullmatch(r"choice\((.*)\)", sweep)[1].split(",")

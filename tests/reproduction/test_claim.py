@@ -36,7 +36,6 @@ def test_what_is_part_of_a_claim_that_runs_on_request_does_so_too():
 def test_every_command_of_the_ledger_composes():
     claims = [claim for profile in PROFILES for claim in read_claims(None, profile)]
     assert {claim.name for claim in claims} == {"R", "T", "C", "C_lengths", "K", "G", "S"}
-    claims += ON_REQUEST
     lines = {}
     for words in {group.words for claim in claims for group in claim.groups}:
         choices = tuple(word for word in words if "." not in word.partition("=")[0])
