@@ -143,7 +143,7 @@ def fit(
         if prepare is not None:
             prepare(data, model, config)
         if trainer is None:
-            callbacks = callbacks_of(settings, build_search(settings.decoding, data.longest_target))
+            callbacks = callbacks_of(settings, build_search(settings.decoding, data.longest_target), {})
             loggers = [component.build() for component in settings.logger.values()]
             trainer = build_trainer(settings.trainer, [*callbacks.all, *extra], logger=loggers)
         trainer.fit(model, data, weights_only=True)

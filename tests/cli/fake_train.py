@@ -12,12 +12,21 @@ import sys
 import time
 from pathlib import Path
 
-words = [word.split("=", 1) for word in sys.argv[1:]]
+words = [word.split("=", 1) for word in sys.argv[1:] if word != "-m"]
 given = {name.lstrip("+"): value for name, value in words}
-resumed = "resume" in given
-folder = Path((given.get("resume") or given["hydra.run.dir"]).strip("'"))
+resumed, searches = "resume" in given, "hydra.sweep.dir" in given
+folder = Path((given.get("resume") or given["hydra.sweep.dir" if searches else "hydra.run.dir"]).strip("'"))
 with Path("calls.txt").open("a") as calls:
-    print("resume" if resumed else "begin", folder, os.environ["OMP_NUM_THREADS"], file=calls)
+    print("search" if searches else "resume" if resumed else "begin", folder, os.environ["OMP_NUM_THREADS"], file=calls)
+if searches:  # a study is only a file here; the one that stops does so once it has begun
+    assert given["hydra.sweeper.threads"] == os.environ["OMP_NUM_THREADS"]
+    begun = (folder / "sweep.json").exists()
+    (folder / "sweep.json").touch()
+    if given["name"] == "stops" and not begun:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+        os.kill(int(os.environ["FAKE_RUNNER"]), signal.SIGINT)
+        time.sleep(60)
+    sys.exit("error: nothing is complete" if given["name"] == "fails" else 0)
 if not resumed:
     overrides = [word for word in sys.argv[1:] if not word.startswith("hydra.")]
     settings = json.loads(os.environ["FAKE_SETTINGS"])[" ".join(overrides)]

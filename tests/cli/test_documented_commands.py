@@ -62,7 +62,9 @@ def test_a_module_and_the_files_it_is_given_are_there(line):
 
 def single(word):
     """An override of a multirun with the first of its values; None for what only a search reads."""
-    if word.startswith(("hydra.sweeper.", "+sweeps=")) or re.search(r"=(choice|tag|interval|range|int)\(", word):
+    if word.startswith(("hydra.sweeper.", "hydra/sweeper", "+sweeps=")) or re.search(
+        r"=(choice|tag|interval|range|int)\(", word
+    ):
         return None
     return re.sub(r"=([^,\[]+),.*$", r"=\1", word)
 

@@ -17,6 +17,7 @@ from seqlab.errors import InputError
 from seqlab.reproduction import pool
 from seqlab.reproduction import reproduce_claims as reproduction
 from seqlab.reproduction.claim import FOLDER
+from seqlab.reproduction.search_outcome import SearchOutcome
 
 FAKE = str(Path(__file__).with_name("fake_train.py"))
 NAMES = ("fine", "fails", "stops", "slow")
@@ -38,8 +39,10 @@ def settings():
     """Those of every command line of these tests, by the line."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         plain = OmegaConf.to_container(compose("train", ["experiment=toy_gru"]), resolve=False)
+    chosen = {**plain, "model": {**plain["model"], "width": 8}}
     return {
-        f"experiment=toy_gru name={name} seed={seed}": {**plain, "name": name, "seed": seed}
+        f"experiment=toy_gru name={name}{more} seed={seed}": {**one, "name": name, "seed": seed}
+        for more, one in (("", plain), (" model.width=8", chosen))
         for name in NAMES
         for seed in SEEDS
     }
@@ -145,6 +148,150 @@ def test_ctrl_c_saves_what_runs_and_the_same_line_goes_on(reproduce, calls, tmp_
     assert "partial" not in kept(tmp_path, "B")
 
 
+SEARCH = {"settings": "hydra.sweeper.seed=1", "space": {"model.width": "choice(8,16)"}, "trials": {"cpu": 2, "full": 3}}
+
+
+@pytest.fixture
+def searched(reproduce, monkeypatch):
+    """`reproduce`, where every search chooses the width that the returned list holds."""
+    width = [8]
+
+    def conclude(search):
+        outcome = SearchOutcome(
+            trial=1,
+            value=0.5,
+            chosen=[f"model.width={width[0]}"],
+            trials={"complete": 1, "pruned": 1},
+            epochs=3,
+            seconds=7.0,
+            flops=2e12,
+            tokens=100.0,
+            space=dict(search.space),
+        )
+        (search.folder / "outcome.json").write_text(json.dumps(vars(outcome)))
+        return outcome
+
+    monkeypatch.setattr(reproduction, "conclude", conclude)
+    return reproduce
+
+
+def with_search(*names, **more):
+    content = json.loads(claim(*names, **more))
+    content["groups"] = {
+        **{name: {**group, "search": SEARCH} for name, group in content["groups"].items()},
+        "untuned": {"title": "untuned", "settings": "experiment=toy_gru name=fine", "seeds": {"cpu": [1], "full": [1]}},
+    }
+    return json.dumps(content)
+
+
+def test_a_search_comes_before_its_runs_which_take_what_it_chose(searched, calls, tmp_path):
+    out = searched(A=with_search("fine")).succeeded().out
+    assert "claim A (a title): 1 search, 3 runs" in out
+    assert calls() == ["begin A/fine/1", "begin A/fine/2", "begin A/untuned/1", "search A/fine/search"]
+    fine, untuned = kept(tmp_path, "A")["groups"]
+    assert fine["command"] == "seqlab-train -m experiment=toy_gru name=fine model.width=8 seed=1,2"
+    assert (fine["search"]["trainings"], fine["search"]["seconds"], fine["search"]["flops"]) == (2, 7.0, 2e12)
+    assert "search" not in untuned
+    assert "searches and runs: 4 finished, 0 to start" in searched().succeeded().out
+    assert calls() == []
+
+
+def test_a_search_of_other_space_or_code_is_made_anew_and_runs_only_if_it_chooses_otherwise(searched, calls, tmp_path):
+    searched(A=with_search("fine")).succeeded()
+    calls()
+    other = with_search("fine").replace("choice(8,16)", "choice(8,32)")
+    assert "outputs/reproduce_aside/A/fine/search/1" in searched(A=other).succeeded().out
+    assert calls() == ["search A/fine/search"]  # it chose the same, so its runs are still right
+    plan = tmp_path / "outputs/reproduce/A/fine/search/plan.json"
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "code": "older"}))
+    searched("any_code=true").succeeded()
+    assert calls() == []
+    searched().succeeded()
+    assert calls() == ["search A/fine/search"]
+
+
+def test_an_interrupted_search_goes_on_and_what_is_finished_can_be_judged(searched, calls, tmp_path):
+    """First the search is interrupted, then the run that waits for it, when the other group's run is finished."""
+    assert searched("jobs=1", A=with_search("stops", seeds=[1])).code == 130
+    assert calls() == ["search A/stops/search"]
+    outcome = searched("jobs=1")
+    assert outcome.code == 130
+    assert "searches and runs: none finished, 1 to resume, 2 to start" in outcome.out
+    assert calls() == ["begin A/stops/1", "begin A/untuned/1", "search A/stops/search"]
+    searched("run=false").succeeded()
+    assert kept(tmp_path, "A")["partial"] == "1 of 2 runs are not there"
+    searched("jobs=1").succeeded()
+    assert calls() == ["resume A/stops/1"]
+    assert not (tmp_path / "outputs/reproduce_aside").exists()
+
+
+def test_runs_whose_search_fails_are_not_run_and_the_others_are_judged(searched, calls, tmp_path):
+    outcome = searched(A=with_search("fine", "fails", seeds=[1]))
+    assert outcome.code == 1
+    assert calls() == ["begin A/fine/1", "begin A/untuned/1", "search A/fails/search", "search A/fine/search"]
+    assert "A/fails/1: its search failed" in outcome.err
+    assert "A/fails/search: nothing is complete" in outcome.err
+    assert kept(tmp_path, "A")["partial"] == "1 of 3 runs are not there"
+
+
+def test_what_runs_only_on_request_is_left_out_with_its_parts(reproduce, calls):
+    whole = json.loads(claim("fine")) | {"groups": {}, "criteria": [], "on_request": True}
+    parts = {"A": claim("fine", seeds=[1]), "B": json.dumps(whole), "B_part": claim("fine", seeds=[1], part_of="B")}
+    reproduce(**parts).succeeded()
+    assert calls() == ["begin A/fine/1"]
+    only_full = claim("fine", seeds=[1], part_of="B", profiles=["full"])
+    out = reproduce("claims=B", B_more=only_full).succeeded().out
+    assert calls() == ["begin B_part/fine/1"]
+    assert "claim B_more (a title): left out, there is no cpu profile of it (profile=full runs it)" in out
+
+
+@pytest.mark.slow
+def test_two_architectures_are_searched_trained_and_compared(command, tmp_path, monkeypatch):
+    """The real thing, as small as it can be."""
+    monkeypatch.setattr(reproduction, "show_page", lambda outputs: None)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    (tmp_path / "ledger").mkdir()
+    small = "data=reversal data.samples=80 data.max_length=3 data.test_max_length=5 trainer.max_epochs=1"
+    content = {
+        **{"title": "a title", "text": "a text", "source": "a source", "own_data": True},
+        "for_each": {
+            "gru": {"title": "GRU", "space": {"cpu": {"model.width": "choice(4,8)"}}},
+            "bahdanau": {"title": "attention", "space": {"cpu": {"model.width": "choice(4,6)"}}},
+        },
+        "groups": {
+            "{name}": {
+                "title": "{title}, tuned",
+                "settings": f"model={{name}} {small} +decoding@also_decoding.beam=beam",
+                "search": {
+                    "space": {"optimizer.lr": "tag(log,interval(1e-3,1e-2))"},
+                    "settings": "hydra/sweeper/pruner=halving",
+                    "trials": {"cpu": 2},
+                },
+                "seeds": {"cpu": [1]},
+            }
+        },
+        "columns": {"metrics.test.beam/exact_match": "beam", "exact_match_of_length.4-5": "4 to 5"},
+        "criteria": [
+            {
+                **{"text": "apart", "rule": "apart", "of": ["bahdanau"], "than": ["gru"], "by": -1},
+                "figure": "metrics.test.free_running/exact_match",
+            }
+        ],
+    }
+    (tmp_path / "ledger/A.yaml").write_text(json.dumps(content))
+    command("reproduce", "ledger=ledger").succeeded()
+    reference = kept(tmp_path, "A")
+    assert reference["verdict"] == "holds"
+    assert [group["label"] for group in reference["groups"]] == ["gru", "bahdanau"]
+    for group in reference["groups"]:
+        search = group["search"]
+        assert (search["trainings"], search["trials"], search["epochs"]) == (2, {"complete": 2}, 2)
+        assert search["seconds"] > 0 and search["flops"] > 0 and search["tokens"] > 0
+        assert [one.partition("=")[0] for one in search["chosen"]] == ["optimizer.lr", "model.width"]
+        assert all(one in group["command"] for one in search["chosen"])
+        assert set(group["figures"]) == set(content["columns"])
+
+
 def test_as_many_runs_at_a_time_as_pay(reproduce, calls, monkeypatch):
     """The first run shows what a run takes, here on three cores."""
     monkeypatch.setattr(reproduction, "available_cores", lambda: 3)
@@ -246,7 +393,7 @@ from seqlab.reproduction.plan import PlannedRun, make_room
 pool.TRAIN = {FAKE!r}
 group = Group("slow", "slow", ("experiment=toy_gru", "name=slow"), (1,))
 claim = Claim("A", "cpu", "", "", "", (group,), ())
-run = PlannedRun("A/slow/1", claim, group, 1, Path("runs/slow"), group.arguments(1))
+run = PlannedRun("A/slow/1", claim, group, Path("runs/slow"), 1)
 with pool.locked(Path("runs")) as lock:
     started = pool.Pool(SlotCount(1), 1, [], lock)
     started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda news: None)

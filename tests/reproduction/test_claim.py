@@ -23,6 +23,16 @@ criteria:
 """
 
 
+ON_REQUEST = [one for profile in PROFILES for one in read_claims(["M"], profile) if profile in one.profiles]
+
+
+def test_what_is_part_of_a_claim_that_runs_on_request_does_so_too():
+    names = ["K2", "M", "M_anki", "M_multi30k", "M_multi30k_pieces", "M_reversal", "M_text"]
+    assert [claim.name for claim in read_claims(["M"], "full")] == names
+    assert not set(names) & {claim.name for claim in read_claims()}
+    assert [claim.name for claim in read_claims(["M"]) if claim.groups] == ["M_multi30k", "M_reversal"]
+
+
 def test_every_command_of_the_ledger_composes():
     claims = [claim for profile in PROFILES for claim in read_claims(None, profile)]
     assert {claim.name for claim in claims} == {"R", "T", "C", "C_lengths", "K", "G", "S"}
@@ -32,11 +42,11 @@ def test_every_command_of_the_ledger_composes():
         lines.setdefault(choices, []).extend(word for word in words if word not in choices)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for choices, values in lines.items():  # values of all commands at once: each is set, and refused, by itself
-            assert compose("train", [*choices, *values]).seed == 1
+            assert compose("train", [*choices, *dict.fromkeys(values)]).seed == 1
 
 
 def test_every_rule_of_the_ledger_knows_its_groups():
-    for claim in read_claims():
+    for claim in [*read_claims(), *ON_REQUEST]:
         nothing = {group.label: Results([], len(group.seeds)) for group in claim.groups}
         for criterion in claim.criteria:
             assert criterion.rule in RULES
@@ -46,7 +56,7 @@ def test_every_rule_of_the_ledger_knows_its_groups():
 
 def test_every_text_of_the_claims_is_text():
     """A colon would make a mapping of one."""
-    for claim in read_claims():
+    for claim in [*read_claims(), *ON_REQUEST]:
         texts = [claim.title, claim.text, claim.source, *claim.published, *claim.columns.values()]
         texts += [group.title for group in claim.groups]
         texts += [text for criterion in claim.criteria for text in (criterion.text, criterion.expected)]
@@ -55,7 +65,7 @@ def test_every_text_of_the_claims_is_text():
 
 def test_claims_are_chosen_with_what_is_part_of_them():
     assert [claim.name for claim in read_claims(["C", "R"])] == ["C", "C_lengths", "R"]
-    names = ".*, ".join(rf"{name} \(" for name in ("C", "C_lengths", "G", "K", "R", "S", "T"))
+    names = ".*, ".join(rf"{name} \(" for name in ("C", "C_lengths", "G", "K", "K2", "M", "M_.*", "R", "S", "T"))
     with pytest.raises(InputError, match=f"^claims must be among {names}.*, but 'Z' is not$"):
         read_claims(["Z"])
     with pytest.raises(InputError, match="profile must be one of cpu, full, but is 'gpu'"):

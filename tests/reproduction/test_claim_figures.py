@@ -46,6 +46,17 @@ def test_the_slope_by_length_is_that_of_weighted_least_squares_over_the_mean():
     )
 
 
+def test_a_metric_of_sources_of_some_lengths_is_computed_from_their_examples():
+    digest = {"lengths": [1, 2, 10, 11, 11, 20, 21], "correct": [1, 0, 1, 1, 0, 0, 1]}
+    names = ("1-10", "11-20", "21-", "2-2", "30-")
+    found = [figure(digest, f"exact_match_of_length.{name}") for name in names]
+    assert found == [pytest.approx(2 / 3), pytest.approx(1 / 3), 1.0, 0.0, None]
+    good, bad = [9, 9, 9, 8, 7, 6, 9, 8, 7, 6], [9, 9, 9, 8, 7, 6, 0, 0, 0, 0]
+    digest = {"lengths": [3, 25], "bleu_statistics": [good, bad]}
+    assert figure(digest, "token_bleu_of_length.1-9") > figure(digest, "token_bleu_of_length.21-")
+    assert figure({"lengths": [3]}, "token_bleu_of_length.1-9") is None
+
+
 def test_twice_the_quality_with_the_same_shape_has_the_same_slope():
     def rows(scale):
         return [{"from": n, "to": n, "count": 5, "bleu": scale * (30 - n)} for n in range(1, 12)]
@@ -65,6 +76,8 @@ def test_twice_the_quality_with_the_same_shape_has_the_same_slope():
         ("parameters", [1234567, 1234567], "1,234,567"),
         ("leakage.val.sentences.ngrams.10", [0.0011], "0.11%"),
         ("slope_by_length", [-0.0213], "-2.13%"),
+        ("exact_match_of_length.11-20", [0.5], "50.00%"),
+        ("token_bleu_of_length.21-", [21.5], "21.50"),
     ],
 )
 def test_figures_are_written_with_as_many_digits_as_a_reader_wants(name, values, text):

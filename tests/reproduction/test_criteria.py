@@ -105,3 +105,49 @@ def test_a_mean_over_too_few_seeds_is_shown_and_not_judged():
 def test_a_rule_that_is_none_or_lacks_settings_is_an_error(rule, arguments, named):
     with pytest.raises(InputError, match=named):
         decided({"a": runs(1.0)}, rule, **arguments)
+
+
+@pytest.mark.parametrize(("by", "holds"), [(1.0, True), (1.1, False), (-5, True)])
+def test_groups_are_apart_if_the_closest_two_are(by, holds):
+    groups = {"high": runs(9.0), "higher": runs(12.0), "low": runs(8.0), "lower": runs(1.0)}
+    found = decided(groups, "apart", of=["higher", "high"], than=["lower", "low"], figure=LOSS, by=by)
+    assert found.holds is holds
+    assert found.measured == "high 9.000, low 8.000: +1.00"
+
+
+def test_the_difference_of_two_groups_is_tested_over_their_sentences():
+    figure = "metrics.test.free_running/exact_match"
+
+    def one(*correct):
+        digest = {"metrics": {"test": {"free_running/exact_match": sum(correct) / len(correct)}}, "test_set": "same"}
+        return Results([{**digest, "correct": list(correct)}], 1)
+
+    groups = {"good": one(*[1, 1, 1, 0] * 20), "bad": one(*[1, 0, 0, 0] * 20)}
+    found = decided(groups, "apart", of=["good"], than=["bad"], figure=figure, by=0.4)
+    assert found.holds is True
+    assert found.measured.startswith("good 75.00%, bad 25.00%: +0.50 (95 % interval over sentences +0.")
+    assert found.measured.endswith("p = 0.002)")
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_the_distance_of_groups_in_one_figure_is_held_against_that_in_another(holds):
+    groups = {"a": runs(9.0, epochs=5), "b": runs(5.0, epochs=2)}
+    names = (LOSS, "epochs") if holds else ("epochs", LOSS)
+    found = decided(groups, "further_apart", of=["a"], than=["b"], figure=names[0], than_figure=names[1])
+    assert found.holds is holds
+    assert decided(groups, "further_apart", of=["a"], than=["b"], figure=LOSS, than_figure="steps").holds is None
+
+
+@pytest.mark.parametrize(("steps", "holds"), [(2, True), (5, False)])
+def test_one_group_above_its_other_figure_is_enough(steps, holds):
+    groups = {"a": runs(9.0, epochs=3, steps=steps), "b": runs(5.0, epochs=1, steps=4)}
+    found = decided(groups, "any_above", of=["a", "b"], figure="epochs", than_figure="steps")
+    assert found.holds is holds
+    assert found.measured.endswith("b 1 against 4 (−3.00)")
+
+
+@pytest.mark.parametrize(("bound", "holds"), [(7.0, True), (6.9, False)])
+def test_none_above_counts_every_run(bound, holds):
+    groups = {"a": runs(3.0, 7.0), "b": runs(5.0)}
+    found = decided(groups, "none_above", of=["b", "a"], figure=LOSS, bound=bound)
+    assert (found.holds, found.measured) == (holds, "at most 7, a")

@@ -42,6 +42,12 @@ def composed(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     return plain(compose(name, list(overrides)))
 
 
+def composed_search(overrides: Sequence[str]) -> dict[str, Any]:
+    """The settings that a command line of `seqlab-train` composes now, with those of the sweeper."""
+    config = plain(compose("train", list(overrides), return_hydra_config=True))
+    return config | {"hydra": {"sweeper": config["hydra"]["sweeper"]}}
+
+
 def resolved(settings: Mapping[str, Any], name: str) -> Any:
     """A setting by its dotted name, its interpolations resolved; None if there is none of that name."""
     return OmegaConf.select(OmegaConf.create(dict(settings)), name)

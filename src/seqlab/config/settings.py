@@ -28,6 +28,8 @@ SINGLE_PATHS = ("seqlab.data.anki.Anki", "seqlab.data.documents.Documents")
 SHIPPED = ("phrasebook",)
 NUMBERS = ("reversal", "toy")
 """Data whose symbols are numbers instead of text."""
+KINDS = ("teacher_forced", "free_running", "copy_nearest")
+"""Kinds of metrics that every run may have."""
 SIZES = ("batch_size", "eval_batch_size")
 
 
@@ -56,6 +58,7 @@ class TrainSettings:
     callbacks: Mapping[str, Component]
     logger: Mapping[str, Component]
     decoding: Component
+    also_decoding: Mapping[str, Component]
     objective: Component
     initialisation: Component
     average: Component
@@ -216,6 +219,7 @@ def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
         callbacks=components_of(config.callbacks, "callbacks"),
         logger=components_of(config.logger, "logger"),
         decoding=Component.of(config.decoding, "decoding"),
+        also_decoding=_also_decoding(config),
         objective=Component.of(config.objective, "objective"),
         initialisation=Component.of(config.initialisation, "initialisation"),
         average=Component.of(config.average, "average"),
@@ -452,6 +456,15 @@ def _check_choice(name: str, value: Any, choices: tuple[str | bool, ...]) -> Non
 def _typed(value: str | bool) -> str:
     """A value as one types it."""
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def _also_decoding(config: DictConfig) -> Mapping[str, Component]:
+    """The searches besides `decoding`; their names are kinds of metrics, and must not be those of others."""
+    searches = components_of(config.also_decoding, "also_decoding")
+    for name in searches:
+        if name in KINDS or "/" in name:
+            raise InputError(f"also_decoding.{name}: its metrics could not be told from others; take another name")
+    return searches
 
 
 def _freeze(config: DictConfig) -> tuple[str, ...]:

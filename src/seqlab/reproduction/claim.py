@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,11 @@ FOLDER = Path(__file__).parent / "claims"
 PROFILES = ("cpu", "full")
 """cpu: reduced settings, with which two cores run all claims in an hour or two. full: as published."""
 
-ORDER = "RTCKGS"
+ORDER = "RTCKGSM"
 """The order in which claims are shown."""
+
+NAME = "{name}"
+"""In the label of a group that a file describes once for all entries of `for_each`: the name of an entry."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,21 @@ class Need:
 
 
 @dataclass(frozen=True)
+class GroupSearch:
+    """The search that chooses settings of a group before its runs.
+
+    Args:
+        words: further arguments of `seqlab-train`, which set up the sweeper.
+        space: what is searched: setting → sweep.
+        trials: the number of trials.
+    """
+
+    words: tuple[str, ...]
+    space: Mapping[str, str]
+    trials: int
+
+
+@dataclass(frozen=True)
 class Group:
     """Runs that differ only in their seed.
 
@@ -46,22 +65,36 @@ class Group:
         title: what the runs train.
         words: the arguments of `seqlab-train`, without the seed.
         seeds: one run per seed.
+        search: the search whose best trial completes the words.
+        chosen: the settings of that trial; None while there is none.
     """
 
     label: str
     title: str
     words: tuple[str, ...]
     seeds: tuple[int, ...]
+    search: GroupSearch | None = None
+    chosen: tuple[str, ...] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether all arguments of the runs are known."""
+        return self.search is None or self.chosen is not None
+
+    @property
+    def all_words(self) -> tuple[str, ...]:
+        """The words, with what the search chose."""
+        return (*self.words, *(self.chosen or ()))
 
     def arguments(self, seed: int) -> list[str]:
         """The arguments of `seqlab-train` for the run with this seed."""
-        return [*self.words, f"seed={seed}"]
+        return [*self.all_words, f"seed={seed}"]
 
     @property
     def command(self) -> str:
         """The command that runs the whole group."""
         several = ["-m"] if len(self.seeds) > 1 else []
-        return shlex.join(["seqlab-train", *several, *self.words, f"seed={','.join(map(str, self.seeds))}"])
+        return shlex.join(["seqlab-train", *several, *self.all_words, f"seed={','.join(map(str, self.seeds))}"])
 
 
 @dataclass(frozen=True)
@@ -97,6 +130,8 @@ class Claim:
         compared: pairs of groups whose difference is tested for significance.
         own_data: whether seqlab generates the data, so that examples may be committed with the results.
         say: source sentences that each trained model translates.
+        on_request: whether the claim, with those that are part of it, is run only if it is named.
+        profiles: those in which the claim can be run; in another one it has no groups.
     """
 
     name: str
@@ -113,6 +148,8 @@ class Claim:
     compared: Sequence[Sequence[str]] = ()
     own_data: bool = False
     say: Sequence[str] = ()
+    on_request: bool = False
+    profiles: Sequence[str] = PROFILES
 
     @property
     def full_name(self) -> str:
@@ -125,7 +162,8 @@ class Claim:
 
 
 def read_claims(names: Sequence[str] | None = None, profile: str = "cpu", folder: Path = FOLDER) -> list[Claim]:
-    """The claims of `folder` with these names, and those that are part of them; without names, all claims.
+    """The claims of `folder` with these names, and those that are part of them; without names, all claims but those
+    that are run only on request.
 
     Raises:
         InputError: no such claim or profile, or a file that is not a claim.
@@ -137,7 +175,10 @@ def read_claims(names: Sequence[str] | None = None, profile: str = "cpu", folder
     if unknown := [name for name in names or () if name not in known]:
         listed = ", ".join(claim.full_name for claim in claims)
         raise InputError(f"claims must be among {listed}, but {unknown[0]!r} is not")
-    return [claim for claim in claims if names is None or {claim.name, claim.part_of} & set(names)]
+    if names is None:
+        on_request = {claim.name for claim in claims if claim.on_request}
+        return [claim for claim in claims if not {claim.name, claim.part_of} & on_request]
+    return [claim for claim in claims if {claim.name, claim.part_of} & set(names)]
 
 
 def read_claim(path: Path, profile: str) -> Claim:
@@ -156,16 +197,62 @@ def read_claim(path: Path, profile: str) -> Claim:
 
 
 def _claim(name: str, profile: str, content: dict[str, Any]) -> Claim:
-    groups = tuple(_group(label, profile, group) for label, group in content.pop("groups").items())
+    entries = content.pop("for_each", {})
+    parts = content.pop("groups")
+    if profile not in content.get("profiles", PROFILES):
+        parts = {}
+    # What is run for each entry stays together: one group of each kind, then those of the next entry.
+    expanded = [_groups(label, profile, group, entries) for label, group in parts.items()]
+    groups = tuple(group for some in itertools.zip_longest(*expanded) for group in some if group is not None)
     criteria = tuple(_criterion(criterion) for criterion in content.pop("criteria"))
     needs = [Need(**need) for need in content.pop("needs", [])]
     title, text, source = (content.pop(key) for key in ("title", "text", "source"))
     return Claim(name, profile, title, text, source, groups, criteria, needs=needs, **content)
 
 
-def _group(label: str, profile: str, content: dict[str, Any]) -> Group:
-    words = " ".join(str(content[key]) for key in ("settings", profile) if content.get(key))
-    return Group(label, content["title"], tuple(shlex.split(words)), tuple(content["seeds"][profile]))
+def _groups(label: str, profile: str, content: dict[str, Any], entries: Mapping[str, Any]) -> list[Group]:
+    """The group that a part of a claim's file describes; one per entry of `for_each` if its label has `{name}`."""
+    if NAME not in label:
+        return [_group(label, profile, content, {})]
+    return [
+        _group(
+            label.replace(NAME, name),
+            profile,
+            _filled(content, {NAME: name, **_placeholders(entry, profile)}),
+            entry.get("space", {}).get(profile, {}),
+        )
+        for name, entry in entries.items()
+    ]
+
+
+def _placeholders(entry: Mapping[str, Any], profile: str) -> dict[str, str]:
+    """What an entry of `for_each` puts in place of `{title}` and so on: a text, or one per profile."""
+    values = {key: value for key, value in entry.items() if key != "space"}
+    return {f"{{{key}}}": value[profile] if isinstance(value, Mapping) else value for key, value in values.items()}
+
+
+def _filled(content: Any, values: Mapping[str, str]) -> Any:
+    """Plain data with placeholders replaced by their values in all texts."""
+    if isinstance(content, Mapping):
+        return {key: _filled(value, values) for key, value in content.items()}
+    if isinstance(content, str):
+        for placeholder, value in values.items():
+            content = content.replace(placeholder, value)
+    return content
+
+
+def _group(label: str, profile: str, content: dict[str, Any], space: Mapping[str, str]) -> Group:
+    search = _search(profile, content["search"], space) if "search" in content else None
+    return Group(label, content["title"], _words(content, profile), tuple(content["seeds"][profile]), search)
+
+
+def _search(profile: str, content: dict[str, Any], space: Mapping[str, str]) -> GroupSearch:
+    return GroupSearch(_words(content, profile), {**content["space"], **space}, content["trials"][profile])
+
+
+def _words(content: Mapping[str, Any], profile: str) -> tuple[str, ...]:
+    """The arguments for both profiles, and those for this one."""
+    return tuple(shlex.split(" ".join(str(content[key]) for key in ("settings", profile) if content.get(key))))
 
 
 def _criterion(content: dict[str, Any]) -> Criterion:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from seqlab.metrics.registry import entry_of
 from seqlab.runs.schemas import Digest
+from seqlab.runs.significance import METRICS, statistics_of
+
+OF_LENGTH = "_of_length."
+"""In the name of a figure of those test examples whose source is so long: `token_bleu_of_length.21-`, `….1-9`."""
+METRICS_OF_LENGTH = {"exact_match": "exact match", "token_bleu": "token BLEU"}
 
 SHARES = ("copies", "near_copies", "slope_by_length")  # besides the metrics that are shares
 COUNTS = ("parameters", "epochs", "best_epoch", "train", "steps")
@@ -17,10 +25,15 @@ def figure(digest: Digest, name: str) -> float | None:
     """A figure of a run; None if the run does not have it.
 
     Args:
-        name: a key of `COMPUTED`, or the path to a value in the digest: `metrics.val.teacher_forced/loss`.
+        name: a key of `COMPUTED`, the path to a value in the digest (`metrics.val.teacher_forced/loss`), or see
+            `OF_LENGTH`.
     """
     if name in COMPUTED:
         return COMPUTED[name](digest)
+    if OF_LENGTH in name:
+        metric, _, lengths = name.partition(OF_LENGTH)
+        first, _, last = lengths.partition("-")
+        return of_length(digest, METRICS_OF_LENGTH[metric], int(first), int(last or sys.maxsize))
     value: Any = digest
     for key in name.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
@@ -67,8 +80,25 @@ def slope_by_length(digest: Digest) -> float | None:
     return float(along / across / mean)
 
 
+def of_length(digest: Digest, metric: str, first: int, last: int) -> float | None:
+    """A metric that `significance` can test, of the examples whose source has `first` to `last` tokens."""
+    key, score = METRICS[metric]
+    if key not in digest or "lengths" not in digest:
+        return None
+    rows = statistics_of(digest, key)
+    inside = np.array([first <= length <= last for length in digest["lengths"]])
+    return score(rows[inside].sum(0)) if inside.any() else None
+
+
+def teraflops(digest: Digest) -> float | None:
+    """Operations of training, in 10¹²."""
+    flops = figure(digest, "training.flops")
+    return None if flops is None else flops / 1e12
+
+
 COMPUTED: dict[str, Callable[[Digest], float | None]] = {
     "milliseconds_a_step": milliseconds_a_step,
+    "teraflops": teraflops,
     "gap": gap,
     "best_epoch": best_epoch,
     "slope_by_length": slope_by_length,
@@ -83,7 +113,7 @@ def written(name: str, spread: Mapping[str, Any]) -> str:
 
 
 def _format_spec(name: str, mean: float) -> str:
-    last = name.rpartition(".")[2].rpartition("/")[2]
+    last = name.partition(OF_LENGTH)[0].rpartition(".")[2].rpartition("/")[2]
     if last in COUNTS:
         return ",.0f" if float(mean).is_integer() else ",.1f"
     if last in SHARES or entry_of(last).is_share or ".ngrams." in name:

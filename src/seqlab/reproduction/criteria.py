@@ -16,8 +16,16 @@ from typing import Any
 from seqlab.errors import InputError
 from seqlab.reproduction.claim import Criterion
 from seqlab.reproduction.claim_figures import figure, written
+from seqlab.reproduction.search_outcome import SearchOutcome
 from seqlab.runs.schemas import Digest
+from seqlab.runs.significance import significance
 from seqlab.runs.spread import spread
+
+TESTED = {
+    "metrics.test.free_running/token_bleu": "token BLEU",
+    "metrics.test.free_running/exact_match": "exact match",
+}
+"""Figures whose differences a paired bootstrap can test, and the metric in `significance`."""
 
 
 class IncomparableError(Exception):
@@ -47,11 +55,13 @@ class Results:
         digests: one per finished run.
         expected: the number of runs that the group should have.
         probe_outputs: per run, its translations of the sentences in `Claim.say`.
+        search: what came of the search before the runs, if there was one.
     """
 
     digests: Sequence[Digest]
     expected: int
     probe_outputs: Sequence[Sequence[ProbeOutput]] = ()
+    search: SearchOutcome | None = None
 
 
 Groups = Mapping[str, Results]
@@ -185,6 +195,68 @@ def stated(groups: Groups, of: Sequence[str], figures: Mapping[str, str]) -> tup
     return "; ".join(parts), True
 
 
+def apart(groups: Groups, of: Sequence[str], than: Sequence[str], figure: str, by: float) -> tuple[str, bool]:
+    """The mean of every group in `of` is above that of every group in `than`, by at least `by`.
+
+    The closest two groups decide. How certain their difference is, a paired bootstrap over the test examples tells.
+    """
+    low, high, difference = _closest(groups, of, than, figure)
+    values = {label: written(figure, values_of(groups, label, figure)) for label in (low, high)}
+    test = _tested(groups, high, low, figure)
+    return f"{low} {values[low]}, {high} {values[high]}: {_signed(difference)}{test}", difference >= by
+
+
+def further_apart(
+    groups: Groups, of: Sequence[str], than: Sequence[str], figure: str, than_figure: str
+) -> tuple[str, bool]:
+    """The closest of the groups `of` and `than` (see `apart`) are further apart in `figure` than in `than_figure`."""
+    distances = []
+    parts = []
+    for name in (figure, than_figure):
+        low, high, difference = _closest(groups, of, than, name)
+        distances.append(difference)
+        parts.append(f"{_signed(difference)} ({low} and {high})")
+    return " against ".join(parts), distances[0] > distances[1]
+
+
+def _closest(groups: Groups, of: Sequence[str], than: Sequence[str], figure: str) -> tuple[str, str, float]:
+    """The lowest of the groups `of`, the highest of the groups `than`, and the difference of their means."""
+    means = {label: float(values_of(groups, label, figure)["mean"]) for label in (*of, *than)}
+    low, high = min(of, key=lambda label: means[label]), max(than, key=lambda label: means[label])
+    return low, high, means[low] - means[high]
+
+
+def _tested(groups: Groups, a: str, b: str, figure: str) -> str:
+    """The interval and the chance of a difference, b − a, in words; "" for a figure that cannot be tested."""
+    metric = TESTED.get(figure)
+    if metric is None or (test := significance(groups[a].digests, groups[b].digests, metric)) is None:
+        return ""
+    low, high = test["interval"]
+    return f" (95 % interval over sentences {_signed(low)} to {_signed(high)}, p = {test['p']:.2g})"
+
+
+def _signed(difference: float) -> str:
+    return f"{difference:+.2f}".replace("-", "−")
+
+
+def any_above(groups: Groups, of: Sequence[str], figure: str, than_figure: str) -> tuple[str, bool]:
+    """The mean of at least one of the groups is above that of another figure of its own."""
+    parts, holds = [], False
+    for label in of:
+        values, other = _both(groups, label, figure, None, than_figure)
+        difference = values["mean"] - other["mean"]
+        holds |= difference > 0
+        parts.append(f"{label} {written(figure, values)} against {written(than_figure, other)} ({_signed(difference)})")
+    return "; ".join(parts), holds
+
+
+def none_above(groups: Groups, of: Sequence[str], figure: str, bound: float) -> tuple[str, bool]:
+    """No run of any of the groups is above `bound`."""
+    most = {label: max(values_of(groups, label, figure)["values"]) for label in of}
+    label = max(of, key=lambda label: most[label])
+    return f"at most {most[label]:.4g}, {label}", most[label] <= bound
+
+
 def classes(groups: Groups, of: Sequence[str]) -> tuple[str, bool]:
     """States the share of each class of failures; holds if they were counted."""
     parts = []
@@ -219,6 +291,10 @@ RULES: dict[str, Callable[..., tuple[str, bool]]] = {
     "below_other": below_other,
     "falling": falling,
     "recovers": recovers,
+    "apart": apart,
+    "further_apart": further_apart,
+    "any_above": any_above,
+    "none_above": none_above,
     "stated": stated,
     "classes": classes,
     "said": known_translation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import functools
 import itertools
@@ -14,12 +15,13 @@ from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import Difference, differences
+from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.trial.events import LOG
 from seqlab.config.plain import composed, read, resolved
 from seqlab.errors import InputError
 from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
 from seqlab.reproduction.claim import Claim, Group
-from seqlab.runs.result import RunResult
+from seqlab.runs.result import RESULT, RunResult
 
 CODE = "code.txt"
 """The file in a run's folder with the hash of the code that started the run: only the same code resumes it."""
@@ -29,32 +31,61 @@ PATHS = ("path", "validation_path")  # settings of data: paths, which may be wri
 
 
 @dataclass(frozen=True)
-class PlannedRun:
-    """One run of a claim.
+class Planned(abc.ABC):
+    """What is to be run: a training, or a search.
 
     Args:
-        name: claim/label/seed.
-        folder: the folder of the run.
-        arguments: the arguments of `seqlab-train`.
+        name: claim/label/seed, or claim/label/search.
+        folder: where it is kept.
     """
 
     name: str
     claim: Claim
     group: Group
-    seed: int
     folder: Path
-    arguments: Sequence[str]
 
     @property
     def log(self) -> Path:
-        """The file with what the run prints."""
+        """The file with what it prints."""
         return self.folder / LOG
+
+    @abc.abstractmethod
+    def arguments(self, resumes: bool) -> list[str]:
+        """The arguments of `seqlab-train`, with which it starts or resumes."""
+
+    @abc.abstractmethod
+    def has_ended(self) -> bool:
+        """Whether its folder has what is written at the very end."""
+
+    @abc.abstractmethod
+    def has_begun(self) -> bool:
+        """Whether its folder has anything to keep."""
+
+
+@dataclass(frozen=True)
+class PlannedRun(Planned):
+    """One run of a claim."""
+
+    seed: int
+
+    def arguments(self, resumes: bool) -> list[str]:
+        """The words of its group and the seed, or the folder to resume."""
+        folder = quoted(str(self.folder))
+        return [f"resume={folder}"] if resumes else [*self.group.arguments(self.seed), f"hydra.run.dir={folder}"]
+
+    def has_ended(self) -> bool:
+        """Whether there is a result."""
+        return (self.folder / RESULT).is_file()
+
+    def has_begun(self) -> bool:
+        """Whether there is a result, or a checkpoint."""
+        return _result(self.folder) is not None or _has_checkpoint(self.folder)
 
 
 def runs_of(claims: Sequence[Claim], folder: Path) -> list[PlannedRun]:
     """All runs of `claims`, each in a folder below `folder`."""
     return [
-        PlannedRun(name, claim, group, seed, folder / name, group.arguments(seed))
+        PlannedRun(name, claim, group, folder / name, seed)
         for claim in claims
         for group in claim.groups
         for seed in group.seeds
@@ -65,6 +96,8 @@ def runs_of(claims: Sequence[Claim], folder: Path) -> list[PlannedRun]:
 def state_of(run: PlannedRun, code: str, any_code: bool = False) -> tuple[str, list[Difference]]:
     """The state of a run's folder, and the differences between the run in it and the planned one.
 
+    A run whose group waits for its search is NEW.
+
     FINISHED: it holds the result of a run with the same settings and code. RESUMABLE: it holds a checkpoint of such a
     run. OTHER: it holds a result or a checkpoint of a run with other settings or code. NEW: none of these.
 
@@ -73,7 +106,7 @@ def state_of(run: PlannedRun, code: str, any_code: bool = False) -> tuple[str, l
         any_code: accept a run of other code, if the arguments it was started with give the planned settings today.
     """
     result = _result(run.folder)
-    if result is None and not _has_checkpoint(run.folder):
+    if not run.group.is_ready or (result is None and not _has_checkpoint(run.folder)):
         return NEW, []
     settings: Mapping[str, Any] | None
     run_code: str | None
@@ -82,27 +115,27 @@ def state_of(run: PlannedRun, code: str, any_code: bool = False) -> tuple[str, l
     elif result:
         settings, run_code = result.settings, result.code
     else:
-        settings, run_code = _yaml(run.folder / ".hydra" / "config.yaml"), _code_of(run.folder)
-    actual = {**_comparable(settings or {}), "code": run_code}
+        settings, run_code = _yaml(run.folder / ".hydra" / "config.yaml"), code_of(run.folder)
+    actual = {**comparable(settings or {}), "code": run_code}
     if result and not any_code:  # it may have been resumed with other settings, and then with these
         changes = [one["changed"] for one in result.resumed]
         actual |= {"resumed": changes} if changes else {}
-    planned = {**_composed(run.group.words), "seed": run.seed}
-    if different := differences(actual, {**_comparable(planned), "code": code}):
+    planned = {**_composed(run.group.all_words), "seed": run.seed}
+    if different := differences(actual, {**comparable(planned), "code": code}):
         return OTHER, different
     return FINISHED if result else RESUMABLE, []
 
 
-def make_room(run: PlannedRun, aside: Path, code: str) -> Path | None:
-    """Makes an empty folder for a run, with a note of the code that starts it.
+def make_room(run: Planned, aside: Path, code: str) -> Path | None:
+    """Makes an empty folder, with a note of the code that starts what is planned for it.
 
-    A folder with a result or a checkpoint is moved below `aside`; any other is deleted.
+    A folder with anything to keep is moved below `aside`; any other is deleted.
 
     Returns:
         The new path of the folder that was moved; None if none was.
     """
     target: Path | None = None
-    if _result(run.folder) is not None or _has_checkpoint(run.folder):
+    if run.has_begun():
         names = (aside / run.name / str(number) for number in itertools.count(1))
         target = next(name for name in names if not name.exists())
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +159,7 @@ def _has_checkpoint(folder: Path) -> bool:
     return (folder / "checkpoints" / "last.ckpt").is_file()
 
 
-def _code_of(folder: Path) -> str | None:
+def code_of(folder: Path) -> str | None:
     """The hash of the code that started the run in `folder`; None if that is not noted."""
     try:
         return (folder / CODE).read_text(encoding="utf-8").strip()
@@ -149,7 +182,7 @@ def check(run: PlannedRun) -> None:
         InputError: they do not.
     """
     try:
-        _composed(run.group.words)
+        _composed(run.group.all_words)
     except Exception as error:  # Hydra raises many kinds
         raise InputError(f"{run.name}: {' '.join(str(error).split())}") from None
 
@@ -168,7 +201,7 @@ def _settings_today(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def _comparable(settings: Mapping[str, Any]) -> Any:
+def comparable(settings: Mapping[str, Any]) -> Any:
     """Settings as JSON keeps them, without how the run is resumed, and with absolute paths of the data."""
     plain = json.loads(json.dumps(settings))
     for name in HOW_IT_BEGINS:

@@ -18,10 +18,8 @@ from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor, Job
 from hydra_pruning_sweeper.execution.process_control import interrupts_handled
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.slots import slot_environment
-from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
-from seqlab.reproduction.plan import PlannedRun
-from seqlab.runs.result import RESULT
+from seqlab.reproduction.plan import Planned
 
 TRAIN = "seqlab.train"
 """What each run executes, as `python -m seqlab.train` would."""
@@ -38,7 +36,7 @@ class RunEnd:
         error: why the run failed, in one line; None if it did not.
     """
 
-    run: PlannedRun
+    run: Planned
     seconds: float
     resumed: bool
     error: str | None
@@ -46,7 +44,7 @@ class RunEnd:
 
 @dataclass(frozen=True)
 class _Running:
-    run: PlannedRun
+    run: Planned
     slot: int
     resumed: bool
     since: float  # by time.monotonic
@@ -71,8 +69,8 @@ class Pool:
 
     def run(
         self,
-        waiting: list[PlannedRun],
-        begin: Callable[[PlannedRun], bool],
+        waiting: list[Planned],
+        begin: Callable[[Planned], bool],
         on_end: Callable[[RunEnd], None],
         refresh: Callable[[str | None], None],
     ) -> bool:
@@ -81,7 +79,7 @@ class Pool:
         On Ctrl-C or SIGTERM nothing more is started, and what runs saves its state; the second one kills it.
 
         Args:
-            waiting: emptied as runs are started.
+            waiting: emptied as runs are started; `on_end` may add more.
             begin: prepares the folder of a run; returns whether the run resumes from the checkpoint in it.
             on_end: called for each run that has ended.
             refresh: called several times per second, with a line about the number of slots if there is a new one.
@@ -110,7 +108,7 @@ class Pool:
                 self._signal_all(executor, signal.SIGKILL)  # none runs any more, except after an error
 
     @property
-    def running(self) -> list[tuple[PlannedRun, float]]:
+    def running(self) -> list[tuple[Planned, float]]:
         """What runs now, and for how many seconds."""
         return [(one.run, time.monotonic() - one.since) for one in self._running.values()]
 
@@ -128,9 +126,8 @@ class Pool:
             inherited=[self.lock],
         )
 
-    def _start(self, executor: Executor, run: PlannedRun, resumes: bool) -> None:
-        folder = quoted(str(run.folder))
-        arguments = [f"resume={folder}"] if resumes else [*run.arguments, f"hydra.run.dir={folder}"]
+    def _start(self, executor: Executor, run: Planned, resumes: bool) -> None:
+        arguments = run.arguments(resumes)
         slot = min(set(range(len(self._running) + 1)) - {one.slot for one in self._running.values()})
         self._started += 1
         self._running[self._started] = _Running(run, slot, resumes, time.monotonic())
@@ -141,7 +138,7 @@ class Pool:
 
     def _ended(self, end: JobEnd) -> RunEnd:
         ended = self._running.pop(end.number)
-        finished = end.code == 0 and (ended.run.folder / RESULT).is_file()
+        finished = end.code == 0 and ended.run.has_ended()
         self.slots.ended(end.number, finished)
         error = None if finished else why_failed(end, ended.run.log)
         return RunEnd(ended.run, time.monotonic() - ended.since, ended.resumed, error)

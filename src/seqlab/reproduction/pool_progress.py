@@ -15,28 +15,41 @@ from rich.text import Text
 
 from hydra_pruning_sweeper.messages import duration, printable, wrapped
 from seqlab.reproduction.claim import Claim
-from seqlab.reproduction.plan import PlannedRun
+from seqlab.reproduction.plan import Planned
 from seqlab.reproduction.pool import RunEnd
+from seqlab.reproduction.search_plan import PlannedSearch
 
 STATUS_SECONDS = 1.0
 """Seconds between two updates of the status line."""
 
 
-def expected_seconds(claims: Sequence[Claim], runs: Sequence[PlannedRun], references: Path) -> dict[str, float]:
-    """About how many seconds each run takes, by its name: as many as when the reference was made.
+def expected_seconds(claims: Sequence[Claim], planned: Sequence[Planned], references: Path) -> dict[str, float]:
+    """About how many seconds each run and search takes, by its name: as many as when the reference was made.
 
-    A run without a reference is assumed to take the mean of the others; without any reference the result is empty.
+    A run without a reference is assumed to take the mean of the others, and a search half of that for each trial;
+    without any reference the result is empty.
     """
     known: dict[tuple[str, str], float] = {}
+    searches: dict[tuple[str, str], float] = {}
     for claim in claims:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             content = json.loads(reference_path(references, claim).read_text(encoding="utf-8"))
-            groups = [group for group in content["groups"] if group["seconds"]]
-            known |= {(claim.name, group["label"]): group["seconds"]["mean"] for group in groups}
+            for group in content["groups"]:
+                if group["seconds"]:
+                    known[claim.name, group["label"]] = group["seconds"]["mean"]
+                if "search" in group:
+                    searches[claim.name, group["label"]] = group["search"]["seconds"]
     if not known:
         return {}
     mean = statistics.fmean(known.values())
-    return {run.name: known.get((run.claim.name, run.group.label), mean) for run in runs}
+    seconds = {}
+    for one in planned:
+        key = (one.claim.name, one.group.label)
+        if isinstance(one, PlannedSearch):
+            seconds[one.name] = searches.get(key, mean / 2 * (one.group.search.trials if one.group.search else 0))
+        else:
+            seconds[one.name] = known.get(key, mean)
+    return seconds
 
 
 def reference_path(folder: Path, claim: Claim) -> Path:
@@ -71,6 +84,12 @@ class PoolProgress:
         """Prints a line, above the status line."""
         self.console.print(wrapped(printable(text), indent=21), markup=False)
 
+    def known(self, name: str) -> None:
+        """Takes a run out of those that remain: it is finished already, or can no longer be run."""
+        if name in self._remaining:
+            self._remaining.remove(name)
+            self._done += 1
+
     def ended(self, end: RunEnd) -> None:
         """Prints a line for a run that has ended, with the time that the others still take."""
         name = end.run.name
@@ -84,7 +103,7 @@ class PoolProgress:
             outcome = f"FAILED after {duration(end.seconds)}: {end.error} ({end.run.log})"
         self.line(f"{name:<20} {outcome}   {self._done} of {self._all}{self._left([])}")
 
-    def refresh(self, running: Sequence[tuple[PlannedRun, float]], stopping: bool) -> None:
+    def refresh(self, running: Sequence[tuple[Planned, float]], stopping: bool) -> None:
         """Shows what runs now: in the status line on a terminal, else in one line per run."""
         if self._status is None:
             for run, _ in running:
@@ -103,7 +122,7 @@ class PoolProgress:
         if self._status is not None:
             self._status.stop()
 
-    def _left(self, running: Sequence[tuple[PlannedRun, float]]) -> str:
+    def _left(self, running: Sequence[tuple[Planned, float]]) -> str:
         """How long the remaining runs take, if they take as much longer than expected as those that have ended."""
         if not self._remaining or not self._expected:
             return ""

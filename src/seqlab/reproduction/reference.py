@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqlab.reproduction.claim import PROFILES, Claim, Group
@@ -12,7 +12,7 @@ from seqlab.reproduction.criteria import Finding, Groups, IncomparableError, Res
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
-HEAVY = ("bleu_statistics", "correct")
+HEAVY = ("bleu_statistics", "correct", "lengths")
 """Entries of a digest with one value per sentence. They are left out once the significance tests have used them."""
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not comparable"
@@ -92,6 +92,9 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
             figures[name] = values_of({group.label: results}, group.label, name)
         except IncomparableError:  # the architecture or the split does not have this figure
             continue
+    search = results.search
+    if search is not None:
+        group = replace(group, chosen=tuple(search.chosen))
     return {
         "label": group.label,
         "title": group.title,
@@ -102,7 +105,7 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
         "metrics": _metrics(results.digests),
         "seconds": spread([_seconds(digest) for digest in results.digests]) if results.digests else None,
         "runs": runs,
-    }
+    } | ({} if search is None else {"search": {"trainings": search.trainings, **vars(search)}})
 
 
 def _seconds(digest: Digest) -> float:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.differences import listed
+from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.slot_count import AUTO, MeasuredSlots, SlotCount
 from hydra_pruning_sweeper.execution.slot_policy import SlotPolicy
 from hydra_pruning_sweeper.execution.slots import available_cores, slot_threads, visible_gpus
@@ -18,11 +20,31 @@ from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
 from seqlab.reproduction.claim import FOLDER, PROFILES, Claim, read_claims
 from seqlab.reproduction.criteria import Groups, Results
-from seqlab.reproduction.plan import FINISHED, OTHER, RESUMABLE, PlannedRun, check, make_room, runs_of, state_of
+from seqlab.reproduction.plan import (
+    FINISHED,
+    OTHER,
+    RESUMABLE,
+    Planned,
+    PlannedRun,
+    check,
+    make_room,
+    runs_of,
+    state_of,
+)
 from seqlab.reproduction.pool import Pool, RunEnd, locked
 from seqlab.reproduction.pool_progress import PoolProgress, expected_seconds, reference_path
 from seqlab.reproduction.probe_sentences import translate_probes
 from seqlab.reproduction.reference import reference
+from seqlab.reproduction.search_outcome import SearchOutcome
+from seqlab.reproduction.search_plan import (
+    PlannedSearch,
+    check_search,
+    conclude,
+    keep_plan,
+    read_outcome,
+    search_state,
+    searches_of,
+)
 from seqlab.runs.run_digest import digest
 from seqlab.training.provenance import code
 
@@ -61,26 +83,55 @@ class Reproduction:
         self, claims: Sequence[Claim], folder: Path, references: Path, jobs: int | str | None, any_code: bool
     ) -> None:
         self.claims, self.folder, self.references = claims, folder, references
-        self.code = code()
+        self.code, self.any_code = code(), any_code
+        self.gpus = visible_gpus()
+        self.slots, self.threads = self._slots(jobs, sum(len(group.seeds) for one in claims for group in one.groups))
         self.runs = runs_of(claims, folder)
+        self.searches = searches_of(claims, folder, self.threads)
         for run in self.runs:
             check(run)
-        self.states = {run.name: state_of(run, self.code, any_code) for run in self.runs}
+        for search in self.searches:
+            check_search(search)
+        self.states = {one.name: search_state(one, self.code, any_code) for one in self.searches}
         self.finished = {name for name, (state, _) in self.states.items() if state == FINISHED}
-        self.expected = expected_seconds(claims, self.runs, references)
-        self.gpus = visible_gpus()
-        if jobs == AUTO:
-            policy = SlotPolicy(available_cores(), len(self.gpus), len(self.runs))
-            self.slots: SlotCount = MeasuredSlots(policy, "run")
-            self.threads = 1
-        else:
-            slots = int(jobs or len(self.gpus) or available_cores())
-            self.slots, self.threads = SlotCount(slots), slot_threads(slots) if self.gpus else 1
-        self.todo: list[PlannedRun] = []
+        self.outcomes: dict[str, SearchOutcome] = {}  # by the name of the search
+        for search in self.searches:
+            if search.name in self.finished and (outcome := read_outcome(search)) is not None:
+                self._complete(search, outcome)
+        for run in self.runs:
+            self._look_at(run)
+        self.expected = expected_seconds(claims, [*self.runs, *self.searches], references)
+        self.todo: list[Planned] = []
         self.missing: dict[str, str] = {}  # claim → the data that it lacks
         self.failed: dict[str, str] = {}  # run → why
         self.content: dict[str, dict[str, Any]] = {}  # claim → its reference
         self.errors: list[str] = []  # of claims that could not be judged
+
+    def _slots(self, jobs: int | str | None, most: int) -> tuple[SlotCount, int]:
+        """How many run at a time, of at most `most`, and the threads of each."""
+        if jobs == AUTO:
+            return MeasuredSlots(SlotPolicy(available_cores(), len(self.gpus), most), "run"), 1
+        slots = int(jobs or len(self.gpus) or available_cores())
+        return SlotCount(slots), slot_threads(slots) if self.gpus else 1
+
+    def _complete(self, search: PlannedSearch, outcome: SearchOutcome) -> list[PlannedRun]:
+        """Completes the runs of a group with what its search chose; returns them."""
+        self.outcomes[search.name] = outcome
+        group = replace(search.group, chosen=tuple(outcome.chosen))
+        waiting = [run for run in self.runs if self._search_of(run) is search]
+        completed = {run.name: replace(run, group=group) for run in waiting}
+        self.runs = [completed.get(run.name, run) for run in self.runs]
+        return list(completed.values())
+
+    def _search_of(self, run: Planned) -> PlannedSearch | None:
+        """The search before a run, if there is one."""
+        return next((one for one in self.searches if one.name == f"{run.claim.name}/{run.group.label}/search"), None)
+
+    def _look_at(self, run: PlannedRun) -> None:
+        """Notes the state of a run."""
+        self.states[run.name] = state_of(run, self.code, self.any_code)
+        if self.states[run.name][0] == FINISHED:
+            self.finished.add(run.name)
 
     def run(self, lock: int, train: bool) -> None:
         """Runs what is not finished, judges the claims, and writes and prints their results.
@@ -90,9 +141,9 @@ class Reproduction:
             train: False: runs nothing, and judges the runs that are finished.
         """
         if train:
-            self.todo = self._with_data([run for run in self.runs if run.name not in self.finished])
-        # The longest first, so that no core is idle at the end.
-        self.todo.sort(key=lambda run: -self.expected.get(run.name, 0.0))
+            self.todo = self._with_data([one for one in (*self.searches, *self.runs) if one.name not in self.finished])
+        # Searches first, as runs wait for them; then the longest, so that no core is idle at the end.
+        self.todo.sort(key=lambda one: (not isinstance(one, PlannedSearch), -self.expected.get(one.name, 0.0)))
         self._announce()
         progress = PoolProgress([run.name for run in self.todo], len(self.finished), self.slots.allowed, self.expected)
         for claim in self.claims:
@@ -110,8 +161,9 @@ class Reproduction:
     def _run_all(self, lock: int, progress: PoolProgress) -> bool:
         """Runs all of `todo`; returns False after an interrupt."""
         pool = Pool(self.slots, self.threads, self.gpus, lock)
+        ready = [one for one in self.todo if isinstance(one, PlannedSearch) or one.group.is_ready]
 
-        def begin(run: PlannedRun) -> bool:
+        def begin(run: Planned) -> bool:
             state, different = self.states[run.name]
             if state == RESUMABLE:
                 return True
@@ -119,11 +171,15 @@ class Reproduction:
                 progress.line(
                     f"{run.name:<20} its folder had a run of other settings or code ({listed(different)}), now {moved}"
                 )
+            if isinstance(run, PlannedSearch):
+                keep_plan(run, self.code)
             return False
 
         def on_end(end: RunEnd) -> None:
             if pool.stopping and end.error is not None:
                 return  # it was stopped
+            if isinstance(end.run, PlannedSearch):
+                end = self._search_ended(end, ready, progress)
             progress.ended(end)
             if end.error is None:
                 self.finished.add(end.run.name)
@@ -136,9 +192,30 @@ class Reproduction:
                 progress.line(news)
             progress.refresh(pool.running, pool.stopping)
 
-        return pool.run(list(self.todo), begin, on_end, refresh)
+        return pool.run(ready, begin, on_end, refresh)
 
-    def _with_data(self, runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    def _search_ended(self, end: RunEnd, ready: list[Planned], progress: PoolProgress) -> RunEnd:
+        """Reads what came of a search, and adds the runs that waited for it to those that are ready."""
+        assert isinstance(end.run, PlannedSearch)
+        waiting = [run for run in self.runs if self._search_of(run) is end.run]
+        try:
+            if end.error is None:
+                for run in self._complete(end.run, conclude(end.run)):
+                    self._look_at(run)
+                    if run.name in self.finished:
+                        progress.known(run.name)
+                    else:
+                        ready.append(run)
+                return end
+            reason = end.error
+        except (InputError, UsageError) as error:
+            reason = str(error)
+        for run in waiting:
+            self.failed[run.name] = "its search failed"
+            progress.known(run.name)
+        return replace(end, error=reason)
+
+    def _with_data(self, runs: Sequence[Planned]) -> list[Planned]:
         """Those of `runs` whose claim has its data; prints which claims do not."""
         for claim in self.claims:
             needed = any(run.claim.name == claim.name for run in runs)
@@ -150,10 +227,9 @@ class Reproduction:
 
     def _announce(self) -> None:
         for claim in self.claims:
-            count = sum(len(group.seeds) for group in claim.groups)
-            print(printable(f"claim {claim.full_name}: {plural(count, 'run')}"), flush=True)
+            print(printable(f"claim {claim.full_name}: {_planned(claim)}"), flush=True)
         resumed = sum(self.states[run.name][0] == RESUMABLE for run in self.todo)
-        parts = [f"runs: {len(self.finished) or 'none'} finished"]
+        parts = [f"{'searches and runs' if self.searches else 'runs'}: {len(self.finished) or 'none'} finished"]
         parts += [f"{resumed} to resume"] if resumed else []
         parts += [f"{len(self.todo) - resumed} to start"]
         if other := sum(self.states[run.name][0] == OTHER for run in self.todo):
@@ -175,7 +251,7 @@ class Reproduction:
         lacking = len(runs) - len(finished)
         why_missing = f"{lacking} of {len(runs)} runs are not there" if lacking else None
         try:
-            content = reference(claim, _results(claim, finished), why_missing)
+            content = reference(claim, self._results(claim, finished), why_missing)
         except Exception as error:  # a file of a run may hold anything; the other claims are still run and judged
             reason = f"{type(error).__name__}: {error}"
             self.errors.append(f"claim {claim.full_name} cannot be judged ({reason})")
@@ -185,6 +261,16 @@ class Reproduction:
         write_json(path, content)
         self.content[claim.name] = content
         progress.line(f"claim {claim.full_name}: {content['verdict']}; {path}")
+
+    def _results(self, claim: Claim, finished: Sequence[PlannedRun]) -> Groups:
+        """The finished runs of a claim by the label of their group."""
+        groups = {}
+        for group in claim.groups:
+            folders = [run.folder for run in finished if run.group.label == group.label]
+            probe_outputs = [translate_probes(folder, claim.say) for folder in folders] if claim.say else []
+            outcome = self.outcomes.get(f"{claim.name}/{group.label}/search")
+            groups[group.label] = Results([digest(one) for one in folders], len(group.seeds), probe_outputs, outcome)
+        return groups
 
     def _print_results(self) -> None:
         """Prints the verdict of each claim, and below it what was measured for each criterion."""
@@ -210,21 +296,22 @@ class Reproduction:
         for name, why in self.failed.items():
             print(wrapped(printable(f"failed: {name}: {why}"), indent=2), file=sys.stderr)
         if self.failed or self.errors:
-            reason = f"{len(self.failed)} of {len(self.runs)} runs failed" if self.failed else self.errors[0]
+            planned = len(self.runs) + len(self.searches)
+            reason = f"{len(self.failed)} of {planned} runs failed" if self.failed else self.errors[0]
             raise RunError(f"{reason}; the same command tries again")
         if self.missing and not self.content:
             lacking = [claim for claim in self.claims if claim.name in self.missing]
             raise InputError("; ".join(f"claim {claim.full_name}: {self.missing[claim.name]}" for claim in lacking))
 
 
-def _results(claim: Claim, finished: Sequence[PlannedRun]) -> Groups:
-    """The finished runs of a claim by the label of their group."""
-    groups = {}
-    for group in claim.groups:
-        folders = [run.folder for run in finished if run.group.label == group.label]
-        probe_outputs = [translate_probes(folder, claim.say) for folder in folders] if claim.say else []
-        groups[group.label] = Results([digest(folder) for folder in folders], len(group.seeds), probe_outputs)
-    return groups
+def _planned(claim: Claim) -> str:
+    """What is to be run for a claim, in words."""
+    runs, searches = sum(len(group.seeds) for group in claim.groups), sum(bool(group.search) for group in claim.groups)
+    if claim.profile not in claim.profiles:
+        return f"left out, there is no {claim.profile} profile of it (profile={claim.profiles[0]} runs it)"
+    if not runs:
+        return "its parts follow"
+    return (f"{searches} search{'es' if searches > 1 else ''}, " if searches else "") + plural(runs, "run")
 
 
 def show_page(outputs: Path) -> None:

@@ -27,6 +27,9 @@ from seqlab.runs.json_checks import (
 RESULT = "result.json"
 """A run writes it last of all: where it is, the run has finished."""
 
+TRAINING_COST = "training_cost.json"
+"""What the training of a run took that is not measured afterwards, such as a trial of a search."""
+
 Figures = Mapping[str, float | None]
 """Numbers by name. A number that is not finite (the perplexity of a run that diverged) is None: JSON has no word for
 it."""
@@ -75,6 +78,18 @@ class TrainingCost:
     waited: float | None = None
     flops: float | None = None
     tokens_per_second: float | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> TrainingCost:
+        """The cost of a training that was not measured; all of it None where there is no such file."""
+        try:
+            return from_json(cls, read_json(folder / TRAINING_COST, record(*fields_of(cls))))
+        except InputError:
+            return cls()
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of that file."""
+        return to_json(self)
 
     @property
     def share_waited(self) -> float:

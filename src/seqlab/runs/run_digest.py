@@ -59,6 +59,7 @@ def digest(folder: str | Path, trust: Trust = NOTHING) -> dict[str, Any]:
     - `failures`: the number of the `rule`, and the `counts` of its classes (see `output_classes.classify`);
     - `test_set`: a hash of the predicted examples; runs in which it is equal can be compared example by example;
     - `references`: "all", or "first" if sources have several references, of which `predictions.tsv` holds the first;
+    - `lengths`: the length of each example's source, in the `unit` of `by_length`;
     - `correct`: 1 or 0 per example;
     - `bleu_statistics`: for texts, one row per sentence (see `scores.bleu_statistics`);
     - `samples`: about thirty examples, the same ones in every run of a test set, with attention if the model has any.
@@ -154,6 +155,7 @@ def _of_predictions(
         content |= {"references": "all" if alike else "first", "bleu_statistics": statistics.tolist()}
     rows = by_length.by_length(predictions, lengths, tokens_by(target), statistics, bool(target and target.lower))
     content["by_length"] = {"split": split, "unit": "tokens" if tokenizers else "words", "rows": rows}
+    content["lengths"] = lengths
     content["correct"] = [int(bool(one.match)) for one in predictions]
     words = tokens_by(target) if statistics is None else words_and_marks
     classes = output_classes.classes(predictions, words, exact=statistics is None)

@@ -52,12 +52,18 @@ DIGEST = record(
         "by_length": record({"rows": list_of(ROW), "split": text}),
         "failures": record({"rule": whole, "counts": mapping_of(whole)}),
         "correct": list_of(whole),
+        "lengths": list_of(whole),
         "bleu_statistics": list_of(list_of(whole)),
         "samples": list_of(SAMPLE),
     },
 )
 
-GROUP = record({"label": text, "command": text, "runs": list_of(DIGEST)}, {"title": optional(text)})
+SEARCHED = record(
+    {"trainings": whole, "epochs": whole, "seconds": number, "chosen": list_of(text)},
+    {"flops": optional(number), "tokens": optional(number), "space": mapping_of(text), "trials": mapping_of(whole)},
+)
+"""What a search before the runs of a group chose, and what it cost."""
+GROUP = record({"label": text, "command": text, "runs": list_of(DIGEST)}, {"title": optional(text), "search": SEARCHED})
 CRITERION = record(
     {"text": text, "expected": text, "measured": text, "holds": optional(truth)}, {"why": optional(text)}
 )

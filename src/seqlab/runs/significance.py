@@ -43,13 +43,14 @@ def significance(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]],
     if len({run["test_set"] for run in [*a, *b]}) > 1:
         names = ", ".join(sorted({str(run.get("folder", run.get("name"))) for run in [*a, *b]}))
         raise InputError(f"{names}: not measured on the same examples, so their difference cannot be tested")
-    first, second = ([_statistics(run, key) for run in side] for side in (a, b))
+    first, second = ([statistics_of(run, key) for run in side] for side in (a, b))
     if score is bleu_of and all(map(are_short, [*first, *second])):
         score = functools.partial(bleu_of, short=True)
     return {"metric": metric, **paired_bootstrap(first, second, score)}
 
 
-def _statistics(run: Mapping[str, Any], key: str) -> np.ndarray:
+def statistics_of(run: Mapping[str, Any], key: str) -> np.ndarray:
+    """The statistics of a run's examples, under their key in its digest: (examples, statistics)."""
     rows = np.array(run[key], dtype=np.int64)
     return rows if rows.ndim == 2 else np.stack([rows, np.ones_like(rows)], axis=1)
 

@@ -33,7 +33,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("name", *HOW_IT_BEGINS, "measure", "find_lr", "weights", "trust"), "at once"),
     **dict.fromkeys(("compile", "cuda_graphs"), "at once"),
     **dict.fromkeys(
-        ("free_running", "decoding", "callbacks", "logger", "scheduler", "optimizer", "trainer"), "at once"
+        ("free_running", "decoding", "also_decoding", "callbacks", "logger", "scheduler", "optimizer", "trainer"),
+        "at once",
     ),
     **dict.fromkeys(("optimizer._target_", "optimizer._partial_", "optimizer.fused", "trainer._target_"), "fixed"),
     **dict.fromkeys(("data", "tokenizer", "model", "model_size", "seed"), "fixed"),

@@ -32,7 +32,7 @@ from seqlab.kinds import trust_typed
 from seqlab.models.objective import Objective
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.quiet import quiet
-from seqlab.runs.result import RESULT, RunResult, RunSeconds, TrainingCost
+from seqlab.runs.result import RESULT, TRAINING_COST, RunResult, RunSeconds, TrainingCost
 from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
@@ -104,9 +104,11 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
         find_learning_rate(settings, model, data, _shown(folder) / "lr_find.csv")
         return None
     search = build_search(settings.decoding, data.longest_target)
-    check_lengths(model, data, search)
-    check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
-    callbacks = callbacks_of(settings, search, started)
+    further = {name: build_search(one, data.longest_target) for name, one in settings.also_decoding.items()}
+    for one in (search, *further.values()):
+        check_lengths(model, data, one)
+        check_replacing(one, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
+    callbacks = callbacks_of(settings, search, further, started)
     loggers = [component.build() for component in settings.logger.values()]
     saves_identity = SavesIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
     resuming = [saves_identity, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
@@ -136,14 +138,15 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
     fitted = time.perf_counter()
     if checkpoint is not None:
         checkpoint.check_steps(trainer.global_step)
+    training = TrainingCost(**callbacks.throughput.result())
     if not settings.measure:
         if trainer.is_global_zero:
+            write_json(folder / TRAINING_COST, training.as_json())
             best = "none yet" if callbacks.saver.best is None else callbacks.saver.best
             print(labelled("best", f"{callbacks.saver.monitor} {best}; not evaluated"), flush=True)
         return callbacks.reached(model)
 
     weights = final_weights(settings, model, callbacks.saver, callbacks.averager)
-    training = TrainingCost(**callbacks.throughput.result())
     metrics = measure(trainer, model, data, data.splits)
     if trainer.is_global_zero:
         measured = time.perf_counter()

@@ -133,3 +133,13 @@ def test_the_files_show_the_committed_results():
     table = architectures(references[SIDE_BY_SIDE])
     assert with_results(readme, table, BEGIN_ARCHITECTURES, END_ARCHITECTURES) == readme, "run `make results`"
     assert with_results(all_figures, details(references)) == all_figures, "run `make results`"
+
+
+def test_what_a_search_cost_stands_beside_the_runs_that_it_was_for():
+    search = {"trainings": 8, "trials": {"complete": 3, "pruned": 5}, "epochs": 41, "seconds": 1234.5, "flops": 2.5e12}
+    first, second = REFERENCE["groups"]
+    text = details({"X.json": {**REFERENCE, "groups": [{**first, "search": search}, second]}})
+    assert "| seconds a run | search before |" in text
+    assert "| 50 ± 3 | 8 trainings (5 pruned), 41 epochs, 1,234 s, 2.5 TFLOP |" in text
+    assert "| – | none |" in text
+    assert "search before" not in details({"X.json": REFERENCE})

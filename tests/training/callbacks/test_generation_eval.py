@@ -6,14 +6,14 @@ from lightning.pytorch import Trainer
 
 from seqlab.data.documents import Documents
 from seqlab.data.text_pairs import TextPairs
-from seqlab.decoding import Greedy, Hypotheses, Sample
+from seqlab.decoding import Beam, Greedy, Hypotheses, Sample
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
 from seqlab.special_tokens import PAD
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer
 from seqlab.text.tokenizers.tokenizer import UNKNOWN
-from seqlab.training.callbacks.generation_eval import GenerationEval
+from seqlab.training.callbacks.generation_eval import FurtherSearch, GenerationEval
 
 TEXT = (
     "The dog counts no gulls. It sleeps on the ropes until the bell rings, and then it is the first on land. On the way"
@@ -74,6 +74,20 @@ def test_token_accuracy_is_against_the_examples_own_target(measured):
 
 def test_texts_get_bleu_and_chrf(measured):
     assert {"val/free_running/bleu", "val/free_running/chrf"} <= measured[1].keys()
+
+
+def test_a_further_search_measures_the_last_split_after_training_only(tmp_path):
+    data = Few(CharacterTokenizer.fit, cache=tmp_path, eval_batch_size=3)
+    data.setup("validate")
+    trainer = Trainer(callbacks=[GenerationEval(Greedy(3)), FurtherSearch(Beam(max_length=3), "beam")], **QUIET)
+    model = trainable(Table)(data.source_size, data.target_size, width=5)
+    (validated,) = trainer.validate(model, datamodule=data, verbose=False)
+    assert not [name for name in validated if "beam" in name]
+    trainer.datamodule = data
+    tested = trainer.test(model, [data.evaluation_loader(split) for split in ("train", "val")], verbose=False)
+    metrics = {name: value for one in tested for name, value in one.items()}
+    assert metrics["val/beam/exact_match"] == metrics["val/free_running/exact_match"] == pytest.approx(2 / 3)
+    assert not [name for name in metrics if name.startswith("train/beam")]
 
 
 @pytest.fixture

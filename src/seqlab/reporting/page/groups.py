@@ -60,6 +60,7 @@ class RunGroup:
         apart: settings that set the data apart from other data of the same name.
         apart_by: the names of these settings.
         ended: when the last of the user's runs ended, in seconds; 0 for references.
+        search: what the search before the runs of a claim cost (see `schemas.SEARCHED`); None if there was none.
     """
 
     id: str
@@ -75,6 +76,7 @@ class RunGroup:
     apart: str = ""
     apart_by: tuple[str, ...] = ()
     ended: float = 0.0
+    search: Mapping[str, Any] | None = None
 
     @functools.cached_property
     def results(self) -> list[RunResult]:
@@ -194,6 +196,11 @@ class RunGroup:
     def seconds_a_step(self) -> Spread | None:
         """Seconds per training step, without validation."""
         return spread_of(self.by_seed(seconds_a_step))
+
+    def searched(self, name: str) -> Spread | None:
+        """What the search before the runs cost: `trainings`, `epochs`, `seconds`, `flops`; None if it is not known."""
+        value = (self.search or {}).get(name)
+        return None if value is None else Spread(float(value), 0.0, 1)
 
     def leaks(self) -> Spread | None:
         """The share of validation sentences that appear in training: see `RunResult.leaked`."""

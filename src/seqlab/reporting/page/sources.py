@@ -195,6 +195,7 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[RunGroup]:
                     command=group["command"],
                     runs=group["runs"],
                     profile=profile,
+                    search=group.get("search"),
                 )
 
 

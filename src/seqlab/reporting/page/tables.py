@@ -180,11 +180,24 @@ def _speed(group: RunGroup) -> Spread | None:
     return group.figure("training", "tokens_per_second")
 
 
+def _searched(name: str) -> Callable[[RunGroup], Spread | None]:
+    return lambda group: group.searched(name)
+
+
+def _search_tflop(group: RunGroup) -> Spread | None:
+    flops = group.searched("flops")
+    return Spread(flops.mean / 1e12, 0.0, 1) if flops else None
+
+
 COSTS: tuple[tuple[str, str, str, Callable[[RunGroup], Spread | None]], ...] = (
     ("parameters", "of the model", ",.0f", lambda one: one.figure("parameters")),
     ("training s", "seconds of training, without validation", ",.0f", lambda one: one.figure("training", "seconds")),
     ("tokens/s", "target tokens per second of training, without padding", ",.0f", _speed),
     ("TFLOP", "operations in matrix products of training, in 10¹²", ",.3g", _tflop),
+    ("trainings of the search", "trials of the search for settings before the runs", ",.0f", _searched("trainings")),
+    ("its epochs", "epochs of all these trials", ",.0f", _searched("epochs")),
+    ("its s", "seconds of all these trials", ",.0f", _searched("seconds")),
+    ("its TFLOP", "operations in matrix products of all these trials, in 10¹²", ",.3g", _search_tflop),
     ("val leaks", "validation sentences that appear in training word for word", ".1%", RunGroup.leaks),
 )
 BESIDE = 3

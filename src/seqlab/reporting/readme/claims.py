@@ -113,12 +113,15 @@ def _claim(content: Reference, file: str) -> str:
         for name, title in content["columns"].items()
         if any(name in g["figures"] for g in content["groups"])
     }
+    searched = any("search" in group for group in content["groups"])
     rows = [
         [f"`{group['label']}`: {group['title']}", _seeds(group["seeds"])]
         + [written(name, group["figures"][name]) if name in group["figures"] else "–" for name in columns]
         + [_compute(group)]
+        + ([_search(group)] if searched else [])
         for group in content["groups"]
     ]
+    heads = ["runs", "seeds", *columns.values(), "TFLOP of training", *(["search before"] if searched else [])]
     partial = f" {content['partial'][0].upper()}{content['partial'][1:]}." if "partial" in content else ""
     return "\n".join(
         [
@@ -127,7 +130,7 @@ def _claim(content: Reference, file: str) -> str:
             f"{content['text']} ({content['source']})",
             "",
             _table(["criterion", "expected", "measured", "holds"], criteria),
-            _table(["runs", "seeds", *columns.values(), "TFLOP of training"], rows),
+            _table(heads, rows),
             f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {_machine(content)}."
             f" File: [{file}]({file}), with the command of each run.",
             "",
@@ -165,6 +168,17 @@ def _compute(group: Mapping[str, Any]) -> str:
         return "–"
     mean = sum(operations) / len(operations) / 1e12
     return f"{mean:.1f}" if mean >= SMALLEST else f"below {SMALLEST}"
+
+
+def _search(group: Mapping[str, Any]) -> str:
+    """What the search before the runs of a group cost."""
+    if (search := group.get("search")) is None:
+        return "none"
+    pruned = search["trials"].get("pruned", 0)
+    parts = [f"{search['trainings']} trainings ({pruned} pruned)", f"{search['epochs']:,} epochs"]
+    parts += [f"{search['seconds']:,.0f} s"]
+    parts += [f"{search['flops'] / 1e12:.3g} TFLOP"] if search.get("flops") is not None else []
+    return ", ".join(parts)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

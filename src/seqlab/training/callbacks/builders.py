@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from lightning.pytorch import Callback, LightningModule
@@ -13,7 +14,7 @@ from seqlab.errors import InputError
 from seqlab.kinds import model_name
 from seqlab.training.callbacks.capture_policy import CapturePolicy
 from seqlab.training.callbacks.checkpoints import Saver
-from seqlab.training.callbacks.generation_eval import GenerationEval
+from seqlab.training.callbacks.generation_eval import FurtherSearch, GenerationEval
 from seqlab.training.callbacks.objectives_report import ObjectivesReport, objectives_of_search
 from seqlab.training.callbacks.throughput import Throughput
 from seqlab.training.callbacks.weight_averaging import Averager
@@ -36,8 +37,14 @@ class Callbacks(NamedTuple):
         return self.saver.best if self.objectives is None else self.objectives.values(model)
 
 
-def callbacks_of(settings: TrainSettings, search: Search, began: float | None = None) -> Callbacks:
+def callbacks_of(
+    settings: TrainSettings, search: Search, further: Mapping[str, Search], began: float | None = None
+) -> Callbacks:
     """Builds the configured callbacks and those that every run has; `began` as in `Throughput`.
+
+    Args:
+        search: the one of `decoding`.
+        further: those of `also_decoding`.
 
     Raises:
         InputError: a callback refuses its settings, or there is no saver.
@@ -48,6 +55,7 @@ def callbacks_of(settings: TrainSettings, search: Search, began: float | None = 
         for name, component in settings.callbacks.items()
     }
     callbacks["free_running"] = settings.free_running.build_as(GenerationEval, search=search)
+    callbacks |= {f"also_decoding.{name}": FurtherSearch(another, name) for name, another in further.items()}
     callbacks["cuda_graphs"] = graphs = CapturePolicy(settings.cuda_graphs)
     callbacks["throughput"] = throughput = Throughput(began)
     if pace_path() is not None:

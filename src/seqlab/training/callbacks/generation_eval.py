@@ -38,6 +38,9 @@ class GenerationEval(Callback):
         ValueError: a function cannot be imported.
     """
 
+    kind = "free_running"
+    """What the names of its metrics begin with, after the split."""
+
     def __init__(
         self,
         search: Search,
@@ -123,13 +126,38 @@ class GenerationEval(Callback):
 
     def _log(self, pl_module: LightningModule) -> None:
         for split, outputs in self._outputs.items():
-            metrics = {f"{split}/free_running/{name}": value for name, value in outputs.metrics().items()}
+            metrics = {f"{split}/{self.kind}/{name}": value for name, value in outputs.metrics().items()}
             pl_module.log_dict(metrics, sync_dist=False)
 
     def _print_samples(self, trainer: Trainer) -> None:
         if trainer.is_global_zero:
             for one in self.predictions["val"][: self.samples]:
                 print_line(wrapped(f"    {sample_line(one)}", indent=8))
+
+
+class FurtherSearch(GenerationEval):
+    """Generates with a search besides the one of `GenerationEval`, for the last split that is evaluated after training.
+
+    Args:
+        search: the search to generate with.
+        kind: what the names of its metrics begin with, after the split.
+    """
+
+    def __init__(self, search: Search, kind: str) -> None:
+        super().__init__(search, every_n_epochs=0)
+        self.kind = kind
+
+    def due(self, trainer: Trainer) -> bool:
+        """Never while training."""
+        return False
+
+    def _begin(self, trainer: Trainer, pl_module: Any, loaders: Any) -> None:
+        super()._begin(trainer, pl_module, loaders)
+        self._outputs = {split: self._outputs[split] for split in self._splits[-1:] if data_of(trainer).has_bos_eos}
+
+    def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:
+        if split in self._outputs:
+            super()._generate(trainer, pl_module, split, batch)
 
 
 def _function(name: str, path: str) -> CustomMetric:

@@ -267,3 +267,14 @@ def test_models_of_different_sizes_are_mentioned(tmp_path):
     assert "size" not in text_of(fastest(found(tmp_path, runs)))
     runs[0]["parameters"] = 2_000_000
     assert "differ in size: 0.1 to 2 million parameters." in text_of(fastest(found(tmp_path / "more", runs)))
+
+
+def test_what_a_search_cost_stands_in_the_table_of_its_runs(tmp_path):
+    content = claim_c()
+    content["groups"][0]["search"] = {"trainings": 8, "epochs": 41, "seconds": 1234.5, "flops": 2.5e12, "chosen": []}
+    (table,) = comparisons(gathered(tmp_path, content))
+    heads = [head for head, _ in table.heads]
+    first = heads.index("trainings of the search")
+    (costs,) = [row[first : first + 4] for row in table.rows if row[0].text == "gru"]
+    assert [cell.text for cell in costs] == ["8", "41", "1,234", "2.5"]
+    assert {row[first].text for row in table.rows if row[0].text != "gru"} == {""}
