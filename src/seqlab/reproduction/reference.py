@@ -85,7 +85,9 @@ def remake(content: Mapping[str, Any]) -> str:
 
 
 def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
-    runs = [_thinned(digest, first=not i, samples=claim.own_data) for i, digest in enumerate(results.digests)]
+    # Of large models, whose many heads make them large, samples are not kept.
+    samples = claim.own_data and claim.profile == PROFILES[0]
+    runs = [_thinned(digest, first=not i, samples=samples) for i, digest in enumerate(results.digests)]
     figures = {}
     for name in claim.columns:
         try:
@@ -129,7 +131,7 @@ def _thinned(digest: Digest, first: bool, samples: bool) -> dict[str, Any]:
 
     Args:
         first: whether this is the first run of its group; only that run keeps its settings and samples.
-        samples: whether samples may be kept at all: not where the sentences are not ours to publish.
+        samples: whether samples are kept at all: not where the sentences are not ours to publish.
     """
     left_out = {*HEAVY, *(() if first else ("settings",)), *(() if first and samples else ("samples",))}
     return {key: value for key, value in digest.items() if key not in left_out}

@@ -139,7 +139,7 @@ def test_what_a_search_cost_stands_beside_the_runs_that_it_was_for():
     search = {"trainings": 8, "trials": {"complete": 3, "pruned": 5}, "epochs": 41, "seconds": 1234.5, "flops": 2.5e12}
     first, second = REFERENCE["groups"]
     text = details({"X.json": {**REFERENCE, "groups": [{**first, "search": search}, second]}})
-    assert "| seconds a run | search before |" in text
-    assert "| 50 ± 3 | 8 trainings (5 pruned), 41 epochs, 1,234 s, 2.5 TFLOP |" in text
+    assert "| TFLOP of training | search before |" in text
+    assert "| 3.0 | 8 trainings (5 pruned), 41 epochs, 1,234 s, 2.5 TFLOP |" in text
     assert "| – | none |" in text
     assert "search before" not in details({"X.json": REFERENCE})
