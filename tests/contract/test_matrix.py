@@ -36,7 +36,7 @@ DATASETS = {
     "numbers": ["data=numbers", "data.samples=60", "data.largest=99"],
     "anki": ["data=anki", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
     "parallel": ["data=parallel", "data.path=parallel"],
-    "hub": ["data=hub", "data.name=saved", "tokenizer=character"],
+    "hub": ["data=hub", "data.name=saved", "data.test_share=0.2", "tokenizer=character"],
     "pairs": ["data=pairs", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
     "notes in blocks": ["data=notes", *NOTES, "data.boundaries=none"],
     "notes in chunks": ["data=notes", *NOTES, "data.context=5"],
