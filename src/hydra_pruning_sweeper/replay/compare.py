@@ -6,6 +6,7 @@ are read from a table. Cost is counted in epochs, with one trial running at a ti
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import random
@@ -25,6 +26,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
+import hydra_pruning_sweeper
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves
@@ -40,6 +42,7 @@ SEEDS = range(100, 120)  # the settings below were chosen with seeds 0 to 9
 FIRST, KEPT = 100, 10  # configurations that are trained for one epoch, and the best of them that are trained in full
 LONGEST = 2  # times the reference's epochs, after which a search that has not reached its result is given up
 RESAMPLES = 2000  # of the seeds, for the interval of a median
+KEPT_IN = Path("outputs/cache/replay")  # results of searches, until all are there
 
 
 def sweep(make_sampler: Callable[[int], BaseSampler], make_pruner: Callable[[int], BasePruner]) -> SearchMethod:
@@ -150,8 +153,40 @@ SEARCHES: dict[str, SearchMethod] = {
 """The first is the reference."""
 
 
+class KeptResults:
+    """Results of searches, each in a file as soon as it is known: a comparison that was stopped goes on from there.
+
+    Args:
+        folder: the folder of the files.
+        key: what the results depend on: those of another key are not taken.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder, self.key = folder, key
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """The result of a search; None if there is none of the same key."""
+        try:
+            content = json.loads(self._file(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return content["result"] if content["key"] == self.key else None
+
+    def put(self, name: str, result: Mapping[str, Any]) -> None:
+        """Keeps the result of a search."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._file(name), json.dumps({"key": self.key, "result": result}))
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+
+
 def compare_searches(
-    grid: Grid, seeds: Sequence[int], searches: Mapping[str, SearchMethod], trials: int = TRIALS
+    grid: Grid,
+    seeds: Sequence[int],
+    searches: Mapping[str, SearchMethod],
+    trials: int = TRIALS,
+    kept: KeptResults | None = None,
 ) -> dict[str, Any]:
     """What each search finds in the epochs that the first one takes for so many trials, and when it finds as much.
 
@@ -167,17 +202,24 @@ def compare_searches(
     def enough(trace: Trace) -> bool:
         return trace.epochs >= (budget if trace.reached(target) is not None else LONGEST * budget)
 
-    results: dict[str, Any] = {}
-    for name, search in searches.items():
+    def result_of(search: SearchMethod) -> dict[str, Any]:
         traces = [search(grid, seed, enough) for seed in seeds]
         reached = [_within(one, target, LONGEST * budget) for one in traces]
-        results[name] = {
+        return {
             "half": [_finite(one.best(budget / 2)) for one in traces],
             "same": [_finite(one.best(budget)) for one in traces],
             "reached": reached,
             "interval": interval(reached),
         }
-        print(f"{name}: {median_epochs(reached):.0f} of {budget} epochs", file=sys.stderr, flush=True)
+
+    results: dict[str, Any] = {}
+    for name, search in searches.items():
+        if kept is None or (result := kept.get(name)) is None:
+            result = result_of(search)
+            if kept is not None:
+                kept.put(name, result)
+        results[name] = result
+        print(f"{name}: {median_epochs(result['reached']):.0f} of {budget} epochs", file=sys.stderr, flush=True)
     return {"budget": budget, "target": target, "searches": results}
 
 
@@ -223,7 +265,13 @@ def compare_task(path: Path) -> dict[str, Any]:
         "best": min(min(one.values) for one in grid.curves),
         "rank_correlation": {epoch: rank_correlation(grid, epoch) for epoch in (1, 3, 9) if epoch < grid.epochs},
     }
-    return facts | compare_searches(grid, SEEDS, SEARCHES)
+    key = hashlib.sha256(path.read_bytes() + _own_code()).hexdigest()
+    return facts | compare_searches(grid, SEEDS, SEARCHES, kept=KeptResults(KEPT_IN / path.stem, key))
+
+
+def _own_code() -> bytes:
+    """All code of this package, on which the results of searches depend."""
+    return b"".join(file.read_bytes() for file in sorted(Path(hydra_pruning_sweeper.__file__).parent.rglob("*.py")))
 
 
 def _quietly() -> None:

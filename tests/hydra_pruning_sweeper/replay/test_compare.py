@@ -9,6 +9,7 @@ from optuna.pruners import SuccessiveHalvingPruner
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.replay.compare import (
+    KeptResults,
     at_random,
     compare_searches,
     in_full,
@@ -176,3 +177,20 @@ def sweep_of_all(sweep, tmp_path):
 
     sweep(trials=3, space=Space(SPACE), pruner=None)
     SweepRecord("study", str(tmp_path / "journal.log"), "minimize", 3).write(tmp_path)
+
+
+def test_a_comparison_that_was_stopped_goes_on_where_it_was(grid, tmp_path):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    full = sweep(at_random, in_full)
+    kept = KeptResults(tmp_path / "kept", "key")
+    with pytest.raises(KeyboardInterrupt):
+        compare_searches(grid, [0, 1], {"full": full, "one": stopped}, trials=5, kept=kept)
+    searches = {"full": full, "one": one_epoch}
+    result = compare_searches(grid, [0, 1], searches, trials=5, kept=kept)
+    assert result == compare_searches(grid, [0, 1], searches, trials=5)
+    again = {"full": full, "one": stopped}  # not called
+    assert compare_searches(grid, [0, 1], again, trials=5, kept=kept) == result
+    with pytest.raises(KeyboardInterrupt):  # of another key
+        compare_searches(grid, [0, 1], again, trials=5, kept=KeptResults(tmp_path / "kept", "other"))

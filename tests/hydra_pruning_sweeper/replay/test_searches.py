@@ -101,6 +101,7 @@ def test_the_command_writes_what_was_compared(tmp_path, monkeypatch, capsys):
     few = {name: SEARCHES[name] for name in ("TPE in full", "random in full")}
     monkeypatch.setattr(compare, "SEARCHES", few)
     monkeypatch.setattr(compare, "SEEDS", [1, 2])
+    monkeypatch.setattr(compare, "KEPT_IN", tmp_path / "kept")
     monkeypatch.setattr(compare, "compare_searches", functools.partial(compare_searches, trials=2))
     compare.main()
     result = json.loads((tmp_path / "replay.json").read_text())
