@@ -216,7 +216,7 @@ def test_the_end_shows_metrics_and_what_to_type_next(training):
 def test_samples_are_shown_when_asked_for(train, reversal):
     out = train(*reversal, "model=gru", "free_running.samples=2").succeeded().out
     during = out.partition("\nmetric ")[0]
-    assert len([line for line in during.splitlines() if "→" in line]) == 2
+    assert len([line for line in during.splitlines() if line.startswith("    ") and "→" in line]) == 2
 
 
 def test_a_loss_and_a_metric_of_ones_own_are_named_in_the_configuration(command, tmp_path, tiny, reversal):

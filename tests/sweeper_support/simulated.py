@@ -31,8 +31,8 @@ def main():
     checkpoint, log = folder / "checkpoint.json", folder / "curve.txt"
     state = json.loads(checkpoint.read_text()) if checkpoint.is_file() else {"step": 0, "best": math.inf}
     marker = folder / "stumbled"
-    if how == "fails" or (how == "fails_once" and given.number < 1):
-        print("ValueError: nothing but trouble", file=sys.stderr)
+    if how in ("fails", "fails_apart") or (how == "fails_once" and given.number < 1):
+        print(f"ValueError: nothing but trouble{f' with {x}' if how == 'fails_apart' else ''}", file=sys.stderr)
         sys.exit(3)
     while state["step"] < steps:
         step = state["step"] + 1

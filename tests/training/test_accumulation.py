@@ -46,6 +46,7 @@ def test_the_time_ahead_counts_all_batches_of_a_step(monkeypatch, capsys):
     trainer = mock.Mock(spec=Trainer, accumulate_grad_batches=4, **settings)
     monkeypatch.setattr(monitors, "data_of", lambda trainer: data)
     monkeypatch.setattr(monitors, "leakage_of", lambda data: {})
+    monkeypatch.setattr(monitors, "token_lines", lambda data: [])
     monkeypatch.setattr(RunSummary, "_probe", lambda *_: 0.5)
     module = LightningModule()
     module.total_steps = lambda: 10

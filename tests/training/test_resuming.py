@@ -34,6 +34,7 @@ GROUPS = ("data", "model", "optimizer", "scheduler", "trainer", "callbacks", "lo
 # The whole of what may change but in the groups whose every setting may.
 AT_ONCE = {
     *(
+        "also_decoding",
         "name",
         "resume",
         "overwrite",

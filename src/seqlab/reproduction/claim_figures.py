@@ -15,7 +15,6 @@ from seqlab.runs.significance import METRICS, statistics_of
 
 OF_LENGTH = "_of_length."
 """In the name of a figure of those test examples whose source is so long: `token_bleu_of_length.21-`, `….1-9`."""
-METRICS_OF_LENGTH = {"exact_match": "exact match", "token_bleu": "token BLEU"}
 
 SHARES = ("copies", "near_copies", "slope_by_length")  # besides the metrics that are shares
 COUNTS = ("parameters", "epochs", "best_epoch", "train", "steps")
@@ -33,7 +32,7 @@ def figure(digest: Digest, name: str) -> float | None:
     if OF_LENGTH in name:
         metric, _, lengths = name.partition(OF_LENGTH)
         first, _, last = lengths.partition("-")
-        return of_length(digest, METRICS_OF_LENGTH[metric], int(first), int(last or sys.maxsize))
+        return of_length(digest, entry_of(metric).label, int(first), int(last or sys.maxsize))
     value: Any = digest
     for key in name.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None

@@ -14,18 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqlab.errors import InputError
+from seqlab.metrics.registry import entry_of
 from seqlab.reproduction.claim import Criterion
 from seqlab.reproduction.claim_figures import figure, written
 from seqlab.reproduction.search_outcome import SearchOutcome
 from seqlab.runs.schemas import Digest
-from seqlab.runs.significance import significance
+from seqlab.runs.significance import METRICS, significance
 from seqlab.runs.spread import spread
 
-TESTED = {
-    "metrics.test.free_running/token_bleu": "token BLEU",
-    "metrics.test.free_running/exact_match": "exact match",
-}
-"""Figures whose differences a paired bootstrap can test, and the metric in `significance`."""
+OUTPUTS_OF_TEST = "metrics.test.free_running/"
+"""How the figures begin whose differences a paired bootstrap can test, as those of single outputs are kept."""
 
 
 class IncomparableError(Exception):
@@ -228,8 +226,8 @@ def _closest(groups: Groups, of: Sequence[str], than: Sequence[str], figure: str
 
 def _tested(groups: Groups, a: str, b: str, figure: str) -> str:
     """The interval and the chance of a difference, b − a, in words; "" for a figure that cannot be tested."""
-    metric = TESTED.get(figure)
-    if metric is None or (test := significance(groups[a].digests, groups[b].digests, metric)) is None:
+    metric = entry_of(figure).label if figure.startswith(OUTPUTS_OF_TEST) else ""
+    if metric not in METRICS or (test := significance(groups[a].digests, groups[b].digests, metric)) is None:
         return ""
     low, high = test["interval"]
     return f" (95 % interval over sentences {_signed(low)} to {_signed(high)}, p = {test['p']:.2g})"

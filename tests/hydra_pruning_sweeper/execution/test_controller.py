@@ -75,7 +75,7 @@ def test_a_trial_that_fails_is_tried_again_under_a_new_number(sweep, tmp_path):
 def test_a_sweep_in_which_all_fails_stops_and_says_why(sweep, tmp_path):
     """Each is tried twice, and counts once: as the limit counts them."""
     with pytest.raises(ExecutionError, match=r"^3 trials failed for good.*nothing but trouble.*log.txt"):
-        sweep(trials=10, how="fails", rules={"failures": 0.2})
+        sweep(trials=10, how="fails_apart", rules={"failures": 0.2})
     assert [state for state, *_ in results(tmp_path).values()] == ["FAIL"] * 6
 
 

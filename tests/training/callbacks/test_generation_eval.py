@@ -79,7 +79,9 @@ def test_texts_get_bleu_and_chrf(measured):
 def test_a_further_search_measures_the_last_split_after_training_only(tmp_path):
     data = Few(CharacterTokenizer.fit, cache=tmp_path, eval_batch_size=3)
     data.setup("validate")
-    trainer = Trainer(callbacks=[GenerationEval(Greedy(3)), FurtherSearch(Beam(max_length=3), "beam")], **QUIET)
+    trainer = Trainer(
+        callbacks=[GenerationEval(Greedy(max_length=3)), FurtherSearch(Beam(max_length=3), "beam")], **QUIET
+    )
     model = trainable(Table)(data.source_size, data.target_size, width=5)
     (validated,) = trainer.validate(model, datamodule=data, verbose=False)
     assert not [name for name in validated if "beam" in name]
