@@ -26,7 +26,6 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-import hydra_pruning_sweeper
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves
@@ -271,7 +270,7 @@ def compare_task(path: Path) -> dict[str, Any]:
 
 def _own_code() -> bytes:
     """All code of this package, on which the results of searches depend."""
-    return b"".join(file.read_bytes() for file in sorted(Path(hydra_pruning_sweeper.__file__).parent.rglob("*.py")))
+    return b"".join(file.read_bytes() for file in sorted(Path(__file__).parents[1].rglob("*.py")))
 
 
 def _quietly() -> None:
