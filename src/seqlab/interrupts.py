@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce")
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play")
 """What `seqlab-NAME` and `python -m seqlab.NAME` call."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal
 
@@ -242,7 +243,7 @@ def check_files(config: DictConfig) -> None:
         return  # what `path` means to a dataset of the user's own is not known
     for name in ("data.path", "data.validation_path"):
         path = OmegaConf.select(config, name)
-        if isinstance(path, str) and path != paths.PHRASEBOOK and not Path(path).exists():
+        if isinstance(path, str) and path != paths.PHRASEBOOK and not (Path(path).exists() or has_magic(path)):
             raise InputError(f"{name}: {path}: no such file or folder; no trial could read its data")
 
 

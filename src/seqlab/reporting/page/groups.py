@@ -219,10 +219,7 @@ def own_times(run: Digest) -> bool:
     Earlier runs did not record that, so their seconds tell nothing. Null is what a system records that does not count
     it, where they are believed.
     """
-    training = run.get("training", {})
-    if "waited" not in training:
-        return False
-    return (training["waited"] or 0.0) <= MOST_WAITED * (training.get("seconds") or 0.0)
+    return "waited" in run.get("training", {}) and RunResult.of(run).training.share_waited <= MOST_WAITED
 
 
 def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -> dict[int, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.answers.architectures import best, fastest
 from seqlab.reporting.page.answers.carried_context import carried_context
@@ -18,4 +20,15 @@ def answers(material: Material) -> list[Answer]:
     """All answers, in reading order; the first only where a setting of the user's is alone on its dataset."""
     alone = single_runs(material)
     questions = (best, cost, fastest, carried_context, fixed_vector, familiar_text, saved_by_pruning, rerun)
-    return [*([alone] if alone.conclusions else []), *(answer(material) for answer in questions)]
+    return list(map(_each_once, [*([alone] if alone.conclusions else []), *(answer(material) for answer in questions)]))
+
+
+def _each_once(answer: Answer) -> Answer:
+    """The answer without evidence that an earlier one of its conclusions has: it holds for this one, too."""
+    stated: set[str] = set()
+    conclusions = []
+    for one in answer.conclusions:
+        evidence = [text for text in one.evidence if text not in stated]
+        stated.update(evidence)
+        conclusions.append(replace(one, evidence=evidence))
+    return replace(answer, conclusions=conclusions)
