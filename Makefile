@@ -27,7 +27,7 @@ setup: $(READY) ## make .venv and install the pinned dependencies
 
 $(READY): pyproject.toml src/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"seqlab needs Python 3.11 or newer, but $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11" if v < (3, 11) else 0)'
-	@echo "Setting up $(VENV): once, about two minutes and 1.7 GB, more with CUDA (README.md, Install). First its Python:"
+	@echo "Setting up $(VENV): once, about two minutes and 2 GB, more with CUDA (README.md, Install). First its Python:"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "Now pip installs torch and the others with the versions of constraints.txt, and says what it does:"
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e src -e ".[dev]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import functools
 import os
@@ -318,7 +319,8 @@ def _one_line(error: Exception) -> str:
 def _several_values(found: re.Match[str]) -> str:
     """Hydra's message about several values without -m, which takes several lines, in one."""
     name, _, values = found[1].partition("=")
-    advice = f"{found[1]}: several values; add -m for one run per value"
+    what = "a search" if any("sweeps=" in one for one in sys.argv[1:]) else "one run per value"
+    advice = f"{found[1]}: several values; add -m for {what}"
     is_group = (paths.config_dir() / name.lstrip("+")).is_dir()
     if is_group or not found[2].startswith("1."):
         return advice
@@ -359,9 +361,30 @@ def _without_advice(reason: str, config_name: str) -> str:
             known, at = known[parts[at]], at + 1
     except (HydraException, OmegaConfBaseException):
         known = None
-    names = map(str, known) if OmegaConf.is_dict(known) else ()
+    names = list(map(str, known)) if OmegaConf.is_dict(known) else []
     before, after = ("".join(f"{one}." for one in parts[:at]), "".join(f".{one}" for one in parts[at + 1 :]))
-    return f"no setting or group is named {found[1]}{did_you_mean(parts[at], names, before, after)}"
+    meant = did_you_mean(parts[at], names, before, after)
+    if len(parts) == 1 and not meant and OmegaConf.is_dict(known):
+        meant = _deeper(parts[0], known)
+    if options := _options_with(parts):
+        meant = f"; {parts[0]}={', '.join(options)} {'has' if len(options) == 1 else 'have'} it"
+    return f"no setting or group is named {found[1]}{meant}"
+
+
+def _deeper(name: str, known: Any) -> str:
+    """A setting of a group that is named nearly so: `epochs` is `trainer.max_epochs`."""
+    groups: Any = OmegaConf.to_container(known)  # with interpolations, which may be resolved in a run only
+    inner = {str(key): f"{group}.{key}" for group, part in groups.items() if isinstance(part, dict) for key in part}
+    nearest = difflib.get_close_matches(name, inner, n=1)
+    return f"; did you mean {inner[nearest[0]]}?" if nearest else ""
+
+
+def _options_with(parts: list[str]) -> list[str]:
+    """The options of a group that have a setting which the chosen one lacks."""
+    if len(parts) != 2:
+        return []
+    files = sorted((paths.config_dir() / parts[0]).glob("*.yaml"))
+    return [file.stem for file in files if f"\n{parts[1]}:" in file.read_text(encoding="utf-8")]
 
 
 def _chosen_data(config_name: str) -> str | None:

@@ -281,8 +281,10 @@ class Controller:
         progress = TrialEvents(folder).read()
         outcome = settled_outcome(progress, leased.promoted)
         if outcome is None and was_killed(ended):
-            self.shared_study.release(leased.number, died=True)  # some controller continues the same trial
-            self.observer.note(f"trial {leased.number} died ({cause_of_death(ended)}): it goes on from where it was")
+            stopped = self._interrupts > 1
+            self.shared_study.release(leased.number, died=not stopped)  # some controller continues the same trial
+            why = "stopped" if stopped else f"died ({cause_of_death(ended)}): it goes on from where it was"
+            self.observer.note(f"trial {leased.number} {why}")
             self._free(slot, well=False)
             return
         if outcome is None:
