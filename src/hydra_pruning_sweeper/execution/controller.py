@@ -97,6 +97,10 @@ class Plan:
     timeout: float | None = None
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 class Controller:
     """Runs a study's trials. Any number of controllers may share one study.
 
@@ -146,7 +150,8 @@ class Controller:
         """
         self.observer.preparing()
         try:
-            self.executor.prepare()
+            with interrupts_handled(_interrupt):  # SIGTERM, too, so that the terminal is left as it was
+                self.executor.prepare()
             self.use.started = time.time()
             with interrupts_handled(self._on_signal):
                 self._loop()
