@@ -28,7 +28,7 @@ MAY_IMPORT = {
         *("models.training_module", "data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.
-    "runs": {"text", "metrics.registry", "inference.bundle", "config.plain"},
+    "runs": {"text", "metrics.registry", "inference.bundle", "config.plain", "config.bundle_settings"},
     # Claims are run as trials are, and their results are known by the code that made them.
     "reproduction": {
         *("text", "metrics.registry", "inference.bundle", "runs"),
@@ -36,7 +36,7 @@ MAY_IMPORT = {
     },
     "playground": {
         *("text", "data.dates", "data.numbers", "decoding", "inference", "layers.attention", "models.base"),
-        "config.settings",
+        "config.bundle_settings",
     },
     "reporting": {"metrics.registry", "runs", "reproduction", "training.provenance"},
     # What a user's tests import: nothing of seqlab but tests does.
@@ -44,9 +44,9 @@ MAY_IMPORT = {
 }
 # Known to all rooms.
 LEAVES = {
-    *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "identity", "natural_order"),
+    *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "hub_models", "identity"),
     *("cuda_graphs", "extras", "interrupts", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
-    *("source_signatures", "warning_lines"),
+    *("natural_order", "source_signatures", "warning_lines"),
     *("special_tokens", "version", ""),
 }
 
@@ -56,7 +56,7 @@ LEAVES = {
 SEES_CONFIGURATIONS = {
     "config",
     *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play"),
-    *("cli", "command_help"),
+    *("publish", "cli", "command_help"),
     *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
     "private_parts",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from seqlab.errors import InputError
@@ -22,6 +22,10 @@ LEFT = (
     *("evaluation.json", "digest.json", TRACKED, ERROR),
 )
 """What a run writes beside its configuration."""
+NEEDED_FILES = ("bundle.json", "tokenizers.json", "weights.safetensors")
+"""The files of a bundle that loading needs."""
+BUNDLE_FILES = (*NEEDED_FILES, "README.md")
+"""All files of a bundle: its model card, too."""
 RANGE_TEST = "lr_find.hydra"
 """A learning-rate range test renames its configuration to this: it is not a run, and a run may use its folder."""
 MULTIRUN, STUDY = "multirun.yaml", "sweep.json"
@@ -112,6 +116,23 @@ def _put_aside(folder: Path, names: Iterable[str]) -> Path:
         if (folder / name).is_symlink() or (folder / name).exists():
             (folder / name).rename(aside / name)
     return aside
+
+
+@contextlib.contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to write to, which replaces `folder` when the block ends; if the block fails, nothing changes."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    former = temporary.with_name(f"{temporary.name}.old")
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        if folder.is_dir():  # renamed first, so that a kill in between loses neither
+            folder.replace(former)
+        temporary.replace(folder)
+        shutil.rmtree(former, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def bundle_folder(path: Path) -> Path:

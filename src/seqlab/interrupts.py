@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play")
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play", "publish")
 """What `seqlab-NAME` and `python -m seqlab.NAME` call."""
 
 

@@ -12,7 +12,7 @@ from support import ROOT
 
 from seqlab import interrupts
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report", "play")
+COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report", "play", "publish")
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys

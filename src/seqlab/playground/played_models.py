@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqlab.folders import bundle_folder
+from seqlab.hub_models import PREFIX, HubAddress, fetched
 from seqlab.inference.attention_maps import heads_over_source
 from seqlab.inference.bundle import load, named_model
 from seqlab.inference.predictor import Predictor
@@ -39,15 +40,24 @@ class PlayedModel:
     answer: KnownAnswer | None
 
 
-def played_models(paths: Sequence[Path], trust: Trust) -> list[PlayedModel]:
-    """The models of runs and bundles, and of all that are in a folder that is neither.
+def played_models(locations: Sequence[str | Path], trust: Trust) -> list[PlayedModel]:
+    """The models of runs and bundles, on this machine or on the hub, and of all that are in a folder that is neither.
 
     Raises:
         InputError: no model there, or one that cannot be loaded.
     """
-    folders = list(dict.fromkeys(folder for path in paths for folder in _bundles(path)))
-    names = _names(folders)
+    folders = {folder: name for location in locations for folder, name in _named_bundles(location)}
+    names = _names(list(folders.values()))
     return [_loaded(name, folder, trust) for name, folder in zip(names, folders, strict=True)]
+
+
+def _named_bundles(location: str | Path) -> list[tuple[Path, Path]]:
+    """The bundles at a location, each with the path that names it: on the hub that of the repository."""
+    if isinstance(location, str) and location.startswith(PREFIX):
+        address = HubAddress.of(location)
+        return [(fetched(address), Path(str(address).removeprefix(PREFIX)))]
+    folders = _bundles(Path(location))
+    return [(folder, (folder.parent if folder.name == "bundle" else folder).absolute()) for folder in folders]
 
 
 def _bundles(path: Path) -> list[Path]:
@@ -59,10 +69,10 @@ def _bundles(path: Path) -> list[Path]:
     return [bundle_folder(path)]
 
 
-def _names(folders: Sequence[Path]) -> list[str]:
-    """Short names that tell the folders apart: the last part of each path, or more of it where that is not enough."""
-    parts = [(one.parent if one.name == "bundle" else one).absolute().parts for one in folders]
-    names = [""] * len(folders)
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Short names that tell paths apart: the last part of each, or more of it where that is not enough."""
+    parts = [path.parts for path in paths]
+    names = [""] * len(paths)
     for count in range(1, max(map(len, parts)) + 1):
         now = ["/".join(one[-count:]) for one in parts]
         once = {name for name, times in Counter(now).items() if times == 1}

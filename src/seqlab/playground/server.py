@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from hydra_pruning_sweeper.messages import plural
-from seqlab.config.settings import PlaySettings
+from seqlab.config.bundle_settings import PlaySettings
 from seqlab.errors import InputError
 from seqlab.paths import PACKAGE
 from seqlab.playground.answer_events import Event, answer_events, settings_shown

@@ -41,27 +41,32 @@ OTHER_MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+EMPTY = "the file is empty; expected lines of text"
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
-def decode_text(data: bytes, name: str) -> str:
+def decode_text(data: bytes, name: str, first: int = 1) -> str:
     """The text of `data`, UTF-8 with or without a byte-order mark; line ends stay as they are.
+
+    Args:
+        first: the number of the first line of `data`; only line 1 may begin with a byte-order mark.
 
     Raises:
         InputError: `data` is empty, binary (holds a NUL byte) or not UTF-8; the message gives `name` and the line.
     """
-    data = data.removeprefix(codecs.BOM_UTF8)
-    if not data:
-        raise InputError(f"{name}: the file is empty; expected lines of text")
-    for mark, encoding in OTHER_MARKS.items():
-        if data.startswith(mark):
-            raise InputError(f"{name}:1: {encoding}, by its byte-order mark; save the file as UTF-8")
+    if first == 1:
+        data = data.removeprefix(codecs.BOM_UTF8)
+        if not data:
+            raise InputError(f"{name}: {EMPTY}")
+        for mark, encoding in OTHER_MARKS.items():
+            if data.startswith(mark):
+                raise InputError(f"{name}:1: {encoding}, by its byte-order mark; save the file as UTF-8")
     if (position := data.find(b"\0")) >= 0:
-        raise InputError(f"{name}:{_line(data, position)}: binary data; expected UTF-8 text")
+        raise InputError(f"{name}:{first - 1 + _line(data, position)}: binary data; expected UTF-8 text")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = f"{name}:{_line(data, error.start)}"
+        line = f"{name}:{first - 1 + _line(data, error.start)}"
         raise InputError(f"{line}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from None
 
 
@@ -76,16 +81,37 @@ def decode_lines(data: bytes, name: str, blank: bool = False) -> list[str]:
     """
     text = decode_text(data, name)
     if not blank and not text.strip():
-        raise InputError(f"{name}: the file is empty; expected lines of text")
+        raise InputError(f"{name}: {EMPTY}")
     if "\n" not in text:
         text = text.replace("\r", "\n")
     elif lone := _LONE_RETURN.search(text):
-        log.warning(
-            "%s:%d: a carriage return inside the line; in this file only line feeds end lines",
-            *(name, text.count("\n", 0, lone.start()) + 1),
-        )
+        _warn_of_return(name, text.count("\n", 0, lone.start()) + 1)
     # str.splitlines would also split at U+2028 and at form feeds inside a sentence.
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def arriving_lines(name: str) -> Iterator[str]:
+    """The lines of standard input, each as soon as it has arrived. Line feeds end them, after a carriage return or not.
+
+    Raises:
+        InputError: as `decode_text`, or a line takes more than `LARGEST` bytes.
+    """
+    number, warned = 0, False
+    while data := sys.stdin.buffer.readline(LARGEST):
+        number += 1
+        if len(data) == LARGEST:
+            raise InputError(f"{name}:{number}: the line takes more than {LARGEST:,} bytes")
+        line = decode_text(data, name, number).removesuffix("\n").removesuffix("\r")
+        if "\r" in line and not warned:
+            warned = True
+            _warn_of_return(name, number)
+        yield line
+    if not number:
+        raise InputError(f"{name}: {EMPTY}")
+
+
+def _warn_of_return(name: str, line: int) -> None:
+    log.warning("%s:%d: a carriage return inside the line; in this file only line feeds end lines", name, line)
 
 
 def _line(data: bytes, position: int) -> int:
