@@ -69,7 +69,8 @@ def _continue_or_make(config: DictConfig) -> None:
         line = TypedLine(typed, code(), tuple(grid_runs(config)))
         let_hydra_know(config)  # the last run was known instead
         folder, by_time = _named(config, "sweep")
-        before = [path.parent for path in folder.parent.glob(f"*/{LINE}")] if by_time else [folder]
+        kept = folder.parent.glob(f"*/{LINE}") if by_time else folder.glob(LINE)
+        before = [path.parent for path in kept]
         found, why = (None, None) if config.overwrite is True else folder_to_continue(line, before)
     except Exception as error:  # Hydra would turn it into a warning
         raise Carried(error) from error
