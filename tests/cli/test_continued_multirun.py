@@ -54,7 +54,7 @@ def calls(tmp_path):
     def since():
         lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
         file.unlink(missing_ok=True)
-        return sorted(f"{kind} {Path(folder).resolve().relative_to(tmp_path)}" for kind, folder, _ in lines)
+        return sorted(f"{kind} {(tmp_path / folder).relative_to(tmp_path)}" for kind, folder, _ in lines)
 
     return since
 
