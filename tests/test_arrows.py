@@ -29,9 +29,11 @@ MAY_IMPORT = {
     },
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.
     "runs": {"text", "metrics.registry", "inference.bundle", "config.plain", "config.bundle_settings"},
+    # Runs side by side are processes of the sweeper: what trains is not imported.
+    "multiruns": {"runs", "metrics.registry", "config.multirun", "config.plain", "config.runs_settings"},
     # Claims are run as trials are, and their results are known by the code that made them.
     "reproduction": {
-        *("text", "metrics.registry", "inference.bundle", "runs"),
+        *("text", "metrics.registry", "inference.bundle", "runs", "multiruns"),
         *("training.provenance", "config.plain", "config.settings"),
     },
     "playground": {
@@ -56,7 +58,8 @@ LEAVES = {
 SEES_CONFIGURATIONS = {
     "config",
     *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play"),
-    *("publish", "cli", "command_help"),
+    *("publish", "past_runs", "python_calls"),
+    *("cli", "command_help"),
     *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
     "private_parts",
 }

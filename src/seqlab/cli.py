@@ -32,9 +32,9 @@ from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab import paths
 from seqlab.command_help import register_help
-from seqlab.command_line import searchpath
+from seqlab.command_line import SLOTS_LAUNCHER, searchpath
 from seqlab.config.settings import check_files, without_tokenizer
-from seqlab.errors import Carried, InputError, StoppedError
+from seqlab.errors import Carried, FailedRunsError, InputError, StoppedError
 from seqlab.extras import install_line, not_installed
 from seqlab.folders import ERROR, leave_nothing
 from seqlab.interrupts import raise_again
@@ -179,13 +179,23 @@ def before_torch_is_loaded() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
+def prepare() -> None:
+    """Prepares this process for a command: what torch reads, what the sweeper calls things, resolvers."""
+    before_torch_is_loaded()
+    NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
+    NAMES.install_dashboard, NAMES.install_matplotlib = install_line("optuna_dashboard"), install_line("matplotlib")
+    NAMES.check, NAMES.launcher = check_files, SLOTS_LAUNCHER
+    share_config_store()
+    register_help()
+
+
 def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: bool = True) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
     Bad input (a setting, a file) ends with one message and exit code 2, a run that cannot continue with one and exit
     code 1, a stopped run with 130. HYDRA_FULL_ERROR=1 shows the traceback instead, except after a stop. If a run of a
-    multirun fails for any reason, the others continue, and the exit code is that of the first failure; stopping one
-    run stops all. A trial of a sweep raises its error, so that the sweep learns the reason.
+    multirun fails for any reason, the others continue, and the exit code is 1 (see `Comparison`); stopping one run
+    stops all. A trial of a sweep raises its error, so that the sweep learns the reason.
 
     Args:
         own_code: whether modules in the current folder may be imported. Commands that read bundles written by others
@@ -195,17 +205,11 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         import_from_here()
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     let_errors_through()
-    before_torch_is_loaded()
-    NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
-    NAMES.install_dashboard, NAMES.install_matplotlib = install_line("optuna_dashboard"), install_line("matplotlib")
-    NAMES.check = check_files
-    share_config_store()
-    register_help()
+    prepare()
     if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
         run_once()
 
     started = False
-    failures: list[Exception] = []
 
     @functools.wraps(task)
     def quietly(config: DictConfig) -> Any:
@@ -214,7 +218,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         if HydraConfig.get().mode == RunMode.MULTIRUN and TRIAL_VARIABLE not in os.environ:
             _announce_run()
         try:
-            return _called(task, config)
+            return called(task, config)
         except KeyboardInterrupt:  # before training has begun, or in a command that leaves nothing
             if TRIAL_VARIABLE not in os.environ:
                 leave_nothing(Path(HydraConfig.get().runtime.output_dir))
@@ -231,7 +235,6 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
             if multirun and not isinstance(error, StoppedError):
                 _note_failure(error, foreseen)
                 if not launched:
-                    failures.append(error)
                     return None
             if (multirun or foreseen) and not launched:  # after an Exception Hydra would start the next run
                 raise Carried(error) from error
@@ -250,20 +253,19 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         code = _exit_code(error)
         if code is None and not started and isinstance(error, ValueError):  # Hydra's message about its own flags
             code = InputError.exit_code
-        if code is None or (full and not isinstance(error, StoppedError)):  # a sweep recognises a stop by its code
+        shown = isinstance(error, StoppedError | FailedRunsError)  # a sweep recognises a stop by its code
+        if code is None or (full and not shown):
             raise
         try:
             sys.stdout.flush()
         except OSError:  # the disk is full, as the line below says
             _drop_output()
         label = "stopped" if isinstance(error, StoppedError) else "error"
-        print(error_lines(_without_advice(_one_line(error), config_name), label), file=sys.stderr)
+        print(error_lines(reason_of(error, config_name), label), file=sys.stderr)
         sys.exit(code)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(StoppedError.exit_code)
-    if failures:
-        sys.exit(_exit_code(failures[0]) or 1)
 
 
 def _announce_run() -> None:
@@ -272,7 +274,7 @@ def _announce_run() -> None:
     print(*[""] * bool(run.job.num), labelled(f"run {run.job.num}", " ".join(run.overrides.task)), sep="\n", flush=True)
 
 
-def _called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+def called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     """Calls the task. A missing module of an extra becomes bad input, with the line that installs it."""
     try:
         return task(config)
@@ -301,6 +303,11 @@ def _exit_code(error: Exception) -> int | None:
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return InputError.exit_code
     return InputError.exit_code if isinstance(error, (HydraException, OmegaConfBaseException)) else None
+
+
+def reason_of(error: Exception, config_name: str) -> str:
+    """Why a command ends, in one line."""
+    return _without_advice(_one_line(error), config_name)
 
 
 def _one_line(error: Exception) -> str:
