@@ -123,7 +123,7 @@ def hub_errors(what: str) -> Iterator[None]:
     """
     try:
         from huggingface_hub import errors, logging
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars
     except ModuleNotFoundError as error:
         raise not_installed(error, what) or error from None
     logging.set_verbosity_error()  # it would advise in several lines, beside our one
