@@ -269,7 +269,10 @@ def serve(settings: PlaySettings) -> None:
     where = f"http://{settings.host}:{listening.getsockname()[1]}/{token and token + '/'}"
     print(f"{plural(len(models), 'model')}; open {where} in a browser; Ctrl-C ends", flush=True)
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off")
-    PlayServer(config).run(sockets=[listening])
+    server = PlayServer(config)
+    server.run(sockets=[listening])
+    if server.should_exit:  # uvicorn returns as if nothing had been
+        raise KeyboardInterrupt
 
 
 def _listening(host: str, port: int) -> socket.socket:
