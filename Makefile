@@ -93,7 +93,7 @@ bundle: $(READY) ## train the small models of outputs/reference/reversal, one of
 	for model in $(MODELS); do mkdir -p outputs/reference/reversal && \
 	  cp -r outputs/multiruns/bundles/$$model/bundle outputs/reference/reversal/$$model || exit 1; done
 
-pictures: $(READY) ## draw README's pictures: attention, the report page (with Chromium), a diagram of each architecture
+pictures: $(READY) ## draw README's pictures: attention, the pages of play and of the report (with Chromium), diagrams
 	for model in $(MODELS); do $(BIN)/seqlab-describe model=$$model model_size=small \
 	  output=outputs/reference/pictures/$$model.svg > /dev/null || exit 1; done
 	$(BIN)/seqlab-report 'runs=[]' output=outputs/report_of_references.html

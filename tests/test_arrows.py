@@ -38,7 +38,8 @@ MAY_IMPORT = {
     },
     "playground": {
         *("text", "data.dates", "data.numbers", "decoding", "inference", "layers.attention", "models.base"),
-        "config.bundle_settings",
+        # What a text shares with a run's training data: the data is built from the settings that the run has kept.
+        *("config", "data.documents", "data.module", "metrics.leakage", "metrics.training_index", "runs.result"),
     },
     "reporting": {"metrics.registry", "runs", "reproduction", "training.provenance"},
     # What a user's tests import: nothing of seqlab but tests does.

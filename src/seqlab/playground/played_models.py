@@ -15,6 +15,8 @@ from seqlab.inference.predictor import Predictor
 from seqlab.kinds import Trust
 from seqlab.natural_order import natural
 from seqlab.playground.known_answers import KnownAnswer, data_of, known_answer
+from seqlab.playground.text_attention import heads_over_text
+from seqlab.playground.training_data import run_of
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer
 
 LONGEST_LIST = 60
@@ -28,8 +30,9 @@ class PlayedModel:
     Args:
         kind: its architecture.
         data: the description of what it was trained on, "" if that is not known.
-        heads: for each attention over the source, the number of heads.
+        heads: for each attention over the source, or a language model's over its text, the number of heads.
         answer: how the right answer to a source is computed; None if it is not known.
+        run: the folder of the run that the bundle lies in; None if it lies in none.
     """
 
     name: str
@@ -38,6 +41,7 @@ class PlayedModel:
     predictor: Predictor
     heads: Mapping[str, int]
     answer: KnownAnswer | None
+    run: Path | None = None
 
 
 def played_models(locations: Sequence[str | Path], trust: Trust) -> list[PlayedModel]:
@@ -84,12 +88,13 @@ def _loaded(name: str, folder: Path, trust: Trust) -> PlayedModel:
     predictor = load(folder, trust)
     predictor.source_tokenizer = _for_long_lists(predictor.source_tokenizer)
     predictor.target_tokenizer = _for_long_lists(predictor.target_tokenizer)
-    heads = {} if predictor.stream is not None else heads_over_source(predictor.model)
+    continues = predictor.stream is not None
+    heads = heads_over_text(predictor) if continues else heads_over_source(predictor.model)
     kind, settings = named_model(folder)
     data = data_of(folder)
-    answer = known_answer(data) if predictor.stream is None else None
+    answer = None if continues else known_answer(data)
     cell = settings.get("cell")
-    return PlayedModel(name, f"{kind}, {cell}" if cell else kind, data, predictor, heads, answer)
+    return PlayedModel(name, f"{kind}, {cell}" if cell else kind, data, predictor, heads, answer, run_of(folder))
 
 
 def _for_long_lists(tokenizer: Tokenizer) -> Tokenizer:
