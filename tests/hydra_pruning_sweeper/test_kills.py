@@ -69,7 +69,7 @@ class Killer:
     def finish(self):
         """Waits until all have ended."""
         for place, one in enumerate(self.controllers):
-            assert one.wait(timeout=120) == 0, place
+            assert one.wait(timeout=400) == 0, place
 
 
 def run_killed(folder, kills, controllers, seed, between=(0.05, 0.6), changed=(), **options):
