@@ -75,7 +75,7 @@ def test_seqlab_needs_the_sweeper_of_its_own_version(wheel, sweeper_wheel):
     name, version = sweeper_wheel.name.split("-")[:2]
     (metadata,) = (one for one in zipfile.ZipFile(wheel).namelist() if one.endswith("/METADATA"))
     needed = zipfile.ZipFile(wheel).read(metadata).decode().splitlines()
-    assert f"Requires-Dist: {name.replace('_', '-')}=={version}" in needed
+    assert f"Requires-Dist: {name.replace('_', '-')}[gp]=={version}" in needed
 
 
 def test_the_wheel_is_used_and_not_the_checkout(installed, site):

@@ -402,7 +402,10 @@ with pool.locked(Path("runs")) as lock:
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) as runner:
         wait_for(tmp_path / "runs/slow/checkpoints/last.ckpt")
         assert runner.poll() is None
-        with pytest.raises(InputError, match="another seqlab-reproduce"), pool.locked(tmp_path / "runs"):
+        with (
+            pytest.raises(InputError, match="another command, or a run that one left behind"),
+            pool.locked(tmp_path / "runs"),
+        ):
             pass
         runner.send_signal(signal.SIGKILL)
     wait_for(tmp_path / "runs/slow/told.txt")

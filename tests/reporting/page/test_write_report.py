@@ -77,7 +77,8 @@ def test_a_sweep_with_a_journal_is_shown_as_the_users(tmp_path, capsys):
 
 def test_a_sweep_is_kept_as_a_reference(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sweeps, "digest_sweep", lambda folder: {**sweep(), "folder": str(folder)})
-    made_with = SimpleNamespace(code=lambda: "c0de", commit=lambda: None)  # the real one imports Lightning
+    monkeypatch.setattr("seqlab.code_hash.code", lambda: "c0de")
+    made_with = SimpleNamespace(commit=lambda: None)  # the real one imports Lightning
     monkeypatch.setitem(sys.modules, "seqlab.training.provenance", made_with)
     monkeypatch.setattr(sys, "argv", ["sweeps", "outputs/sweeps/made_up", str(tmp_path / "made_up.json")])
     sweeps.main()
