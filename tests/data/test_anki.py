@@ -167,7 +167,7 @@ def test_a_character_that_only_validation_has_is_unknown(load, deck):
 
 def test_a_second_dataset_reads_nothing_but_the_cache(load, monkeypatch):
     first = load()
-    monkeypatch.setattr(anki, "read_pairs", lambda path: pytest.fail("the deck was read again"))
+    monkeypatch.setattr(anki, "read_deck", lambda path: pytest.fail("the deck was read again"))
     monkeypatch.setattr(CharacterTokenizer, "encode", lambda *_: pytest.fail("encoded again"))
     again = load()
     assert pairs_of(again) == pairs_of(first)
@@ -180,7 +180,7 @@ def test_a_second_dataset_reads_nothing_but_the_cache(load, monkeypatch):
 def test_the_same_deck_elsewhere_is_the_same_cache(load, tmp_path, monkeypatch):
     load()
     copy = write(tmp_path / "copy.tsv")
-    monkeypatch.setattr(anki, "read_pairs", lambda path: pytest.fail("the deck was read again"))
+    monkeypatch.setattr(anki, "read_deck", lambda path: pytest.fail("the deck was read again"))
     assert len(load(copy).examples["train"]) > 0
 
 
