@@ -27,7 +27,7 @@ setup: $(READY) ## make .venv and install the pinned dependencies
 
 $(READY): pyproject.toml src/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"seqlab needs Python 3.11 or newer, but $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.11" if v < (3, 11) else 0)'
-	@echo "Setting up $(VENV): once, about two minutes and 1.7 GB, more with CUDA (README.md, Install). First its Python:"
+	@echo "Setting up $(VENV): once, about two minutes and 2 GB, more with CUDA (README.md, Install). First its Python:"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "Now pip installs torch and the others with the versions of constraints.txt, and says what it does:"
 	@$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e src -e ".[dev]"
@@ -93,7 +93,7 @@ bundle: $(READY) ## train the small models of outputs/reference/reversal, one of
 	for model in $(MODELS); do mkdir -p outputs/reference/reversal && \
 	  cp -r outputs/multiruns/bundles/$$model/bundle outputs/reference/reversal/$$model || exit 1; done
 
-pictures: $(READY) ## draw README's pictures: attention, the report page (with Chromium), a diagram of each architecture
+pictures: $(READY) ## draw README's pictures: attention, the pages of play and of the report (with Chromium), diagrams
 	for model in $(MODELS); do $(BIN)/seqlab-describe model=$$model model_size=small \
 	  output=outputs/reference/pictures/$$model.svg > /dev/null || exit 1; done
 	$(BIN)/seqlab-report 'runs=[]' output=outputs/report_of_references.html

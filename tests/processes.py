@@ -17,6 +17,8 @@ from unittest import mock
 
 from hydra._internal.hydra import Hydra
 
+from seqlab.interrupts import MODULES
+
 TROUBLE = str(Path(__file__).parent / "training")  # where signals.py is
 LIMIT = 200  # seconds
 
@@ -119,4 +121,4 @@ def _become(folder: Path, command: str, arguments: tuple[str, ...], files: Files
     torch.set_num_threads(1)
     before()
     with composed_once(arguments):
-        importlib.import_module(f"seqlab.{command}").main()
+        importlib.import_module(MODULES[command]).main()

@@ -28,15 +28,18 @@ MAY_IMPORT = {
         *("models.training_module", "data.batch", "data.cache", "data.module", "data.passages", "data.text_pairs"),
     },
     # Finished runs are read with their tokenizers, and some outputs are looked at with the model that gave them.
-    "runs": {"text", "metrics.registry", "inference.bundle", "config.plain"},
+    "runs": {"text", "metrics.registry", "inference.bundle", "config.plain", "config.bundle_settings"},
+    # Runs side by side are processes of the sweeper: what trains is not imported.
+    "multiruns": {"runs", "metrics.registry", "config.multirun", "config.plain", "config.runs_settings"},
     # Claims are run as trials are, and their results are known by the code that made them.
     "reproduction": {
-        *("text", "metrics.registry", "inference.bundle", "runs"),
+        *("text", "metrics.registry", "inference.bundle", "runs", "multiruns"),
         *("training.provenance", "config.plain", "config.settings"),
     },
     "playground": {
         *("text", "data.dates", "data.numbers", "decoding", "inference", "layers.attention", "models.base"),
-        "config.settings",
+        # What a text shares with a run's training data: the data is built from the settings that the run has kept.
+        *("config", "data.documents", "data.module", "metrics.leakage", "metrics.training_index", "runs.result"),
     },
     "reporting": {"metrics.registry", "runs", "reproduction", "training.provenance"},
     # What a user's tests import: nothing of seqlab but tests does.
@@ -44,9 +47,9 @@ MAY_IMPORT = {
 }
 # Known to all rooms.
 LEAVES = {
-    *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "identity", "natural_order"),
+    *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "hub_models", "identity"),
     *("cuda_graphs", "extras", "interrupts", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
-    *("source_signatures", "warning_lines"),
+    *("natural_order", "source_signatures", "warning_lines"),
     *("special_tokens", "version", ""),
 }
 
@@ -56,6 +59,7 @@ LEAVES = {
 SEES_CONFIGURATIONS = {
     "config",
     *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play"),
+    *("publish", "past_runs", "python_calls"),
     *("cli", "command_help"),
     *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
     "private_parts",

@@ -10,7 +10,7 @@ from support import ROOT
 
 from hydra_pruning_sweeper.study.shared_study import Rules
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
-from seqlab.config.settings import GenerateSettings
+from seqlab.config.bundle_settings import GenerateSettings
 from seqlab.data.module import SequenceData
 from seqlab.models.objective import Objective
 from seqlab.training.callbacks.generation_eval import GenerationEval

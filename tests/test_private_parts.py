@@ -11,6 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from lightning.pytorch import Trainer
 from omegaconf import read_write
 from support import ROOT
@@ -153,3 +154,27 @@ def test_a_checkpoint_says_where_it_stands(tmp_path, limits, position):
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=False)
     assert private_parts.position_of(checkpoint) == position
+
+
+def test_a_grid_has_the_runs_that_hydras_sweeper_would_number():
+    with private_parts.hydra_apart(ROOT / "conf") as apart:
+        typed = ["model=gru,lstm", "seed=1,2", "hydra.sweep.dir=all"]
+        config = apart.hydra.compose_config("train", typed, RunMode.MULTIRUN)
+        assert private_parts.is_basic_sweeper(config)
+        grid = private_parts.grid_of(config)
+        assert grid == [
+            ["model=gru", "seed=1"],
+            ["model=gru", "seed=2"],
+            ["model=lstm", "seed=1"],
+            ["model=lstm", "seed=2"],
+        ]
+        composed = private_parts.composed_run(config, grid[3])
+        assert (composed.seed, composed.model.cell, composed.hydra.sweep.dir) == (2, "lstm", "all")
+
+
+def test_hydra_apart_leaves_what_was_initialised_in_place(hydra):
+    before = GlobalHydra.instance().hydra
+    with private_parts.hydra_apart(ROOT / "conf") as apart:
+        assert GlobalHydra.instance().hydra is apart.hydra is not before
+    assert GlobalHydra.instance().hydra is before
+    assert compose("train", ["seed=5"]).seed == 5

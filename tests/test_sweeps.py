@@ -78,7 +78,8 @@ def test_another_pruner_takes_the_place_of_hyperband_as_a_whole():
     ("option", "rungs"), [("asha", [[1, 3, 9]]), ("pausing_hyperband", [[1, 3, 9], [3, 9], [9], []])]
 )
 def test_pruners_that_pause_have_the_rungs_of_their_brackets(option, rungs):
-    _, settings = composed("reversal_bahdanau", f"hydra/sweeper/pruner={option}", "trainer.max_epochs=27")
+    typed = [f"hydra/sweeper/pruner={option}", "trainer.max_epochs=27", "hydra.sweeper.pruner.min_resource=1"]
+    _, settings = composed("reversal_bahdanau", *typed)
     pruner = instantiate(settings.pruner)
     assert [pruner.rungs(bracket) for bracket in range(pruner.brackets)] == rungs
     assert settings.checkpoint is not None

@@ -19,6 +19,8 @@ class Names:
             may hold one.
         install_dashboard: the line that installs Optuna's dashboard.
         install_matplotlib: the line that installs what draws.
+        launcher: the target of the application's launcher that is in use where none is named: trials are then forked.
+        raises: whether errors of a sweep are raised for a caller, instead of ending the command with a line.
         check: refuses a trial's composed configuration with a `UsageError`, before the first trial starts.
     """
 
@@ -26,6 +28,8 @@ class Names:
     storage_variable: str = "SWEEPER_STORAGE"
     install_dashboard: str = field(default_factory=lambda: install("optuna-dashboard"))
     install_matplotlib: str = field(default_factory=lambda: install("matplotlib"))
+    launcher: str | None = None
+    raises: bool = False
     check: Callable[[DictConfig], None] | None = None
 
 

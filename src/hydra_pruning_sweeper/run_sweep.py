@@ -260,6 +260,7 @@ class SweepRun:
             "study": f"{settings.study}: {plural(settings.n_trials, 'trial')}{begun}",
             "space": ", ".join(one.name for one in self.space.parameters),
             "objectives": _objectives_in_words(settings.direction),
+            "sampler": self._drawn_at_random(),
             "baseline": f"none, trial 0 is chosen like all others: {why_no_baseline}" if why_no_baseline else None,
             "pausing" if isinstance(self.pruner, PauseAndPromote) else "pruning": self._rungs_in_words(recorded),
             "slots": f"{self._slots_in_words()}, of {plural(self._threads(), 'thread')} each",
@@ -271,6 +272,14 @@ class SweepRun:
         if watch := how_to_watch(self.store.shown):
             print(printable(f"{'watch with':<{LABEL}}{watch}"))  # to be copied, so in one line
         sys.stdout.flush()
+
+    def _drawn_at_random(self) -> str | None:
+        """What a Gaussian process does not learn: settings that not every trial has."""
+        conditional = [one.name for one in self.space.parameters if one.when is not None]
+        if not conditional or not str(self.settings.sampler["_target_"]).endswith(".GPSampler"):
+            return None
+        names = ", ".join(conditional)
+        return f"gp draws {names} at random, searched under a condition; hydra/sweeper/sampler=tpe learns that, too"
 
     def _rungs_in_words(self, recorded: RecordedSweep) -> str | None:
         if not recorded.record.rungs:

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.installing import install
 from hydra_pruning_sweeper.messages import did_you_mean
+from hydra_pruning_sweeper.study.rungs import a_third
 
 COMPONENTS = {"sampler", "pruner"}
 """Groups below `hydra/sweeper`, and the settings that their options fill."""
@@ -45,7 +46,10 @@ def component(name: str, settings: Any, option: str | None) -> dict[str, Any] | 
     if known.get("_target_", settings["_target_"]) != settings["_target_"]:
         settings = {key: value for key, value in settings.items() if key not in known or value != known[key]}
     _check(settings, name)
-    return {str(key): value for key, value in settings.items()}
+    settings = {str(key): value for key, value in settings.items()}
+    if settings.get("min_resource", "") is None and isinstance(settings.get("max_resource"), int):
+        settings["min_resource"] = a_third(settings["max_resource"])
+    return settings
 
 
 @cache

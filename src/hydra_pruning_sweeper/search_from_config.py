@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.slot_count import AUTO
 from hydra_pruning_sweeper.messages import did_you_mean
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.objectives import goal_from
 from hydra_pruning_sweeper.sampler_and_pruner import COMPONENTS, component
 from hydra_pruning_sweeper.study.space import UNSET, Parameter, Space, parameter
@@ -110,7 +111,8 @@ def keep_folder(config: DictConfig, study: str) -> Path:
 
 def is_basic(launcher: DictConfig) -> bool:
     """Whether no launcher was chosen, so that trials are forked on this machine."""
-    return "BasicLauncher" in str(launcher.get("_target_"))
+    target = str(launcher.get("_target_"))
+    return "BasicLauncher" in target or target == NAMES.launcher
 
 
 def split_overrides(arguments: list[str]) -> tuple[list[str], list[str]]:

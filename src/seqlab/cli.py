@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import functools
 import os
@@ -31,9 +32,9 @@ from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from seqlab import paths
 from seqlab.command_help import register_help
-from seqlab.command_line import searchpath
+from seqlab.command_line import SLOTS_LAUNCHER, searchpath
 from seqlab.config.settings import check_files, without_tokenizer
-from seqlab.errors import Carried, InputError, StoppedError
+from seqlab.errors import Carried, FailedRunsError, InputError, StoppedError
 from seqlab.extras import install_line, not_installed
 from seqlab.folders import ERROR, leave_nothing
 from seqlab.interrupts import raise_again
@@ -178,13 +179,23 @@ def before_torch_is_loaded() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
+def prepare() -> None:
+    """Prepares this process for a command: what torch reads, what the sweeper calls things, resolvers."""
+    before_torch_is_loaded()
+    NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
+    NAMES.install_dashboard, NAMES.install_matplotlib = install_line("optuna_dashboard"), install_line("matplotlib")
+    NAMES.check, NAMES.launcher = check_files, SLOTS_LAUNCHER
+    share_config_store()
+    register_help()
+
+
 def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: bool = True) -> None:
     """Composes `conf/<config_name>.yaml` with the command line and calls `task` with it.
 
     Bad input (a setting, a file) ends with one message and exit code 2, a run that cannot continue with one and exit
     code 1, a stopped run with 130. HYDRA_FULL_ERROR=1 shows the traceback instead, except after a stop. If a run of a
-    multirun fails for any reason, the others continue, and the exit code is that of the first failure; stopping one
-    run stops all. A trial of a sweep raises its error, so that the sweep learns the reason.
+    multirun fails for any reason, the others continue, and the exit code is 1 (see `Comparison`); stopping one run
+    stops all. A trial of a sweep raises its error, so that the sweep learns the reason.
 
     Args:
         own_code: whether modules in the current folder may be imported. Commands that read bundles written by others
@@ -194,17 +205,11 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         import_from_here()
     full = os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0")
     let_errors_through()
-    before_torch_is_loaded()
-    NAMES.command, NAMES.storage_variable = "seqlab-sweep", "SEQLAB_STORAGE"
-    NAMES.install_dashboard, NAMES.install_matplotlib = install_line("optuna_dashboard"), install_line("matplotlib")
-    NAMES.check = check_files
-    share_config_store()
-    register_help()
+    prepare()
     if TRIAL_VARIABLE in os.environ:  # a trial is a single run, though its configuration is a search's
         run_once()
 
     started = False
-    failures: list[Exception] = []
 
     @functools.wraps(task)
     def quietly(config: DictConfig) -> Any:
@@ -213,7 +218,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         if HydraConfig.get().mode == RunMode.MULTIRUN and TRIAL_VARIABLE not in os.environ:
             _announce_run()
         try:
-            return _called(task, config)
+            return called(task, config)
         except KeyboardInterrupt:  # before training has begun, or in a command that leaves nothing
             if TRIAL_VARIABLE not in os.environ:
                 leave_nothing(Path(HydraConfig.get().runtime.output_dir))
@@ -230,7 +235,6 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
             if multirun and not isinstance(error, StoppedError):
                 _note_failure(error, foreseen)
                 if not launched:
-                    failures.append(error)
                     return None
             if (multirun or foreseen) and not launched:  # after an Exception Hydra would start the next run
                 raise Carried(error) from error
@@ -249,20 +253,19 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         code = _exit_code(error)
         if code is None and not started and isinstance(error, ValueError):  # Hydra's message about its own flags
             code = InputError.exit_code
-        if code is None or (full and not isinstance(error, StoppedError)):  # a sweep recognises a stop by its code
+        shown = isinstance(error, StoppedError | FailedRunsError)  # a sweep recognises a stop by its code
+        if code is None or (full and not shown):
             raise
         try:
             sys.stdout.flush()
         except OSError:  # the disk is full, as the line below says
             _drop_output()
         label = "stopped" if isinstance(error, StoppedError) else "error"
-        print(error_lines(_without_advice(_one_line(error), config_name), label), file=sys.stderr)
+        print(error_lines(reason_of(error, config_name), label), file=sys.stderr)
         sys.exit(code)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(StoppedError.exit_code)
-    if failures:
-        sys.exit(_exit_code(failures[0]) or 1)
 
 
 def _announce_run() -> None:
@@ -271,7 +274,7 @@ def _announce_run() -> None:
     print(*[""] * bool(run.job.num), labelled(f"run {run.job.num}", " ".join(run.overrides.task)), sep="\n", flush=True)
 
 
-def _called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+def called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     """Calls the task. A missing module of an extra becomes bad input, with the line that installs it."""
     try:
         return task(config)
@@ -302,6 +305,11 @@ def _exit_code(error: Exception) -> int | None:
     return InputError.exit_code if isinstance(error, (HydraException, OmegaConfBaseException)) else None
 
 
+def reason_of(error: Exception, config_name: str) -> str:
+    """Why a command ends, in one line."""
+    return _without_advice(_one_line(error), config_name)
+
+
 def _one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         return f"{error.filename or 'output'}: {str(error.strerror).lower()}"
@@ -318,7 +326,8 @@ def _one_line(error: Exception) -> str:
 def _several_values(found: re.Match[str]) -> str:
     """Hydra's message about several values without -m, which takes several lines, in one."""
     name, _, values = found[1].partition("=")
-    advice = f"{found[1]}: several values; add -m for one run per value"
+    what = "a search" if any("sweeps=" in one for one in sys.argv[1:]) else "one run per value"
+    advice = f"{found[1]}: several values; add -m for {what}"
     is_group = (paths.config_dir() / name.lstrip("+")).is_dir()
     if is_group or not found[2].startswith("1."):
         return advice
@@ -359,9 +368,30 @@ def _without_advice(reason: str, config_name: str) -> str:
             known, at = known[parts[at]], at + 1
     except (HydraException, OmegaConfBaseException):
         known = None
-    names = map(str, known) if OmegaConf.is_dict(known) else ()
+    names = list(map(str, known)) if OmegaConf.is_dict(known) else []
     before, after = ("".join(f"{one}." for one in parts[:at]), "".join(f".{one}" for one in parts[at + 1 :]))
-    return f"no setting or group is named {found[1]}{did_you_mean(parts[at], names, before, after)}"
+    meant = did_you_mean(parts[at], names, before, after)
+    if len(parts) == 1 and not meant and OmegaConf.is_dict(known):
+        meant = _deeper(parts[0], known)
+    if options := _options_with(parts):
+        meant = f"; {parts[0]}={', '.join(options)} {'has' if len(options) == 1 else 'have'} it"
+    return f"no setting or group is named {found[1]}{meant}"
+
+
+def _deeper(name: str, known: Any) -> str:
+    """A setting of a group that is named nearly so: `epochs` is `trainer.max_epochs`."""
+    groups: Any = OmegaConf.to_container(known)  # with interpolations, which may be resolved in a run only
+    inner = {str(key): f"{group}.{key}" for group, part in groups.items() if isinstance(part, dict) for key in part}
+    nearest = difflib.get_close_matches(name, inner, n=1)
+    return f"; did you mean {inner[nearest[0]]}?" if nearest else ""
+
+
+def _options_with(parts: list[str]) -> list[str]:
+    """The options of a group that have a setting which the chosen one lacks."""
+    if len(parts) != 2:
+        return []
+    files = sorted((paths.config_dir() / parts[0]).glob("*.yaml"))
+    return [file.stem for file in files if f"\n{parts[1]}:" in file.read_text(encoding="utf-8")]
 
 
 def _chosen_data(config_name: str) -> str | None:

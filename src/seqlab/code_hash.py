@@ -1,5 +1,6 @@
 """A hash of seqlab's source code, so that results of another version are not mistaken for those of this one."""
 
+import functools
 import hashlib
 from collections.abc import Callable
 
@@ -15,3 +16,13 @@ def source_hash(takes: Callable[[str], bool]) -> str:
             content = path.read_bytes()
             digest.update(f"{name.as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()
+
+
+@functools.cache
+def code() -> str:
+    """A hash of the code that affects results: all of seqlab except the rooms that only start runs or read results.
+
+    It does not depend on commits or on a checkout: equal settings and an equal hash give equal results. It is computed
+    once per process, because files may change after they were imported.
+    """
+    return source_hash(lambda room: room not in ("runs", "multiruns", "reproduction", "reporting"))

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+SLOTS_LAUNCHER = "hydra_plugins.seqlab_configs.slots_launcher.SlotsLauncher"
+"""What launches the runs of a multirun where no launcher is named."""
 PRIMARY = "train"
 """The configuration that `seqlab-train` composes when none is named."""
 

@@ -4,6 +4,7 @@ They derive from the sweeper's errors, by which it decides how to go on after a 
 """
 
 from hydra_pruning_sweeper import errors
+from hydra_pruning_sweeper.messages import plural
 
 
 class InputError(errors.UsageError):
@@ -27,3 +28,16 @@ class DivergedError(RunError, errors.DivergenceError):
 
 class StoppedError(RunError, errors.InterruptionError):
     """The user stopped the run (Ctrl-C, SIGTERM). The message says how to go on. Exit code 130."""
+
+
+class FailedRunsError(RunError):
+    """Some of several runs failed, each for a reason that was printed before. Exit code 1.
+
+    Args:
+        failed, runs: how many.
+        again: whether typing the same line again tries them again.
+    """
+
+    def __init__(self, failed: int, runs: int, again: bool) -> None:
+        more = "; the same line tries again" if again else ""
+        super().__init__(f"{failed} of {plural(runs, 'run')} failed{more}")

@@ -11,7 +11,7 @@ EXTRAS = {
     **dict.fromkeys(("pylatexenc", "pypdfium2"), "documents"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib"), "report"),
     **dict.fromkeys(("pyarrow", "zstandard"), "tables"),
-    "datasets": "hub",
+    **dict.fromkeys(("datasets", "huggingface_hub"), "hub"),
     **dict.fromkeys(("starlette", "uvicorn"), "play"),
     "optuna_dashboard": "dashboard",  # a command, which nothing imports
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from seqlab.errors import InputError
@@ -17,14 +17,24 @@ TRACKED = "tracked.json"
 """Which runs of Weights & Biases and MLflow a run logs to."""
 ERROR = "error.txt"
 """What a run of a multirun that failed leaves instead of a result."""
+TAGS = "tags.json"
+"""The tags that `seqlab-runs` gave a run."""
 LEFT = (
     *("checkpoints", "bundle", "tensorboard", "metrics.csv", "predictions.tsv", "result.json"),
-    *("evaluation.json", "digest.json", TRACKED, ERROR),
+    *("evaluation.json", "digest.json", TRACKED, ERROR, TAGS),
 )
 """What a run writes beside its configuration."""
+NEEDED_FILES = ("bundle.json", "tokenizers.json", "weights.safetensors")
+"""The files of a bundle that loading needs."""
+BUNDLE_FILES = (*NEEDED_FILES, "README.md")
+"""All files of a bundle: its model card, too."""
 RANGE_TEST = "lr_find.hydra"
 """A learning-rate range test renames its configuration to this: it is not a run, and a run may use its folder."""
+BY_PRODUCTS = ("training_cost.json", "lr_find.csv", RANGE_TEST, "log.txt", "pace.json", "code.txt")
+"""What else a run may have left: not measured, tested for its rate, or run beside others."""
 MULTIRUN, STUDY = "multirun.yaml", "sweep.json"
+LINE = "line.json"
+"""Of a multirun: the line that was typed, and the runs that it composed to."""
 COMPARED = ("comparison.csv", "comparison.md")
 
 
@@ -59,7 +69,7 @@ def claim_multirun(folder: Path, overwrite: bool) -> bool:
     aside = None
     if overwrite and (folder / MULTIRUN).is_file():
         runs = [path.parent.name for path in folder.glob(f"*/{CONFIGURATION}") if path.parent.name.isdecimal()]
-        aside = _put_aside(folder, [MULTIRUN, *COMPARED, *runs])
+        aside = _put_aside(folder, [MULTIRUN, LINE, *COMPARED, *runs])
     others = (CONFIGURATION, STUDY, *LEFT)
     if any((folder / name).exists() for name in others) or any(folder.glob(f"*/{CONFIGURATION}")):
         return False
@@ -78,6 +88,16 @@ def has_begun(folder: Path) -> None:
         if aside := _MADE.get(path):
             shutil.rmtree(aside)
             _MADE[path] = None
+
+
+def clear_run(folder: Path, names: Iterable[str] = (CONFIGURATION, *LEFT)) -> None:
+    """Deletes what a run left in its folder, or what is named of it. Other files stay, as does what links lead to."""
+    for name in names:
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def give_back(folder: Path) -> None:
@@ -112,6 +132,23 @@ def _put_aside(folder: Path, names: Iterable[str]) -> Path:
         if (folder / name).is_symlink() or (folder / name).exists():
             (folder / name).rename(aside / name)
     return aside
+
+
+@contextlib.contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to write to, which replaces `folder` when the block ends; if the block fails, nothing changes."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    former = temporary.with_name(f"{temporary.name}.old")
+    try:
+        temporary.chmod(0o755)
+        yield temporary
+        if folder.is_dir():  # renamed first, so that a kill in between loses neither
+            folder.replace(former)
+        temporary.replace(folder)
+        shutil.rmtree(former, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def bundle_folder(path: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.cli import added, import_from_here, refuse_unknown, run_command, verbatim
-from seqlab.config.settings import read_generate
+from seqlab.config.bundle_settings import read_generate
 
 
 def task(config: DictConfig) -> Any:

@@ -8,8 +8,24 @@ import signal
 import sys
 from types import FrameType
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play")
-"""What `seqlab-NAME` and `python -m seqlab.NAME` call."""
+COMMANDS = (
+    *(
+        "train",
+        "evaluate",
+        "predict",
+        "generate",
+        "describe",
+        "sweep",
+        "report",
+        "reproduce",
+        "play",
+        "publish",
+        "runs",
+    ),
+)
+"""What `seqlab-NAME` calls."""
+MODULES = {name: f"seqlab.{name}" for name in COMMANDS} | {"runs": "seqlab.past_runs"}  # seqlab.runs is a room
+"""What `python -m` calls for each of them."""
 
 
 def stop_imports() -> None:
@@ -30,7 +46,7 @@ def raise_again() -> None:
 def _is_command() -> bool:
     name = os.path.basename(sys.argv[0]) if sys.argv else ""  # noqa: PTH119  # without another import
     module = sys.orig_argv[sys.orig_argv.index("-m") + 1 :][:1] if "-m" in sys.orig_argv else []
-    return name in [f"seqlab-{one}" for one in COMMANDS] or module in [[f"seqlab.{one}"] for one in COMMANDS]
+    return name in [f"seqlab-{one}" for one in COMMANDS] or module in [[one] for one in MODULES.values()]
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

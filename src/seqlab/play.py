@@ -3,7 +3,7 @@
 from omegaconf import DictConfig
 
 from seqlab.cli import import_from_here, refuse_unknown, run_command
-from seqlab.config.settings import read_play
+from seqlab.config.bundle_settings import read_play
 
 
 def task(config: DictConfig) -> None:

@@ -6,7 +6,9 @@ Each docstring names the version that the function works with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # imported where they are used: command lines answer without torch, and layers need no Hydra
@@ -78,6 +80,88 @@ def let_hydra_know(config: Any) -> None:
     from hydra.core.hydra_config import HydraConfig
 
     HydraConfig.instance().set_config(config)
+
+
+def is_basic_sweeper(config: Any) -> bool:
+    """Whether a multirun is a plain grid, of Hydra's own sweeper. hydra-core 1.3.8."""
+    return str(config.hydra.sweeper._target_) == "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+
+
+def grid_of(config: Any) -> list[list[str]]:
+    """The overrides of each run of a plain grid, in the order in which Hydra's own sweeper numbers them.
+    hydra-core 1.3.8.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    params = [f"{name}={value}" for name, value in (config.hydra.sweeper.params or {}).items()]
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    (grid,) = BasicSweeper.split_arguments(parser.parse_overrides([*params, *config.hydra.overrides.task]), None)
+    return grid
+
+
+def composed_run(config: Any, overrides: Sequence[str]) -> Any:
+    """What Hydra composes for one run of a multirun. hydra-core 1.3.8."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    return GlobalHydra.instance().config_loader().load_sweep_config(config, list(overrides))
+
+
+class HydraApart:
+    """Hydra for one call from Python, whatever else of Hydra is in use in this process. hydra-core 1.3.8."""
+
+    def __init__(self, hydra: Any) -> None:
+        self.hydra = hydra
+
+    def run(self, config_name: str, overrides: Sequence[str], task: Callable[[Any], Any]) -> tuple[Any, Path]:
+        """What the task returns for a single run, and the run's folder."""
+        from hydra.types import RunMode
+
+        mode = f"hydra.mode={RunMode.RUN.name}"
+        done = self.hydra.run(config_name, task, [*overrides, mode], with_log_configuration=False)
+        return done.return_value, Path(done.hydra_cfg.hydra.runtime.output_dir)
+
+    def multirun(self, config_name: str, overrides: Sequence[str], task: Callable[[Any], Any]) -> tuple[Any, Path]:
+        """What the sweeper returns for a multirun, and the multirun's folder."""
+        from hydra._internal.callbacks import Callbacks
+        from hydra.core.plugins import Plugins
+        from hydra.types import HydraContext, RunMode
+
+        config = self.hydra.compose_config(config_name, list(overrides), RunMode.MULTIRUN, with_log_configuration=False)
+        config.hydra.mode = RunMode.MULTIRUN
+        callbacks = Callbacks(config)
+        callbacks.on_multirun_start(config=config, config_name=config_name)
+        context = HydraContext(config_loader=self.hydra.config_loader, callbacks=callbacks)
+        sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
+        done = sweeper.sweep(arguments=list(config.hydra.overrides.task))
+        callbacks.on_multirun_end(config=config, config_name=config_name)
+        return done, Path(str(config.hydra.sweep.dir))
+
+
+@contextlib.contextmanager
+def hydra_apart(config_dir: Path, further: Sequence[Path] = ()) -> Iterator[HydraApart]:
+    """A block in which Hydra composes from `config_dir`, and from `further` folders before it. What the caller has
+    initialised is in place again after it. hydra-core 1.3.8.
+    """
+    from hydra._internal.hydra import Hydra
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.config_search_path import SearchPathQuery
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.version import VersionBase, setbase
+
+    before = GlobalHydra.instance().hydra, HydraConfig.instance().cfg, VersionBase.instance().version_base
+    GlobalHydra.instance().clear()
+    setbase("1.3")
+    try:
+        search_path = create_config_search_path(str(config_dir))
+        for folder in further:
+            place = SearchPathQuery(provider="schema")
+            search_path.prepend(provider="command-line", path=f"file://{folder}", anchor=place)
+        yield HydraApart(Hydra.create_main_hydra2("train", search_path))
+    finally:
+        GlobalHydra.instance().hydra, HydraConfig.instance().cfg, VersionBase.instance().version_base = before
 
 
 def cpu_has_bf16() -> bool:

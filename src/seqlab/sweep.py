@@ -1,16 +1,22 @@
 """`seqlab-sweep`: looks at studies, and repairs them. `python -m seqlab.sweep` is the same."""
 
+from __future__ import annotations
+
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.messages import printable, wrapped
+from seqlab.callable_module import make_callable
 from seqlab.cli import refuse_unknown, run_command
 from seqlab.config.settings import read_sweep_command
 from seqlab.errors import InputError
+
+if TYPE_CHECKING:
+    from seqlab.python_calls import FoundSettings
 
 
 def task(config: DictConfig) -> Any:
@@ -46,5 +52,22 @@ def main() -> None:
     run_command("sweep", task)
 
 
+def from_python(*overrides: str) -> FoundSettings:
+    """Searches as `seqlab-train -m` with the same words does: `sweep("+sweeps=reversal_bahdanau")`. The same words
+    again continue the search.
+
+    Raises:
+        InputError, UsageError: input that cannot be used, in one line.
+        ExecutionError: too many trials failed, or none is complete.
+        KeyboardInterrupt: it was stopped; the same words continue it.
+    """
+    from seqlab.python_calls import searched
+    from seqlab.train import task as train_task
+
+    return searched(overrides, train_task)
+
+
 if __name__ == "__main__":
     main()
+else:
+    make_callable(__name__, from_python)  # `from seqlab import sweep` gives this module

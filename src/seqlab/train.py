@@ -1,15 +1,18 @@
 """`seqlab-train`: trains a model, measures it and saves it. `python -m seqlab.train` is the same."""
 
+from __future__ import annotations
+
 import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.messages import error_lines, printable
 from hydra_pruning_sweeper.quoting import quoted
+from seqlab.callable_module import make_callable
 from seqlab.cli import added, refuse_unknown, run_command
 from seqlab.command_line import PRIMARY
 from seqlab.config.hydra_run import this_run
@@ -18,6 +21,9 @@ from seqlab.config.settings import read_train
 from seqlab.errors import InputError
 from seqlab.folders import CHECKPOINT
 from seqlab.private_parts import value_of
+
+if TYPE_CHECKING:
+    from seqlab.python_calls import TrainedRun
 
 
 def task(config: DictConfig) -> Any:
@@ -80,5 +86,20 @@ def main() -> None:
     run_command(PRIMARY, task)
 
 
+def from_python(*overrides: str) -> TrainedRun:
+    """Trains a model as `seqlab-train` with the same words does, in this process: `train("experiment=dates")`.
+
+    Raises:
+        InputError: input that cannot be used, in one line.
+        RunError: the run cannot go on, in one line.
+        KeyboardInterrupt: it was stopped; the message says how to go on, if anything was saved.
+    """
+    from seqlab.python_calls import trained
+
+    return trained(overrides, resumed_arguments, task)
+
+
 if __name__ == "__main__":
     main()
+else:
+    make_callable(__name__, from_python)  # `from seqlab import train` gives this module

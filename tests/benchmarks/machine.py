@@ -14,7 +14,8 @@ import torch
 
 from benchmarks import hardware
 from benchmarks.harness import Spread, isolated, thread_count
-from seqlab.training.provenance import code, commit
+from seqlab.code_hash import code
+from seqlab.training.provenance import commit
 
 PACKAGES = ("seqlab", "torch", "lightning", "transformers", "numpy")
 

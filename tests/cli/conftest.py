@@ -18,6 +18,8 @@ import pytest
 import torch
 from processes import composed_once, forked, nothing, unwrapped
 
+from seqlab.interrupts import MODULES
+
 TINY = (
     "trainer=cpu",
     "trainer.max_epochs=1",
@@ -80,7 +82,7 @@ def warnings_in(file):
 
 def in_process(command, *arguments, folder, environment, stdin=""):
     """Calls an entry point and undoes what it does to the process."""
-    main = importlib.import_module(f"seqlab.{command}").main
+    main = importlib.import_module(MODULES[command]).main
     out, err = io.StringIO(), io.StringIO()
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level

@@ -606,6 +606,12 @@ def test_a_cache_that_cannot_be_made_is_named(train, tmp_path):
         ("train", "modle=gru", "no setting or group is named modle; did you mean model?"),
         ("train", "modl.width=64", "no setting or group is named modl.width; did you mean model.width?"),
         ("train", "model.widht=3", "no setting or group is named model.widht; did you mean model.width?"),
+        ("train", "epochs=3", "no setting or group is named epochs; did you mean trainer.max_epochs?"),
+        (
+            "train",
+            "data.path=x.tsv",
+            "no setting or group is named data.path; data=anki, notes, pairs, parallel have it",
+        ),
         ("train", "+model.widht=3", "model.widht: unknown key; Bahdanau takes attention, "),
         ("train", "+model.widht=3", "width; did you mean model.width?"),
         ("train", "+data.smaples=3", "data.smaples: unknown key; Reversal takes batch_size, "),

@@ -1,7 +1,12 @@
 """`seqlab-play`: it says where the page is, or in one line what is wrong."""
 
+import http.client
+import json
+import os
 import re
+import signal
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -18,7 +23,6 @@ def served(monkeypatch):
     def run(server, sockets):
         called.append((server.config.app, sockets[0].getsockname()))
         sockets[0].close()
-        raise KeyboardInterrupt
 
     monkeypatch.setattr(uvicorn.Server, "run", run)
     return called
@@ -35,6 +39,24 @@ def test_others_need_the_token_in_the_address(command, served):
     ((app, (host, port)),) = served
     token = re.search(rf"open http://0\.0\.0\.0:{port}/([\w-]{{20,}})/ in", out)[1]
     assert host == "0.0.0.0" and [route.path for route in app.routes] == [f"/{token}"]
+
+
+def test_ctrl_c_with_open_streams_is_one_line():
+    pytest.importorskip("uvicorn")
+    typed = [sys.executable, "-m", "seqlab.play", f"runs=[{ROOT / 'outputs/reference/reversal'}]", "port=0"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(typed, **pipes, text=True, cwd=ROOT, env=environment) as server:
+        port = int(re.search(r":(\d+)/", server.stdout.readline())[1])
+        forced = {"transformer": [], "gpt": [], "conv": []}
+        body = {"source": "1 2 3 " * 20, "forced": forced, "search": "beam", "settings": {"size": 12}}
+        connections = [http.client.HTTPConnection("127.0.0.1", port, timeout=120) for _ in range(3)]
+        for one in connections:
+            one.request("POST", "/answer", json.dumps(body), {"Content-Type": "application/json"})
+            assert one.getresponse().readline() == b"event: start\n"
+        server.send_signal(signal.SIGINT)
+        out, err = server.communicate(timeout=120)
+    assert (err, server.returncode) == ("stopped\n", 130) and "Traceback" not in out
 
 
 def test_a_port_in_use_is_named(command):

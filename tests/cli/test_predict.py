@@ -1,8 +1,14 @@
 """`seqlab-predict`: files, folders and standard input in, a line for each line out."""
 
+import contextlib
 import gzip
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 from processes import unwrapped
@@ -10,7 +16,8 @@ from processes import unwrapped
 import seqlab
 from seqlab.decoding import Greedy
 from seqlab.inference import prediction
-from seqlab.inference.predictor import Predictor
+from seqlab.inference.prediction_formats import Line, prediction_format
+from seqlab.inference.predictor import Output, Predictor
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.text.tokenizers import CharacterTokenizer
 
@@ -96,8 +103,17 @@ def test_a_folder_is_read_file_by_file_but_for_hidden_ones(command, trained, exp
         ".hidden/d.txt": ["not numbers"],
     }.items():
         (folder / name).write_text("\n".join(lines), encoding="utf-8")
-    out = command("predict", f"run={trained}", "input=folder").succeeded().out
-    assert [line.split("\t")[:2] for line in out.splitlines()] == [list(pair) for pair in expected.items()]
+    calls = ((), ("format=jsonl",), ("format=text",), ("stream=true",))
+    tsv, jsonl, text, stream = (
+        command("predict", f"run={trained}", "input=folder", *call).succeeded().out for call in calls
+    )
+    files = ["a.txt"] * 3 + ["b.txt"] * 2 + ["sub/c.txt"] * 4
+    rows = [[file, *pair] for file, pair in zip(files, expected.items(), strict=True)]
+    assert [line.split("\t")[:3] for line in tsv.splitlines()] == rows
+    assert [list(json.loads(line).values())[:3] for line in jsonl.splitlines()] == rows
+    assert [next(iter(json.loads(line))) for line in jsonl.splitlines()] == ["file"] * 9
+    assert text.splitlines() == list(expected.values())
+    assert stream == tsv
 
 
 def test_standard_input_is_read(apart, trained, expected):
@@ -121,6 +137,101 @@ def test_a_blank_line_keeps_its_place(predict, command, trained, expected):
     assert seqlab.load(trained).predict(["", "1", " \n"]) == ["", expected["1"], ""]
     refusing = command("predict", f"run={trained}", "input=-", "blank=refuse", stdin="1\n\n2")
     refusing.stopped(2, "standard input:2: the line is blank")
+
+
+def test_text_is_the_outputs_alone_and_keeps_every_line_in_its_place(command, trained, expected):
+    outcome = command("predict", f"run={trained}", "input=-", "format=text", stdin="2 3\t3 2\n\n1 9\n \n1")
+    known = seqlab.load(trained).predict(["2 3", "1"])
+    lines = outcome.succeeded().out.split("\n")
+    assert (lines[0], lines[1], lines[3:]) == (known[0], "", ["", known[1], ""])
+    assert len(lines) == 6 and "\t" not in outcome.out
+
+
+def test_text_has_no_room_for_several_outputs(command, trained):
+    several = ("decoding=beam", "decoding.n_best=2", "format=text")
+    command("predict", f"run={trained}", "input=-", *several, stdin="1").stopped(2, "decoding.n_best=2: format=text")
+
+
+def test_a_text_of_several_lines_is_one_line_of_text():
+    write = prediction_format("text", SimpleNamespace(search=Greedy(max_length=2)))
+    assert write(Line("f:1", "a", None), [Output("one\r\ntwo\n\nthree", 0.0)]) == "one two three"
+
+
+@pytest.mark.parametrize("form", ["tsv", "jsonl", "text"])
+def test_a_stream_is_answered_as_a_file_is(command, trained, form):
+    text = "\ufeff2 3\t3 2\r\n\n1\t1\n5 4 3 2\t1\n"
+    arguments = ("predict", f"run={trained}", "input=-", f"format={form}")
+    streamed = command(*arguments, "stream=true", stdin=text).succeeded()
+    assert streamed == command(*arguments, stdin=text).succeeded()
+    assert streamed.out.count("\n") == 4
+
+
+def test_a_stream_with_a_broken_line_is_answered_up_to_it(command, trained, expected):
+    outcome = command("predict", f"run={trained}", "input=-", "format=text", "stream=true", stdin="1\n2 3\n\0\n1\n")
+    outcome.stopped(2, "standard input:3: binary data; expected UTF-8 text")
+    assert outcome.out.splitlines() == [expected["1"], expected["2 3"]]
+
+
+def test_a_stream_warns_once_of_each_kind(command, trained):
+    text = "1\n9\n8\n1\t1\n2\n1\t1\n"
+    outcome = command("predict", f"run={trained}", "input=-", "stream=true", stdin=text).succeeded()
+    first, second = unwrapped(outcome.err).splitlines()
+    assert first.startswith("warning: standard input:2: symbols that the model does not know, and that it reads as")
+    assert first.endswith("<unk>: '9'; further such lines are not named")
+    assert second.startswith("warning: standard input:4: lines with and without a tab: the text after it is read as")
+
+
+def test_a_stream_goes_to_standard_output(command, trained):
+    stopped = command("predict", f"run={trained}", "input=-", "stream=true", "output=out.tsv", stdin="1")
+    stopped.stopped(2, "output=out.tsv: stream=true writes each line to standard output at once")
+    command("predict", f"run={trained}", "input=-", "stream=true").stopped(2, "standard input: the file is empty")
+    command("predict", f"run={trained}", "input=-", "stream=1").stopped(2, "stream must be true or false, but is 1")
+
+
+# Whoever runs the tests may have had Ctrl-C ignored, which a new process would inherit.
+STREAMS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from seqlab.predict import main
+main()
+"""
+
+
+@contextlib.contextmanager
+def streaming(run, folder):
+    """A process that answers lines as they come."""
+    arguments = [sys.executable, "-c", STREAMS, f"run={run}", "input=-", "stream=true", "format=text"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HYDRA_FULL_ERROR": "0"}
+    with subprocess.Popen(arguments, **pipes, cwd=folder, env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def answered(process, source):
+    """What a process answers to one line, while its input stays open."""
+    process.stdin.write(f"{source}\n")
+    process.stdin.flush()
+    return process.stdout.readline()
+
+
+def test_each_line_is_answered_before_the_next_has_come_until_ctrl_c(trained, expected, tmp_path):
+    with streaming(trained, tmp_path) as process:
+        for source in ("2 3", "1"):
+            assert answered(process, source) == f"{expected[source]}\n"
+        process.send_signal(signal.SIGINT)
+        assert (process.wait(), process.stderr.read()) == (130, "stopped\n")
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(trained, expected, tmp_path):
+    with streaming(trained, tmp_path) as process:
+        assert answered(process, "2 3") == f"{expected['2 3']}\n"
+        process.stdout.close()
+        process.stdin.write("1\n")
+        process.stdin.flush()
+        assert (process.wait(), process.stderr.read()) == (1, "")
 
 
 def test_a_stray_tab_is_warned_of(command, trained, expected, tmp_path):

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab.errors import InputError
-from seqlab.reproduction import pool
+from seqlab.multiruns import pool
 from seqlab.reproduction import reproduce_claims as reproduction
 from seqlab.reproduction.claim import FOLDER
 from seqlab.reproduction.search_outcome import SearchOutcome
@@ -387,7 +387,7 @@ def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_be
 import os, sys
 from pathlib import Path
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
-from seqlab.reproduction import pool
+from seqlab.multiruns import pool
 from seqlab.reproduction.claim import Claim, Group
 from seqlab.reproduction.plan import PlannedRun, make_room
 pool.TRAIN = {FAKE!r}

@@ -12,11 +12,25 @@ from support import ROOT
 
 from seqlab import interrupts
 
-COMMANDS = ("train", "evaluate", "predict", "generate", "describe", "sweep", "reproduce", "report", "play")
+COMMANDS = (
+    *(
+        "train",
+        "evaluate",
+        "predict",
+        "generate",
+        "describe",
+        "sweep",
+        "reproduce",
+        "report",
+        "play",
+        "publish",
+        "runs",
+    ),
+)
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys
-from seqlab.{command} import main
+from {module} import main
 name = sys.argv[0]
 for arguments in (["--help"], ["--cfg", "job"], ["foo=1"]):
     sys.argv = [name, *arguments]
@@ -36,7 +50,7 @@ SHARED = [option for option in OPTIONS if option.parts[0] == "shared"]  # which 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_that_do_not_compute_import_no_torch(process, command):
-    outcome = process("-c", PROBE.format(command=command)).succeeded()
+    outcome = process("-c", PROBE.format(module=interrupts.MODULES[command])).succeeded()
     shown, settings, _ = outcome.out.split("ended: ")[:3]
     named = {"describe": "data", "sweep": "study", "reproduce": "claims"}.get(command, "run")
     assert named in shown and named in settings
@@ -49,6 +63,7 @@ def test_commands_that_do_not_compute_import_no_torch(process, command):
     [
         ("/venv/bin/seqlab-train", ["python", "/venv/bin/seqlab-train", "-m", "model=gru,lstm"], True),
         ("-m", ["python", "-u", "-m", "seqlab.predict", "run=x"], True),
+        ("-m", ["python", "-m", "seqlab.past_runs"], True),
         ("-m", ["python", "-m", "pytest", "seqlab.train"], False),
         ("-m", ["python", "-m", "seqlab.data.download"], False),
         ("-c", ["python", "-c", "import seqlab"], False),
@@ -113,11 +128,12 @@ def test_a_command_imports_only_what_it_uses(process, tmp_path, command, argumen
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_module_is_the_same_as_its_script(command, monkeypatch, capsys, name):
     (script,) = entry_points(group="console_scripts", name=f"seqlab-{name}")
-    assert script.value == f"seqlab.{name}:main"
+    module = interrupts.MODULES[name]
+    assert script.value == f"{module}:main"
     monkeypatch.setattr(sys, "argv", [f"seqlab-{name}", "--help"])
-    monkeypatch.delitem(sys.modules, f"seqlab.{name}", raising=False)
+    monkeypatch.delitem(sys.modules, module, raising=False)
     with pytest.raises(SystemExit, match=r"^0$"):
-        runpy.run_module(f"seqlab.{name}", run_name="__main__")
+        runpy.run_module(module, run_name="__main__")
     assert capsys.readouterr().out == command(name, "--help").succeeded().out
 
 

@@ -647,6 +647,7 @@ def test_a_run_that_cannot_begin_leaves_folders_as_they_were(train, command, cop
 
 def test_multiruns_that_begin_in_the_same_second_have_folders_of_their_own(command, tmp_path, tiny, reversal):
     line = (*tiny, *reversal, "model=gru", "hydra.sweep.dir=all/${now:%Y}", "measure=false", "callbacks.outlook=null")
+    line += ("hydra/launcher=basic",)
     for _ in range(2):
         command("train", "-m", *line, "seed=1,2").succeeded()
     found = sorted(path.relative_to(tmp_path / "all").parts for path in (tmp_path / "all").glob("*/*/checkpoints"))
@@ -663,6 +664,7 @@ def test_settings_that_training_alone_brings_into_effect_are_refused_where_nothi
 
 def test_a_multirun_does_not_write_over_another(command, tmp_path, tiny, reversal):
     line = (*tiny, *reversal, "model=gru", "hydra.sweep.dir=all", "measure=false", "callbacks.outlook=null", "seed=1,2")
+    line += ("hydra/launcher=basic",)
     command("train", "-m", *line).succeeded()
     command("train", "-m", *line).stopped(2, "hydra.sweep.dir=all", "overwrite=true")
     assert (tmp_path / "all/1/checkpoints").is_dir()

@@ -54,7 +54,7 @@ def test_an_evaluation(command, copy):
 
 def test_a_comparison(command, tiny, reversal, tmp_path):
     folder = f"hydra.sweep.dir={tmp_path}/{'long_' * 8}/of_both"
-    runs = ("-m", *tiny, *reversal, "model=gru,lstm", "trainer.max_steps=1", folder)
+    runs = ("-m", *tiny, *reversal, "model=gru,lstm", "trainer.max_steps=1", "hydra/launcher=basic", folder)
     out = command("train", *runs, COLUMNS="80").succeeded().out
     assert "kept in" in out
     assert too_wide(out) == []

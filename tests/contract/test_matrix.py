@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab import paths
+from seqlab.config.bundle_settings import read_predict
 from seqlab.config.hydra_run import this_run
-from seqlab.config.settings import read_evaluate, read_predict, read_train
+from seqlab.config.settings import read_evaluate, read_train
 from seqlab.inference import bundle
 from seqlab.inference.prediction import predict
 from seqlab.training.evaluate_run import evaluate

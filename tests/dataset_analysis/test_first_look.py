@@ -6,7 +6,7 @@ import pytest
 
 from seqlab.data.text_pairs import TextPairs
 from seqlab.data.toy import IntegerPairs
-from seqlab.dataset_analysis.first_look import pair_lines, striking_pairs, token_lines, unknown_line
+from seqlab.dataset_analysis.first_look import pair_lines, striking_pairs, token_lines, tokens, unknown_line
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
 
@@ -81,6 +81,11 @@ def test_two_examples_are_shown_as_tokens(load, tokenizer, first):
     lines = token_lines(load(tokenizer))
     assert lines[0] == first
     assert len(lines) == 2
+
+
+def test_each_token_has_a_direction_of_its_own():
+    tokenizer = WordTokenizer.fit(["يجب أن go"])
+    assert tokens(tokenizer, tokenizer.encode("يجب go أن")) == "\u2068يجب\u2069|go|\u2068أن\u2069"
 
 
 def test_pieces_of_words_show_where_words_begin(load):

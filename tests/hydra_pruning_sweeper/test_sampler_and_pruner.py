@@ -25,8 +25,9 @@ DEPRECATED = {
     *("consider_endpoints", "warn_independent_sampling"),
 }
 CHANGED = {
-    "hyperband": {"max_resource"},
-    "bandit": {"max_resource"},
+    "gp": {"warn_independent_sampling"},
+    "hyperband": {"min_resource", "max_resource"},
+    "bandit": {"min_resource", "max_resource"},
     "halving": {"min_resource", "reduction_factor"},
     "asha": {"min_resource", "max_resource"},  # which have no defaults
     "pausing_hyperband": {"min_resource", "max_resource", "brackets"},
@@ -72,6 +73,15 @@ def test_hyperband_takes_the_trainers_epochs_where_there_is_a_trainer():
         typed = ["hydra/sweeper=pruning", "hydra/sweeper/pruner=hyperband", "+trainer.max_epochs=7"]
         config = compose(overrides=typed, return_hydra_config=True)
     assert settings_from(config).pruner["max_resource"] == 7
+
+
+@pytest.mark.parametrize("option", ["hyperband", "asha", "pausing_hyperband", "bandit"])
+def test_trials_are_first_judged_after_a_third_of_a_training(option):
+    def first(*typed):
+        return settings_from(composed(f"hydra/sweeper/pruner={option}", *typed)).pruner["min_resource"]
+
+    assert [first(f"hydra.sweeper.pruner.max_resource={epochs}") for epochs in (1, 9, 20, 27)] == [1, 3, 7, 9]
+    assert first("hydra.sweeper.pruner.max_resource=27", "hydra.sweeper.pruner.min_resource=2") == 2
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def search(tmp_path, monkeypatch):
 
     def run(*more):
         (tmp_path / "conf").mkdir(exist_ok=True)
-        (tmp_path / "conf/app.yaml").write_text("x: 0.5\ny: 1\nresume: null\nepochs: 9\n")
+        (tmp_path / "conf/app.yaml").write_text("x: 0.5\ny: 1\nz: 1\nresume: null\nepochs: 9\n")
         monkeypatch.setattr(sys, "argv", ["/bin/some-app", "--config-name=app", "-m", "y=2", "x=interval(0,1)"])
         settings = [
             *("hydra/sweeper=pruning", "hydra.sweeper.n_trials=4", "hydra.sweeper.trial=['epochs=7']"),
@@ -97,6 +97,12 @@ def test_a_search_goes_on_where_it_was(search, tmp_path):
     best, second = search("hydra.sweeper.n_trials=6")
     assert [job.number for job in second.jobs] == [4, 5]
     assert best == min(trial.value for trial in open_sweep(tmp_path / "study").trials())
+
+
+def test_what_a_gaussian_process_draws_at_random_is_said(search, capsys):
+    space = "+hydra.sweeper.space.z={sweep: 'choice(2,3)', when: 'y > 1'}"
+    search("hydra/sweeper/sampler=gp", space)
+    assert "sampler     gp draws z at random, searched under a condition;" in capsys.readouterr().out
 
 
 CALLS = []

@@ -7,7 +7,7 @@ import torch
 from omegaconf import OmegaConf
 from support import ROOT
 
-from seqlab.config.settings import read_generate
+from seqlab.config.bundle_settings import read_generate
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
 from seqlab.inference.bundle import Predictor

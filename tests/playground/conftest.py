@@ -45,9 +45,11 @@ def served(app):
     """The port on which `app` answers, for as long as the context is open."""
     import uvicorn
 
+    from seqlab.playground.server import PlayServer
+
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = PlayServer(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
@@ -80,6 +82,18 @@ class Client:
         """A connection and a response, whose events are still to come."""
         body = json.dumps({"forced": forced, "source": source, "search": search, "settings": settings})
         return self.open("POST", "/answer", body, **{"Content-Type": "application/json"})
+
+    def seeing(self, models, source):
+        """The same for what of a text appears in training."""
+        body = json.dumps({"models": models, "source": source})
+        return self.open("POST", "/seen", body, **{"Content-Type": "application/json"})
+
+    def looking(self, **asked):
+        """Status and content of where a language model looked."""
+        connection, response = self.open("POST", "/look", json.dumps(asked), **{"Content-Type": "application/json"})
+        content = json.loads(response.read())
+        connection.close()
+        return response.status, content
 
     def ask(self, forced, source, search="greedy", **settings):
         """All events of an answer."""

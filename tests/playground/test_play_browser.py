@@ -4,7 +4,8 @@ import urllib.parse
 
 import pytest
 from browser import Page, chromium
-from playground.conftest import served
+from playground.conftest import REVERSAL, served
+from playground.made_runs import CHARACTERS, made_run
 
 from seqlab.kinds import NOTHING
 from seqlab.playground.played_models import played_models
@@ -19,11 +20,25 @@ def browser(tmp_path_factory):
         yield driver
 
 
+TEXT = "the captain waits for the ferry\n\nthe ferry waits for the captain\n\n" * 90
+
+
 @pytest.fixture(scope="module")
-def address(models, writer):
-    """Of a page with four models that reverse lists, and one that continues texts."""
-    four = [models[name] for name in ("bahdanau", "gru", "gpt", "transformer")]
-    with served(play_app([*four, *played_models([writer], NOTHING)])) as port:
+def run(writer, tmp_path_factory):
+    """A run on a short text, of a language model."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "text.txt").write_text(TEXT)
+    data = {"_target_": "seqlab.data.documents.Documents", "tokenizer": CHARACTERS, "path": "text.txt", "length": 9}
+    return made_run(folder / "ferry", writer, {**data, "boundaries": "none", "split": "tail"}, started=folder)
+
+
+@pytest.fixture(scope="module")
+def address(models, writer, run, tmp_path_factory):
+    """Of a page with four models that reverse lists, one of them of a run, and two that continue texts."""
+    lists = {"_target_": "seqlab.data.reversal.Reversal", "samples": 4000}
+    gru = made_run(tmp_path_factory.mktemp("lists") / "gru", REVERSAL / "gru", lists)
+    four = [models[name] for name in ("bahdanau", "gpt", "transformer")]
+    with served(play_app([*four, *played_models([gru, writer, run], NOTHING)])) as port:
         yield f"http://127.0.0.1:{port}/"
 
 
@@ -217,6 +232,63 @@ def test_the_link_holds_the_whole_state(browser, address):
     assert page.errors() == []
 
 
+def test_the_button_turns_day_into_night_and_back(page):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    day = page.js(ground)
+    page.click(page.one("#theme"))
+    assert page.js(ground) != day and page.one("#theme").get_attribute("aria-label") == "Light colours"
+    page.click(page.one("#theme"))
+    assert page.js(ground) == day
+
+
+def test_what_appears_in_training_is_marked_in_a_text(browser, address):
+    page = PlayPage(browser, address, data="", source="the captain waits for a", training="marked")
+    page.until("seen.ferry?.state === 'seen' && seen.letters?.state === 'unseen' && answers.ferry?.state === 'done'")
+    page.until("!drawing && !find('#training').disabled")
+    assert "a bundle alone does not keep" in page.one(page.card("letters", "[data-part=training]")).text
+    assert "1 of 1" not in page.one(page.card("ferry", "[data-part=training]")).text
+    assert "the most similar is “the captain waits for the ferry”" in page.one(page.card("ferry")).text
+    marks = page.js(f"findAll('{page.card('ferry', '.text > *')}').map((one) => +one.style.getPropertyValue('--seen'))")
+    # "the captain waits for " is 22 tokens in a row of training; with the "a" after it, no five are.
+    assert marks[:23] == [3] * 22 + [0] and not any(marks[23:])
+    page.click(page.one("#training"))
+    page.until("!location.hash.includes('training') && !findAll('.seen').length && !drawing")
+    page.click(page.one("#training"))
+    page.until("location.hash.includes('training=marked') && findAll('.seen').length === 22")
+    assert page.errors() == []
+
+
+def test_what_appears_in_training_is_known_of_a_source(browser, address):
+    page = PlayPage(browser, address, source="4", training="marked")
+    page.until("seen.gru?.state === 'seen' && !drawing")
+    assert page.one(page.card("gru", "[data-part=training]")).text.startswith(
+        "Training data: this source appears there"
+    )
+    assert "a bundle alone" in page.one(page.card("bahdanau", "[data-part=training]")).text
+    box = page.one("#source")
+    box.send_keys(" 4" * 11)
+    page.until("seen.gru?.state === 'seen' && seen.gru.source === '4' + ' 4'.repeat(11) && !drawing")
+    page.until("answers.gru.source === seen.gru.source")
+    assert "this source does not appear there" in page.one(page.card("gru", "[data-part=training]")).text
+    assert page.errors() == []
+
+
+def test_pointing_at_a_token_of_a_text_shows_where_the_model_looked(browser, address):
+    page = PlayPage(browser, address, data="", source="the captain", step=5)
+    page.until("answers.letters?.looked?.step === 5 && !drawing")
+    strip = page.card("letters", ".strip.text .source-token")
+    assert "".join(page.js(f"findAll('{strip}').map((one) => one.textContent)")) == "the ca"
+    assert page.one(page.card("letters", ".attended")).text.startswith("writes “p”, looks at “")
+    page.choose(page.card("letters", "[data-key=head]"), "2")
+    page.until("!drawing && state.layer.letters?.[1] === '2'")
+    shares = page.js(f"findAll('{strip}').map((one) => +one.style.getPropertyValue('--share'))")
+    assert shares == page.js("Object.values(answers.letters.looked.maps)[0][1]") and sum(shares) > 90
+    page.click(page.one("#step-on"))
+    page.until("answers.letters.looked.step === 6 && !drawing")
+    assert "".join(page.js(f"findAll('{strip}').map((one) => one.textContent)")) == "the cap"
+    assert page.errors() == []
+
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -244,6 +316,8 @@ def test_a_text_is_continued_and_its_surprise_measured(page):
     assert page.one("#source-name").text == "Text to continue" and not page.one("#list").is_displayed()
     box.send_keys("the captain")
     page.until("answers.letters?.state === 'done' && answers.letters.source === 'the captain' && !drawing")
+    page.click(page.one("#models button:last-child"))
+    page.until("findAll('.card').length === 1 && answers.letters.state === 'done' && !drawing")
     assert page.js("find('.card .text').textContent.startsWith('the captain')")
     bits = page.js("answers.letters.steps.filter((one) => one.prompt).map((one) => -Math.log2(one.p))")
     assert len(bits) == 10
@@ -262,6 +336,37 @@ def test_an_answer_is_saved_as_svg(page):
     assert name == "bahdanau.svg" and drawn == 4 * 3
 
 
+SAVED = """
+const link = find(arguments[0]);
+const text = decodeURIComponent(link.href.split(",").slice(1).join(","));
+const saved = new DOMParser().parseFromString(text, "image/svg+xml");
+return [link.download, saved.documentElement.outerHTML, saved.querySelectorAll(arguments[1]).length];
+"""
+
+
+def test_a_beam_is_saved_as_svg_as_far_as_it_is_shown(browser, address):
+    from selenium.webdriver.common.keys import Keys
+
+    page = PlayPage(browser, address, source="3 1 2", search="beam")
+    page.answered("3 1 2")
+    shown = page.js(f"findAll('{page.card('gru', '.node')}').length")
+    link = page.card("gru", "[data-key=save-beam]")
+    name, drawn, nodes = page.driver.execute_script(SAVED, link, ".node")
+    assert (name, nodes) == ("gru-beam.svg", shown) and "gru: 3 1 2 (beam of 4, length penalty 0.6)" in drawn
+    page.one(page.card("gru", "[data-key=steps]")).send_keys(Keys.HOME)
+    page.until("!drawing && shownSteps.gru === 1")
+    assert page.driver.execute_script(SAVED, link, ".node")[2] < shown
+    assert page.errors() == []
+
+
+def test_a_text_is_saved_as_svg(browser, address):
+    page = PlayPage(browser, address, data="", source="the\ncaptain <&")
+    page.answered("the\ncaptain <&", count=2)
+    name, drawn, rows = page.driver.execute_script(SAVED, page.card("letters", "[data-key=save]"), "rect[fill-opacity]")
+    assert name == "letters.svg" and rows > 20 and drawn.startswith("<svg")
+    assert page.errors() == []
+
+
 EVERYWHERE = """
 const seen = (selector) => findAll(selector).filter((one) => one.checkVisibility());
 const fits = document.documentElement.scrollWidth <= innerWidth;
@@ -276,7 +381,8 @@ VIEWS = {
     "greedy": {"source": "3 14 1 5 9 2 6 11 7 12 13 1", "pin": "3 14 1 5 9 2 6 11 7 12 13 2", "step": 3},
     "sample": {"source": "3 14 1 5 9 2 6 11 7 12 13 1", "search": "sample", "temperature": 3},
     "beam": {"source": "3 14 1 5 9 2 6 11 7 12 13 1", "search": "beam", "step": 2},
-    "text": {"source": "the captain waits for the ferry", "data": ""},
+    "text": {"source": "the captain waits for the ferry\n\nwhere is it\n\nthe ferry", "data": "", "training": "marked"},
+    "training": {"source": "3 14 1 5 9 2 6 11 7 12", "training": "marked", "step": 1},
 }
 
 
@@ -285,7 +391,8 @@ VIEWS = {
 @pytest.mark.parametrize("view", VIEWS)
 def test_nothing_is_cut_or_without_a_name(browser, address, view, scheme, width):
     page = PlayPage(browser, address, width, scheme, **VIEWS[view])
-    page.answered(VIEWS[view]["source"], count=1 if view == "text" else 4)
+    page.answered(VIEWS[view]["source"], count=2 if view == "text" else 4)
+    page.until("!state.training || Object.values(seen).every((one) => /seen$/.test(one.state)) && !drawing")
     for fold in page.driver.find_elements("css selector", ".card summary"):
         page.click(fold)
     assert page.driver.execute_script(EVERYWHERE) == [True, [], []]

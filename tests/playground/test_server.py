@@ -1,5 +1,6 @@
 """The server on a real socket: it streams, cancels, takes turns, loses nothing, and gives away nothing."""
 
+import asyncio
 import gc
 import json
 import threading
@@ -8,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playground.conftest import Client, events_of, served
+from playground.conftest import REVERSAL, Client, events_of, served
+from playground.made_runs import made_run
 
 from seqlab.inference.predictor import Predictor
-from seqlab.playground import server
-from seqlab.playground.answer_events import LookingStep
+from seqlab.kinds import NOTHING
+from seqlab.playground import server, training_search
 from seqlab.playground.play_request import LONGEST_BODY
+from seqlab.playground.played_models import played_models
 from seqlab.playground.server import FILES, play_app
+from seqlab.playground.text_attention import LookingStep
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +144,126 @@ def test_requests_to_one_model_take_turns(gated):
         assert [*ahead][-1]["event"] == "end"
         first.close()
         second.close()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two models of runs on the same kind of data."""
+    folder, data = tmp_path_factory.mktemp("runs"), {"_target_": "seqlab.data.reversal.Reversal", "samples": 400}
+    for name in ("gru", "lstm"):
+        made_run(folder / name, REVERSAL / name, {**data, "seed": len(name)})
+    return played_models([folder], NOTHING)
+
+
+def test_training_data_is_read_once_when_asked_for_and_then_searched(models, runs, monkeypatch):
+    called, reads = [], training_search.searchable_training
+    gate = threading.Semaphore(0)
+
+    def gated(run):
+        called.append(run)
+        gate.acquire()
+        return reads(run)
+
+    monkeypatch.setattr(training_search, "searchable_training", gated)
+    with served(play_app([*runs, models["conv"]])) as port:
+        client = Client(port)
+        connections = [client.seeing(["gru", "lstm", "conv"], "3 1 2") for _ in range(3)]
+        streams = [events_of(response) for _, response in connections]
+        for events in streams:
+            first = {(one["model"], one["event"]) for one in (next(events), next(events), next(events))}
+            assert first == {("gru", "reading"), ("lstm", "reading"), ("conv", "unseen")}
+        assert client.ask({"gru": []}, "3 1 2")[-1]["text"] == "2 1 3"  # meanwhile models answer
+        gate.release(2)
+        for events in streams:
+            seen = {one["model"]: one for one in events}
+            assert seen["gru"]["count"] == 1 and seen["gru"]["longest"] == [0, 0, 0]
+            assert seen["gru"]["event"] == seen["lstm"]["event"] == "seen"
+        for connection, _ in connections:
+            connection.close()
+        _, again = client.seeing(["gru"], "4 4")
+        assert [one["event"] for one in events_of(again)] == ["seen"]
+    assert called == [runs[0].run, runs[1].run]
+
+
+def test_training_data_that_cannot_be_read_says_so_and_is_tried_again(runs, monkeypatch):
+    def broken(run):
+        raise ZeroDivisionError
+
+    reads = training_search.searchable_training
+    with served(play_app(runs[:1])) as port:
+        monkeypatch.setattr(training_search, "searchable_training", broken)
+        events = [*events_of(Client(port).seeing(["gru"], "3")[1])]
+        assert events[-1]["message"] == "its training data could not be read: ZeroDivisionError"
+        monkeypatch.setattr(training_search, "searchable_training", reads)
+        events = [*events_of(Client(port).seeing(["gru"], "3 hen")[1])]
+        assert [one["event"] for one in events] == ["reading", "seen"]
+
+
+def test_only_so_much_training_data_stays_in_memory(monkeypatch):
+    monkeypatch.setattr(training_search, "searchable_training", lambda run: run)
+    search = training_search.TrainingSearch()
+    first = search.of(Path("0"))
+    others = [search.of(Path(str(number))) for number in range(1, training_search.KEPT)]
+    assert search.of(Path("0")) is first
+    others.append(search.of(Path("more")))
+    assert search.of(Path("0")) is not first and others[-1].result() == Path("more")
+
+
+def test_a_search_whose_reader_has_gone_is_not_begun(runs):
+    search, gate, called = training_search.TrainingSearch(), threading.Semaphore(0), []
+    search._searcher.submit(gate.acquire)
+
+    class Training:
+        def search(self, predictor, text):
+            called.append(text)
+            return {}
+
+    async def ask_twice():
+        gone = asyncio.create_task(search.search(Training(), runs[0], "first"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        gate.release()
+        await search.search(Training(), runs[0], "second")
+
+    asyncio.run(ask_twice())
+    assert called == ["second"]
+
+
+def test_where_a_language_model_looked_is_told_for_one_token(models, writer):
+    (letters,) = played_models([writer], NOTHING)
+    with served(play_app([letters, models["gpt"]])) as port:
+        client = Client(port)
+        answer = client.ask({"letters": []}, "the ferry waits")
+        tokens = [one for one in answer if one["event"] == "token"]
+        for step in (0, 4, 30):
+            written = [one["id"] for one in tokens[:step] if not one["prompt"]]
+            status, maps = client.looking(model="letters", source="the ferry waits", written=written, step=step)
+            (heads,) = maps.values()
+            assert status == 200 and len(heads) == 2
+            assert [*maps] == [name.removesuffix(".core") for name in letters.heads]
+            assert all(len(head) == min(step + 1, 12) and abs(sum(head) - 100) <= 6 for head in heads)
+        for more, message in (
+            ({"step": 99}, "step"),
+            ({"written": [0]}, "ids must be"),
+            ({"model": "gpt"}, "continues no text"),
+            ({"model": "x"}, "no such model"),
+            ({"step": -1}, "step must be"),
+            ({"written": ["x"]}, "written must be"),
+        ):
+            asked = {"model": "letters", "source": "the", "written": [], "step": 1, **more}
+            status, answer = client.looking(**asked)
+            assert status == 400 and message in answer["error"]
+
+
+def test_a_server_that_ends_ends_its_streams(gated):
+    with served(play_app([gated])) as port:
+        connection, response = Client(port).asking({"slow": []}, "1 2 3")
+        events = events_of(response)
+        assert next(events)["event"] == "start"
+    assert [*events] == []  # and it was told so: a stream that breaks off raises
+    gated.predictor.gate.release(30)
+    connection.close()
 
 
 def resident():

@@ -33,6 +33,18 @@ def test_computed_figures():
     assert [figure({}, name) for name in ("milliseconds_a_step", "gap", "best_epoch", "slope_by_length")] == [None] * 4
 
 
+def test_the_speed_of_a_run_that_shared_its_cores_is_no_figure():
+    training = {"tokens_per_second": 97.0, "seconds": 50.0}
+
+    def speed(**waited: float) -> float | None:
+        run = {"name": "a", "seed": 1, "metrics": {}, "training": training | waited}
+        return figure(run, "tokens_per_second")
+
+    assert speed(waited=1.5) == 97.0
+    assert speed(waited=7.5) is None
+    assert speed() is None
+
+
 def test_the_slope_by_length_is_that_of_weighted_least_squares_over_the_mean():
     counts, middles, bleu = [13, 29, 7], [3.0, 8.5, 17.0], [31.0, 23.0, 11.0]
     rows = [

@@ -17,7 +17,7 @@ from seqlab.text.tokenizers import (
     to_json,
 )
 
-ODD = "Iıİnﬁé\u00ad\n \u2028\ufeff\u3000\t\r\f\v\x85\u200b\ufb01A\u0301"
+ODD = "Iıİnﬁé\u00ad\n \u2028\ufeff\u3000\t\r\f\v\x85\u200b\u200f\u2067\u2069\ufb01A\u0301"
 
 
 @pytest.mark.parametrize("form", [*((name,) for name in STEPS), PAIRS, ("normalised", "single_spaces")])
@@ -37,6 +37,8 @@ def test_without_steps_every_character_stays(text):
     ("form", "text", "expected"),
     [
         (PAIRS, " \ufeffne\u0301 a\ufeff\tb\u3000", "né a\tb"),
+        (PAIRS, "\u202bلا أعرف\u200f.\u200f\u200f\u202c", "لا أعرف."),
+        (PAIRS, "\u2067שלום\u2069\u061c क्\u200dष नि\u200cम", "שלום क्\u200dष नि\u200cम"),  # joiners are letters' own
         (("normalised",), "ﬁne\u00a0te\u00ad\nxt  \r\nOn ", "fine text\nOn "),
         (pair_form("NFKC"), "　ｶﾞﾗｽ ﬁn ①", "ガラス fin 1"),
         (pair_form("NFC"), "ｶﾞ ﬁ", "ｶﾞ ﬁ"),

@@ -1,5 +1,6 @@
 import contextlib
 import gzip
+import io
 import os
 import socket
 import tracemalloc
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqlab.errors import InputError
-from seqlab.text.lines import decode_lines, read_bytes, read_text_lines, standard_input, unpacked
+from seqlab.text.lines import arriving_lines, decode_lines, read_bytes, read_text_lines, standard_input, unpacked
 
 BOM = b"\xef\xbb\xbf"
 
@@ -136,3 +137,37 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, name, reason):
     with pytest.raises(InputError, match=reason) as error:
         read_bytes(tmp_path / name)
     assert str(tmp_path / name) in str(error.value)
+
+
+@pytest.fixture
+def arriving(monkeypatch):
+    """The lines of a standard input that holds some bytes."""
+
+    def lines(data):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        return arriving_lines("input")
+
+    return lines
+
+
+@pytest.mark.parametrize("data", [b"a\n\nb\r\n", BOM + b"a\n\nb", "né\n\u2028\n\n".encode(), b"\n", b"a\rb\nc\n"])
+def test_lines_that_arrive_are_those_of_the_whole(arriving, data):
+    assert list(arriving(data)) == decode_lines(data, "input", blank=True)
+
+
+@pytest.mark.parametrize(("data", "line"), [(b"a\n\0\n", 2), (b"a\nb\n\xff\n", 3), (BOM + b"a\nb\nc\nd \xe9", 4)])
+def test_a_line_that_arrives_broken_is_named(arriving, data, line):
+    lines = arriving(data)
+    assert [next(lines) for _ in range(line - 1)] == ["a", "b", "c"][: line - 1]
+    with pytest.raises(InputError, match=rf"input:{line}: "):
+        next(lines)
+
+
+def test_a_stream_without_anything_is_refused(arriving):
+    with pytest.raises(InputError, match="input: the file is empty"):
+        next(arriving(b""))
+
+
+def test_a_carriage_return_in_a_stream_is_warned_of_once(arriving, caplog):
+    assert list(arriving(b"a\nb\rc\nd\re\n")) == ["a", "b\rc", "d\re"]
+    assert [record.getMessage().partition(": ")[0] for record in caplog.records] == ["input:2"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from seqlab import paths
-from seqlab.training.provenance import code
+from seqlab.code_hash import code
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, UsageError
 from hydra_pruning_sweeper.messages import error_lines, printable
+from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.addresses import hidden
 from hydra_pruning_sweeper.study.sweeper_settings import ComposedSettings
 
@@ -43,9 +44,13 @@ class PruningSweeper(Sweeper):
         try:
             return SweepRun(self.config, arguments, self.hydra_context, self.task_function).run()
         except KeyboardInterrupt:
+            if NAMES.raises:
+                raise
             print("stopped; the same line continues the search", file=sys.stderr)
             sys.exit(STOPPED)
         except (UsageError, ExecutionError) as error:  # an application of somebody else would show a traceback
+            if NAMES.raises:
+                raise
             print(error_lines(printable(hidden(str(error)))), file=sys.stderr)
             sys.exit(error.exit_code)
 

@@ -97,6 +97,10 @@ class Plan:
     timeout: float | None = None
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 class Controller:
     """Runs a study's trials. Any number of controllers may share one study.
 
@@ -146,7 +150,8 @@ class Controller:
         """
         self.observer.preparing()
         try:
-            self.executor.prepare()
+            with interrupts_handled(_interrupt):  # SIGTERM, too, so that the terminal is left as it was
+                self.executor.prepare()
             self.use.started = time.time()
             with interrupts_handled(self._on_signal):
                 self._loop()
@@ -281,8 +286,10 @@ class Controller:
         progress = TrialEvents(folder).read()
         outcome = settled_outcome(progress, leased.promoted)
         if outcome is None and was_killed(ended):
-            self.shared_study.release(leased.number, died=True)  # some controller continues the same trial
-            self.observer.note(f"trial {leased.number} died ({cause_of_death(ended)}): it goes on from where it was")
+            stopped = self._interrupts > 1
+            self.shared_study.release(leased.number, died=not stopped)  # some controller continues the same trial
+            why = "stopped" if stopped else f"died ({cause_of_death(ended)}): it goes on from where it was"
+            self.observer.note(f"trial {leased.number} {why}")
             self._free(slot, well=False)
             return
         if outcome is None:

@@ -32,6 +32,7 @@ from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves
 from hydra_pruning_sweeper.replay.pause_and_promote import pause_and_promote
 from hydra_pruning_sweeper.replay.traces import PATIENCE, SearchMethod, Trace, stopped_early
 from hydra_pruning_sweeper.study.bandit import BanditPruner
+from hydra_pruning_sweeper.study.rungs import a_third
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
@@ -124,9 +125,9 @@ def gp(seed: int) -> BaseSampler:
     return GPSampler(seed=seed, deterministic_objective=True)
 
 
-def bandit(first: int | None = None, slack: float = 2.5) -> Callable[[int], BasePruner]:
-    """The bandit rule from `first` epochs; None: from a third."""
-    return lambda epochs: BanditPruner(epochs, first, slack)
+def bandit(epochs: int) -> BasePruner:
+    """The bandit rule from a third of the epochs."""
+    return BanditPruner(epochs, a_third(epochs))
 
 
 def in_full(_: int) -> BasePruner:
@@ -143,8 +144,8 @@ SEARCHES: dict[str, SearchMethod] = {
     "GP, Hyperband from epoch 9": sweep(gp, hyperband(first=9)),
     "TPE, successive halving from epoch 9": sweep(tpe, halving(9, 3)),
     "TPE, median rule from epoch 9": sweep(tpe, lambda _: MedianPruner(n_startup_trials=5, n_warmup_steps=9)),
-    "TPE, bandit rule from epoch 9": sweep(tpe, bandit()),
-    "GP, bandit rule from epoch 9": sweep(gp, bandit()),
+    "TPE, bandit rule from epoch 9": sweep(tpe, bandit),
+    "GP, bandit rule from epoch 9": sweep(gp, bandit),
     "TPE, pause and promote from epoch 9": pause_and_promote(tpe, 9),
     "GP, pause and promote from epoch 9": pause_and_promote(gp, 9),
     f"one epoch of {FIRST}, the best {KEPT} of them in full": one_epoch,

@@ -22,7 +22,7 @@ class BanditPruner(BasePruner):
 
     Args:
         max_resource: validations of a full training.
-        min_resource: validations before a trial may be stopped; None: a third of `max_resource`.
+        min_resource: validations before a trial may be stopped.
         slack: how far behind a trial may be.
         scale: what `slack` multiplies; "auto": the incumbent's value if the study minimizes and that value is positive,
             as losses are, else the spread.
@@ -34,7 +34,7 @@ class BanditPruner(BasePruner):
     def __init__(
         self,
         max_resource: int,
-        min_resource: int | None = None,
+        min_resource: int,
         slack: float = 2.5,
         scale: Literal["auto", "factor", "spread"] = "auto",
     ) -> None:
@@ -42,10 +42,9 @@ class BanditPruner(BasePruner):
             raise ValueError(f"scale must be auto, factor or spread, but is {scale}")
         if slack <= 0 or (scale == "factor" and slack < 1):
             raise ValueError(f"slack must be above 0, and at least 1 as a factor, but is {slack}")
-        self.min_resource = math.ceil(max_resource / 3) if min_resource is None else min_resource
-        if not 1 <= self.min_resource <= max_resource:
-            raise ValueError(f"min_resource must be from 1 to max_resource, but is {self.min_resource}")
-        self.slack, self.scale = slack, scale
+        if not 1 <= min_resource <= max_resource:
+            raise ValueError(f"min_resource must be from 1 to max_resource, but is {min_resource}")
+        self.min_resource, self.slack, self.scale = min_resource, slack, scale
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether to stop a trial after its last step."""

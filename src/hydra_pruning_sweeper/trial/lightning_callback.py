@@ -24,7 +24,8 @@ MODES = {"minimize": "min", "maximize": "max"}
 
 
 class PaceReport(Callback):
-    """Writes how many steps were trained in how many seconds, validation left out, and the memory of the GPU.
+    """Writes how many steps were trained in how many seconds, validation left out, how many are ahead, and the memory
+    of the GPU.
 
     Does nothing where nobody reads it (see `pace_path`), and on all processes but the first.
     """
@@ -38,7 +39,7 @@ class PaceReport(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes that nothing was trained yet."""
         self._path = self._path if trainer.is_global_zero else None
-        self._write(pl_module)
+        self._write(trainer, pl_module)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Starts the clock, unless it runs."""
@@ -50,7 +51,7 @@ class PaceReport(Callback):
         """Counts a step."""
         self.steps += 1
         if self._path is not None and time.monotonic() - self._written > PACE_SECONDS:
-            self._write(pl_module)
+            self._write(trainer, pl_module)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock."""
@@ -62,7 +63,7 @@ class PaceReport(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes what was trained in all."""
-        self._write(pl_module)
+        self._write(trainer, pl_module)
 
     def _stop(self) -> None:
         self._seconds, self._since = self._elapsed(), 0.0
@@ -70,10 +71,16 @@ class PaceReport(Callback):
     def _elapsed(self) -> float:
         return self._seconds + (time.monotonic() - self._since if self._since else 0.0)
 
-    def _write(self, module: LightningModule) -> None:
+    def _write(self, trainer: Trainer, module: LightningModule) -> None:
         if self._path is not None:
             self._written = time.monotonic()
-            Pace(self.steps, self._elapsed(), device_memory(module.device)).write(self._path)
+            Pace(self.steps, self._elapsed(), device_memory(module.device), batches_ahead(trainer)).write(self._path)
+
+
+def batches_ahead(trainer: Trainer) -> float | None:
+    """How many batches a training still takes by its numbers of epochs and steps; None if it has neither."""
+    steps = trainer.estimated_stepping_batches - trainer.global_step
+    return None if math.isinf(steps) else float(max(0, steps) * trainer.accumulate_grad_batches)
 
 
 def device_memory(device: torch.device) -> DeviceMemory | None:

@@ -37,11 +37,13 @@ class Pace:
         steps: batches.
         seconds: how long they took, without validation.
         device: the memory of its GPU; None without one.
+        ahead: batches that it still has to train, unless it stops early; None if its settings do not say.
     """
 
     steps: int
     seconds: float
     device: DeviceMemory | None = None
+    ahead: float | None = None
 
     def write(self, path: Path) -> None:
         """Writes it to a file."""
@@ -54,7 +56,10 @@ class Pace:
             content = json.loads(path.read_text(encoding="utf-8"))
             device = content["device"]
             memory = None if device is None else DeviceMemory(**{name: float(device[name]) for name in MEMORY})
-            return cls(int(content["steps"]), float(content["seconds"]), memory)
+            ahead = content["ahead"]
+            return cls(
+                int(content["steps"]), float(content["seconds"]), memory, None if ahead is None else float(ahead)
+            )
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 

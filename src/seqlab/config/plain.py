@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,10 +15,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped]
 
+from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.command_line import flags
 from seqlab.config.component import Component
 from seqlab.errors import InputError
+from seqlab.identity import HOW_IT_BEGINS
 
+PATHS = ("path", "validation_path")  # settings of data: paths, which may be written in more than one way
 SUBFOLDER = ".hydra"
 """The subfolder of a run's folder that holds its configuration."""
 
@@ -53,6 +57,17 @@ def resolved(settings: Mapping[str, Any], name: str) -> Any:
     return OmegaConf.select(OmegaConf.create(dict(settings)), name)
 
 
+def comparable(settings: Mapping[str, Any]) -> Any:
+    """Settings as JSON keeps them, without how the run is resumed, and with absolute paths of the data."""
+    plain = json.loads(json.dumps(settings))
+    for name in HOW_IT_BEGINS:
+        plain.pop(name, None)
+    for name in PATHS:
+        if plain.get("data", {}).get(name) is not None:
+            plain["data"][name] = str(Path(resolved(settings, f"data.{name}")).resolve())
+    return plain
+
+
 def parse(text: str) -> Any:
     """The plain data of a YAML text, unresolved: interpolations have a meaning only in the whole configuration.
 
@@ -71,6 +86,14 @@ def read(path: Path) -> Any:
         ValueError: it is no YAML, or no configuration; the message says why in one line.
     """
     return OmegaConf.to_container(_loaded(path), resolve=False)
+
+
+def keep_overrides(folder: Path, overrides: Sequence[str]) -> None:
+    """Writes the overrides of a run that was refused before Hydra kept them, for the table of what failed."""
+    path = folder / SUBFOLDER / "overrides.yaml"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, OmegaConf.to_yaml(list(overrides)))
 
 
 class Start(NamedTuple):

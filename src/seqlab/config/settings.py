@@ -1,9 +1,10 @@
-"""The settings of each command, checked and typed. Nothing here imports torch."""
+"""The settings of each command, checked and typed; of those that take a bundle, in `bundle_settings`. Nothing here
+imports torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +16,13 @@ from seqlab import paths
 from seqlab.config.component import Component, components_of
 from seqlab.config.hydra_run import HydraRun
 from seqlab.config.plain import plain
+from seqlab.config.setting_checks import check_choice, check_truth, optional_component, without_containers
 from seqlab.errors import InputError
 from seqlab.folders import bundle_folder
-from seqlab.kinds import NOTHING, Trust
+from seqlab.hub_models import PREFIX
+from seqlab.kinds import Trust
 from seqlab.private_parts import options_of
 
-PREDICTION_FORMATS = ("tsv", "jsonl")
-BLANK = ("keep", "refuse")
-STOPS = ("sentence", "length")
-DRAWING = ("temperature", "top_k", "top_p", "seed")
 SINGLE_PATHS = ("seqlab.data.anki.Anki", "seqlab.data.documents.Documents")
 """Datasets whose `path` names a file or folder."""
 SHIPPED = ("phrasebook",)
@@ -104,38 +103,6 @@ class EvaluateSettings:
 
 
 @dataclass(frozen=True)
-class PredictSettings:
-    """conf/predict.yaml; its comments say what each setting means."""
-
-    run: str
-    input: str
-    output: str
-    format: str
-    blank: str
-    targets: bool
-    batch_size: int
-    trust: Trust
-    decoding: Component | None
-
-
-@dataclass(frozen=True)
-class GenerateSettings:
-    """conf/generate.yaml; its comments say what each setting means.
-
-    Args:
-        drawing: those of temperature, top_k, top_p and seed that were typed.
-    """
-
-    run: str
-    prompt: str
-    trust: Trust = NOTHING
-    length: int | None = None
-    stop: str = "length"
-    drawing: Mapping[str, Any] = field(default_factory=dict)
-    decoding: Component | None = None
-
-
-@dataclass(frozen=True)
 class DescribeSettings:
     """conf/describe.yaml; its comments say what each setting means."""
 
@@ -156,16 +123,6 @@ class ReportSettings:
     output: Path
     outputs: Path
     runs: tuple[Path, ...] | None
-    trust: Trust
-
-
-@dataclass(frozen=True)
-class PlaySettings:
-    """conf/play.yaml; its comments say what each setting means."""
-
-    runs: tuple[Path, ...]
-    host: str
-    port: int
     trust: Trust
 
 
@@ -226,7 +183,7 @@ def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
         average=Component.of(config.average, "average"),
         free_running=Component.of(config.free_running, "free_running"),
         initial_weights=None if config.initial_weights is None else str(config.initial_weights),
-        trust=Trust.of(_plain(config.trust)),
+        trust=Trust.of(without_containers(config.trust)),
         freeze=_freeze(config),
         run=run,
         written=plain(config),
@@ -253,62 +210,19 @@ def read_evaluate(config: DictConfig) -> EvaluateSettings:
     Raises:
         InputError: one has a value that is not allowed, or there is no finished run.
     """
+    if str(config.run).startswith(PREFIX):
+        raise InputError(
+            f"run={config.run}: a published model lacks the data and the settings of its run, by which it is evaluated;"
+            " seqlab-predict takes it, with lines of source and target"
+        )
     bundle_folder(Path(str(config.run)))
     return EvaluateSettings(
         run=str(config.run),
         splits=(config.splits,) if isinstance(config.splits, str) else tuple(config.splits),
         data=plain(config.data),
-        decoding=_optional(config, "decoding"),
+        decoding=optional_component(config, "decoding"),
         trainer=Component.of(config.trainer, "trainer"),
         written=plain(config),
-    )
-
-
-def read_predict(config: DictConfig) -> PredictSettings:
-    """The settings of a prediction.
-
-    Raises:
-        InputError: one has a value that is not allowed, or the model or the input is not there.
-    """
-    _check_choice("format", config.format, PREDICTION_FORMATS)
-    if not isinstance(config.batch_size, int) or config.batch_size < 1:
-        raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
-    _check_choice("blank", config.blank, BLANK)
-    _check_truth(config, "targets")
-    bundle_folder(Path(str(config.run)))
-    if config.input != "-" and not Path(str(config.input)).exists():
-        raise InputError(f"{config.input}: no such file or folder")
-    return PredictSettings(
-        run=str(config.run),
-        input=str(config.input),
-        output=str(config.output),
-        format=config.format,
-        blank=config.blank,
-        targets=config.targets,
-        batch_size=config.batch_size,
-        trust=Trust.of(_plain(config.trust)),
-        decoding=_optional(config, "decoding"),
-    )
-
-
-def read_generate(config: DictConfig) -> GenerateSettings:
-    """The settings of a generation.
-
-    Raises:
-        InputError: one has a value that is not allowed, or there is no model.
-    """
-    _check_choice("stop", config.stop, STOPS)
-    if config.length is not None and (not isinstance(config.length, int) or config.length < 1):
-        raise InputError(f"length must be an integer of at least 1, but is {config.length!r}")
-    bundle_folder(Path(str(config.run)))
-    return GenerateSettings(
-        run=str(config.run),
-        prompt=str(config.prompt),
-        trust=Trust.of(_plain(config.trust)),
-        length=config.length,
-        stop=config.stop,
-        drawing={name: config[name] for name in DRAWING if config[name] is not None},
-        decoding=_optional(config, "decoding"),
     )
 
 
@@ -333,7 +247,7 @@ def compose_describe(*overrides: str) -> DescribeSettings:
 
 
 def _described(config: DictConfig) -> DescribeSettings:
-    model = _optional(config, "model")
+    model = optional_component(config, "model")
     if model is not None:
         model.check_names()
     return DescribeSettings(_data(config), model, config.output)
@@ -349,26 +263,7 @@ def read_report(config: DictConfig) -> ReportSettings:
         output=Path(config.output),
         outputs=Path(config.outputs),
         runs=None if config.runs is None else tuple(Path(run) for run in config.runs),
-        trust=Trust.of(_plain(config.trust)),
-    )
-
-
-def read_play(config: DictConfig) -> PlaySettings:
-    """The settings of the page on which one plays with models.
-
-    Raises:
-        InputError: one has a value that is not allowed.
-    """
-    if not isinstance(config.port, int) or not 0 <= config.port < 2**16:
-        raise InputError(f"port must be 0 to {2**16 - 1}, but is {config.port!r}")
-    runs = [config.runs] if isinstance(config.runs, str) else config.runs
-    if not runs:
-        raise InputError("runs must name at least one run or bundle")
-    return PlaySettings(
-        runs=tuple(Path(str(run)) for run in runs),
-        host=str(config.host),
-        port=config.port,
-        trust=Trust.of(_plain(config.trust)),
+        trust=Trust.of(without_containers(config.trust)),
     )
 
 
@@ -379,7 +274,7 @@ def read_reproduce(config: DictConfig) -> ReproduceSettings:
         InputError: one has a value that is not allowed.
     """
     for name in ("run", "any_code"):
-        _check_truth(config, name)
+        check_truth(config, name)
     if config.jobs not in (None, "auto") and (not isinstance(config.jobs, int) or config.jobs < 1):
         raise InputError(f"jobs must be an integer of at least 1, auto or null, but is {config.jobs!r}")
     claims = [config.claims] if isinstance(config.claims, str) else config.claims
@@ -408,8 +303,8 @@ def _check_train(config: DictConfig, run: HydraRun) -> None:
     if config.weights not in ("best", "last", "average"):
         raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
     for name in ("find_lr", "compile", "measure", "overwrite"):
-        _check_truth(config, name)
-    _check_choice("cuda_graphs", config.cuda_graphs, ("auto", True, False))
+        check_truth(config, name)
+    check_choice("cuda_graphs", config.cuda_graphs, ("auto", True, False))
     if config.find_lr and config.resume is not None:
         raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
     if "tokenizer" in config and "tokenizer" not in config.data:
@@ -444,21 +339,6 @@ def _check_size(size: str, run: HydraRun) -> None:
         )
 
 
-def _check_truth(config: DictConfig, name: str) -> None:
-    if not isinstance(config[name], bool):
-        raise InputError(f"{name} must be true or false, but is {config[name]!r}")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str | bool, ...]) -> None:
-    if value not in choices or (isinstance(value, int) and not isinstance(value, bool)):
-        raise InputError(f"{name} must be one of {', '.join(map(_typed, choices))}, but is {value!r}")
-
-
-def _typed(value: str | bool) -> str:
-    """A value as one types it."""
-    return str(value).lower() if isinstance(value, bool) else value
-
-
 def _also_decoding(config: DictConfig) -> Mapping[str, Component]:
     """The searches besides `decoding`; their names are kinds of metrics, and must not be those of others."""
     searches = components_of(config.also_decoding, "also_decoding")
@@ -469,15 +349,11 @@ def _also_decoding(config: DictConfig) -> Mapping[str, Component]:
 
 
 def _freeze(config: DictConfig) -> tuple[str, ...]:
-    patterns = _plain(config.freeze)
+    patterns = without_containers(config.freeze)
     patterns = [patterns] if isinstance(patterns, str) else patterns
     if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
         raise InputError(f"freeze must be a list of names, but is {config.freeze!r}")
     return tuple(patterns)
-
-
-def _optional(config: DictConfig, name: str) -> Component | None:
-    return None if config[name] is None else Component.of(config[name], name)
 
 
 def _data(config: DictConfig) -> Component:
@@ -488,11 +364,6 @@ def _data(config: DictConfig) -> Component:
     if isinstance(path, str) and path not in SHIPPED and not Path(path).exists():
         raise InputError(f"data.path={path}: no such file or folder")
     return data
-
-
-def _plain(value: Any) -> Any:
-    """A value without OmegaConf's containers."""
-    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def _batch_sizes(data: Mapping[str, Any]) -> dict[str, Any]:

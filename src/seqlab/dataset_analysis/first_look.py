@@ -103,7 +103,9 @@ def token_lines(data: SequenceData) -> list[str]:
 
 
 def tokens(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    """Ids as the tokens that they are, with bars between; long sequences are shortened."""
+    """Ids as the tokens that they are, from left to right with bars between, whatever the direction of writing within
+    each; long sequences are shortened.
+    """
     shown = [MARKS.get(i) or tokenizer.piece(i).replace(" ", SPACE) for i in ids[:SHOWN_TOKENS]]
     text = printable("|".join(shown)) + ("|…" if len(ids) > SHOWN_TOKENS else "")
-    return isolated(shortened(text))
+    return "|".join(map(isolated, shortened(text).split("|")))

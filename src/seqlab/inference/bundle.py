@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -24,7 +22,8 @@ import torch
 from seqlab.arguments import check_arguments
 from seqlab.decoding import Search
 from seqlab.errors import InputError
-from seqlab.folders import bundle_folder
+from seqlab.folders import bundle_folder, replaced_folder
+from seqlab.hub_models import local_copy
 from seqlab.inference.predictor import Predictor
 from seqlab.inference.streams import StreamFormat
 from seqlab.inference.weights import (
@@ -67,12 +66,9 @@ def save(
         stream: the format of the stream, for a language model.
         card: the text of `README.md`.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        temporary.chmod(0o755)
-        write_weights(temporary / "weights.safetensors", model)
-        _write_json(temporary / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
+    with replaced_folder(folder) as new:
+        write_weights(new / "weights.safetensors", model)
+        _write_json(new / "tokenizers.json", [to_json(tokenizer) for tokenizer in tokenizers])
         search_settings = {field.name: getattr(search, field.name) for field in fields(search) if field.init}
         content = {
             **{"format": FORMAT, "seqlab": __version__},
@@ -80,15 +76,9 @@ def save(
             "search": {"kind": SEARCHES.of(type(search)), "settings": search_settings},
             "stream": stream and asdict(stream),
         }
-        _write_json(temporary / "bundle.json", content)
+        _write_json(new / "bundle.json", content)
         if card is not None:
-            (temporary / "README.md").write_text(card, encoding="utf-8")
-        if folder.is_dir():  # renamed first, so that a kill in between loses neither bundle
-            folder.replace(temporary.with_suffix(".old"))
-        temporary.replace(folder)
-        shutil.rmtree(temporary.with_suffix(".old"), ignore_errors=True)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            (new / "README.md").write_text(card, encoding="utf-8")
 
 
 def _write_json(path: Path, content: Any) -> None:
@@ -103,6 +93,7 @@ def load(
     """The model of a bundle, or of a run's folder, ready for inference on the CPU.
 
     Args:
+        path: a folder, or `hf://USER/NAME` on the Hugging Face hub (see `seqlab.hub_models`).
         trust: packages whose classes the bundle may name, beside seqlab's own (and those in SEQLAB_TRUST).
         wrap: called with the architecture's class, returns the class to build: `trainable`, to evaluate the model.
 
@@ -110,8 +101,9 @@ def load(
         InputError: no bundle there, another format, a package that is not trusted, a broken file, or files that do not
             belong together.
     """
-    folder = bundle_folder(Path(path))
-    reader = _BundleReader(folder, Path(path), Trust.of(trust), wrap)
+    path = local_copy(path)
+    folder = bundle_folder(path)
+    reader = _BundleReader(folder, path, Trust.of(trust), wrap)
     content = _read(folder)
     tokenizers = reader.tokenizers()
     search, stream = reader.search(content), reader.stream(content)
@@ -133,6 +125,17 @@ def named_model(path: str | Path) -> tuple[str, dict[str, Any]]:
     """
     folder = bundle_folder(Path(path))
     return _named(_read(folder), "model", folder)
+
+
+def check_files(folder: Path) -> None:
+    """Checks the files of a bundle as far as that goes without building anything.
+
+    Raises:
+        InputError: one is missing or broken, or of another format.
+    """
+    named_model(folder)
+    read_json(folder / "tokenizers.json", list)
+    read_header(folder / "weights.safetensors")
 
 
 def kinds_of(model: Seq2Seq, tokenizers: Iterable[Tokenizer], search: Search) -> list[str]:

@@ -11,9 +11,9 @@ import regex
 import torch
 
 from hydra_pruning_sweeper.messages import printable
+from seqlab.config.bundle_settings import GenerateSettings
 from seqlab.config.component import Component
 from seqlab.config.search_settings import search_again
-from seqlab.config.settings import GenerateSettings
 from seqlab.decoding import Greedy, Sample, Search, Step, Stepwise
 from seqlab.decoding.hypotheses import Selectable
 from seqlab.errors import InputError

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import plural, printable, wrapped
-from hydra_pruning_sweeper.text_table import tsv_line
+from seqlab.config.bundle_settings import PredictSettings
 from seqlab.config.search_settings import search_again
-from seqlab.config.settings import PredictSettings
 from seqlab.errors import InputError
 from seqlab.inference.bundle import load
-from seqlab.inference.predictor import Output, Predictor
-from seqlab.text.forms import formed
-from seqlab.text.lines import decode_lines, read_text_lines, standard_input
-from seqlab.text.tokenizers import matches_one
+from seqlab.inference.prediction_formats import Line, PredictionFormat, prediction_format
+from seqlab.inference.predictor import Predictor
+from seqlab.text.lines import arriving_lines, decode_lines, read_text_lines, standard_input
 from seqlab.text.tokenizers.tokenizer import UNKNOWN
 
 log = logging.getLogger(__name__)
@@ -30,51 +25,54 @@ NAMED = 5
 """How many unknown symbols of a line a warning names."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One input: file and line number, the source ("" for a blank line), and the target if there is one.
-
-    `unknown` are the symbols of the source that the model does not know.
-    """
-
-    where: str
-    source: str
-    target: str | None
-    unknown: tuple[str, ...] = ()
-
-
 def predict(settings: PredictSettings) -> None:
-    """Writes a line for each line of the input, in its order: input, prediction, score and, for inputs with a
-    target, whether the prediction matches it. A line with symbols that the model does not know ends with their names.
+    """Writes each line of the input with its prediction, in the order of the input; the formats say what is written.
 
-    If the search gives several outputs, TSV has a line and a rank for each of them, JSONL a list. Everything is read
-    and checked before anything is written.
+    Everything is read and checked before anything is written; as a stream, each line is answered when it has arrived.
 
     Raises:
         InputError: no model there, or an input cannot be read or encoded; the message names the file and the line.
     """
     predictor = load(settings.run, settings.trust)
     predictor.search = search_again(settings.decoding, predictor.search, predictor.search.max_length)
+    write = prediction_format(settings.format, predictor)
     whole = predictor.stream is not None or not settings.targets
-    lines = list(read_lines(settings.input, whole, settings.blank == "keep"))
-    _warn_of_few_targets(lines)
-    lines, sources = map(list, zip(*[_encoded(line, predictor) for line in lines], strict=True))
-    _warn_of_unknown(lines)
-    outputs = predictor.generate(sources, settings.batch_size, [line.source for line in lines])
-    form = _json if settings.format == "jsonl" else _tsv
-    ranked = any(len(n_best) > 1 for n_best in outputs)
-    text = "".join(f"{form(line, n_best, predictor, ranked)}\n" for line, n_best in zip(lines, outputs, strict=True))
+    lines = read_lines(settings.input, whole, settings.blank == "keep", settings.stream)
+    if settings.stream:
+        _answer_each(lines, predictor, write)
+        return
+    read = [_encoded(line, predictor) for line in lines]
+    _warn_of_few_targets([line for line, _ in read])
+    _warn_of_unknown([line for line, _ in read])
+    sources = [line.source for line, _ in read]
+    outputs = predictor.generate([ids for _, ids in read], settings.batch_size, sources)
+    text = "".join(f"{write(line, n_best)}\n" for (line, _), n_best in zip(read, outputs, strict=True))
     if settings.output == "-":
-        # A bundle's vocabulary may contain control characters; the tabs between columns are kept.
-        safe = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
-        sys.stdout.write(safe if sys.stdout.isatty() else text)
-        sys.stdout.flush()
+        _show(text)
     else:
         write_atomically(Path(settings.output), text)
-        print(wrapped(f"{plural(len(lines), 'prediction')} written to {settings.output}"), file=sys.stderr)
+        print(wrapped(f"{plural(len(read), 'prediction')} written to {settings.output}"), file=sys.stderr)
 
 
-def read_lines(location: str, whole: bool = False, blank: bool = True) -> Iterator[Line]:
+def _answer_each(lines: Iterable[Line], predictor: Predictor, write: PredictionFormat) -> None:
+    """Answers lines one by one, each before the next is waited for."""
+    warnings = _StreamWarnings()
+    for line in lines:
+        encoded, ids = _encoded(line, predictor)
+        warnings.see(encoded)
+        _show(f"{write(encoded, predictor.generate([ids], 1, [line.source])[0])}\n")
+
+
+def _show(text: str) -> None:
+    """Writes lines to standard output at once."""
+    if sys.stdout.isatty():
+        # A bundle's vocabulary may contain control characters; the tabs between columns are kept.
+        text = "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def read_lines(location: str, whole: bool = False, blank: bool = True, as_they_arrive: bool = False) -> Iterator[Line]:
     """The lines of a file, of every file of a folder (by name, hidden ones left out), or of standard input ("-").
 
     Files may be gzip-compressed.
@@ -82,13 +80,17 @@ def read_lines(location: str, whole: bool = False, blank: bool = True) -> Iterat
     Args:
         whole: a line has no columns: all of it is a source, or a prompt.
         blank: whether a line may be blank; its source is then empty.
+        as_they_arrive: lines of standard input are not waited for until all are there.
 
     Raises:
         InputError: there is nothing to read, a file is empty, binary or not UTF-8, or a line has no source.
     """
     if location == "-":
-        data = standard_input()
-        yield from _parsed(decode_lines(data, "standard input", blank=True), "standard input", whole, blank)
+        name = "standard input"
+        lines: Iterable[str] = (
+            arriving_lines(name) if as_they_arrive else decode_lines(standard_input(), name, blank=True)
+        )
+        yield from _parsed(lines, name, whole, blank)
         return
     path = Path(location)
     files = [path]
@@ -97,14 +99,15 @@ def read_lines(location: str, whole: bool = False, blank: bool = True) -> Iterat
         if not files:
             raise InputError(f"{path}: no files in this folder; expected lines of source[<TAB>target]")
     for file in files:
-        yield from _parsed(read_text_lines(file, blank=True), str(file), whole, blank)
+        below = file.relative_to(path).as_posix() if path.is_dir() else None
+        yield from _parsed(read_text_lines(file, blank=True), str(file), whole, blank, below)
 
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _parsed(lines: Sequence[str], name: str, whole: bool, blank: bool) -> Iterator[Line]:
+def _parsed(lines: Iterable[str], name: str, whole: bool, blank: bool, file: str | None = None) -> Iterator[Line]:
     for number, line in enumerate(lines, 1):
         where = f"{name}:{number}"
         columns = [line] if whole else [column.strip() for column in line.split("\t")]
@@ -116,7 +119,7 @@ def _parsed(lines: Sequence[str], name: str, whole: bool, blank: bool) -> Iterat
             raise InputError(f"{where}: the line has no source; expected source[<TAB>target]")
         if len(columns) > 3:
             raise InputError(f"{where}: {len(columns)} columns; expected source[<TAB>target[<TAB>attribution]]")
-        yield Line(where, columns[0], columns[1] if len(columns) > 1 and columns[1] else None)
+        yield Line(where, columns[0], columns[1] if len(columns) > 1 and columns[1] else None, file)
 
 
 def _warn_of_few_targets(lines: Sequence[Line]) -> None:
@@ -134,18 +137,51 @@ def _warn_of_unknown(lines: Sequence[Line]) -> None:
     """Warns if the model does not know some symbols: it reads all of them as one and the same."""
     unknown = [line for line in lines if line.unknown]
     if unknown:
-        first = unknown[0]
-        more = ", …" if len(first.unknown) > NAMED else ""
-        named = ", ".join(map(repr, first.unknown[:NAMED])) + more
         log.warning(
             "%s symbols that the model does not know, and that it reads as %s (first: %s: %s)",
-            *(_of(unknown, lines), UNKNOWN, first.where, named),
+            *(_of(unknown, lines), UNKNOWN, unknown[0].where, _named(unknown[0])),
         )
+
+
+def _named(line: Line) -> str:
+    """The first unknown symbols of a line."""
+    return ", ".join(map(repr, line.unknown[:NAMED])) + (", …" if len(line.unknown) > NAMED else "")
 
 
 def _of(some: Sequence[Line], lines: Sequence[Line]) -> str:
     """The beginning of a sentence: "1 of 2 lines has", "2 of 3 lines have"."""
     return f"{len(some)} of {plural(len(lines), 'line')} {'has' if len(some) == 1 else 'have'}"
+
+
+class _StreamWarnings:
+    """Warns of a stream's first line with unknown symbols, and of its first with a target where lines before it have
+    none, or the other way round.
+    """
+
+    def __init__(self) -> None:
+        self._unknown, self._mixed = False, False
+        self._with_target: bool | None = None
+
+    def see(self, line: Line) -> None:
+        """Looks at the next line of the stream."""
+        if line.unknown and not self._unknown:
+            self._unknown = True
+            log.warning(
+                "%s: symbols that the model does not know, and that it reads as %s: %s; further such lines are"
+                " not named",
+                *(line.where, UNKNOWN, _named(line)),
+            )
+        if not line.source or self._mixed:
+            return
+        has_target = line.target is not None
+        if self._with_target is not None and has_target != self._with_target:
+            self._mixed = True
+            log.warning(
+                "%s: lines with and without a tab: the text after it is read as the target; targets=false reads the"
+                " whole line as the source",
+                line.where,
+            )
+        self._with_target = has_target
 
 
 def _encoded(line: Line, predictor: Predictor) -> tuple[Line, list[int]]:
@@ -161,34 +197,3 @@ def _encoded(line: Line, predictor: Predictor) -> tuple[Line, list[int]]:
     except ValueError as error:
         raise InputError(f"{line.where}: {error}") from None
     return replace(line, unknown=tuple(unknown)), ids
-
-
-def _json(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
-    fields = []
-    for output in outputs:
-        score = output.score if math.isfinite(output.score) else None  # JSON has no −∞
-        match = _match(line, output, predictor)
-        entry = {"prediction": output.text, "score": score}
-        fields.append(entry if match is None else {**entry, "match": match})
-    more: dict[str, Any] = {"n_best": fields} if ranked else {}
-    more |= {"unknown": line.unknown} if line.unknown else {}
-    return json.dumps({"input": line.source, **fields[0], **more}, ensure_ascii=False)
-
-
-def _tsv(line: Line, outputs: list[Output], predictor: Predictor, ranked: bool) -> str:
-    rows = []
-    for rank, output in enumerate(outputs, 1):
-        cells = [line.source, output.text, f"{output.score:z.4f}", *([str(rank)] if ranked else [])]
-        if (match := _match(line, output, predictor)) is not None:
-            cells.append(str(match).lower())
-        if line.unknown:
-            cells.append(f"unknown: {' '.join(line.unknown)}")
-        rows.append(tsv_line(cells))
-    return "\n".join(rows)
-
-
-def _match(line: Line, output: Output, predictor: Predictor) -> bool | None:
-    if line.target is None:
-        return None
-    tokenizer = predictor.target_tokenizer
-    return matches_one(tokenizer, output.text, [formed(line.target, tokenizer.form)])

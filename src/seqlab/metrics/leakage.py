@@ -237,10 +237,11 @@ class _SideMeter:
 
     def result(self) -> Overlap:
         ngrams = {str(n): hashes.share for n, hashes in self._ngrams.items()}
-        return Overlap(self._sentences.total, self._sentences.share, ngrams, _nearness(self._nearest.similarities))
+        return Overlap(self._sentences.total, self._sentences.share, ngrams, nearness(self._nearest.similarities))
 
 
-def _nearness(similarities: np.ndarray) -> Nearness | None:
+def nearness(similarities: np.ndarray) -> Nearness | None:
+    """The measures of similarities, (n,); None if there are none."""
     if not len(similarities):
         return None
     return Nearness(

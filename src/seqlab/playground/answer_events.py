@@ -14,21 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqlab.decoding import Beam, Greedy, Step, Stepwise
+from seqlab.decoding import Beam, Greedy, Stepwise
 from seqlab.decoding.beam import Expansion, Finished
 from seqlab.decoding.hypotheses import Selectable
 from seqlab.decoding.search import Choice, top
 from seqlab.errors import InputError
 from seqlab.inference.attention_maps import token_text
-from seqlab.layers.attention import captured_attention
-from seqlab.models.base import Seq2Seq, with_heads
 from seqlab.playground.play_request import LONGEST_OUTPUT, PlayRequest
 from seqlab.playground.played_models import PlayedModel
+from seqlab.playground.text_attention import LookingStep
+from seqlab.playground.wire import Event
 from seqlab.special_tokens import EOS, PAD, SPECIALS, UNK
 from seqlab.text.incremental_detokenizer import GrowingText
 from seqlab.text.tokenizers import IntegerTokenizer, matches_one
-
-Event = dict[str, Any]
 
 LIKELIEST = 5
 """How many of the likeliest next tokens are shown."""
@@ -40,31 +38,6 @@ CONTINUATION = 60
 """Tokens that a language model adds."""
 MORE = 5
 """An output may be so many tokens longer than its source, also beyond the bundle's limit."""
-
-
-class LookingStep:
-    """A step function for one row that keeps where the model looked in the source at the last step."""
-
-    def __init__(self, step: Step, model: Seq2Seq, names: Sequence[str], source_length: int) -> None:
-        self._step, self._model, self._names, self._length = step, model, names, source_length
-        self.looked: dict[str, list[list[int]]] = {}
-
-    def __call__(self, tokens: Tensor, state: Selectable) -> tuple[Tensor, Selectable]:
-        if not self._names:
-            return self._step(tokens, state)
-        with captured_attention(self._model) as maps:
-            logits, state = self._step(tokens, state)
-        self.looked = {
-            name.removesuffix(".core"): percents(with_heads(maps[name])[0, :, -1, : self._length])
-            for name in self._names
-        }
-        return logits, state
-
-
-def percents(weights: Tensor) -> list[list[int]]:
-    """Weights, (heads, source tokens), as whole percents."""
-    rounded: list[list[int]] = (100 * weights).round().int().tolist()
-    return rounded
 
 
 @torch.inference_mode()
@@ -160,7 +133,7 @@ class _Answering:
     def _begin(self) -> tuple[LookingStep, Selectable, Tensor]:
         """A language model begins after the first token: the others are forced, so that each has its surprise."""
         step, state, start = self._predictor.begin(self._ids[:1] if self._continues else self._ids)
-        names = list(self._model.heads)
+        names = [] if self._continues else list(self._model.heads)  # of a text, the page asks for single tokens
         return LookingStep(step, self._predictor.model, names, len(self._ids)), state, start
 
     def tokens(self, search: Stepwise, forced: Sequence[int]) -> Iterator[Event]:
@@ -266,5 +239,6 @@ def settings_shown(model: PlayedModel) -> Mapping[str, Any]:
         "continues": model.predictor.stream is not None,
         "heads": {name.removesuffix(".core"): count for name, count in model.heads.items()},
         "answers": model.answer is not None,
+        "window": None if model.predictor.stream is None else model.predictor.stream.length,
         "numbers": numbers,
     }

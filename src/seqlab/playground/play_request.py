@@ -57,25 +57,37 @@ class PlayRequest:
             raise InputError(f"decoding: {error}") from None
 
 
+@dataclass(frozen=True)
+class LookRequest:
+    """Where a language model looked when it wrote a token.
+
+    Args:
+        written: ids of tokens that follow the text `source`.
+        step: how many tokens there are before the one that it wrote, without the first.
+    """
+
+    model: str
+    source: str
+    written: Sequence[int]
+    step: int
+
+
+@dataclass(frozen=True)
+class SeenRequest:
+    """What of a text appears in the training data of some models."""
+
+    models: Sequence[str]
+    source: str
+
+
 def read_request(body: bytes) -> PlayRequest:
     """The request in the body of a POST, which may hold anything.
 
     Raises:
         InputError: it is no such request, or beyond a limit.
     """
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InputError("the request is not JSON") from None
-    if not isinstance(content, dict) or content.keys() != {"source", "forced", "search", "settings"}:
-        raise InputError("the request must be an object with source, forced, search and settings")
-    source, forced, search, settings = (content[name] for name in ("source", "forced", "search", "settings"))
-    if not isinstance(source, str):
-        raise InputError("source must be a text")
-    if not source.isascii() and any("\ud800" <= one <= "\udfff" for one in source):
-        raise InputError("source is not valid Unicode text")
-    if len(source) > LONGEST_TEXT:
-        raise InputError(f"a text may have {LONGEST_TEXT:,} characters here, but this one has {len(source):,}")
+    source, forced, search, settings = _fields(body, "source", "forced", "search", "settings")
+    _check_text(source)
     if not isinstance(forced, dict) or not forced or not all(map(_is_ids, forced.values())):
         raise InputError("forced must have a list of token ids for each model")
     if not isinstance(search, str) or search not in SEARCHES:
@@ -87,6 +99,48 @@ def read_request(body: bytes) -> PlayRequest:
     if isinstance(size, int) and size > WIDEST_BEAM:
         raise InputError(f"a beam may have {WIDEST_BEAM} hypotheses here, but size is {size}")
     return PlayRequest(source, forced, search, settings)
+
+
+def read_look(body: bytes) -> LookRequest:
+    """The same for a request of where a language model looked."""
+    model, source, written, step = _fields(body, "model", "source", "written", "step")
+    _check_text(source)
+    if not isinstance(model, str):
+        raise InputError("model must be a name")
+    if not _is_ids(written) or len(written) > LONGEST_OUTPUT:
+        raise InputError(f"written must be a list of at most {LONGEST_OUTPUT} token ids")
+    if type(step) is not int or step < 0:
+        raise InputError("step must be a number")
+    return LookRequest(model, source, written, step)
+
+
+def read_seen(body: bytes) -> SeenRequest:
+    """The same for a request of what appears in training."""
+    models, source = _fields(body, "models", "source")
+    _check_text(source)
+    if not isinstance(models, list) or not models or not all(isinstance(one, str) for one in models):
+        raise InputError("models must be a list of names")
+    return SeenRequest(list(dict.fromkeys(models)), source)
+
+
+def _fields(body: bytes, *names: str) -> list[Any]:
+    """The values of a JSON object that has these names, and no others."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InputError("the request is not JSON") from None
+    if not isinstance(content, dict) or content.keys() != set(names):
+        raise InputError(f"the request must be an object with {', '.join(names[:-1])} and {names[-1]}")
+    return [content[name] for name in names]
+
+
+def _check_text(source: Any) -> None:
+    if not isinstance(source, str):
+        raise InputError("source must be a text")
+    if not source.isascii() and any("\ud800" <= one <= "\udfff" for one in source):
+        raise InputError("source is not valid Unicode text")
+    if len(source) > LONGEST_TEXT:
+        raise InputError(f"a text may have {LONGEST_TEXT:,} characters here, but this one has {len(source):,}")
 
 
 def _is_ids(value: Any) -> bool:

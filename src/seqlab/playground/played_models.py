@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqlab.folders import bundle_folder
+from seqlab.hub_models import PREFIX, HubAddress, fetched
 from seqlab.inference.attention_maps import heads_over_source
 from seqlab.inference.bundle import load, named_model
 from seqlab.inference.predictor import Predictor
 from seqlab.kinds import Trust
 from seqlab.natural_order import natural
 from seqlab.playground.known_answers import KnownAnswer, data_of, known_answer
+from seqlab.playground.text_attention import heads_over_text
+from seqlab.playground.training_data import run_of
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer
 
 LONGEST_LIST = 60
@@ -27,8 +30,9 @@ class PlayedModel:
     Args:
         kind: its architecture.
         data: the description of what it was trained on, "" if that is not known.
-        heads: for each attention over the source, the number of heads.
+        heads: for each attention over the source, or a language model's over its text, the number of heads.
         answer: how the right answer to a source is computed; None if it is not known.
+        run: the folder of the run that the bundle lies in; None if it lies in none.
     """
 
     name: str
@@ -37,17 +41,27 @@ class PlayedModel:
     predictor: Predictor
     heads: Mapping[str, int]
     answer: KnownAnswer | None
+    run: Path | None = None
 
 
-def played_models(paths: Sequence[Path], trust: Trust) -> list[PlayedModel]:
-    """The models of runs and bundles, and of all that are in a folder that is neither.
+def played_models(locations: Sequence[str | Path], trust: Trust) -> list[PlayedModel]:
+    """The models of runs and bundles, on this machine or on the hub, and of all that are in a folder that is neither.
 
     Raises:
         InputError: no model there, or one that cannot be loaded.
     """
-    folders = list(dict.fromkeys(folder for path in paths for folder in _bundles(path)))
-    names = _names(folders)
+    folders = {folder: name for location in locations for folder, name in _named_bundles(location)}
+    names = _names(list(folders.values()))
     return [_loaded(name, folder, trust) for name, folder in zip(names, folders, strict=True)]
+
+
+def _named_bundles(location: str | Path) -> list[tuple[Path, Path]]:
+    """The bundles at a location, each with the path that names it: on the hub that of the repository."""
+    if isinstance(location, str) and location.startswith(PREFIX):
+        address = HubAddress.of(location)
+        return [(fetched(address), Path(str(address).removeprefix(PREFIX)))]
+    folders = _bundles(Path(location))
+    return [(folder, (folder.parent if folder.name == "bundle" else folder).absolute()) for folder in folders]
 
 
 def _bundles(path: Path) -> list[Path]:
@@ -59,10 +73,10 @@ def _bundles(path: Path) -> list[Path]:
     return [bundle_folder(path)]
 
 
-def _names(folders: Sequence[Path]) -> list[str]:
-    """Short names that tell the folders apart: the last part of each path, or more of it where that is not enough."""
-    parts = [(one.parent if one.name == "bundle" else one).absolute().parts for one in folders]
-    names = [""] * len(folders)
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Short names that tell paths apart: the last part of each, or more of it where that is not enough."""
+    parts = [path.parts for path in paths]
+    names = [""] * len(paths)
     for count in range(1, max(map(len, parts)) + 1):
         now = ["/".join(one[-count:]) for one in parts]
         once = {name for name, times in Counter(now).items() if times == 1}
@@ -74,12 +88,13 @@ def _loaded(name: str, folder: Path, trust: Trust) -> PlayedModel:
     predictor = load(folder, trust)
     predictor.source_tokenizer = _for_long_lists(predictor.source_tokenizer)
     predictor.target_tokenizer = _for_long_lists(predictor.target_tokenizer)
-    heads = {} if predictor.stream is not None else heads_over_source(predictor.model)
+    continues = predictor.stream is not None
+    heads = heads_over_text(predictor) if continues else heads_over_source(predictor.model)
     kind, settings = named_model(folder)
     data = data_of(folder)
-    answer = known_answer(data) if predictor.stream is None else None
+    answer = None if continues else known_answer(data)
     cell = settings.get("cell")
-    return PlayedModel(name, f"{kind}, {cell}" if cell else kind, data, predictor, heads, answer)
+    return PlayedModel(name, f"{kind}, {cell}" if cell else kind, data, predictor, heads, answer, run_of(folder))
 
 
 def _for_long_lists(tokenizer: Tokenizer) -> Tokenizer:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqlab.metrics.registry import entry_of
+from seqlab.runs.result import own_times
 from seqlab.runs.schemas import Digest
 from seqlab.runs.significance import METRICS, statistics_of
 
@@ -43,6 +44,11 @@ def milliseconds_a_step(digest: Digest) -> float | None:
     """Milliseconds per training step, without validation."""
     seconds, steps = figure(digest, "training.seconds"), figure(digest, "steps")
     return 1000 * seconds / steps if seconds is not None and steps else None
+
+
+def tokens_per_second(digest: Digest) -> float | None:
+    """Target tokens per second of training; None for a run that had to share its cores."""
+    return digest["training"].get("tokens_per_second") if own_times(digest) else None
 
 
 def gap(digest: Digest) -> float | None:
@@ -97,6 +103,7 @@ def teraflops(digest: Digest) -> float | None:
 
 COMPUTED: dict[str, Callable[[Digest], float | None]] = {
     "milliseconds_a_step": milliseconds_a_step,
+    "tokens_per_second": tokens_per_second,
     "teraflops": teraflops,
     "gap": gap,
     "best_epoch": best_epoch,

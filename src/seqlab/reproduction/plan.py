@@ -6,7 +6,6 @@ import abc
 import contextlib
 import functools
 import itertools
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import Difference, differences
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.trial.events import LOG
-from seqlab.config.plain import composed, read, resolved
+from seqlab.config.plain import comparable, composed, read
 from seqlab.errors import InputError
-from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
+from seqlab.identity import BEGINNINGS
 from seqlab.reproduction.claim import Claim, Group
 from seqlab.runs.result import RESULT, RunResult
 
@@ -27,7 +26,6 @@ CODE = "code.txt"
 """The file in a run's folder with the hash of the code that started the run: only the same code resumes it."""
 
 FINISHED, RESUMABLE, NEW, OTHER = "finished", "resumable", "new", "other"
-PATHS = ("path", "validation_path")  # settings of data: paths, which may be written in more than one way
 
 
 @dataclass(frozen=True)
@@ -199,14 +197,3 @@ def _settings_today(folder: Path) -> dict[str, Any] | None:
     with contextlib.suppress(Exception):
         return _composed(tuple(one for one in typed if not one.startswith(BEGINNINGS)))
     return None
-
-
-def comparable(settings: Mapping[str, Any]) -> Any:
-    """Settings as JSON keeps them, without how the run is resumed, and with absolute paths of the data."""
-    plain = json.loads(json.dumps(settings))
-    for name in HOW_IT_BEGINS:
-        plain.pop(name, None)
-    for name in PATHS:
-        if plain.get("data", {}).get(name) is not None:
-            plain["data"][name] = str(Path(resolved(settings, f"data.{name}")).resolve())
-    return plain

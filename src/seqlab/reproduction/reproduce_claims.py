@@ -15,11 +15,15 @@ from hydra_pruning_sweeper.execution.slot_count import AUTO, MeasuredSlots, Slot
 from hydra_pruning_sweeper.execution.slot_policy import SlotPolicy
 from hydra_pruning_sweeper.execution.slots import available_cores, slot_threads, visible_gpus
 from hydra_pruning_sweeper.messages import duration, plural, printable, wrapped
+from seqlab.code_hash import code
 from seqlab.config.settings import ReproduceSettings
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
+from seqlab.multiruns.pool import Pool, RunEnd, locked
+from seqlab.multiruns.pool_progress import PoolProgress
 from seqlab.reproduction.claim import FOLDER, PROFILES, Claim, read_claims
 from seqlab.reproduction.criteria import Groups, Results
+from seqlab.reproduction.expected_seconds import ReferenceEstimate, expected_seconds, reference_path
 from seqlab.reproduction.plan import (
     FINISHED,
     OTHER,
@@ -31,8 +35,6 @@ from seqlab.reproduction.plan import (
     runs_of,
     state_of,
 )
-from seqlab.reproduction.pool import Pool, RunEnd, locked
-from seqlab.reproduction.pool_progress import PoolProgress, expected_seconds, reference_path
 from seqlab.reproduction.probe_sentences import translate_probes
 from seqlab.reproduction.reference import reference
 from seqlab.reproduction.search_outcome import SearchOutcome
@@ -46,7 +48,6 @@ from seqlab.reproduction.search_plan import (
     searches_of,
 )
 from seqlab.runs.run_digest import digest
-from seqlab.training.provenance import code
 
 BASE_PROFILE = PROFILES[0]
 """The profile whose runs are in the folder itself; another profile has a folder beside it."""
@@ -145,7 +146,8 @@ class Reproduction:
         # Searches first, as runs wait for them; then the longest, so that no core is idle at the end.
         self.todo.sort(key=lambda one: (not isinstance(one, PlannedSearch), -self.expected.get(one.name, 0.0)))
         self._announce()
-        progress = PoolProgress([run.name for run in self.todo], len(self.finished), self.slots.allowed, self.expected)
+        estimate = ReferenceEstimate(self.expected)
+        progress = PoolProgress([run.name for run in self.todo], len(self.finished), self.slots.allowed, estimate)
         for claim in self.claims:
             self._judge(claim, progress)
         try:
@@ -160,7 +162,7 @@ class Reproduction:
 
     def _run_all(self, lock: int, progress: PoolProgress) -> bool:
         """Runs all of `todo`; returns False after an interrupt."""
-        pool = Pool(self.slots, self.threads, self.gpus, lock)
+        pool: Pool[Planned] = Pool(self.slots, self.threads, self.gpus, lock)
         ready = [one for one in self.todo if isinstance(one, PlannedSearch) or one.group.is_ready]
 
         def begin(run: Planned) -> bool:
@@ -175,7 +177,7 @@ class Reproduction:
                 keep_plan(run, self.code)
             return False
 
-        def on_end(end: RunEnd) -> None:
+        def on_end(end: RunEnd[Planned]) -> None:
             if pool.stopping and end.error is not None:
                 return  # it was stopped
             if isinstance(end.run, PlannedSearch):
@@ -194,7 +196,7 @@ class Reproduction:
 
         return pool.run(ready, begin, on_end, refresh)
 
-    def _search_ended(self, end: RunEnd, ready: list[Planned], progress: PoolProgress) -> RunEnd:
+    def _search_ended(self, end: RunEnd[Planned], ready: list[Planned], progress: PoolProgress) -> RunEnd[Planned]:
         """Reads what came of a search, and adds the runs that waited for it to those that are ready."""
         assert isinstance(end.run, PlannedSearch)
         waiting = [run for run in self.runs if self._search_of(run) is end.run]

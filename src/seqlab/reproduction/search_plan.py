@@ -14,11 +14,11 @@ from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.record import RECORD
 from hydra_pruning_sweeper.study.trial_command import command_of
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, open_sweep
-from seqlab.config.plain import composed_search
+from seqlab.config.plain import comparable, composed_search
 from seqlab.errors import InputError
 from seqlab.files import write_json
 from seqlab.reproduction.claim import Claim
-from seqlab.reproduction.plan import FINISHED, NEW, OTHER, RESUMABLE, Planned, comparable
+from seqlab.reproduction.plan import FINISHED, NEW, OTHER, RESUMABLE, Planned
 from seqlab.reproduction.search_outcome import SearchOutcome
 from seqlab.runs.result import TrainingCost
 

@@ -25,8 +25,8 @@ from hydra_pruning_sweeper.differences import differences, listed
 from hydra_pruning_sweeper.messages import error_lines, printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.plain import parse
-from seqlab.errors import InputError
-from seqlab.folders import ERROR
+from seqlab.errors import Carried, FailedRunsError, InputError
+from seqlab.folders import ERROR, LINE, STUDY
 from seqlab.metrics.registry import METRICS, Metric, entry_of, notes
 from seqlab.natural_order import natural
 from seqlab.runs.description import description
@@ -38,11 +38,9 @@ from seqlab.runs.spread import spread
 
 APART = "apart by"
 """The heading of what differs between runs that have the same overrides."""
-
 VAL_LOSS = "teacher_forced/loss"
 LEAST_IMPORTANT = ("TFLOP", "val leaks", "tokens/s", "parameters", "training s")
 """Columns that a narrow terminal goes without, the first of them first."""
-
 
 Figure = Callable[[RunResult], float | None]
 """A number of a result; None where the result does not have it."""
@@ -94,9 +92,14 @@ class Comparison(Callback):
                 write(Path(config.hydra.sweep.dir))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Prints the table."""
+        """Prints the table; raises a `FailedRunsError`, carried past Hydra, if a run has failed."""
+        folder = Path(config.hydra.sweep.dir)
         with contextlib.suppress(InputError):
-            show(Path(config.hydra.sweep.dir))
+            show(folder)
+        runs, _ = read_runs(folder)
+        failed = sum(run.error is not None for run in runs)
+        if failed and not (folder / STUDY).exists():  # a sweeper has reported what failed
+            raise Carried(FailedRunsError(failed, len(runs), (folder / LINE).is_file()))
 
 
 def settings_of(multirun: Path) -> list[Setting]:

@@ -196,3 +196,12 @@ class RunResult:
     def code(self) -> str | None:
         """The hash of the code that ran."""
         return self.environment.get("code")
+
+
+def own_times(run: Mapping[str, Any]) -> bool:
+    """Whether the seconds of a run, given its digest, tell how fast it trains: it did not have to wait for a core.
+
+    Earlier runs did not record that, so their seconds tell nothing. Null is what a system records that does not count
+    it, where they are believed.
+    """
+    return "waited" in run.get("training", {}) and RunResult.of(run).training.share_waited <= MOST_WAITED

@@ -101,9 +101,11 @@ def _index(column: Column, table: RowFile) -> int:
             raise InputError(f"{table.name}: no column {column}; there are {len(table.names)}")
         return column - 1
     names = table.names or []
-    where = f"{table.name}:1" if isinstance(table, TextRows) else table.name
+    where, numbers = table.name, ""
+    if isinstance(table, TextRows):
+        where, numbers = f"{table.name}:1", "; where this line has no names, columns are numbers: 1, 2"
     if column not in names:
-        raise InputError(f"{where}: {no_column(column, names)}")
+        raise InputError(f"{where}: {no_column(column, names)}{numbers}")
     if names.count(column) > 1:
         raise InputError(f"{where}: {names.count(column)} columns are called {column!r}")
     return names.index(column)

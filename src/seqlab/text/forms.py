@@ -29,6 +29,10 @@ def _translation() -> dict[int, str]:
 
 
 _TRANSLATION = _translation()
+_MARKS = dict.fromkeys([ord(BYTE_ORDER_MARK), 0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Byte-order marks, which end up inside a text where files were concatenated, and marks of the direction of writing: to
+a tokenizer they would be words, or parts of words, that nobody sees.
+"""
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
@@ -54,13 +58,13 @@ def _evened(text: str) -> Iterator[str]:
 
 
 def _composed(text: str) -> str:
-    """NFC, without byte-order marks, which end up inside a text where files were concatenated."""
-    return unicodedata.normalize("NFC", text.replace(BYTE_ORDER_MARK, ""))
+    """NFC, without byte-order marks and marks of direction."""
+    return unicodedata.normalize("NFC", text.translate(_MARKS))
 
 
 def _compatible(text: str) -> str:
     """NFKC, which also makes wide, narrow and ligated forms of a character the plain one: "ｶﾞ" "ガ", and "ﬁ" "fi"."""
-    return unicodedata.normalize("NFKC", text.replace(BYTE_ORDER_MARK, ""))
+    return unicodedata.normalize("NFKC", text.translate(_MARKS))
 
 
 def _lower_turkish(text: str) -> str:

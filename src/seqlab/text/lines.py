@@ -42,19 +42,24 @@ OTHER_MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
+EMPTY = "the file is empty; expected lines of text"
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
-def decode_text(data: bytes, name: str) -> str:
+def decode_text(data: bytes, name: str, first: int = 1) -> str:
     """The text of `data`, UTF-8 with or without a byte-order mark; line ends stay as they are.
+
+    Args:
+        first: the number of the first line of `data`; only line 1 may begin with a byte-order mark.
 
     Raises:
         InputError: `data` is empty, binary (holds a NUL byte) or not UTF-8; the message gives `name` and the line.
     """
-    data = _unmarked(data, name)
-    if not data:
-        raise InputError(f"{name}: the file is empty; expected lines of text")
-    return _decoded(data, name, 1, b"\n" if b"\n" in data else b"\r")
+    if first == 1:
+        data = _unmarked(data, name)
+        if not data:
+            raise InputError(f"{name}: {EMPTY}")
+    return _decoded(data, name, first, b"\n" if b"\n" in data else b"\r")
 
 
 def decode_lines(data: bytes, name: str, blank: bool = False) -> list[str]:
@@ -82,15 +87,39 @@ def lines_of(pieces: Callable[[], Iterable[bytes]], name: str, blank: bool = Fal
         if end == b"\r":
             text = text.replace("\r", "\n")
         elif not warned and (lone := _LONE_RETURN.search(text)):
-            line, warned = number + text.count("\n", 0, lone.start()), True
-            log.warning("%s:%d: a carriage return inside the line; in this file only line feeds end lines", name, line)
+            warned = True
+            _warn_of_return(name, number + text.count("\n", 0, lone.start()))
         empty = empty and not (text if blank else text.strip())
         # str.splitlines would also split at U+2028 and at form feeds inside a sentence.
         lines = text.removesuffix("\n").split("\n") if text else []
         number += len(lines)
         yield from (line.removesuffix("\r") for line in lines) if "\r" in text else lines
     if empty:
-        raise InputError(f"{name}: the file is empty; expected lines of text")
+        raise InputError(f"{name}: {EMPTY}")
+
+
+def arriving_lines(name: str) -> Iterator[str]:
+    """The lines of standard input, each as soon as it has arrived. Line feeds end them, after a carriage return or not.
+
+    Raises:
+        InputError: as `decode_text`, or a line takes more than `LARGEST` bytes.
+    """
+    number, warned = 0, False
+    while data := sys.stdin.buffer.readline(LARGEST):
+        number += 1
+        if len(data) == LARGEST:
+            raise InputError(f"{name}:{number}: the line takes more than {LARGEST:,} bytes")
+        line = decode_text(data, name, number).removesuffix("\n").removesuffix("\r")
+        if "\r" in line and not warned:
+            warned = True
+            _warn_of_return(name, number)
+        yield line
+    if not number:
+        raise InputError(f"{name}: {EMPTY}")
+
+
+def _warn_of_return(name: str, line: int) -> None:
+    log.warning("%s:%d: a carriage return inside the line; in this file only line feeds end lines", name, line)
 
 
 def _whole_lines(pieces: Iterable[bytes], end: bytes) -> Iterator[bytes]:

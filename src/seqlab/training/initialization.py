@@ -17,6 +17,7 @@ from seqlab.config.data_and_model import model_settings
 from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
+from seqlab.hub_models import local_copy
 from seqlab.inference import bundle
 from seqlab.kinds import MODELS, Trust
 from seqlab.models.base import Seq2Seq
@@ -98,7 +99,7 @@ class Initialisation:
 
 
 def take_weights(model: Seq2Seq, data: SequenceData, component: Component, path: str, trust: Trust) -> None:
-    """Copies the weights of a bundle, or of a run's folder, into `model`, which was built from `component`.
+    """Copies the weights of a bundle, a run or a model on the hub into `model`, built from `component`.
 
     The bundle's model must be of the same architecture with the same settings and vocabularies: that the shapes of the
     weights agree is not enough, for they may do so by chance. The examples may be others, and so may the settings in
@@ -108,8 +109,9 @@ def take_weights(model: Seq2Seq, data: SequenceData, component: Component, path:
         InputError: no bundle there, or one of another model or of other vocabularies; the message says what differs.
     """
     try:
-        other = bundle.load(path, trust)
-        kind, settings = bundle.named_model(path)
+        folder = local_copy(path)
+        other = bundle.load(folder, trust)
+        kind, settings = bundle.named_model(folder)
     except InputError as error:
         raise InputError(f"initial_weights: {error}") from None
     for side in ("source", "target"):

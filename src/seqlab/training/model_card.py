@@ -10,6 +10,7 @@ import yaml  # type: ignore[import-untyped]
 
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.overlap import leakage_of
+from seqlab.hub_models import EXPLAINED, FOLDER
 from seqlab.identity import changes_on_resuming
 from seqlab.kinds import model_name
 from seqlab.metrics.registry import notes
@@ -71,16 +72,16 @@ def _front_matter(result: RunResult, data: SequenceData) -> dict[str, Any]:
 def _purpose(result: RunResult, data: SequenceData, model: Seq2Seq, trust: str) -> list[str]:
     kind = type(model)
     what = (inspect.getdoc(kind) or "").partition("\n")[0]
-    use = f"seqlab-predict run=FOLDER{trust} input=FILE     # one input per line; input=- reads standard input"
+    use = f"seqlab-predict {FOLDER}{trust} input=FILE     # one input per line; input=- reads standard input"
     if not data.has_bos_eos:
-        use = f'seqlab-generate run=FOLDER{trust} prompt="TEXT"'
+        use = f'seqlab-generate {FOLDER}{trust} prompt="TEXT"'
     return [
         f"# {result.name}",
         "",
         f"Its architecture is {model_name(result.settings['model'])} (`{kind.__module__}.{kind.__qualname__}`),"
         f" {result.parameters:,} parameters. {what}",
         "",
-        f"Trained by seqlab on {data.describe()}. To use it (FOLDER is the folder of this file):",
+        f"Trained by seqlab on {data.describe()}. To use it{EXPLAINED}:",
         "",
         f"    {use}",
     ]

@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from seqlab import paths
-from seqlab.code_hash import source_hash
+from seqlab.code_hash import code
 from seqlab.config.hydra_run import HydraRun
 from seqlab.identity import BEGINNINGS
 from seqlab.version import __version__
@@ -60,12 +60,3 @@ def commit() -> str | None:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--", *watched) else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-@functools.cache
-def code() -> str:
-    """A hash of the code that affects results: all of seqlab except the rooms that only read them.
-
-    It does not depend on commits or on a checkout: equal settings and an equal hash give equal results.
-    """
-    return source_hash(lambda room: room not in ("runs", "reproduction", "reporting"))

@@ -14,6 +14,7 @@ from lightning.pytorch import Trainer, seed_everything
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import labelled
 from hydra_pruning_sweeper.quoting import quoted
+from seqlab.code_hash import code
 from seqlab.config.data_and_model import build_data, build_model, check_lengths, model_settings
 from seqlab.config.keeping import keep_configuration, pinned
 from seqlab.config.search_settings import build_search
@@ -43,7 +44,7 @@ from seqlab.training.loggers import Events, MetricsFile
 from seqlab.training.lr_finder import find_learning_rate
 from seqlab.training.measuring import final_weights, measure
 from seqlab.training.model_card import model_card
-from seqlab.training.provenance import code, command, commit, environment
+from seqlab.training.provenance import command, commit, environment
 from seqlab.training.results import predictions_table, print_summary, samples
 from seqlab.training.resuming import (
     ChangedRates,

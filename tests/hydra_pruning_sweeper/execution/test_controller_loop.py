@@ -212,6 +212,16 @@ def test_the_first_ctrl_c_begins_nothing_more(pretend):
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_sigterm_before_the_first_trial_ends_the_search_as_ctrl_c_does(pretend):
+    one = pretend(done, trials=3)
+    one.executor.prepare = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        one.run()
+    assert one.shared_study.trials() == []
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_sigterm_stops_running_trials_and_gives_them_back(pretend):
     def stopped(job):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -228,6 +238,7 @@ def test_sigterm_stops_running_trials_and_gives_them_back(pretend):
     with pytest.raises(KeyboardInterrupt):
         one.run()
     assert signals == [(0, signal.SIGTERM), (0, signal.SIGKILL)]
+    assert one.observer.notes == ["trial 0 stopped"]
     (trial,) = one.shared_study.trials()
     assert trial.state == TrialState.RUNNING
     assert not trial.user_attrs["lease"]["held"]

@@ -23,7 +23,7 @@ from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves, record
 from hydra_pruning_sweeper.replay.traces import Trace, stopped_early
 from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
 from seqlab.reporting.readme.claims import with_results
-from seqlab.reporting.readme.replay import BEGIN, END, share_of_first, tables
+from seqlab.reporting.readme.replay import BEGIN, END, over_tasks, share_of_first, tables
 
 RATES, ORDERS = [0.1, 0.2, 0.3, 0.5, 0.7], ["before", "after"]
 
@@ -155,6 +155,17 @@ def test_a_seed_that_never_arrives_counts_as_infinite():
     reached = {"first": [40, 50, 60], "half": [25, 25, None], "never": [1, None, None]}
     task = {"searches": {name: {"reached": one} for name, one in reached.items()}}
     assert share_of_first(task) == {"first": 1.0, "half": 0.5, "never": math.inf}
+    slower = {
+        "task": "b",
+        "searches": {"first": {"reached": [20]}, "half": {"reached": [14]}, "never": {"reached": [9]}},
+    }
+    lines = over_tasks([task | {"task": "a"}, slower]).splitlines()
+    assert lines[0].split()[1::2] == ["search", "a", "b", "mean"]
+    assert [line.split()[1::2] for line in lines[2:5]] == [
+        ["first", "100%", "100%", "100%"],
+        ["half", "50%", "70%", "60%"],
+        ["never", "–", "45%", "–"],
+    ]
 
 
 def test_curves_of_a_sweep_are_what_its_trials_came_to(sweep_of_all, tmp_path):

@@ -34,9 +34,8 @@ def test_a_loss_may_be_so_many_times_the_incumbents_after_as_many_validations():
 
 
 def test_nothing_is_stopped_before_a_third():
-    assert not stops([99.0, 99.0], GOOD, min_resource=None)
-    assert stops([99.0, 99.0, 99.0], GOOD, min_resource=None)
-    assert BanditPruner(10).min_resource == 4
+    assert not stops([99.0, 99.0], GOOD, min_resource=3)
+    assert stops([99.0, 99.0, 99.0], GOOD, min_resource=3)
 
 
 def test_the_first_trial_and_one_without_values_go_on():
@@ -96,4 +95,4 @@ def test_what_is_minimized_but_not_positive_is_judged_by_spread():
 )
 def test_what_cannot_be_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        BanditPruner(**{"max_resource": 9, **settings})
+        BanditPruner(**{"max_resource": 9, "min_resource": 1, **settings})

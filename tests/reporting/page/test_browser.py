@@ -1,11 +1,16 @@
 """The page in headless Chromium: everything that can be clicked is clicked, at a phone's width and a desk's, by day and
 by night, and nothing runs over the edge or into an error."""
 
+import urllib.parse
+
 import pytest
+import yaml
 from browser import Page, chromium
 from reporting.page.made_up import claim_c, claim_g, digest, replay, sweep, write_references, write_run
+from support import ROOT
 
 from seqlab.reporting.page.render import render
+from seqlab.reporting.page.sentence_explorer import PLAY_ADDRESS
 from seqlab.reporting.page.sources import gather
 
 LAYOUTS = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
@@ -28,6 +33,9 @@ def place(tmp_path_factory):
         )
         for model in ("gru", "bahdanau", "transformer", "lstm")
     }
+    for folder in list(runs)[:2]:  # the others' models are not here
+        (folder / "bundle").mkdir(exist_ok=True)
+        (folder / "bundle/bundle.json").touch()
     material = gather(outputs, None, runs.__getitem__, {}.__getitem__)
     path = outputs / "report.html"
     diagram = '<svg role="img" viewBox="0 0 9 9" width="900"><title>a</title></svg>'
@@ -221,6 +229,29 @@ def test_a_sentence_is_picked_and_stepped_through(page):
     assert page.one("#the-source").text == "ein hund springt über"
     page.one("#pick-filter").send_keys("kleinen")
     assert [option.text for option in page.all("#pick-sentence option")] == ["5. ein hund springt über den kleinen"]
+
+
+def test_a_sentence_is_opened_in_play(page, place):
+    page.choose("#pick-data", "Multi30k de→en (reference)")
+    assert not page.one("#play").is_displayed()  # results are kept, but no models
+    page.choose("#pick-data", "Reversal of 1 to 10 integers (yours)")
+    page.choose("#pick-sentence", "2. ein hund springt")
+    page.click(page.one("#step-on"))
+    runs = place.parent.resolve() / "runs"
+    assert page.one("#play-command").text == f"seqlab-play 'runs=[{runs}/gru/1,{runs}/bahdanau/1]'"
+    assert page.one("#play-missing").text == "Not on this machine: transformer, lstm."
+    address, _, state = page.one("#play-link").get_attribute("href").partition("#")
+    assert address == PLAY_ADDRESS and dict(urllib.parse.parse_qsl(state)) == {
+        "data": "reversal of 1 to 10 integers",
+        "source": "ein hund springt",
+        "search": "greedy",
+        "step": "1",
+    }
+
+
+def test_plays_address_is_that_of_its_settings():
+    settings = yaml.safe_load((ROOT / "conf/play.yaml").read_text(encoding="utf-8"))
+    assert f"http://{settings['host']}:{settings['port']}/" == PLAY_ADDRESS
 
 
 def test_words_that_the_reference_has_not_are_marked(page):

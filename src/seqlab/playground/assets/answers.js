@@ -4,14 +4,13 @@ function newAnswer(source) {
   return { source, state: "busy", sources: [], tokens: [], steps: [], maps: {}, beam: [], right: null, unknown: [], first: null, end: null, error: null };
 }
 
+function post(address, request, signal) {
+  return fetch(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request), signal });
+}
+
 // Reads server-sent events until the stream ends, or is aborted
-async function ask(request, signal, on) {
-  const response = await fetch("answer", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(request),
-    signal,
-  });
+async function ask(address, request, signal, on) {
+  const response = await post(address, request, signal);
   if (!response.ok) throw new Error((await response.json()).error);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let text = ""; ; ) {
@@ -42,6 +41,29 @@ const TAKE = {
     Object.assign(answer, { error: event.message, state: "error" });
   },
 };
+
+const looking = {}; // by model: what aborts the question of where it looked
+
+// Asks where a language model looked when it wrote the token that is looked at; its text has too many tokens for all
+async function lookAt(model, answer, then) {
+  const step = state.step;
+  if (answer.state !== "done" || !answer.steps[step] || answer.lookedFor === step) return;
+  answer.lookedFor = step;
+  looking[model.name]?.abort();
+  const { signal } = (looking[model.name] = new AbortController());
+  const earlier = answer.steps.slice(0, step);
+  const written = earlier.filter((one) => !one.prompt).map((one) => one.id);
+  try {
+    const response = await post("look", { model: model.name, source: answer.source, written, step }, signal);
+    if (!response.ok) return;
+    const maps = await response.json();
+    const before = [answer.first ?? "start", ...earlier.map((one) => one.piece)].slice(-Object.values(maps)[0][0].length);
+    answer.looked = { step, before, maps };
+    then();
+  } catch {
+    // Another token is looked at by now, or the server has gone, which the next question will say
+  }
+}
 
 const bits = (p) => (p > 0 ? -Math.log2(p) : 99);
 const percent = (p) => (p >= 0.0995 || p === 0 ? `${Math.round(100 * p)}%` : p >= 0.0001 ? `${Number((100 * p).toPrecision(1))}%` : "<0.01%");

@@ -15,10 +15,13 @@ function tokenSpan(one, i, context) {
   if (one.right === false) how.push("wrong");
   if (one.forced) how.push("chosen by you");
   if (diff?.changed[i]) how.push("changed");
+  const run = one.prompt ? seenRun(context, i + 1) : 0;
+  if (run) how.push(`in training, among ${run} tokens in a row`);
   const text = context.model.continues ? one.piece : one.text;
   const made = element("span", { class: classes.join(" "), role: "button", tabindex: i === state.step ? 0 : -1, title: how.join(", "), "aria-label": `${one.text}, ${how.join(", ")}`, "data-step": i }, element("span", { class: "word" }, text));
   if (i === state.step && act.held()) made.setAttribute("aria-pressed", "true");
   made.style.setProperty("--bits", Math.min(bits(one.p), 8));
+  markSeen(made, run);
   if (!context.model.continues && answer.steps.length <= 40) made.append(element("small", {}, percent(one.p)));
   return made;
 }
@@ -26,7 +29,11 @@ function tokenSpan(one, i, context) {
 function tokensLine(context) {
   const { model, answer, act } = context;
   const line = element("p", { class: model.continues ? "text" : "tokens", role: "group", "aria-label": `Answer of ${model.name}` });
-  if (answer.first) line.append(element("span", { class: "first" }, answer.first));
+  if (answer.first) {
+    const first = element("span", { class: "first" }, answer.first);
+    markSeen(first, seenRun(context, 0));
+    line.append(first);
+  }
   line.append(...answer.steps.map((one, i) => tokenSpan(one, i, context)));
   const at = (event) => event.target.closest("[data-step]")?.dataset.step;
   line.addEventListener("pointerover", (event) => at(event) !== undefined && act.look(Number(at(event))));
@@ -51,7 +58,7 @@ function sourceStrip(view, layer, diff) {
     if (moved && Math.abs(moved[i]) >= 5) made.append(element("small", {}, `${moved[i] > 0 ? "+" : "−"}${Math.abs(moved[i])}`));
     return made;
   });
-  return element("p", { class: "strip", "aria-hidden": "true" }, ...tokens);
+  return element("p", { class: view.text ? "strip text" : "strip", "aria-hidden": "true" }, ...tokens);
 }
 
 function layerOf(model) {
@@ -68,20 +75,31 @@ function choice(label, key, options, value, change) {
   return element("label", {}, `${label} `, select);
 }
 
+// Of a text, the page asks where the model looked for one token at a time (see `lookAt`); until the answer comes, the
+// token before stays
+function looksInText(answer, layer, head) {
+  if (!answer.looked) return null;
+  const { step, before, maps } = answer.looked, tokens = [], rows = [];
+  tokens[state.step] = answer.tokens[step];
+  rows[state.step] = maps[layer];
+  return { ...looks({ sources: before, tokens, maps: { [layer]: rows } }, layer, head), text: true };
+}
+
 function attentionPart(context) {
   const { model, answer, act, diff } = context;
-  if (model.continues) return [];
+  if (model.continues && !Object.keys(model.heads).length) return [];
   if (!Object.keys(model.heads).length) return [element("p", { class: "attended" }, "has no attention: all it knows of the source is a vector")];
   const [layer, head] = layerOf(model);
-  const view = looks(answer, layer, head);
-  if (!view.tokens.length) return [];
-  const parts = [sourceStrip(view, layer, diff), element("p", { class: "attended" }, attended(view, layer, state.step))];
+  const view = model.continues ? looksInText(answer, layer, head) : looks(answer, layer, head);
+  if (!view?.tokens.length) return [];
+  const parts = [sourceStrip(view, layer, model.continues ? null : diff), element("p", { class: "attended" }, attended(view, layer, state.step))];
   const names = Object.keys(model.heads), count = model.heads[layer];
   const choices = element("div", { class: "choices" });
   const set = (one) => act.layer(model.name, one);
   if (names.length > 1) choices.append(choice("Layer", "layer", names.map((one) => [one, one]), layer, (one) => set([one, head])));
   const heads = [["mean", "mean"], ...Array.from({ length: count }, (_, i) => [i + 1, i + 1])];
   if (count > 1) choices.append(choice("Head", "head", heads, head, (one) => set([layer, one])));
+  if (model.continues) return [...parts, choices];
   const map = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Attention of ${model.name}` }, heatmap(view, layer, state.step, act.hold));
   return [...parts, choices, folded("all steps", `map ${model.name}`, map)];
 }
@@ -119,15 +137,16 @@ function forcedPart({ model, act }) {
   return [element("p", { class: "note" }, `the first ${forced.length === 1 ? "token is" : `${forced.length} tokens are`} your choice `, free)];
 }
 
+const bestOf = (answer) => answer.steps.filter((one) => !one.prompt).map((one) => one.id);
+const stepsShown = (model, answer) => Math.min(shownSteps[model.name] ?? answer.beam.length, answer.beam.length);
+
 function beamPart({ model, answer, act }) {
   if (!answer.beam.length) return [];
-  const best = answer.steps.filter((one) => !one.prompt).map((one) => one.id);
-  const last = answer.beam.length;
-  const steps = Math.min(shownSteps[model.name] ?? last, last);
+  const last = answer.beam.length, steps = stepsShown(model, answer);
   const slider = element("input", { type: "range", min: 1, max: last, value: steps, "data-key": "steps" });
   slider.value = steps;
   slider.addEventListener("input", () => act.steps(model.name, Number(slider.value)));
-  const tree = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Beam of ${model.name}` }, beamTree(answer.beam, best, steps));
+  const tree = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Beam of ${model.name}` }, beamTree(answer.beam, bestOf(answer), steps));
   const { outputs, likeliest, changed } = beamOutputs(answer.beam);
   const rows = outputs.map((one) => element("tr", {}, element("th", { scope: "row" }, one.text), element("td", {}, one.score.toFixed(2)), element("td", {}, one.rank.toFixed(2))));
   const head = element("tr", {}, ...["output", "log p", "with penalty"].map((one) => element("th", { scope: "col" }, one)));
@@ -152,17 +171,6 @@ function pinnedPart({ before, diff }) {
   return [element("p", { class: "note" }, `before: ${before.end?.text || "(nothing)"} · ${count} of ${diff.changed.length} tokens changed${attention}`)];
 }
 
-function savingPart({ model, answer }) {
-  if (answer.state !== "done") return [];
-  const copy = element("button", { type: "button", "data-key": "copy" }, "Copy text");
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(answer.end.text);
-    copy.textContent = "Copied";
-  });
-  const save = element("a", { class: "save", download: `${model.name.replaceAll("/", "-")}.svg`, href: `data:image/svg+xml,${encodeURIComponent(answerSvg(model, answer))}`, "data-key": "save" }, "Save SVG");
-  return [element("div", { class: "saving" }, copy, save)];
-}
-
 // What a card shows; `before` is the pinned answer
 function card(model, answer, before, colour, act) {
   const [layer, head] = layerOf(model);
@@ -174,24 +182,6 @@ function card(model, answer, before, colour, act) {
   else made.append(tokensLine(context));
   if (answer.unknown.length) made.append(element("p", { class: "note" }, `does not know ${answer.unknown.join(", ")}`));
   if (answer.state === "done" && answer.end.match === false) made.append(element("p", { class: "note" }, `right would be: ${answer.right}`));
-  for (const part of [forcedPart, pinnedPart, attentionPart, likeliestPart, textPart, beamPart, savingPart]) made.append(...part(context));
+  for (const part of [forcedPart, pinnedPart, trainingPart, attentionPart, likeliestPart, textPart, beamPart, savingPart]) made.append(...part(context));
   return made;
-}
-
-// An answer as an SVG of its own: its attention (a row for each token), or its tokens alone
-function answerSvg(model, answer) {
-  const [layer, head] = layerOf(model);
-  const view = looks(answer, layer, head);
-  const cell = 24, left = 90, top = 60, rows = view.maps[layer] ?? [];
-  const place = (text, x, y, more = {}) => shape("text", { x, y, ...more }, text);
-  const width = left + cell * Math.max(rows.length ? view.sources.length : 0, 12), height = top + cell * view.tokens.length + 8;
-  const drawn = shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "system-ui, sans-serif", "font-size": 12, fill: "#1f2328" });
-  drawn.append(shape("rect", { width, height, fill: "#ffffff" }), place(`${model.name}: ${answer.source}`.slice(0, 80), 8, 16, { "font-weight": 600 }));
-  if (rows.length) drawn.append(...view.sources.map((token, i) => place(token, left + cell * (i + 0.5), top - 8, { "text-anchor": "middle" })));
-  view.tokens.forEach((token, row) => {
-    const y = top + cell * row;
-    drawn.append(place(`${token} ${percent(answer.steps[row].p)}`, left - 8, y + 16, { "text-anchor": "end" }));
-    (rows[row] ?? []).forEach((share, i) => drawn.append(shape("rect", { x: left + cell * i + 1, y: y + 1, width: cell - 2, height: cell - 2, rx: 3, fill: "#0969da", "fill-opacity": (0.06 + 0.0094 * share).toFixed(3) })));
-  });
-  return drawn.outerHTML;
 }

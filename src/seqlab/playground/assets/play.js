@@ -28,7 +28,7 @@ async function askFor(names, into, source, forced, signal) {
   const begun = Object.fromEntries(names.map((name) => [name, forced[name] ?? []]));
   draw();
   try {
-    await ask({ source, forced: begun, search: state.search, settings: settingsToSend() }, signal, (event) => {
+    await ask("answer", { source, forced: begun, search: state.search, settings: settingsToSend() }, signal, (event) => {
       TAKE[event.event](mine[event.model], event);
       draw();
     });
@@ -45,7 +45,12 @@ async function askAll() {
   running.abort();
   running = new AbortController();
   writeLink();
+  askTraining();
   await askFor(asked().map((one) => one.name), answers, state.source, state.forced, running.signal);
+}
+
+function askTraining() {
+  if (state.training) askSeen(asked().map((one) => one.name), state.source, running.signal, draw);
 }
 
 function askSoon() {
@@ -118,6 +123,7 @@ function drawCards() {
   find("#cards").replaceChildren(...cards);
   findAll("#cards .scroll").forEach((box, i) => (box.scrollLeft = left[i] ?? 0));
   focus();
+  for (const model of asked()) if (model.continues && Object.keys(model.heads).length && answers[model.name]) lookAt(model, answers[model.name], draw);
 }
 
 function drawStep() {
@@ -126,6 +132,7 @@ function drawStep() {
   slider.value = state.step + 1;
   find("#step-text").textContent = `${Math.min(state.step + 1, longest())} of ${longest()}${held ? ", held" : ""}`;
   find("#pin").setAttribute("aria-pressed", state.pin !== null);
+  find("#training").setAttribute("aria-pressed", state.training);
   find("#pinned").textContent = state.pin === null ? "" : `with those to “${state.pin.length > 60 ? `${state.pin.slice(0, 60)}…` : state.pin}”`;
 }
 
@@ -218,6 +225,12 @@ function listen() {
   });
   listenToSteps();
   find("#pin").addEventListener("click", pin);
+  find("#training").addEventListener("click", () => {
+    state.training = !state.training;
+    writeLink();
+    askTraining();
+    draw();
+  });
   find("#copy-link").addEventListener("click", async (event) => {
     writeLink();
     await navigator.clipboard.writeText(location.href);

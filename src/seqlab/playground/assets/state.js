@@ -17,6 +17,7 @@ const state = {
   layer: {}, // by model: [name of an attention, number of a head or "mean"]
   step: 0, // the output token that is looked at
   pin: null, // the source whose answers are compared with
+  training: false, // whether what appears in training data is marked
 };
 
 function writeLink() {
@@ -26,6 +27,7 @@ function writeLink() {
   for (const [name, ids] of Object.entries(state.forced)) if (ids.length) parts.set(`forced ${name}`, ids.join("."));
   for (const [name, chosen] of Object.entries(state.layer)) parts.set(`layer ${name}`, chosen.join("|"));
   if (state.pin !== null) parts.set("pin", state.pin);
+  if (state.training) parts.set("training", "marked");
   history.replaceState(null, "", `#${parts}`);
 }
 
@@ -46,4 +48,5 @@ function readLink() {
   state.forced = Object.fromEntries(named("forced ").map(([name, ids]) => [name, ids.split(".").map(Number).filter(Number.isInteger)]));
   state.layer = Object.fromEntries(named("layer ").map(([name, chosen]) => [name, chosen.split("|")]));
   state.pin = parts.get("pin");
+  state.training = parts.get("training") === "marked";
 }

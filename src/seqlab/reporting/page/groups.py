@@ -15,7 +15,7 @@ from typing import Any
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.kinds import model_name
 from seqlab.metrics.registry import METRICS, PLAIN
-from seqlab.runs.result import MOST_WAITED, RunResult
+from seqlab.runs.result import RunResult, own_times
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
@@ -211,15 +211,6 @@ def seconds_a_step(run: Digest) -> float | None:
     """Seconds per training step, without validation; None if they are not the run's own."""
     seconds, steps = run.get("training", {}).get("seconds"), run.get("steps")
     return seconds / steps if seconds and steps and own_times(run) else None
-
-
-def own_times(run: Digest) -> bool:
-    """Whether a run's seconds tell how fast it trains: it did not have to wait for a core.
-
-    Earlier runs did not record that, so their seconds tell nothing. Null is what a system records that does not count
-    it, where they are believed.
-    """
-    return "waited" in run.get("training", {}) and RunResult.of(run).training.share_waited <= MOST_WAITED
 
 
 def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -> dict[int, float]:

@@ -20,7 +20,7 @@ from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
 from seqlab.reporting.page.headings import heading, shortened, title
-from seqlab.reporting.page.sentence_explorer import classes, sentences, unsampled
+from seqlab.reporting.page.sentence_explorer import PLAY_ADDRESS, classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
 
@@ -76,6 +76,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         sections=sections,
         ids=_ids(sections, material),
         unsampled=unsampled(material.groups),
+        play_address=PLAY_ADDRESS,
         rules=tables.rules(material.groups),
         classes=classes(explored, material.groups),
         commands=[(one, _name(one), _folders(one, path), _settings(one)) for one in material.groups],

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from hydra_pruning_sweeper.quoting import quoted
 from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named
 from seqlab.reporting.page.headings import heading, title
 
+PLAY_ADDRESS = "http://127.0.0.1:8484/"
+"""Where `seqlab-play` answers, if no other port is typed."""
+
 
 def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
-    """An entry per dataset: its `groups` (id, name, colour) and `sentences`; those with runs of the user's come first,
-    the newest before others, and then the one with most to see.
+    """An entry per dataset: its `groups` (id, name, colour), `play` and `sentences`; those with runs of the user's come
+    first, the newest before others, and then the one with most to see.
 
     A sentence has `source`, `reference` and `outputs`. An output has the number of its group, its `prediction`, its
     `class`, whether it is the reference (`match`) and, for a model with attention, the tokens of both sides and `maps`:
     for each name whole percents, a row per output token. Of several seeds the first is shown.
+
+    `play` is the command that opens the models of the runs to play with, their `data`, and the names of those groups
+    whose models are not on this machine; None if none is.
     """
     explored: list[tuple[bool, dict[str, Any]]] = []
     for some in by_dataset([one for one in groups if one.runs[0].get("samples")]).values():
@@ -28,6 +38,7 @@ def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
             "title": title(some),
             "continued": any(sample.get("continued") for sample in some[0].runs[0]["samples"]),
             "groups": [{"id": one.id, "name": names[one.id], "colour": paints[one.id]} for one in some],
+            "play": _play(some, names),
             "sentences": [
                 {"source": source, "reference": reference, "outputs": outputs}
                 for (source, reference), outputs in rows.items()
@@ -37,6 +48,32 @@ def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
     yours = [data for own, data in explored if own]
     references = [data for own, data in explored if not own]
     return [*yours, *sorted(references, key=_richness, reverse=True)]
+
+
+def _play(groups: Sequence[RunGroup], names: Mapping[str, str]) -> dict[str, Any] | None:
+    folders = {one.id: one.folders[0] for one in groups if one.folders and _has_model(one.folders[0])}
+    if not folders:
+        return None
+    runs = ",".join(_typed(str(_here(folder))) for folder in folders.values())
+    return {
+        "command": shlex.join(["seqlab-play", f"runs=[{runs}]"]),
+        "data": groups[0].results[0].data or "",
+        "missing": [names[one.id] for one in groups if one.id not in folders],
+    }
+
+
+def _has_model(folder: Path) -> bool:
+    return (folder / "bundle" / "bundle.json").is_file()
+
+
+def _here(folder: Path) -> Path:
+    """The folder as one may type it where the report is written."""
+    folder, here = folder.resolve(), Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+
+
+def _typed(path: str) -> str:
+    return path if re.fullmatch(r"[\w./+-]+", path, re.ASCII) else quoted(path)
 
 
 def unsampled(groups: Sequence[RunGroup]) -> list[tuple[str, str]]:

@@ -193,7 +193,8 @@ def _history(sweep: Sweep, finished: list[dict[str, Any]]) -> list[Series]:
 
 def main() -> None:
     """The command line."""
-    from seqlab.training.provenance import code, commit
+    from seqlab.code_hash import code
+    from seqlab.training.provenance import commit
 
     try:
         if len(sys.argv) not in (3, 4):

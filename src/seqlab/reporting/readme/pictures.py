@@ -1,20 +1,25 @@
 """`python -m seqlab.reporting.readme.pictures BUNDLES PAGE FOLDER`: draws README's pictures into FOLDER.
 
-`attention.svg` from the models in BUNDLES, and `report.png`, the top of the report PAGE, where there is a Chromium to
-render it. Each has a second file for a dark background, with `_dark` in its name.
+`attention.svg` from the models in BUNDLES, and where there is a Chromium to render them: `report.png`, the top of the
+report PAGE, and `play.png`, the page of `seqlab-play` on which some of BUNDLES have answered. Each has a second file
+for a dark background, with `_dark` in its name.
 """
 
 from __future__ import annotations
 
+import contextlib
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
+from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
 from seqlab.runs.samples import attention
 
@@ -26,8 +31,13 @@ CELL, LEFT, TOP, GAP = 24, 34, 58, 30
 """Pixels: a side of a cell, left and upper margin of a panel, between panels."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PIECE = 1180, 640
-"""Width and height of the piece of the report page, in pixels."""
+REPORT_SIZE, PLAY_SIZE = (1180, 640), (1180, 940)
+"""Width and height of the pieces of the pages, in pixels."""
+PLAYED = ("bahdanau", "gru")
+"""Bundles that answer on the picture of the page to play with."""
+PLAYED_SOURCE = "3 14 1 5 9 2 6 11 7 12 4"
+ANSWERING = 30_000
+"""Milliseconds of the browser's clock, which stands still while it waits for the server."""
 
 
 class Colours(NamedTuple):
@@ -94,40 +104,70 @@ def draw_attention(bundles: Path, folder: Path) -> None:
         write_atomically(folder / f"attention{suffix}.svg", attention_svg(panels, colours))
 
 
-def photograph(page: Path, folder: Path, browser: str) -> None:
-    """Writes `report.png` and its dark twin: what a browser shows of the top of `page`.
+def photograph(address: str, size: tuple[int, int], name: str, folder: Path, browser: str) -> None:
+    """Writes `NAME.png` and its dark twin: what a browser shows of the top of a page.
 
     Raises:
         subprocess.CalledProcessError: the browser failed.
     """
     for suffix in THEMES:
         scheme = "1" if not suffix else "0"
-        file = folder / f"report{suffix}.png"
+        file = folder / f"{name}{suffix}.png"
         subprocess.run(
             [
                 *(browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--screenshot={file.resolve()}"),
-                *(f"--window-size={PIECE[0]},{PIECE[1]}", f"--blink-settings=preferredColorScheme={scheme}"),
-                page.resolve().as_uri(),
+                *(f"--window-size={size[0]},{size[1]}", f"--blink-settings=preferredColorScheme={scheme}"),
+                *(f"--virtual-time-budget={ANSWERING}", address),
             ],
             check=True,
             capture_output=True,
         )
 
 
+@contextlib.contextmanager
+def playing(bundles: Sequence[Path]) -> Iterator[str]:
+    """The address at which `seqlab-play` shows these bundles.
+
+    Raises:
+        InputError: it did not start.
+    """
+    runs = ",".join(quoted(str(one)) for one in bundles)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "seqlab.play", f"runs=[{runs}]", "port=0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        if (found := re.search(r"http://\S+", line)) is None:
+            raise InputError("seqlab-play did not start, as it says above")
+        yield found[0]
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def draw_play(bundles: Path, folder: Path, browser: str) -> None:
+    """Writes `play.png` and its dark twin."""
+    state = {"source": PLAYED_SOURCE, "search": "greedy", "step": 7}
+    with playing([bundles / name for name in PLAYED]) as address:
+        photograph(f"{address}#{urlencode(state)}", PLAY_SIZE, "play", folder, browser)
+
+
 def main() -> None:
     """The command line."""
     bundles, page, folder = map(Path, sys.argv[1:4])
     folder.mkdir(parents=True, exist_ok=True)
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     try:
         draw_attention(bundles, folder)
+        if browser is None:
+            print(f"no browser ({', '.join(BROWSERS)}): the pictures of pages in {folder} stay as they are")
+        else:
+            photograph(page.resolve().as_uri(), REPORT_SIZE, "report", folder, browser)
+            draw_play(bundles, folder, browser)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        print(f"no browser ({', '.join(BROWSERS)}): {folder / 'report.png'} stays as it is")
-    else:
-        photograph(page, folder, browser)
 
 
 if __name__ == "__main__":

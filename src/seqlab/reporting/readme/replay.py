@@ -24,7 +24,21 @@ def tables(result: dict[str, Any]) -> str:
         f"**{heading(task)}**\n\n{TextTable(HEADS, 'l' * len(HEADS), rows=rows(task)).markdown()}\n{note(task, result)}"
         for task in result["tasks"]
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([over_tasks(result["tasks"]), *parts]) + "\n"
+
+
+def over_tasks(tasks: list[dict[str, Any]]) -> str:
+    """Epochs to the target as a share of the first search's, task by task, and their mean; as Markdown."""
+    shares = [share_of_first(task) for task in tasks]
+    table = TextTable(["search", *(task["task"] for task in tasks), "mean"], "l" + "r" * (len(tasks) + 1))
+    for name in shares[0]:
+        cells = [one[name] for one in shares]
+        table.add(name, *map(_share, [*cells, mean(cells)]))
+    first = next(iter(shares[0]))
+    return (
+        f"{table.markdown()}\nMedian epochs to what `{first}` ends with, as a share of its own median; – if most seeds"
+        " never came to it."
+    )
 
 
 def heading(task: dict[str, Any]) -> str:
@@ -34,11 +48,11 @@ def heading(task: dict[str, Any]) -> str:
 
 def rows(task: dict[str, Any]) -> list[list[str]]:
     """One row per search, under `HEADS`."""
-    cells, shares = [], share_of_first(task)
-    for name, facts in task["searches"].items():
-        part = f"{shares[name]:.0%}" if math.isfinite(shares[name]) else ""
-        cells.append([name, _spread(facts["half"]), _spread(facts["same"]), _reached(facts), part])
-    return cells
+    shares = share_of_first(task)
+    return [
+        [name, _spread(facts["half"]), _spread(facts["same"]), _reached(facts), _share(shares[name])]
+        for name, facts in task["searches"].items()
+    ]
 
 
 def note(task: dict[str, Any], result: dict[str, Any]) -> str:
@@ -75,6 +89,10 @@ def middle(reached: list[int | None]) -> float:
 def came(reached: list[int | None]) -> str:
     """How many seeds came to the target."""
     return f"{sum(one is not None for one in reached)} of {len(reached)}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}" if math.isfinite(value) else "–"
 
 
 def _spread(values: list[float | None]) -> str:

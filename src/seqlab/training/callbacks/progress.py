@@ -31,6 +31,10 @@ UNTIMED_STEPS = 10
 """The first steps of a bar, which are slow (memory, kernels and libraries are set up), are not timed."""
 
 
+SECONDS_PER = {" steps": "step", " batches": "batch"}
+"""What a bar counts, as it is written after "s/": a bar below one step per second shows seconds per step."""
+
+
 class Bar(tqdm):
     """A bar whose speed and remaining time leave out the first steps. Both are "?" until as many more are timed.
 
@@ -51,7 +55,9 @@ class Bar(tqdm):
         first, since = self._timed_from or (self.n, 0.0)
         timed = self.n - first
         rate = timed / max(time.perf_counter() - since, 1e-9) if timed >= UNTIMED_STEPS else 0.0
-        return {**super().format_dict, "rate": rate}
+        shown = super().format_dict
+        unit = SECONDS_PER.get(shown["unit"], shown["unit"]) if 0 < rate < 1 else shown["unit"]
+        return {**shown, "rate": rate, "unit": unit}
 
 
 class Progress(ProgressBar):

@@ -98,6 +98,16 @@ function marked(prediction, reference) {
   });
 }
 
+// The command and the link that open a sentence in play, with the state that play's own links hold
+function openInPlay({ play, continued }, sentence, step) {
+  find("#play").hidden = !play;
+  if (!play) return;
+  find("#play-command").textContent = play.command;
+  const state = new URLSearchParams({ data: play.data, source: sentence.source, search: continued ? "sample" : "greedy", step });
+  find("#play-link").href = `${find("#play").dataset.address}#${state}`;
+  find("#play-missing").textContent = play.missing.length ? `Not on this machine: ${play.missing.join(", ")}.` : "";
+}
+
 function explorer() {
   const pickData = find("#pick-data"), pickSentence = find("#pick-sentence"), search = find("#pick-filter"), slider = find("#step");
   const chosenMap = {}; // group's id → name of its map
@@ -145,6 +155,7 @@ function explorer() {
     const left = findAll("#cards .scroll").map((box) => box.scrollLeft);
     find("#cards").replaceChildren(...one.outputs.map((output) => card(output, slider.value - 1)));
     findAll("#cards .scroll").forEach((box, i) => (box.scrollLeft = left[i] ?? 0));
+    openInPlay(here(), one, slider.value - 1);
   }
 
   function go(step) {

@@ -1,4 +1,4 @@
-"""Runs of claims side by side: which slot runs what, and how all of them are stopped.
+"""Runs of `seqlab-train` side by side: which slot runs what, and how all of them are stopped.
 
 The processes themselves are those of the sweeper's executor.
 """
@@ -13,21 +13,47 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Generic, Protocol, TypeVar
 
 from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor, Job, JobEnd, why_failed
 from hydra_pruning_sweeper.execution.process_control import interrupts_handled
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.slots import slot_environment
+from hydra_pruning_sweeper.trial.pace import PACE_FILE, PACE_VARIABLE
 from seqlab.errors import InputError
-from seqlab.reproduction.plan import Planned
 
 TRAIN = "seqlab.train"
 """What each run executes, as `python -m seqlab.train` would."""
 POLL_SECONDS = 0.1
 
 
+class PoolRun(Protocol):
+    """What a pool runs: one command line of `seqlab-train`, and the folder that it writes into."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+
+    @property
+    def log(self) -> Path:
+        """The file with what it prints."""
+
+    def arguments(self, resumes: bool) -> list[str]:
+        """The arguments of `seqlab-train`, with which it starts or resumes."""
+
+    def has_ended(self) -> bool:
+        """Whether its folder has what is written at the very end."""
+
+
+R = TypeVar("R", bound=PoolRun)
+
+
 @dataclass(frozen=True)
-class RunEnd:
+class RunEnd(Generic[R]):
     """A run whose process has ended.
 
     Args:
@@ -36,21 +62,21 @@ class RunEnd:
         error: why the run failed, in one line; None if it did not.
     """
 
-    run: Planned
+    run: R
     seconds: float
     resumed: bool
     error: str | None
 
 
 @dataclass(frozen=True)
-class _Running:
-    run: Planned
+class _Running(Generic[R]):
+    run: R
     slot: int
     resumed: bool
     since: float  # by time.monotonic
 
 
-class Pool:
+class Pool(Generic[R]):
     """Runs a few runs at a time.
 
     Args:
@@ -59,19 +85,22 @@ class Pool:
         gpus: identifiers of GPUs, which are dealt out to the slots.
         lock: the file descriptor of `locked`. Runs inherit it: should this process be killed, the folder stays locked
             until they have saved their state.
+        preload: modules that are imported once for all runs.
     """
 
-    def __init__(self, slots: SlotCount, threads: int, gpus: Sequence[str], lock: int) -> None:
-        self.slots, self.threads, self.gpus, self.lock = slots, threads, list(gpus), lock
-        self._running: dict[int, _Running] = {}  # by the number of the job
+    def __init__(
+        self, slots: SlotCount, threads: int, gpus: Sequence[str], lock: int, preload: Sequence[str] = ()
+    ) -> None:
+        self.slots, self.threads, self.gpus, self.lock, self.preload = slots, threads, list(gpus), lock, preload
+        self._running: dict[int, _Running[R]] = {}  # by the number of the job
         self._started = 0
         self._interrupts = 0
 
     def run(
         self,
-        waiting: list[Planned],
-        begin: Callable[[Planned], bool],
-        on_end: Callable[[RunEnd], None],
+        waiting: list[R],
+        begin: Callable[[R], bool],
+        on_end: Callable[[RunEnd[R]], None],
         refresh: Callable[[str | None], None],
     ) -> bool:
         """Runs all of `waiting`.
@@ -108,7 +137,7 @@ class Pool:
                 self._signal_all(executor, signal.SIGKILL)  # none runs any more, except after an error
 
     @property
-    def running(self) -> list[tuple[Planned, float]]:
+    def running(self) -> list[tuple[R, float]]:
         """What runs now, and for how many seconds."""
         return [(one.run, time.monotonic() - one.since) for one in self._running.values()]
 
@@ -121,25 +150,29 @@ class Pool:
         return ForkExecutor(
             TRAIN,
             "seqlab-train",
+            self.preload,
             environment=slot_environment(0, self.threads, ()),
             stop_signal=signal.SIGTERM,
             inherited=[self.lock],
         )
 
-    def _start(self, executor: Executor, run: Planned, resumes: bool) -> None:
+    def _start(self, executor: Executor, run: R, resumes: bool) -> None:
         arguments = run.arguments(resumes)
         slot = min(set(range(len(self._running) + 1)) - {one.slot for one in self._running.values()})
         self._started += 1
         self._running[self._started] = _Running(run, slot, resumes, time.monotonic())
         environment = slot_environment(slot, self.threads, self.gpus)
-        environment |= self.slots.prepare(self._started, slot, run.folder)
+        pace = run.folder.resolve() / PACE_FILE
+        pace.unlink(missing_ok=True)
+        environment |= {PACE_VARIABLE: str(pace)} | self.slots.prepare(self._started, slot, run.folder)
         process = executor.start(Job(self._started, arguments, run.folder, environment, slot))
         self.slots.started(self._started, process)
 
-    def _ended(self, end: JobEnd) -> RunEnd:
+    def _ended(self, end: JobEnd) -> RunEnd[R]:
         ended = self._running.pop(end.number)
         finished = end.code == 0 and ended.run.has_ended()
         self.slots.ended(end.number, finished)
+        (ended.run.folder / PACE_FILE).unlink(missing_ok=True)
         error = None if finished else why_failed(end, ended.run.log)
         return RunEnd(ended.run, time.monotonic() - ended.since, ended.resumed, error)
 
@@ -163,7 +196,5 @@ def locked(folder: Path) -> Iterator[int]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(
-                f"{folder}: another seqlab-reproduce, or a run that one left behind, still works here"
-            ) from None
+            raise InputError(f"{folder}: another command, or a run that one left behind, still works here") from None
         yield file.fileno()

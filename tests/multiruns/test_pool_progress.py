@@ -3,9 +3,10 @@
 from types import SimpleNamespace
 from typing import cast
 
+from seqlab.multiruns.pool import RunEnd
+from seqlab.multiruns.pool_progress import PoolProgress
+from seqlab.reproduction.expected_seconds import ReferenceEstimate
 from seqlab.reproduction.plan import PlannedRun
-from seqlab.reproduction.pool import RunEnd
-from seqlab.reproduction.pool_progress import PoolProgress
 
 
 def end(name, seconds, resumed=False):
@@ -15,7 +16,7 @@ def end(name, seconds, resumed=False):
 def test_the_pace_is_that_of_whole_runs(capsys):
     """The second run took 5 seconds from its checkpoint on: no sign that those to come take less than 200."""
     names = ["a", "b", "c", "d"]
-    progress = PoolProgress(names, 0, lambda: 1, dict.fromkeys(names, 100.0))
+    progress = PoolProgress(names, 0, lambda: 1, ReferenceEstimate(dict.fromkeys(names, 100.0)))
     progress.ended(end("a", 200.0))
     progress.ended(end("b", 5.0, resumed=True))
     first, second = capsys.readouterr().out.splitlines()

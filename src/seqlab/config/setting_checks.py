@@ -1,0 +1,45 @@
+"""What the settings of several commands are checked and read by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from seqlab.config.component import Component
+from seqlab.errors import InputError
+
+
+def check_truth(config: DictConfig, name: str) -> None:
+    """Checks that a setting is true or false.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not isinstance(config[name], bool):
+        raise InputError(f"{name} must be true or false, but is {config[name]!r}")
+
+
+def check_choice(name: str, value: Any, choices: tuple[str | bool, ...]) -> None:
+    """Checks that a value is one of some choices.
+
+    Raises:
+        InputError: it is not.
+    """
+    if value not in choices or (isinstance(value, int) and not isinstance(value, bool)):
+        raise InputError(f"{name} must be one of {', '.join(map(_typed, choices))}, but is {value!r}")
+
+
+def _typed(value: str | bool) -> str:
+    """A value as one types it."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def optional_component(config: DictConfig, name: str) -> Component | None:
+    """The component under a key, which may be null."""
+    return None if config[name] is None else Component.of(config[name], name)
+
+
+def without_containers(value: Any) -> Any:
+    """A value without OmegaConf's containers."""
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
