@@ -133,7 +133,8 @@ def _aligned(source: Path, target: Path) -> Iterator[Pair]:
     blank, read = 0, [0, 0]
     for lines in zip_longest(*sides):
         read = [count + (line is not None) for count, line in zip(read, lines, strict=True)]
-        pair = Pair(*(formed(line or "", PAIRS) for line in lines))
+        left, right = (formed(line or "", PAIRS) for line in lines)
+        pair = Pair(left, right)
         if not (pair.source or pair.target):
             blank += 1  # blank lines at the end of a file do not count
             continue

@@ -40,6 +40,7 @@ def passages_of(
 
 def passages_between(tokens: Ragged, texts: Sequence[str], left_out: Sequence[int]) -> Passages:
     """Passages of tokens in memory, of one sentence each; the ids in `left_out` are removed."""
-    kept = ~np.isin(tokens.values, left_out)
+    values = tokens.values[:]
+    kept = ~np.isin(values, left_out)
     before = np.concatenate([[0], np.cumsum(kept)])  # how many ids before each position are kept
-    return Passages(Ragged(tokens.values[kept], before[tokens.offsets]), texts)
+    return Passages(Ragged(values[kept], before[tokens.offsets[:]]), texts)

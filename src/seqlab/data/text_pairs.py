@@ -188,11 +188,11 @@ class TextPairs(SequenceData):
         source, target = self._tokenizers(splits["train"])
         index: dict[str, Any] = {"tokenizers": [to_json(source), to_json(target)], "stores": list(stores)}
         index["splits"] = {}
-        for split, pairs in splits.items():
-            with _progress(f"encoding {split}", len(pairs)) as bar:
-                _write_ids(folder / "ids" / split, _watched_chunks(pairs, bar), source, target)
+        for split, chosen_pairs in splits.items():
+            with _progress(f"encoding {split}", len(chosen_pairs)) as bar:
+                _write_ids(folder / "ids" / split, _watched_chunks(chosen_pairs, bar), source, target)
             if self.groups_references:
-                _write_first_rows(folder / "first" / split, pairs)
+                _write_first_rows(folder / "first" / split, chosen_pairs)
             index["splits"][split] = {
                 "store": origins[split],
                 "fingerprint": _examples(folder / "ids" / split).fingerprint(),
@@ -257,6 +257,7 @@ class TextPairs(SequenceData):
 
     def passages(self, split: str) -> Iterator[Mapping[str, Passages]]:
         examples, start = self.examples[split], 0
+        assert isinstance(examples, Examples)
         marks = list(self.special_ids)
         for pairs in self._splits[split].chunks():
             stop = start + len(pairs)

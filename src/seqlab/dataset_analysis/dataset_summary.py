@@ -101,7 +101,7 @@ class _SideTally:
         self._texts.add(texts)
         self._characters += sum(map(len, part.sentences))
         self._lengths.append(part.tokens.lengths)
-        counts = np.bincount(part.tokens.values, minlength=len(self._counts))
+        counts = np.bincount(part.tokens.values[:], minlength=len(self._counts))
         counts[: len(self._counts)] += self._counts
         self._counts = counts
 

@@ -63,5 +63,8 @@ def _parts(data: SequenceData, split: str) -> int:
 
 def _sampled(leaks: Leakage, held_out_every: int, training_every: int) -> dict[str, Any]:
     """A leakage as JSON that says which examples it was measured on."""
-    sampled = {"held_out_every": held_out_every, "training_every": training_every}
-    return Leakage({name: replace(side, **sampled) for name, side in leaks.sides.items()}).to_json()
+    sides = {
+        name: replace(side, held_out_every=held_out_every, training_every=training_every)
+        for name, side in leaks.sides.items()
+    }
+    return Leakage(sides).to_json()

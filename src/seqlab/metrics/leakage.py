@@ -165,7 +165,7 @@ class _Hashed:
             texts[name] = [folded(sentence) for sentence in sentences]
             nonempty = [text for text in texts[name] if text]
             sizes = NGRAMS if closely else ()
-            ngrams = {n: hashed_windows(tokens.values, tokens.offsets, n)[0] for n in sizes}
+            ngrams = {n: hashed_windows(tokens.values[:], tokens.offsets[:], n)[0] for n in sizes}
             hashed[name] = _Side(nonempty, hashed_texts(nonempty), ngrams, closely)
         both = ["\0".join(parts) for parts in zip(*texts.values(), strict=True)] if len(texts) > 1 else []
         return cls(hashed, hashed_texts(both))

@@ -63,7 +63,7 @@ def column_names(lines: Iterable[str], name: str) -> list[str] | None:
 
 def _header(lines: Iterable[str]) -> tuple[dict[str, str], int, list[str]]:
     """The settings in the header, its number of lines, and the line after it, if there is one."""
-    found = {}
+    found: dict[str, str] = {}
     for count, line in enumerate(lines):
         if (header := _HEADER.match(line)) is None:
             return found, count, [line]

@@ -11,7 +11,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -155,7 +155,7 @@ def _decoded(data: bytes, name: str, first: int, end: bytes) -> str:
         raise InputError(f"{line}: not UTF-8 (byte {data[error.start]:#04x}); save the file as UTF-8") from None
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """An ordinary file, open to read.
 
     Raises:
