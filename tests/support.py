@@ -31,3 +31,15 @@ def built_wheel(project, folder):
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = Path(folder).glob("*.whl")
     return path
+
+
+def prepared(data):
+    """A dataset, set up for training."""
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
+def pair_texts(data, split):
+    """The source of each pair of a split, with its references."""
+    return [(data.source_text(split, row), *data.references(split, row)) for row in range(len(data.examples[split]))]

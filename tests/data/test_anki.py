@@ -86,7 +86,7 @@ def test_reverse_translates_from_the_second_column_to_the_first(load, deck):
         val_share=0.0,
         test_share=0.0,
     )
-    row = next(row for row, (source, _) in enumerate(data._texts["train"]) if source == "va")
+    row = next(row for row, pair in enumerate(data.training_pairs()) if pair.source == "va")
     assert list(data.references("train", row)) == ["go", "leave"]
 
 
@@ -159,7 +159,7 @@ def test_each_source_is_generated_from_once(load):
 def test_a_character_that_only_validation_has_is_unknown(load, deck):
     path = write(deck, [Pair(f"a{i % 3}", f"b{i % 3}") for i in range(8)] + [Pair("aß", "bß"), Pair("a2", "b2")])
     data = load(path, split="published")
-    assert [text for text, _ in data._texts["val"]] == ["aß", "a2"]
+    assert [data.source_text("val", row) for row in range(2)] == ["aß", "a2"]
     for side in (data.examples["val"].source, data.examples["val"].target):
         assert [UNK in side[row] for row in range(2)] == [True, False]
     assert data.source_size == 4 + len("a012")
@@ -167,7 +167,7 @@ def test_a_character_that_only_validation_has_is_unknown(load, deck):
 
 def test_a_second_dataset_reads_nothing_but_the_cache(load, monkeypatch):
     first = load()
-    monkeypatch.setattr(anki, "read_pairs", lambda path: pytest.fail("the deck was read again"))
+    monkeypatch.setattr(anki, "read_deck", lambda path: pytest.fail("the deck was read again"))
     monkeypatch.setattr(CharacterTokenizer, "encode", lambda *_: pytest.fail("encoded again"))
     again = load()
     assert pairs_of(again) == pairs_of(first)
@@ -180,7 +180,7 @@ def test_a_second_dataset_reads_nothing_but_the_cache(load, monkeypatch):
 def test_the_same_deck_elsewhere_is_the_same_cache(load, tmp_path, monkeypatch):
     load()
     copy = write(tmp_path / "copy.tsv")
-    monkeypatch.setattr(anki, "read_pairs", lambda path: pytest.fail("the deck was read again"))
+    monkeypatch.setattr(anki, "read_deck", lambda path: pytest.fail("the deck was read again"))
     assert len(load(copy).examples["train"]) > 0
 
 

@@ -6,6 +6,8 @@ import sys
 
 import datasets
 import pytest
+from support import pair_texts as texts
+from support import prepared
 
 from seqlab.data.hub import HubPairs
 from seqlab.errors import InputError
@@ -45,16 +47,9 @@ def saved(tmp_path):
 @pytest.fixture
 def load(tmp_path):
     def load(name, **settings):
-        data = HubPairs(CharacterTokenizer.fit, name=name, cache=tmp_path / "cache", **settings)
-        data.prepare_data()
-        data.setup("fit")
-        return data
+        return prepared(HubPairs(CharacterTokenizer.fit, name=name, cache=tmp_path / "cache", **settings))
 
     return load
-
-
-def texts(data, split):
-    return [(data.source_text(split, row), *data.references(split, row)) for row in range(len(data.examples[split]))]
 
 
 def test_the_splits_of_a_saved_data_set_are_used(load, saved):

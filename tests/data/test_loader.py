@@ -102,6 +102,18 @@ def test_batches_hold_similar_lengths_so_that_little_is_padded():
     assert padding(BucketSampler(LENGTHS, 13, None, 5).epoch(0)) < 0.2 * padding(at_random)
 
 
+@pytest.mark.parametrize("pool", [None, 1, 3, 40])
+@pytest.mark.parametrize("seed", [5, None])
+def test_batches_are_those_of_sorting_all_rows_at_once(monkeypatch, pool, seed):
+    monkeypatch.setattr("seqlab.data.loader.SORTED", 50)
+    rows, lengths = np.arange(len(LENGTHS)), LENGTHS.astype(np.uint8)
+    order = rows if seed is None else np.random.default_rng([seed, 2]).permutation(rows)
+    pools = np.arange(len(rows)) // (len(rows) if pool is None else 13 * pool)
+    expected = np.split(order[np.lexsort((LENGTHS[order], pools))], range(13, len(rows), 13))
+    batches = BucketSampler(lengths, 13, None, seed, pool=pool).epoch(2)
+    assert sorted(one.tolist() for one in batches) == sorted(one.tolist() for one in expected)
+
+
 def test_among_restricts_the_rows():
     among = np.arange(0, len(LENGTHS), 5)
     sampler = BucketSampler(LENGTHS, 13, 101, 5, among)

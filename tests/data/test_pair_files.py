@@ -6,11 +6,12 @@ import logging
 import pyarrow
 import pyarrow.parquet
 import pytest
+from support import pair_texts, prepared
 
+from seqlab.data import pair_files
 from seqlab.data.anki import Anki
 from seqlab.data.pair_files import PairFiles
 from seqlab.errors import InputError
-from seqlab.text import pairs as text_pairs
 from seqlab.text.tokenizers import CharacterTokenizer
 
 DECK = [(f"go {i}", f"va {i}") for i in range(23)] + [(f"go {i}", f"pars {i}") for i in range(0, 23, 3)]
@@ -31,10 +32,7 @@ def write(path, rows):
 @pytest.fixture
 def load(tmp_path):
     def load(path, dataset=PairFiles, **settings):
-        data = dataset(CharacterTokenizer.fit, path=path, cache=tmp_path / "cache", **settings)
-        data.prepare_data()
-        data.setup("fit")
-        return data
+        return prepared(dataset(CharacterTokenizer.fit, path=path, cache=tmp_path / "cache", **settings))
 
     return load
 
@@ -49,12 +47,7 @@ def parts(tmp_path):
 
 
 def texts(data):
-    return {
-        split: [
-            (data.source_text(split, row), *data.references(split, row)) for row in range(len(data.examples[split]))
-        ]
-        for split in data.splits
-    }
+    return {split: pair_texts(data, split) for split in data.splits}
 
 
 def test_one_file_is_split_as_a_deck_is(load, tmp_path):
@@ -132,7 +125,7 @@ def test_further_target_columns_are_references(load, tmp_path):
 
 def test_how_columns_were_guessed_is_remembered_by_the_cache(load, parts, monkeypatch):
     remarks = load(parts).remarks()
-    monkeypatch.setattr(text_pairs, "read_rows", lambda path: pytest.fail("read again"))
+    monkeypatch.setattr(pair_files, "read_rows", lambda path: pytest.fail("read again"))
     assert load(parts).remarks() == remarks
     assert remarks[0].startswith("columns: source = 'source', target = 'target' (guessed;")
     assert len(remarks) == 1, "the same line of each file is said once"

@@ -4,6 +4,8 @@ import gzip
 import logging
 
 import pytest
+from support import pair_texts as texts
+from support import prepared
 
 from seqlab.data.parallel import Parallel
 from seqlab.errors import InputError
@@ -32,16 +34,9 @@ def folder(tmp_path):
 @pytest.fixture
 def load(folder, tmp_path):
     def load(tokenizer=WordTokenizer.fit, path=folder, **settings):
-        data = Parallel(tokenizer, path=path, cache=tmp_path / "cache", **settings)
-        data.prepare_data()
-        data.setup("fit")
-        return data
+        return prepared(Parallel(tokenizer, path=path, cache=tmp_path / "cache", **settings))
 
     return load
-
-
-def texts(data, split):
-    return [(data.source_text(split, row), *data.references(split, row)) for row in range(len(data.examples[split]))]
 
 
 def test_line_n_of_one_file_goes_with_line_n_of_the_other(load):

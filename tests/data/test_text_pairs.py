@@ -19,17 +19,14 @@ PAIRS = {
 class FewPairs(TextPairs):
     """Pairs from memory: all that a user's dataset has to implement."""
 
-    def __init__(self, tokenizer, pairs=PAIRS, known=None, **loading):
+    def __init__(self, tokenizer, pairs=PAIRS, **loading):
         super().__init__(tokenizer, **loading)
-        self._pairs, self._known = pairs, known or {}
+        self._pairs = pairs
         self.times_read = 0
 
     def pairs(self) -> dict[str, list[Pair]]:
         self.times_read += 1
         return self._pairs
-
-    def known_translations(self) -> dict[str, list[str]]:
-        return self._known
 
 
 class Shouting(CharacterTokenizer):
@@ -76,16 +73,19 @@ def test_each_side_has_its_own_tokenizer(load):
 
 
 def test_references_are_all_translations_of_the_source_the_pairs_target_first(load):
-    data = load(known={"a b": ["X", "A B"], "c": ["Y", "Z"], "q": ["Q"]})
+    train = [Pair("a b", "A B", ("X", "A B")), Pair("c", "C", ("Y",)), Pair("a b", "B A")]
+    data = load(CharacterTokenizer.fit, {**PAIRS, "train": train})
     assert [data.source_text("train", row) for row in range(3)] == ["a b", "c", "a b"]
-    assert list(data.references("train", 0)) == ["A B", "B A", "X"]
-    assert list(data.references("train", 1)) == ["C", "Y", "Z"]
+    assert list(data.references("train", 0)) == ["A B", "X", "B A"]
+    assert list(data.references("train", 1)) == ["C", "Y"]
     assert list(data.references("train", 2)) == ["B A", "A B", "X"]
     assert list(data.references("val", 2)) == ["E", "D"]
 
 
 def test_training_pairs_are_the_training_split_as_text(load):
-    assert load(known={"c": ["Y"]}).training_pairs() == PAIRS["train"]
+    assert load().training_pairs() == PAIRS["train"]
+    many = [Pair(str(i), str(-i)) for i in range(100)]
+    assert load(CharacterTokenizer.fit, {"train": many}).training_pairs(30) == many[::4]
 
 
 def test_each_source_is_generated_from_once(load):
@@ -114,8 +114,8 @@ def test_the_cache_returns_what_was_computed(load, tokenizer, tmp_path):
     for split in first.splits:
         for side in ("source", "target"):
             one, other = (getattr(data.examples[split], side) for data in (first, again))
-            np.testing.assert_array_equal(one.values, other.values)
-            np.testing.assert_array_equal(one.offsets, other.offsets)
+            np.testing.assert_array_equal(one.values[:], other.values[:])
+            np.testing.assert_array_equal(one.offsets[:], other.offsets[:])
     assert first.source_tokenizer.state() == again.source_tokenizer.state()
     assert first.target_tokenizer.state() == again.target_tokenizer.state()
     assert list(first.references("train", 0)) == list(again.references("train", 0))
@@ -187,9 +187,9 @@ def test_as_many_training_rows_are_evaluated_as_validation_has(load):
 
 def test_normalisation_is_chosen_and_holds_for_all_texts(load):
     pairs = {"train": [Pair("ｶﾞ", "ﬁn", ("ﬁ",))], "val": [Pair("ﾊﾟ", "ﬂ")]}
-    data = load(CharacterTokenizer.fit, pairs, {"ｶﾞ": ["ﬀ"]}, normalisation="NFKC")
+    data = load(CharacterTokenizer.fit, pairs, normalisation="NFKC")
     assert data.source_text("train", 0) == "ガ"
-    assert list(data.references("train", 0)) == ["fin", "fi", "ff"]
+    assert list(data.references("train", 0)) == ["fin", "fi"]
     assert data.source_tokenizer.read("ｶﾞ") == data.examples["train"].source[0].tolist()
     assert load(CharacterTokenizer.fit, pairs).source_text("train", 0) == "ｶﾞ"
 

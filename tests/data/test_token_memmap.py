@@ -27,6 +27,22 @@ def test_every_slice_is_that_of_a_list(tmp_path):
     assert stream[:].tolist() == ids
 
 
+def test_ids_at_any_positions_are_those_of_a_list(tmp_path):
+    for shard in (7, 1000):
+        stream = written(tmp_path / str(shard), PARTS, shard=shard)
+        for positions in ([], [0], [35, 0, 6, 7, 7, 20], list(range(36))):
+            assert stream[np.array(positions, dtype=np.int64)].tolist() == [1 + i for i in positions]
+        assert [stream.searchsorted(np.uint16(one), "left") for one in (0, 1, 8, 9, 36, 37)] == [0, 0, 7, 8, 35, 36]
+        assert [stream.searchsorted(np.uint16(one), "right") for one in (0, 1, 8, 9, 36, 37)] == [0, 1, 8, 9, 36, 36]
+
+
+def test_a_scan_gives_all_ids_and_they_can_be_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("seqlab.data.token_memmap.SCANNED", 5)
+    stream = written(tmp_path, PARTS)
+    assert [len(part) for part in stream.scan()] == [5] * 7 + [1]
+    assert np.concatenate(list(stream.scan())).tolist() == stream[:].tolist() == list(range(1, 37))
+
+
 def test_files_hold_shard_ids_each_and_the_last_the_rest(tmp_path):
     written(tmp_path, PARTS)
     sizes = {path.name: path.stat().st_size // 2 for path in tmp_path.glob("*.bin")}

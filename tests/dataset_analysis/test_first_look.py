@@ -46,7 +46,7 @@ def test_pairs_that_stand_out_are_shown(load):
 
 def test_of_few_pairs_each_is_shown_once(load, monkeypatch):
     data = load()
-    monkeypatch.setattr(data, "training_pairs", lambda: TRAIN[:2])
+    monkeypatch.setattr(data, "training_pairs", lambda _: TRAIN[:2])
     assert striking_pairs(data).keys() == {"first", "longest"}
 
 
@@ -55,7 +55,7 @@ def test_of_few_pairs_each_is_shown_once(load, monkeypatch):
 )
 def test_long_texts_are_shortened_to_what_a_terminal_shows(load, monkeypatch, text, shown):
     data = load()
-    monkeypatch.setattr(data, "training_pairs", lambda: [Pair(text, "b")])
+    monkeypatch.setattr(data, "training_pairs", lambda _: [Pair(text, "b")])
     assert striking_pairs(data)["first"] == [shown, "b"]
 
 

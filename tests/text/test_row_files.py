@@ -15,7 +15,8 @@ import zstandard
 from seqlab.errors import InputError
 from seqlab.extras import install_extra
 from seqlab.text.column_choice import ColumnChoice
-from seqlab.text.pairs import Pair, read_row_pairs
+from seqlab.text.pairs import Pair, pairs_of
+from seqlab.text.row_files import read_rows
 
 PAIRS = [Pair("Go.", "Va !"), Pair("Hi, Tom.", 'Salut "Tom" !'), Pair("Run!", "Cours\u202f!")]
 GUESSED = ColumnChoice()
@@ -55,7 +56,8 @@ def read(tmp_path):
 
     def read(name, content, columns=GUESSED):
         (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
-        return read_row_pairs(tmp_path / name, columns)
+        pairs, line = pairs_of(read_rows(tmp_path / name), columns)
+        return list(pairs), line
 
     return read
 

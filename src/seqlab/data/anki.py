@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from seqlab import paths
+from seqlab.data.pair_store import PairStore
 from seqlab.data.split_pairs import SplitPairs
+from seqlab.text.column_choice import DECK
 from seqlab.text.languages import deck_languages
-from seqlab.text.lines import read_bytes
-from seqlab.text.pairs import Pair, read_pairs
+from seqlab.text.lines import sha256_of
+from seqlab.text.pairs import Pair, pairs_of
+from seqlab.text.row_files import read_deck
 from seqlab.text.tokenizers import Fit
 
 log = logging.getLogger(__name__)
@@ -32,7 +37,7 @@ class Anki(SplitPairs):
 
     Raises:
         ValueError: shares or counts out of range.
-        InputError: the file is bad (see `read_pairs`), or nothing is left to train on.
+        InputError: the file is bad (see `read_deck`), or nothing is left to train on.
     """
 
     def __init__(
@@ -64,19 +69,21 @@ class Anki(SplitPairs):
         return "MIT, as of seqlab" if self.path == paths.phrasebook() else super().licence()
 
     def content(self) -> dict[str, Any]:
-        digest = hashlib.sha256(read_bytes(self.path)).hexdigest()
-        return {"sha256": digest, "reverse": self.reverse, "split": self.split}
+        return {"sha256": sha256_of(self.path), "reverse": self.reverse, "split": self.split}
 
-    def read(self) -> dict[str, list[Pair]]:
-        pairs = read_pairs(self.path)
-        return {"train": [Pair(pair.target, pair.source) for pair in pairs] if self.reverse else pairs}
+    def pairs(self) -> dict[str, Iterable[Pair]]:
+        pairs, _ = pairs_of(read_deck(self.path), DECK)
+        return {"train": (Pair(pair.target, pair.source) for pair in pairs) if self.reverse else pairs}
 
-    def pairs(self) -> dict[str, list[Pair]]:
+    def assigned(self, stores: Mapping[str, PairStore]) -> dict[str, tuple[str, np.ndarray]]:
         """The pairs of each split, in file order."""
-        if self.split == "source":
-            return super().pairs()
-        pairs = self.kept()
-        cut = len(pairs) - len(pairs) // 5
-        if cut == len(pairs):
-            log.warning("data.split=published leaves no validation: a fifth of %d pairs is none", len(pairs))
-        return {"train": pairs[:cut], "val": pairs[cut:]}
+        if self.split == "source" or "train" not in stores:
+            return super().assigned(stores)
+        training = self.kept(stores["train"])
+        rows = np.flatnonzero(training)
+        held_out = rows[len(rows) - len(rows) // 5 :]
+        if not len(held_out):
+            log.warning("data.split=published leaves no validation: a fifth of %d pairs is none", len(rows))
+        validation = np.zeros_like(training)
+        validation[held_out] = True
+        return {"train": ("train", training & ~validation), "val": ("train", validation)}

@@ -1,13 +1,14 @@
-"""Examples in memory, and the batches made of them.
+"""Examples, and the batches made of them.
 
 Shapes: B batch, S longest source of the batch, T longest target of the batch (BOS and EOS included), L = T − 1.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -17,6 +18,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqlab.data.token_memmap import Stream
 from seqlab.special_tokens import BOS, EOS, PAD
 
 SPLITS = ("train", "val", "val_other", "test")
@@ -103,6 +105,10 @@ class Rows(ABC):
     def lengths(self, rows: np.ndarray) -> np.ndarray:
         """Tokens of the longer side of each of these rows; batches are formed by them."""
 
+    def all_lengths(self) -> np.ndarray:
+        """`lengths` of all rows."""
+        return self.lengths(np.arange(len(self)))
+
     @abstractmethod
     def padded_lengths(self, rows: np.ndarray) -> tuple[int, int]:
         """The lengths to which the batch of these rows pads sources and targets: S, T."""
@@ -130,10 +136,12 @@ class Rows(ABC):
 
 @dataclass(frozen=True)
 class Ragged:
-    """Sequences of different lengths in one flat array: sequence i is `values[offsets[i]:offsets[i + 1]]`."""
+    """Sequences of different lengths in one flat array, in memory or in files: sequence i is
+    `values[offsets[i]:offsets[i + 1]]`.
+    """
 
-    values: np.ndarray
-    offsets: np.ndarray
+    values: np.ndarray | Stream
+    offsets: np.ndarray | Stream
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> Ragged:
@@ -146,34 +154,82 @@ class Ragged:
         return len(self.offsets) - 1
 
     def __getitem__(self, row: int) -> np.ndarray:
-        return self.values[self.offsets[row] : self.offsets[row + 1]]
+        start, stop = self.offsets[row : row + 2].tolist()
+        return self.values[start:stop]
+
+    def between(self, start: int, stop: int) -> Ragged:
+        """The sequences of consecutive rows, in memory."""
+        offsets = self.offsets[start : stop + 1].astype(np.int64)
+        return Ragged(self.values[int(offsets[0]) : int(offsets[-1])], offsets - offsets[0])
 
     @property
     def lengths(self) -> np.ndarray:
         """Length of each sequence."""
-        return np.diff(self.offsets)
+        lengths, row = np.empty(len(self), np.int32), 0
+        for part in self._lengths():
+            lengths[row : row + len(part)] = part
+            row += len(part)
+        return lengths
+
+    @functools.cached_property
+    def longest_of_all(self) -> int:
+        """Length of the longest sequence; 0 if there is none."""
+        return max((int(part.max(initial=0)) for part in self._lengths()), default=0)
+
+    def _lengths(self) -> Iterator[np.ndarray]:
+        last = np.empty(0, np.int64)
+        for part in _parts(self.offsets):
+            ends = np.concatenate([last, part.astype(np.int64)])
+            yield np.diff(ends)
+            last = ends[-1:]
+
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Length of each of these sequences."""
+        return (self.offsets[rows + 1] - self.offsets[rows]).astype(np.int64)  # not `lengths`, which takes them all
 
     def longest(self, rows: np.ndarray) -> int:
         """Length to which `padded` pads these sequences."""
-        return int((self.offsets[rows + 1] - self.offsets[rows]).max(initial=1))
+        return int(self.lengths_of(rows).max(initial=1))
 
     def padded(self, rows: np.ndarray) -> tuple[Int[Tensor, "B L"], Int[Tensor, " B"]]:
         """The sequences `rows`, padded with PAD on the right to the longest of them, and their lengths."""
-        starts = self.offsets[rows]
-        lengths = self.offsets[rows + 1] - starts  # not `self.lengths`, which would go through the whole corpus
-        steps = np.arange(self.longest(rows))
+        starts, lengths = self.offsets[rows].astype(np.int64), self.lengths_of(rows)
+        steps = np.arange(lengths.max(initial=1))
         inside = steps < lengths[:, None]
         values = np.full(inside.shape, PAD)
         values[inside] = self.values[(starts[:, None] + steps)[inside]]
-        return torch.from_numpy(values.astype(np.int64)), torch.from_numpy(lengths.astype(np.int64))
+        return torch.from_numpy(values.astype(np.int64)), torch.from_numpy(lengths)
+
+    def release(self) -> None:
+        """Lets go of what was read of files (see `Stream.release`)."""
+        for array in (self.values, self.offsets):
+            if isinstance(array, Stream):
+                array.release()
+
+    def digest(self, into: hashlib.blake2b) -> None:
+        """Adds offsets and values to a hash: the same bytes whether they are in memory or in files."""
+        for array, kind in ((self.offsets, "<i8"), (self.values, "<i4")):
+            into.update(kind.encode() + len(array).to_bytes(8))
+            for part in _parts(array):
+                into.update(np.ascontiguousarray(part, kind).data)
+
+
+def _parts(array: np.ndarray | Stream) -> Iterator[np.ndarray]:
+    """An array in parts that fit in memory."""
+    return array.scan() if isinstance(array, Stream) else iter([array])
 
 
 @dataclass(frozen=True)
 class Examples(Rows):
-    """Pairs of a source and a target (BOS … EOS) in memory."""
+    """Pairs of a source and a target (BOS … EOS), in memory or in files.
+
+    Attributes:
+        known_fingerprint: what `fingerprint` is to return, if it was computed before.
+    """
 
     source: Ragged
     target: Ragged
+    known_fingerprint: str | None = None
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[Sequence[int], Sequence[int]]]) -> Examples:
@@ -187,16 +243,26 @@ class Examples(Rows):
     def __len__(self) -> int:
         return len(self.source)
 
+    def release(self) -> None:
+        """Lets go of what was read of files (see `Stream.release`)."""
+        self.source.release()
+        self.target.release()
+
     @property
     def longest_source(self) -> int:
-        return int(self.source.lengths.max(initial=0))
+        return self.source.longest_of_all
 
     @property
     def longest_target(self) -> int:
-        return int(self.target.lengths.max(initial=1)) - 1
+        return max(1, self.target.longest_of_all) - 1
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
-        return np.maximum(*(side.offsets[rows + 1] - side.offsets[rows] for side in (self.source, self.target)))
+        return np.maximum(self.source.lengths_of(rows), self.target.lengths_of(rows))
+
+    def all_lengths(self) -> np.ndarray:
+        lengths = self.source.lengths
+        np.maximum(lengths, self.target.lengths, out=lengths)
+        return lengths.astype(np.min_scalar_type(int(lengths.max(initial=0))))
 
     def padded_lengths(self, rows: np.ndarray) -> tuple[int, int]:
         real = np.maximum(rows, 0)
@@ -220,7 +286,9 @@ class Examples(Rows):
         return Batch(source, source_lengths, target, target_lengths, context_length, split_rows)
 
     def fingerprint(self) -> str:
+        if self.known_fingerprint is not None:
+            return self.known_fingerprint
         digest = hashlib.blake2b(digest_size=8)  # of whole arrays, so that a million pairs take a fraction of a second
-        for array in (self.source.offsets, self.source.values, self.target.offsets, self.target.values):
-            digest.update(array.dtype.str.encode() + len(array).to_bytes(8) + np.ascontiguousarray(array).data)
+        self.source.digest(digest)
+        self.target.digest(digest)
         return digest.hexdigest()

@@ -206,10 +206,10 @@ class SequenceData(LightningDataModule):
         All of them, except for the training split: there an evenly spread sample, at most as large as the validation
         split.
         """
-        rows = np.arange(len(self.examples[split]))
+        count, step = len(self.examples[split]), 1
         if split == "train" and "val" in self.examples:
-            rows = rows[:: max(1, -(-len(rows) // max(1, len(self.examples["val"]))))]
-        return rows
+            step = max(1, -(-count // max(1, len(self.examples["val"]))))
+        return np.arange(0, count, step)
 
     def training_batches(self) -> BatchLoader:
         """The batches of the training split, padded to few shapes if `most_shapes` is set."""
@@ -266,8 +266,8 @@ class SequenceData(LightningDataModule):
         pool: int | None = None,
     ) -> BatchLoader:
         examples = self.examples[split]
-        lengths = examples.lengths(np.arange(len(examples)))
-        return self._batches(split, examples, BucketSampler(lengths, batch_size, batch_tokens, seed, among, pool))
+        sampler = BucketSampler(examples.all_lengths(), batch_size, batch_tokens, seed, among, pool)
+        return self._batches(split, examples, sampler)
 
     def _batches(self, split: str, examples: Rows, sampler: Sampler) -> BatchLoader:
         """A loader of this process's share of the batches."""

@@ -4,87 +4,70 @@ from __future__ import annotations
 
 import functools
 import glob
-import hashlib
 import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqlab.data.split_pairs import SplitPairs
+from seqlab.data.column_pairs import SPLIT_WORDS, ColumnPairs, Tables
 from seqlab.errors import InputError
 from seqlab.natural_order import natural
-from seqlab.text.column_choice import Column, ColumnChoice
-from seqlab.text.languages import deck_languages
-from seqlab.text.lines import read_bytes
-from seqlab.text.pairs import Pair, read_row_pairs
-from seqlab.text.row_files import ENDINGS, is_row_file
+from seqlab.text.languages import deck_languages, language_of
+from seqlab.text.lines import sha256_of
+from seqlab.text.row_files import ENDINGS, is_row_file, read_rows
+from seqlab.text.tatoeba import TatoebaFiles, TatoebaPairs, tatoeba_files
 from seqlab.text.tokenizers import Fit
 
 log = logging.getLogger(__name__)
-SPLIT_WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""Words in the name of a file, and the split that it belongs to."""
 
 
-class PairFiles(SplitPairs):
+class PairFiles(ColumnPairs):
     """Pairs of files of rows: separated by tabs, CSV, JSON lines or Parquet, compressed or not.
 
     A single file is split by source. Of several files, a word in the name (`train`; `val`, `valid`, `validation` or
     `dev`; `test`) says which split a file belongs to; files without such a word are left out, with a warning, unless
-    no file has one: then all together are split by source.
+    no file has one: then all together are split by source. A folder with Tatoeba's sentences and links is read as such.
 
     Args:
         path: a file, a folder of files, or a pattern such as "data/*.csv".
-        source_column: the source's column: its name, or its number from 1 in a file without names. None: guessed.
-        target_column: the target's column, or a list of columns: the first is trained on, all are references.
 
     Raises:
         ValueError: no path, one column without the other, shares or counts out of range.
-        InputError: a file is bad (see `read_row_pairs`), no file is for training, or nothing is left to train on.
+        InputError: a file is bad (see `read_rows`), no file is for training, or nothing is left to train on.
     """
 
-    def __init__(
-        self,
-        tokenizer: Fit,
-        path: str | Path | None = None,
-        source_column: Column | None = None,
-        target_column: Column | Sequence[Column] | None = None,
-        **selection: Any,
-    ) -> None:
+    def __init__(self, tokenizer: Fit, path: str | Path | None = None, **selection: Any) -> None:
         super().__init__(tokenizer, **selection)
         if path is None:
             raise ValueError("path must name a file, a folder or a pattern of files of sentence pairs, but is null")
-        self.path, self.columns = Path(path), columns_of(source_column, target_column)
+        self.path = Path(path)
         self.named_by_file = self.target_language is None
         guessed = self.columns.source is None  # then a deck's name says the order of its columns
-        source, target = deck_languages(self.path.name) if guessed else self.columns.languages
-        self.source_language, self.target_language = self.source_language or source, self.target_language or target
+        self.named_languages(*(deck_languages(self.path.name) if guessed else self.columns.languages))
+        if guessed and self._tatoeba is not None and self._tatoeba.languages:
+            self.named_languages(*map(language_of, self._tatoeba.languages))
 
     def describe(self) -> str:
         return f"pairs of {self.path.name or self.path}"
 
     def content(self) -> dict[str, Any]:
-        digests = {
-            split: [hashlib.sha256(read_bytes(file)).hexdigest() for file in files]
-            for split, files in self._files.items()
-        }
+        if self._tatoeba is not None:
+            columns = [self.columns.source, *self.columns.targets]
+            return {"sha256": {file.name: sha256_of(file) for file in self._tatoeba.all}, "columns": columns}
+        digests = {split: [sha256_of(file) for file in files] for split, files in self._files.items()}
         formats = [file.suffixes[-2:] for files in self._files.values() for file in files]
         return {"sha256": digests, "formats": formats, "columns": [self.columns.source, *self.columns.targets]}
 
-    def read(self) -> dict[str, list[Pair]]:
-        splits: dict[str, list[Pair]] = {}
-        for split, files in self._files.items():
-            splits[split] = []
-            for file in files:
-                pairs, line = read_row_pairs(file, self.columns)
-                splits[split] += pairs
-                if line is not None and line not in self.reading_remarks:
-                    self.reading_remarks.append(line)
-        return splits
+    def tables(self) -> Tables:
+        if self._tatoeba is not None:
+            return {"train": [functools.partial(TatoebaPairs, self._tatoeba)]}
+        return {split: [functools.partial(read_rows, file) for file in files] for split, files in self._files.items()}
+
+    @functools.cached_property
+    def _tatoeba(self) -> TatoebaFiles | None:
+        """The files of Tatoeba's export, if the folder holds one."""
+        return tatoeba_files(self.path) if self.path.is_dir() else None
 
     @functools.cached_property
     def _files(self) -> dict[str, list[Path]]:
@@ -129,13 +112,3 @@ def by_split(files: Sequence[Path], where: str) -> dict[str, list[Path]]:
         names = ", ".join(file.name for file in others[:5])
         log.warning("%s: left out, without train, val or test in the name: %s", where, names)
     return splits
-
-
-def columns_of(source: Column | None, target: Column | Sequence[Column] | None) -> ColumnChoice:
-    """The columns that settings choose.
-
-    Raises:
-        ValueError: one side without the other, or a number below 1.
-    """
-    targets = () if target is None else (target,) if isinstance(target, str | int) else tuple(target)
-    return ColumnChoice(source, targets)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import logging
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from seqlab.checks import check_sizes
 from seqlab.data.text_pairs import TextPairs
 from seqlab.errors import InputError
 from seqlab.text.forms import PAIRS, formed
-from seqlab.text.lines import read_bytes, read_text_lines
+from seqlab.text.lines import file_pieces, lines_of, sha256_of
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import Fit
 
@@ -72,19 +74,18 @@ class Parallel(TextPairs):
 
     def fingerprint(self) -> dict[str, Any]:
         digests = {
-            f"{split}.{side}": hashlib.sha256(read_bytes(file)).hexdigest()
+            f"{split}.{side}": sha256_of(file)
             for split, files in self._files().items()
             for side, file in zip(("source", "target"), files, strict=True)
         }
         return {**digests, "max_pairs": self.max_pairs, "max_words": self.max_words}
 
-    def pairs(self) -> dict[str, list[Pair]]:
+    def pairs(self) -> dict[str, Iterator[Pair]]:
         """The pairs of each split, in file order."""
-        splits = {}
-        for split, files in self._files().items():
-            pairs = _aligned(*files)
-            splits[split] = self._for_training(pairs) if split == "train" else _complete(pairs, files)
-        return splits
+        return {
+            split: self._for_training(_aligned(*files)) if split == "train" else _complete(_aligned(*files), files)
+            for split, files in self._files().items()
+        }
 
     def _files(self) -> dict[str, tuple[Path, Path]]:
         """The two files of each split."""
@@ -112,35 +113,50 @@ class Parallel(TextPairs):
             f" data.{split}=NAME takes files of another name{none}"
         )
 
-    def _for_training(self, pairs: list[Pair]) -> list[Pair]:
-        full = [pair for pair in pairs if pair.source and pair.target]
-        if len(full) < len(pairs):
-            log.warning("%d training pairs with an empty side are dropped", len(pairs) - len(full))
-        if self.max_words is not None:
-            limit = self.max_words
-            full = [p for p in full if max(len(p.source.split()), len(p.target.split())) <= limit]
-        return full[: self.max_pairs]
+    def _for_training(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
+        empty = kept = 0
+        for pair in pairs:
+            if not (pair.source and pair.target):
+                empty += 1
+            elif (self.max_pairs is None or kept < self.max_pairs) and self._is_short(pair):
+                kept += 1
+                yield pair
+        if empty:
+            log.warning("%d training pairs with an empty side are dropped", empty)
+
+    def _is_short(self, pair: Pair) -> bool:
+        return self.max_words is None or max(len(pair.source.split()), len(pair.target.split())) <= self.max_words
 
 
-def _aligned(source: Path, target: Path) -> list[Pair]:
-    sides = [[formed(line, PAIRS) for line in read_text_lines(file)] for file in (source, target)]
-    shorter = min(map(len, sides))
-    while shorter and not (sides[0][shorter - 1] or sides[1][shorter - 1]):
-        shorter -= 1
-    # Blank lines at the end of a file do not count.
-    sides = [side if any(side[shorter:]) else side[:shorter] for side in sides]
-    if len(sides[0]) != len(sides[1]):
-        raise InputError(
-            f"{source} has {plural(len(sides[0]), 'line')}, but {target} {len(sides[1]):,}; line n of one must be the"
-            " translation of line n of the other"
-        )
-    return [Pair(*lines) for lines in zip(*sides, strict=True)]
+def _aligned(source: Path, target: Path) -> Iterator[Pair]:
+    sides = (lines_of(functools.partial(file_pieces, file), str(file)) for file in (source, target))
+    blank, read = 0, [0, 0]
+    for lines in zip_longest(*sides):
+        read = [count + (line is not None) for count, line in zip(read, lines, strict=True)]
+        left, right = (formed(line or "", PAIRS) for line in lines)
+        pair = Pair(left, right)
+        if not (pair.source or pair.target):
+            blank += 1  # blank lines at the end of a file do not count
+            continue
+        if read[0] != read[1]:
+            raise InputError(_uneven(source, target))
+        yield from (Pair("", ""),) * blank
+        blank = 0
+        yield pair
 
 
-def _complete(pairs: list[Pair], files: tuple[Path, Path]) -> list[Pair]:
+def _uneven(source: Path, target: Path) -> str:
+    lengths = [sum(1 for _ in lines_of(functools.partial(file_pieces, file), str(file))) for file in (source, target)]
+    return (
+        f"{source} has {plural(lengths[0], 'line')}, but {target} {lengths[1]:,}; line n of one must be the translation"
+        " of line n of the other"
+    )
+
+
+def _complete(pairs: Iterable[Pair], files: tuple[Path, Path]) -> Iterator[Pair]:
     for number, pair in enumerate(pairs, 1):
         if not (pair.source and pair.target):
             raise InputError(
                 f"{files[1] if pair.source else files[0]}:{number}: the line is empty; expected a sentence"
             )
-    return pairs
+        yield pair

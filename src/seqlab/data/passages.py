@@ -34,8 +34,13 @@ def passages_of(
     for start in range(0, count, CHUNK):
         rows = range(start, min(start + CHUNK, count))
         sequences = [ids(row) for row in rows]
-        values = np.concatenate(sequences)
-        kept = ~np.isin(values, marks)
-        before = np.concatenate([[0], np.cumsum(kept)])  # how many ids before each position are kept
-        ends = np.cumsum([0, *map(len, sequences)])
-        yield Passages(Ragged(values[kept], before[ends]), [text(row) for row in rows])
+        offsets = np.cumsum([0, *map(len, sequences)])
+        yield passages_between(Ragged(np.concatenate(sequences), offsets), [text(row) for row in rows], marks)
+
+
+def passages_between(tokens: Ragged, texts: Sequence[str], left_out: Sequence[int]) -> Passages:
+    """Passages of tokens in memory, of one sentence each; the ids in `left_out` are removed."""
+    values = tokens.values[:]
+    kept = ~np.isin(values, left_out)
+    before = np.concatenate([[0], np.cumsum(kept)])  # how many ids before each position are kept
+    return Passages(Ragged(values[kept], before[tokens.offsets[:]]), texts)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, Literal
 
 import numpy as np
 
 from seqlab.checks import check_sizes
-from seqlab.data.text_pairs import TextPairs
+from seqlab.data.pair_store import PairStore
+from seqlab.data.text_pairs import TextPairs, begins
 from seqlab.errors import InputError
-from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import Fit
 
 HELD_OUT = ("val", "test")
 
 
 class SplitPairs(TextPairs):
-    """Base of datasets of pairs that may come in splits. A subclass implements `read` and `content`.
+    """Base of datasets of pairs that may come in splits. A subclass implements `pairs` (all pairs, of the splits that
+    there are) and `content`.
 
     A split that is missing is taken from the training pairs: a source goes to one split, with all its translations.
     All translations of a source count as references, also those of pairs that were not kept.
@@ -55,68 +57,72 @@ class SplitPairs(TextPairs):
         self.val_share, self.test_share, self.seed = val_share, test_share, seed
 
     @abstractmethod
-    def read(self) -> dict[str, list[Pair]]:
-        """All pairs of each split; val and test may be missing."""
-
-    @abstractmethod
     def content(self) -> dict[str, Any]:
-        """What decides what `read` returns, ready for JSON: hashes of files, for example."""
+        """What decides what `pairs` returns, ready for JSON: hashes of files, for example."""
 
     def fingerprint(self) -> dict[str, Any]:
         settings = ("max_pairs", "sample", "max_words", "val_share", "test_share", "seed")
         return {**self.content(), **{name: getattr(self, name) for name in settings}}
 
-    @functools.cached_property
-    def all_pairs(self) -> dict[str, list[Pair]]:
-        """What `read` returns, read once."""
-        return self.read()
-
-    def known_translations(self) -> dict[str, list[str]]:
-        """All translations of the training pairs' sources, unless a split that the data has holds the source, too."""
-        held_out = {pair.source for split in HELD_OUT for pair in self.all_pairs.get(split, [])}
-        known: dict[str, list[str]] = {}
-        for pair in self.all_pairs["train"]:
-            if pair.source not in held_out:
-                known.setdefault(pair.source, []).extend([pair.target, *pair.alternatives])
-        return known
-
-    def pairs(self) -> dict[str, list[Pair]]:
-        """The pairs of each split, in the order of their files."""
-        held_out = {split: self.all_pairs[split] for split in HELD_OUT if split in self.all_pairs}
+    def assigned(self, stores: Mapping[str, PairStore]) -> dict[str, tuple[str, np.ndarray]]:
+        """The pairs of each split, in the order of their files: those that are missing are taken from training."""
+        held_out = {split: (split, np.ones(len(stores[split]), bool)) for split in HELD_OUT if split in stores}
+        if "train" not in stores:
+            return {}
         missing = [split for split in HELD_OUT if split not in held_out]
-        return {**self._split(self.kept(), missing), **held_out}
+        numbers = self._split(stores["train"], self.kept(stores["train"]), missing)
+        taken = {split: ("train", numbers == i) for i, split in enumerate(("train", *missing), 1)}
+        return {**taken, **held_out}
 
-    def kept(self) -> list[Pair]:
-        """The training pairs, without those that `max_words`, `max_pairs` and `sample` leave out."""
-        pairs = self.all_pairs["train"]
+    def kept(self, store: PairStore) -> np.ndarray:
+        """Mask (n,) of the training pairs, without those that `max_words`, `max_pairs` and `sample` leave out."""
+        kept = np.ones(len(store), dtype=bool)
         if self.max_words is not None:
-            limit = self.max_words
-            pairs = [p for p in pairs if max(len(p.source.split()), len(p.target.split())) <= limit]
-        if self.max_pairs is None or len(pairs) <= self.max_pairs:
-            return pairs
+            limit, row = self.max_words, count()
+            for pairs in store.chunks():
+                for pair in pairs:
+                    kept[next(row)] = max(len(pair.source.split()), len(pair.target.split())) <= limit
+        left = int(np.count_nonzero(kept))
+        if self.max_pairs is None or left <= self.max_pairs:
+            return kept
+        sampled = np.zeros(left, dtype=bool)
         if self.sample == "first":
-            return pairs[: self.max_pairs]
-        rows = np.random.default_rng(self.seed).choice(len(pairs), self.max_pairs, replace=False)
-        return [pairs[row] for row in sorted(rows)]
+            sampled[: self.max_pairs] = True
+        else:
+            sampled[np.random.default_rng(self.seed).choice(left, self.max_pairs, replace=False)] = True
+        kept[kept] = sampled
+        return kept
 
-    def _split(self, pairs: list[Pair], missing: list[str]) -> dict[str, list[Pair]]:
-        """The pairs in training and in the missing splits."""
+    def _split(self, store: PairStore, kept: np.ndarray, missing: Sequence[str]) -> np.ndarray:
+        """The number of the split of each row (n,): 0 for none, 1 for training, then those that are missing.
+
+        Sources are known by their hashes; they are counted in the order of their first rows.
+        """
+        first = np.zeros(len(store), dtype=bool)
+        for numbers, rows in self._groups(store, kept):
+            first[rows[begins(numbers)]] = True
+        sources = np.count_nonzero(first)
         shares = {split: getattr(self, f"{split}_share") for split in missing}
-        sources = list(dict.fromkeys(pair.source for pair in pairs))
-        order = np.random.default_rng(self.seed).permutation(len(sources)).tolist()
         # A split with a share above 0 gets at least one source, however few there are.
-        sizes = {split: max(1, round(share * len(sources))) if share else 0 for split, share in shares.items()}
-        if 0 < len(sources) <= sum(sizes.values()):
+        sizes = {split: max(1, round(share * sources)) if share else 0 for split, share in shares.items()}
+        if 0 < sources <= sum(sizes.values()):
             settings = " and ".join(f"{split}_share ({share})" for split, share in shares.items())
             raise InputError(
-                f"{self.describe()}: {len(sources)} different sources are too few for training with {settings}; a share"
+                f"{self.describe()}: {sources} different sources are too few for training with {settings}; a share"
                 " of 0 leaves a split out"
             )
-        names = dict.fromkeys(sources, "train")
-        for split, size in sizes.items():
-            names |= {sources[i]: split for i in order[:size]}
+        order, drawn = np.random.default_rng(self.seed).permutation(sources), np.ones(sources, dtype=np.uint8)
+        for number, size in enumerate(sizes.values(), 2):
+            drawn[order[:size]] = number
             order = order[size:]
-        splits: dict[str, list[Pair]] = {split: [] for split in ("train", *missing)}
-        for pair in pairs:
-            splits[names[pair.source]].append(pair)
+        splits = np.zeros(len(store), dtype=np.uint8)
+        splits[first] = drawn
+        for numbers, rows in self._groups(store, kept):
+            new = begins(numbers)
+            splits[rows] = splits[rows[new]][np.cumsum(new) - 1]
         return splits
+
+    def _groups(self, store: PairStore, kept: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for numbers, rows in store.groups():
+            inside = kept[rows]
+            yield numbers[inside], rows[inside]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import mmap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from seqlab.identity import fingerprint
 SHARD = 1 << 26
 """Ids per file."""
 INDEX = "index.json"
+SCANNED = 1 << 19
+"""Ids that a scan reads at once."""
 
 
 class ShardWriter:
@@ -70,7 +73,7 @@ class ShardWriter:
 
 
 class Stream:
-    """The ids that a `ShardWriter` wrote: `len(stream)`, and `stream[start:stop]` as an array.
+    """The ids that a `ShardWriter` wrote: `len(stream)`, and `stream[start:stop]` or `stream[positions]` as an array.
 
     Files are memory-mapped: parts that were read stay in memory only as long as the system has room for them.
 
@@ -81,20 +84,22 @@ class Stream:
     def __init__(self, folder: Path) -> None:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         self._length, self._shard = int(index["length"]), int(index["shard"])
-        self._type, self._digest = np.dtype(index["type"]), str(index["digest"])
-        self._shards = []
+        self.dtype, self._digest = np.dtype(index["type"]), str(index["digest"])
+        self._maps, self._shards = [], []
         for number, start in enumerate(range(0, self._length, self._shard)):
             file, size = folder / _name(number), min(self._shard, self._length - start)
-            if file.stat().st_size != size * self._type.itemsize:
+            if file.stat().st_size != size * self.dtype.itemsize:
                 raise InputError(f"{file}: its length differs from {INDEX} beside it; delete the folder to rebuild it")
-            self._shards.append(np.memmap(file, self._type, mode="r", shape=(size,)))
+            with file.open("rb") as opened:
+                self._maps.append(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+            self._shards.append(np.frombuffer(self._maps[-1], self.dtype))
 
     def __len__(self) -> int:
         return self._length
 
     def fingerprint(self) -> str:
         """A short hash of the ids, computed when they were written, because a stream may be larger than memory."""
-        return fingerprint([self._digest, self._type.str, len(self)])
+        return fingerprint([self._digest, self.dtype.str, len(self)])
 
     def first(self, length: int) -> Stream:
         """The first `length` ids of the stream."""
@@ -102,17 +107,47 @@ class Stream:
         part.__dict__ = {**self.__dict__, "_length": min(length, self._length)}
         return part
 
-    def __getitem__(self, positions: slice) -> np.ndarray:
+    def __getitem__(self, positions: slice | np.ndarray) -> np.ndarray:
+        if not isinstance(positions, slice):
+            return self._at(positions)
         start, stop, step = positions.indices(self._length)
         if step != 1:
             raise ValueError(f"the step of a slice must be 1, but is {step}")
-        parts = [np.empty(0, self._type)]
+        parts = [np.empty(0, self.dtype)]
         while start < stop:
             number, inside = divmod(start, self._shard)
             part = self._shards[number][inside : inside + stop - start]
             parts.append(part)
             start += len(part)
         return np.concatenate(parts)
+
+    def _at(self, positions: np.ndarray) -> np.ndarray:
+        if len(self._shards) == 1:
+            return self._shards[0][positions]
+        numbers, inside = np.divmod(positions, self._shard)
+        values = np.empty(np.shape(positions), self.dtype)
+        for number in np.unique(numbers):
+            here = numbers == number
+            values[here] = self._shards[number][inside[here]]
+        return values
+
+    def searchsorted(self, value: np.generic, side: Literal["left", "right"]) -> int:
+        """Where a value belongs in a stream in ascending order (see `numpy.searchsorted`)."""
+        for number, shard in enumerate(self._shards):
+            if shard[-1] > value or (side == "left" and shard[-1] == value):
+                return number * self._shard + int(shard.searchsorted(value, side))
+        return self._length
+
+    def scan(self) -> Iterator[np.ndarray]:
+        """All ids in order, part by part; what was read does not stay in memory."""
+        for start in range(0, self._length, SCANNED):
+            yield self[start : min(start + SCANNED, self._length)]
+            self.release()
+
+    def release(self) -> None:
+        """Lets go of what was read of the files, which else counts as this process's memory while there is room."""
+        for one in self._maps:
+            one.madvise(mmap.MADV_DONTNEED)
 
 
 def _name(number: int) -> str:

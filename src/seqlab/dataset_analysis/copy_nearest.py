@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,25 @@ from seqlab.data.cache import cached, key_of
 from seqlab.data.text_pairs import TextPairs
 from seqlab.metrics.baselines import copy_nearest, nearest
 
+log = logging.getLogger(__name__)
 FILE = "nearest.npy"
+ANSWERED, KNOWN = 20_000, 250_000
+"""At most so many sources are answered, with the targets of at most so many training pairs, both evenly spread."""
 
 
 def copy_nearest_of(data: TextPairs, split: str) -> dict[str, float]:
-    """`copy_nearest` on the rows of a split that a model is evaluated on (`rows_to_generate`)."""
+    """`copy_nearest` on the rows of a split that a model is evaluated on (`rows_to_generate`).
+
+    Of a large dataset it is measured on a sample, with a warning.
+    """
     rows = data.rows_to_generate(split).nonzero()[0].tolist()
-    training = data.training_pairs()
+    training, all_rows = data.training_pairs(KNOWN), len(rows)
+    rows = rows[:: max(1, -(-all_rows // ANSWERED))]
+    if len(rows) < all_rows or len(training) < len(data.examples["train"]):
+        log.warning(
+            "copy_nearest is measured on %d of %d sources of %s, with %d of %d training pairs",
+            *(len(rows), all_rows, split, len(training), len(data.examples["train"])),
+        )
 
     def search(folder: Path) -> None:
         indices = nearest([data.source_text(split, row) for row in rows], [pair.source for pair in training])

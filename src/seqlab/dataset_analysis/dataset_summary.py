@@ -20,10 +20,10 @@ from seqlab.dataset_analysis.cautions import cautions
 from seqlab.dataset_analysis.first_look import pair_lines, striking_pairs
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.files import write_json
-from seqlab.metrics.hashes import folded, hashed_texts
 from seqlab.metrics.leakage import COMPARED, NEAR, NGRAMS, percent
 from seqlab.quiet import quiet
 from seqlab.special_tokens import UNK
+from seqlab.text.hashes import folded, hashed_texts
 
 BINS = 10
 """Bins of the histogram of lengths; one more holds all longer passages."""
@@ -101,7 +101,7 @@ class _SideTally:
         self._texts.add(texts)
         self._characters += sum(map(len, part.sentences))
         self._lengths.append(part.tokens.lengths)
-        counts = np.bincount(part.tokens.values, minlength=len(self._counts))
+        counts = np.bincount(part.tokens.values[:], minlength=len(self._counts))
         counts[: len(self._counts)] += self._counts
         self._counts = counts
 

@@ -25,15 +25,18 @@ SPACE = "\N{OPEN BOX}"
 """How a space in a token is shown."""
 PAIR_LABEL = 17
 """Columns that the label of a pair takes."""
+SEARCHED = 200_000
+"""Training pairs among which those that stand out are searched."""
 LOOKED_AT = 1000
 """Examples of a split in which unknown tokens are counted."""
 
 
 def striking_pairs(data: TextPairs) -> dict[str, list[str]]:
     """The training pair that is the first, the longest, the one with the most different lengths, and the one with the
-    rarest characters, all of them different as far as there are so many; shortened.
+    rarest characters, all of them different as far as there are so many; shortened. Of a large dataset, `SEARCHED`
+    pairs are looked at, evenly spread.
     """
-    pairs = [(pair.source, pair.target) for pair in data.training_pairs()]
+    pairs = [(pair.source, pair.target) for pair in data.training_pairs(SEARCHED)]
     counts = Counter(character for pair in pairs for side in pair for character in side)
     scores = {
         "longest": lambda pair: len(pair[0]) + len(pair[1]),

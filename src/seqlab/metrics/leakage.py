@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from seqlab.data.passages import Passages
-from seqlab.metrics.hashes import folded, hashed_texts, hashed_windows
 from seqlab.metrics.similarity import BATCH, Nearest, Shingles
+from seqlab.text.hashes import folded, hashed_texts, hashed_windows
 
 NGRAMS = (5, 10, 15)
 COMPARED = 2_000
@@ -48,12 +48,16 @@ class Overlap:
         ngrams: share of the n-grams of tokens that appear in training, by n, repeated n-grams counted each time; None
             if no passage is that long.
         nearest: similarity to the nearest training sentences; None for pairs, and if there are no sentences.
+        held_out_every: one held-out example in so many was looked at (in parts, evenly spread).
+        training_every: n-grams and nearest sentences were looked for in one training example in so many; copies in all.
     """
 
     sentences: int
     copies: float | None
     ngrams: dict[str, float | None]
     nearest: Nearness | None
+    held_out_every: int = 1
+    training_every: int = 1
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,18 @@ class Leakage:
         """One line per side, without pairs: "sources: 0.3% appear in training word for word, 1.2% nearly; …"."""
         return [
             f"{name}: {percent(side.copies)} appear in training word for word, {percent(side.nearest.near_copies)}"
-            f" nearly; {_ngrams(side.ngrams)}"
+            f" nearly; {_ngrams(side.ngrams)}{_sample(side)}"
             for name, side in self.sides.items()
             if side.nearest is not None
         ]
+
+
+def _sample(side: Overlap) -> str:
+    """The end of a line that says what was looked at, if it was not all."""
+    held_out = f"measured on one held-out example in {side.held_out_every:,}"
+    training = f"near copies and n-grams looked for in one training example in {side.training_every:,}"
+    parts = [held_out] * (side.held_out_every > 1) + [training] * (side.training_every > 1)
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _ngrams(shares: Mapping[str, float | None]) -> str:
@@ -104,17 +116,22 @@ def percent(share: float | None) -> str:
 Sides = Mapping[str, Passages]
 
 
-def leakage(training: Iterable[Sides], held_out: Mapping[str, Iterable[Sides]]) -> dict[str, Leakage]:
+def leakage(
+    training: Iterable[Sides], held_out: Mapping[str, Iterable[Sides]], training_every: int = 1
+) -> dict[str, Leakage]:
     """The leakage of each held-out split. All text comes in parts that fit in memory, each a mapping by side.
 
     If there are several sides, sentence n of one belongs to sentence n of the others.
+
+    Args:
+        training_every: look for n-grams and nearest sentences in one part of training in so many.
     """
     meters = {split: _SplitMeter() for split in held_out}
     for split, parts in held_out.items():
         for sides in parts:
             meters[split].expect(_Hashed.of(sides))
-    for sides in training:
-        part = _Hashed.of(sides)
+    for number, sides in enumerate(training):
+        part = _Hashed.of(sides, closely=number % training_every == 0)
         for meter in meters.values():
             meter.see(part)
     return {split: meter.result() for split, meter in meters.items()}
@@ -125,9 +142,12 @@ class _Side:
     texts: list[str]  # folded
     sentences: np.ndarray
     ngrams: dict[int, np.ndarray]
+    closely: bool = True  # whether it is looked at for more than copies; if not, there are no n-grams
 
     @functools.cached_property
     def shingles(self) -> list[Shingles]:
+        if not self.closely:
+            return []
         return [Shingles.of(self.texts[start : start + BATCH]) for start in range(0, len(self.texts), BATCH)]
 
 
@@ -139,13 +159,14 @@ class _Hashed:
     pairs: np.ndarray
 
     @classmethod
-    def of(cls, sides: Sides) -> _Hashed:
+    def of(cls, sides: Sides, closely: bool = True) -> _Hashed:
         hashed, texts = {}, {}
         for name, (tokens, sentences) in sides.items():
             texts[name] = [folded(sentence) for sentence in sentences]
             nonempty = [text for text in texts[name] if text]
-            ngrams = {n: hashed_windows(tokens.values, tokens.offsets, n)[0] for n in NGRAMS}
-            hashed[name] = _Side(nonempty, hashed_texts(nonempty), ngrams)
+            sizes = NGRAMS if closely else ()
+            ngrams = {n: hashed_windows(tokens.values[:], tokens.offsets[:], n)[0] for n in sizes}
+            hashed[name] = _Side(nonempty, hashed_texts(nonempty), ngrams, closely)
         both = ["\0".join(parts) for parts in zip(*texts.values(), strict=True)] if len(texts) > 1 else []
         return cls(hashed, hashed_texts(both))
 
@@ -209,8 +230,8 @@ class _SideMeter:
 
     def see(self, side: _Side) -> None:
         self._sentences.see(side.sentences)
-        for n, hashes in self._ngrams.items():
-            hashes.see(side.ngrams[n])
+        for n, hashes in side.ngrams.items():
+            self._ngrams[n].see(hashes)
         for batch in side.shingles:
             self._nearest.see(batch)
 

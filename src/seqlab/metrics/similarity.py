@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqlab.metrics.hashes import hashed_windows
+from seqlab.text.hashes import hashed_windows
 
 SHINGLE = 5
 BATCH = 64

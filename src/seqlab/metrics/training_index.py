@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqlab.data.passages import Passages
-from seqlab.metrics.hashes import folded, hashed_texts, hashed_windows
 from seqlab.metrics.leakage import NGRAMS, Overlap, nearness
 from seqlab.metrics.similarity import BATCH, Nearest, Shingles
 from seqlab.special_tokens import SPECIALS
+from seqlab.text.hashes import folded, hashed_texts, hashed_windows
 
 MOST_TOKENS = 4_000_000
 """Tokens of training text that are indexed: 8 bytes of hashes for each token and length of n-gram."""
@@ -59,7 +59,7 @@ class TrainingIndex:
                 break
             self.tokens += len(tokens.values)
             for n in NGRAMS:
-                ngrams[n].append(np.unique(hashed_windows(tokens.values, tokens.offsets, n)[0]))
+                ngrams[n].append(np.unique(hashed_windows(tokens.values[:], tokens.offsets[:], n)[0]))
             texts |= dict.fromkeys(filter(None, map(folded, sentences)))
             characters += sum(map(len, sentences))
         self._ngrams = {n: np.unique(np.concatenate(hashes)) for n, hashes in ngrams.items()}

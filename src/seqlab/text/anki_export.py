@@ -9,7 +9,7 @@ import csv
 import html
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from seqlab.errors import InputError
 
@@ -21,12 +21,12 @@ _BREAK = re.compile(r"<(?:br|/?div|/?p)\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>|\[sound:[^\[\]]*\]")
 
 
-def is_export(lines: Sequence[str]) -> bool:
-    """Whether the first line is a header of an Anki export."""
-    return bool(lines) and _HEADER.match(lines[0]) is not None
+def is_export(first: str) -> bool:
+    """Whether the first line of a file is a header of an Anki export."""
+    return _HEADER.match(first) is not None
 
 
-def exported(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str]]]:
+def exported(lines: Iterable[str], name: str) -> Iterator[tuple[int, list[str]]]:
     """The fields of each note with the number of its last line; columns for Anki itself (deck, tags, …) are dropped.
 
     If the header says that fields are HTML, they become plain text.
@@ -34,11 +34,12 @@ def exported(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str]]]
     Raises:
         InputError: an unknown separator, or quotes that do not end; the message names the line.
     """
-    settings, count = _header(lines)
+    lines = iter(lines)
+    settings, count, first = _header(lines)
     separator = _separator(settings, name)
     metadata = _metadata(settings)
     plain = _text if settings.get("html", "").strip().lower() == "true" else str
-    rows = csv.reader((f"{line}\n" for line in lines[count:]), delimiter=separator, strict=True)
+    rows = csv.reader((f"{line}\n" for line in itertools.chain(first, lines)), delimiter=separator, strict=True)
     try:
         for row in rows:
             if row:
@@ -47,23 +48,27 @@ def exported(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str]]]
         raise InputError(f"{name}:{count + rows.line_num}: not as Anki exports notes ({error})") from None
 
 
-def column_names(lines: Sequence[str], name: str) -> list[str] | None:
+def column_names(lines: Iterable[str], name: str) -> list[str] | None:
     """The names of the fields that `exported` gives, if the header has them.
 
     Raises:
         InputError: an unknown separator.
     """
-    settings, _ = _header(lines)
+    settings, *_ = _header(lines)
     if (names := settings.get("columns")) is None:
         return None
     metadata = _metadata(settings)
     return [field.strip() for i, field in enumerate(names.split(_separator(settings, name)), 1) if i not in metadata]
 
 
-def _header(lines: Sequence[str]) -> tuple[dict[str, str], int]:
-    """The settings in the header, and its number of lines."""
-    found = [header for header in itertools.takewhile(bool, map(_HEADER.match, lines)) if header]
-    return {header[1].lower(): header[2] for header in found}, len(found)
+def _header(lines: Iterable[str]) -> tuple[dict[str, str], int, list[str]]:
+    """The settings in the header, its number of lines, and the line after it, if there is one."""
+    found: dict[str, str] = {}
+    for count, line in enumerate(lines):
+        if (header := _HEADER.match(line)) is None:
+            return found, count, [line]
+        found[header[1].lower()] = header[2]
+    return found, count + 1, []
 
 
 def _separator(settings: dict[str, str], name: str) -> str:

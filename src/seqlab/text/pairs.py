@@ -8,7 +8,7 @@ from typing import Any
 from seqlab.errors import InputError
 from seqlab.text.column_choice import DECK, ColumnChoice
 from seqlab.text.forms import PAIRS, formed
-from seqlab.text.row_files import RowFile, read_deck, read_rows
+from seqlab.text.row_files import RowFile, read_deck
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,37 +20,28 @@ class Pair:
     alternatives: tuple[str, ...] = ()
 
 
-def read_pairs(path: Path, columns: ColumnChoice = DECK) -> list[Pair]:
+def read_pairs(path: Path) -> list[Pair]:
     """All pairs of a deck for Anki: a `.txt` or `.tsv` file, plain or compressed, or such a file in a `.zip`.
 
     A file that Anki itself exported (`#separator:` in the first lines) is read, too: the first two fields of each note
     are the pair. Blank lines at the end are ignored.
 
-    Args:
-        columns: those of the two sides.
-
     Raises:
         InputError: the file is missing, empty, binary or not UTF-8; an archive is broken or unpacks to too much; a
             line does not have two or three columns, or one side is empty. The message names the file and the line.
     """
-    deck = read_deck(path)
-    return list(_pairs(deck, columns.within(deck)[0]))
+    return list(pairs_of(read_deck(path), DECK)[0])
 
 
-def read_row_pairs(path: Path, columns: ColumnChoice) -> tuple[list[Pair], str | None]:
-    """All pairs of a file of rows (see `read_rows`), and a line that says how the columns were guessed, if so.
+def pairs_of(table: RowFile, columns: ColumnChoice) -> tuple[Iterator[Pair], str | None]:
+    """The pairs of rows, read as they are asked for, and a line that says how the columns were guessed, if so.
 
     Raises:
-        InputError: the file is missing, damaged or not as its name says, a column is not there, or a source or its
-            first target is empty. The message names the file and the line.
+        InputError: a row is not as the others are, a column is not there, or a source or its first target is empty. The
+            message names the file and the line.
     """
-    return pairs_of(read_rows(path), columns)
-
-
-def pairs_of(table: RowFile, columns: ColumnChoice) -> tuple[list[Pair], str | None]:
-    """As `read_row_pairs`, of rows that are open."""
     chosen, line = columns.within(table)
-    return list(_pairs(table, chosen)), line
+    return _pairs(table, chosen), line
 
 
 def _pairs(table: RowFile, chosen: list[int]) -> Iterator[Pair]:

@@ -7,16 +7,28 @@ import lzma
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from seqlab.errors import InputError
 from seqlab.extras import not_installed
 from seqlab.text.anki_export import column_names, exported, is_export
-from seqlab.text.lines import ADVICE, COMPRESSED, decode_lines, largest_unpacked, read_at_most, read_bytes, unpacked
+from seqlab.text.lines import (
+    ADVICE,
+    COMPRESSED,
+    LARGEST,
+    PIECE,
+    file_pieces,
+    largest_unpacked,
+    lines_of,
+    open_file,
+    read_at_most,
+    read_bytes,
+    unpacked,
+)
 from seqlab.text.plain_json import parsed
 
 PARQUET = b"PAR1"
@@ -29,6 +41,10 @@ UNLIMITED = 1 << 30
 """The most columns of notes that Anki exported, which may differ in their number."""
 Record = tuple[int, list[str]]
 """A row of a text file with the number of its last line."""
+Lines = Callable[[], Iterator[str]]
+"""Begins to read the lines of a file."""
+Pieces = Callable[[], Iterator[bytes]]
+"""Begins to read the bytes of a file."""
 
 
 class RowFile(ABC):
@@ -105,24 +121,24 @@ class TextRows(RowFile):
 class JsonLines(RowFile):
     """One JSON object per line. The columns are the keys of the first one; inner objects have names with dots."""
 
-    def __init__(self, name: str, lines: list[str]) -> None:
+    def __init__(self, name: str, lines: Lines) -> None:
         super().__init__(name)
         self._lines = lines
-        self.names = list(self._object(0))
+        self.names = list(self._object(1, next(lines())))
 
-    def _object(self, index: int) -> dict[str, Any]:
+    def _object(self, number: int, line: str) -> dict[str, Any]:
         try:
-            return dict(flattened(parsed(self._lines[index].encode(), dict)))
+            return dict(flattened(parsed(line.encode(), dict)))
         except ValueError as error:
-            whole = index == 0 and self._lines[0].lstrip().startswith("[")
+            whole = number == 1 and line.lstrip().startswith("[")
             hint = "; expected one JSON object per line" + (", not one array of all" if whole else "")
-            raise InputError(f"{self.name}:{index + 1}: {error}{hint}") from None
+            raise InputError(f"{self.name}:{number}: {error}{hint}") from None
 
     def rows(self, columns: Sequence[int]) -> Iterator[tuple[str, list[Any]]]:
         assert self.names is not None
         chosen = [self.names[column] for column in columns]
-        for index in range(len(self._lines)):
-            where, row = f"{self.name}:{index + 1}", self._object(index)
+        for number, line in enumerate(self._lines(), 1):
+            where, row = f"{self.name}:{number}", self._object(number, line)
             for name in chosen:
                 if name not in row:
                     raise InputError(f"{where}: {no_column(name, list(row))}")
@@ -136,14 +152,14 @@ class Parquet(RowFile):
         InputError: it is none, or pyarrow is not installed.
     """
 
-    def __init__(self, name: str, data: bytes) -> None:
+    def __init__(self, name: str, file: Path | BinaryIO) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
         except ModuleNotFoundError as error:
             raise not_installed(error, f"reading {Path(name).name}") or error from None
         try:
-            self._file = pyarrow.parquet.ParquetFile(BytesIO(data))
+            self._file = pyarrow.parquet.ParquetFile(file)
         except (pyarrow.ArrowException, OSError) as error:
             reason = " ".join(str(error).split("\n")[0].split())
             raise InputError(f"{name}: not a readable Parquet file ({reason[:200]})") from None
@@ -171,23 +187,27 @@ class Parquet(RowFile):
 def read_rows(path: Path) -> RowFile:
     """The rows of a file, whose format its name tells; any other file is taken for lines of columns with tabs between.
 
+    Rows are read as they are asked for, each time anew, so that files may be larger than memory (but for Parquet that
+    is compressed as a whole, and zip).
+
     Raises:
         InputError: the file is missing, empty, damaged, binary or not UTF-8.
     """
-    data, name = _contents(path)
+    pieces, name = _contents(path)
     ending = _ending(path)
-    if ending == ".parquet" or data.startswith(PARQUET):
-        return Parquet(name, data)
-    lines = _lines(data, name)
+    begins = next(iter(pieces()), b"")
+    if ending == ".parquet" or begins.startswith(PARQUET):
+        return Parquet(name, path if _is_plain(path) else BytesIO(_whole(pieces, name)))
+    lines = _lines(pieces, name)
     if ending in (".jsonl", ".ndjson", ".json"):
         return JsonLines(name, lines)
-    if is_export(lines):
+    if is_export(next(lines())):
         return _exported(lines, name)
     if ending == ".csv" and (delimiter := _delimiter(lines)) != "\t":
         what = "semicolons" if delimiter == ";" else "commas"
         reason = f"a single column; expected a source and a target with {what} between"
-        return TextRows(name, lambda: _csv(lines, name, delimiter), reason)
-    return TextRows(name, lambda: _tabs(lines), "no tab in the line; expected source<TAB>target")
+        return TextRows(name, lambda: _csv(lines(), name, delimiter), reason)
+    return TextRows(name, lambda: _tabs(lines()), "no tab in the line; expected source<TAB>target")
 
 
 def read_deck(path: Path) -> TextRows:
@@ -196,13 +216,13 @@ def read_deck(path: Path) -> TextRows:
     Raises:
         InputError: as `read_rows`.
     """
-    data, name = _contents(path)
-    lines = _lines(data, name)
-    if is_export(lines):
+    pieces, name = _contents(path)
+    lines = _lines(pieces, name)
+    if is_export(next(lines())):
         return _exported(lines, name)
     expected = "source<TAB>target[<TAB>attribution]"
     one = "no tab in the line; expected source<TAB>target"
-    return TextRows(name, lambda: _tabs(lines), one, most=3, expected=expected)
+    return TextRows(name, lambda: _tabs(lines()), one, most=3, expected=expected)
 
 
 def is_row_file(path: Path) -> bool:
@@ -231,35 +251,59 @@ def _ending(path: Path) -> str:
     return inner.suffix.lower()
 
 
-def _contents(path: Path) -> tuple[bytes, str]:
-    """The unpacked content of a file, and the name of what it is."""
+def _contents(path: Path) -> tuple[Pieces, str]:
+    """The unpacked content of a file, piece by piece, and the name of what it is."""
     if path.is_dir():
         raise InputError(f"{path}: is a folder; expected a file of sentence pairs")
-    data, name = read_bytes(path), str(path)
-    if path.suffix.lower() == ".zip" or zipfile.is_zipfile(BytesIO(data)):
-        data, member = _unzip(data, name)
-        name = f"{name}!{member}"
-    return unpacked(data, name), name
+    with open_file(path) as file:
+        is_zip = path.suffix.lower() == ".zip" or zipfile.is_zipfile(file)
+    if not is_zip:
+        return lambda: file_pieces(path), str(path)
+    member, inner = _unzip(read_bytes(path), str(path))
+    name = f"{path}!{inner}"
+    data = unpacked(member, name)
+    return lambda: (data[start : start + PIECE] for start in range(0, len(data), PIECE)), name
 
 
-def _lines(data: bytes, name: str) -> list[str]:
-    lines = decode_lines(data, name)
-    while not lines[-1].strip():
-        lines.pop()
+def _is_plain(path: Path) -> bool:
+    with open_file(path) as file:
+        return file.read(len(PARQUET)) == PARQUET
+
+
+def _whole(pieces: Pieces, name: str) -> bytes:
+    """All of a content, of which there may be as much as fits in memory."""
+    parts = pieces()
+    return read_at_most(lambda _: next(parts, b""), LARGEST, name, ADVICE)
+
+
+def _lines(pieces: Pieces, name: str) -> Lines:
+    """The lines of a text, without blank ones at the end."""
+
+    def lines() -> Iterator[str]:
+        blank: list[str] = []
+        for line in lines_of(pieces, name):
+            if not line or line.isspace():
+                blank.append(line)
+                continue
+            if blank:
+                yield from blank
+                blank = []
+            yield line
+
     return lines
 
 
-def _tabs(lines: list[str]) -> Iterator[Record]:
+def _tabs(lines: Iterable[str]) -> Iterator[Record]:
     for number, line in enumerate(lines, 1):
         yield number, line.split("\t")
 
 
-def _exported(lines: list[str], name: str) -> TextRows:
+def _exported(lines: Lines, name: str) -> TextRows:
     one = "a single field; expected a source and a target"
-    return TextRows(name, lambda: exported(lines, name), one, column_names(lines, name), most=UNLIMITED)
+    return TextRows(name, lambda: exported(lines(), name), one, column_names(lines(), name), most=UNLIMITED)
 
 
-def _csv(lines: list[str], name: str, delimiter: str) -> Iterator[Record]:
+def _csv(lines: Iterable[str], name: str, delimiter: str) -> Iterator[Record]:
     rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     begins = 1
     try:
@@ -270,12 +314,12 @@ def _csv(lines: list[str], name: str, delimiter: str) -> Iterator[Record]:
         raise InputError(f"{name}:{begins}: not CSV ({error}, in the row that begins here)") from None
 
 
-def _delimiter(lines: list[str]) -> str:
+def _delimiter(lines: Lines) -> str:
     """The first delimiter that gives all of the first rows the same number of columns, more than one."""
     readings: dict[str, Callable[[], Iterator[Record]]] = {
-        ",": lambda: _csv(lines, "", ","),
-        ";": lambda: _csv(lines, "", ";"),
-        "\t": lambda: _tabs(lines),
+        ",": lambda: _csv(lines(), "", ","),
+        ";": lambda: _csv(lines(), "", ";"),
+        "\t": lambda: _tabs(lines()),
     }
     for delimiter, records in readings.items():
         try:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqlab.metrics.hashes import folded, hashed_texts, hashed_windows
+from seqlab.text.hashes import folded, hashed_texts, hashed_windows
 
 SEQUENCES = st.lists(st.lists(st.integers(0, 3), max_size=7), max_size=9)
 
