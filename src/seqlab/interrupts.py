@@ -3,9 +3,11 @@
 Each command imports seqlab first, so that this file imports next to nothing.
 """
 
+import contextlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from types import FrameType
 
 COMMANDS = (
@@ -41,6 +43,16 @@ def raise_again() -> None:
     """Has Ctrl-C raise KeyboardInterrupt again, as usual."""
     if signal.getsignal(signal.SIGINT) is _stop:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """Has Ctrl-C end a command at once while it imports more, as `stop_imports` does."""
+    stop_imports()
+    try:
+        yield
+    finally:
+        raise_again()
 
 
 def _is_command() -> bool:

@@ -2,8 +2,11 @@
 
 from omegaconf import DictConfig
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.cli import import_from_here, refuse_unknown, run_command
 from seqlab.config.bundle_settings import read_play
+from seqlab.interrupts import stopping_at_once
+from seqlab.playground.named_bundles import named_bundles
 
 
 def task(config: DictConfig) -> None:
@@ -12,9 +15,11 @@ def task(config: DictConfig) -> None:
     settings = read_play(config)
     if settings.trust.packages:
         import_from_here()
-    from seqlab.playground.server import serve
-
-    serve(settings)
+    bundles = named_bundles(settings.runs)
+    print(f"loading {plural(len(bundles), 'model')} …", flush=True)
+    with stopping_at_once():
+        from seqlab.playground.server import serve
+    serve(settings, bundles)
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ def served(monkeypatch):
 def test_it_listens_on_this_machine_alone(command, served):
     out = command("play", SMALL, "port=0").succeeded().out
     ((_, (host, port)),) = served
-    assert host == "127.0.0.1" and f"1 model; open http://127.0.0.1:{port}/ in a browser" in out
+    assert host == "127.0.0.1" and f"loading 1 model …\n1 model; open http://127.0.0.1:{port}/ in a browser" in out
 
 
 def test_others_need_the_token_in_the_address(command, served):
@@ -47,6 +47,7 @@ def test_ctrl_c_with_open_streams_is_one_line():
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(typed, **pipes, text=True, cwd=ROOT, env=environment) as server:
+        assert server.stdout.readline() == "loading 8 models …\n"
         port = int(re.search(r":(\d+)/", server.stdout.readline())[1])
         forced = {"transformer": [], "gpt": [], "conv": []}
         body = {"source": "1 2 3 " * 20, "forced": forced, "search": "beam", "settings": {"size": 12}}

@@ -96,8 +96,9 @@ def test_generating_takes_it_and_without_a_network_the_copy_is_used(online, hub)
 
 PLAYED = """
 from seqlab.kinds import NOTHING
+from seqlab.playground.named_bundles import named_bundles
 from seqlab.playground.played_models import played_models
-print(*(one.name for one in played_models(["hf://me/reversal", "hf://you/reversal"], NOTHING)))
+print(*(one.name for one in played_models(named_bundles(["hf://me/reversal", "hf://you/reversal"]), NOTHING)))
 """
 
 

@@ -70,11 +70,11 @@ def test_of_nothing_nothing_appears():
     assert (seen.overlap.sentences, seen.overlap.copies, seen.overlap.nearest) == (0, None, None)
 
 
-@pytest.mark.parametrize(("limit", "tokens"), [("MOST_TOKENS", 14), ("MOST_CHARACTERS", 28)])
-def test_memory_has_a_limit_and_what_was_left_out_is_known(monkeypatch, limit, tokens):
-    monkeypatch.setattr(training_index, limit, 20)
+@pytest.mark.parametrize(("limit", "most"), [("MOST_TOKENS", 30), ("MOST_CHARACTERS", 100)])
+def test_memory_has_a_limit_and_what_was_left_out_is_known(monkeypatch, limit, most):
+    monkeypatch.setattr(training_index, limit, most)
     passages = [[5, 6, 7, 8, 9, 10, 11], [12] * 7]
     index = TrainingIndex([part([one] * 2) for one in (*passages, [13] * 7)])
-    assert not index.complete and index.tokens == tokens
+    assert not index.complete and index.tokens == 28
     assert index.seen([5, 6, 7, 8, 9], []).longest.tolist() == [5] * 5
     assert not index.seen([13] * 5, []).longest.any()

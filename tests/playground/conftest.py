@@ -15,6 +15,7 @@ from seqlab.inference.bundle import save
 from seqlab.inference.streams import StreamFormat
 from seqlab.kinds import NOTHING
 from seqlab.models.gpt import GPT
+from seqlab.playground.named_bundles import named_bundles
 from seqlab.playground.played_models import played_models
 from seqlab.text.tokenizers import CharacterTokenizer
 
@@ -24,7 +25,7 @@ REVERSAL = ROOT / "outputs/reference/reversal"
 @pytest.fixture(scope="session")
 def models():
     """The eight models that reverse lists, by name."""
-    return {one.name: one for one in played_models([REVERSAL], NOTHING)}
+    return {one.name: one for one in played_models(named_bundles([REVERSAL]), NOTHING)}
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
 from seqlab.kinds import NOTHING
 from seqlab.playground.answer_events import LONGEST_PROMPT, answer_events
+from seqlab.playground.named_bundles import named_bundles
 from seqlab.playground.play_request import LONGEST_TEXT, PlayRequest, read_request
 from seqlab.playground.played_models import LONGEST_LIST, played_models
 from seqlab.special_tokens import BOS, EOS
@@ -125,7 +126,7 @@ def test_an_answer_goes_on_from_forced_tokens(models, search):
 
 
 def test_a_text_has_the_surprise_that_a_teacher_forced_model_has(writer):
-    (model,) = played_models([writer], NOTHING)
+    (model,) = played_models(named_bundles([writer]), NOTHING)
     text = "the ferry waits"
     events = answer(model, text, search="sample", seed=3)
     assert (events["start"][0]["first"], events["start"][0]["source"]) == ("t", [])
@@ -145,7 +146,7 @@ def test_a_text_has_the_surprise_that_a_teacher_forced_model_has(writer):
 
 @pytest.mark.parametrize("search", ["greedy", "beam"])
 def test_a_text_is_continued_by_every_search_and_from_forced_tokens(writer, search):
-    (model,) = played_models([writer], NOTHING)
+    (model,) = played_models(named_bundles([writer]), NOTHING)
     forced = model.predictor.target_tokenizer.encode("ff")
     events = answer(model, "the ", forced, search)
     assert events["end"][0]["text"].startswith("ff")
@@ -167,7 +168,7 @@ def test_sources_beyond_a_limit_are_refused_in_one_line(models, source, message)
 
 
 def test_a_text_beyond_the_limit_is_refused(writer):
-    (model,) = played_models([writer], NOTHING)
+    (model,) = played_models(named_bundles([writer]), NOTHING)
     with pytest.raises(InputError, match=f"{LONGEST_PROMPT + 5:,} tokens; this page takes at most"):
         answer(model, "t" * (LONGEST_PROMPT + 4) + "h")
 
@@ -178,7 +179,7 @@ def test_symbols_that_a_model_does_not_know_are_named(models):
 
 
 def test_a_token_without_a_probability_ends_the_answer(writer):
-    (model,) = played_models([writer], NOTHING)
+    (model,) = played_models(named_bundles([writer]), NOTHING)
     with pytest.raises(InputError, match="'<eos>' cannot come here"):
         answer(model, "the ", [EOS])
     for parameter in model.predictor.model.parameters():
@@ -230,7 +231,7 @@ def test_models_are_found_in_folders_and_have_names_of_their_own(writer, tmp_pat
     for folder in ("a/run/bundle", "b/run"):
         (tmp_path / folder).parent.mkdir(parents=True)
         (tmp_path / folder).symlink_to(REVERSAL / "gru", target_is_directory=True)
-    found = played_models([tmp_path / "a", tmp_path / "b/run", writer, writer.parent], NOTHING)
+    found = played_models(named_bundles([tmp_path / "a", tmp_path / "b/run", writer, writer.parent]), NOTHING)
     assert [one.name for one in found] == ["a/run", "b/run", "letters"]
     with pytest.raises(InputError, match="no bundle"):
-        played_models([tmp_path], NOTHING)
+        played_models(named_bundles([tmp_path]), NOTHING)

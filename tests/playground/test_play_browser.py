@@ -8,6 +8,7 @@ from playground.conftest import REVERSAL, served
 from playground.made_runs import CHARACTERS, made_run
 
 from seqlab.kinds import NOTHING
+from seqlab.playground.named_bundles import named_bundles
 from seqlab.playground.played_models import played_models
 from seqlab.playground.server import play_app
 
@@ -38,7 +39,7 @@ def address(models, writer, run, tmp_path_factory):
     lists = {"_target_": "seqlab.data.reversal.Reversal", "samples": 4000}
     gru = made_run(tmp_path_factory.mktemp("lists") / "gru", REVERSAL / "gru", lists)
     four = [models[name] for name in ("bahdanau", "gpt", "transformer")]
-    with served(play_app([*four, *played_models([gru, writer, run], NOTHING)])) as port:
+    with served(play_app([*four, *played_models(named_bundles([gru, writer, run]), NOTHING)])) as port:
         yield f"http://127.0.0.1:{port}/"
 
 
@@ -68,6 +69,10 @@ class PlayPage(Page):
 
     def card(self, name, selector=""):
         return f'.card[data-model="{name}"] {selector}'
+
+    def words(self, name, selector):
+        """The text of a part of a card, which may be drawn anew at any moment."""
+        return self.js("find(arguments[0]).textContent", self.card(name, selector))
 
     def written(self, name):
         """The tokens of a model's answer."""
@@ -260,16 +265,14 @@ def test_what_appears_in_training_is_marked_in_a_text(browser, address):
 
 def test_what_appears_in_training_is_known_of_a_source(browser, address):
     page = PlayPage(browser, address, source="4", training="marked")
-    page.until("seen.gru?.state === 'seen' && !drawing")
-    assert page.one(page.card("gru", "[data-part=training]")).text.startswith(
-        "Training data: this source appears there"
-    )
-    assert "a bundle alone" in page.one(page.card("bahdanau", "[data-part=training]")).text
+    page.until("seen.gru?.state === 'seen' && seen.bahdanau?.state === 'unseen' && !drawing")
+    assert page.words("gru", "[data-part=training]").startswith("Training data: this source appears there")
+    assert "a bundle alone" in page.words("bahdanau", "[data-part=training]")
     box = page.one("#source")
     box.send_keys(" 4" * 11)
     page.until("seen.gru?.state === 'seen' && seen.gru.source === '4' + ' 4'.repeat(11) && !drawing")
     page.until("answers.gru.source === seen.gru.source")
-    assert "this source does not appear there" in page.one(page.card("gru", "[data-part=training]")).text
+    assert "this source does not appear there" in page.words("gru", "[data-part=training]")
     assert page.errors() == []
 
 

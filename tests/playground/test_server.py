@@ -15,6 +15,7 @@ from playground.made_runs import made_run
 from seqlab.inference.predictor import Predictor
 from seqlab.kinds import NOTHING
 from seqlab.playground import server, training_search
+from seqlab.playground.named_bundles import named_bundles
 from seqlab.playground.play_request import LONGEST_BODY
 from seqlab.playground.played_models import played_models
 from seqlab.playground.server import FILES, play_app
@@ -152,7 +153,7 @@ def runs(tmp_path_factory):
     folder, data = tmp_path_factory.mktemp("runs"), {"_target_": "seqlab.data.reversal.Reversal", "samples": 400}
     for name in ("gru", "lstm"):
         made_run(folder / name, REVERSAL / name, {**data, "seed": len(name)})
-    return played_models([folder], NOTHING)
+    return played_models(named_bundles([folder]), NOTHING)
 
 
 def test_training_data_is_read_once_when_asked_for_and_then_searched(models, runs, monkeypatch):
@@ -231,7 +232,7 @@ def test_a_search_whose_reader_has_gone_is_not_begun(runs):
 
 
 def test_where_a_language_model_looked_is_told_for_one_token(models, writer):
-    (letters,) = played_models([writer], NOTHING)
+    (letters,) = played_models(named_bundles([writer]), NOTHING)
     with served(play_app([letters, models["gpt"]])) as port:
         client = Client(port)
         answer = client.ask({"letters": []}, "the ferry waits")

@@ -12,6 +12,7 @@ from support import ROOT
 from seqlab.errors import InputError
 from seqlab.kinds import NOTHING
 from seqlab.playground import training_data
+from seqlab.playground.named_bundles import named_bundles
 from seqlab.playground.played_models import played_models
 from seqlab.playground.training_data import DATASETS, PARTS, run_of, searchable_training
 
@@ -25,7 +26,7 @@ def lists(tmp_path):
 
 
 def test_a_list_of_training_is_known_and_another_is_not(lists):
-    (model,) = played_models([lists], NOTHING)
+    (model,) = played_models(named_bundles([lists]), NOTHING)
     assert model.run == lists == run_of(lists / "bundle")
     training = searchable_training(lists)
     from seqlab.data.reversal import Reversal
@@ -54,7 +55,7 @@ def test_a_text_is_compared_by_sentences_and_runs_of_tokens(writer, tmp_path):
     run = made_run(tmp_path / "run", writer, data, started=tmp_path)
     cached = {*tmp_path.rglob("*")}
     training = searchable_training(run)
-    (model,) = played_models([run], NOTHING)
+    (model,) = played_models(named_bundles([run]), NOTHING)
     found = training.search(model.predictor, "The captain waits for the ferry\n\nit ran")
     assert (found["count"], found["copies"]) == (2, 1)
     assert [one["copy"] for one in found["sentences"]] == [True, False]

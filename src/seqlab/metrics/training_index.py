@@ -54,6 +54,7 @@ class TrainingIndex:
         texts: dict[str, None] = {}  # each sentence once, in their order
         characters, self.tokens, self.complete = 0, 0, True
         for tokens, sentences in parts:
+            characters += sum(map(len, sentences))
             if self.tokens + len(tokens.values) > MOST_TOKENS or characters > MOST_CHARACTERS:
                 self.complete = False
                 break
@@ -61,7 +62,6 @@ class TrainingIndex:
             for n in NGRAMS:
                 ngrams[n].append(np.unique(hashed_windows(tokens.values[:], tokens.offsets[:], n)[0]))
             texts |= dict.fromkeys(filter(None, map(folded, sentences)))
-            characters += sum(map(len, sentences))
         self._ngrams = {n: np.unique(np.concatenate(hashes)) for n, hashes in ngrams.items()}
         self._texts = [*texts]
         self._copies = np.sort(hashed_texts(self._texts))

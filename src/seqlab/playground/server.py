@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ from seqlab.playground.play_request import (
 )
 from seqlab.playground.played_models import PlayedModel, played_models
 from seqlab.playground.text_attention import looked
-from seqlab.playground.training_search import Seen, TrainingSearch
+from seqlab.playground.training_search import TextSeen, TrainingSearch
 from seqlab.playground.wire import Event, sent
 
 log = logging.getLogger(__name__)
@@ -180,7 +181,7 @@ def play_app(models: Sequence[PlayedModel], token: str = "", hosts: Sequence[str
     async def seen(request: Request) -> Response:
         asked = read_seen(await _body(request))
         _check_known(asked.models, named)
-        return stream(request, [Seen(named[name], training, asked.source).put_into for name in asked.models])
+        return stream(request, [TextSeen(named[name], training, asked.source).put_into for name in asked.models])
 
     async def look(request: Request) -> Response:
         asked = read_look(await _body(request))
@@ -253,15 +254,18 @@ class PlayServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(settings: PlaySettings) -> None:
+def serve(settings: PlaySettings, bundles: Mapping[str, Path]) -> None:
     """Loads the models and serves the page until it is stopped by Ctrl-C.
+
+    Args:
+        bundles: the models' folders by their names.
 
     Raises:
         InputError: a model cannot be loaded, or the address cannot be used.
         KeyboardInterrupt: it was stopped.
     """
     listening = _listening(settings.host, settings.port)
-    models = played_models(settings.runs, settings.trust)
+    models = played_models(bundles, settings.trust)
     torch.set_num_threads(max(1, torch.get_num_threads() // len(models)))  # models answer at the same time
     local = settings.host in LOCAL
     token = "" if local else secrets.token_urlsafe(16)

@@ -74,7 +74,7 @@ class TrainingSearch:
 
 
 @dataclass(frozen=True)
-class Seen:
+class TextSeen:
     """What of a text appears in the training data of a model, as events: `reading` while it is read, then `seen`."""
 
     model: PlayedModel

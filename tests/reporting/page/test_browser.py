@@ -238,8 +238,8 @@ def test_a_sentence_is_opened_in_play(page, place):
     page.choose("#pick-sentence", "2. ein hund springt")
     page.click(page.one("#step-on"))
     runs = place.parent.resolve() / "runs"
-    assert page.one("#play-command").text == f"seqlab-play 'runs=[{runs}/gru/1,{runs}/bahdanau/1]'"
-    assert page.one("#play-missing").text == "Not on this machine: transformer, lstm."
+    assert page.one("#play-command").text == f"seqlab-play 'runs=[{runs}/bahdanau/1,{runs}/gru/1]'"
+    assert page.one("#play-missing").text == "Not on this machine: lstm (yours), transformer (yours)."
     address, _, state = page.one("#play-link").get_attribute("href").partition("#")
     assert address == PLAY_ADDRESS and dict(urllib.parse.parse_qsl(state)) == {
         "data": "reversal of 1 to 10 integers",

@@ -31,7 +31,8 @@ def test_the_committed_pictures_are_there_for_light_and_dark():
         assert drawn.get("fill") == colours.text
         texts = [text.text for text in drawn.iter(f"{SVG}text")]
         assert texts.count(SOURCE.split()[1]) == 2 * len(SHOWN)
-        assert (folder / f"report{suffix}.png").read_bytes()[:4] == b"\x89PNG"
+        for page in ("report", "play"):
+            assert (folder / f"{page}{suffix}.png").read_bytes()[:4] == b"\x89PNG"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = {path.name for path in folder.iterdir() if path.name in readme}
     assert named == {path.name for path in folder.iterdir()}

@@ -1,7 +1,8 @@
 // A beam search as a tree: a column for each step, a node for each hypothesis that was considered.
 
 const SVG = "http://www.w3.org/2000/svg";
-const COLUMN = 92, ROW = 34, NODE = { width: 74, height: 26 };
+const COLUMN = 108, ROW = 34, NODE = { width: 90, height: 26 };
+const logarithm = (value, digits) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 
 function shape(name, attributes = {}, ...children) {
   const made = document.createElementNS(SVG, name);
@@ -31,7 +32,7 @@ const STATES = { going: "kept", ended: "ended", hopeless: "can no longer win", p
 
 function treeNode(node) {
   const place = { x: node.x * COLUMN + 4, y: node.y * ROW + 4 };
-  const words = node.root ? "start" : `${node.text}: ${STATES[node.state]}, log p ${node.score.toFixed(2)}, with the length penalty ${node.rank.toFixed(2)}`;
+  const words = node.root ? "start" : `${node.text}: ${STATES[node.state]}, log p ${logarithm(node.score, 2)}, with the length penalty ${logarithm(node.rank, 2)}`;
   const label = node.root ? "start" : node.text.length > 6 ? `${node.text.slice(0, 5)}…` : node.text;
   const middle = place.y + NODE.height / 2 + 4;
   return shape(
@@ -40,7 +41,7 @@ function treeNode(node) {
     shape("title", {}, words),
     shape("rect", { ...place, ...NODE, rx: 5 }),
     shape("text", { x: place.x + 6, y: middle }, label),
-    shape("text", { x: place.x + NODE.width - 5, y: middle, class: "score", "text-anchor": "end" }, node.root ? "" : node.score.toFixed(1)),
+    shape("text", { x: place.x + NODE.width - 5, y: middle, class: "score", "text-anchor": "end" }, node.root ? "" : logarithm(node.score, 1)),
   );
 }
 

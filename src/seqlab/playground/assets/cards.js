@@ -28,7 +28,7 @@ function tokenSpan(one, i, context) {
 
 function tokensLine(context) {
   const { model, answer, act } = context;
-  const line = element("p", { class: model.continues ? "text" : "tokens", role: "group", "aria-label": `Answer of ${model.name}` });
+  const line = element("p", { class: model.continues ? "text" : "tokens", dir: "auto", role: "group", "aria-label": `Answer of ${model.name}` });
   if (answer.first) {
     const first = element("span", { class: "first" }, answer.first);
     markSeen(first, seenRun(context, 0));
@@ -58,7 +58,7 @@ function sourceStrip(view, layer, diff) {
     if (moved && Math.abs(moved[i]) >= 5) made.append(element("small", {}, `${moved[i] > 0 ? "+" : "−"}${Math.abs(moved[i])}`));
     return made;
   });
-  return element("p", { class: view.text ? "strip text" : "strip", "aria-hidden": "true" }, ...tokens);
+  return element("p", { class: view.text ? "strip text" : "strip", dir: "auto", "aria-hidden": "true" }, ...tokens);
 }
 
 function layerOf(model) {
@@ -119,7 +119,7 @@ function likeliestPart({ model, answer, act }) {
   if (!one || one.prompt) return [];
   const begun = answer.steps.slice(0, state.step).filter((before) => !before.prompt).map((before) => before.id);
   const items = one.likeliest.map((other) => {
-    const words = element("span", {}, other.text);
+    const words = element("bdi", {}, other.text);
     const made = element("button", { type: "button", "data-key": `force ${other.id}`, "aria-pressed": other.id === one.id }, words, element("small", {}, percent(other.p)));
     made.setAttribute("aria-label", `${other.text}, ${percent(other.p)}: go on from it`);
     made.style.setProperty("--share", 100 * other.p);
@@ -148,7 +148,7 @@ function beamPart({ model, answer, act }) {
   slider.addEventListener("input", () => act.steps(model.name, Number(slider.value)));
   const tree = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Beam of ${model.name}` }, beamTree(answer.beam, bestOf(answer), steps));
   const { outputs, likeliest, changed } = beamOutputs(answer.beam);
-  const rows = outputs.map((one) => element("tr", {}, element("th", { scope: "row" }, one.text), element("td", {}, one.score.toFixed(2)), element("td", {}, one.rank.toFixed(2))));
+  const rows = outputs.map((one) => element("tr", {}, element("th", { scope: "row", dir: "auto" }, one.text), element("td", {}, logarithm(one.score, 2)), element("td", {}, logarithm(one.rank, 2))));
   const head = element("tr", {}, ...["output", "log p", "with penalty"].map((one) => element("th", { scope: "col" }, one)));
   const table = element("table", {}, element("caption", { class: "unseen" }, "Outputs of the beam"), element("thead", {}, head), element("tbody", {}, ...rows));
   const effect = changed ? `By probability alone the best would be “${likeliest.text}”: the length penalty changed it.` : "The length penalty changes nothing here.";
@@ -168,7 +168,7 @@ function pinnedPart({ before, diff }) {
   const most = Math.max(0, ...diff.share.filter((one) => one !== null));
   const attention = diff.share.some((one) => one !== null) ? `; of the attention at most ${Math.round(most)}% moved` : "";
   const count = diff.changed.filter(Boolean).length;
-  return [element("p", { class: "note" }, `before: ${before.end?.text || "(nothing)"} · ${count} of ${diff.changed.length} tokens changed${attention}`)];
+  return [element("p", { class: "note" }, "before: ", element("bdi", {}, before.end?.text || "(nothing)"), ` · ${count} of ${diff.changed.length} tokens changed${attention}`)];
 }
 
 // What a card shows; `before` is the pinned answer
@@ -181,7 +181,7 @@ function card(model, answer, before, colour, act) {
   if (answer.error) made.append(element("p", { class: "warning" }, answer.error));
   else made.append(tokensLine(context));
   if (answer.unknown.length) made.append(element("p", { class: "note" }, `does not know ${answer.unknown.join(", ")}`));
-  if (answer.state === "done" && answer.end.match === false) made.append(element("p", { class: "note" }, `right would be: ${answer.right}`));
+  if (answer.state === "done" && answer.end.match === false) made.append(element("p", { class: "note" }, "right would be: ", element("bdi", {}, answer.right)));
   for (const part of [forcedPart, pinnedPart, trainingPart, attentionPart, likeliestPart, textPart, beamPart, savingPart]) made.append(...part(context));
   return made;
 }

@@ -70,7 +70,7 @@ function seenSource({ model, answer }, found) {
     markSeen(made, found.longest[i]);
     return made;
   });
-  return [element("p", { class: "strip", "aria-hidden": "true" }, ...tokens)];
+  return [element("p", { class: "strip", dir: "auto", "aria-hidden": "true" }, ...tokens)];
 }
 
 function trainingPart(context) {

@@ -31,13 +31,16 @@ CELL, LEFT, TOP, GAP = 24, 34, 58, 30
 """Pixels: a side of a cell, left and upper margin of a panel, between panels."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-REPORT_SIZE, PLAY_SIZE = (1180, 640), (1180, 940)
+REPORT_SIZE, PLAY_SIZE = (1180, 640), (830, 960)
 """Width and height of the pieces of the pages, in pixels."""
 PLAYED = ("bahdanau", "gru")
 """Bundles that answer on the picture of the page to play with."""
-PLAYED_SOURCE = "3 14 1 5 9 2 6 11 7 12 4"
-ANSWERING = 30_000
-"""Milliseconds of the browser's clock, which stands still while it waits for the server."""
+PLAYED_SOURCE = "3 14 1 5 9 2 6 11 7 12 4 8"
+STEP = 4
+"""The number that is looked at, counted from 0."""
+ANSWERED = f"document.querySelectorAll('.card[data-state=done]').length === {len(PLAYED)}"
+PATIENCE = 120
+"""Seconds in which a page must be ready."""
 
 
 class Colours(NamedTuple):
@@ -104,24 +107,36 @@ def draw_attention(bundles: Path, folder: Path) -> None:
         write_atomically(folder / f"attention{suffix}.svg", attention_svg(panels, colours))
 
 
-def photograph(address: str, size: tuple[int, int], name: str, folder: Path, browser: str) -> None:
-    """Writes `NAME.png` and its dark twin: what a browser shows of the top of a page.
+@contextlib.contextmanager
+def chromium(binary: str) -> Iterator[Any]:
+    """The driver of a browser without a window."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for flag in ("--headless=new", "--no-sandbox", "--hide-scrollbars"):
+        options.add_argument(flag)
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver"))) as driver:
+        yield driver
+
+
+def photograph(driver: Any, address: str, size: tuple[int, int], file: Path, ready: str = "true") -> None:
+    """Writes a file and its dark twin: what a browser shows of the top of a page once the script `ready` is true.
 
     Raises:
-        subprocess.CalledProcessError: the browser failed.
+        selenium.common.exceptions.WebDriverException: the browser failed, or the page does not get ready.
     """
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     for suffix in THEMES:
-        scheme = "1" if not suffix else "0"
-        file = folder / f"{name}{suffix}.png"
-        subprocess.run(
-            [
-                *(browser, "--headless", "--no-sandbox", "--hide-scrollbars", f"--screenshot={file.resolve()}"),
-                *(f"--window-size={size[0]},{size[1]}", f"--blink-settings=preferredColorScheme={scheme}"),
-                *(f"--virtual-time-budget={ANSWERING}", address),
-            ],
-            check=True,
-            capture_output=True,
-        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if suffix else "light"}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        driver.get("about:blank")  # another link alone would not load a page again
+        driver.get(address)
+        WebDriverWait(driver, PATIENCE).until(lambda one: one.execute_script(f"return {ready}"))
+        file.with_stem(file.stem + suffix).write_bytes(driver.get_screenshot_as_png())
 
 
 @contextlib.contextmanager
@@ -137,8 +152,8 @@ def playing(bundles: Sequence[Path]) -> Iterator[str]:
     )
     try:
         assert server.stdout is not None
-        line = server.stdout.readline()
-        if (found := re.search(r"http://\S+", line)) is None:
+        found = next(filter(None, (re.search(r"http://\S+", line) for line in server.stdout)), None)
+        if found is None:
             raise InputError("seqlab-play did not start, as it says above")
         yield found[0]
     finally:
@@ -146,11 +161,11 @@ def playing(bundles: Sequence[Path]) -> Iterator[str]:
         server.wait()
 
 
-def draw_play(bundles: Path, folder: Path, browser: str) -> None:
+def draw_play(driver: Any, bundles: Path, folder: Path) -> None:
     """Writes `play.png` and its dark twin."""
-    state = {"source": PLAYED_SOURCE, "search": "greedy", "step": 7}
+    state = {"source": PLAYED_SOURCE, "search": "greedy", "step": STEP}
     with playing([bundles / name for name in PLAYED]) as address:
-        photograph(f"{address}#{urlencode(state)}", PLAY_SIZE, "play", folder, browser)
+        photograph(driver, f"{address}#{urlencode(state)}", PLAY_SIZE, folder / "play.png", ANSWERED)
 
 
 def main() -> None:
@@ -163,8 +178,9 @@ def main() -> None:
         if browser is None:
             print(f"no browser ({', '.join(BROWSERS)}): the pictures of pages in {folder} stay as they are")
         else:
-            photograph(page.resolve().as_uri(), REPORT_SIZE, "report", folder, browser)
-            draw_play(bundles, folder, browser)
+            with chromium(browser) as driver:
+                photograph(driver, page.resolve().as_uri(), REPORT_SIZE, folder / "report.png")
+                draw_play(driver, bundles, folder)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -1,0 +1,53 @@
+"""Where the models lie that a page plays with, and how it calls them. Torch is not imported: what it prints, it prints
+at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqlab.folders import bundle_folder
+from seqlab.hub_models import PREFIX, HubAddress, fetched
+from seqlab.natural_order import natural
+
+
+def named_bundles(locations: Sequence[str | Path]) -> dict[str, Path]:
+    """The bundles of runs, on this machine or on the hub, and of all that are in a folder that is neither run nor
+    bundle, by short names.
+
+    Raises:
+        InputError: there is no model.
+    """
+    folders = {folder: name for location in locations for folder, name in _located(location)}
+    return dict(zip(_names(list(folders.values())), folders, strict=True))
+
+
+def _located(location: str | Path) -> list[tuple[Path, Path]]:
+    """The bundles at a location, each with the path that names it: on the hub that of the repository."""
+    if isinstance(location, str) and location.startswith(PREFIX):
+        address = HubAddress.of(location)
+        return [(fetched(address), Path(str(address).removeprefix(PREFIX)))]
+    folders = _bundles(Path(location))
+    return [(folder, (folder.parent if folder.name == "bundle" else folder).absolute()) for folder in folders]
+
+
+def _bundles(path: Path) -> list[Path]:
+    if path.is_dir() and not any((path / inner / "bundle.json").is_file() for inner in (".", "bundle")):
+        inside = sorted((one for one in path.iterdir() if one.is_dir()), key=lambda one: natural(one.name))
+        found = [one for one in inside if any((one / inner / "bundle.json").is_file() for inner in (".", "bundle"))]
+        if found:
+            return [bundle_folder(one) for one in found]
+    return [bundle_folder(path)]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Short names that tell paths apart: the last part of each, or more of it where that is not enough."""
+    parts = [path.parts for path in paths]
+    names = [""] * len(paths)
+    for count in range(1, max(map(len, parts)) + 1):
+        now = ["/".join(one[-count:]) for one in parts]
+        once = {name for name, times in Counter(now).items() if times == 1}
+        names = [name or (new if new in once else "") for name, new in zip(names, now, strict=True)]
+    return names
