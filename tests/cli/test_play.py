@@ -83,4 +83,6 @@ def test_settings_that_cannot_be_are_named(command, arguments, named):
 def test_a_library_that_is_missing_is_named(command, monkeypatch):
     monkeypatch.delitem(sys.modules, "seqlab.playground.server", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    command("play", SMALL).stopped(2, "play needs uvicorn, which is not installed; type ", "pip install -e '", "[play]'")
+    command("play", SMALL).stopped(
+        2, "play needs uvicorn, which is not installed; type ", "pip install -e '", "[play]'"
+    )
