@@ -169,7 +169,8 @@ class TextPairs(SequenceData):
         tokenizer = {**fit_settings(self._fit), "shared": self._shared_vocabulary}
         settings = {"tokenizer": tokenizer, "forms": self._forms, "groups_references": self.groups_references}
         key = key_of(data=self._described, **settings)
-        return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build)
+        # Read later, too, from wherever the process is then.
+        return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build).absolute()
 
     def _build(self, folder: Path) -> None:
         stores = {}
