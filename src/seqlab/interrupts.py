@@ -11,19 +11,8 @@ from collections.abc import Iterator
 from types import FrameType
 
 COMMANDS = (
-    *(
-        "train",
-        "evaluate",
-        "predict",
-        "generate",
-        "describe",
-        "sweep",
-        "report",
-        "reproduce",
-        "play",
-        "publish",
-        "runs",
-    ),
+    *("train", "evaluate", "predict", "generate", "describe", "sweep"),
+    *("report", "reproduce", "play", "publish", "runs"),
 )
 """What `seqlab-NAME` calls."""
 MODULES = {name: f"seqlab.{name}" for name in COMMANDS} | {"runs": "seqlab.past_runs"}  # seqlab.runs is a room

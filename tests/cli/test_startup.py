@@ -11,22 +11,8 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab import interrupts
+from seqlab.interrupts import COMMANDS
 
-COMMANDS = (
-    *(
-        "train",
-        "evaluate",
-        "predict",
-        "generate",
-        "describe",
-        "sweep",
-        "reproduce",
-        "report",
-        "play",
-        "publish",
-        "runs",
-    ),
-)
 SCRIPTS = Path(sys.executable).parent
 PROBE = """
 import sys
@@ -123,6 +109,11 @@ def test_a_command_imports_only_what_it_uses(process, tmp_path, command, argumen
     script = f"import sys\nfrom seqlab.{command} import main\nsys.argv = ['', *{arguments!r}]\nmain()\n"
     outcome = process("-c", f"{script}print('imported:', *sorted({unused!r} & set(sys.modules)))")
     assert "imported:" in outcome.succeeded().out.splitlines()
+
+
+def test_every_script_is_among_the_commands():
+    scripts = {one.name for one in entry_points(group="console_scripts") if one.name.startswith("seqlab-")}
+    assert scripts == {f"seqlab-{name}" for name in COMMANDS}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

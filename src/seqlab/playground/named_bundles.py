@@ -34,12 +34,16 @@ def _located(location: str | Path) -> list[tuple[Path, Path]]:
 
 
 def _bundles(path: Path) -> list[Path]:
-    if path.is_dir() and not any((path / inner / "bundle.json").is_file() for inner in (".", "bundle")):
+    if path.is_dir() and not _has_a_bundle(path):
         inside = sorted((one for one in path.iterdir() if one.is_dir()), key=lambda one: natural(one.name))
-        found = [one for one in inside if any((one / inner / "bundle.json").is_file() for inner in (".", "bundle"))]
-        if found:
-            return [bundle_folder(one) for one in found]
+        if found := [bundle_folder(one) for one in inside if _has_a_bundle(one)]:
+            return found
     return [bundle_folder(path)]
+
+
+def _has_a_bundle(folder: Path) -> bool:
+    """Whether a folder is a bundle, or a run's folder with one."""
+    return any((folder / inner / "bundle.json").is_file() for inner in (".", "bundle"))
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
