@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
@@ -140,12 +141,12 @@ def space_of(settings: SweeperSettings, fixed: list[str], typed: list[str], base
     """
     named = {name_of(text) for text in (*fixed, *typed)}
     parameters: list[Parameter] = []
-    for key, sweep in settings.space.items():
+    for key, sweep in settings.params.items():
         if key.lstrip("+") in named:
             continue
         entry = sweep if isinstance(sweep, Mapping) else {"sweep": sweep}
         if not {"sweep"} <= set(entry) <= {"sweep", "when", "sets"}:
-            raise UsageError(f"hydra.sweeper.space.{key} must be a sweep, or have the keys sweep, when and sets")
+            raise UsageError(f"hydra.sweeper.params.{key} must be a sweep, or have the keys sweep, when and sets")
         sets = {name: rule for name, rule in entry.get("sets", {}).items() if name.lstrip("+") not in named}
         if "sets" not in entry or sets:
             parameters.append(parameter(key, str(entry["sweep"]), entry.get("when"), sets))
@@ -171,6 +172,8 @@ def command_of_trials(config: DictConfig, settings: SweeperSettings, fixed: list
     choices = config.hydra.runtime.choices
     groups = [name_of(text) for text in fixed if name_of(text) in choices]
     hydra = [str(one) for one in config.hydra.overrides.hydra]
+    # Hydra itself adds this override where -m was typed and the configuration does not say MULTIRUN.
+    is_typed = any(name_of(one) == "hydra.mode" for one in hydra)
     return TrialCommand(
         config_name=config.hydra.job.config_name or "",
         flags=tuple(typed_flags(sys.argv[1:])),
@@ -178,4 +181,5 @@ def command_of_trials(config: DictConfig, settings: SweeperSettings, fixed: list
         fixed=tuple(fixed),
         hydra=tuple(one for one in hydra if not one.lstrip("+~").startswith(SWEEP_OVERRIDES)),
         groups=tuple(groups),
+        mode="RUN" if config.hydra.mode == RunMode.MULTIRUN and not is_typed else "",
     )

@@ -122,7 +122,7 @@ class Trials:
             store,
             STUDY,
             "minimize",
-            Space([parameter("optimizer.lr", str(sweeper.space["optimizer.lr"]))]),
+            Space([parameter("optimizer.lr", str(sweeper.params["optimizer.lr"]))]),
             Rules(0),
             sampler_factory(instantiate(sweeper.sampler, _partial_=True)),
             instantiate(pruner),

@@ -162,6 +162,8 @@ def test_a_multirun_of_its_configuration_searches_and_the_same_line_goes_on(plai
     then = rows(folder / "multirun/app")
     assert then[: len(first)] == first
     assert sum(row["state"] == "complete" for row in then) == 6
+    best = run("app.py", "--config-dir=multirun/app", "--config-name=best").stdout
+    assert "study" not in best  # a run of it, although its configuration still says MULTIRUN
     listed = run("-c", COMMAND).stdout
     assert re.search(r"^app\s+6\s", listed, re.MULTILINE)
 

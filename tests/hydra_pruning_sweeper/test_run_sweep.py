@@ -2,6 +2,7 @@
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from hydra_plugins.pruning_sweeper.sweeper import PruningSweeper
@@ -102,15 +103,26 @@ def test_what_is_typed_wins_over_what_the_search_gives_and_computes(monkeypatch)
     monkeypatch.setattr("sys.argv", ["seqlab-train", "-m"])
     own = SweeperSettings(
         trial=["measure=false", "free_running.every_n_epochs=0"],
-        space={"factor": {"sweep": "choice(2,4)", "sets": {"model.width": "factor * 8"}}, "lr": "interval(0,1)"},
+        params={"factor": {"sweep": "choice(2,4)", "sets": {"model.width": "factor * 8"}}, "lr": "interval(0,1)"},
     )
     fixed = ["free_running.every_n_epochs=1", "model.width=64", "model=gru"]
     hydra = {
         "runtime": {"choices": {"model": "gru"}},
         "job": {"config_name": "train"},
-        "overrides": {"hydra": ["hydra.sweeper.storage=x", "hydra.searchpath=[a]", "+hydra.launcher.n_jobs=2"]},
+        "mode": RunMode.MULTIRUN,
+        "overrides": {
+            "hydra": [
+                "hydra.mode=MULTIRUN",
+                "hydra.sweeper.storage=x",
+                "hydra.searchpath=[a]",
+                "+hydra.launcher.n_jobs=2",
+            ]
+        },
     }
     line = command_of_trials(OmegaConf.create({"hydra": hydra}), own, fixed)
     assert line.overrides == ["measure=false", *fixed, "hydra.searchpath=[a]"]
     assert line.groups == ("model",)
+    assert line.mode == ""
+    hydra["overrides"]["hydra"].remove("hydra.mode=MULTIRUN")  # which is then the configuration's own
+    assert command_of_trials(OmegaConf.create({"hydra": hydra}), own, fixed).mode == "RUN"
     assert [one.name for one in space_of(own, fixed, [], lambda _: UNSET).parameters] == ["lr"]

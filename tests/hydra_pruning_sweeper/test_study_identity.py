@@ -56,7 +56,7 @@ def test_controllers_agree_on_all_but_what_is_named(settings, changed, names):
 def test_a_space_that_changes_is_another_search():
     other = [SPACE[0], parameter("width", "choice(16,32)", when="x > 0.1")]
     (found,) = disagreement(described(), described(space=other))
-    assert str(found) == "hydra.sweeper.space.width choice(16,32,64) → choice(16,32) when x > 0.1"
+    assert str(found) == "hydra.sweeper.params.width choice(16,32,64) → choice(16,32) when x > 0.1"
 
 
 def test_every_setting_of_the_sweeper_is_compared_or_named_as_free():

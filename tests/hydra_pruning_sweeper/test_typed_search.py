@@ -36,7 +36,7 @@ def test_sweeps_are_told_from_what_all_trials_share():
 
 def test_the_command_line_wins_over_the_settings():
     settings = SweeperSettings(
-        space={
+        params={
             "a": "interval(0, 1)",
             "+b": "choice(1, 2)",
             "c": "choice(x, y)",
@@ -62,7 +62,7 @@ def test_the_space_knows_the_configuration():
     config = OmegaConf.create({"hydra": {"runtime": {"choices": {"model": "gru"}}}, "lr": 0.25, "deep": {"x": 3}})
     base = base_of(config)
     assert [base(name) for name in ("model", "lr", "deep.x")] == ["gru", 0.25, 3]
-    space = space_of(SweeperSettings(space={"lr": "interval(0, 1)"}), [], ["model=gru,lstm"], base)
+    space = space_of(SweeperSettings(params={"lr": "interval(0, 1)"}), [], ["model=gru,lstm"], base)
     assert space.baseline() == {"lr": 0.25, "model": "gru"}
     assert space.distributions["lr"] == FloatDistribution(0, 1)
 
@@ -71,15 +71,15 @@ def test_the_space_knows_the_configuration():
     ("space", "typed", "message"),
     [
         ({}, [], "nothing to search: choose"),
-        ({"a": {"when": "b"}}, [], "hydra.sweeper.space.a must be a sweep, or have the keys sweep, when and sets"),
-        ({"a": {"sweep": "choice(1, 2)", "whne": "b"}}, [], "hydra.sweeper.space.a must be a sweep"),
+        ({"a": {"when": "b"}}, [], "hydra.sweeper.params.a must be a sweep, or have the keys sweep, when and sets"),
+        ({"a": {"sweep": "choice(1, 2)", "whne": "b"}}, [], "hydra.sweeper.params.a must be a sweep"),
         ({"a": "3"}, [], "a must be an interval"),
         ({}, ["a=interval(2, 1)"], "a=interval"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(space, typed, message):
     with pytest.raises(UsageError, match=message):
-        space_of(SweeperSettings(space=space), [], typed, nothing)
+        space_of(SweeperSettings(params=space), [], typed, nothing)
 
 
 @pytest.mark.parametrize(

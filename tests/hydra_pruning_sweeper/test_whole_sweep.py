@@ -100,7 +100,7 @@ def test_a_search_goes_on_where_it_was(search, tmp_path):
 
 
 def test_what_a_gaussian_process_draws_at_random_is_said(search, capsys):
-    space = "+hydra.sweeper.space.z={sweep: 'choice(2,3)', when: 'y > 1'}"
+    space = "+hydra.sweeper.params.z={sweep: 'choice(2,3)', when: 'y > 1'}"
     search("hydra/sweeper/sampler=gp", space)
     assert "sampler     gp draws z at random, searched under a condition;" in capsys.readouterr().out
 

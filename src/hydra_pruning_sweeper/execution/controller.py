@@ -19,6 +19,7 @@ from hydra_pruning_sweeper.execution.outcome import (
     Outcome,
     SlotUse,
     cause_of_death,
+    forgotten_best,
     settled_outcome,
     was_killed,
 )
@@ -117,6 +118,7 @@ class Controller:
         self.use = SlotUse()
         self._interrupts = 0
         self._errors: dict[str, str | None] = {}  # values of a trial that ended → why it failed; None if it did not
+        self._has_noted_forgotten = False
         self._last_beat = time.monotonic()
 
     def run(self) -> None:
@@ -299,6 +301,7 @@ class Controller:
             outcome = Outcome(TrialState.FAIL, error=error)
         self._finish(slot, outcome)
         self._note_overheads(slot.taken_at, progress)
+        self._note_forgotten_best(leased.number, progress)
 
     def _finish(self, slot: Slot, outcome: Outcome) -> None:
         assert slot.leased is not None
@@ -325,6 +328,18 @@ class Controller:
         """Notes the time that a trial took besides training, unless it ran in several attempts."""
         if len(progress.spans) == 1 and progress.first_steps and progress.last_steps:
             self.use.overheads.append((progress.first_steps[0] - taken_at, time.time() - progress.last_steps[-1]))
+
+    def _note_forgotten_best(self, number: int, progress: TrialProgress) -> None:
+        """Says once if a trial that was continued returned less than it had reached before."""
+        sign = -1 if self.plan.trial_context.direction == "maximize" else 1
+        if self._has_noted_forgotten or (best := forgotten_best(progress, sign)) is None:
+            return
+        self._has_noted_forgotten = True
+        self.observer.note(
+            f"trial {number} returned {progress.value:.4g}, the best since it was continued; before, it had reported"
+            f" {best:.4g}: what the application keeps as its best is not in its checkpoint, so return the last value,"
+            " or the checkpoint callback's best_model_score"
+        )
 
     def _check_signs_of_life(self) -> None:
         """Renews this controller's leases, and ends trials that hang."""

@@ -49,6 +49,25 @@ def settled_outcome(progress: TrialProgress, promoted: Collection[int] = ()) -> 
     return None
 
 
+def forgotten_best(progress: TrialProgress, sign: int) -> float | None:
+    """The best value that a trial reported before it was continued, if its result shows that it no longer knew it: the
+    result is the best of what was reported since, and that is worse.
+
+    None where the result shows nothing: the task may well return its last value.
+
+    Args:
+        sign: 1 where the smallest value is the best, -1 where the largest is.
+    """
+    if len(progress.spans) < 2 or not isinstance(progress.value, float):
+        return None
+    continued = progress.spans[-1].start
+    before = [sign * raw for step, raw in progress.raw.items() if progress.times[step] < continued]
+    since = [sign * raw for step, raw in progress.raw.items() if progress.times[step] >= continued]
+    if not before or not since or since[-1] == min(since) or not math.isclose(sign * progress.value, min(since)):
+        return None
+    return sign * min(before) if min(before) < min(since) else None
+
+
 def was_killed(ended: JobEnd) -> bool:
     """Whether a signal stopped a trial's process, so that the trial is to be continued."""
     return ended.code is None or ended.code < 0 or ended.code in STOPS

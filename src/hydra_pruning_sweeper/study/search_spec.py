@@ -61,7 +61,7 @@ def description(config: DictConfig, settings: SweeperSettings, space: Space, lin
     if isinstance(settings.direction, dict):  # as a list, since the order of objectives is that of a trial's values
         compared["direction"] = [f"{name}: {direction}" for name, direction in settings.direction.items()]
     space_of = {one.name: one.described for one in space.parameters}
-    sweeper = {**compared, "space": space_of, "config_name": line.config_name}
+    sweeper = {**compared, "params": space_of, "config_name": line.config_name}
     plain = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
     assert isinstance(plain, dict)
     choices = {name: option for name, option in config.hydra.runtime.choices.items() if not name.startswith("hydra/")}

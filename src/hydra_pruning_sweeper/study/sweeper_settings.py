@@ -22,7 +22,7 @@ class SweeperSettings:
     direction: Any = "minimize"
     # Setting → sweep, or → {sweep: …, when: condition, sets: {setting: expression}}. What the command line fixes, or
     # sweeps, wins.
-    space: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
     # Conditions over settings that all trials satisfy: model.width % model.heads == 0
     constraints: list[str] = field(default_factory=list)
     # Trials that are to be complete or pruned in the end, in total over restarts and all machines.

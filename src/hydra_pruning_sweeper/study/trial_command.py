@@ -21,6 +21,8 @@ class TrialCommand:
         own: overrides with the trial's values.
         hydra: overrides of Hydra's own settings that were typed for all trials.
         groups: which of the overridden keys are groups.
+        mode: RUN where the configuration says MULTIRUN by itself, so that whoever runs a trial's settings has to say
+            otherwise; else "".
     """
 
     config_name: str = ""
@@ -30,6 +32,7 @@ class TrialCommand:
     own: Sequence[str] = ()
     hydra: Sequence[str] = ()
     groups: Sequence[str] = ()
+    mode: str = ""
 
     def with_values(self, overrides: Sequence[str]) -> TrialCommand:
         """The command line of the trial whose values these overrides set."""

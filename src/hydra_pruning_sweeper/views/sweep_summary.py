@@ -106,6 +106,8 @@ def best_config(sweep: RecordedSweep, best: FrozenTrial, path: Path) -> tuple[st
             defaults.append({key if override.is_add() else f"override {key}": override.value()})
         else:
             OmegaConf.update(values, key, override.value(), force_add=True)
+    if trial.mode:
+        OmegaConf.update(values, "hydra.mode", trial.mode, force_add=True)
     content = OmegaConf.to_yaml(OmegaConf.create({"defaults": [*defaults, "_self_"]})) + OmegaConf.to_yaml(values)
     flags = [f"--config-dir={path.parent}", f"--config-name={path.stem}", *_search_path(trial)]
     line = printable(shlex.join([*_program(record), *flags, *deletions]))

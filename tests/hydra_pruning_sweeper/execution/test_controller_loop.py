@@ -279,3 +279,21 @@ def test_a_search_says_why_it_ends_early(pretend):
     one.run()
     assert len(one.executor.jobs) == 3
     assert one.observer.notes[-1] == "no more trials: all 3 settings of the space were tried"
+
+
+def test_it_says_once_that_continued_trials_have_forgotten_their_best(pretend):
+    def dies_after_its_best(job):
+        events = TrialEvents(job.folder)
+        if 1 not in events.read().raw:
+            events.add("reported", step=1, value=0.1, raw=0.1)
+            return JobEnd(job.number, -9)
+        for step, value in ((2, 0.3), (3, 0.4)):
+            events.add("reported", step=step, value=0.1, raw=value)
+        return done(job, 0.3)
+
+    one = pretend(dies_after_its_best, trials=2)
+    one.run()
+    assert [note for note in one.observer.notes if "died" not in note] == [
+        "trial 0 returned 0.3, the best since it was continued; before, it had reported 0.1: what the application keeps"
+        " as its best is not in its checkpoint, so return the last value, or the checkpoint callback's best_model_score"
+    ]

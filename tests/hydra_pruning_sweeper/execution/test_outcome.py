@@ -6,8 +6,15 @@ import pytest
 from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.execution.executor import JobEnd
-from hydra_pruning_sweeper.execution.outcome import SlotUse, cause_of_death, settled_outcome, utilisation, was_killed
-from hydra_pruning_sweeper.trial.events import Decision, TrialProgress
+from hydra_pruning_sweeper.execution.outcome import (
+    SlotUse,
+    cause_of_death,
+    forgotten_best,
+    settled_outcome,
+    utilisation,
+    was_killed,
+)
+from hydra_pruning_sweeper.trial.events import Decision, Span, TrialProgress
 
 STOPPED, FAILED = True, False
 
@@ -67,3 +74,32 @@ def test_a_trial_is_settled_by_its_own_account(progress, expected):
 )
 def test_the_share_of_the_slots_time_that_trials_had(last_started, spans, slots, expected):
     assert utilisation(SlotUse(started=2.0, last_started=last_started, spans=spans), slots) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("before", "since", "value", "expected"),
+    [
+        ([0.8, 0.9], [0.85, 0.84], 0.85, 0.9),  # the best since, although there was a better one
+        ([0.8, 0.9], [0.85, 0.84], 0.9, None),  # it knows its best
+        ([0.8, 0.9], [0.85, 0.84], 0.84, None),  # the last one
+        ([0.8, 0.9], [0.84, 0.85], 0.85, None),  # the best since, or the last one: nobody knows
+        ([0.8, 0.9], [0.95, 0.94], 0.95, None),
+        ([0.8, 0.9], [], 0.9, None),
+        ([], [0.85, 0.84], 0.85, None),
+        ([0.8, 0.9], [0.85, 0.84], None, None),
+        ([0.8, 0.9], [0.85, 0.84], [0.85, 0.1], None),  # several objectives
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_result_shows_that_a_continued_trial_has_forgotten_its_best(before, since, value, expected, sign):
+    reported = [(-sign * one, 2) for one in before] + [(-sign * one, 12) for one in since]
+    if isinstance(value, float):
+        value *= -sign
+    progress = TrialProgress(
+        raw={step: raw for step, (raw, _) in enumerate(reported, 1)},
+        times={step: time for step, (_, time) in enumerate(reported, 1)},
+        value=value,
+        spans=[Span("me", 0, 1.0, 4.0), Span("me", 0, 11.0, 14.0)],
+    )
+    assert forgotten_best(progress, sign) == (expected if expected is None else -sign * expected)
+    assert forgotten_best(TrialProgress(**{**vars(progress), "spans": progress.spans[:1]}), sign) is None
