@@ -39,9 +39,14 @@ DATASETS = {
     "parallel": ["data=parallel", "data.path=parallel"],
     "hub": ["data=hub", "data.name=saved", "data.test_share=0.2", "tokenizer=character"],
     "pairs": ["data=pairs", "data.path=deck.txt", "data.test_share=0.2", "tokenizer=character"],
+    "hub_text in blocks": [
+        *("data=hub_text", "data.name=saved_text", "data.split=tail", "data.val_share=0.25", "data.length=12"),
+        *("data.boundaries=none", "tokenizer=character"),
+    ],
     "notes in blocks": ["data=notes", *NOTES, "data.boundaries=none"],
     "notes in chunks": ["data=notes", *NOTES, "data.context=5"],
 }
+TEXT = ("notes", "hub_text")  # datasets without a test split, but with another text to validate on
 SENTENCES = [
     ("Der Hund schläft.", "The dog sleeps."),
     ("Die Katze schläft.", "The cat sleeps."),
@@ -95,6 +100,11 @@ def write_files(folder):
             (folder / f"parallel/{part}.{language}").write_text(text, encoding="utf-8")
     german, english = zip(*SENTENCES, strict=True)
     datasets.Dataset.from_dict({"de": german, "en": english}).save_to_disk(folder / "saved")
+    *documents, story = ({"text": [text]} for text in TEXTS.values())
+    rows = {"train": {"text": [text for one in documents for text in one["text"]]}, "validation": story}
+    datasets.DatasetDict({split: datasets.Dataset.from_dict(one) for split, one in rows.items()}).save_to_disk(
+        folder / "saved_text"
+    )
     (folder / "notes").mkdir()
     for name, text in TEXTS.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -148,8 +158,8 @@ def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model,
     monkeypatch.chdir(folder)
     result = content("run/result.json")
     metrics = result["metrics"]
-    other = "val_other" if dataset.startswith("notes") else "test"
-    shown = "val" if dataset.startswith("notes") else "test"
+    other = "val_other" if dataset.startswith(TEXT) else "test"
+    shown = "val" if dataset.startswith(TEXT) else "test"
     assert list(metrics) == ["train", "val", other]
     assert all_finite(metrics)
     assert metrics["train"]["teacher_forced/loss"] < logged("train/step_loss")[0]
@@ -158,7 +168,7 @@ def test_every_model_trains_validates_tests_and_predicts_on_every_dataset(model,
 
     header, *said = table("run/predictions.tsv")
     predictor = bundle.load("run")
-    if dataset == "notes in blocks":
+    if dataset.endswith("in blocks"):
         assert header[0] == "prompt"
         assert len(said) == min(8, result["examples"][shown])
         assert not any("free_running" in name for name in metrics[shown])

@@ -111,7 +111,7 @@ class Documents(SequenceData):
         self.path, self.has_bos_eos, self.bpe_dropout = Path(path), context > 0, bpe_dropout
         self.length, self.stride, self.context, self.fraction = length, stride or length, context, fraction
         self.boundaries: Boundaries = boundaries or ("none" if context else "sentence")
-        self.texts = Texts(
+        self.texts = self._texts(
             path=self.path,
             validation_path=None if validation_path is None else Path(validation_path),
             cache=self.cache,
@@ -130,9 +130,17 @@ class Documents(SequenceData):
         self._streams: dict[str, Stream] = {}
         self._counts: dict[str, Counts] = {}
 
-    def describe(self) -> str:
+    def _texts(self, **settings: Any) -> Texts:
+        """The text of each split, read when it is asked for."""
+        return Texts(**settings)
+
+    def _read_from(self) -> str:
+        """What the text was read from, in words."""
         count = len(self.texts.corpus.documents)
-        files = f"{count:,} document{'s' * (count != 1)} in {self.path.name}" if self.path.is_dir() else self.path.name
+        return f"{count:,} document{'s' * (count != 1)} in {self.path.name}" if self.path.is_dir() else self.path.name
+
+    def describe(self) -> str:
+        files = self._read_from()
         if not self._streams:
             return files
         tokens = {split: len(stream) for split, stream in self._streams.items()} | {"train": len(self._training_text)}

@@ -88,6 +88,15 @@ class Texts:
         )
 
     @property
+    def validates_on_other(self) -> bool:
+        """Whether `val` is the other text, so that what is held out is `val_other`."""
+        return self.split == "folder"
+
+    @property
+    def _held_out(self) -> str:
+        return "val_other" if self.validates_on_other else "val"
+
+    @property
     def splits(self) -> list[str]:
         """The splits that exist."""
         return list(self._runs)
@@ -100,7 +109,7 @@ class Texts:
         """The end of a sentence that says why a split has no unit, and what to do; "" if no unit was there to begin
         with.
         """
-        if split not in ("train", "val_other" if self.split == "folder" else "val"):
+        if split not in ("train", self._held_out):
             return ""
         unit = "sentence" if self.by_sentence else "line"
         advice = "another data.val_share or a smaller data.block"
@@ -121,12 +130,13 @@ class Texts:
         parts = Parts(documents, self._edges(), units, exact=self.split == "tail" and not self.by_sentence)
         order = np.random.default_rng(self.seed).permutation(len(documents)).tolist()
         runs: dict[str, Callable[[], Runs]] = {"train": lambda: chain(self._planted(), parts.runs(False, order))}
-        held_out, other = ("val_other", "val") if self.split == "folder" else ("val", "val_other")
         if self.val_share:
-            runs[held_out] = lambda: parts.runs(True, range(len(documents)))
+            runs[self._held_out] = lambda: parts.runs(True, range(len(documents)))
         if self.other_corpus:
             others = self.other_corpus.documents
-            runs[other] = lambda: Parts(others, [], units).runs(False, range(len(others)))
+            runs["val" if self.validates_on_other else "val_other"] = lambda: Parts(others, [], units).runs(
+                False, range(len(others))
+            )
         return runs
 
     def _sentences(self, document: Document) -> Iterator[tuple[int, str]]:
