@@ -240,6 +240,18 @@ def test_a_bad_line_is_named_and_leaves_no_cache(load, deck, tmp_path):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_a_first_line_of_names_is_no_pair_and_is_said(load, deck):
+    deck.write_text("Eng\tHin\tOth\nDuck!\tझुको!\tby one\nHelp!\tबचाओ!\tby another\n", encoding="utf-8")
+    data = load(val_share=0.0, test_share=0.0)
+    assert pairs_of(data) == {"train": [Pair("Duck!", "झुको!"), Pair("Help!", "बचाओ!")]}
+    assert data.remarks() == ["the first line has no pair, but names: 'Eng', 'Hin'"]
+
+
+def test_a_first_pair_that_comes_back_is_no_line_of_names(load, deck):
+    deck.write_text("en\tfr\nGo.\tVa.\nen\tde\n", encoding="utf-8")
+    assert len(pairs_of(load(val_share=0.0, test_share=0.0))["train"]) == 3
+
+
 def test_a_missing_deck_is_named(load, tmp_path):
     with pytest.raises(InputError, match=r"gone\.zip: no such file"):
         load(tmp_path / "gone.zip")

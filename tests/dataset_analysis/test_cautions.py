@@ -35,7 +35,7 @@ def test_words_of_a_script_without_spaces_are_warned_of_with_a_way_out(load):
     )
     assert cautions(load(CharacterTokenizer.fit, CHINESE)) == []
     assert cautions(load(WordTokenizer.fit, ("Bonjour.", "Ça va ?"))) == []
-    (line,) = cautions(load(WordTokenizer.fit, CHINESE, reverse=True))
+    line, *_ = cautions(load(WordTokenizer.fit, CHINESE, reverse=True))  # numbers as targets are unknown, too
     assert "the source (Chinese) has no spaces between words" in line
 
 
@@ -46,7 +46,7 @@ def test_what_would_measure_better_is_named_once(load):
     assert cautions(load(WordTokenizer.fit, KOREAN, bleu_tokenizer="13a")) == []
 
 
-def test_targets_that_are_mostly_unknown_words_are_warned_of(load):
+def test_targets_with_many_unknown_words_are_warned_of(load):
     words = [f"mot{i}" for i in range(40)]
     lines = cautions(load(WordTokenizer.fit, [f"{word} " for word in words], val_share=0.2, test_share=0.2))
     assert lines == []  # each comes back five times
@@ -57,6 +57,10 @@ def test_targets_that_are_mostly_unknown_words_are_warned_of(load):
         "100% of the target words of test",
     ]
     assert "tokenizer=character" in lines[0]
+    shares = {"max_pairs": 200, "val_share": 0.2, "test_share": 0.2}
+    (line, _) = cautions(load(WordTokenizer.fit, [f"{word} le la" for word in single], **shares))
+    assert line.startswith("33% of the target words of val are not in the vocabulary")
+    assert cautions(load(WordTokenizer.fit, [f"{word} le la les des aux" for word in single], **shares)) == []
     assert cautions(load(CharacterTokenizer.fit, single, max_pairs=200, val_share=0.2, test_share=0.2)) == []
 
 

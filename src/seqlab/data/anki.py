@@ -72,7 +72,8 @@ class Anki(SplitPairs):
         return {"sha256": sha256_of(self.path), "reverse": self.reverse, "split": self.split}
 
     def pairs(self) -> dict[str, Iterable[Pair]]:
-        pairs, _ = pairs_of(read_deck(self.path), DECK)
+        pairs, line = pairs_of(read_deck(self.path), DECK)
+        self.reading_remarks += [] if line is None else [line]
         return {"train": (Pair(pair.target, pair.source) for pair in pairs) if self.reverse else pairs}
 
     def assigned(self, stores: Mapping[str, PairStore]) -> dict[str, tuple[str, np.ndarray]]:

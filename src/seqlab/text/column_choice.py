@@ -79,16 +79,22 @@ class ColumnChoice:
     def within(self, table: RowFile) -> tuple[list[int], str | None]:
         """The numbers (from 0) of source and targets in a table, and a line that says how they were guessed, if so.
 
-        If a column is chosen by its name, the first row of a text file is taken for names.
+        If a column is chosen by its name, the first row of a text file is taken for names. If it has names although
+        columns are chosen by numbers, it is left out, and the line says that.
 
         Raises:
             InputError: a column is not there, or there is nothing to guess from.
         """
         if self.source is None:
             return _guessed(table)
-        if table.names is None and isinstance(table, TextRows) and any(isinstance(one, str) for one in self._all()):
-            table.take_names()
-        return [_index(column, table) for column in self._all()], None
+        line = None
+        if table.names is None and isinstance(table, TextRows):
+            if any(isinstance(one, str) for one in self._all()):
+                table.take_names()
+            elif (named := _named_columns(table.head())) is not None:
+                names = table.take_names()
+                line = f"the first line has no pair, but names: {', '.join(repr(names[i]) for i in named)}"
+        return [_index(column, table) for column in self._all()], line
 
 
 DECK = ColumnChoice(1, (2,))
@@ -116,8 +122,7 @@ def _guessed(table: RowFile) -> tuple[list[int], str | None]:
     if table.names is None:
         assert isinstance(table, TextRows)
         head = table.head()
-        names = [field.strip() for field in head[0]]
-        if _tatoeba_columns(head) or (known := _known_names(names)) is None or _come_back(known, head):
+        if _named_columns(head) is None:
             return _guessed_by_shape(table.name, head)
     names = table.take_names() if isinstance(table, TextRows) and table.names is None else table.names or []
     chosen = _known_names(names) or ([0, 1] if len(names) == 2 else None)
@@ -126,6 +131,14 @@ def _guessed(table: RowFile) -> tuple[list[int], str | None]:
         shown = f"{', '.join(labels[:20])}{' …' if len(labels) > 20 else ''}"
         raise InputError(f"{table.name}: which column is the source, which the target? {CHOOSE}; there are {shown}")
     return chosen, _line(chosen, labels, "guessed; data.source_column=NAME changes it")
+
+
+def _named_columns(head: list[list[str]]) -> list[int] | None:
+    """The columns of source and target, if the first row has their names; None if it is a row like the others."""
+    if not head or _tatoeba_columns(head):
+        return None
+    known = _known_names([field.strip() for field in head[0]])
+    return None if known is None or _come_back(known, head) else known
 
 
 def _known_names(names: Sequence[str]) -> list[int] | None:
