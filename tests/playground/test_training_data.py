@@ -1,7 +1,10 @@
 """What a typed text shares with the data of a run; and that a run from somewhere else calls and reads nothing else."""
 
+import contextlib
+import itertools
 import json
 import os
+import threading
 
 import pytest
 import yaml
@@ -14,8 +17,9 @@ from seqlab.kinds import NOTHING
 from seqlab.playground import training_data
 from seqlab.playground.named_bundles import named_bundles
 from seqlab.playground.played_models import played_models
-from seqlab.playground.training_data import DATASETS, PARTS, run_of, searchable_training
+from seqlab.playground.training_data import DATASETS, PARTS, remove_for_good, run_of, searchable_training
 
+HUB = {"seqlab.data.hub.HubPairs", "seqlab.data.hub_text.HubText"}
 LISTS = {"_target_": "seqlab.data.reversal.Reversal", "samples": 400, "seed": 3}
 
 
@@ -121,8 +125,28 @@ def test_a_run_that_has_not_kept_what_its_data_was_is_refused(lists):
 
 
 def test_all_of_seqlabs_own_data_is_known_but_that_of_the_hub():
-    def targets(group):
-        for path in (ROOT / "conf" / group).glob("*.yaml"):
+    def targets(files):
+        for path in (ROOT / "conf").glob(files):
             yield from training_data._targets(yaml.safe_load(path.read_text(encoding="utf-8")))
 
-    assert {*targets("data"), *targets("tokenizer")} == DATASETS | PARTS | {"seqlab.data.hub.HubPairs"}
+    own = (*targets("data/*.yaml"), *targets("tokenizer/*.yaml"), *targets("shared/running_text.yaml"))
+    assert set(own) == DATASETS | PARTS | HUB
+
+
+def test_a_folder_is_gone_for_good_although_a_thread_still_writes_there(tmp_path):
+    folder, stopped = tmp_path / "cache", threading.Event()
+    folder.mkdir()
+
+    def write():
+        with contextlib.suppress(OSError):  # the folder is gone, so that it has nowhere to write
+            for number in itertools.count():
+                (folder / f"{number % 50}").mkdir(exist_ok=True)
+                (folder / f"{number % 50}/ids").write_text("1 2 3")
+        stopped.set()
+
+    threading.Thread(target=write, daemon=True).start()
+    while not any(folder.iterdir()):
+        pass
+    remove_for_good(folder)
+    assert stopped.wait(10)
+    assert not any(tmp_path.iterdir())

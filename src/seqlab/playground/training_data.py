@@ -6,7 +6,10 @@ could be any), nothing is fetched, no cache is used that others may have written
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,7 +132,7 @@ def searchable_training(run: Path) -> SearchableTraining:
     recorded = RunResult.read(run).identity.data
     if recorded is None:
         raise InputError("the run has not kept what its data was: it is of an earlier seqlab")
-    with tempfile.TemporaryDirectory(prefix="seqlab-play-", ignore_cleanup_errors=True) as cache:
+    with _temporary_folder() as cache:
         data = build_data(_settings(run, cache))
         _check_the_same(recorded, data.identity())
         side, parts = _training_side(data)
@@ -137,6 +140,27 @@ def searchable_training(run: Path) -> SearchableTraining:
         language = data.texts.language if isinstance(data, Documents) else "en"
     split = (lambda text: _sentences(text, language)) if side == "sentences" else (lambda text: [text])
     return SearchableTraining(data.describe(), index, split)
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[str]:
+    """A folder that is gone afterwards, also where the page is closed while a thread still reads data into it."""
+    folder = tempfile.mkdtemp(prefix="seqlab-play-")
+    remove = functools.partial(remove_for_good, Path(folder))
+    atexit.register(remove)
+    try:
+        yield folder
+    finally:
+        remove()
+        atexit.unregister(remove)
+
+
+def remove_for_good(folder: Path) -> None:
+    """Removes a folder into which a thread may still write: it is renamed first, so the thread finds it no more."""
+    gone = folder.with_name(f"{folder.name}.gone")
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _sentences(text: str, language: str) -> list[str]:
