@@ -24,10 +24,14 @@ SWEEP = (
 )
 
 
+TIMES = ("seconds", "paused at", "promoted at")
+
+
 def trials(folder):
+    """The rows of a sweep's table, without times."""
     with (folder / "trials.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
 
 
 PATHS = os.pathsep.join(filter(None, (str(Path(__file__).parents[1] / "training"), os.environ.get("PYTHONPATH"))))

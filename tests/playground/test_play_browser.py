@@ -118,6 +118,29 @@ def test_a_slider_makes_the_list_longer_until_models_fail(page):
     page.answered("3")
 
 
+def test_one_list_proves_little_so_many_are_tried(page):
+    assert "They were trained on lists of 1 to 10 numbers from 1 to 15" in page.one("#task").text
+    assert page.one("#length-text").text == "3"
+    page.click(page.one("#another"))
+    page.until("state.source !== '3 1 2' && state.source.split(' ').length === 3")
+    page.answered(page.js("state.source"))
+    page.click(page.one("#try-many"))
+    page.until(
+        "Object.values(many).length === 4 && Object.values(many).every((one) => one.answered === 20) && !drawing"
+    )
+    assert page.one(page.card("bahdanau", ".many")).text == "right on 20 of 20 lists of 3"
+    page.js("document.querySelector('#source').select()")
+    page.one("#source").send_keys("1 2 3 4 5 6 7 8 9 10 11 12")
+    page.until("find('#length-text').textContent === '12, longer than any in training (10)'")
+
+
+def test_what_a_model_does_not_know_is_said_with_what_it_knows(browser, address):
+    page = PlayPage(browser, address, source="3 99 2")
+    page.answered("3 99 2")
+    card = page.one(page.card("bahdanau")).text
+    assert "unknown input" in card and "does not know 99: numbers are 1 to 15" in card
+
+
 def test_pointing_at_a_token_shows_where_the_model_looked(page):
     from selenium.webdriver import ActionChains
 
@@ -166,11 +189,27 @@ def test_a_click_on_another_token_makes_the_model_go_on_from_it(page):
     text = other.text.split()[0]
     page.click(other)
     page.until("answers.gru.steps[1]?.forced && answers.gru.state === 'done' && !drawing")
-    assert page.written("gru")[:2] == ["2", text] and "2 tokens are your choice" in page.one(page.card("gru")).text
+    assert page.written("gru")[:2] == ["2", text] and "you chose token 2; it goes on" in page.one(page.card("gru")).text
     assert page.written("gpt") == ["2", "1", "3", "<eos>"]
     page.click(page.one(page.card("gru", "[data-key=free]")))
     page.until("answers.gru.state === 'done' && !answers.gru.steps[0].forced && !drawing")
     assert page.written("gru") == ["2", "1", "3", "<eos>"]
+
+
+def test_the_focus_stays_with_what_was_chosen(page):
+    from selenium.webdriver.common.keys import Keys
+
+    focus = "document.activeElement.dataset.key ?? document.activeElement.className"
+    page.js("act.go(1)")
+    page.until("!drawing && state.step === 1")
+    other = page.all(page.card("gru", ".likeliest button"))[1]
+    key = other.get_attribute("data-key")
+    other.send_keys(Keys.ENTER)
+    page.until("answers.gru.steps[1]?.forced && answers.gru.state === 'done' && !drawing")
+    assert page.js(focus) == key
+    page.one(page.card("gru", "[data-key=free]")).send_keys(Keys.ENTER)
+    page.until("answers.gru.state === 'done' && !answers.gru.steps[0].forced && !drawing")
+    assert "token now" in page.js(focus)  # the button is gone
 
 
 def test_a_beam_grows_as_a_tree(page):
@@ -226,9 +265,11 @@ def test_changing_one_number_shows_which_outputs_and_attention_change(page):
 def test_the_link_holds_the_whole_state(browser, address):
     state = {"source": "5 4 9 2", "step": 2, "hide": ["gpt", "transformer"], "pin": "5 4 1 2"}
     state |= {"forced gru": "13.12", "layer bahdanau": "attention|mean"}
+    state |= {"pin search": "sample", "pin temperature": "5", "pin forced bahdanau": "9.9"}
     page = PlayPage(browser, address, **state)
     page.answered("5 4 9 2", count=2)
     page.until("pinned.bahdanau?.state === 'done' && !drawing")
+    assert page.js("pinned.bahdanau.steps.map((one) => one.id)")[:2] == [9, 9]
     assert page.written("gru")[:2] == ["10", "9"] and page.one("#source").get_attribute("value") == "5 4 9 2"
     assert page.one("#step-text").text.startswith("3 of ") and page.one("#pin").get_attribute("aria-pressed") == "true"
     assert page.all(page.card("bahdanau", ".token.changed"))

@@ -239,6 +239,7 @@ def settings_shown(model: PlayedModel) -> Mapping[str, Any]:
         "continues": model.predictor.stream is not None,
         "heads": {name.removesuffix(".core"): count for name, count in model.heads.items()},
         "answers": model.answer is not None,
+        "searchable": model.run is not None,
         "window": None if model.predictor.stream is None else model.predictor.stream.length,
         "numbers": numbers,
     }

@@ -53,8 +53,8 @@ FILES = {
     **{
         name: HERE / name
         for name in (
-            *("play.css", "state.js", "answers.js", "training.js", "beam_tree.js", "saving.js", "cards.js"),
-            "play.js",
+            *("play.css", "state.js", "answers.js", "training.js", "many_lists.js", "beam_tree.js", "saving.js"),
+            *("cards.js", "play.js"),
         )
     },
 }

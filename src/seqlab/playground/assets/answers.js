@@ -4,6 +4,11 @@ function newAnswer(source) {
   return { source, state: "busy", sources: [], tokens: [], steps: [], maps: {}, beam: [], right: null, unknown: [], first: null, end: null, error: null };
 }
 
+const LABELS = { length_penalty: "Length penalty", temperature: "Temperature", top_k: "Top k", top_p: "Top p", seed: "Seed", size: "Hypotheses" };
+
+// A message in the words of the page
+const inItsWords = (message) => message.replace(/^decoding: (\w+)/, (whole, name) => LABELS[name] ?? whole);
+
 function post(address, request, signal) {
   return fetch(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request), signal });
 }
@@ -38,7 +43,7 @@ const TAKE = {
     Object.assign(answer, { end: event, state: "done" });
   },
   error(answer, event) {
-    Object.assign(answer, { error: event.message, state: "error" });
+    Object.assign(answer, { error: inItsWords(event.message), state: "error" });
   },
 };
 

@@ -44,6 +44,7 @@ function tokensLine(context) {
 function verdict(answer) {
   if (answer.state === "error") return element("span", { class: "class bad" }, "cannot answer");
   if (answer.state === "busy") return element("span", { class: "class" }, "…");
+  if (answer.unknown.length) return element("span", { class: "class bad" }, "unknown input");
   if (answer.end.match !== null) return element("span", { class: `class ${answer.end.match ? "good" : "bad"}` }, answer.end.match ? "right" : "wrong");
   return element("span", { class: "class" }, answer.end.complete || !answer.sources.length ? "done" : "cut off");
 }
@@ -88,11 +89,12 @@ function looksInText(answer, layer, head) {
 function attentionPart(context) {
   const { model, answer, act, diff } = context;
   if (model.continues && !Object.keys(model.heads).length) return [];
+  if (answer.error) return [];
   if (!Object.keys(model.heads).length) return [element("p", { class: "attended" }, "has no attention: all it knows of the source is a vector")];
   const [layer, head] = layerOf(model);
   const view = model.continues ? looksInText(answer, layer, head) : looks(answer, layer, head);
   if (!view?.tokens.length) return [];
-  const parts = [sourceStrip(view, layer, model.continues ? null : diff), element("p", { class: "attended" }, attended(view, layer, state.step))];
+  const parts = [sourceStrip(view, layer, model.continues ? null : diff), element("p", { class: "attended" }, attended(view, layer, state.step), elsewhere(model, view.maps[layer][state.step]))];
   const names = Object.keys(model.heads), count = model.heads[layer];
   const choices = element("div", { class: "choices" });
   const set = (one) => act.layer(model.name, one);
@@ -102,6 +104,12 @@ function attentionPart(context) {
   if (model.continues) return [...parts, choices];
   const map = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Attention of ${model.name}` }, heatmap(view, layer, state.step, act.hold));
   return [...parts, choices, folded("all steps", `map ${model.name}`, map)];
+}
+
+// A decoder alone also looks at what it has written itself
+function elsewhere(model, shares) {
+  const rest = 100 - (shares ?? []).reduce((sum, one) => sum + one, 0);
+  return model.continues || !shares || rest < 5 ? "" : `; ${rest}% at what it wrote before`;
 }
 
 const opened = new Set(); // keys of the folds that are open
@@ -134,7 +142,7 @@ function forcedPart({ model, act }) {
   if (!forced.length) return [];
   const free = element("button", { type: "button", "data-key": "free" }, "let it choose again");
   free.addEventListener("click", () => act.force(model.name, []));
-  return [element("p", { class: "note" }, `the first ${forced.length === 1 ? "token is" : `${forced.length} tokens are`} your choice `, free)];
+  return [element("p", { class: "note" }, `you chose token ${forced.length}; it goes on from there `, free)];
 }
 
 const bestOf = (answer) => answer.steps.filter((one) => !one.prompt).map((one) => one.id);
@@ -148,7 +156,7 @@ function beamPart({ model, answer, act }) {
   slider.addEventListener("input", () => act.steps(model.name, Number(slider.value)));
   const tree = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Beam of ${model.name}` }, beamTree(answer.beam, bestOf(answer), steps));
   const { outputs, likeliest, changed } = beamOutputs(answer.beam);
-  const rows = outputs.map((one) => element("tr", {}, element("th", { scope: "row", dir: "auto" }, one.text), element("td", {}, logarithm(one.score, 2)), element("td", {}, logarithm(one.rank, 2))));
+  const rows = outputs.map((one) => element("tr", {}, element("th", { scope: "row", dir: "auto" }, one.text), element("td", {}, logarithm(one.score, 3)), element("td", {}, logarithm(one.rank, 3))));
   const head = element("tr", {}, ...["output", "log p", "with penalty"].map((one) => element("th", { scope: "col" }, one)));
   const table = element("table", {}, element("caption", { class: "unseen" }, "Outputs of the beam"), element("thead", {}, head), element("tbody", {}, ...rows));
   const effect = changed ? `By probability alone the best would be “${likeliest.text}”: the length penalty changed it.` : "The length penalty changes nothing here.";
@@ -166,9 +174,24 @@ function textPart({ model, answer }) {
 function pinnedPart({ before, diff }) {
   if (!before) return [];
   const most = Math.max(0, ...diff.share.filter((one) => one !== null));
-  const attention = diff.share.some((one) => one !== null) ? `; of the attention at most ${Math.round(most)}% moved` : "";
+  const attention = diff.share.some((one) => one !== null) ? `; of the attention at most ${Math.round(most)}% moved, at token ${diff.share.indexOf(most) + 1}` : "";
   const count = diff.changed.filter(Boolean).length;
   return [element("p", { class: "note" }, "before: ", element("bdi", {}, before.end?.text || "(nothing)"), ` · ${count} of ${diff.changed.length} tokens changed${attention}`)];
+}
+
+const ARCHITECTURES = {
+  fixed_vector: "one fixed vector",
+  context_gru: "the vector at every step",
+  bahdanau: "attention before each step",
+  luong: "attention after each step",
+  conv: "gated convolutions",
+  transformer: "attention alone",
+  gpt: "a decoder alone",
+};
+
+function architecture(model) {
+  const [kind, cell] = model.kind.split(", ");
+  return [ARCHITECTURES[kind] ?? kind, ...(cell ? [cell.toUpperCase()] : [])].join(", ");
 }
 
 // What a card shows; `before` is the pinned answer
@@ -176,12 +199,13 @@ function card(model, answer, before, colour, act) {
   const [layer, head] = layerOf(model);
   const comparable = before?.steps.length ? before : null;
   const context = { model, answer, act, before: comparable, diff: comparable && difference(comparable, answer, layer, head) };
-  const title = element("h3", {}, element("span", {}, model.name, " ", element("small", {}, model.kind === model.name ? "" : model.kind)), verdict(answer));
+  const title = element("h3", {}, element("span", {}, model.name, " ", element("small", {}, architecture(model))), verdict(answer));
   const made = element("article", { class: `card c${colour}`, "data-model": model.name, "data-state": answer.state }, title);
   if (answer.error) made.append(element("p", { class: "warning" }, answer.error));
   else made.append(tokensLine(context));
-  if (answer.unknown.length) made.append(element("p", { class: "note" }, `does not know ${answer.unknown.join(", ")}`));
+  const range = model.numbers ? `: numbers are ${model.numbers.join(" to ")}` : "";
+  if (answer.unknown.length) made.append(element("p", { class: "warning" }, `does not know ${answer.unknown.join(", ")}${range}`));
   if (answer.state === "done" && answer.end.match === false) made.append(element("p", { class: "note" }, "right would be: ", element("bdi", {}, answer.right)));
-  for (const part of [forcedPart, pinnedPart, trainingPart, attentionPart, likeliestPart, textPart, beamPart, savingPart]) made.append(...part(context));
+  for (const part of [manyPart, forcedPart, pinnedPart, trainingPart, attentionPart, likeliestPart, textPart, beamPart, savingPart]) made.append(...part(context));
   return made;
 }

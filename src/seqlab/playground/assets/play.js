@@ -12,13 +12,11 @@ const longest = () => Math.max(1, ...asked().map((one) => answers[one.name]?.ste
 
 // Asking
 
-function settingsToSend() {
-  const settings = state.settings[state.search];
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
-}
+// What is asked now: a source, a search with its settings, and by model the tokens that its output begins with
+const question = () => ({ source: state.source, search: state.search, settings: state.settings[state.search], forced: state.forced });
 
-// Asks these models; `forced` has by model the tokens that its output begins with
-async function askFor(names, into, source, forced, signal) {
+// Asks these models
+async function askFor(names, into, { source, search, settings, forced }, signal) {
   for (const name of names) into[name] = newAnswer(source);
   if (!source.trim() || !names.length) {
     for (const name of names) delete into[name];
@@ -28,7 +26,8 @@ async function askFor(names, into, source, forced, signal) {
   const begun = Object.fromEntries(names.map((name) => [name, forced[name] ?? []]));
   draw();
   try {
-    await ask("answer", { source, forced: begun, search: state.search, settings: settingsToSend() }, signal, (event) => {
+    const set = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
+    await ask("answer", { source, forced: begun, search, settings: set }, signal, (event) => {
       TAKE[event.event](mine[event.model], event);
       draw();
     });
@@ -46,7 +45,7 @@ async function askAll() {
   running = new AbortController();
   writeLink();
   askTraining();
-  await askFor(asked().map((one) => one.name), answers, state.source, state.forced, running.signal);
+  await askFor(asked().map((one) => one.name), answers, question(), running.signal);
 }
 
 function askTraining() {
@@ -87,7 +86,7 @@ const act = {
     state.forced[name] = ids;
     held = true;
     writeLink();
-    askFor([name], answers, state.source, state.forced, running.signal);
+    askFor([name], answers, question(), running.signal);
   },
 };
 
@@ -104,16 +103,22 @@ function draw() {
   });
 }
 
+let sought = null; // gives back the focus that a token or a button had which is not there again yet
+
 function focused() {
+  if (sought && document.activeElement === find("#cards")) return sought;
+  sought = null;
   const here = document.activeElement?.closest("#cards [data-model]");
   const key = document.activeElement?.dataset.key ?? document.activeElement?.getAttribute("aria-label");
   const step = document.activeElement?.dataset.step;
   if (!here) return () => {};
-  return () => {
+  return (sought = () => {
     const card = findAll("#cards [data-model]").find((one) => one.dataset.model === here.dataset.model);
     const kept = card && findAll("[data-key], [data-step], .scroll", card).find((one) => (step !== undefined ? one.classList.contains("now") : (one.dataset.key ?? one.getAttribute("aria-label")) === key));
-    (kept ?? find("#cards")).focus({ preventScroll: true });
-  };
+    const done = kept || card?.dataset.state === "done";
+    (kept ?? (done ? card.querySelector(".token.now") : null) ?? find("#cards")).focus({ preventScroll: true });
+    if (done) sought = null;
+  });
 }
 
 function drawCards() {
@@ -133,14 +138,18 @@ function drawStep() {
   find("#step-text").textContent = `${Math.min(state.step + 1, longest())} of ${longest()}${held ? ", held" : ""}`;
   find("#pin").setAttribute("aria-pressed", state.pin !== null);
   find("#training").setAttribute("aria-pressed", state.training);
-  find("#pinned").textContent = state.pin === null ? "" : `with those to “${state.pin.length > 60 ? `${state.pin.slice(0, 60)}…` : state.pin}”`;
+  find("#pinned").textContent = state.pin === null ? "" : `with those to “${shortened(state.pin.source)}”`;
 }
+
+const shortened = (text) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 function drawStatus() {
   const all = asked().map((one) => answers[one.name]).filter(Boolean);
   const done = all.filter((one) => one.state !== "busy"), right = done.filter((one) => one.end?.match);
   const known = done.some((one) => one.end && one.end.match !== null);
-  const words = all.length ? `${done.length} of ${all.length} have answered${known ? `, ${right.length} right` : ""}` : "Type something.";
+  const failed = done.filter((one) => one.error).length;
+  const said = [`${done.length - failed} of ${all.length} have answered`, ...(known ? [`${right.length} right`] : []), ...(failed ? [`${failed} cannot`] : [])];
+  const words = all.length ? said.join(", ") : "Type something.";
   if (find("#status").textContent !== words) find("#status").textContent = words;
 }
 
@@ -149,15 +158,15 @@ function drawStatus() {
 function drawControls() {
   find("#source").value = state.source;
   find("#search").value = state.search;
-  for (const [search, settings] of Object.entries(state.settings))
-    for (const [name, value] of Object.entries(settings)) {
-      find(`#${name}`).value = value ?? "";
-      find(`#${name}`).closest("label").hidden = search !== state.search;
-    }
+  for (const settings of Object.values(state.settings)) for (const [name, value] of Object.entries(settings)) find(`#${name}`).value = value ?? "";
+  for (const one of findAll("[data-of]")) one.hidden = one.dataset.of !== state.search;
   const first = shown()[0];
   find("#source-name").textContent = first.continues ? "Text to continue" : "Source";
   find("#source").rows = first.continues ? 6 : 2;
   find("#list").hidden = !first.numbers;
+  find("#try-many").hidden = !first.answers;
+  find("#training").hidden = !shown().some((one) => one.searchable);
+  find("#task").textContent = task(first.data);
   find("#models").replaceChildren(...shown().map(modelButton));
   drawLength();
 }
@@ -172,11 +181,21 @@ function modelButton(model) {
   return button;
 }
 
+const LISTS = /^reversal of (\d+) to (\d+) integers (\d+)\.\.(\d+)$/;
+
+// What the models were trained to do, in a sentence
+function task(data) {
+  const lists = LISTS.exec(data);
+  if (lists) return `These models write a list backwards. They were trained on lists of ${lists[1]} to ${lists[2]} numbers from ${lists[3]} to ${lists[4]}: longer ones are new to them.`;
+  return data ? `Trained on ${data}.` : "";
+}
+
 const numbers = () => state.source.replaceAll(",", " ").split(/\s+/).filter(Boolean);
 
 function drawLength() {
   find("#length").value = numbers().length;
-  find("#length-text").textContent = `${numbers().length}`;
+  const most = Number(LISTS.exec(shown()[0].data)?.[2] ?? Infinity);
+  find("#length-text").textContent = `${numbers().length}${numbers().length > most ? `, longer than any in training (${most})` : ""}`;
 }
 
 // A longer list begins as the shorter one; what comes next looks like chance, and is the same each time
@@ -205,6 +224,12 @@ function listen() {
     drawLength();
     askSoon();
   });
+  find("#another").addEventListener("click", () => {
+    find("#source").value = state.source = randomList(shown()[0].numbers, numbers().length);
+    state.forced = {};
+    askAll();
+  });
+  find("#try-many").addEventListener("click", () => tryMany(asked(), numbers().length, question(), draw));
   find("#search").addEventListener("change", (event) => {
     state.search = event.target.value;
     drawControls();
@@ -256,7 +281,7 @@ function listenToSteps() {
 
 function pin() {
   for (const name of Object.keys(pinned)) delete pinned[name];
-  state.pin = state.pin === null ? state.source : null;
+  state.pin = state.pin === null ? structuredClone(question()) : null;
   if (state.pin !== null) Object.assign(pinned, structuredClone(answers));
   writeLink();
   draw();
@@ -273,7 +298,7 @@ async function begin() {
   drawControls();
   held = state.step > 0;
   const answered = askAll();
-  if (state.pin !== null) await askFor(asked().map((one) => one.name), pinned, state.pin, {}, running.signal);
+  if (state.pin !== null) await askFor(asked().map((one) => one.name), pinned, state.pin, running.signal);
   await answered;
 }
 

@@ -19,11 +19,13 @@ function answerSvg(model, answer) {
   const drawn = rows.length ? view.sources.map((token, i) => place(token, left + cell * (i + 0.5), top - 8, { "text-anchor": "middle" })) : [];
   view.tokens.forEach((token, row) => {
     const y = top + cell * row;
-    drawn.push(place(`${token} ${percent(answer.steps[row].p)}`, left - 8, y + 16, { "text-anchor": "end" }));
+    const wrong = answer.steps[row].right === false ? { fill: RED, "text-decoration": "underline" } : {};
+    drawn.push(place(`${token} ${percent(answer.steps[row].p)}`, left - 8, y + 16, { "text-anchor": "end", ...wrong }));
     (rows[row] ?? []).forEach((share, i) => drawn.push(shape("rect", { x: left + cell * i + 1, y: y + 1, width: cell - 2, height: cell - 2, rx: 3, fill: BLUE, "fill-opacity": (0.06 + 0.0094 * share).toFixed(3) })));
   });
   const width = left + cell * Math.max(rows.length ? view.sources.length : 0, 12);
-  return paper(width, top + cell * view.tokens.length + 8, `${model.name}: ${answer.source}`, ...drawn);
+  const where = Object.keys(model.heads).length > 1 || model.heads[layer] > 1 ? ` (${layer}, ${head === "mean" ? "mean of its heads" : `head ${head}`})` : "";
+  return paper(width, top + cell * view.tokens.length + 8, `${model.name}${where}: ${answer.source}`, ...drawn);
 }
 
 // A text, each token shaded by its surprise; a fixed width for each character, because nothing measures it here
