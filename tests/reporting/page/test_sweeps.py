@@ -9,7 +9,7 @@ import pytest
 from hydra_pruning_sweeper.study.journal import journal_storage
 from hydra_pruning_sweeper.study.record import SweepRecord
 from seqlab.errors import InputError
-from seqlab.reporting.page.sweeps import digest_sweep, pauses
+from seqlab.reporting.page.sweeps import digest_sweep, figures, pauses
 
 
 def write_sweep(folder):
@@ -70,6 +70,20 @@ def test_pauses_and_promotions_are_kept_and_shown(tmp_path):
     study.ask().set_user_attr("pauses", waited)
     trials = digest_sweep(folder)["trials"]
     assert [pauses(one) for one in trials] == ["", "", "", "after 1, promoted, after 3"]
+
+
+def test_the_rungs_are_explained_as_the_search_used_them(tmp_path):
+    folder = write_sweep(tmp_path / "sweep")
+    digest = digest_sweep(folder)
+    trials = [{**one, "reported": {"1": 1.5, "3": 1.25}} for one in digest["trials"]]
+
+    def notes(**changed):
+        return {one.title: one.note for one in figures({**digest, "trials": trials, **changed})}
+
+    assert "rungs (after 1, 3 validations), where a trial is stopped" in notes(rungs=[1, 3])["Curves"]
+    waiting = [{**trials[0], "pauses": [{"step": 1, "promoted": True}]}, *trials[1:]]
+    assert "There a trial is paused, unless it is among the best" in notes(rungs=[1, 3], trials=waiting)["Curves"]
+    assert "rungs" not in notes(rungs=[])["Curves"]
 
 
 def test_figures_that_are_no_numbers_are_left_out(tmp_path):

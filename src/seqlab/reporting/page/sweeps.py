@@ -10,6 +10,7 @@ import json
 import math
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,20 @@ def figures(sweep: Sweep) -> list[Figure]:
     return plots
 
 
+def _about_rungs(rungs: Sequence[int], pauses: bool) -> str:
+    """A sentence on what happens at the rungs of a search; "" if it has none."""
+    if not rungs:
+        return ""
+    where = f" Dotted: rungs (after {', '.join(map(str, rungs))} validations)"
+    if not pauses:
+        return f"{where}, where a trial is stopped if earlier ones were better there."
+    return (
+        f"{where}. There a trial is paused, unless it is among the best that came so far; it is promoted, which means"
+        " that it goes on from its checkpoint, as soon as it is, because worse ones came after it. Those that still"
+        " wait at the end count as pruned."
+    )
+
+
 def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     rungs = sweep["rungs"]
     several = "pareto" in sweep
@@ -148,12 +163,7 @@ def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:
     complete.sort(key=lambda one: one["value"], reverse=sweep["direction"] != "minimize")
     best = sweep["pareto"] if several else [one["number"] for one in complete[:EMPHASISED]]
     value, named = ("what it reported", "Pareto trials") if several else ("its best value so far", f"best {len(best)}")
-    note = f"A line per trial: {value}."
-    note += (
-        f" Dotted: rungs (after {', '.join(map(str, rungs))} validations), where a trial may be stopped."
-        if rungs
-        else ""
-    )
+    note = f"A line per trial: {value}.{_about_rungs(rungs, any(one.get('pauses') for one in sweep['trials']))}"
     series = [
         Series(
             f"trial {one['number']}",
