@@ -6,12 +6,10 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import optuna
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 
 from benchmarks.first_step import STARTED, seconds_in
 from benchmarks.harness import Done, Row, Spread, alternate
@@ -21,10 +19,12 @@ from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads
 from hydra_pruning_sweeper.run_sweep import HOOK, PRELOAD
+from hydra_pruning_sweeper.search_from_config import settings_from
 from hydra_pruning_sweeper.study.sampler import sampler_factory
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
+from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from hydra_pruning_sweeper.trial.context import TrialContext
 from hydra_pruning_sweeper.trial.events import LOG
 from seqlab import paths
@@ -45,7 +45,7 @@ STUDY = "bench"
 def measure(name: str, peaks: dict[str, float], quick: bool) -> list[Row]:
     """A benchmark's rows."""
     with initialize_config_dir(str(paths.config_dir()), version_base="1.3"):
-        sweeper = compose("train", [SWEEP], return_hydra_config=True).hydra.sweeper
+        sweeper = settings_from(compose("train", [SWEEP], return_hydra_config=True))
     modules = os.pathsep.join(map(str, (ROOT / "tests", ROOT / "src")))
     environment = {**slot_environment(0, slot_threads(1), ()), "PYTHONPATH": modules}
     server = SharedServer(
@@ -90,7 +90,7 @@ class SharedServer(ForkExecutor):
 class Bare:
     """A side: the run as it would be typed."""
 
-    def __init__(self, server: SharedServer, folder: Path, sweeper: DictConfig) -> None:
+    def __init__(self, server: SharedServer, folder: Path, sweeper: SweeperSettings) -> None:
         self.server, self.folder, self.sweeper = server, folder, sweeper
 
     def __call__(self, turn: int) -> Done:
@@ -111,12 +111,11 @@ class Trials:
         ends: seconds from a trial's last step until the study was told.
     """
 
-    def __init__(self, server: SharedServer, folder: Path, sweeper: DictConfig) -> None:
+    def __init__(self, server: SharedServer, folder: Path, sweeper: SweeperSettings) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.server, self.folder, self.sweeper = server, folder, sweeper
         self.ends: list[float] = []
         folder.mkdir()
-        pruner: Any = OmegaConf.to_container(sweeper.pruner, resolve=True)
         store = StudyStorage(store_url(None, folder))
         self.shared_study = SharedStudy(
             store,
@@ -125,9 +124,9 @@ class Trials:
             Space([parameter("optimizer.lr", str(sweeper.params["optimizer.lr"]))]),
             Rules(0),
             sampler_factory(instantiate(sweeper.sampler, _partial_=True)),
-            instantiate(pruner),
+            instantiate(sweeper.pruner),
         )
-        self.trial_context = TrialContext(STUDY, store.url, pruner=pruner)
+        self.trial_context = TrialContext(STUDY, store.url, pruner=sweeper.pruner)
 
     def __call__(self, turn: int) -> Done:
         """Seconds from asking for it to its first step."""
