@@ -20,6 +20,7 @@ from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
 from seqlab.reporting.page.headings import heading, shortened, title
+from seqlab.reporting.page.opening import opening
 from seqlab.reporting.page.sentence_explorer import PLAY_ADDRESS, classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
@@ -71,6 +72,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         script=Markup("\n".join(map(_asset, SCRIPTS))),
         material=material,
         answers=answered,
+        opening=opening(explored, sections["length"]),
         caveats=_caveats(answered),
         counted=tables.claims_and_comparisons(material.claims),
         sections=sections,

@@ -21,17 +21,18 @@ from urllib.parse import urlencode
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
+from seqlab.reporting.attention_panel import attention_panel
 from seqlab.runs.samples import attention
 
 SOURCE = "3 14 1 5 9 2 6 11 7"
 SHOWN = {"bahdanau": "Bahdanau", "luong": "Luong", "transformer": "Transformer, mean of heads"}
 """Bundles whose attention is drawn, and the titles of their panels."""
 
-CELL, LEFT, TOP, GAP = 24, 34, 58, 30
-"""Pixels: a side of a cell, left and upper margin of a panel, between panels."""
+GAP = 22
+"""Pixels between panels."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-REPORT_SIZE, PLAY_SIZE = (1180, 640), (830, 960)
+REPORT_SIZE, PLAY_SIZE = (1180, 820), (830, 960)
 """Width and height of the pieces of the pages, in pixels."""
 PLAYED = ("bahdanau", "gru")
 """Bundles that answer on the picture of the page to play with."""
@@ -55,40 +56,24 @@ THEMES = {"": Colours("#1f2328", "#0969da"), "_dark": Colours("#e6edf3", "#58a6f
 
 
 def attention_svg(panels: Sequence[tuple[str, dict[str, Any]]], colours: Colours) -> str:
-    """Attention side by side: in each panel a row for each output token, a column for each source token.
+    """Attention side by side.
 
     Args:
         panels: title, and a sample of `seqlab.runs.samples.attention`; the last map without a head is drawn.
     """
-    drawn, left = [], 0
+    drawn, left, height = [], 0.0, 0.0
     for title, sample in panels:
-        drawn.append(f'<g transform="translate({left},0)">{_panel(title, sample, colours.accent)}</g>')
-        left += LEFT + CELL * len(sample["source_tokens"]) + GAP
-    height = TOP + CELL * max(len(sample["output_tokens"]) for _, sample in panels) + 8
+        name = [name for name in sample["attention"] if " head " not in name][-1]
+        shown = (sample["source_tokens"], sample["output_tokens"], sample["attention"][name])
+        panel = attention_panel(title, *shown, colours.accent)
+        drawn.append(f'<g transform="translate({left:.0f},0)">{panel.content}</g>')
+        left, height = left + panel.width + GAP, max(height, panel.height)
     words = escape(f"Where {', '.join(title for title, _ in panels)} look while they reverse {SOURCE}")
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {left - GAP + 8} {height}"'
-        f' width="{left - GAP + 8}" height="{height}" font-family="system-ui,sans-serif" font-size="12"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {left - GAP:.0f} {height:.0f}"'
+        f' width="{left - GAP:.0f}" height="{height:.0f}" font-family="system-ui,sans-serif" font-size="12"'
         f' fill="{colours.text}"><title>{words}</title>{"".join(drawn)}</svg>\n'
     )
-
-
-def _panel(title: str, sample: dict[str, Any], accent: str) -> str:
-    name = [name for name in sample["attention"] if " head " not in name][-1]
-    shapes = [f'<text x="{LEFT}" y="16" font-weight="600" font-size="14">{escape(title)}</text>']
-    for column, token in enumerate(sample["source_tokens"]):
-        x = LEFT + CELL * (column + 0.5)
-        shapes.append(f'<text x="{x}" y="{TOP - 8}" text-anchor="middle">{escape(token)}</text>')
-    for row, (token, weights) in enumerate(zip(sample["output_tokens"], sample["attention"][name], strict=True)):
-        y = TOP + CELL * row
-        label = "end" if token == "<eos>" else token
-        shapes.append(f'<text x="{LEFT - 6}" y="{y + CELL / 2 + 4}" text-anchor="end">{escape(label)}</text>')
-        shapes += [
-            f'<rect x="{LEFT + CELL * column + 1}" y="{y + 1}" width="{CELL - 2}" height="{CELL - 2}" rx="3"'
-            f' fill="{accent}" fill-opacity="{0.06 + 0.94 * weight:.2f}"/>'
-            for column, weight in enumerate(weights)
-        ]
-    return "".join(shapes)
 
 
 def draw_attention(bundles: Path, folder: Path) -> None:
