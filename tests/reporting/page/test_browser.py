@@ -283,14 +283,14 @@ def test_samples_are_listed_by_class(page):
 
 
 def test_more_samples_come_when_asked(page):
-    page.driver.execute_script("for (let i = 0; i < 4; i++) data[1].sentences.push(...data[1].sentences.slice(0, 3))")
+    page.driver.execute_script("for (let i = 0; i < 1; i++) data[1].sentences.push(...data[1].sentences.slice(0, 3))")
     page.choose("#browse-data", "Multi30k de→en (reference)")
     page.choose("#browse-group", "gru")
-    assert len(page.all("#browse-samples li")) < 10 and not page.one("#browse-more").is_enabled()
+    assert len(page.all("#browse-samples li")) <= 5 and not page.one("#browse-more").is_enabled()
     page.choose("#browse-group", "all")
-    assert len(page.all("#browse-samples li")) == 10
+    assert len(page.all("#browse-samples li")) == 5
     page.click(page.one("#browse-more"))
-    assert len(page.all("#browse-samples li")) > 10
+    assert len(page.all("#browse-samples li")) > 5
 
 
 def test_a_figure_leads_to_its_command(page):
@@ -298,6 +298,13 @@ def test_a_figure_leads_to_its_command(page):
     page.click(page.one("#compare-1-table tbody th a"))
     target = page.one(".run:target")
     assert page.js("location.hash") == "#run-C-gru" and "experiment=multi30k_gru" in target.text
+
+
+def test_a_link_to_what_is_folded_unfolds_it(page):
+    claim = page.one("#claim-C")
+    assert not claim.get_attribute("open")
+    page.click(page.one(".verdicts a[href='#claim-C']"))
+    assert claim.get_attribute("open") and page.one("#claim-C table").is_displayed()
 
 
 def test_a_link_to_what_a_tab_hides_opens_the_tab(page):

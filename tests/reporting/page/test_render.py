@@ -313,7 +313,7 @@ def test_what_a_claim_lacks_is_stated_once(tmp_path):
     content = claim_c() | {"partial": "2 of 12 runs are not there", "verdict": "not comparable", "why": reason}
     write_references(tmp_path, content | {"criteria": [open_one]})
     page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
-    claim = page.xpath("string(//article[@id='claim-C'])")
+    claim = page.xpath("string(//details[@id='claim-C'])")
     assert claim.count(reason) == 1 and f"open: {reason}" in claim and "2 of 12 runs are not there" in claim
 
 

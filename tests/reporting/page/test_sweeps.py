@@ -82,7 +82,7 @@ def test_the_rungs_are_explained_as_the_search_used_them(tmp_path):
 
     assert "rungs (after 1, 3 validations), where a trial is stopped" in notes(rungs=[1, 3])["Curves"]
     waiting = [{**trials[0], "pauses": [{"step": 1, "promoted": True}]}, *trials[1:]]
-    assert "There a trial is paused, unless it is among the best" in notes(rungs=[1, 3], trials=waiting)["Curves"]
+    assert "where a trial is paused unless it is among the best" in notes(rungs=[1, 3], trials=waiting)["Curves"]
     assert "rungs" not in notes(rungs=[])["Curves"]
 
 

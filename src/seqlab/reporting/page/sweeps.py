@@ -149,11 +149,7 @@ def _about_rungs(rungs: Sequence[int], pauses: bool) -> str:
     where = f" Dotted: rungs (after {', '.join(map(str, rungs))} validations)"
     if not pauses:
         return f"{where}, where a trial is stopped if earlier ones were better there."
-    return (
-        f"{where}. There a trial is paused, unless it is among the best that came so far; it is promoted, which means"
-        " that it goes on from its checkpoint, as soon as it is, because worse ones came after it. Those that still"
-        " wait at the end count as pruned."
-    )
+    return f"{where}, where a trial is paused unless it is among the best there, and promoted as soon as it is."
 
 
 def _curves(sweep: Sweep, reported: list[dict[str, Any]]) -> Figure:

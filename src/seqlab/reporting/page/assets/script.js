@@ -219,7 +219,7 @@ function explorer() {
 function browser() {
   const pickData = find("#browse-data"), pickGroup = find("#browse-group"), buttons = findAll("#browse-classes button");
   const here = () => data[pickData.value];
-  const page = 10;
+  const page = 5;
   let chosen = buttons[0].dataset.class, shown = page;
 
   function outputs(name) {
@@ -281,14 +281,17 @@ function browser() {
   groups();
 }
 
-// A link into a hidden tab opens the tab first
+// A link into a hidden tab, or into what is folded, opens it first
 
 function links() {
   const target = (hash) => document.getElementById(decodeURIComponent(hash.slice(1)));
   function reveal(hash) {
     const panel = target(hash)?.closest(".panel[hidden]");
     if (panel) document.getElementById(panel.getAttribute("aria-labelledby")).click();
-    return panel;
+    const folds = [];
+    for (let one = target(hash)?.closest("details"); one; one = one.parentElement.closest("details")) if (!one.open) folds.push(one);
+    for (const one of folds) one.open = true;
+    return panel || folds.length;
   }
   const go = () => reveal(location.hash) && target(location.hash).scrollIntoView();
   document.addEventListener("click", (event) => {
