@@ -53,11 +53,20 @@ def targets(settings, name):
             yield from targets(inner, f"{name}.{key}")
 
 
+def read(path):
+    """The settings of a file, with those that it shares with other options of its group."""
+    settings = yaml.safe_load(path.read_text()) or {}
+    shared = [one for one in settings.get("defaults", ()) if isinstance(one, str) and one.endswith("@_here_")]
+    for one in shared:
+        settings = yaml.safe_load((ROOT / f"conf{one.removesuffix('@_here_')}.yaml").read_text()) | settings
+    return settings
+
+
 GROUPS = [path for path in sorted((ROOT / "conf").glob("*/*.yaml")) if path.parent.name not in ("experiment", "larger")]
 FILES = dict(
     one
     for path in [*GROUPS, ROOT / "conf/shared/sweep.yaml"]
-    for one in targets(yaml.safe_load(path.read_text()), str(path.relative_to(ROOT / "conf").with_suffix("")))
+    for one in targets(read(path), str(path.relative_to(ROOT / "conf").with_suffix("")))
 )
 SECTIONS = {
     "objective": Objective,

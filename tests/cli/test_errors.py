@@ -646,7 +646,7 @@ def test_the_parts_of_a_group_that_may_be_left_out_are_named(command):
 
 
 def test_data_without_text_say_so_where_a_tokenizer_is_chosen(command):
-    others = "choose data=anki, dates, hub, notes, numbers, pairs, parallel"
+    others = "choose data=anki, dates, hub, hub_text, notes, numbers, pairs, parallel"
     command("train", "tokenizer=word").stopped(2, "data=reversal has no tokenizer (its symbols are numbers)", others)
     command("train", "data=toy", "tokenizer=word").stopped(2, "data=toy has no tokenizer", others)
     command("describe", "data=toy", "tokenizer=word").stopped(2, "data=toy has no tokenizer", others)

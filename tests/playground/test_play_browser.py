@@ -154,6 +154,8 @@ def test_pointing_at_a_token_shows_where_the_model_looked(page):
     )
     assert shares == page.js("answers.bahdanau.maps.attention[2][0]") and max(shares) == shares[0] > 50
     assert "has no attention" in page.one(page.card("gru", ".attended")).text
+    assert page.one(page.card("gpt", ".attended")).text.endswith("; the rest at what it wrote before")
+    assert "the rest" not in page.one(page.card("transformer", ".attended")).text
 
 
 def test_arrow_keys_step_and_enter_holds(page):
@@ -365,7 +367,7 @@ def test_a_text_is_continued_and_its_surprise_measured(page):
     assert page.js("find('.card .text').textContent.startsWith('the captain')")
     bits = page.js("answers.letters.steps.filter((one) => one.prompt).map((one) => -Math.log2(one.p))")
     assert len(bits) == 10
-    assert f"10 tokens, perplexity {2 ** (sum(bits) / 10):.1f}" in page.one(page.card("letters")).text
+    assert f"10 tokens, perplexity {2 ** (sum(bits) / 10):.1f}" in page.words("letters", "")
     shade = page.js("+find('.card .token').style.getPropertyValue('--bits')")
     assert shade == pytest.approx(bits[0], abs=1e-3)
 

@@ -94,7 +94,7 @@ function attentionPart(context) {
   const [layer, head] = layerOf(model);
   const view = model.continues ? looksInText(answer, layer, head) : looks(answer, layer, head);
   if (!view?.tokens.length) return [];
-  const parts = [sourceStrip(view, layer, model.continues ? null : diff), element("p", { class: "attended" }, attended(view, layer, state.step), elsewhere(model, view.maps[layer][state.step]))];
+  const parts = [sourceStrip(view, layer, model.continues ? null : diff), element("p", { class: "attended" }, attended(view, layer, state.step), elsewhere(model, layer, view.maps[layer][state.step]))];
   const names = Object.keys(model.heads), count = model.heads[layer];
   const choices = element("div", { class: "choices" });
   const set = (one) => act.layer(model.name, one);
@@ -106,10 +106,10 @@ function attentionPart(context) {
   return [...parts, choices, folded("all steps", `map ${model.name}`, map)];
 }
 
-// A decoder alone also looks at what it has written itself
-function elsewhere(model, shares) {
-  const rest = 100 - (shares ?? []).reduce((sum, one) => sum + one, 0);
-  return model.continues || !shares || rest < 5 ? "" : `; ${rest}% at what it wrote before`;
+// A decoder alone also looks at what it has written itself. (Of many tokens, each share is rounded: no figure.)
+function elsewhere(model, layer, shares) {
+  const found = (shares ?? []).reduce((sum, one) => sum + one, 0);
+  return !model.continues && layer.endsWith("self_attention") && shares && found < 95 ? "; the rest at what it wrote before" : "";
 }
 
 const opened = new Set(); // keys of the folds that are open
