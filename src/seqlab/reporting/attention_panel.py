@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -20,6 +20,11 @@ class Panel(NamedTuple):
     content: str
     width: float
     height: float
+
+
+def drawn_map(names: Iterable[str]) -> str:
+    """The attention that is drawn, of a model that has several: the last one, as the mean of its heads."""
+    return [name for name in names if " head " not in name][-1]
 
 
 def attention_panel(

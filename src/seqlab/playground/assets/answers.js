@@ -1,5 +1,8 @@
 // Answers as they come: what is asked for, and what the events make of it.
 
+// Of the settings of a search, those that are given
+const settingsGiven = (settings) => Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
+
 function newAnswer(source) {
   return { source, state: "busy", sources: [], tokens: [], steps: [], maps: {}, beam: [], right: null, unknown: [], first: null, end: null, error: null };
 }

@@ -13,11 +13,10 @@ async function tryMany(models, length, { search, settings }, then) {
   for (const name of Object.keys(many)) delete many[name];
   for (const model of models) many[model.name] = { length, answered: 0, right: 0 };
   const forced = Object.fromEntries(models.map((one) => [one.name, []]));
-  const set = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
   try {
     for (let i = 0; i < TRIES; i++) {
       const source = randomList(models[0].numbers, length);
-      await ask("answer", { source, forced, search, settings: set }, signal, (event) => {
+      await ask("answer", { source, forced, search, settings: settingsGiven(settings) }, signal, (event) => {
         if (event.event !== "end") return;
         many[event.model].answered += 1;
         many[event.model].right += event.match ? 1 : 0;

@@ -26,8 +26,7 @@ async function askFor(names, into, { source, search, settings, forced }, signal)
   const begun = Object.fromEntries(names.map((name) => [name, forced[name] ?? []]));
   draw();
   try {
-    const set = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
-    await ask("answer", { source, forced: begun, search, settings: set }, signal, (event) => {
+    await ask("answer", { source, forced: begun, search, settings: settingsGiven(settings) }, signal, (event) => {
       TAKE[event.event](mine[event.model], event);
       draw();
     });

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from seqlab.reporting.attention_panel import attention_panel
+from seqlab.reporting.attention_panel import attention_panel, drawn_map
 from seqlab.reporting.page.figures import Figure
 
 PANELS = 2
@@ -77,8 +77,7 @@ def _weight(sentence: Mapping[str, Any]) -> tuple[float, int, int]:
 
 
 def _panel(name: str, output: Mapping[str, Any]) -> Markup:
-    last = [one for one in output["maps"] if " head " not in one][-1]
-    weights = [[percent / 100 for percent in row] for row in output["maps"][last]]
+    weights = [[percent / 100 for percent in row] for row in output["maps"][drawn_map(output["maps"])]]
     panel = attention_panel(name, output["sources"], output["tokens"], weights, "var(--accent)")
     words = escape(f"Where {name} looks for each token that it writes")
     return Markup(

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.quoting import quoted
 from seqlab.errors import InputError
-from seqlab.reporting.attention_panel import attention_panel
+from seqlab.reporting.attention_panel import attention_panel, drawn_map
 from seqlab.runs.samples import attention
 
 SOURCE = "3 14 1 5 9 2 6 11 7"
@@ -59,12 +59,12 @@ def attention_svg(panels: Sequence[tuple[str, dict[str, Any]]], colours: Colours
     """Attention side by side.
 
     Args:
-        panels: title, and a sample of `seqlab.runs.samples.attention`; the last map without a head is drawn.
+        panels: title, and a sample of `seqlab.runs.samples.attention`, of which `drawn_map` is drawn.
     """
     drawn, left, height = [], 0.0, 0.0
     for title, sample in panels:
-        name = [name for name in sample["attention"] if " head " not in name][-1]
-        shown = (sample["source_tokens"], sample["output_tokens"], sample["attention"][name])
+        maps = sample["attention"]
+        shown = (sample["source_tokens"], sample["output_tokens"], maps[drawn_map(maps)])
         panel = attention_panel(title, *shown, colours.accent)
         drawn.append(f'<g transform="translate({left:.0f},0)">{panel.content}</g>')
         left, height = left + panel.width + GAP, max(height, panel.height)
