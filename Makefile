@@ -18,7 +18,7 @@ NEEDS_notes = $(SEQLAB_DATA)/notes/ml
 RESULTS = $(BIN)/python -m seqlab.reporting.readme.claims README.md outputs/reference
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep replay curves $(TASKS:%=curves-%) test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S reproduce-M report play bundle pictures results bench bench-keras wheel clean
+.PHONY: help setup train sweep replay curves $(TASKS:%=curves-%) test test-all check format data reproduce reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S reproduce-M reproduce-P report play bundle pictures results bench bench-keras wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-zA-Z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,10 +73,10 @@ format: $(READY) ## format the code
 data: $(READY) ## download the English–French deck of sentence pairs into outputs/data
 	$(BIN)/python -m seqlab.data.download
 
-reproduce: $(READY) ## run and judge every claim (PROFILE=full: as published); one of them: reproduce-R, -T, -C, -K, -G, -S; a night long, not part of it: reproduce-M
+reproduce: $(READY) ## run and judge every claim (PROFILE=full: as published); one of them: reproduce-R, -T, -C, -K, -G, -S; not part of it: reproduce-M, a night long, and reproduce-P
 	@$(BIN)/seqlab-reproduce profile=$(PROFILE); code=$$?; $(RESULTS) && exit $$code
 
-reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S reproduce-M: $(READY)
+reproduce-R reproduce-T reproduce-C reproduce-K reproduce-G reproduce-S reproduce-M reproduce-P: $(READY)
 	@$(BIN)/seqlab-reproduce profile=$(PROFILE) claims=$(@:reproduce-%=%); code=$$?; $(RESULTS) && exit $$code
 
 report: $(READY) ## one page of all results, to be opened in a browser: outputs/report.html

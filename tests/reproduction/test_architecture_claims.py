@@ -28,6 +28,8 @@ MOST = {  # claim and profile → the most parameters of a model, and the sizes 
     ("M_text", "full"): (9_000_000, 4000, 4000),
     ("K2", "full"): (1_100_000, 80, 110),
 }
+MIXED = [f"{model}_{mixer}" for model in ("gpt", "transformer") for mixer in ("min_gru", "gated_linear")]
+WITH_MIXERS = ("M_reversal", "M_multi30k", "M_text")  # in the full profile
 SIZES = ("model.layers", "model.width")
 
 
@@ -39,9 +41,10 @@ def searched(name, profile):
 @pytest.mark.parametrize(("name", "profile"), MOST)
 def test_all_architectures_are_searched_alike(name, profile):
     claim, groups = searched(name, profile)
-    assert [group.label for group in groups] == [f"{model}_tuned" for model in MODELS]
+    models = [*MODELS, *(MIXED if name in WITH_MIXERS and profile == "full" else [])]
+    assert [group.label for group in groups] == [f"{model}_tuned" for model in models]
     untuned = [group.label for group in claim.groups if group.search is None]
-    assert untuned == ([] if name == "K2" else [f"{model}_untuned" for model in MODELS])
+    assert untuned == ([] if name == "K2" else [f"{model}_untuned" for model in models])
     assert len({group.search.words for group in groups}) == 1
     assert {group.search.trials for group in groups} == {8 if profile == "cpu" else 12}
     assert {len(group.seeds) for group in groups} == {5}

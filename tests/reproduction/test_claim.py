@@ -23,19 +23,19 @@ criteria:
 """
 
 
-ON_REQUEST = [one for profile in PROFILES for one in read_claims(["M"], profile) if profile in one.profiles]
+ON_REQUEST = [one for profile in PROFILES for one in read_claims(["M", "P"], profile) if profile in one.profiles]
 
 
 def test_what_is_part_of_a_claim_that_runs_on_request_does_so_too():
     names = ["K2", "M", "M_anki", "M_multi30k", "M_multi30k_pieces", "M_reversal", "M_text"]
     assert [claim.name for claim in read_claims(["M"], "full")] == names
-    assert not set(names) & {claim.name for claim in read_claims()}
+    assert not {*names, "P"} & {claim.name for claim in read_claims()}
     assert [claim.name for claim in read_claims(["M"]) if claim.groups] == ["M_multi30k", "M_reversal"]
 
 
 def test_every_command_of_the_ledger_composes():
-    claims = [claim for profile in PROFILES for claim in read_claims(None, profile)]
-    assert {claim.name for claim in claims} == {"R", "T", "C", "C_lengths", "K", "G", "S"}
+    claims = [claim for profile in PROFILES for names in (None, ["P"]) for claim in read_claims(names, profile)]
+    assert {claim.name for claim in claims} == {"R", "T", "C", "C_lengths", "K", "G", "S", "P"}
     lines = {}
     for words in {group.words for claim in claims for group in claim.groups}:
         choices = tuple(word for word in words if "." not in word.partition("=")[0])
@@ -65,7 +65,7 @@ def test_every_text_of_the_claims_is_text():
 
 def test_claims_are_chosen_with_what_is_part_of_them():
     assert [claim.name for claim in read_claims(["C", "R"])] == ["C", "C_lengths", "R"]
-    names = ".*, ".join(rf"{name} \(" for name in ("C", "C_lengths", "G", "K", "K2", "M", "M_.*", "R", "S", "T"))
+    names = ".*, ".join(rf"{name} \(" for name in ("C", "C_lengths", "G", "K", "K2", "M", "M_.*", "P", "R", "S", "T"))
     with pytest.raises(InputError, match=f"^claims must be among {names}.*, but 'Z' is not$"):
         read_claims(["Z"])
     with pytest.raises(InputError, match="profile must be one of cpu, full, but is 'gpu'"):
@@ -78,6 +78,15 @@ def test_what_is_run_depends_on_the_profile(tmp_path):
     assert cpu.groups[0].arguments(2) == ["experiment=toy_gru", "model.width=8", "name=two words", "seed=2"]
     assert cpu.groups[0].command == "seqlab-train -m experiment=toy_gru model.width=8 'name=two words' seed=1,2"
     assert full.groups[0].command == "seqlab-train experiment=toy_gru seed=3"
+
+
+def test_an_entry_may_be_for_one_profile_only(tmp_path):
+    several = CLAIM.replace("  some:", '  "{name}_run":').replace("title: some", 'title: "{title}"')
+    entries = "for_each:\n  both: {title: one}\n  large: {title: two, profiles: [full]}\ngroups:"
+    (tmp_path / "X.yaml").write_text(several.replace("groups:", entries))
+    (cpu,), (full,) = (read_claims(None, profile, tmp_path) for profile in PROFILES)
+    assert [group.label for group in cpu.groups] == ["both_run"]
+    assert [(group.label, group.title) for group in full.groups] == [("both_run", "one"), ("large_run", "two")]
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,27 @@ def test_none_above_counts_every_run(bound, holds):
     groups = {"a": runs(3.0, 7.0), "b": runs(5.0)}
     found = decided(groups, "none_above", of=["b", "a"], figure=LOSS, bound=bound)
     assert (found.holds, found.measured) == (holds, "at most 7, a")
+
+
+@pytest.mark.parametrize(("last", "holds"), [((1.5, 1.6), True), ((1.5, 3.5), False), ((2.4, 2.5), False)])
+def test_a_power_law_falls_if_its_interval_over_seeds_does(last, holds):
+    """The second: one seed falls and the other rises. The third: both rise."""
+    sizes = {1: (2.0, 2.1), 2: (1.8, 1.9), 3: last}
+    groups = {
+        f"gpt_{size}": Results(
+            [
+                {"metrics": {"val": {"teacher_forced/loss": loss}}, "training": {"flops": 10.0**size * 1e9}}
+                for loss in losses
+            ],
+            2,
+        )
+        for size, losses in sizes.items()
+    }
+    finding = decided(groups, "power_law", lines={"gpt": list(groups)}, x="teraflops", y=LOSS)
+    assert finding.holds is holds and finding.measured.startswith("gpt: ")
+
+
+def test_a_size_without_all_its_runs_leaves_a_power_law_open():
+    groups = {"a": runs(2.0, 2.0, training={"flops": 1e12}), "b": runs(1.0, training={"flops": 4e12}, expected=2)}
+    finding = decided(groups, "power_law", lines={"gpt": ["a", "b"]}, x="teraflops", y=LOSS)
+    assert (finding.measured, finding.holds, finding.why) == ("gpt: 0.5000", None, "1 of 2 runs of b")

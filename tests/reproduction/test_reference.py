@@ -1,6 +1,7 @@
 """What a claim came to: its verdict, and what is kept of its runs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,3 +104,19 @@ def test_committed_results_hold_no_folder_of_a_machine_and_name_their_code(path)
     places = [f"/{name}/" for name in ("home", "tmp", "work", "root")]
     assert not [start for start in ('"/', *places) if start in text]
     assert len(text) < 1_000_000
+
+
+def test_a_power_law_is_kept_to_be_drawn():
+    sizes = {"a": (1e12, 4.0), "b": (4e12, 2.0)}
+    some = {
+        label: Results([digest(seed, bleu, training={"flops": flops}) for seed in (1, 2)], 2)
+        for label, (flops, bleu) in sizes.items()
+    }
+    law = Criterion("it falls", "power_law", {"lines": {"gru": ["a", "b"]}, "x": "teraflops", "y": BLEU})
+    content = reference(replace(claim(), criteria=(law,), columns={}), some)
+    (kept,) = content["power_laws"]
+    assert {key: kept[key] for key in ("text", "x", "y")} == {"text": "it falls", "x": "teraflops", "y": BLEU}
+    (line,) = kept["lines"]
+    assert (line["name"], line["groups"], line["constant"], line["exponent"]) == ("gru", ["a", "b"], 4.0, 0.5)
+    assert content["groups"][1]["figures"]["teraflops"]["mean"] == 4.0, "what is drawn is kept, column or not"
+    assert "power_laws" not in reference(claim(19), groups())

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "claims"
 PROFILES = ("cpu", "full")
 """cpu: reduced settings, with which two cores run all claims in an hour or two. full: as published."""
 
-ORDER = "RTCKGSM"
+ORDER = "RTCKGSMP"
 """The order in which claims are shown."""
 
 NAME = "{name}"
@@ -201,6 +201,7 @@ def _claim(name: str, profile: str, content: dict[str, Any]) -> Claim:
     parts = content.pop("groups")
     if profile not in content.get("profiles", PROFILES):
         parts = {}
+    entries = {key: one for key, one in entries.items() if profile in one.get("profiles", PROFILES)}
     # What is run for each entry stays together: one group of each kind, then those of the next entry.
     expanded = [_groups(label, profile, group, entries) for label, group in parts.items()]
     groups = tuple(group for some in itertools.zip_longest(*expanded) for group in some if group is not None)
@@ -227,7 +228,7 @@ def _groups(label: str, profile: str, content: dict[str, Any], entries: Mapping[
 
 def _placeholders(entry: Mapping[str, Any], profile: str) -> dict[str, str]:
     """What an entry of `for_each` puts in place of `{title}` and so on: a text, or one per profile."""
-    values = {key: value for key, value in entry.items() if key != "space"}
+    values = {key: value for key, value in entry.items() if key not in ("space", "profiles")}
     return {f"{{{key}}}": value[profile] if isinstance(value, Mapping) else value for key, value in values.items()}
 
 

@@ -17,6 +17,7 @@ from seqlab.errors import InputError
 from seqlab.metrics.registry import entry_of
 from seqlab.reproduction.claim import Criterion
 from seqlab.reproduction.claim_figures import figure, written
+from seqlab.reproduction.power_law import PowerLaw, fitted
 from seqlab.reproduction.search_outcome import SearchOutcome
 from seqlab.runs.schemas import Digest
 from seqlab.runs.significance import METRICS, significance
@@ -111,7 +112,7 @@ def _labels(criterion: Criterion) -> list[str]:
     for name in ("of", "than", "base", "shares"):
         value = criterion.arguments.get(name, ())
         labels += [value] if isinstance(value, str) else list(value)
-    return labels
+    return [*labels, *(label for line in criterion.arguments.get("lines", {}).values() for label in line)]
 
 
 def values_of(groups: Groups, label: str, name: str) -> dict[str, Any]:
@@ -255,6 +256,26 @@ def none_above(groups: Groups, of: Sequence[str], figure: str, bound: float) -> 
     return f"at most {most[label]:.4g}, {label}", most[label] <= bound
 
 
+def power_law(groups: Groups, lines: Mapping[str, Sequence[str]], x: str, y: str) -> tuple[str, bool]:
+    """Along each line of groups, y falls as a power of x: the interval of its exponent over seeds is above 0."""
+    laws = power_laws(groups, lines, x, y)
+    return "; ".join(f"{name}: {law}" for name, law in laws.items()), all(law.falls for law in laws.values())
+
+
+def power_laws(groups: Groups, lines: Mapping[str, Sequence[str]], x: str, y: str) -> dict[str, PowerLaw]:
+    """The power law of each line, a list of groups, by its name.
+
+    Raises:
+        IncomparableError: a group has no runs, or one of them lacks a figure.
+    """
+    return {
+        name: fitted(
+            [values_of(groups, label, x) for label in labels], [values_of(groups, label, y) for label in labels]
+        )
+        for name, labels in lines.items()
+    }
+
+
 def classes(groups: Groups, of: Sequence[str]) -> tuple[str, bool]:
     """States the share of each class of failures; holds if they were counted."""
     parts = []
@@ -293,6 +314,7 @@ RULES: dict[str, Callable[..., tuple[str, bool]]] = {
     "further_apart": further_apart,
     "any_above": any_above,
     "none_above": none_above,
+    "power_law": power_law,
     "stated": stated,
     "classes": classes,
     "said": known_translation,

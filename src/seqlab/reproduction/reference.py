@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seqlab.reproduction.claim import PROFILES, Claim, Group
-from seqlab.reproduction.criteria import Finding, Groups, IncomparableError, Results, judge, values_of
+from seqlab.reproduction.claim import PROFILES, Claim, Criterion, Group
+from seqlab.reproduction.criteria import (
+    Finding,
+    Groups,
+    IncomparableError,
+    Results,
+    judge,
+    power_law,
+    power_laws,
+    values_of,
+)
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
@@ -71,6 +81,7 @@ def reference(claim: Claim, groups: Groups, why_missing: str | None = None) -> d
         "columns": dict(claim.columns),
         "groups": [_group(claim, group, groups[group.label]) for group in claim.groups],
         "significance": _significance(claim, groups),
+        "power_laws": [law for criterion in claim.criteria if (law := _power_laws(criterion, groups))] or None,
         "environment": digests[0]["environment"],
         "machine": {"cores": os.cpu_count()},
         "seconds": sum(_seconds(digest) for digest in digests),
@@ -89,7 +100,8 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
     samples = claim.own_data and claim.profile == PROFILES[0]
     runs = [_thinned(digest, first=not i, samples=samples) for i, digest in enumerate(results.digests)]
     figures = {}
-    for name in claim.columns:
+    drawn = [criterion.arguments[axis] for criterion in claim.criteria if _draws(criterion) for axis in "xy"]
+    for name in dict.fromkeys([*claim.columns, *drawn]):
         try:
             figures[name] = values_of({group.label: results}, group.label, name)
         except IncomparableError:  # the architecture or the split does not have this figure
@@ -108,6 +120,26 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
         "seconds": spread([_seconds(digest) for digest in results.digests]) if results.digests else None,
         "runs": runs,
     } | ({} if search is None else {"search": {"trainings": search.trainings, **vars(search)}})
+
+
+def _draws(criterion: Criterion) -> bool:
+    """Whether a criterion is a power law, which is drawn."""
+    return criterion.rule == power_law.__name__
+
+
+def _power_laws(criterion: Criterion, groups: Groups) -> dict[str, Any] | None:
+    """What a criterion of the rule `power_law` fitted, to be drawn; None for another, or where a figure is missing."""
+    if not _draws(criterion):
+        return None
+    try:
+        laws = power_laws(groups, **criterion.arguments)
+    except IncomparableError:
+        return None
+    lines = [
+        {"name": name, "groups": list(criterion.arguments["lines"][name]), **dataclasses.asdict(law)}
+        for name, law in laws.items()
+    ]
+    return {"text": criterion.text, "x": criterion.arguments["x"], "y": criterion.arguments["y"], "lines": lines}
 
 
 def _seconds(digest: Digest) -> float:

@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "device": "cpu (x86_64)",
     "threads": 1,
 }
+BITS = "metrics.val.teacher_forced/bits_per_byte"
 WORDS = ["ein", "hund", "springt", "über", "den", "kleinen", "zaun"]
 SAID = ["a", "dog", "jumps", "over", "the", "little", "fence"]
 
@@ -168,6 +169,37 @@ def claim_g(planted=(4.6, 4.4, 3.1), outside=6.1):
     groups = {"phase1": phase(4.65, outside), "phase2": phase(outside, copies=0.0)}
     groups |= {f"planted_{share}": phase(loss) for share, loss in zip((0, 10, 50), planted, strict=True)}
     return reference("G", groups)
+
+
+def claim_p(lstm=(0.02, 0.03), gpt=(0.05, 0.06)):
+    """Two architectures of three sizes, whose laws have these intervals of their exponents."""
+
+    def figures(exponent, compute):
+        values = [3.0 * compute**-exponent + 0.01 * seed for seed in (-1, 0, 1)]
+        return {
+            "teraflops": {"mean": compute, "sd": 0.0, "values": [compute] * 3},
+            BITS: {"mean": values[1], "sd": 0.01, "values": values},
+        }
+
+    bounds = {"lstm": lstm, "gpt": gpt}
+    content = reference(
+        "P", {f"{name}_{size}": [digest("gpt", data="shakespeare")] for name in bounds for size in (1, 2, 3)}
+    )
+    for group in content["groups"]:
+        name, size = group["label"].split("_")
+        group["figures"] = figures(sum(bounds[name]) / 2, 0.1 * 4 ** int(size))
+    lines = [
+        {
+            "name": name,
+            "groups": [f"{name}_{size}" for size in (3, 1, 2)],
+            "constant": 3.0,
+            "exponent": sum(interval) / 2,
+            "interval": list(interval),
+            "straightness": 0.99,
+        }
+        for name, interval in bounds.items()
+    ]
+    return content | {"power_laws": [{"text": "it falls", "x": "teraflops", "y": BITS, "lines": lines}]}
 
 
 def sweep():

@@ -10,6 +10,7 @@ from lxml import html
 from reporting.page.made_up import (
     claim_c,
     claim_g,
+    claim_p,
     digest,
     found,
     reference,
@@ -33,7 +34,7 @@ DIAGRAM = '<svg role="img" viewBox="0 0 1 1"><title>parts of a gru</title></svg>
 def page(tmp_path_factory):
     """A page of references and of runs whose names and texts try to be markup."""
     outputs = tmp_path_factory.mktemp("outputs")
-    write_references(outputs, claim_c(), claim_g(), sweep(), replay(), reference("T", title=EVIL))
+    write_references(outputs, claim_c(), claim_g(), claim_p(), sweep(), replay(), reference("T", title=EVIL))
     evil = digest(data=EVIL, name=EVIL, command=f"seqlab-train {EVIL}", overrides={"a": EVIL})
     evil["samples"][0]["prediction"] = EVIL
     evil["settings"]["model"]["_target_"] = f"my.{EVIL}"

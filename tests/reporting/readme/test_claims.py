@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from reporting.page.made_up import claim_p
 from support import ROOT
 
 from seqlab.errors import InputError
@@ -143,3 +144,9 @@ def test_what_a_search_cost_stands_beside_the_runs_that_it_was_for():
     assert "| 3.0 | 8 trainings (5 pruned), 41 epochs, 1,234 s, 2.5 TFLOP |" in text
     assert "| – | none |" in text
     assert "search before" not in details({"X.json": REFERENCE})
+
+
+def test_a_power_law_has_a_table_below_the_figures_it_was_fitted_to():
+    text = details({"P.json": REFERENCE | {"power_laws": claim_p()["power_laws"]}})
+    assert "| `gpt` | 3 | 0.0550 (0.0500 to 0.0600) | −11.9% | 0.990 |" in text
+    assert text.index("some runs") < text.index("0.0550") < text.index("least-squares") < text.index("Profile cpu")

@@ -31,6 +31,7 @@ class Series:
         joined: whether a line joins the points.
         steps: whether that line stays level until the next point.
         kind: what the legend lists instead of the names of many series.
+        marked: whether its points are to be seen; they have tooltips all the same.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Series:
     joined: bool = True
     steps: bool = False
     kind: str = ""
+    marked: bool = True
 
     @property
     def shown(self) -> str:
@@ -275,7 +277,7 @@ def _drawn(
         # A thin line is hard to point at: a wide one that is not seen has its name.
         parts.append(Markup('<path class="reach" d="M{}"><title>{}</title></path>').format(route, one.name))
     crowded = len(coordinates) > (1 if one.colour == REST else MARKED) or one.steps
-    seen = "point unseen" if one.joined and crowded else "point"
+    seen = "point unseen" if one.joined and (crowded or not one.marked) else "point"
     for (x, y), text in zip(coordinates, texts, strict=True):
         parts.append(
             Markup('<path class="{}" transform="translate({} {})" d="{}"><title>{}</title></path>').format(

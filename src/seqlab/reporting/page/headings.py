@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqlab.reporting.page.groups import RunGroup, leaves
+from seqlab.reporting.page.groups import USUAL, RunGroup, leaves
 
 TOKENS = {
     "WordTokenizer": "words",
@@ -98,3 +98,8 @@ def in_words(name: str, value: Any) -> str:
         return plain if value else f"no {plain}"
     text = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
     return NAMES.get(name, f"{plain} {{}}").replace("{}", text)
+
+
+def claim_name(claim: Mapping[str, Any]) -> str:
+    """The name of a claim, with its profile where that is not the usual one."""
+    return str(claim["claim"]) if claim["profile"] == USUAL else f"{claim['claim']}-{claim['profile']}"

@@ -21,6 +21,7 @@ from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
 from seqlab.reporting.page.headings import heading, shortened, title
 from seqlab.reporting.page.opening import opening
+from seqlab.reporting.page.scaling import HEADS, scalings
 from seqlab.reporting.page.sentence_explorer import PLAY_ADDRESS, classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
@@ -59,6 +60,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         "compare": tables.comparisons(material),
         "learning": {name: figures for name, some in groups if (figures := plots.learning(some))},
         "length": plots.by_length(material.groups),
+        "scaling": scalings(material.claims),
         "sentences": explored,
         "failures": {name: table for name, some in groups if (table := tables.failures(some))},
         "sweeps": _searches(material),
@@ -78,6 +80,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         sections=sections,
         ids=_ids(sections, material),
         unsampled=unsampled(material.groups),
+        law_heads=HEADS,
         play_address=PLAY_ADDRESS,
         rules=tables.rules(material.groups),
         classes=classes(explored, material.groups),
@@ -101,7 +104,11 @@ def _searches(material: Material) -> dict[str, Any]:
 
 def _ids(sections: dict[str, Any], material: Material) -> set[str]:
     """The ids that links of an answer may lead to."""
-    figures = [*sections["length"], *(one for some in sections["learning"].values() for one in some)]
+    figures = [
+        *sections["length"],
+        *(one.figure for one in sections["scaling"]),
+        *(one for some in sections["learning"].values() for one in some),
+    ]
     ids = (one.id for one in (*sections["claims"], *sections["compare"], *figures, *material.groups))
     searches = [f"sweep-{slug(one['study'])}" for one in material.sweeps] + ([sweeps.REPLAY] if material.replay else [])
     return {"commands", *ids, *searches, *(name for name, content in sections.items() if content)}

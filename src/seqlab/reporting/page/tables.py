@@ -22,7 +22,7 @@ from seqlab.reporting.page.groups import (
     quality,
     unsuited,
 )
-from seqlab.reporting.page.headings import heading, title
+from seqlab.reporting.page.headings import claim_name, heading, title
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.readme.claims import deciding
 from seqlab.reproduction.reference import OPEN, remake
@@ -97,15 +97,15 @@ def claim_cards(material: Material) -> list[ClaimCard]:
     """Every claim with its criteria, as its reference file judges them."""
     first: dict[tuple[str, str], str] = {}  # claim and text → the name under which it is shown first
     for claim in material.claims:
-        first.setdefault((claim["claim"], claim.get("text", "")), _name(claim))
+        first.setdefault((claim["claim"], claim.get("text", "")), claim_name(claim))
     return [
         ClaimCard(
-            id=f"claim-{_name(claim)}",
-            name=_name(claim),
+            id=f"claim-{claim_name(claim)}",
+            name=claim_name(claim),
             title=claim.get("title", ""),
             text=claim.get("text", ""),
             like=(f"claim-{name}", name)
-            if (name := first[claim["claim"], claim.get("text", "")]) != _name(claim)
+            if (name := first[claim["claim"], claim.get("text", "")]) != claim_name(claim)
             else None,
             profile=claim["profile"],
             source=claim.get("source", ""),
@@ -128,10 +128,6 @@ def claims_and_comparisons(claims: Sequence[dict[str, Any]]) -> str:
     judged = sum(bool(deciding(one)) for one in claims)
     parts = [(judged, "claim"), (len(claims) - judged, COMPARISON)]
     return " and ".join(plural(count, noun) for count, noun in parts if count) or "no claims"
-
-
-def _name(claim: dict[str, Any]) -> str:
-    return claim["claim"] if claim["profile"] == USUAL else f"{claim['claim']}-{claim['profile']}"
 
 
 def comparisons(material: Material) -> list[Table]:

@@ -15,6 +15,8 @@ from typing import Any
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.errors import InputError
+from seqlab.reporting.page.scaling import HEADS, NOTE
+from seqlab.reporting.page.scaling import rows as law_rows
 from seqlab.reproduction.claim import ORDER
 from seqlab.reproduction.claim_figures import written
 from seqlab.reproduction.reference import remake
@@ -131,6 +133,7 @@ def _claim(content: Reference, file: str) -> str:
             "",
             _table(["criterion", "expected", "measured", "holds"], criteria),
             _table(heads, rows),
+            *(part for fit in content.get("power_laws", ()) for part in (_table(HEADS, law_rows(fit)), NOTE, "")),
             f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {_machine(content)}."
             f" File: [{file}]({file}), with the command of each run.",
             "",

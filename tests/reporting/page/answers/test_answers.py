@@ -21,7 +21,7 @@ def texts(material):
 
 def test_what_was_not_measured_is_open_and_says_what_to_run():
     *measured, rerun = answers(Material())
-    assert len(measured) == 7 and all(not one.conclusions and one.run.startswith("make ") for one in measured)
+    assert len(measured) == 8 and all(not one.conclusions and one.run.startswith("make ") for one in measured)
     assert rerun.conclusions and not rerun.command
 
 
@@ -40,7 +40,7 @@ def own_runs():
 
 
 def test_the_users_runs_answer_every_question_that_they_can(tmp_path):
-    *answered, _, rerun = answers(found(tmp_path, own_runs(), claim_c(), claim_g()))
+    *answered, _, _, rerun = answers(found(tmp_path, own_runs(), claim_c(), claim_g()))
     for one in (*answered, rerun):
         assert one.conclusions and not one.run and "(yours)" in text_of(one), one.question
 

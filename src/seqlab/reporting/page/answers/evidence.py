@@ -17,13 +17,9 @@ from dataclasses import dataclass, replace
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.groups import FORMS, TOKEN_BLEU, RunGroup
 from seqlab.reporting.page.sources import Material
+from seqlab.runs.student import interval_of_mean, quantile
 
 Interval = tuple[float, float]
-
-STUDENT = (  # quantiles 0.975 of Student's t for 1, 2, 3 … degrees of freedom
-    *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),
-    *(2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
-)
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def between(first: Sequence[float], second: Sequence[float], over_examples: Inte
     half = 0.0
     if a + b:
         freedom = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1))
-        half = _student(freedom) * math.sqrt(a + b)
+        half = quantile(freedom) * math.sqrt(a + b)
     return Gap(size, counts, (size - half, size + half), over_examples)
 
 
@@ -101,16 +97,8 @@ def within(differences: Sequence[float]) -> Gap | None:
     """The mean of differences that were taken within runs, one per seed."""
     if not differences:
         return None
-    size, count = statistics.fmean(differences), len(differences)
-    if count < 2:
-        return Gap(size, (count, count))
-    half = _student(count - 1) * statistics.stdev(differences) / math.sqrt(count)
-    return Gap(size, (count, count), (size - half, size + half))
-
-
-def _student(freedom: float) -> float:
-    """The quantile; degrees of freedom are rounded down, so that no interval is too narrow."""
-    return STUDENT[min(len(STUDENT), max(1, math.floor(freedom))) - 1]
+    count = len(differences)
+    return Gap(statistics.fmean(differences), (count, count), interval_of_mean(differences))
 
 
 def compared(material: Material, first: RunGroup, second: RunGroup, metric: str) -> Gap | None:

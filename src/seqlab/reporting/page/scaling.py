@@ -1,0 +1,83 @@
+"""What compute buys: results of several sizes against the compute of their training, with the power laws fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqlab.metrics.registry import entry_of
+from seqlab.reporting.page.figures import Figure, Series, line_plot
+from seqlab.reporting.page.groups import slug
+from seqlab.reporting.page.headings import claim_name
+from seqlab.reproduction.power_law import PowerLaw
+
+AXES = {"teraflops": "TFLOP of training"}
+HEADS = ("architecture", "at one TFLOP", "exponent (95 % interval over seeds)", "ten times the compute", "R²")
+NOTE = (
+    "The law of each architecture is y = a · TFLOP^−exponent: the least-squares line through the logarithms of its"
+    " sizes, fitted for each seed by itself. R² is 1 where all sizes lie on the line. The law holds for the sizes that"
+    " were measured, on this text and with this training; nothing says how far it goes on."
+)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """The sizes of some architectures on one task.
+
+    Args:
+        claim: the name of the claim that measured them.
+        title, text: of that claim.
+        quality: what the y axis shows.
+        laws: by the name of the architecture.
+        figure: the measured means, with their range over seeds, and the laws.
+        rows: a row per architecture, below `HEADS`.
+    """
+
+    claim: str
+    title: str
+    text: str
+    quality: str
+    laws: Mapping[str, PowerLaw]
+    figure: Figure
+    rows: list[list[str]]
+
+
+def scalings(claims: Sequence[Mapping[str, Any]]) -> list[Scaling]:
+    """One for each fit in the references `claims`."""
+    return [_scaling(claim, fit) for claim in claims for fit in claim.get("power_laws", ())]
+
+
+def _scaling(claim: Mapping[str, Any], fit: Mapping[str, Any]) -> Scaling:
+    figures = {group["label"]: group["figures"] for group in claim["groups"]}
+    quality = entry_of(fit["y"]).label
+    laws = {line["name"]: law_of(line) for line in fit["lines"]}
+    series = []
+    for colour, line in enumerate(fit["lines"]):
+        name, law = line["name"], laws[line["name"]]
+        sizes = sorted((figures[label] for label in line["groups"]), key=lambda one: one[fit["x"]]["mean"])
+        measured = [(one[fit["x"]]["mean"], one[fit["y"]]["mean"]) for one in sizes]
+        over_seeds = [(min(one[fit["y"]]["values"]), max(one[fit["y"]]["values"])) for one in sizes]
+        fitted = [(x, law(x)) for x, _ in measured]
+        series.append(Series(name, colour, measured, over_seeds, joined=False))
+        series.append(Series(f"{name}, law", colour, fitted, marked=False, kind=name))
+    x = AXES.get(fit["x"], fit["x"])
+    title = f"{quality[0].upper()}{quality[1:]} against compute"
+    name = claim_name(claim)
+    figure = line_plot(f"scaling-{slug(name)}", title, x, quality, series, log_x=True, log_y=True, note=NOTE)
+    return Scaling(name, claim["title"], claim["text"], quality, laws, figure, rows(fit))
+
+
+def law_of(line: Mapping[str, Any]) -> PowerLaw:
+    """The law of a line in a reference file."""
+    interval = line["interval"]
+    return PowerLaw(line["constant"], line["exponent"], interval and (interval[0], interval[1]), line["straightness"])
+
+
+def rows(fit: Mapping[str, Any]) -> list[list[str]]:
+    """The laws of a fit in a reference file, a row each below `HEADS`."""
+    laws = [(line["name"], law_of(line)) for line in fit["lines"]]
+    return [
+        [f"`{name}`", f"{law.constant:.4g}", str(law), f"−{law.tenfold:.1%}", f"{law.straightness:.3f}"]
+        for name, law in laws
+    ]

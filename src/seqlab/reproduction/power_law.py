@@ -1,0 +1,78 @@
+"""A power law through the results of several sizes: y = a · x^−b."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seqlab.runs.student import interval_of_mean
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """y = `constant` · x^−`exponent`, fitted for each seed by itself.
+
+    Args:
+        constant: a, the y at x = 1: the geometric mean over seeds.
+        exponent: b, the mean over seeds; above 0 where y falls.
+        interval: 95 % interval of the exponent over seeds (Student); None for one seed.
+        straightness: R² of the fit of log y against log x, the mean over seeds.
+    """
+
+    constant: float
+    exponent: float
+    interval: tuple[float, float] | None
+    straightness: float
+
+    def __call__(self, x: float) -> float:
+        """The y of the law at x."""
+        return self.constant * x**-self.exponent
+
+    @property
+    def falls(self) -> bool:
+        """Whether the interval shows that y falls."""
+        return self.interval is not None and self.interval[0] > 0
+
+    @property
+    def tenfold(self) -> float:
+        """The share by which y falls where x is ten times as large."""
+        return 1 - 10**-self.exponent
+
+    def __str__(self) -> str:
+        """The exponent and its interval."""
+        interval = "" if self.interval is None else f" ({self.interval[0]:.4f} to {self.interval[1]:.4f})"
+        return f"{self.exponent:.4f}{interval}".replace("-", "−")
+
+
+def fitted(xs: Sequence[Mapping[str, Any]], ys: Sequence[Mapping[str, Any]]) -> PowerLaw:
+    """The power law through several sizes.
+
+    Args:
+        xs, ys: of each size the spread over seeds (see `seqlab.runs.spread`), all values above 0, seeds in one order.
+            Seeds that only some sizes have are left out.
+
+    Raises:
+        ValueError: fewer than two sizes or no seed, or all x are the same.
+    """
+    of_x, of_y = (list(zip(*(one["values"] for one in axis), strict=False)) for axis in (xs, ys))  # by seed
+    lines = [_line([*map(math.log, x)], [*map(math.log, y)]) for x, y in zip(of_x, of_y, strict=True)]
+    if not lines:
+        raise ValueError("no seed has all sizes")
+    exponents = [-slope for slope, _, _ in lines]
+    return PowerLaw(
+        math.exp(statistics.fmean(start for _, start, _ in lines)),
+        statistics.fmean(exponents),
+        interval_of_mean(exponents),
+        statistics.fmean(straightness for _, _, straightness in lines),
+    )
+
+
+def _line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
+    """Slope, start and R² of the least-squares line through points."""
+    slope, start = statistics.linear_regression(xs, ys)
+    middle = statistics.fmean(ys)
+    over = sum((y - start - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))
+    return slope, start, 1 - over / (sum((y - middle) ** 2 for y in ys) or 1.0)
