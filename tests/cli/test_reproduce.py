@@ -76,11 +76,12 @@ def calls(tmp_path):
     """The calls of the trainer since the last time one asked: begin or resume, and claim/label/seed."""
     file = tmp_path / "calls.txt"
 
-    def since():
+    def since(in_order=False):
         lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
         file.unlink(missing_ok=True)
         assert {threads for _, _, threads in lines} <= {"1"}
-        return sorted(f"{kind} {'/'.join(Path(folder).parts[-3:])}" for kind, folder, _ in lines)
+        told = [f"{kind} {'/'.join(Path(folder).parts[-3:])}" for kind, folder, _ in lines]
+        return told if in_order else sorted(told)
 
     return since
 
@@ -194,6 +195,17 @@ def test_a_search_comes_before_its_runs_which_take_what_it_chose(searched, calls
     assert "search" not in untuned
     assert "searches and runs: 4 finished, 0 to start" in searched().succeeded().out
     assert calls() == []
+
+
+def test_every_group_has_its_first_seed_before_any_has_its_second(searched, calls, tmp_path):
+    """So that figures of all are there when a comparison is interrupted."""
+    content = json.loads(with_search("fine"))
+    content["groups"]["other"] = content["groups"]["fine"]
+    searched("jobs=1", A=json.dumps(content)).succeeded()
+    searches, firsts, seconds = (told := calls(in_order=True))[:2], told[2:5], told[5:]
+    assert {one.split()[0] for one in searches} == {"search"}
+    assert sorted(firsts) == ["begin A/fine/1", "begin A/other/1", "begin A/untuned/1"]
+    assert sorted(seconds) == ["begin A/fine/2", "begin A/other/2"]
 
 
 def test_a_search_of_other_space_or_code_is_made_anew_and_runs_only_if_it_chooses_otherwise(searched, calls, tmp_path):

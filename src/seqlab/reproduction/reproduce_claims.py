@@ -143,8 +143,7 @@ class Reproduction:
         """
         if train:
             self.todo = self._with_data([one for one in (*self.searches, *self.runs) if one.name not in self.finished])
-        # Searches first, as runs wait for them; then the longest, so that no core is idle at the end.
-        self.todo.sort(key=lambda one: (not isinstance(one, PlannedSearch), -self.expected.get(one.name, 0.0)))
+        self.todo.sort(key=self._turn)
         self._announce()
         estimate = ReferenceEstimate(self.expected)
         progress = PoolProgress([run.name for run in self.todo], len(self.finished), self.slots.allowed, estimate)
@@ -159,6 +158,15 @@ class Reproduction:
         self._print_results()
         show_page(self.references.parent)
         self._report_failures()
+
+    def _turn(self, one: Planned) -> tuple[int, float]:
+        """Where something comes in the order of what is run: the lowest first.
+
+        Searches first, as runs wait for them. Then one seed of every group before the second of any, so that a
+        comparison that is interrupted has figures of all; and the longest first, so that no core is idle at the end.
+        """
+        place = one.group.seeds.index(one.seed) if isinstance(one, PlannedRun) else -1
+        return place, -self.expected.get(one.name, 0.0)
 
     def _run_all(self, lock: int, progress: PoolProgress) -> bool:
         """Runs all of `todo`; returns False after an interrupt."""
@@ -208,6 +216,7 @@ class Reproduction:
                         progress.known(run.name)
                     else:
                         ready.append(run)
+                ready.sort(key=self._turn)
                 return end
             reason = end.error
         except (InputError, UsageError) as error:
