@@ -1,11 +1,14 @@
 """The page in headless Chromium: everything that can be clicked is clicked, at a phone's width and a desk's, by day and
 by night, and nothing runs over the edge or into an error."""
 
+import csv
+import io
 import urllib.parse
 
 import pytest
 import yaml
 from browser import Page, chromium
+from lxml import etree
 from reporting.page.made_up import claim_c, claim_g, digest, replay, sweep, write_references, write_run
 from support import ROOT
 
@@ -65,6 +68,7 @@ const click = (one) => {
 };
 for (const tab of all("[role=tab]")) {
   click(tab);
+  for (const one of all("details:not([open]) > summary")) one.click();
   all("button, nav a").filter((one) => left.has(one) && one.role !== "tab").forEach(click);
 }
 const change = (one) => one.dispatchEvent(new Event("change", { bubbles: true }));
@@ -194,6 +198,59 @@ def test_a_filter_keeps_the_rows_with_all_its_words(page):
     shown = [row.text for row in page.all("#compare-1-table tbody tr") if row.is_displayed()]
     assert len(shown) == 1 and shown[0].startswith("context_gru")
     assert page.one("#compare-1 .count").text == "1 of 4"
+
+
+def saved(page, button):
+    """(name, content) of the file that a button saves."""
+    page.driver.execute_script(
+        "window.files = []; HTMLAnchorElement.prototype.click = function () { files.push([this.download, this.href]); }"
+    )
+    page.click(button)
+    ((name, href),) = page.js("window.files")
+    return name, urllib.parse.unquote(href.partition(",")[2])
+
+
+def test_a_comparison_is_saved_as_csv_with_all_digits_and_deviations(page):
+    page.click(page.one("#compare-tab-2"))
+    page.one("#compare-1 input").send_keys("gru")
+    name, content = saved(page, page.one("#compare-1 .save"))
+    heads, *rows = csv.reader(io.StringIO(content))
+    assert name == "architectures_on_Multi30k_de_en_reference_.csv"
+    assert sorted(row[0] for row in rows) == ["context_gru", "gru"], "rows that are filtered out are not saved"
+    bleu = heads.index("token BLEU")
+    assert heads[bleu + 1] == "token BLEU sd"
+    values = {row[0]: (float(row[bleu]), float(row[bleu + 1])) for row in rows}
+    assert values == {"gru": (pytest.approx(14.2), 0.1), "context_gru": (pytest.approx(21.2), 0.1)}
+
+
+def test_a_comparison_is_saved_as_a_picture_of_the_column_it_is_sorted_by(page):
+    page.click(page.one("#compare-tab-2"))
+    _, button = page.all("#compare-1 .save")
+    name, content = saved(page, button)
+    picture = etree.fromstring(content)
+    words = [text.text for text in picture.iter("{*}text")]
+    assert name.endswith(".svg") and words[1] == "token BLEU" and "28.20 ± 0.10" in words
+    widths = [float(bar.get("width")) for bar in picture.iter("{*}rect")][1:]
+    assert widths[words[2::2].index("bahdanau")] == max(widths) and len(widths) == 4
+    (head,) = (one for one in page.all("#compare-1-table thead button") if one.text.startswith("tokens/s"))
+    page.click(head)
+    assert [text.text for text in etree.fromstring(saved(page, button)[1]).iter("{*}text")][1].startswith("tokens/s")
+
+
+def test_a_plot_is_saved_with_its_colours_and_without_hidden_lines(page):
+    page.click(page.one("#learning-tab-2"))
+    figure = page.one("#val-multi30k-de-en")
+    page.click(figure.find_element("css selector", "summary"))
+    page.click(figure.find_element("css selector", "[data-series=gru][aria-pressed]"))
+    table, picture = figure.find_elements("css selector", ".save")
+    heads = saved(page, table)[1].splitlines()[0].split(",")
+    assert heads[0] == "epoch" and "gru" in heads
+    drawn = etree.fromstring(saved(page, picture)[1])
+    assert [one.get("data-series") for one in drawn.iter("{*}g") if one.get("data-series")] == [
+        "context_gru", "bahdanau", "transformer",
+    ]  # fmt: skip
+    lines = [one for one in drawn.iter("{*}path") if one.get("class") == "line"]
+    assert len({line.get("stroke") for line in lines}) == 3 and all("rgb" in line.get("stroke") for line in lines)
 
 
 def test_a_name_in_a_legend_hides_its_line(page):

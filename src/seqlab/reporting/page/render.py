@@ -27,7 +27,7 @@ from seqlab.reporting.page.sources import Material
 from seqlab.version import __version__
 
 HERE = Path(__file__).parent
-SCRIPTS = ("common.js", "attention.js", "script.js")
+SCRIPTS = ("common.js", "attention.js", "downloads.js", "script.js")
 
 
 def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = None) -> str:

@@ -348,6 +348,8 @@ theme();
 findAll("[role=tablist]").forEach(tabs);
 findAll(".sortable").forEach(sortable);
 findAll("figure").forEach(legend);
+findAll("#compare .sortable").forEach(tableDownloads);
+findAll("figure").forEach(plotDownloads);
 filter(find("#find-run"), find("#find-count"), () => findAll(".run"));
 if (find("#explorer")) explorer();
 if (find("#browser")) browser();
