@@ -7,11 +7,10 @@ from reporting.page.made_up import claim_p
 from support import ROOT
 
 from seqlab.errors import InputError
+from seqlab.reporting.readme.architecture_table import CAPTIONS, REVERSAL, architectures
 from seqlab.reporting.readme.claims import (
     BEGIN_ARCHITECTURES,
     END_ARCHITECTURES,
-    SIDE_BY_SIDE,
-    architectures,
     details,
     read_references,
     summary,
@@ -70,21 +69,6 @@ def test_what_only_states_figures_is_no_claim(tmp_path):
     assert summary(read_references(tmp_path)) == ""
 
 
-def test_architectures_stand_side_by_side_with_their_spread():
-    exact = {"mean": 0.6844, "sd": 0.006, "values": [0.68, 0.69]}
-    figures = {"metrics.test.free_running/exact_match": exact, "parameters": {"mean": 602643, "sd": 0, "values": [1]}}
-    runs = REFERENCE["groups"][0]["runs"]
-    counted = [{**run, "training": {"flops": 1e12 * n}} for n, run in enumerate(runs, start=2)]
-    group = {**REFERENCE["groups"][0], "figures": figures, "runs": counted}
-    unknown = {**group, "label": "b", "runs": [{**counted[0], "training": {"flops": None}}]}
-    text = architectures({**REFERENCE, "profile": "full", "groups": [group, unknown]})
-    assert "| `a`: some runs | 68.44% ± 0.60% | 602,643 | 2.5 |" in text.splitlines()
-    assert "| `b`: some runs | 68.44% ± 0.60% | 602,643 | – |" in text.splitlines()
-    assert "over 2 seeds. TFLOP: a million million operations of training's matrix products." in text
-    assert " cpu, threads: 1, torch 2.13.0, commit 0123456789ab, feed." in text
-    assert "`make reproduce-X PROFILE=full` repeats it" in text
-
-
 def test_the_details_have_all_criteria_figures_and_commits(tmp_path):
     (tmp_path / "X.json").write_text(json.dumps(REFERENCE))
     text = details(read_references(tmp_path))
@@ -131,7 +115,7 @@ def test_the_files_show_the_committed_results():
     readme, all_figures = (path.read_text(encoding="utf-8") for path in (ROOT / "README.md", folder / "README.md"))
     references = read_references(folder)
     assert with_results(readme, summary(references)) == readme, "run `make results`"
-    table = architectures(references[SIDE_BY_SIDE])
+    table = architectures(references[CAPTIONS], references[REVERSAL])
     assert with_results(readme, table, BEGIN_ARCHITECTURES, END_ARCHITECTURES) == readme, "run `make results`"
     assert with_results(all_figures, details(references)) == all_figures, "run `make results`"
 

@@ -17,6 +17,8 @@ from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.errors import InputError
 from seqlab.reporting.page.scaling import HEADS, NOTE
 from seqlab.reporting.page.scaling import rows as law_rows
+from seqlab.reporting.readme.architecture_table import CAPTIONS, REVERSAL, architectures
+from seqlab.reporting.readme.costs import Reference, compute, machine, search_cost
 from seqlab.reproduction.claim import ORDER
 from seqlab.reproduction.claim_figures import written
 from seqlab.reproduction.reference import remake
@@ -24,15 +26,10 @@ from seqlab.reproduction.reference import remake
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 BEGIN_ARCHITECTURES = "<!-- architectures: written by `make results` -->"
 END_ARCHITECTURES = "<!-- end of architectures -->"
-SIDE_BY_SIDE = "S_full.json"
-"""The reference whose runs differ in their architecture alone."""
 
 WORDS = {True: "yes", False: "no", None: "–"}
-EXACT_MATCH = "metrics.test.free_running/exact_match"
 STATED = "stated"
 """The expectation of a criterion that decides nothing, but reports figures."""
-
-Reference = Mapping[str, Any]
 
 
 def read_references(folder: Path) -> dict[str, Reference]:
@@ -51,21 +48,6 @@ def summary(references: Mapping[str, Reference]) -> str:
     if not claims:
         return ""
     return TextTable(["claim", "verdict", "command"], "lll", rows=map(_row, claims)).markdown()
-
-
-def architectures(reference: Reference) -> str:
-    """README's table of architectures, from the reference that compares them side by side."""
-    table = TextTable(["`model=`", "exact match on test", "parameters", "TFLOP of training"], "lrrr")
-    for group in reference["groups"]:
-        figures = group["figures"]
-        cells = (written(name, figures[name]) for name in (EXACT_MATCH, "parameters"))
-        table.add(f"`{group['label']}`: {group['title']}", *cells, _compute(group))
-    seeds = max(len(group["seeds"]) for group in reference["groups"])
-    note = (
-        f"Mean ± sample standard deviation over {seeds} seeds. TFLOP: a million million operations of training's matrix"
-        f" products. {_machine(reference)}. `{remake(reference)}` repeats it."
-    )
-    return f"{table.markdown()}\n{note}\n"
 
 
 def details(references: Mapping[str, Reference]) -> str:
@@ -119,8 +101,8 @@ def _claim(content: Reference, file: str) -> str:
     rows = [
         [f"`{group['label']}`: {group['title']}", _seeds(group["seeds"])]
         + [written(name, group["figures"][name]) if name in group["figures"] else "–" for name in columns]
-        + [_compute(group)]
-        + ([_search(group)] if searched else [])
+        + [compute(group)]
+        + ([search_cost(group)] if searched else [])
         for group in content["groups"]
     ]
     heads = ["runs", "seeds", *columns.values(), "TFLOP of training", *(["search before"] if searched else [])]
@@ -134,54 +116,15 @@ def _claim(content: Reference, file: str) -> str:
             _table(["criterion", "expected", "measured", "holds"], criteria),
             _table(heads, rows),
             *(part for fit in content.get("power_laws", ()) for part in (_table(HEADS, law_rows(fit)), NOTE, "")),
-            f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {_machine(content)}."
+            f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {machine(content)}."
             f" File: [{file}]({file}), with the command of each run.",
             "",
         ]
     )
 
 
-def _machine(content: Reference) -> str:
-    """Device, threads and versions of the runs."""
-    environment = content["environment"]
-    return (
-        f"{environment['device']}, threads: {environment['threads']}, torch {environment['torch']},"
-        f" commit {_commits(content)}"
-    )
-
-
-def _commits(content: Reference) -> str:
-    """The commits of all runs: a run that finished before the code changed may have an older one."""
-    runs = [run for group in content["groups"] for run in group["runs"]]
-    return ", ".join(dict.fromkeys(str(run["environment"]["commit"])[:12] for run in runs))
-
-
 def _seeds(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds)) or "none"
-
-
-SMALLEST = 0.1
-"""TFLOP; fewer are not told apart."""
-
-
-def _compute(group: Mapping[str, Any]) -> str:
-    """The operations of training, in the mean over seeds. Unlike its seconds they depend on no other work beside it."""
-    operations = [run["training"]["flops"] for run in group["runs"]]
-    if not operations or None in operations:
-        return "–"
-    mean = sum(operations) / len(operations) / 1e12
-    return f"{mean:.1f}" if mean >= SMALLEST else f"below {SMALLEST}"
-
-
-def _search(group: Mapping[str, Any]) -> str:
-    """What the search before the runs of a group cost."""
-    if (search := group.get("search")) is None:
-        return "none"
-    pruned = search["trials"].get("pruned", 0)
-    parts = [f"{search['trainings']} trainings ({pruned} pruned)", f"{search['epochs']:,} epochs"]
-    parts += [f"{search['seconds']:,.0f} s"]
-    parts += [f"{search['flops'] / 1e12:.3g} TFLOP"] if search.get("flops") is not None else []
-    return ", ".join(parts)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -208,8 +151,8 @@ def main() -> None:
     try:
         references = read_references(folder)
         front = with_results(readme.read_text(encoding="utf-8"), summary(references))
-        if SIDE_BY_SIDE in references:
-            table = architectures(references[SIDE_BY_SIDE])
+        if {CAPTIONS, REVERSAL} <= set(references):
+            table = architectures(references[CAPTIONS], references[REVERSAL])
             front = with_results(front, table, BEGIN_ARCHITECTURES, END_ARCHITECTURES)
         all_figures = with_results(details_file.read_text(encoding="utf-8"), details(references))
     except (InputError, OSError, ValueError) as error:

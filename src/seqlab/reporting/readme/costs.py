@@ -1,0 +1,47 @@
+"""What README's tables say of how results were made: machine, commits, and the compute of training and of searches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Reference = Mapping[str, Any]
+"""The content of a reference file."""
+
+SMALLEST = 0.1
+"""TFLOP; fewer are not told apart."""
+
+
+def compute(group: Mapping[str, Any]) -> str:
+    """The operations of training, in the mean over seeds. Unlike its seconds they depend on no other work beside it."""
+    operations = [run["training"]["flops"] for run in group["runs"]]
+    if not operations or None in operations:
+        return "–"
+    mean = sum(operations) / len(operations) / 1e12
+    return f"{mean:.1f}" if mean >= SMALLEST else f"below {SMALLEST}"
+
+
+def search_cost(group: Mapping[str, Any]) -> str:
+    """What the search before the runs of a group cost."""
+    if (search := group.get("search")) is None:
+        return "none"
+    pruned = search["trials"].get("pruned", 0)
+    parts = [f"{search['trainings']} trainings ({pruned} pruned)", f"{search['epochs']:,} epochs"]
+    parts += [f"{search['seconds']:,.0f} s"]
+    parts += [f"{search['flops'] / 1e12:.3g} TFLOP"] if search.get("flops") is not None else []
+    return ", ".join(parts)
+
+
+def machine(content: Reference) -> str:
+    """Device, threads and versions of the runs."""
+    environment = content["environment"]
+    return (
+        f"{environment['device']}, threads: {environment['threads']}, torch {environment['torch']},"
+        f" commit {_commits(content)}"
+    )
+
+
+def _commits(content: Reference) -> str:
+    """The commits of all runs: a run that finished before the code changed may have an older one."""
+    runs = [run for group in content["groups"] for run in group["runs"]]
+    return ", ".join(dict.fromkeys(str(run["environment"]["commit"])[:12] for run in runs))
