@@ -1,15 +1,7 @@
 // A beam search as a tree: a column for each step, a node for each hypothesis that was considered.
 
-const SVG = "http://www.w3.org/2000/svg";
 const COLUMN = 108, ROW = 34, NODE = { width: 90, height: 26 };
 const logarithm = (value, digits) => value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
-
-function shape(name, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
 
 // The nodes of all steps; each knows its parent, its place, and whether it is on the way to the best output
 function treeNodes(beam, best) {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hydra_pruning_sweeper.text_table import TextTable
-from seqlab.reporting.readme.costs import Reference, compute, machine
+from seqlab.reporting.readme.costs import Reference, compute, machine, teraflops
 from seqlab.reproduction.claim_figures import written
 from seqlab.reproduction.reference import remake
 
@@ -39,18 +39,17 @@ def architectures(captions: Reference, reversal: Reference) -> str:
     for group in tuned:
         name, figures = group["label"].removesuffix(TUNED), group["figures"]
         cells = [*_cells(figures, OF_CAPTIONS), *_cells(lists.get(group["label"], {}), OF_REVERSAL)]
-        table.add(f"`{name}`: {group['title'].removesuffix(', tuned')}", *cells, compute(group), _searched(group))
+        table.add(
+            f"`{name}`: {group['title'].removesuffix(', tuned')}",
+            *cells,
+            compute(group),
+            teraflops(group.get("search", {}).get("flops")),
+        )
     return f"{table.markdown()}\n{_note(captions, reversal, tuned)}\n"
 
 
 def _cells(figures: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
     return [written(name, figures[name]) if name in figures else "–" for name in columns]
-
-
-def _searched(group: Mapping[str, Any]) -> str:
-    """The TFLOP of the search before the runs."""
-    flops = group.get("search", {}).get("flops")
-    return "–" if flops is None else f"{flops / 1e12:.1f}"
 
 
 def _note(captions: Reference, reversal: Reference, tuned: Iterable[Mapping[str, Any]]) -> str:

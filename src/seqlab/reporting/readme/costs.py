@@ -9,16 +9,20 @@ Reference = Mapping[str, Any]
 """The content of a reference file."""
 
 SMALLEST = 0.1
-"""TFLOP; fewer are not told apart."""
+"""TFLOP; a smaller amount is written as "below" this."""
 
 
 def compute(group: Mapping[str, Any]) -> str:
     """The operations of training, in the mean over seeds. Unlike its seconds they depend on no other work beside it."""
     operations = [run["training"]["flops"] for run in group["runs"]]
-    if not operations or None in operations:
+    return teraflops(None if not operations or None in operations else sum(operations) / len(operations))
+
+
+def teraflops(operations: float | None) -> str:
+    """A number of operations in TFLOP; "–" where it is not known."""
+    if operations is None:
         return "–"
-    mean = sum(operations) / len(operations) / 1e12
-    return f"{mean:.1f}" if mean >= SMALLEST else f"below {SMALLEST}"
+    return f"{operations / 1e12:.1f}" if operations / 1e12 >= SMALLEST else f"below {SMALLEST}"
 
 
 def search_cost(group: Mapping[str, Any]) -> str:

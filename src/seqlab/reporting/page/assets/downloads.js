@@ -1,14 +1,6 @@
 // Tables and plots as files: CSV with all digits that the page has, pictures as SVG on a light background.
 
-const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 const INK = "#1c2226", SOFT = "#56616a", BAR = "#1f6fb2";
-
-function drawn(name, attributes = {}, ...children) {
-  const made = document.createElementNS(SVG_NAMESPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
 
 function download(name, type, content) {
   const file = name.normalize("NFKD").replace(/[^\w.-]+/g, "_");
@@ -29,7 +21,7 @@ function deviation(cell) {
 const inLines = (text, most) => text.match(new RegExp(`.{1,${Math.floor(most)}}(\\s|$)`, "g")) ?? [];
 
 function drawnLines(lines, x, y, step, look) {
-  return lines.map((line, i) => drawn("text", { x, y: y + step * i, ...look }, line.trim()));
+  return lines.map((line, i) => shape("text", { x, y: y + step * i, ...look }, line.trim()));
 }
 
 const shownRows = (table) => [...table.tBodies[0].rows].filter((row) => !row.hidden);
@@ -61,15 +53,15 @@ function tablePicture(table, title, note) {
   const head = inLines(title, width / 8), rest = inLines(note, width / 6.4), top = 44 + 18 * head.length;
   const along = (value) => left + (360 * Math.max(0, value)) / most;
   const height = top + line * bars.length + 16 + 15 * rest.length;
-  const text = (x, y, content, more = {}) => drawn("text", { x, y, fill: INK, ...more }, content);
-  const made = drawn("svg", { xmlns: SVG_NAMESPACE, viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "system-ui, sans-serif", "font-size": 13 });
-  made.append(drawn("rect", { width, height, fill: "#ffffff" }), ...drawnLines(head, 12, 22, 18, { "font-weight": 600, fill: INK }), text(12, top - 20, headsOf(table)[column], { fill: SOFT }));
+  const text = (x, y, content, more = {}) => shape("text", { x, y, fill: INK, ...more }, content);
+  const made = shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "system-ui, sans-serif", "font-size": 13 });
+  made.append(shape("rect", { width, height, fill: "#ffffff" }), ...drawnLines(head, 12, 22, 18, { "font-weight": 600, fill: INK }), text(12, top - 20, headsOf(table)[column], { fill: SOFT }));
   bars.forEach((one, i) => {
     const y = top + line * i;
     made.append(text(12, y + 13, one.name));
     if (!Number.isFinite(one.value)) return made.append(text(left, y + 13, "not measured", { fill: SOFT }));
-    made.append(drawn("rect", { x: left, y: y + 2, width: Math.max(1, along(one.value) - left), height: 14, rx: 2, fill: BAR }));
-    if (one.sd) made.append(drawn("path", { d: `M${along(one.value - one.sd)} ${y + 5}v8m0-4H${along(one.value + one.sd)}m0-4v8`, fill: "none", stroke: INK, "stroke-width": 1.5 }));
+    made.append(shape("rect", { x: left, y: y + 2, width: Math.max(1, along(one.value) - left), height: 14, rx: 2, fill: BAR }));
+    if (one.sd) made.append(shape("path", { d: `M${along(one.value - one.sd)} ${y + 5}v8m0-4H${along(one.value + one.sd)}m0-4v8`, fill: "none", stroke: INK, "stroke-width": 1.5 }));
     made.append(text(along(one.value + one.sd) + 8, y + 13, one.text));
   });
   made.append(...drawnLines(rest, 12, top + line * bars.length + 14, 15, { fill: SOFT, "font-size": 11 }));
@@ -94,15 +86,15 @@ function plotPicture(figure, title) {
   for (const one of findAll("[hidden], .reach", copy)) one.remove();
   const names = findAll(".legend button[aria-pressed=true]", figure).map((one) => one.dataset.series);
   const head = inLines(title, width / 8), top = 4 + 18 * head.length, below = top + height + 18;
-  const made = drawn("svg", { xmlns: SVG_NAMESPACE, viewBox: `0 0 ${width} ${below + 18 * names.length}`, width, height: below + 18 * names.length, "font-family": "system-ui, sans-serif", "font-size": 13 });
+  const made = shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${below + 18 * names.length}`, width, height: below + 18 * names.length, "font-family": "system-ui, sans-serif", "font-size": 13 });
   for (const [key, value] of Object.entries({ y: top, width, height })) copy.setAttribute(key, value);
-  made.append(drawn("rect", { width, height: below + 18 * names.length, fill: "#ffffff" }), ...drawnLines(head, 4, 16, 18, { "font-weight": 600, fill: INK }), copy);
+  made.append(shape("rect", { width, height: below + 18 * names.length, fill: "#ffffff" }), ...drawnLines(head, 4, 16, 18, { "font-weight": 600, fill: INK }), copy);
   names.forEach((name, i) => {
     const series = findAll(".series", copy).find((one) => one.dataset.series === name), y = below + 18 * i;
-    const marker = find(".point:not(.unseen)", series)?.cloneNode(true) ?? drawn("path", { d: "M-8 0H8", stroke: find(".line", series).getAttribute("stroke") });
+    const marker = find(".point:not(.unseen)", series)?.cloneNode(true) ?? shape("path", { d: "M-8 0H8", stroke: find(".line", series).getAttribute("stroke") });
     marker.replaceChildren();
     marker.setAttribute("transform", `translate(16 ${y - 4})`);
-    made.append(marker, drawn("text", { x: 30, y, fill: INK }, name));
+    made.append(marker, shape("text", { x: 30, y, fill: INK }, name));
   });
   return made.outerHTML;
 }
