@@ -24,7 +24,7 @@ FULL = {
     "weights": "average",
     "averaged_steps": [10, 20],
     "seconds": {"fit": 1.5, "measure": 0.5, "all": 2.0},
-    "training": {"tokens": 300, "seconds": 1.25, "flops": 5e12, "tokens_per_second": 240.0},
+    "training": {"tokens": 300, "seconds": 1.25, "flops": 5e12, "tokens_per_second": 240.0, "peak_memory": 5},
     "identity": {"data": {"kind": "Parallel", "splits": {"train": "aa"}}, "model": {"kind": "GRU", "shapes": "bb"}},
     "resumed": [{"step": 10, "epochs": 1, "changed": {"optimizer.lr": [0.1, 0.2]}, "code": None}],
     "precision": "32-true",
@@ -32,6 +32,7 @@ FULL = {
     "cuda_graphs": {"steps": 20, "replayed": 16, "graphs": 2, "seconds": 0.25, "lengths_rounded_to": 4},
     "environment": {"seqlab": "0.1.0", "commit": None, "code": "cc", "hydra-core": "1.3.8", "threads": 1},
     "signatures": {"bleu": "nrefs:1"},
+    "generation": {"beam": {"outputs": 7, "seconds": 0.5, "waited": None, "outputs_per_second": 14.0}},
     "metrics": {"val": {"teacher_forced/loss": 2.0, "teacher_forced/perplexity": None}},
     "settings": {"name": "a", "seed": 3, "model": {"width": [5, 7]}, "resume": None},
 }

@@ -43,6 +43,26 @@ def test_of_a_long_continuation_the_beginning_is_shown():
     assert text.startswith("…" + "a" * 80 + "  →  ") and r"b\nccc" in text and "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("memory", "generation", "lines"),
+    [
+        (None, {}, ["5 TFLOP"]),
+        (300 * 2**20, {}, ["5 TFLOP, at most 300 MiB of memory"]),
+        (None, {"free_running": {"outputs": 0}}, ["5 TFLOP"]),
+        (
+            None,
+            {"free_running": {"outputs_per_second": 1234.0}, "beam": {"outputs_per_second": 55.5}},
+            ["5 TFLOP", "1,234 outputs generated per second, 55.5 with beam"],
+        ),
+    ],
+)
+def test_costs_are_printed_as_far_as_they_are_known(capsys, memory, generation, lines):
+    training = replace(RESULT.training, peak_memory=memory)
+    print_summary(replace(RESULT, training=training, generation=generation), outcomes(True), Path("run"))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert " ".join([*lines, "kept in run"]) in printed
+
+
 def outcomes(*matches):
     """Predictions from sources of one word, two words, …"""
     return [Prediction(i, " ".join("a" * (i + 1)), "b", "c", -1.0, match) for i, match in enumerate(matches)]

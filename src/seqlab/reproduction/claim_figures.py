@@ -48,7 +48,19 @@ def milliseconds_a_step(digest: Digest) -> float | None:
 
 def tokens_per_second(digest: Digest) -> float | None:
     """Target tokens per second of training; None for a run that had to share its cores."""
-    return digest["training"].get("tokens_per_second") if own_times(digest) else None
+    return digest["training"].get("tokens_per_second") if own_times(digest["training"]) else None
+
+
+def outputs_per_second(digest: Digest) -> float | None:
+    """Outputs per second of greedy search; None where it is not known, or for a run that had to share its cores."""
+    cost = digest.get("generation", {}).get("free_running")
+    return cost.get("outputs_per_second") if own_times(cost) else None
+
+
+def mebibytes(digest: Digest) -> float | None:
+    """MiB of memory that training held at most; None where it is not known."""
+    peak = figure(digest, "training.peak_memory")
+    return None if peak is None else peak / 2**20
 
 
 def gap(digest: Digest) -> float | None:
@@ -104,6 +116,8 @@ def teraflops(digest: Digest) -> float | None:
 COMPUTED: dict[str, Callable[[Digest], float | None]] = {
     "milliseconds_a_step": milliseconds_a_step,
     "tokens_per_second": tokens_per_second,
+    "outputs_per_second": outputs_per_second,
+    "mebibytes": mebibytes,
     "teraflops": teraflops,
     "gap": gap,
     "best_epoch": best_epoch,

@@ -70,7 +70,8 @@ MOST_WAITED = 0.1
 @dataclass(frozen=True, kw_only=True)
 class TrainingCost:
     """What the training steps took: target tokens without padding, seconds without validation, those of them in which
-    the thread that trains waited for a core, and about how many floating-point operations.
+    the thread that trains waited for a core, and about how many floating-point operations. `peak_memory`: bytes at
+    most, on a GPU of tensors, else of the whole process.
     """
 
     tokens: float | None = None
@@ -78,6 +79,7 @@ class TrainingCost:
     waited: float | None = None
     flops: float | None = None
     tokens_per_second: float | None = None
+    peak_memory: int | None = None
 
     @classmethod
     def read(cls, folder: Path) -> TrainingCost:
@@ -128,6 +130,8 @@ class RunResult:
         cuda_graphs: on captured training steps (see `training.callbacks.capture_policy`), if they were to be captured.
         environment: versions, commit, hash of the code, device, processes and threads.
         signatures: sacrebleu's, by metric.
+        generation: by kind of search, what it took to generate from the split that was evaluated last: `outputs`,
+            `seconds`, those of them `waited` for a core, `outputs_per_second`.
         metrics: by split, then by "kind/name".
         settings: the configuration, unresolved.
     """
@@ -154,6 +158,7 @@ class RunResult:
     cuda_graphs: Mapping[str, Annotated[Any, scalar]] | None = None
     environment: Mapping[str, Annotated[Any, scalar]] = field(default_factory=dict)
     signatures: Mapping[str, str] = field(default_factory=dict)
+    generation: Annotated[Mapping[str, Figures], mapping_of(FIGURES)] = field(default_factory=dict)
     metrics: Metrics
     settings: Mapping[str, Annotated[Any, anything]] = field(default_factory=dict)
 
@@ -198,10 +203,13 @@ class RunResult:
         return self.environment.get("code")
 
 
-def own_times(run: Mapping[str, Any]) -> bool:
-    """Whether the seconds of a run, given its digest, tell how fast it trains: it did not have to wait for a core.
+def own_times(cost: Mapping[str, Any] | None) -> bool:
+    """Whether the seconds of a cost in a digest (`training`, or one of `generation`) are its own: the run did not have
+    to wait for a core.
 
     Earlier runs did not record that, so their seconds tell nothing. Null is what a system records that does not count
     it, where they are believed.
     """
-    return "waited" in run.get("training", {}) and RunResult.of(run).training.share_waited <= MOST_WAITED
+    if cost is None or "waited" not in cost:
+        return False
+    return (cost["waited"] or 0.0) <= MOST_WAITED * (cost.get("seconds") or 0.0)

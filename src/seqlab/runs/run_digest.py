@@ -36,8 +36,8 @@ CACHE = "digest.json"
 
 FACTS = (
     *("name", "seed", "environment", "data", "examples", "measured", "parameters", "trained_parameters"),
-    *("epochs", "steps", "weights", "precision", "seconds", "training", "metrics", "signatures", "leakage"),
-    *("identity", "resumed"),
+    *("epochs", "steps", "weights", "precision", "seconds", "training", "metrics", "signatures", "generation"),
+    *("leakage", "identity", "resumed"),
 )
 """What a digest takes over from the run's result."""
 

@@ -20,6 +20,8 @@ SAMPLES = 5
 """How many predictions a summary shows."""
 
 WAITED = "it waited for a core for {:.0%} of the seconds of training, since others used them: do not compare its times"
+MAIN = "free_running"
+"""The kind of the search of `decoding`."""
 SHOWN = 80
 """How many characters a sample shows of each of the prompt, the continuation and the reference."""
 
@@ -90,7 +92,8 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
         f"{trained} in {unbroken(f'{seconds.fit:.1f} s')} with validation;"
         f" {result.weights} weights evaluated in {unbroken(f'{seconds.measure:.1f} s')}",
         f"{training.tokens:,} target tokens, {training.tokens_per_second:,.0f} per second of training;"
-        f" {unbroken(f'about {training.teraflops:.3g} TFLOP')}",
+        f" {unbroken(f'about {training.teraflops:.3g} TFLOP')}{_memory(training.peak_memory)}",
+        *_generation(result),
         *([WAITED.format(training.share_waited)] if training.share_waited > MOST_WAITED else []),
         f"kept in {shown}",
     ):
@@ -99,6 +102,22 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
         console.print(f'continue with   seqlab-generate run={shown}{trust} prompt="TEXT"')
     else:
         console.print(f"predict with    seqlab-predict run={shown}{trust} input=FILE")
+
+
+def _memory(peak: int | None) -> str:
+    return "" if peak is None else f", {unbroken(f'at most {peak / 2**20:,.0f} MiB')} of memory"
+
+
+def _generation(result: RunResult) -> list[str]:
+    """A line on how fast outputs are generated, with each search."""
+    speeds = {kind: cost.get("outputs_per_second") for kind, cost in result.generation.items()}
+    texts = [f"{_speed(speed)} with {kind}" for kind, speed in speeds.items() if speed is not None and kind != MAIN]
+    main = speeds.get(MAIN)
+    return [] if main is None else [", ".join([f"{_speed(main)} outputs generated per second", *texts])]
+
+
+def _speed(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def without_bleu_of_words(metrics: Metrics, predictions: Sequence[Any]) -> Metrics:

@@ -222,7 +222,8 @@ def save_results(
     """Writes the bundle, `predictions.tsv` and at last `result.json`, which marks a finished run; prints a summary."""
     folder, search = settings.run.folder, build_search(settings.decoding, data.longest_target)
     tokenizers = (data.source_tokenizer, data.target_tokenizer)
-    free_running = next(c for c in trainer.callbacks if isinstance(c, GenerationEval))  # type: ignore[attr-defined]
+    searches = [c for c in trainer.callbacks if isinstance(c, GenerationEval)]  # type: ignore[attr-defined]
+    free_running = searches[0]
     printed_split = next(split for split in ("test", "val", "train") if split in data.splits)
     result = RunResult(
         name=settings.name,
@@ -238,6 +239,7 @@ def save_results(
         **precision_facts(trainer),
         environment=environment(trainer),
         signatures=free_running.signatures,
+        generation={one.kind: one.cost[data.splits[-1]] for one in searches},
         metrics=metrics,
         settings=settings.written,
     )

@@ -18,6 +18,7 @@ from seqlab.models.conv import Conv
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
 from seqlab.models.transformer import Transformer
+from seqlab.training import stopwatch
 from seqlab.training.callbacks import throughput
 from seqlab.training.callbacks.throughput import Throughput
 from seqlab.training.dry_run import count_flops, typical_batch, without_side_effects
@@ -72,7 +73,7 @@ class Clock:
     """A clock that goes on only when told to."""
 
     def __init__(self):
-        self.now, self.waited = 100.0, 7.0
+        self.now, self.waited, self.memory = 100.0, 7.0, 900
 
     def perf_counter(self):
         return self.now
@@ -82,7 +83,9 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(throughput, "time", clock)
-    monkeypatch.setattr(throughput, "waited_for_a_core", lambda: clock.waited)
+    monkeypatch.setattr(stopwatch, "time", clock)
+    monkeypatch.setattr(stopwatch, "waited_for_a_core", lambda: clock.waited)
+    monkeypatch.setattr(throughput, "peak_memory", lambda device: clock.memory)
     return clock
 
 
@@ -118,6 +121,7 @@ def test_seconds_are_those_of_training_alone(clock):
         "waited": pytest.approx(0.5),
         "tokens_per_second": pytest.approx(16 / 9.5),
         "flops": 0.0,
+        "peak_memory": 900,
     }
 
 
@@ -140,34 +144,26 @@ def test_a_resumed_run_counts_the_part_before(clock):
         "tokens_per_second": pytest.approx(4),
     }
     after._flops_per_token = 10.0  # other batches
+    clock.memory = 700  # less than before
     trained_batch(after, clock, 3, 0)  # within an epoch, whose beginning is not announced again
     after.on_train_epoch_end(TRAINER, MODULE)
-    counts = {"tokens": 11, "seconds": pytest.approx(5), "waited": 0.25, "flops": 8 * 7 + 3 * 10}
+    counts = {"tokens": 11, "seconds": pytest.approx(5), "waited": 0.25, "flops": 8 * 7 + 3 * 10, "peak_memory": 900}
     assert after.state_dict() == counts | {"run": pytest.approx(7 + 3)}
     assert after.result()["tokens_per_second"] == pytest.approx(11 / 5)
 
 
 def test_a_run_without_a_step_has_no_speed():
     nothing = {"tokens": 0, "seconds": 0.0, "waited": 0.0, "tokens_per_second": 0.0, "flops": 0.0}
-    assert Throughput().result() == nothing
+    result = Throughput().result()
+    assert result.pop("peak_memory") > 0
+    assert result == nothing
 
 
-def test_how_long_a_run_waited_is_not_known_if_part_of_it_did_not_record_it(clock):
+def test_what_a_part_of_a_run_did_not_record_is_not_known(clock):
     after = Throughput()
     after.load_state_dict({"tokens": 8, "seconds": 2.0, "flops": 56.0, "run": 7.0})  # an earlier version's
     trained_batch(after, clock, 3, 0)
-    assert after.result()["waited"] is None
-
-
-@pytest.mark.parametrize(
-    ("content", "seconds"), [("482806061 2518738404 31\n", 2.518738404), ("0", None), (None, None)]
-)
-def test_the_wait_for_a_core_is_read_where_the_system_tells(tmp_path, monkeypatch, content, seconds):
-    file = tmp_path / "schedstat"
-    if content is not None:
-        file.write_text(content)
-    monkeypatch.setattr(throughput, "SCHEDULED", file)
-    assert throughput.waited_for_a_core() == seconds
+    assert after.result()["waited"] is None and after.result()["peak_memory"] is None
 
 
 # Operations ---------------------------------------------------------------------------------------------------

@@ -24,7 +24,11 @@ QUALITY = [one.key for one in reversed(METRICS) if one.judges]
 """The metrics that can judge a split; the first one that was measured does."""
 FORMS = {one.label: one.form for one in METRICS if one.form != PLAIN}
 """The format of figures in sentences, by label; others have three digits."""
-TIMES = {("training", "seconds"), ("training", "tokens_per_second")}
+TIMES = {
+    ("training", "seconds"),
+    ("training", "tokens_per_second"),
+    ("generation", "free_running", "outputs_per_second"),
+}
 """Where a digest has figures that depend on what else the machine did."""
 USUAL = "cpu"
 """The profile of claims that is not mentioned."""
@@ -183,7 +187,9 @@ class RunGroup:
 
     def values(self, *path: str) -> list[float]:
         """The figure at a path of keys in the digests, one value per seed; times only of runs with `own_times`."""
-        return self.by_seed(lambda run: _inner(run, path) if path not in TIMES or own_times(run) else None)
+        return self.by_seed(
+            lambda run: _inner(run, path) if path not in TIMES or own_times(_inner(run, path[:-1])) else None
+        )
 
     def by_seed(self, figure: Callable[[Digest], float | None]) -> list[float]:
         """A figure of each seed that has it; the mean if a seed has several runs."""
@@ -210,7 +216,7 @@ class RunGroup:
 def seconds_a_step(run: Digest) -> float | None:
     """Seconds per training step, without validation; None if they are not the run's own."""
     seconds, steps = run.get("training", {}).get("seconds"), run.get("steps")
-    return seconds / steps if seconds and steps and own_times(run) else None
+    return seconds / steps if seconds and steps and own_times(run.get("training")) else None
 
 
 def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -> dict[int, float]:

@@ -18,6 +18,7 @@ from seqlab.inference.generation_outputs import CustomMetric, Outputs, Predictio
 from seqlab.metrics.free_running import gathered
 from seqlab.training.callbacks.printing import print_line
 from seqlab.training.results import sample_line
+from seqlab.training.stopwatch import Stopwatch
 
 
 class GenerationEval(Callback):
@@ -52,11 +53,26 @@ class GenerationEval(Callback):
         self.search, self.every_n_epochs, self.samples = search, every_n_epochs, samples
         self.signatures: dict[str, str] = {}
         self._outputs: dict[str, Outputs] = {}
+        self._watches: dict[str, Stopwatch] = {}
+        self._counts: dict[str, int] = {}
 
     @property
     def predictions(self) -> dict[str, list[Prediction]]:
         """The outputs of each split, in the order of its rows."""
         return {split: sorted(outputs.predictions, key=lambda one: one.row) for split, outputs in self._outputs.items()}
+
+    @property
+    def cost(self) -> dict[str, dict[str, float | None]]:
+        """By split, what its outputs took in this process: their number, seconds until they were text and compared
+        with their references, how many of these seconds were `waited` for a core, and outputs per second.
+        """
+        costs: dict[str, dict[str, float | None]] = {}
+        for split, watch in self._watches.items():
+            count = self._counts[split]
+            costs[split] = {"outputs": count, "seconds": watch.seconds, "waited": watch.waited}
+            if count:
+                costs[split]["outputs_per_second"] = count / watch.seconds
+        return costs
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets earlier outputs; generates for the first validation split."""
@@ -114,6 +130,8 @@ class GenerationEval(Callback):
         data = data_of(trainer)
         self._splits = [loader.split for loader in (loaders if isinstance(loaders, list) else [loaders])]
         self._outputs = {split: outputs_of(data, split, pl_module.device, self.metrics) for split in self._splits}
+        self._watches = {split: Stopwatch() for split in self._splits}
+        self._counts = dict.fromkeys(self._splits, 0)
         self._rows_to_generate = {split: torch.from_numpy(data.rows_to_generate(split)) for split in self._splits}
 
     def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:
@@ -121,8 +139,11 @@ class GenerationEval(Callback):
         selected = (rows >= 0) & self._rows_to_generate[split][rows.clamp(min=0)]
         chosen = selected.nonzero().squeeze(1).to(batch.source.device)
         if len(chosen):
+            self._watches[split].start()
             with trainer.precision_plugin.forward_context():  # Lightning calls callbacks outside of it
                 self._outputs[split].add(pl_module, Batch(*(field[chosen] for field in batch)), self.search)
+            self._watches[split].stop()  # the outputs are text by now, so that no kernel is waited for
+            self._counts[split] += len(chosen)
 
     def _log(self, pl_module: LightningModule) -> None:
         for split, outputs in self._outputs.items():

@@ -1,9 +1,8 @@
-"""The cost of training: target tokens, seconds, floating-point operations."""
+"""The cost of training: target tokens, seconds, floating-point operations, memory."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,21 +11,15 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
 from seqlab.training.dry_run import count_flops, typical_batch, without_side_effects
+from seqlab.training.peak_memory import measure_anew, peak_memory
+from seqlab.training.stopwatch import Stopwatch
 
-SCHEDULED = Path("/proc/thread-self/schedstat")
-"""Where Linux keeps a thread's nanoseconds on a core, and those for which it was ready and had none."""
-
-
-def waited_for_a_core() -> float | None:
-    """Seconds for which this thread was ready to run, but others had the cores; None where the system does not tell."""
-    try:
-        return int(SCHEDULED.read_text(encoding="ascii").split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return None
+NOTHING = {"tokens": 0, "seconds": 0.0, "waited": 0.0, "flops": 0.0, "peak_memory": 0, "run": 0.0}
 
 
 class Throughput(Callback):
-    """Counts target tokens without padding, and seconds of training without validation, of all parts of a resumed run.
+    """Counts target tokens without padding, and seconds of training without validation, of all parts of a resumed run;
+    measures the most memory that a part of it held.
 
     Seconds depend on what else the machine does. So those are counted, too, in which the thread that trains waited for
     a core: whoever compares times can leave out runs that had to share.
@@ -41,18 +34,17 @@ class Throughput(Callback):
         self._began = time.perf_counter() if began is None else began
         # Of earlier parts of a resumed run up to their checkpoints, over all processes; `run`: all seconds, validation
         # included.
-        self._before: dict[str, Any] = {"tokens": 0, "seconds": 0.0, "waited": 0.0, "flops": 0.0, "run": 0.0}
+        self._before: dict[str, Any] = dict(NOTHING)
         self._tokens = torch.zeros((), dtype=torch.long)  # of this part and this process
-        self._seconds = 0.0
-        self._since: float | None = None  # when the clock was started; None while it is stopped
-        self._waited: float | None = 0.0
-        self._waited_since: float | None = None
+        self._watch = Stopwatch()
         self._flops_per_token = 0.0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Moves the counter to the device on which processes add up, even if nothing is left to train."""
         if stage == "fit":
-            self._tokens = torch.zeros((), dtype=torch.long, device=trainer.strategy.root_device)
+            device = trainer.strategy.root_device
+            self._tokens = torch.zeros((), dtype=torch.long, device=device)
+            measure_anew(device)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Counts the operations of a batch."""
@@ -62,11 +54,11 @@ class Throughput(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock."""
-        self._start()
+        self._watch.start()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int) -> None:
         """Starts the clock after a validation, and if a run is resumed within an epoch."""
-        self._start()
+        self._watch.start()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, batch_idx: int
@@ -82,9 +74,9 @@ class Throughput(Callback):
         """Stops the clock."""
         self._stop(pl_module)
 
-    def result(self) -> dict[str, float]:
-        """Target tokens, seconds and how many of them were `waited`, tokens per second, and roughly the number of
-        floating-point operations.
+    def result(self) -> dict[str, Any]:
+        """Target tokens, seconds and how many of them were `waited`, tokens per second, roughly the number of
+        floating-point operations, and bytes of memory at most (see `peak_memory`).
 
         Every process must call it, because it adds up their tokens.
         """
@@ -103,34 +95,31 @@ class Throughput(Callback):
             torch.distributed.all_reduce(tokens)
         return {
             "tokens": self._before["tokens"] + int(tokens),
-            "seconds": self._before["seconds"] + self._elapsed(),
-            "waited": _sum(self._before["waited"], self._waiting()),
+            "seconds": self._before["seconds"] + self._watch.seconds,
+            "waited": _sum(self._before["waited"], self._watch.waited),
             "flops": self._before["flops"] + self._flops_per_token * int(tokens),
+            "peak_memory": self._memory(),
             "run": self.earlier + time.perf_counter() - self._began,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continues the counts of the checkpoint."""
-        self._before |= {"waited": None} | state_dict
-
-    def _start(self) -> None:
-        if self._since is None:
-            self._since, self._waited_since = time.perf_counter(), waited_for_a_core()
+        self._before |= {"waited": None, "peak_memory": None} | state_dict
 
     def _stop(self, pl_module: LightningModule) -> None:
-        if self._since is not None and pl_module.device.type == "cuda":
+        if self._watch.runs and pl_module.device.type == "cuda":
             torch.cuda.synchronize(pl_module.device)  # waits for queued kernels, which are training, too
-        self._waited = self._waiting()
-        self._seconds, self._since = self._elapsed(), None
+        self._watch.stop()
 
-    def _elapsed(self) -> float:
-        return self._seconds + (time.perf_counter() - self._since if self._since is not None else 0.0)
-
-    def _waiting(self) -> float | None:
-        if self._since is None:
-            return self._waited
-        now, then = waited_for_a_core(), self._waited_since
-        return None if now is None or then is None else _sum(self._waited, now - then)
+    def _memory(self) -> int | None:
+        """Of the process that held most, in any part of the run."""
+        now = peak_memory(self._tokens.device)
+        if now is not None and torch.distributed.is_initialized():
+            most = self._tokens.new_tensor(now)
+            torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
+            now = int(most)
+        before = self._before["peak_memory"]
+        return None if now is None or before is None else max(before, now)
 
 
 def _sum(a: float | None, b: float | None) -> float | None:
