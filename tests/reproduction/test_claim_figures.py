@@ -45,6 +45,15 @@ def test_the_speed_of_a_run_that_shared_its_cores_is_no_figure():
     assert speed() is None
 
 
+def test_memory_and_the_speed_of_generation_are_figures_where_they_are_known():
+    run = {"training": {"peak_memory": 3 * 2**20}, "generation": {"free_running": {"outputs_per_second": 7.0}}}
+    assert figure(run, "mebibytes") == 3.0
+    assert figure(run, "outputs_per_second") is None  # how long it waited for a core was not recorded
+    run["generation"]["free_running"] |= {"waited": 0.1, "seconds": 2.0}
+    assert figure(run, "outputs_per_second") == 7.0
+    assert [figure({"training": {}}, name) for name in ("mebibytes", "outputs_per_second")] == [None, None]
+
+
 def test_the_slope_by_length_is_that_of_weighted_least_squares_over_the_mean():
     counts, middles, bleu = [13, 29, 7], [3.0, 8.5, 17.0], [31.0, 23.0, 11.0]
     rows = [

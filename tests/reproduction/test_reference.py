@@ -9,7 +9,7 @@ from support import ROOT
 
 from seqlab.reproduction.claim import Claim, Criterion, Group
 from seqlab.reproduction.criteria import Results
-from seqlab.reproduction.reference import reference, verdict
+from seqlab.reproduction.reference import all_seconds, reference, verdict
 
 BLEU = "metrics.test.free_running/token_bleu"
 
@@ -63,6 +63,19 @@ def test_figures_are_spreads_over_seeds_and_what_one_run_lacks_is_left_out():
     assert list(group["figures"]) == [BLEU]
     assert group["command"] == "seqlab-train -m model=gru seed=1,2"
     assert (group["seeds"], content["seconds"], content["verdict"]) == ([1, 2], 20.4938, "holds")
+
+
+def test_a_cost_is_of_the_runs_that_recorded_it():
+    content = reference(
+        replace(claim(19), columns={"mebibytes": "MiB", "training.peak_memory": "bytes"}),
+        {label: Results([digest(1), digest(2, training={"peak_memory": 3 * 2**20})], 2) for label in "ab"},
+    )
+    assert content["groups"][0]["figures"] == {"mebibytes": {"mean": 3.0, "sd": 0.0, "values": [3.0]}}
+
+
+def test_all_seconds_are_those_of_runs_and_searches():
+    content = {"seconds": 10.0, "groups": [{}, {"search": {"seconds": 4.0}}, {"search": {"seconds": 0.5}}]}
+    assert all_seconds(content) == 14.5
 
 
 @pytest.mark.parametrize("own_data", [True, False])

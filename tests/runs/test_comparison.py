@@ -133,7 +133,9 @@ def test_a_run_that_was_resumed_is_no_setting_of_its_own(tmp_path):
 def test_mean_and_sample_standard_deviation_are_those_by_hand(tmp_path):
     for i, loss in enumerate((1.0, 2.0, 4.0)):  # mean 7/3; deviations −4/3, −1/3, 5/3: variance 42/9 / 2 = 7/3
         training = TRAINING | {"seconds": 10.0 * loss, "tokens_per_second": 1000 * loss, "flops": 6e15}
-        make_run(tmp_path, i, [f"seed={i + 1}"], loss, i + 1, training=training)
+        training["peak_memory"] = 7 * 2**20
+        generation = {"beam": {"outputs_per_second": 100.0 * loss}}
+        make_run(tmp_path, i, [f"seed={i + 1}"], loss, i + 1, training=training, generation=generation)
     (row,) = rows_of(tmp_path)
     assert row == {
         "setting": "reversal_gru",
@@ -152,6 +154,8 @@ def test_mean_and_sample_standard_deviation_are_those_by_hand(tmp_path):
     assert float(cells["train/free_running/exact_match mean"]) == pytest.approx(7 / 12)
     assert float(cells["training/seconds mean"]) == pytest.approx(70 / 3)
     assert float(cells["training/flops sd"]) == 0
+    assert float(cells["training/peak_memory mean"]) == 7 * 2**20
+    assert float(cells["generation/beam/outputs_per_second mean"]) == pytest.approx(700 / 3)
 
 
 def test_what_leaks_stands_beside_the_loss(tmp_path):

@@ -17,6 +17,8 @@ from seqlab.runs.significance import METRICS, statistics_of
 OF_LENGTH = "_of_length."
 """In the name of a figure of those test examples whose source is so long: `token_bleu_of_length.21-`, `….1-9`."""
 
+OF_SOME_RUNS = ("tokens_per_second", "outputs_per_second", "mebibytes")
+"""Figures that a table gives over those runs that have them: a run that shared its cores has no speed."""
 SHARES = ("copies", "near_copies", "slope_by_length")  # besides the metrics that are shares
 COUNTS = ("parameters", "epochs", "best_epoch", "train", "steps")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seqlab.reproduction.claim import PROFILES, Claim, Criterion, Group
+from seqlab.reproduction.claim_figures import OF_SOME_RUNS, figure
 from seqlab.reproduction.criteria import (
     Finding,
     Groups,
@@ -95,6 +96,12 @@ def remake(content: Mapping[str, Any]) -> str:
     return f"make reproduce-{claim}" + (f" PROFILE={content['profile']}" if content["profile"] != PROFILES[0] else "")
 
 
+def all_seconds(content: Mapping[str, Any]) -> float:
+    """Seconds of all runs of a reference, and of the searches before them, given its content."""
+    searches = (group.get("search", {}).get("seconds", 0.0) for group in content["groups"])
+    return float(content["seconds"] + sum(searches))
+
+
 def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
     # Of large models, whose many heads make them large, samples are not kept.
     samples = claim.own_data and claim.profile == PROFILES[0]
@@ -103,7 +110,7 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
     drawn = [criterion.arguments[axis] for criterion in claim.criteria if _draws(criterion) for axis in "xy"]
     for name in dict.fromkeys([*claim.columns, *drawn]):
         try:
-            figures[name] = values_of({group.label: results}, group.label, name)
+            figures[name] = values_of({group.label: _that_have(results, name)}, group.label, name)
         except IncomparableError:  # the architecture or the split does not have this figure
             continue
     search = results.search
@@ -120,6 +127,13 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
         "seconds": spread([_seconds(digest) for digest in results.digests]) if results.digests else None,
         "runs": runs,
     } | ({} if search is None else {"search": {"trainings": search.trainings, **vars(search)}})
+
+
+def _that_have(results: Results, name: str) -> Results:
+    """The runs that a figure is of: those that have it, where it is one `OF_SOME_RUNS`."""
+    if name not in OF_SOME_RUNS:
+        return results
+    return replace(results, digests=[one for one in results.digests if figure(one, name) is not None])
 
 
 def _draws(criterion: Criterion) -> bool:

@@ -176,6 +176,10 @@ def _metric(split: str, name: str) -> Figure:
     return lambda result: result.metric(split, name)
 
 
+def _generated(kind: str) -> Figure:
+    return lambda result: result.generation.get(kind, {}).get("outputs_per_second")
+
+
 def _compared_metrics(settings: Sequence[Setting], split: str) -> list[Metric]:
     """The metrics that are columns of the table."""
     return [one for one in METRICS if one.compared and any(s.values(_metric(split, one.key)) for s in settings)]
@@ -316,8 +320,11 @@ def comma_separated(settings: Sequence[Setting]) -> str:
         "training/seconds": lambda result: result.training.seconds,
         "training/tokens_per_second": lambda result: result.training.tokens_per_second,
         "training/flops": lambda result: result.training.flops,
+        "training/peak_memory": lambda result: result.training.peak_memory,
     }
     results = [result for setting in settings for result in setting.results]
+    for kind in dict.fromkeys(kind for result in results for kind in result.generation):
+        figures[f"generation/{kind}/outputs_per_second"] = _generated(kind)
     for split in dict.fromkeys(split for result in results for split in result.metrics):
         for name in dict.fromkeys(name for result in results for name in result.metrics.get(split, {})):
             figures[f"{split}/{name}"] = _metric(split, name)

@@ -52,6 +52,16 @@ def test_a_dataset_that_is_alone_has_its_name(tmp_path):
     assert (heading(group), title([group])) == ("Multi30k de→en", "Multi30k de→en (yours)")
 
 
+def test_a_heading_says_how_far_training_went_where_test_goes_further(tmp_path):
+    run = digest(data="reversal of 1 to 20 integers")
+    run["settings"]["data"] = {"max_length": 10, "test_max_length": 20}
+    (group,) = found(tmp_path / "further", [run]).groups
+    assert heading(group) == "Reversal of 1 to 20 integers (up to 10 tokens in training)"
+    run["settings"]["data"]["max_length"] = 20
+    (group,) = found(tmp_path / "alike", [run]).groups
+    assert heading(group) == "Reversal of 1 to 20 integers"
+
+
 def test_a_title_says_that_all_its_runs_are_references(tmp_path):
     (group,) = gathered(tmp_path, reference()).groups
     assert title([group]) == "Multi30k de→en (reference)"

@@ -30,10 +30,13 @@ GRU = {BLEU: spread(10.0), BEAM: spread(11.0), LONG: spread(2.0), "parameters": 
 LISTS = {"exact_match_of_length.1-10": spread(0.5, 0.01), "exact_match_of_length.11-20": spread(0.0, 0)}
 
 
+MIB = {"mebibytes": spread(700.0, 0.5)}
+
+
 def test_a_row_has_quality_on_both_tasks_and_what_it_cost():
     captions = content(
         "M_multi30k",
-        group("gru_tuned", GRU, search={"flops": 12.34e12}),
+        group("gru_tuned", GRU | MIB, search={"flops": 12.34e12}),
         group("gru_untuned", GRU),
         group("gpt_tuned", {BLEU: spread(30.0), "parameters": spread(2000.0, 0)}, (1, 2, 3), None),
         group("conv_tuned", {}, ()),
@@ -42,8 +45,9 @@ def test_a_row_has_quality_on_both_tasks_and_what_it_cost():
     heads, _, *rows = [line for line in text.splitlines() if line.startswith("|")]
     assert heads.startswith("| `model=` | captions: BLEU | with a beam of 5 |")
     assert rows == [
-        "| `gru`: a gru_tuned | 10.00 ± 0.25 | 11.00 ± 0.25 | 2.000 ± 0.250 | 50.00% ± 1.00% | 0.00% | 2.0 | 12.3 |",
-        "| `gpt`: a gpt_tuned | 30.00 ± 0.25 | – | – | – | – | – | – |",
+        "| `gru`: a gru_tuned | 10.00 ± 0.25 | 11.00 ± 0.25 | 2.000 ± 0.250 | 50.00% ± 1.00% | 0.00% | 2.0 | 12.3 |"
+        " 700.0 ± 0.5 | – |",
+        "| `gpt`: a gpt_tuned | 30.00 ± 0.25 (2 of 3) | – | – | – | – | – | – | – | – |",
     ]
     assert "over seeds (2 to 3 of captions)" in text and "more than 2,000 parameters" in text
     assert "cpu, threads: 1, torch 2.13.0, commit feedfeedfeed. `make reproduce-M` repeats it." in text

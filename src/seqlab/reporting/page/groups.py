@@ -158,6 +158,12 @@ class RunGroup:
         return _inner(self.results[0].settings, path)
 
     @property
+    def trained_to(self) -> int | None:
+        """The longest source in training, in tokens; None unless the settings give it and test goes beyond."""
+        longest, tested = self.setting("data", "max_length"), self.setting("data", "test_max_length")
+        return longest if isinstance(longest, int) and isinstance(tested, int) and tested > longest > 0 else None
+
+    @property
     def split(self) -> str:
         """The split whose figures are compared: test, or validation if some run has no test split."""
         return "test" if all("test" in result.metrics for result in self.results) else "val"

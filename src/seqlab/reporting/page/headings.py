@@ -56,12 +56,15 @@ def title(groups: Sequence[RunGroup]) -> str:
 
 
 def heading(group: RunGroup) -> str:
-    """The dataset of a group, with settings such as `fill=false` in words."""
-    if not group.apart_by:
-        return group.dataset
+    """The dataset of a group, with settings such as `fill=false` in words, and how far training went if test goes
+    further.
+    """
     values = leaves(group.setting("data"))
     words = [in_words(name, values[name]) for name in group.apart_by]
-    return f"{group.dataset.removesuffix(f'({group.apart})')}({', '.join(words)})"
+    if group.trained_to is not None and "max_length" not in group.apart_by:
+        words.append(in_words("max_length", group.trained_to))
+    plain = group.dataset.removesuffix(f" ({group.apart})") if group.apart_by else group.dataset
+    return f"{plain} ({', '.join(words)})" if words else plain
 
 
 def shortened(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -132,7 +132,7 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
             for one in some
         }
         series = _series(some, lines)
-        trained = trained_to(some[0])
+        trained = some[0].trained_to
         beyond = [i for i, label in enumerate(labels) if trained and _first(label) > trained]
         marks = [(beyond[0] - 0.5, f"longer than in training ({trained})")] if beyond and beyond[0] else []
         counts = {bucket: row["count"] for row in some[0].runs[0]["by_length"]["rows"] if (bucket := _bucket(row))}
@@ -193,9 +193,3 @@ def _bucket(row: dict[str, Any]) -> str:
 
 def _first(bucket: str) -> int:
     return int(re.split("[–+]", bucket)[0])
-
-
-def trained_to(group: RunGroup) -> int | None:
-    """The longest source in training; None unless the settings give it and test goes beyond."""
-    longest, tested = group.setting("data", "max_length"), group.setting("data", "test_max_length")
-    return longest if isinstance(longest, int) and isinstance(tested, int) and tested > longest > 0 else None

@@ -5,12 +5,13 @@ A cell knows the value it sorts by and the runs that its figure comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_pruning_sweeper.messages import duration, plural
 from seqlab.metrics.registry import METRICS, entry_of, notes
+from seqlab.reporting.page.cost_columns import BESIDE_QUALITY, FURTHER_COSTS
 from seqlab.reporting.page.groups import (
     LOSS,
     USUAL,
@@ -25,7 +26,7 @@ from seqlab.reporting.page.groups import (
 from seqlab.reporting.page.headings import claim_name, heading, title
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.readme.claims import deciding
-from seqlab.reproduction.reference import OPEN, remake
+from seqlab.reproduction.reference import OPEN, all_seconds, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
 from seqlab.runs.small_splits import uncertainty
 
@@ -116,7 +117,7 @@ def claim_cards(material: Material) -> list[ClaimCard]:
             why="" if claim.get("partial") and claim["verdict"] == OPEN else claim.get("why") or "",
             criteria=[{"why": "", **one} for one in claim["criteria"]],
             groups=[one for one in material.groups if one.is_of(claim) and not one.own],
-            time=duration(claim["seconds"]) if "seconds" in claim else "",
+            time=duration(all_seconds(claim)) if "seconds" in claim else "",
             machine=", ".join(f"{value} {name}" for name, value in (claim.get("machine") or {}).items()),
         )
         for claim in material.claims
@@ -154,50 +155,17 @@ def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Tabl
         ("seeds", "runs that differ in their seed alone"),
     ]
     measured = [(entry_of(name).label, _meaning(name)) for name in metrics]
-    costs = [(head, meaning) for head, meaning, *_ in COSTS]
+    beside, further = ([(one.head, one.meaning) for one in some] for some in (BESIDE_QUALITY, FURTHER_COSTS))
     tested = [(CHANCE, f"paired bootstrap of {entry_of(main).label} over the test examples")] if main and top else []
-    heads += [*measured[:1], *tested, *costs[:BESIDE], *measured[1:], *costs[BESIDE:]]
+    heads += [*measured[:1], *tested, *beside, *measured[1:], *further]
     rows = []
     for one in groups:
         cells = [TableCell(names[one.id], group=one), TableCell(str(len(one.seeds)), len(one.seeds), one)]
         figures = [_metric_cell(one, name, best=any(one is other for other in best[name])) for name in metrics]
-        spent = [_cell(one, cost(one), form) for _, _, form, cost in COSTS]
+        near, far = ([_cell(one, of.figure(one), of.form) for of in some] for some in (BESIDE_QUALITY, FURTHER_COSTS))
         against = [_against(material, one, top, main)] if main and top else []
-        rows.append([*cells, *figures[:1], *against, *spent[:BESIDE], *figures[1:], *spent[BESIDE:]])
+        rows.append([*cells, *figures[:1], *against, *near, *figures[1:], *far])
     return Table(id, title(groups), heads, rows, _split_note(groups, metrics) + _small_splits(groups, names))
-
-
-def _tflop(group: RunGroup) -> Spread | None:
-    flops = group.figure("training", "flops")
-    return Spread(flops.mean / 1e12, flops.sd / 1e12, flops.count) if flops else None
-
-
-def _speed(group: RunGroup) -> Spread | None:
-    return group.figure("training", "tokens_per_second")
-
-
-def _searched(name: str) -> Callable[[RunGroup], Spread | None]:
-    return lambda group: group.searched(name)
-
-
-def _search_tflop(group: RunGroup) -> Spread | None:
-    flops = group.searched("flops")
-    return Spread(flops.mean / 1e12, 0.0, 1) if flops else None
-
-
-COSTS: tuple[tuple[str, str, str, Callable[[RunGroup], Spread | None]], ...] = (
-    ("parameters", "of the model", ",.0f", lambda one: one.figure("parameters")),
-    ("training s", "seconds of training, without validation", ",.0f", lambda one: one.figure("training", "seconds")),
-    ("tokens/s", "target tokens per second of training, without padding", ",.0f", _speed),
-    ("TFLOP", "operations in matrix products of training, in 10¹²", ",.3g", _tflop),
-    ("trainings of the search", "trials of the search for settings before the runs", ",.0f", _searched("trainings")),
-    ("its epochs", "epochs of all these trials", ",.0f", _searched("epochs")),
-    ("its s", "seconds of all these trials", ",.0f", _searched("seconds")),
-    ("its TFLOP", "operations in matrix products of all these trials, in 10¹²", ",.3g", _search_tflop),
-    ("val leaks", "validation sentences that appear in training word for word", ".1%", RunGroup.leaks),
-)
-BESIDE = 3
-"""The number of costs that are shown right beside quality; the others come last."""
 
 
 def _split_note(groups: Sequence[RunGroup], metrics: Sequence[str]) -> str:

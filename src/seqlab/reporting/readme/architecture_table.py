@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hydra_pruning_sweeper.text_table import TextTable
-from seqlab.reporting.readme.costs import Reference, compute, machine, teraflops
-from seqlab.reproduction.claim_figures import written
+from seqlab.reporting.readme.costs import Reference, cell, compute, machine, teraflops
 from seqlab.reproduction.reference import remake
 
 CAPTIONS, REVERSAL = "M_multi30k.json", "M_reversal.json"
@@ -24,6 +23,9 @@ OF_REVERSAL = {
     "exact_match_of_length.1-10": "lists of 1 to 10: all right",
     "exact_match_of_length.11-20": "of 11 to 20",
 }
+NONE: dict[str, Any] = {"figures": {}, "seeds": []}
+"""A group that was not run."""
+COSTS = {"mebibytes": "MiB of memory", "outputs_per_second": "outputs/s"}
 
 
 def architectures(captions: Reference, reversal: Reference) -> str:
@@ -32,24 +34,22 @@ def architectures(captions: Reference, reversal: Reference) -> str:
     Args:
         captions, reversal: the references of the two tasks; an architecture that the second lacks has empty cells.
     """
-    costs = ["TFLOP of training", "of the search"]
-    table = TextTable(["`model=`", *OF_CAPTIONS.values(), *OF_REVERSAL.values(), *costs], "l" + "r" * 7)
-    lists = {group["label"]: group["figures"] for group in reversal["groups"]}
+    heads = ["`model=`", *OF_CAPTIONS.values(), *OF_REVERSAL.values(), "TFLOP of training", "of the search"]
+    heads += COSTS.values()
+    table = TextTable(heads, "l" + "r" * (len(heads) - 1))
+    lists = {group["label"]: group for group in reversal["groups"]}
     tuned = [group for group in captions["groups"] if group["label"].endswith(TUNED) and group["runs"]]
     for group in tuned:
-        name, figures = group["label"].removesuffix(TUNED), group["figures"]
-        cells = [*_cells(figures, OF_CAPTIONS), *_cells(lists.get(group["label"], {}), OF_REVERSAL)]
+        name, of_lists = group["label"].removesuffix(TUNED), lists.get(group["label"], NONE)
         table.add(
             f"`{name}`: {group['title'].removesuffix(', tuned')}",
-            *cells,
+            *(cell(group, figure) for figure in OF_CAPTIONS),
+            *(cell(of_lists, figure) for figure in OF_REVERSAL),
             compute(group),
             teraflops(group.get("search", {}).get("flops")),
+            *(cell(group, figure) for figure in COSTS),
         )
     return f"{table.markdown()}\n{_note(captions, reversal, tuned)}\n"
-
-
-def _cells(figures: Mapping[str, Any], columns: Iterable[str]) -> list[str]:
-    return [written(name, figures[name]) if name in figures else "–" for name in columns]
 
 
 def _note(captions: Reference, reversal: Reference, tuned: Iterable[Mapping[str, Any]]) -> str:
@@ -60,6 +60,7 @@ def _note(captions: Reference, reversal: Reference, tuned: Iterable[Mapping[str,
     where = dict.fromkeys(machine(one) for one in (captions, reversal))
     return (
         f"Mean ± sample standard deviation over seeds ({seeds} of captions). Costs are of captions, where no model"
-        f" has more than {most:,.0f} parameters; TFLOP: a million million operations of matrix products.{partial}"
+        f" has more than {most:,.0f} parameters; TFLOP: a million million operations of matrix products; memory: of the"
+        f" whole process at most in training; outputs/s: captions translated per second, greedily.{partial}"
         f" {'; '.join(where)}. `{remake(captions)}` repeats it."
     )

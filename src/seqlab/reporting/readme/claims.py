@@ -18,9 +18,8 @@ from seqlab.errors import InputError
 from seqlab.reporting.page.scaling import HEADS, NOTE
 from seqlab.reporting.page.scaling import rows as law_rows
 from seqlab.reporting.readme.architecture_table import CAPTIONS, REVERSAL, architectures
-from seqlab.reporting.readme.costs import Reference, compute, machine, search_cost
+from seqlab.reporting.readme.costs import Reference, cell, compute, machine, search_cost
 from seqlab.reproduction.claim import ORDER
-from seqlab.reproduction.claim_figures import written
 from seqlab.reproduction.reference import remake
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
@@ -100,7 +99,7 @@ def _claim(content: Reference, file: str) -> str:
     searched = any("search" in group for group in content["groups"])
     rows = [
         [f"`{group['label']}`: {group['title']}", _seeds(group["seeds"])]
-        + [written(name, group["figures"][name]) if name in group["figures"] else "–" for name in columns]
+        + [cell(group, name) for name in columns]
         + [compute(group)]
         + ([search_cost(group)] if searched else [])
         for group in content["groups"]

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from seqlab.reproduction.claim_figures import written
+
 Reference = Mapping[str, Any]
 """The content of a reference file."""
 
 SMALLEST = 0.1
 """TFLOP; a smaller amount is written as "below" this."""
+
+
+def cell(group: Mapping[str, Any], name: str) -> str:
+    """A figure of a group as a table has it: "–" if it is not known; if only some runs have it, how many."""
+    if name not in group["figures"]:
+        return "–"
+    spread = group["figures"][name]
+    known, all_runs = len(spread["values"]), len(group["seeds"])
+    return written(name, spread) + (f" ({known} of {all_runs})" if known < all_runs else "")
 
 
 def compute(group: Mapping[str, Any]) -> str:

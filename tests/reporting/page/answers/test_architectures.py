@@ -120,7 +120,7 @@ def test_a_baseline_stands_with_the_evidence_of_the_users_runs(tmp_path):
 
 def test_a_seed_without_the_figure_is_counted(tmp_path):
     runs = [*seeds("gru", (10.0, None, 12.0)), *seeds("bahdanau", (20.0, 21.0, 22.0))]
-    assert "gru (yours), 11.00 ± 1.41 over 2 of 3 seeds, as the others have none" in text_of(
+    assert "gru (yours), 11.00 ± 1.41 over 2 of 3 seeds (of the others it is not known)" in text_of(
         best(found(tmp_path, runs))
     )
 
@@ -274,7 +274,23 @@ def test_what_a_search_cost_stands_in_the_table_of_its_runs(tmp_path):
     content["groups"][0]["search"] = {"trainings": 8, "epochs": 41, "seconds": 1234.5, "flops": 2.5e12, "chosen": []}
     (table,) = comparisons(gathered(tmp_path, content))
     heads = [head for head, _ in table.heads]
-    first = heads.index("trainings of the search")
-    (costs,) = [row[first : first + 4] for row in table.rows if row[0].text == "gru"]
-    assert [cell.text for cell in costs] == ["8", "41", "1,234", "2.5"]
-    assert {row[first].text for row in table.rows if row[0].text != "gru"} == {""}
+    places = [heads.index(f"tuning {what}") for what in ("s", "trials", "epochs", "TFLOP")]
+    assert places[0] < heads.index("training s") < places[1]  # beside quality stand seconds alone
+    (costs,) = [[row[place].text for place in places] for row in table.rows if row[0].text == "gru"]
+    assert costs == ["1,234", "8", "41", "2.5"]
+    assert {row[place].text for row in table.rows if row[0].text != "gru" for place in places} == {""}
+
+
+def test_memory_and_the_speed_of_generation_stand_beside_quality_where_runs_record_them(tmp_path):
+    content = claim_c()
+    first = content["groups"][0]
+    for i, run in enumerate(first["runs"][:2]):
+        run["training"] = run["training"] | {"peak_memory": (300 + 100 * i) * 2**20}
+        shared = {"waited": 9.0 * i}  # the second run had to wait for a core
+        run["generation"] = {"free_running": {"outputs": 1, "seconds": 10.0, "outputs_per_second": 250.0} | shared}
+    (table,) = comparisons(gathered(tmp_path, content))
+    heads = [head for head, _ in table.heads]
+    places = [heads.index(name) for name in ("memory MiB", "outputs/s")]
+    cells = {row[0].text: [row[place].text for place in places] for row in table.rows}
+    assert cells.pop(first["label"]) == ["350 ± 71", "250"]
+    assert set(map(tuple, cells.values())) == {("", "")}

@@ -26,6 +26,8 @@ from seqlab.runs.description import CHANGED, description
 from seqlab.runs.result import RunResult
 
 SHOWN = 6  # the number of differing settings that a sentence lists
+UNTRAINED = ("settings.also_decoding.", "settings.free_running.", "settings.cuda_graphs")
+"""Settings with which a model learns nothing else."""
 
 
 def carried_context(material: Material) -> Answer:
@@ -88,6 +90,7 @@ def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
         replace(each, name=each.name.removeprefix("settings."))
         for each in changes
         if not (each.name.startswith("settings.model.") and ABSENT in (each.old, each.new))
+        and not each.name.startswith(UNTRAINED)
     ]
 
 

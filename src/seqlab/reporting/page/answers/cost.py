@@ -1,10 +1,11 @@
-"""What quality costs: parameters, seconds of training and speed, beside the figure that they bought."""
+"""What each setting costs to tune, train and run, beside the quality that it bought."""
 
 from __future__ import annotations
 
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import SHARED_MACHINE, Answer, Conclusion, Scope, mean, scopes
 from seqlab.reporting.page.answers.architectures import ranked
+from seqlab.reporting.page.cost_columns import BESIDE_QUALITY
 from seqlab.reporting.page.groups import RunGroup, named, quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import diverged_seeds, metric_text, table_id
@@ -12,17 +13,10 @@ from seqlab.reporting.page.tables import diverged_seeds, metric_text, table_id
 SHOWN = 3
 """The number of groups that a verdict lists, the best first; the others are the evidence."""
 
-COSTS = (
-    (("parameters",), ",.0f", "parameters"),
-    (("training", "seconds"), ",.0f", "s of training"),
-    (("training", "tokens_per_second"), ",.0f", "target tokens per second"),
-)
-"""Where a digest has each cost, its form and its unit."""
-
 
 def cost(material: Material) -> Answer:
-    """Size and time of every setting of the user's, and of references where they compare architectures."""
-    question = "What does that cost, in size and time?"
+    """The costs of every setting of the user's, and of references where they compare architectures."""
+    question = "What does that cost to tune, train and run?"
     conclusions, links = [], []
     for scope in scopes(material):
         if (scope.has_yours or scope.architectures > 1) and (conclusion := _costs(scope)):
@@ -52,5 +46,5 @@ def _quality(group: RunGroup, metric: str | None) -> str:
 
 def _written(group: RunGroup) -> str:
     """All costs that the runs record; "" if there are none."""
-    figures = ((group.figure(*path), form, unit) for path, form, unit in COSTS)
-    return ", ".join(f"{figure:{form}} {unit}" for figure, form, unit in figures if figure and mean(figure) > 0)
+    figures = ((one, one.figure(group)) for one in BESIDE_QUALITY)
+    return ", ".join(f"{figure:{one.form}} {one.unit}" for one, figure in figures if figure and mean(figure) > 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hydra_pruning_sweeper.differences import listed
@@ -12,7 +12,7 @@ from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, miss
 from seqlab.reporting.page.answers.carried_context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown
 from seqlab.reporting.page.groups import RunGroup, named, slug
-from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of, trained_to
+from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim_figures import slope_by_length
 from seqlab.runs.schemas import Digest
@@ -52,21 +52,33 @@ def fixed_vector(material: Material) -> Answer:
     for scope in scopes(material):
         some = [one for one in scope.groups if lengths(one)]
         fixed = [one for one in some if one.architecture in FIXED]
-        attending = _most_alike([one for name in ATTENDING for one in some if one.architecture == name], fixed)
-        metric = length_metric([*fixed, attending]) if attending and fixed else None
-        if attending and metric and len(buckets([*fixed, attending])) > 1 and _concerns(scope, [*fixed, attending]):
-            conclusions.append(_comparison(scope, fixed, attending, metric))
+        attending = [one for name in ATTENDING for one in some if one.architecture == name]
+        pairs = [(one, _partner(one, attending)) for one in fixed] if attending else []
+        groups = list({one.id: one for one in (*fixed, *(other for _, other in pairs))}.values())
+        metric = length_metric(groups) if pairs else None
+        if metric and len(buckets(groups)) > 1 and _concerns(scope, groups):
+            conclusions.append(_comparison(scope, pairs, groups, metric))
             links.append((f"plot, {scope.name}", f"length-{slug(scope.dataset)}"))
-            compared += [*fixed, attending]
+            compared += groups
     if not conclusions:
         return Answer(question, run="make reproduce-C")
     missing, run = missing_runs(material, compared)
     return Answer(question, conclusions, list(dict.fromkeys(links)), run, missing)
 
 
-def _most_alike(attending: Sequence[RunGroup], fixed: Sequence[RunGroup]) -> RunGroup | None:
-    """The first of those whose settings differ least from those of the models with a fixed vector."""
-    return min(attending, key=lambda one: sum(len(differing(other, one)) for other in fixed), default=None)
+def _partner(fixed: RunGroup, attending: Sequence[RunGroup]) -> RunGroup:
+    """The model with attention that a model with a fixed vector is compared with: a tuned one with a tuned one; of
+    untuned ones the first of those whose settings differ least.
+    """
+
+    def distance(one: RunGroup) -> tuple[bool, int]:
+        return _tuned(one) != _tuned(fixed), 0 if _tuned(one) else len(differing(fixed, one))
+
+    return min(attending, key=distance)
+
+
+def _tuned(group: RunGroup) -> bool:
+    return group.search is not None
 
 
 def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
@@ -74,37 +86,42 @@ def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
     return not scope.has_yours or any(one.own for one in groups)
 
 
-def _comparison(scope: Scope, fixed: Sequence[RunGroup], attending: RunGroup, metric: str) -> Conclusion:
+def _comparison(
+    scope: Scope, pairs: Sequence[tuple[RunGroup, RunGroup]], groups: Sequence[RunGroup], metric: str
+) -> Conclusion:
     """Each model with a fixed vector against the one with attention; the figures of all are the evidence."""
-    groups = [*fixed, attending]
     names, labels = named(groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
     values = {one.id: one.by_seed(measure.figure) for one in groups}
-    shown = [f"{names[one.id]} {_written(values[one.id], measure)}" for one in groups]
-    beside = names[attending.id]
     verdicts = []
-    undecided: dict[str, list[str]] = {}  # reason → the differences that it concerns, so that each is given once
-    for one in fixed:
-        gap = between(values[attending.id], values[one.id])
+    undecided: dict[tuple[str, str], list[str]] = {}  # partner and reason → the differences that it concerns
+    for one, other in pairs:
+        name, beside = names[one.id], names[other.id]
+        gap = between(values[other.id], values[one.id])
         if gap is None:
-            verdicts.append(f"whether length costs {names[one.id]} more than {beside} is not known")
+            verdicts.append(f"whether length costs {name} more than {beside} is not known")
         elif gap.shown or gap.none_shown:
-            verdicts.append(_verdict(gap, values[one.id], values[attending.id], measure, names[one.id], beside))
+            verdicts.append(_verdict(gap, values[one.id], values[other.id], measure, name, beside))
         else:
-            undecided.setdefault(why_not_shown(gap), []).append(
-                f"{names[one.id]} {gap.written(measure.write, measure.unit)}"
-            )
-    verdicts += [f"against {beside}: {', '.join(gaps)}; {why}" for why, gaps in undecided.items()]
-    evidence = [f"{measure.meaning}: {'; '.join(shown)}."]
-    others = [
-        f"{names[one.id]} and {beside} in {listed(other, SHOWN)}"
-        for one in fixed
-        if (other := differing(one, attending))
-    ]
-    if others:
-        evidence.append(f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}.")
-    evidence += _all_fail(groups, metric, labels)
+            size = gap.written(measure.write, measure.unit)
+            undecided.setdefault((beside, why_not_shown(gap)), []).append(f"{name} {size}")
+    verdicts += [f"against {beside}: {', '.join(gaps)}; {why}" for (beside, why), gaps in undecided.items()]
+    shown = [f"{names[one.id]} {_written(values[one.id], measure)}" for one in groups]
+    evidence = [f"{measure.meaning}: {'; '.join(shown)}.", *_apart(pairs, names), *_all_fail(groups, metric, labels)]
     return Conclusion(scope.title, f"{'; '.join(verdicts)}.", evidence, scope.has_yours)
+
+
+def _apart(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str]) -> list[str]:
+    """What else than attention sets the two of a pair apart."""
+    untuned = [pair for pair in pairs if not all(map(_tuned, pair))]
+    others = [
+        f"{names[one.id]} and {names[other.id]} in {listed(apart, SHOWN)}"
+        for one, other in untuned
+        if (apart := differing(one, other))
+    ]
+    tuned = ["Settings that were tuned differ, too: each model has those that suit it best."]
+    listed_ones = [f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}."]
+    return [*(listed_ones if others else []), *(tuned if len(untuned) < len(pairs) else [])]
 
 
 def _written(values: Sequence[float], measure: Measure) -> str:
@@ -171,7 +188,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
 
 def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> list[str]:
     """A sentence with the longest source in training, if every run fails at the longest in test."""
-    trained = trained_to(groups[-1])
+    trained = groups[-1].trained_to
     at_end = [values.get(labels[-1]) for one in groups for values in (lengths_of(run, metric) for run in one.runs)]
     if metric == "bleu" or not trained or not all(value is not None and value < 1 - MASTERED for value in at_end):
         return []
