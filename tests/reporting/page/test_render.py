@@ -55,6 +55,22 @@ def tree(page):
     return html.document_fromstring(page)
 
 
+def test_the_architectures_that_are_shown_are_explained(tree):
+    names = tree.xpath("//section[@id='answers']/details//dl[@class='pair']/dt/text()")
+    assert names == ["gru", "context_gru", "bahdanau", "transformer", "gpt"]
+
+
+def test_yours_is_explained_where_some_runs_are(tree, tmp_path):
+    (lead,) = tree.xpath("//section[@id='answers']/p[@class='lead']")
+    assert "“Yours” are of this machine" in lead.text_content()
+    write_references(tmp_path, claim_c())
+    alone = html.document_fromstring(
+        render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "report.html")
+    )
+    (lead,) = alone.xpath("//section[@id='answers']/p[@class='lead']")
+    assert "Yours" not in lead.text_content() and "All come with seqlab" in " ".join(lead.text_content().split())
+
+
 def test_nothing_comes_from_elsewhere(page, tree):
     for name in ("src", "srcset", "poster", "data", "background"):
         assert not tree.xpath(f"//@{name}")

@@ -19,7 +19,17 @@ from seqlab.runs.result import RunResult, own_times
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
-ARCHITECTURES = ("gru", "lstm", "context_gru", "bahdanau", "luong", "conv", "transformer", "gpt")
+ARCHITECTURES = {
+    "gru": "a recurrent encoder, whose last state is all that the decoder gets of the source",
+    "lstm": "the same with an LSTM cell",
+    "context_gru": "as gru, with that state given to every step of the decoder",
+    "bahdanau": "before each step, the decoder looks at all of the source (additive attention)",
+    "luong": "it looks after each step, and hands on what it saw (general attention)",
+    "conv": "convolutions in place of recurrence, attention in every layer",
+    "transformer": "attention alone, in encoder and decoder",
+    "gpt": "a Transformer's decoder alone, which reads the source as the beginning of its text",
+}
+"""Name → what it is, in the order of their colours."""
 QUALITY = [one.key for one in reversed(METRICS) if one.judges]
 """The metrics that can judge a split; the first one that was measured does."""
 FORMS = {one.label: one.form for one in METRICS if one.form != PLAIN}
@@ -282,7 +292,8 @@ def _set_apart(one: RunGroup, alike: Sequence[RunGroup]) -> str:
 
 def colours(groups: Sequence[RunGroup]) -> dict[str, int]:
     """Group's id → number of its colour: that of its architecture, if all groups have different known architectures."""
-    known = [ARCHITECTURES.index(one.architecture) if one.architecture in ARCHITECTURES else -1 for one in groups]
+    order = list(ARCHITECTURES)
+    known = [order.index(one.architecture) if one.architecture in order else -1 for one in groups]
     if -1 in known or len(set(known)) < len(known):
         known = list(range(len(groups)))
     return {one.id: number % 8 for one, number in zip(groups, known, strict=True)}

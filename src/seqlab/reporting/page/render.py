@@ -18,7 +18,7 @@ from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.figures import marker
-from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset, named, slug
+from seqlab.reporting.page.groups import ARCHITECTURES, USUAL, RunGroup, by_dataset, named, slug
 from seqlab.reporting.page.headings import heading, shortened, title
 from seqlab.reporting.page.opening import opening
 from seqlab.reporting.page.scaling import HEADS, scalings
@@ -74,6 +74,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         script=Markup("\n".join(map(_asset, SCRIPTS))),
         material=material,
         answers=answered,
+        known=_known(material.groups),
         opening=opening(explored, sections["length"]),
         caveats=_caveats(answered),
         counted=tables.claims_and_comparisons(material.claims),
@@ -87,6 +88,12 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         commands=[(one, _name(one), _folders(one, path), _settings(one)) for one in material.groups],
         versions=tables.versions(material),
     )
+
+
+def _known(groups: Sequence[RunGroup]) -> dict[str, str]:
+    """What the architectures of the groups are, by name, as far as they are seqlab's own."""
+    there = {one.architecture for one in groups}
+    return {name: meaning for name, meaning in ARCHITECTURES.items() if name in there}
 
 
 def _caveats(answered: Sequence[Answer]) -> list[str]:
