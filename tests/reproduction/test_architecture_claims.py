@@ -29,7 +29,7 @@ MOST = {  # claim and profile → the most parameters of a model, and the sizes 
     ("K2", "full"): (1_100_000, 80, 110),
 }
 MIXED = [f"{model}_{mixer}" for model in ("gpt", "transformer") for mixer in ("min_gru", "gated_linear")]
-WITH_MIXERS = ("M_reversal", "M_multi30k", "M_text")  # in the full profile
+WITH_MIXERS = (("M_reversal", "cpu"), ("M_reversal", "full"), ("M_multi30k", "full"), ("M_text", "full"))
 SIZES = ("model.layers", "model.width")
 
 
@@ -41,7 +41,7 @@ def searched(name, profile):
 @pytest.mark.parametrize(("name", "profile"), MOST)
 def test_all_architectures_are_searched_alike(name, profile):
     claim, groups = searched(name, profile)
-    models = [*MODELS, *(MIXED if name in WITH_MIXERS and profile == "full" else [])]
+    models = [*MODELS, *(MIXED if (name, profile) in WITH_MIXERS else [])]
     assert [group.label for group in groups] == [f"{model}_tuned" for model in models]
     untuned = [group.label for group in claim.groups if group.search is None]
     assert untuned == ([] if name == "K2" else [f"{model}_untuned" for model in models])

@@ -200,6 +200,7 @@ def _meaning(metric: str) -> str:
     }
     entry = entry_of(metric)
     parts = [words.get(kind, kind), *([entry.note] if entry.note else [])]
+    parts += ["the mean over tokens, in which long outputs count more"] if entry.averaged == "token" else []
     return "; ".join([*parts, f"{'more' if entry.more_is_better else 'less'} is better"])
 
 
