@@ -13,7 +13,8 @@ from processes import unwrapped
 
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.errors import InputError
-from seqlab.runs.comparison import LEAST_IMPORTANT, fitting, main, markdown, read_runs, settings_of, show, table, write
+from seqlab.runs.compared_runs import read_runs, settings_of
+from seqlab.runs.comparison import LEAST_IMPORTANT, fitting, main, markdown, show, table, write
 
 ENVIRONMENT = {"device": "cpu", "threads": 1}
 TRAINING = {"tokens": 1000, "seconds": 2.0, "tokens_per_second": 500.0, "flops": 3e12}
@@ -127,6 +128,16 @@ def test_a_run_that_was_resumed_is_no_setting_of_its_own(tmp_path):
     assert [len(setting.runs) for setting in settings_of(tmp_path)] == [2]
 
 
+def test_memory_and_the_speed_of_generation_are_columns_where_runs_record_them(tmp_path):
+    make_run(tmp_path, 0, ["model=gru"])
+    assert "MiB" not in markdown(settings_of(tmp_path)) and "outputs/s" not in markdown(settings_of(tmp_path))
+    generation = {"free_running": {"outputs_per_second": 12.5}, "beam": {"outputs_per_second": 3.0}}
+    make_run(tmp_path, 1, ["model=lstm"], training=TRAINING | {"peak_memory": 300 * 2**20}, generation=generation)
+    text = markdown(settings_of(tmp_path))
+    assert "| – | – |" in text and "| 300 | 12.5 |" in text
+    assert "MiB: of memory, held at most in training" in text and "outputs/s: outputs generated per second" in text
+
+
 # Figures ------------------------------------------------------------------------------------------------------
 
 
@@ -146,6 +157,7 @@ def test_mean_and_sample_standard_deviation_are_those_by_hand(tmp_path):
         "tokens/s": "2,333 ± 1,528",
         "training s": "23.3 ± 15.3",
         "TFLOP": "6,000",
+        "MiB": "7.00",
     }
     (cells,) = csv_of(tmp_path)
     assert (cells["setting"], cells["runs"], cells["failed"], cells["seeds"]) == ("reversal_gru", "3", "0", "1 2 3")

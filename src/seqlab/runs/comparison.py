@@ -10,8 +10,7 @@ import csv
 import io
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,65 +20,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from hydra_pruning_sweeper.differences import differences, listed
 from hydra_pruning_sweeper.messages import error_lines, printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
-from seqlab.config.plain import parse
 from seqlab.errors import Carried, FailedRunsError, InputError
-from seqlab.folders import ERROR, LINE, STUDY
+from seqlab.folders import LINE, STUDY
 from seqlab.metrics.registry import METRICS, Metric, entry_of, notes
 from seqlab.natural_order import natural
-from seqlab.runs.description import description
-from seqlab.runs.json_checks import read_file
-from seqlab.runs.result import MOST_WAITED, RESULT, RunResult
-from seqlab.runs.run_folder import name_and_value
-from seqlab.runs.seed_groups import compared_overrides, seed_groups
+from seqlab.runs.compared_runs import Figure, Setting, grouped, read_runs
+from seqlab.runs.result import MOST_WAITED, RunResult
 from seqlab.runs.spread import spread
 
-APART = "apart by"
-"""The heading of what differs between runs that have the same overrides."""
 VAL_LOSS = "teacher_forced/loss"
-LEAST_IMPORTANT = ("TFLOP", "val leaks", "tokens/s", "parameters", "training s")
+MEMORY, GENERATED = "MiB", "outputs/s"
+LEAST_IMPORTANT = (GENERATED, "TFLOP", MEMORY, "val leaks", "tokens/s", "parameters", "training s")
 """Columns that a narrow terminal goes without, the first of them first."""
-
-Figure = Callable[[RunResult], float | None]
-"""A number of a result; None where the result does not have it."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run that ended: the name of its folder, its overrides, and its result or why it failed."""
-
-    name: str
-    overrides: dict[str, str]
-    result: RunResult | None
-    error: str | None
-
-    @property
-    def seed(self) -> str:
-        """The seed; that of a failed run as it was typed, "" if it was not."""
-        return str(self.result.seed) if self.result else self.overrides.get("seed", "")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Runs that differ in nothing but their seed.
-
-    Args:
-        label: by override, the value that sets these runs apart from others; the name of the runs where none does.
-    """
-
-    label: dict[str, str]
-    runs: list[Run]
-
-    @property
-    def results(self) -> list[RunResult]:
-        """The results of the runs that finished."""
-        return [run.result for run in self.runs if run.result]
-
-    def values(self, figure: Figure) -> list[float]:
-        """A figure of every finished run that has it."""
-        return [value for result in self.results if (value := figure(result)) is not None]
 
 
 class Comparison(Callback):
@@ -102,70 +56,6 @@ class Comparison(Callback):
             raise Carried(FailedRunsError(failed, len(runs), (folder / LINE).is_file()))
 
 
-def settings_of(multirun: Path) -> list[Setting]:
-    """The runs below `multirun`, grouped by setting, in the order of the first run of each.
-
-    Raises:
-        InputError: there is no run that has finished or failed.
-    """
-    return _grouped(multirun, read_runs(multirun)[0])
-
-
-def read_runs(multirun: Path) -> tuple[list[Run], list[str]]:
-    """The runs that have ended, in natural order, and a line on each run whose files cannot be read."""
-    names = [path.parents[1].relative_to(multirun) for path in multirun.rglob(".hydra/overrides.yaml")]
-    runs, unread = [], []
-    for name in sorted(names, key=lambda name: [natural(part) for part in name.parts]):
-        try:
-            runs += [run] if (run := _run(multirun, name)) else []
-        except InputError as problem:
-            unread.append(printable(str(problem)))
-    return runs, unread
-
-
-def _grouped(multirun: Path, runs: Sequence[Run]) -> list[Setting]:
-    if not runs:
-        raise InputError(f"{multirun}: no runs here that have ended; expected the folder of a multirun")
-    overridden = dict.fromkeys(name for run in runs for name in compared_overrides(run.overrides))
-    varied = [name for name in overridden if len({run.overrides.get(name) for run in runs}) > 1]
-    groups = seed_groups(runs, lambda run: tuple(run.overrides.get(name) for name in varied), lambda run: run.result)
-    keys = list(dict.fromkeys(key for key, _ in groups))
-    groups.sort(key=lambda group: keys.index(group[0]))
-    name = next((run.result.name for run in runs if run.result), "")
-    labels = [{n: v or "" for n, v in zip(varied, key, strict=True)} or {"setting": name} for key, _ in groups]
-    if len(keys) < len(groups):
-        first: dict[tuple[str | None, ...], list[Run]] = {}
-        for label, (key, members) in zip(labels, groups, strict=True):
-            label[APART] = _differences(first.setdefault(key, members), members)
-    return [Setting(label, members) for label, (_, members) in zip(labels, groups, strict=True)]
-
-
-def _differences(first: Sequence[Run], others: Sequence[Run]) -> str:
-    """What sets runs apart from the first ones of the same overrides, such as edited data; "" for these themselves."""
-    if others is first:
-        return ""
-    one, other = (next(run.result for run in runs if run.result) for runs in (first, others))
-    return listed(differences(description(one), description(other)))
-
-
-def _run(multirun: Path, name: Path) -> Run | None:
-    """The run in a folder; None while it has neither finished nor failed."""
-    folder = multirun / name
-    finished = (folder / RESULT).exists()
-    if not (finished or (folder / ERROR).exists()):
-        return None
-    try:
-        text = read_file(folder / ".hydra" / "overrides.yaml").decode("utf-8")
-        lines = parse(text) or []
-        overrides = dict(name_and_value(str(line)) for line in lines)
-        if not finished:
-            return Run(str(name), overrides, None, read_file(folder / ERROR).decode("utf-8").strip())
-    except (AttributeError, TypeError, ValueError) as problem:
-        reason = " ".join(str(problem).split())
-        raise InputError(f"{folder}: not the folder of a run ({reason})") from None
-    return Run(str(name), overrides, RunResult.read(folder), None)
-
-
 def measured_split(settings: Sequence[Setting]) -> str:
     """The split whose metrics are compared: test, or validation where some run has no test split."""
     results = [result for setting in settings for result in setting.results]
@@ -176,8 +66,21 @@ def _metric(split: str, name: str) -> Figure:
     return lambda result: result.metric(split, name)
 
 
+def _mebibytes(result: RunResult) -> float | None:
+    return None if result.training.peak_memory is None else result.training.peak_memory / 2**20
+
+
 def _generated(kind: str) -> Figure:
     return lambda result: result.generation.get(kind, {}).get("outputs_per_second")
+
+
+RECORDED: dict[str, Figure] = {MEMORY: _mebibytes, GENERATED: _generated("free_running")}
+"""Columns that earlier runs did not record."""
+COSTS = {
+    MEMORY: "MiB: of memory, held at most in training: by the whole process, or on a GPU by tensors.",
+    GENERATED: "outputs/s: outputs generated per second after training.",
+}
+"""What they are, for the notes below the table."""
 
 
 def _compared_metrics(settings: Sequence[Setting], split: str) -> list[Metric]:
@@ -193,6 +96,8 @@ def table(settings: Sequence[Setting]) -> TextTable:
     heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
     heads += [f"{split} {one.name.replace('_', ' ')}" for one in shown]
     heads += ["tokens/s", "training s", "TFLOP"]
+    recorded = [name for name, figure in RECORDED.items() if any(setting.values(figure) for setting in settings)]
+    heads += recorded
     labels = len(settings[0].label)
     compared = TextTable(heads, "l" * labels + "r" * (len(heads) - labels), labels)
     for setting in settings:
@@ -207,6 +112,7 @@ def table(settings: Sequence[Setting]) -> TextTable:
         cells += [_cell(setting.values(lambda result: result.training.tokens_per_second), ",.0f")]
         cells += [_significant(setting.values(lambda result: result.training.seconds))]
         cells += [_significant(setting.values(lambda result: result.training.teraflops))]
+        cells += [_significant(setting.values(RECORDED[name])) for name in recorded]
         compared.add(*setting.label.values(), runs, *cells)
     return compared
 
@@ -276,11 +182,12 @@ def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
         )
         shown = [one.key for one in _compared_metrics(settings, measured_split(settings))]
         counting = "".join(f" {sentence}" for sentence in notes(shown))
+        costs = "".join(f" {meaning}" for name, meaning in COSTS.items() if name in compared.heads)
         lines += [
             "",
             f"Mean ± sample standard deviation over runs; seeds {', '.join(seeds)}; on {' and '.join(machines)}.{leaks}"
             " Tokens are target tokens without padding, seconds those of training without validation;"
-            f" TFLOP: floating-point operations of training in matrix products, about, in 10¹².{counting}"
+            f" TFLOP: floating-point operations of training in matrix products, about, in 10¹².{costs}{counting}"
             " All metrics: comparison.csv.",
         ]
         if waited := _waited(settings):
@@ -357,7 +264,7 @@ def write(multirun: Path) -> tuple[list[Setting], list[str]]:
     runs, unread = read_runs(multirun)
     if unread and not runs:
         raise InputError(f"{unread[0]}, and no other run is here")
-    settings = _grouped(multirun, runs)
+    settings = grouped(multirun, runs)
     for name, content in (("csv", comma_separated(settings)), ("md", markdown(settings, unread))):
         path = multirun / f"comparison.{name}"
         if path.is_symlink():  # in somebody else's folder it may lead anywhere
