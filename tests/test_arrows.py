@@ -49,7 +49,7 @@ MAY_IMPORT = {
 LEAVES = {
     *("arguments", "checks", "code_hash", "command_line", "errors", "files", "folders", "hub_models", "identity"),
     *("cuda_graphs", "extras", "interrupts", "kinds", "out_of_memory", "paths", "private_parts", "quiet", "renamed"),
-    *("natural_order", "source_signatures", "warning_lines"),
+    *("natural_order", "source_signatures", "stopwatch", "warning_lines"),
     *("special_tokens", "version", ""),
 }
 

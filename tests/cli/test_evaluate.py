@@ -21,6 +21,11 @@ def test_measuring_anew_gives_the_same(command, copy, splits):
     command("evaluate", f"run={copy}", f"splits=[{','.join(splits)}]", "trainer=cpu").succeeded()
     result = metrics_of(copy / "result.json")
     assert_same(metrics_of(copy / "evaluation.json"), {split: result[split] for split in splits})
+    anew, before = (json.loads((copy / name).read_text()) for name in ("evaluation.json", "result.json"))
+    assert anew["generation"].keys() == {"free_running"}  # of the last split
+    if splits[-1] == "test":
+        outputs = [one["generation"]["free_running"]["outputs"] for one in (anew, before)]
+        assert outputs[0] == outputs[1] > 0
 
 
 def test_the_metrics_are_shown(command, copy):

@@ -46,7 +46,7 @@ def test_the_speed_of_a_run_that_shared_its_cores_is_no_figure():
 
 
 def test_memory_and_the_speed_of_generation_are_figures_where_they_are_known():
-    run = {"training": {"peak_memory": 3 * 2**20}, "generation": {"free_running": {"outputs_per_second": 7.0}}}
+    run = {"training": {"peak_memory": 3 * 2**20}, "generation": {"free_running": {"per_second": 7.0}}}
     assert figure(run, "mebibytes") == 3.0
     assert figure(run, "outputs_per_second") is None  # how long it waited for a core was not recorded
     run["generation"]["free_running"] |= {"waited": 0.1, "seconds": 2.0}

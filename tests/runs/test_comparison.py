@@ -131,7 +131,7 @@ def test_a_run_that_was_resumed_is_no_setting_of_its_own(tmp_path):
 def test_memory_and_the_speed_of_generation_are_columns_where_runs_record_them(tmp_path):
     make_run(tmp_path, 0, ["model=gru"])
     assert "MiB" not in markdown(settings_of(tmp_path)) and "outputs/s" not in markdown(settings_of(tmp_path))
-    generation = {"free_running": {"outputs_per_second": 12.5}, "beam": {"outputs_per_second": 3.0}}
+    generation = {"free_running": {"per_second": 12.5}, "beam": {"per_second": 3.0}}
     make_run(tmp_path, 1, ["model=lstm"], training=TRAINING | {"peak_memory": 300 * 2**20}, generation=generation)
     text = markdown(settings_of(tmp_path))
     assert "| – | – |" in text and "| 300 | 12.5 |" in text
@@ -145,7 +145,7 @@ def test_mean_and_sample_standard_deviation_are_those_by_hand(tmp_path):
     for i, loss in enumerate((1.0, 2.0, 4.0)):  # mean 7/3; deviations −4/3, −1/3, 5/3: variance 42/9 / 2 = 7/3
         training = TRAINING | {"seconds": 10.0 * loss, "tokens_per_second": 1000 * loss, "flops": 6e15}
         training["peak_memory"] = 7 * 2**20
-        generation = {"beam": {"outputs_per_second": 100.0 * loss}}
+        generation = {"beam": {"per_second": 100.0 * loss}}
         make_run(tmp_path, i, [f"seed={i + 1}"], loss, i + 1, training=training, generation=generation)
     (row,) = rows_of(tmp_path)
     assert row == {
@@ -167,7 +167,7 @@ def test_mean_and_sample_standard_deviation_are_those_by_hand(tmp_path):
     assert float(cells["training/seconds mean"]) == pytest.approx(70 / 3)
     assert float(cells["training/flops sd"]) == 0
     assert float(cells["training/peak_memory mean"]) == 7 * 2**20
-    assert float(cells["generation/beam/outputs_per_second mean"]) == pytest.approx(700 / 3)
+    assert float(cells["generation/beam/per_second mean"]) == pytest.approx(700 / 3)
 
 
 def test_what_leaks_stands_beside_the_loss(tmp_path):
@@ -243,7 +243,7 @@ def test_runs_that_failed_are_counted_and_listed(tmp_path, capsys):
 def test_runs_that_shared_their_cores_say_so(tmp_path, capsys, waited, says):
     make_run(tmp_path, 0, ["model=gru"], training=TRAINING)
     make_run(tmp_path, 1, ["model=lstm"], training=TRAINING | {"waited": waited})
-    sentence = "imes do not compare: runs waited for a core for up to 45% of their training"
+    sentence = "imes do not compare: runs waited for a core for up to 45% of their seconds"
     assert (sentence in markdown(settings_of(tmp_path))) == says
     show(tmp_path)
     assert (sentence in " ".join(capsys.readouterr().out.split())) == says

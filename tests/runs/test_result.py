@@ -32,7 +32,7 @@ FULL = {
     "cuda_graphs": {"steps": 20, "replayed": 16, "graphs": 2, "seconds": 0.25, "lengths_rounded_to": 4},
     "environment": {"seqlab": "0.1.0", "commit": None, "code": "cc", "hydra-core": "1.3.8", "threads": 1},
     "signatures": {"bleu": "nrefs:1"},
-    "generation": {"beam": {"outputs": 7, "seconds": 0.5, "waited": None, "outputs_per_second": 14.0}},
+    "generation": {"beam": {"outputs": 7, "seconds": 0.5, "waited": None, "per_second": 14.0}},
     "metrics": {"val": {"teacher_forced/loss": 2.0, "teacher_forced/perplexity": None}},
     "settings": {"name": "a", "seed": 3, "model": {"width": [5, 7]}, "resume": None},
 }

@@ -1,5 +1,7 @@
 """Memory that a process held at most, against a block of known size."""
 
+import resource
+import subprocess
 import sys
 
 import numpy as np
@@ -29,13 +31,24 @@ def test_a_block_that_was_held_counts_until_memory_is_measured_anew():
     assert 40 * MIB < peak_memory(CPU) - before < 70 * MIB
 
 
-def test_a_system_without_the_order_is_measured_as_it_is(monkeypatch, tmp_path):
-    monkeypatch.setattr("seqlab.training.peak_memory.RESET", tmp_path / "missing" / "clear_refs")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's own")
+def test_what_the_process_held_that_started_this_one_does_not_count():
+    code = "import torch; from seqlab.training.peak_memory import peak_memory; print(peak_memory(torch.device('cpu')))"
+    block = np.ones(800 * MIB, np.uint8)
+    assert block.all()
+    inside = int(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+    assert 100 * MIB < inside < 750 * MIB
+
+
+def test_elsewhere_the_most_of_the_whole_process_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr("seqlab.training.peak_memory.PROCESS", tmp_path / "missing")
     measure_anew(CPU)
-    assert peak_memory(CPU) > MIB
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert peak_memory(CPU) == resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def test_no_answer_where_the_system_does_not_tell(monkeypatch):
+def test_no_answer_where_the_system_does_not_tell(monkeypatch, tmp_path):
+    monkeypatch.setattr("seqlab.training.peak_memory.PROCESS", tmp_path / "missing")
     monkeypatch.setitem(sys.modules, "resource", None)
     assert peak_memory(CPU) is None
 

@@ -51,7 +51,7 @@ def test_of_a_long_continuation_the_beginning_is_shown():
         (None, {"free_running": {"outputs": 0}}, ["5 TFLOP"]),
         (
             None,
-            {"free_running": {"outputs_per_second": 1234.0}, "beam": {"outputs_per_second": 55.5}},
+            {"free_running": {"per_second": 1234.0}, "beam": {"per_second": 55.5}},
             ["5 TFLOP", "1,234 outputs generated per second, 55.5 with beam"],
         ),
     ],

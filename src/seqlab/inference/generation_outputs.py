@@ -15,6 +15,7 @@ from seqlab.inference.streams import StreamFormat
 from seqlab.inference.unknown_words import outputs_as_text
 from seqlab.metrics.free_running import IdMetrics, TextMetrics, gathered
 from seqlab.models.base import Seq2Seq
+from seqlab.stopwatch import Stopwatch
 from seqlab.text.incremental_detokenizer import text_after
 from seqlab.text.tokenizers import matches_one
 
@@ -58,17 +59,27 @@ class Answers:
         if isinstance(data, TextPairs):
             self._texts = TextMetrics(data.target_tokenizer.lower, data.bleu_tokenizer.name)
 
-    def add(self, model: Seq2Seq, batch: Batch, search: Search) -> None:
-        """Generates for each row of a batch, and updates the metrics with the best output of each."""
-        hypotheses = model.generate(batch.source, batch.source_lengths, search)
-        tokens, scores, rows = hypotheses.tokens[:, 0], hypotheses.scores[:, 0].tolist(), batch.rows.tolist()
-        self._ids.update(tokens, batch.target)
+    def add(self, model: Seq2Seq, batch: Batch, search: Search, watch: Stopwatch) -> None:
+        """Generates for each row of a batch, and updates the metrics with the best output of each.
+
+        Args:
+            watch: runs until the outputs are text.
+        """
+        rows, tokenizer = batch.rows.tolist(), self._data.target_tokenizer
         sources = [self._data.source_text(self._split, row) for row in rows]
-        tokenizer = self._data.target_tokenizer
-        tokenizers = self._data.source_tokenizer, tokenizer
-        n_best = outputs_as_text(
-            search, model, tokenizers, batch.source, batch.source_lengths, sources, tokens[:, None]
-        )
+        with watch:
+            hypotheses = model.generate(batch.source, batch.source_lengths, search)
+            tokens, scores = hypotheses.tokens[:, 0], hypotheses.scores[:, 0].tolist()
+            n_best = outputs_as_text(
+                search,
+                model,
+                (self._data.source_tokenizer, tokenizer),
+                batch.source,
+                batch.source_lengths,
+                sources,
+                tokens[:, None],
+            )
+        self._ids.update(tokens, batch.target)
         outputs = [texts[0] for texts in n_best]
         references = [self._data.references(self._split, row) for row in rows]
         matches = [
@@ -106,11 +117,13 @@ class Continuations:
         self.predictions: list[Prediction] = []
         self._tokenizer, self._stream = data.target_tokenizer, stream
 
-    def add(self, model: Seq2Seq, batch: Batch, search: Search) -> None:
-        """Continues the first half of each block to the block's length."""
-        for length in batch.target_lengths.unique().tolist():
-            if length > 1:
-                self._add(model, Batch(*(field[batch.target_lengths == length] for field in batch)), length, search)
+    def add(self, model: Seq2Seq, batch: Batch, search: Search, watch: Stopwatch) -> None:
+        """Continues the first half of each block to the block's length, while `watch` runs."""
+        with watch:
+            for length in batch.target_lengths.unique().tolist():
+                if length > 1:
+                    rows = Batch(*(field[batch.target_lengths == length] for field in batch))
+                    self._add(model, rows, length, search)
 
     def _add(self, model: Seq2Seq, batch: Batch, length: int, search: Search) -> None:
         half, rest = length // 2, length - length // 2

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqlab.metrics.registry import entry_of
-from seqlab.runs.result import own_times
+from seqlab.runs.result import GENERATED, own_times
 from seqlab.runs.schemas import Digest
 from seqlab.runs.significance import METRICS, statistics_of
 
@@ -50,13 +50,14 @@ def milliseconds_a_step(digest: Digest) -> float | None:
 
 def tokens_per_second(digest: Digest) -> float | None:
     """Target tokens per second of training; None for a run that had to share its cores."""
-    return digest["training"].get("tokens_per_second") if own_times(digest["training"]) else None
+    cost = digest.get("training")
+    return cost.get("tokens_per_second") if cost and own_times(cost) else None
 
 
 def outputs_per_second(digest: Digest) -> float | None:
     """Outputs per second of greedy search; None where it is not known, or for a run that had to share its cores."""
-    cost = digest.get("generation", {}).get("free_running")
-    return cost.get("outputs_per_second") if own_times(cost) else None
+    cost = digest.get("generation", {}).get(GENERATED)
+    return cost.get("per_second") if own_times(cost) else None
 
 
 def mebibytes(digest: Digest) -> float | None:

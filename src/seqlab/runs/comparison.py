@@ -27,12 +27,12 @@ from seqlab.folders import LINE, STUDY
 from seqlab.metrics.registry import METRICS, Metric, entry_of, notes
 from seqlab.natural_order import natural
 from seqlab.runs.compared_runs import Figure, Setting, grouped, read_runs
-from seqlab.runs.result import MOST_WAITED, RunResult
+from seqlab.runs.result import GENERATED, MOST_WAITED
 from seqlab.runs.spread import spread
 
 VAL_LOSS = "teacher_forced/loss"
-MEMORY, GENERATED = "MiB", "outputs/s"
-LEAST_IMPORTANT = (GENERATED, "TFLOP", MEMORY, "val leaks", "tokens/s", "parameters", "training s")
+MEMORY, OUTPUTS = "MiB", "outputs/s"
+LEAST_IMPORTANT = (OUTPUTS, "TFLOP", MEMORY, "val leaks", "tokens/s", "parameters", "training s")
 """Columns that a narrow terminal goes without, the first of them first."""
 
 
@@ -66,19 +66,15 @@ def _metric(split: str, name: str) -> Figure:
     return lambda result: result.metric(split, name)
 
 
-def _mebibytes(result: RunResult) -> float | None:
-    return None if result.training.peak_memory is None else result.training.peak_memory / 2**20
-
-
 def _generated(kind: str) -> Figure:
-    return lambda result: result.generation.get(kind, {}).get("outputs_per_second")
+    return lambda result: result.generation.get(kind, {}).get("per_second")
 
 
-RECORDED: dict[str, Figure] = {MEMORY: _mebibytes, GENERATED: _generated("free_running")}
+RECORDED: dict[str, Figure] = {MEMORY: lambda result: result.training.mebibytes, OUTPUTS: _generated(GENERATED)}
 """Columns that earlier runs did not record."""
 COSTS = {
     MEMORY: "MiB: of memory, held at most in training: by the whole process, or on a GPU by tensors.",
-    GENERATED: "outputs/s: outputs generated per second after training.",
+    OUTPUTS: "outputs/s: outputs generated per second after training.",
 }
 """What they are, for the notes below the table."""
 
@@ -135,11 +131,11 @@ def fitting(compared: TextTable, width: int) -> TextTable:
 
 def _waited(settings: Sequence[Setting]) -> str:
     """A sentence on runs that waited for a core, whose times are not their own; "" if none did."""
-    shares = [result.training.share_waited for setting in settings for result in setting.results]
+    shares = [result.share_waited for setting in settings for result in setting.results]
     most = max(shares, default=0.0)
     if most <= MOST_WAITED:
         return ""
-    return f"times do not compare: runs waited for a core for up to {most:.0%} of their training"
+    return f"times do not compare: runs waited for a core for up to {most:.0%} of their seconds"
 
 
 def _significant(values: list[float]) -> str:
@@ -231,7 +227,7 @@ def comma_separated(settings: Sequence[Setting]) -> str:
     }
     results = [result for setting in settings for result in setting.results]
     for kind in dict.fromkeys(kind for result in results for kind in result.generation):
-        figures[f"generation/{kind}/outputs_per_second"] = _generated(kind)
+        figures[f"generation/{kind}/per_second"] = _generated(kind)
     for split in dict.fromkeys(split for result in results for split in result.metrics):
         for name in dict.fromkeys(name for result in results for name in result.metrics.get(split, {})):
             figures[f"{split}/{name}"] = _metric(split, name)

@@ -30,6 +30,9 @@ RESULT = "result.json"
 TRAINING_COST = "training_cost.json"
 """What the training of a run took that is not measured afterwards, such as a trial of a search."""
 
+GENERATED = "free_running"
+"""The kind of generation with the search of `decoding`, in `generation` and in the names of metrics."""
+
 Figures = Mapping[str, float | None]
 """Numbers by name. A number that is not finite (the perplexity of a run that diverged) is None: JSON has no word for
 it."""
@@ -64,7 +67,7 @@ class RunSeconds:
 
 
 MOST_WAITED = 0.1
-"""The share of its seconds of training that a run may have waited for a core, for its times to be its own."""
+"""The share of its seconds that a run may have waited for a core, for its times to be its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +97,9 @@ class TrainingCost:
         return to_json(self)
 
     @property
-    def share_waited(self) -> float:
-        """The share of the seconds in which the run waited for a core; 0 where that is not known."""
-        return self.waited / self.seconds if self.waited and self.seconds else 0.0
+    def mebibytes(self) -> float | None:
+        """The most memory, in MiB."""
+        return None if self.peak_memory is None else self.peak_memory / 2**20
 
     @property
     def teraflops(self) -> float | None:
@@ -131,7 +134,8 @@ class RunResult:
         environment: versions, commit, hash of the code, device, processes and threads.
         signatures: sacrebleu's, by metric.
         generation: by kind of search, what it took to generate from the split that was evaluated last: `outputs`,
-            `seconds`, those of them `waited` for a core, `outputs_per_second`.
+            `seconds` until they were text (of several processes, of the slowest), those of them `waited` for a core,
+            `per_second`.
         metrics: by split, then by "kind/name".
         settings: the configuration, unresolved.
     """
@@ -198,18 +202,32 @@ class RunResult:
         return max((share for share in shares if share is not None), default=None)
 
     @property
+    def share_waited(self) -> float:
+        """The largest share of its seconds of training, and of generation, in which the run waited for a core; 0 where
+        that is not known.
+        """
+        costs = ({"seconds": self.training.seconds, "waited": self.training.waited}, *self.generation.values())
+        return max(map(share_waited, costs))
+
+    @property
     def code(self) -> str | None:
         """The hash of the code that ran."""
         return self.environment.get("code")
+
+
+def share_waited(cost: Mapping[str, Any]) -> float:
+    """The share of the seconds of a cost that were waited for a core; 0 where that is not known."""
+    waited, seconds = cost.get("waited"), cost.get("seconds")
+    return waited / seconds if waited and seconds else 0.0
 
 
 def own_times(cost: Mapping[str, Any] | None) -> bool:
     """Whether the seconds of a cost in a digest (`training`, or one of `generation`) are its own: the run did not have
     to wait for a core.
 
-    Earlier runs did not record that, so their seconds tell nothing. Null is what a system records that does not count
-    it, where they are believed.
+    Earlier runs, which did not record memory either, did not record that, so their seconds tell nothing. A system that
+    does not count it is believed.
     """
-    if cost is None or "waited" not in cost:
+    if cost is None or not {"waited", "peak_memory"} & cost.keys():
         return False
-    return (cost["waited"] or 0.0) <= MOST_WAITED * (cost.get("seconds") or 0.0)
+    return share_waited(cost) <= MOST_WAITED

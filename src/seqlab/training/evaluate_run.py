@@ -84,7 +84,7 @@ def evaluate(settings: EvaluateSettings) -> None:
             "other_data": {one.name: [one.old, one.new] for one in other},
             "metrics": metrics,
             "signatures": free_running.signatures,
-            "generation": free_running.cost,
+            "generation": {free_running.kind: free_running.costs[splits[-1]]} if free_running.costs else {},
             **precision_facts(trainer),
             "environment": environment(trainer),
             "settings": settings.written,

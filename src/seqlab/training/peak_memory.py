@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from pathlib import Path
 
 import torch
 
-RESET = Path("/proc/self/clear_refs")
-"""Where Linux takes the order to measure a process's highest resident memory anew."""
-HIGHEST = "5"
+PROCESS = Path("/proc/self")
+"""Where Linux tells what this process holds (`status`), and takes the order to measure its most anew (`clear_refs`)."""
+ANEW = "5"
 """The order itself (see proc_pid_clear_refs(5))."""
 
 
@@ -22,7 +23,7 @@ def measure_anew(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
     else:
         with contextlib.suppress(OSError):
-            RESET.write_text(HIGHEST, encoding="ascii")
+            (PROCESS / "clear_refs").write_text(ANEW, encoding="ascii")
 
 
 def peak_memory(device: torch.device) -> int | None:
@@ -31,9 +32,12 @@ def peak_memory(device: torch.device) -> int | None:
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    # What getrusage(2) says on Linux may be of the process that started this one, and cannot be measured anew.
+    with contextlib.suppress(OSError):
+        if found := re.search(r"^VmHWM:\s+(\d+) kB$", (PROCESS / "status").read_text(encoding="utf-8"), re.MULTILINE):
+            return int(found[1]) * 1024
     try:
         import resource
     except ImportError:  # Windows
         return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

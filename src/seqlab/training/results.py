@@ -11,7 +11,7 @@ from rich.console import Console
 from hydra_pruning_sweeper.messages import isolated, plural, printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
 from seqlab.metrics.registry import notes, written
-from seqlab.runs.result import MOST_WAITED, Metrics, RunResult
+from seqlab.runs.result import GENERATED, MOST_WAITED, Metrics, RunResult
 from seqlab.runs.samples import evenly_spaced
 from seqlab.runs.small_splits import uncertainty
 from seqlab.text.tokenizers.vocabularies import words_and_marks
@@ -19,9 +19,7 @@ from seqlab.text.tokenizers.vocabularies import words_and_marks
 SAMPLES = 5
 """How many predictions a summary shows."""
 
-WAITED = "it waited for a core for {:.0%} of the seconds of training, since others used them: do not compare its times"
-MAIN = "free_running"
-"""The kind of the search of `decoding`."""
+WAITED = "it waited for a core for up to {:.0%} of its seconds, since others used them: do not compare its times"
 SHOWN = 80
 """How many characters a sample shows of each of the prompt, the continuation and the reference."""
 
@@ -92,9 +90,9 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
         f"{trained} in {unbroken(f'{seconds.fit:.1f} s')} with validation;"
         f" {result.weights} weights evaluated in {unbroken(f'{seconds.measure:.1f} s')}",
         f"{training.tokens:,} target tokens, {training.tokens_per_second:,.0f} per second of training;"
-        f" {unbroken(f'about {training.teraflops:.3g} TFLOP')}{_memory(training.peak_memory)}",
+        f" {unbroken(f'about {training.teraflops:.3g} TFLOP')}{_memory(training.mebibytes)}",
         *_generation(result),
-        *([WAITED.format(training.share_waited)] if training.share_waited > MOST_WAITED else []),
+        *([WAITED.format(result.share_waited)] if result.share_waited > MOST_WAITED else []),
         f"kept in {shown}",
     ):
         console.print(wrapped(line, indent=2))
@@ -104,15 +102,17 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
         console.print(f"predict with    seqlab-predict run={shown}{trust} input=FILE")
 
 
-def _memory(peak: int | None) -> str:
-    return "" if peak is None else f", {unbroken(f'at most {peak / 2**20:,.0f} MiB')} of memory"
+def _memory(mebibytes: float | None) -> str:
+    return "" if mebibytes is None else f", {unbroken(f'at most {mebibytes:,.0f} MiB')} of memory"
 
 
 def _generation(result: RunResult) -> list[str]:
     """A line on how fast outputs are generated, with each search."""
-    speeds = {kind: cost.get("outputs_per_second") for kind, cost in result.generation.items()}
-    texts = [f"{_speed(speed)} with {kind}" for kind, speed in speeds.items() if speed is not None and kind != MAIN]
-    main = speeds.get(MAIN)
+    speeds = {kind: cost.get("per_second") for kind, cost in result.generation.items()}
+    texts = [
+        f"{_speed(speed)} with {kind}" for kind, speed in speeds.items() if speed is not None and kind != GENERATED
+    ]
+    main = speeds.get(GENERATED)
     return [] if main is None else [", ".join([f"{_speed(main)} outputs generated per second", *texts])]
 
 

@@ -239,7 +239,7 @@ def save_results(
         **precision_facts(trainer),
         environment=environment(trainer),
         signatures=free_running.signatures,
-        generation={one.kind: one.cost[data.splits[-1]] for one in searches},
+        generation={one.kind: one.costs[data.splits[-1]] for one in searches if data.splits[-1] in one.costs},
         metrics=metrics,
         settings=settings.written,
     )

@@ -1,5 +1,7 @@
 """What is generated and counted, and for whom: of a model that answers by a table, and of one that continues."""
 
+import time
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -7,6 +9,7 @@ from lightning.pytorch import Trainer
 from seqlab.data.documents import Documents
 from seqlab.data.text_pairs import TextPairs
 from seqlab.decoding import Beam, Greedy, Hypotheses, Sample
+from seqlab.metrics.free_running import IdMetrics
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
 from seqlab.special_tokens import PAD
@@ -79,17 +82,34 @@ def test_texts_get_bleu_and_chrf(measured):
 def test_a_further_search_measures_the_last_split_after_training_only(tmp_path):
     data = Few(CharacterTokenizer.fit, cache=tmp_path, eval_batch_size=3)
     data.setup("validate")
-    trainer = Trainer(
-        callbacks=[GenerationEval(Greedy(max_length=3)), FurtherSearch(Beam(max_length=3), "beam")], **QUIET
-    )
+    greedy, beam = GenerationEval(Greedy(max_length=3)), FurtherSearch(Beam(max_length=3), "beam")
+    trainer = Trainer(callbacks=[greedy, beam], **QUIET)
     model = trainable(Table)(data.source_size, data.target_size, width=5)
     (validated,) = trainer.validate(model, datamodule=data, verbose=False)
     assert not [name for name in validated if "beam" in name]
+    assert greedy.costs == beam.costs == {}
     trainer.datamodule = data
     tested = trainer.test(model, [data.evaluation_loader(split) for split in ("train", "val")], verbose=False)
     metrics = {name: value for one in tested for name, value in one.items()}
     assert metrics["val/beam/exact_match"] == metrics["val/free_running/exact_match"] == pytest.approx(2 / 3)
     assert not [name for name in metrics if name.startswith("train/beam")]
+    assert {name: cost["outputs"] for name, cost in greedy.costs.items()} == {"train": 3, "val": 3}
+    assert {name: cost["outputs"] for name, cost in beam.costs.items()} == {"val": 3}
+    for cost in (*greedy.costs.values(), *beam.costs.values()):
+        assert 0 < cost["seconds"] < 60 and cost["per_second"] == 3 / cost["seconds"]
+        assert cost["waited"] is None or 0 <= cost["waited"] <= cost["seconds"]
+
+
+def test_what_is_done_with_outputs_after_they_are_text_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(IdMetrics, "update", lambda *_: time.sleep(0.3))
+    data = Few(CharacterTokenizer.fit, cache=tmp_path, eval_batch_size=3)
+    data.setup("validate")
+    callback = GenerationEval(Greedy(max_length=3))
+    trainer = Trainer(callbacks=[callback], **QUIET)
+    trainer.datamodule = data
+    model = trainable(Table)(data.source_size, data.target_size, width=5)
+    trainer.test(model, [data.evaluation_loader("val")], verbose=False)
+    assert callback.costs["val"]["seconds"] < 0.3
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from processes import forked
 
+from seqlab import stopwatch
 from seqlab.data.batch import Examples
 from seqlab.data.loader import BatchLoader, BucketSampler
 from seqlab.data.module import SequenceData
@@ -18,7 +19,6 @@ from seqlab.models.conv import Conv
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.training_module import trainable
 from seqlab.models.transformer import Transformer
-from seqlab.training import stopwatch
 from seqlab.training.callbacks import throughput
 from seqlab.training.callbacks.throughput import Throughput
 from seqlab.training.dry_run import count_flops, typical_batch, without_side_effects
@@ -152,6 +152,15 @@ def test_a_resumed_run_counts_the_part_before(clock):
     assert after.result()["tokens_per_second"] == pytest.approx(11 / 5)
 
 
+@pytest.mark.parametrize(("stage", "measured"), [("fit", [CPU]), ("test", [])])
+def test_memory_is_measured_from_the_beginning_of_training(monkeypatch, stage, measured):
+    anew = []
+    monkeypatch.setattr(throughput, "measure_anew", anew.append)
+    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=CPU))
+    Throughput().setup(trainer, MODULE, stage)
+    assert anew == measured
+
+
 def test_a_run_without_a_step_has_no_speed():
     nothing = {"tokens": 0, "seconds": 0.0, "waited": 0.0, "tokens_per_second": 0.0, "flops": 0.0}
     result = Throughput().result()
@@ -263,6 +272,15 @@ def counts(run):
     return json.loads((run / "result.json").read_text())["training"]
 
 
+def generated(run):
+    """The only kind of generation of a run."""
+    result = json.loads((run / "result.json").read_text())
+    assert result["generation"].keys() == {"free_running"}
+    cost = result["generation"]["free_running"]
+    assert cost["per_second"] == cost["outputs"] / cost["seconds"] and cost.keys() >= {"waited"}
+    return cost["outputs"], result["measured"]["test"]
+
+
 def train(folder, *arguments, code=0):
     done = forked(folder, *arguments)
     assert (done.returncode, done.stderr) == (code, "")
@@ -286,6 +304,9 @@ def test_two_processes_count_the_tokens_of_one_and_one_goes_on_from_them(whole, 
     two = counts(run)
     assert two["tokens"] == counts(whole)["tokens"] == kept(run)["tokens"]
     assert two["flops"] == pytest.approx(counts(whole)["flops"], rel=0.2)  # scaled up from another batch
+    assert two["peak_memory"] > 100 * 2**20
+    of_two, of_one = generated(run), generated(whole)
+    assert of_two == of_one and of_one[0] == of_one[1] > 10
 
     train(tmp_path, "resume=run", "trainer.max_epochs=3")
     three = counts(run)
@@ -310,8 +331,12 @@ def test_a_run_killed_within_an_epoch_ends_with_the_counts_of_a_whole_one(whole,
     assert seconds["fit"] > before["run"] > before["seconds"]
     assert seconds["all"] == pytest.approx(seconds["fit"] + seconds["measure"])
 
+    assert 100 * 2**20 < before["peak_memory"] <= after.pop("peak_memory")
+
     train(tmp_path, "resume=run")  # nothing is left to train
-    assert counts(run) == after
+    again = counts(run)
+    assert before["peak_memory"] <= again.pop("peak_memory")
+    assert again == after
 
 
 def test_operations_are_counted_with_mixed_precision(whole, tmp_path):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seqlab.reporting.page.groups import RunGroup, Spread
+from seqlab.runs.result import GENERATED
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ BESIDE_QUALITY = (
     ),
     CostColumn(
         "tuning s",
-        "seconds of all trials of the search for settings before the runs",
+        "seconds of all trials of the search for settings before the runs, with their validation",
         ",.0f",
         _of_search("seconds"),
         "s of tuning",
@@ -71,9 +72,9 @@ BESIDE_QUALITY = (
     ),
     CostColumn(
         "outputs/s",
-        "outputs generated per second, in batches, with the run's own search",
-        ",.0f",
-        _of_run("generation", "free_running", "outputs_per_second"),
+        "outputs generated as text per second, in batches, with the run's own search",
+        ",.1f",
+        _of_run("generation", GENERATED, "per_second"),
         "outputs generated per second",
     ),
 )

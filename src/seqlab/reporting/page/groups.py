@@ -15,16 +15,16 @@ from typing import Any
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.kinds import model_name
 from seqlab.metrics.registry import METRICS, PLAIN
-from seqlab.runs.result import RunResult, own_times
+from seqlab.runs.result import GENERATED, RunResult, own_times
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
 ARCHITECTURES = {
-    "gru": "a recurrent encoder, whose last state is all that the decoder gets of the source",
-    "lstm": "the same with an LSTM cell",
-    "context_gru": "as gru, with that state given to every step of the decoder",
-    "bahdanau": "before each step, the decoder looks at all of the source (additive attention)",
-    "luong": "it looks after each step, and hands on what it saw (general attention)",
+    "gru": "a recurrent encoder (GRU), whose last state is all that the decoder gets of the source",
+    "lstm": "a recurrent encoder (LSTM), whose last state is all that the decoder gets of the source",
+    "context_gru": "a recurrent encoder, whose last state is given to every step of the decoder",
+    "bahdanau": "a recurrent decoder that looks at all of the source before each step (additive attention)",
+    "luong": "a recurrent decoder that looks at all of the source after each step (general attention)",
     "conv": "convolutions in place of recurrence, attention in every layer",
     "transformer": "attention alone, in encoder and decoder",
     "gpt": "a Transformer's decoder alone, which reads the source as the beginning of its text",
@@ -37,7 +37,7 @@ FORMS = {one.label: one.form for one in METRICS if one.form != PLAIN}
 TIMES = {
     ("training", "seconds"),
     ("training", "tokens_per_second"),
-    ("generation", "free_running", "outputs_per_second"),
+    ("generation", GENERATED, "per_second"),
 }
 """Where a digest has figures that depend on what else the machine did."""
 USUAL = "cpu"

@@ -28,6 +28,13 @@ from seqlab.version import __version__
 
 HERE = Path(__file__).parent
 SCRIPTS = ("common.js", "attention.js", "downloads.js", "script.js")
+MARKS = {
+    "_tuned": "“_tuned” at the end of a name: a search chose the settings, for each model alone.",
+    "_min_gru": "“_min_gru”: with minGRU in place of self-attention.",
+    "_gated_linear": "“_gated_linear”: with gated linear attention in place of self-attention.",
+    "full": "“full”: the larger profile of a claim, with larger models and longer training.",
+}
+"""Parts of names, and what they mean."""
 
 
 def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = None) -> str:
@@ -75,6 +82,7 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
         material=material,
         answers=answered,
         known=_known(material.groups),
+        marks=[meaning for mark, meaning in MARKS.items() if any(mark in _marked(one) for one in material.groups)],
         opening=opening(explored, sections["length"]),
         caveats=_caveats(answered),
         counted=tables.claims_and_comparisons(material.claims),
@@ -94,6 +102,11 @@ def _known(groups: Sequence[RunGroup]) -> dict[str, str]:
     """What the architectures of the groups are, by name, as far as they are seqlab's own."""
     there = {one.architecture for one in groups}
     return {name: meaning for name, meaning in ARCHITECTURES.items() if name in there}
+
+
+def _marked(group: RunGroup) -> str:
+    """What the names of a group say besides its architecture."""
+    return f"{group.label}, {group.profile}"
 
 
 def _caveats(answered: Sequence[Answer]) -> list[str]:

@@ -16,9 +16,10 @@ from seqlab.data.module import data_of
 from seqlab.decoding import Search
 from seqlab.inference.generation_outputs import CustomMetric, Outputs, Prediction, outputs_of
 from seqlab.metrics.free_running import gathered
+from seqlab.runs.result import GENERATED
+from seqlab.stopwatch import Stopwatch
 from seqlab.training.callbacks.printing import print_line
 from seqlab.training.results import sample_line
-from seqlab.training.stopwatch import Stopwatch
 
 
 class GenerationEval(Callback):
@@ -35,11 +36,15 @@ class GenerationEval(Callback):
             takes all outputs (texts) and, for each output, a list of its references, and returns a number.
             Continuations have no metrics.
 
+    Attributes:
+        costs: by split with outputs after training: their number, seconds until the process that took longest had them
+            as text, how many of these seconds were `waited` for a core, and outputs per second.
+
     Raises:
         ValueError: a function cannot be imported.
     """
 
-    kind = "free_running"
+    kind = GENERATED
     """What the names of its metrics begin with, after the split."""
 
     def __init__(
@@ -54,25 +59,12 @@ class GenerationEval(Callback):
         self.signatures: dict[str, str] = {}
         self._outputs: dict[str, Outputs] = {}
         self._watches: dict[str, Stopwatch] = {}
-        self._counts: dict[str, int] = {}
+        self.costs: dict[str, dict[str, float | None]] = {}
 
     @property
     def predictions(self) -> dict[str, list[Prediction]]:
         """The outputs of each split, in the order of its rows."""
         return {split: sorted(outputs.predictions, key=lambda one: one.row) for split, outputs in self._outputs.items()}
-
-    @property
-    def cost(self) -> dict[str, dict[str, float | None]]:
-        """By split, what its outputs took in this process: their number, seconds until they were text and compared
-        with their references, how many of these seconds were `waited` for a core, and outputs per second.
-        """
-        costs: dict[str, dict[str, float | None]] = {}
-        for split, watch in self._watches.items():
-            count = self._counts[split]
-            costs[split] = {"outputs": count, "seconds": watch.seconds, "waited": watch.waited}
-            if count:
-                costs[split]["outputs_per_second"] = count / watch.seconds
-        return costs
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets earlier outputs; generates for the first validation split."""
@@ -114,11 +106,13 @@ class GenerationEval(Callback):
         self._generate(trainer, pl_module, self._splits[dataloader_idx], batch)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the metrics of each split and gathers the predictions of all processes."""
+        """Logs the metrics of each split, gathers the predictions of all processes, and sums up what they took."""
         self._log(pl_module)
-        for outputs in self._outputs.values():
+        for split, outputs in self._outputs.items():
             self.signatures |= outputs.signatures()
             outputs.predictions = gathered(outputs.predictions)
+            if outputs.predictions:
+                self.costs[split] = _cost(len(outputs.predictions), self._watches[split])
 
     def due(self, trainer: Trainer) -> bool:
         """Whether the validation of this epoch generates."""
@@ -131,7 +125,6 @@ class GenerationEval(Callback):
         self._splits = [loader.split for loader in (loaders if isinstance(loaders, list) else [loaders])]
         self._outputs = {split: outputs_of(data, split, pl_module.device, self.metrics) for split in self._splits}
         self._watches = {split: Stopwatch() for split in self._splits}
-        self._counts = dict.fromkeys(self._splits, 0)
         self._rows_to_generate = {split: torch.from_numpy(data.rows_to_generate(split)) for split in self._splits}
 
     def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:
@@ -139,11 +132,10 @@ class GenerationEval(Callback):
         selected = (rows >= 0) & self._rows_to_generate[split][rows.clamp(min=0)]
         chosen = selected.nonzero().squeeze(1).to(batch.source.device)
         if len(chosen):
-            self._watches[split].start()
             with trainer.precision_plugin.forward_context():  # Lightning calls callbacks outside of it
-                self._outputs[split].add(pl_module, Batch(*(field[chosen] for field in batch)), self.search)
-            self._watches[split].stop()  # the outputs are text by now, so that no kernel is waited for
-            self._counts[split] += len(chosen)
+                self._outputs[split].add(
+                    pl_module, Batch(*(field[chosen] for field in batch)), self.search, self._watches[split]
+                )
 
     def _log(self, pl_module: LightningModule) -> None:
         for split, outputs in self._outputs.items():
@@ -179,6 +171,12 @@ class FurtherSearch(GenerationEval):
     def _generate(self, trainer: Trainer, pl_module: Any, split: str, batch: Batch) -> None:
         if split in self._outputs:
             super()._generate(trainer, pl_module, split, batch)
+
+
+def _cost(outputs: int, watch: Stopwatch) -> dict[str, float | None]:
+    """What the outputs of all processes took; every process must call it."""
+    seconds, waited = max(gathered([(watch.seconds, watch.waited)]), key=lambda one: one[0])
+    return {"outputs": outputs, "seconds": seconds, "waited": waited, "per_second": outputs / seconds}
 
 
 def _function(name: str, path: str) -> CustomMetric:

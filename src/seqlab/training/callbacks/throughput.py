@@ -10,9 +10,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
+from seqlab.stopwatch import Stopwatch
 from seqlab.training.dry_run import count_flops, typical_batch, without_side_effects
 from seqlab.training.peak_memory import measure_anew, peak_memory
-from seqlab.training.stopwatch import Stopwatch
 
 NOTHING = {"tokens": 0, "seconds": 0.0, "waited": 0.0, "flops": 0.0, "peak_memory": 0, "run": 0.0}
 

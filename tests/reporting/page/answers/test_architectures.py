@@ -287,10 +287,10 @@ def test_memory_and_the_speed_of_generation_stand_beside_quality_where_runs_reco
     for i, run in enumerate(first["runs"][:2]):
         run["training"] = run["training"] | {"peak_memory": (300 + 100 * i) * 2**20}
         shared = {"waited": 9.0 * i}  # the second run had to wait for a core
-        run["generation"] = {"free_running": {"outputs": 1, "seconds": 10.0, "outputs_per_second": 250.0} | shared}
+        run["generation"] = {"free_running": {"outputs": 1, "seconds": 10.0, "per_second": 250.0} | shared}
     (table,) = comparisons(gathered(tmp_path, content))
     heads = [head for head, _ in table.heads]
     places = [heads.index(name) for name in ("memory MiB", "outputs/s")]
     cells = {row[0].text: [row[place].text for place in places] for row in table.rows}
-    assert cells.pop(first["label"]) == ["350 ± 71", "250"]
+    assert cells.pop(first["label"]) == ["350 ± 71", "250.0"]
     assert set(map(tuple, cells.values())) == {("", "")}

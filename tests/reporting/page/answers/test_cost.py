@@ -38,10 +38,10 @@ def test_memory_tuning_and_the_speed_of_generation_are_said_where_they_are_known
     group["search"] = {"trainings": 8, "epochs": 41, "seconds": 1234.5, "chosen": []}
     for run in group["runs"]:
         run["training"] = run["training"] | {"peak_memory": 300 * 2**20}
-        cost_of_outputs = {"outputs": 1000, "seconds": 4.0, "waited": None, "outputs_per_second": 250.0}
+        cost_of_outputs = {"outputs": 1000, "seconds": 4.0, "waited": None, "per_second": 250.0}
         run["generation"] = {"free_running": cost_of_outputs}
     (one,) = cost(gathered(tmp_path, content)).conclusions
     assert one.verdict.startswith(
         "bahdanau, 28.20 ± 0.10 token BLEU: 100,003 parameters, 300 MiB of memory, 1,234 s of tuning, 14 s of training,"
-        " 500 target tokens per second, 250 outputs generated per second;"
+        " 500 target tokens per second, 250.0 outputs generated per second;"
     )

@@ -13,8 +13,8 @@ from seqlab.reporting.page.tables import diverged_seeds, metric_text
 from seqlab.reproduction.reference import remake
 
 SHARED_MACHINE = (
-    "Times are shown only of runs that had their cores to themselves: not of those that waited for one for more than a"
-    " tenth of their training, nor of earlier ones, which did not record it."
+    "Times of training and of generation are shown only of runs that had their cores to themselves meanwhile: not of"
+    " those that waited for one for more than a tenth of the time, nor of earlier ones, which did not record it."
 )
 
 

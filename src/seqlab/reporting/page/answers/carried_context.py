@@ -26,7 +26,7 @@ from seqlab.runs.description import CHANGED, description
 from seqlab.runs.result import RunResult
 
 SHOWN = 6  # the number of differing settings that a sentence lists
-UNTRAINED = ("settings.also_decoding.", "settings.free_running.", "settings.cuda_graphs")
+UNTRAINED = ("also_decoding", "free_running", "cuda_graphs")
 """Settings with which a model learns nothing else."""
 
 
@@ -77,7 +77,8 @@ def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGr
 
 
 def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
-    """What differs apart from the architecture: settings, data, what changed when a run was resumed.
+    """What differs apart from the architecture: settings with which a model learns something else, data, what changed
+    when a run was resumed.
 
     A setting of the model that only one of the two has belongs to its architecture. What a run records of its built
     model follows from its settings and is left out.
@@ -90,13 +91,13 @@ def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
         replace(each, name=each.name.removeprefix("settings."))
         for each in changes
         if not (each.name.startswith("settings.model.") and ABSENT in (each.old, each.new))
-        and not each.name.startswith(UNTRAINED)
     ]
 
 
 def _compared(group: RunGroup) -> dict[str, Any]:
     described = description(RunResult.of(group.runs[0]))
     described.pop("model", None)
+    described["settings"] = {name: one for name, one in described["settings"].items() if name not in UNTRAINED}
     if isinstance(described["settings"].get("model"), dict):
         model = {name: value for name, value in described["settings"]["model"].items() if name != "_target_"}
         described["settings"] = {**described["settings"], "model": model}

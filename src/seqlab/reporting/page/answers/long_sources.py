@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hydra_pruning_sweeper.differences import listed
+from hydra_pruning_sweeper.differences import Difference, listed
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, missing_runs, scopes
 from seqlab.reporting.page.answers.carried_context import SHOWN, differing
@@ -67,18 +67,22 @@ def fixed_vector(material: Material) -> Answer:
 
 
 def _partner(fixed: RunGroup, attending: Sequence[RunGroup]) -> RunGroup:
-    """The model with attention that a model with a fixed vector is compared with: a tuned one with a tuned one; of
-    untuned ones the first of those whose settings differ least.
+    """The model with attention that a model with a fixed vector is compared with: a tuned one with a tuned one, of
+    these the first of those that differ least in what was not tuned.
     """
-
-    def distance(one: RunGroup) -> tuple[bool, int]:
-        return _tuned(one) != _tuned(fixed), 0 if _tuned(one) else len(differing(fixed, one))
-
-    return min(attending, key=distance)
+    return min(attending, key=lambda one: (_tuned(one) != _tuned(fixed), len(_untuned_differences(fixed, one))))
 
 
 def _tuned(group: RunGroup) -> bool:
     return group.search is not None
+
+
+def _untuned_differences(one: RunGroup, other: RunGroup) -> list[Difference]:
+    """What two groups differ in besides the settings that were searched for, and others that take their values."""
+    searched = {name for group in (one, other) for name in (group.search or {}).get("space", ())}
+    different = differing(one, other)
+    values = [(each.old, each.new) for each in different if each.name in searched]
+    return [each for each in different if each.name not in searched and (each.old, each.new) not in values]
 
 
 def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
@@ -89,7 +93,7 @@ def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
 def _comparison(
     scope: Scope, pairs: Sequence[tuple[RunGroup, RunGroup]], groups: Sequence[RunGroup], metric: str
 ) -> Conclusion:
-    """Each model with a fixed vector against the one with attention; the figures of all are the evidence."""
+    """Each model with a fixed vector against its partner with attention; the figures of all are the evidence."""
     names, labels = named(groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
     values = {one.id: one.by_seed(measure.figure) for one in groups}
@@ -113,15 +117,14 @@ def _comparison(
 
 def _apart(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str]) -> list[str]:
     """What else than attention sets the two of a pair apart."""
-    untuned = [pair for pair in pairs if not all(map(_tuned, pair))]
     others = [
         f"{names[one.id]} and {names[other.id]} in {listed(apart, SHOWN)}"
-        for one, other in untuned
-        if (apart := differing(one, other))
+        for one, other in pairs
+        if (apart := _untuned_differences(one, other))
     ]
-    tuned = ["Settings that were tuned differ, too: each model has those that suit it best."]
-    listed_ones = [f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}."]
-    return [*(listed_ones if others else []), *(tuned if len(untuned) < len(pairs) else [])]
+    sentences = [f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}."]
+    tuned = ["Settings that were tuned differ, too: each model has those that a search found for it."]
+    return [*(sentences if others else []), *(tuned if any(all(map(_tuned, pair)) for pair in pairs) else [])]
 
 
 def _written(values: Sequence[float], measure: Measure) -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from seqlab.training import stopwatch
-from seqlab.training.stopwatch import Stopwatch, waited_for_a_core
+from seqlab import stopwatch
+from seqlab.stopwatch import Stopwatch, waited_for_a_core
 
 
 class Clock:
@@ -40,8 +40,9 @@ def test_only_seconds_between_start_and_stop_count(clock):
     clock.goes_on(1000, 500)
     watch.stop()
     assert (watch.runs, watch.seconds, watch.waited) == (False, 5.0, 0.75)
-    watch.start()
-    clock.goes_on(4)
+    with watch:
+        clock.goes_on(4)
+    clock.goes_on(1000)
     assert (watch.seconds, watch.waited) == (9.0, 0.75)
 
 

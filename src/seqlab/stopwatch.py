@@ -20,7 +20,8 @@ def waited_for_a_core() -> float | None:
 class Stopwatch:
     """Adds up the seconds in which it runs, and those of them in which this thread waited for a core.
 
-    Seconds depend on what else the machine does: whoever compares times can leave out those that had to share.
+    Seconds depend on what else the machine does: whoever compares times can leave out those that had to share. In a
+    `with` statement it runs for the statement's block.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,13 @@ class Stopwatch:
         self._since: float | None = None  # when it was started; None while it is stopped
         self._waited: float | None = 0.0
         self._waited_since: float | None = None
+
+    def __enter__(self) -> Stopwatch:
+        self.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Runs from now on; does nothing if it runs already."""
