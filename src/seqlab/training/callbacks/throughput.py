@@ -15,6 +15,7 @@ from seqlab.training.dry_run import count_flops, typical_batch, without_side_eff
 from seqlab.training.peak_memory import measure_anew, peak_memory
 
 NOTHING = {"tokens": 0, "seconds": 0.0, "waited": 0.0, "flops": 0.0, "peak_memory": 0, "run": 0.0}
+"""The counts of a run that has no earlier part."""
 
 
 class Throughput(Callback):
