@@ -61,6 +61,7 @@ def _note(captions: Reference, reversal: Reference, tuned: Iterable[Mapping[str,
     return (
         f"Mean ± sample standard deviation over seeds ({seeds} of captions). Costs are of captions, where no model"
         f" has more than {most:,.0f} parameters; TFLOP: a million million operations of matrix products; memory: of the"
-        f" whole process at most in training; outputs/s: captions translated per second, greedily.{partial}"
+        f" whole process at most in training; outputs/s: captions translated per second, greedily; in"
+        f" parentheses, how many seeds recorded a cost.{partial}"
         f" {'; '.join(where)}. `{remake(captions)}` repeats it."
     )
