@@ -112,7 +112,7 @@ def test_cost_stands_right_beside_quality(tmp_path):
 
 
 def test_a_baseline_stands_with_the_evidence_of_the_users_runs(tmp_path):
-    metrics = {"free_running/token_bleu": 9.0, "copy_nearest/token_bleu": 14.25}
+    metrics = {"free_running/token_bleu": 9.0, "beam/token_bleu": 9.5, "copy_nearest/token_bleu": 14.25}
     runs = [digest(model, overrides={"model": model}, metrics={"test": metrics}) for model in ("gru", "lstm")]
     evidence = best(found(tmp_path, runs)).conclusions[0].evidence
     assert "Without a model, copying the answer of the most similar training source reaches 14.25." in evidence

@@ -12,7 +12,6 @@ from seqlab.reporting.page.tables import table_id
 
 BASELINES = {"copy_nearest": "copying the answer of the most similar training source"}
 """The kinds of metrics that need no model, in words."""
-MODEL_KINDS = ("free_running", "teacher_forced")
 ONCE = ("hydra.", "overwrite=", "resume=")
 """Beginnings of overrides that are about one run's folder, and have no part in a second run."""
 
@@ -43,14 +42,12 @@ def _reached(scope: Scope, metric: str) -> Conclusion:
 
 def baseline(group: RunGroup, metric: str) -> str:
     """What needs no model reaches in a metric, as a clause; "" where that was not measured."""
-    name = entry_of(metric).name
-    clauses = []
-    for key in group.results[0].metrics.get(group.split, {}):
-        kind, _, rest = key.partition("/")
-        if rest == name and kind not in MODEL_KINDS and (figure := group.metric(key)):
-            words = BASELINES.get(kind, kind.replace("_", " "))
-            clauses.append(f"{words} reaches {format(figure, entry_of(key).form)}")
-    return " and ".join(clauses)
+    reached = ((words, f"{kind}/{entry_of(metric).name}") for kind, words in BASELINES.items())
+    return " and ".join(
+        f"{words} reaches {format(figure, entry_of(key).form)}"
+        for words, key in reached
+        if (figure := group.metric(key))
+    )
 
 
 def second_model(group: RunGroup) -> str:
