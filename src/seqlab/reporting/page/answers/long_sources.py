@@ -109,9 +109,11 @@ def _comparison(
         else:
             size = gap.written(measure.write, measure.unit)
             undecided.setdefault((beside, why_not_shown(gap)), []).append(f"{name} {size}")
-    verdicts += [f"against {beside}: {', '.join(gaps)}; {why}" for (beside, why), gaps in undecided.items()]
+    others = [f"against {beside}: {', '.join(gaps)}; {why}" for (beside, why), gaps in undecided.items()]
+    verdicts, others = (verdicts, others) if verdicts else (others, [])  # what is decided comes first, alone
     shown = [f"{names[one.id]} {_written(values[one.id], measure)}" for one in groups]
-    evidence = [f"{measure.meaning}: {'; '.join(shown)}.", *_apart(pairs, names), *_all_fail(groups, metric, labels)]
+    evidence = [*(f"{one[0].upper()}{one[1:]}." for one in others), f"{measure.meaning}: {'; '.join(shown)}."]
+    evidence += [*_apart(pairs, names), *_all_fail(groups, metric, labels)]
     return Conclusion(scope.title, f"{'; '.join(verdicts)}.", evidence, scope.has_yours)
 
 
