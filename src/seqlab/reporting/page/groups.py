@@ -215,6 +215,18 @@ class RunGroup:
         """Mean and deviation of a metric, of the compared split if no other is named."""
         return self.figure("metrics", split or self.split, name)
 
+    def exact_match_of_length(self, first: int, last: int | None = None) -> Spread | None:
+        """The exact match of those test examples whose source has `first` to `last` tokens; None if it is not known."""
+
+        def share(run: Digest) -> float | None:
+            rows = run.get("by_length", {}).get("rows", ())
+            rows = [row for row in rows if first <= row["from"] and (last is None or row["to"] <= last)]
+            if not rows or any(row.get("exact_match") is None for row in rows):
+                return None
+            return sum(row["count"] * row["exact_match"] for row in rows) / sum(row["count"] for row in rows)
+
+        return spread_of(self.by_seed(share))
+
     def seconds_a_step(self) -> Spread | None:
         """Seconds per training step, without validation."""
         return spread_of(self.by_seed(seconds_a_step))

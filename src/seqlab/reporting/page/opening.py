@@ -14,7 +14,7 @@ from seqlab.reporting.page.figures import Figure
 
 PANELS = 2
 """Models whose attention is drawn, at most."""
-LENGTH, TITLE = "opening-length", "Quality by the length of the source"
+LENGTH, TITLE = "opening-length", "The same data: quality by the length of the source"
 
 
 @dataclass(frozen=True)

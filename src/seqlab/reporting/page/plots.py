@@ -99,9 +99,10 @@ def over_seeds(
 def _series(groups: Sequence[RunGroup], lines: dict[str, list[list[tuple[float, float]]]]) -> list[Series]:
     """A series per group over its seeds' lines (by the group's id).
 
-    The user's groups and then those of several seeds come first; those beyond `EMPHASISED` stay in the background.
+    The user's groups, then tuned ones, then those of several seeds come first; those beyond `EMPHASISED` stay in the
+    background.
     """
-    ordered = sorted(groups, key=lambda one: (not one.own, len(one.seeds) < 2))
+    ordered = sorted(groups, key=lambda one: (not one.own, one.search is None, len(one.seeds) < 2))
     names, paints = named(ordered), colours(ordered[:EMPHASISED])
     others = f"{len(ordered) - EMPHASISED} more, in grey"
     return [

@@ -30,6 +30,9 @@ HERE = Path(__file__).parent
 SCRIPTS = ("common.js", "attention.js", "downloads.js", "script.js")
 MARKS = {
     "_tuned": "“_tuned” at the end of a name: a search chose the settings, for each model alone.",
+    "_untuned": (
+        "“_untuned”: the settings that come with seqlab. A name alone is of another claim, often of a larger model."
+    ),
     "_min_gru": "“_min_gru”: with minGRU in place of self-attention.",
     "_gated_linear": "“_gated_linear”: with gated linear attention in place of self-attention.",
     "full": "“full”: the larger profile of a claim, with larger models and longer training.",

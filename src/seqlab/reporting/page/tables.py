@@ -32,8 +32,8 @@ from seqlab.runs.small_splits import uncertainty
 
 COMPARISON = "comparison"
 """In place of a verdict: nothing was to be judged."""
-BEST = "best"
-CHANCE = "p, against the best"
+BEST = "leads"
+CHANCE = "p, against the leader"
 DIVERGED = 100.0
 """Loss in nats per token above which a run diverged: a uniform guess among a million tokens costs 14."""
 EXACT_MATCH = "free_running/exact_match"
@@ -165,6 +165,9 @@ def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Tabl
         near, far = ([_cell(one, of.figure(one), of.form) for of in some] for some in (BESIDE_QUALITY, FURTHER_COSTS))
         against = [_against(material, one, top, main)] if main and top else []
         rows.append([*cells, *figures[:1], *against, *near, *figures[1:], *far])
+    if main and same:
+        sign = -1 if entry_of(main).more_is_better else 1
+        rows.sort(key=lambda row: sign * float(row[2].value or 0))
     return Table(id, title(groups), heads, rows, _split_note(groups, metrics) + _small_splits(groups, names))
 
 
@@ -253,8 +256,14 @@ def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> T
     return (
         TableCell("", None, one)
         if test is None or test.get("p") is None
-        else TableCell(f"{test['p']:.2g}", test["p"], one)
+        else TableCell(_written_p(test), test["p"], one)
     )
+
+
+def _written_p(test: Mapping[str, Any]) -> str:
+    """The p of a paired bootstrap, which is never below twice one of its samples."""
+    least = test["p"] <= 2 / test["samples"]
+    return f"{'≤ ' if least else ''}{test['p']:.2g}"
 
 
 def _without_empty(table: Table) -> Table:
@@ -266,8 +275,8 @@ def _without_empty(table: Table) -> Table:
         note += " Bold: the best of a column."
     if any(head == CHANCE for head, _ in heads):
         note += (
-            " p: how often chance alone, in the choice of test examples, would give a difference to the row marked"
-            " “best” as large as this one; below 0.05 it is called unlikely. Other seeds may still differ."
+            " p: how often chance alone, in the choice of test examples, would give a difference to the row that"
+            " leads as large as this one; below 0.05 it is called unlikely. Other seeds may still differ."
         )
     if any(not cell.text for row in rows for cell in row):
         note += " –: not measured."

@@ -20,9 +20,9 @@ from seqlab.reporting.page.tables import comparisons
         (
             (10.0,),
             (20.0,),
-            "; one seed of gru (yours) and bahdanau (yours): what another seed would give is not known.",
+            "; one seed of gru (yours) and bahdanau (yours): what another seed would give is not known",
         ),
-        ((10.0, 11.0), (20.0,), "; one seed of bahdanau (yours): what another seed would give is not known."),
+        ((10.0, 11.0), (20.0,), "; one seed of bahdanau (yours): what another seed would give is not known"),
         ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0), "no difference in token BLEU on test is shown: +0.00"),
         ((0.0,), (0.0,), "no difference in token BLEU on test is shown: +0.00"),
     ],
@@ -108,7 +108,7 @@ def test_bleu_judges_sentences_alone(tmp_path, reference, judged):
 def test_cost_stands_right_beside_quality(tmp_path):
     (table,) = comparisons(gathered(tmp_path, claim_c()))
     heads = [head for head, _ in table.heads]
-    assert heads[2:7] == ["token BLEU", "p, against the best", "parameters", "training s", "tokens/s"]
+    assert heads[2:7] == ["token BLEU", "p, against the leader", "parameters", "training s", "tokens/s"]
 
 
 def test_a_baseline_stands_with_the_evidence_of_the_users_runs(tmp_path):
@@ -294,3 +294,40 @@ def test_memory_and_the_speed_of_generation_stand_beside_quality_where_runs_reco
     cells = {row[0].text: [row[place].text for place in places] for row in table.rows}
     assert cells.pop(first["label"]) == ["350 ± 71", "250.0"]
     assert set(map(tuple, cells.values())) == {("", "")}
+
+
+def test_a_verdict_says_how_large_the_models_are_and_how_long_they_were_trained(tmp_path):
+    runs = [digest(model, overrides={"model": model}) for model in ("gru", "lstm")]
+    (one,) = best(found(tmp_path / "alike", runs)).conclusions
+    assert one.verdict.endswith("; both with 0.1 million parameters, after 5 epochs.")
+    runs[0] |= {"parameters": 2_000_000}
+    (one,) = best(found(tmp_path / "sizes", runs)).conclusions
+    assert one.verdict.endswith("; both with 0.1 to 2 million parameters, after 5 epochs.")
+    runs[0] |= {"epochs": 6}
+    (one,) = best(found(tmp_path / "epochs", runs)).conclusions
+    assert "million" not in one.verdict
+
+
+def test_where_test_goes_beyond_training_quality_is_said_for_both(tmp_path):
+    runs = []
+    for model, values in (("gru", (1.0, 0.5, 0.25)), ("lstm", (0.9, 0.4, 0.0))):
+        run = digest(model, overrides={"model": model}, lengths=[100 * value for value in values])
+        run["settings"]["data"] = {"max_length": 14, "test_max_length": 21}
+        runs.append(run)
+    # Examples: 101 of 1–7 tokens, 102 of 8–14, 103 beyond.
+    evidence = best(found(tmp_path, runs)).conclusions[0].evidence
+    assert "gru (yours): exact match 74.88% up to 14 tokens, as in training, 25.00% beyond." in evidence
+    assert "lstm (yours): exact match 64.88% up to 14 tokens, as in training, 0.00% beyond." in evidence
+
+
+def test_a_name_is_that_of_the_table_even_where_only_some_are_timed(tmp_path):
+    content = claim_c()
+    tuned = [group | {"label": f"{group['label']}_tuned"} for group in content["groups"]]
+    for group in content["groups"]:
+        group["runs"] = [run | {"training": {}} for run in group["runs"]]
+    content["groups"] += tuned
+    text = text_of(fastest(gathered(tmp_path, content)))
+    assert "gru_tuned, 1,300" in text
+    assert f"{len(tuned)} of {2 * len(tuned)} settings have times of their own on one machine." in text
+    (table,) = comparisons(gathered(tmp_path / "again", content))
+    assert {row[0].text for row in table.rows} >= {"gru", "gru_tuned"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import (
     SHARED_MACHINE,
@@ -19,7 +20,7 @@ from seqlab.reporting.page.answers.answer import (
 )
 from seqlab.reporting.page.answers.evidence import between, compared, signed, single_seeds
 from seqlab.reporting.page.answers.single_runs import baseline
-from seqlab.reporting.page.groups import RunGroup, named, quality, slug
+from seqlab.reporting.page.groups import EXACT, FORMS, RunGroup, named, quality, slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
 
@@ -67,10 +68,34 @@ def _best(material: Material, scope: Scope) -> Conclusion:
         text = f"{one}, has the {better} {label} on {first.split}, {size} against the next, {two}"
         text += f"; {single_seeds(gap, names[second.id], names[first.id])}."
     rest = "; ".join(f"{names[one.id]}, {metric_over_seeds(one, metric)}" for one in others)
-    evidence = [f"The others: {rest}."] if others else []
+    text = text.removesuffix(".") + _scale(first, second)
+    evidence = [one for one in (_by_training_length(first, names), _by_training_length(second, names)) if one]
+    evidence += [f"The others: {rest}."] if others else []
     if scope.has_yours and (without := baseline(first, metric)):
         evidence.append(f"Without a model, {without}.")
     return Conclusion(scope.title, text, evidence, scope.has_yours)
+
+
+def _scale(*groups: RunGroup) -> str:
+    """How far the first ones were trained, to end a sentence: larger models, trained longer, may come in another order."""
+    sizes = [weights.mean / 1e6 for one in groups if (weights := one.figure("parameters"))]
+    epochs = sorted({round(trained.mean) for one in groups if (trained := one.figure("epochs"))})
+    if len(sizes) < len(groups) or len(epochs) != 1:
+        return "."
+    low, high = (formatted(size, "") for size in (min(sizes), max(sizes)))
+    size = low if low == high else f"{low} to {high}"
+    return f"; both with {size} million parameters, after {plural(epochs[0], 'epoch')}."
+
+
+def _by_training_length(group: RunGroup, names: Mapping[str, str]) -> str:
+    """The exact match of a group up to the longest source of training and beyond it, where test goes beyond."""
+    if group.trained_to is None:
+        return ""
+    shares = [group.exact_match_of_length(1, group.trained_to), group.exact_match_of_length(group.trained_to + 1)]
+    if None in shares:
+        return ""
+    within, beyond = (format(one, FORMS[EXACT]) for one in shares)
+    return f"{names[group.id]}: exact match {within} up to {group.trained_to} tokens, as in training, {beyond} beyond."
 
 
 def ranked(groups: Sequence[RunGroup], metric: str) -> list[RunGroup]:
@@ -107,7 +132,7 @@ def _by_machine(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
 
 def _speeds(scope: Scope, groups: Sequence[RunGroup]) -> Conclusion:
     """The fastest, and the difference between it and the next; the figures of the others are the evidence."""
-    names = named(groups)
+    names = named(scope.groups)
     first, second, *others = sorted(groups, key=lambda one: -mean(one.figure(*SPEED)))
     gap = between(second.values(*SPEED), first.values(*SPEED))
     assert gap is not None  # both have a speed
@@ -123,6 +148,8 @@ def _speeds(scope: Scope, groups: Sequence[RunGroup]) -> Conclusion:
     evidence = []
     if others:
         evidence.append(f"The others: {'; '.join(f'{names[one.id]}, {_speed(one)}' for one in others)}.")
+    if len(groups) < len(scope.groups):
+        evidence.append(f"{len(groups)} of {len(scope.groups)} settings have times of their own on one machine.")
     sizes = [weights.mean for one in groups if (weights := one.figure("parameters"))]
     if sizes and max(sizes) > SIZES_DIFFER * min(sizes):
         low, high = (formatted(size / 1e6, "") for size in (min(sizes), max(sizes)))

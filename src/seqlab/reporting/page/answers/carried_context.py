@@ -56,7 +56,7 @@ def _pair(scope: Scope) -> tuple[RunGroup, RunGroup] | None:
 
 
 def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGroup, metric: str) -> Conclusion:
-    names, label = named([without, carrying]), entry_of(metric).label
+    names, label = named(scope.groups), entry_of(metric).label
     change = compared(material, without, carrying, metric)
     assert change is not None  # both have the metric, on one split
     size = change.written(signed(label))

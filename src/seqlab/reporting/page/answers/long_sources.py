@@ -53,7 +53,7 @@ def fixed_vector(material: Material) -> Answer:
         some = [one for one in scope.groups if lengths(one)]
         fixed = [one for one in some if one.architecture in FIXED]
         attending = [one for name in ATTENDING for one in some if one.architecture == name]
-        pairs = [(one, _partner(one, attending)) for one in fixed] if attending else []
+        pairs = [(one, _partner(one, fixed, attending)) for one in fixed] if attending else []
         groups = list({one.id: one for one in (*fixed, *(other for _, other in pairs))}.values())
         metric = length_metric(groups) if pairs else None
         if metric and len(buckets(groups)) > 1 and _concerns(scope, groups):
@@ -66,11 +66,16 @@ def fixed_vector(material: Material) -> Answer:
     return Answer(question, conclusions, list(dict.fromkeys(links)), run, missing)
 
 
-def _partner(fixed: RunGroup, attending: Sequence[RunGroup]) -> RunGroup:
-    """The model with attention that a model with a fixed vector is compared with: a tuned one with a tuned one, of
-    these the first of those that differ least in what was not tuned.
+def _partner(one: RunGroup, fixed: Sequence[RunGroup], attending: Sequence[RunGroup]) -> RunGroup:
+    """The model with attention that a model with a fixed vector is compared with, one for all tuned ones and one for
+    all others: tuned as they are, the first of those whose settings differ least from theirs in what was not tuned.
     """
-    return min(attending, key=lambda one: (_tuned(one) != _tuned(fixed), len(_untuned_differences(fixed, one))))
+    alike = [other for other in fixed if _tuned(other) == _tuned(one)]
+
+    def distance(other: RunGroup) -> tuple[bool, int]:
+        return _tuned(other) != _tuned(one), sum(len(_untuned_differences(each, other)) for each in alike)
+
+    return min(attending, key=distance)
 
 
 def _tuned(group: RunGroup) -> bool:
@@ -94,7 +99,7 @@ def _comparison(
     scope: Scope, pairs: Sequence[tuple[RunGroup, RunGroup]], groups: Sequence[RunGroup], metric: str
 ) -> Conclusion:
     """Each model with a fixed vector against its partner with attention; the figures of all are the evidence."""
-    names, labels = named(groups), buckets(groups)
+    names, labels = named(scope.groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
     values = {one.id: one.by_seed(measure.figure) for one in groups}
     verdicts = []
