@@ -32,7 +32,7 @@ from seqlab.runs.spread import spread
 
 VAL_LOSS = "teacher_forced/loss"
 MEMORY, OUTPUTS = "MiB", "outputs/s"
-LEAST_IMPORTANT = (OUTPUTS, "TFLOP", MEMORY, "val leaks", "tokens/s", "parameters", "training s")
+LEAST_IMPORTANT = (OUTPUTS, MEMORY, "TFLOP", "val leaks", "tokens/s", "parameters", "training s")
 """Columns that a narrow terminal goes without, the first of them first."""
 
 

@@ -77,7 +77,7 @@ def _best(material: Material, scope: Scope) -> Conclusion:
 
 
 def _scale(*groups: RunGroup) -> str:
-    """How far the first ones were trained, to end a sentence: larger models, trained longer, may come in another order."""
+    """How far the first ones were trained, to end a sentence: larger ones may come in another order."""
     sizes = [weights.mean / 1e6 for one in groups if (weights := one.figure("parameters"))]
     epochs = sorted({round(trained.mean) for one in groups if (trained := one.figure("epochs"))})
     if len(sizes) < len(groups) or len(epochs) != 1:
