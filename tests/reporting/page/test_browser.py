@@ -354,7 +354,7 @@ def test_a_figure_leads_to_its_command(page):
     page.click(page.one("#compare-tab-2"))
     page.click(page.one("#compare-1-table tbody th a"))
     target = page.one(".run:target")
-    assert page.js("location.hash") == "#run-C-gru" and "experiment=multi30k_gru" in target.text
+    assert page.js("location.hash") == "#run-C-bahdanau" and "experiment=multi30k_bahdanau" in target.text
 
 
 def test_a_link_to_what_is_folded_unfolds_it(page):
