@@ -50,8 +50,8 @@ def milliseconds_a_step(digest: Digest) -> float | None:
 
 def tokens_per_second(digest: Digest) -> float | None:
     """Target tokens per second of training; None for a run that had to share its cores."""
-    cost = digest.get("training")
-    return cost.get("tokens_per_second") if cost and own_times(cost) else None
+    cost = digest.get("training", {})
+    return cost.get("tokens_per_second") if own_times(cost) else None
 
 
 def outputs_per_second(digest: Digest) -> float | None:
