@@ -26,6 +26,7 @@ MOST = {  # claim and profile → the most parameters of a model, and the sizes 
     ("M_multi30k_pieces", "full"): (15_500_000, 6000, 6000),
     ("M_anki", "full"): (5_300_000, 80, 110),
     ("M_text", "full"): (9_000_000, 4000, 4000),
+    ("K2", "cpu"): (400_000, 80, 110),
     ("K2", "full"): (1_100_000, 80, 110),
 }
 MIXED = [f"{model}_{mixer}" for model in ("gpt", "transformer") for mixer in ("min_gru", "gated_linear")]

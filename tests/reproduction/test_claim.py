@@ -30,7 +30,7 @@ def test_what_is_part_of_a_claim_that_runs_on_request_does_so_too():
     names = ["K2", "M", "M_anki", "M_multi30k", "M_multi30k_pieces", "M_reversal", "M_text"]
     assert [claim.name for claim in read_claims(["M"], "full")] == names
     assert not {*names, "P"} & {claim.name for claim in read_claims()}
-    assert [claim.name for claim in read_claims(["M"]) if claim.groups] == ["M_multi30k", "M_reversal"]
+    assert [claim.name for claim in read_claims(["M"]) if claim.groups] == ["K2", "M_multi30k", "M_reversal"]
 
 
 def test_every_command_of_the_ledger_composes():
@@ -78,6 +78,14 @@ def test_what_is_run_depends_on_the_profile(tmp_path):
     assert cpu.groups[0].arguments(2) == ["experiment=toy_gru", "model.width=8", "name=two words", "seed=2"]
     assert cpu.groups[0].command == "seqlab-train -m experiment=toy_gru model.width=8 'name=two words' seed=1,2"
     assert full.groups[0].command == "seqlab-train experiment=toy_gru seed=3"
+
+
+def test_what_is_expected_may_depend_on_the_profile(tmp_path):
+    bounds = CLAIM.replace("bound: 5", "bound: {cpu: 2, full: 5}, expected: {cpu: at most 2, full: at most 5}")
+    (tmp_path / "X.yaml").write_text(bounds)
+    (cpu,), (full,) = (read_claims(None, profile, tmp_path) for profile in PROFILES)
+    assert [(one.expected, one.arguments["bound"]) for one in cpu.criteria] == [("at most 2", 2)]
+    assert [(one.expected, one.arguments["bound"]) for one in full.criteria] == [("at most 5", 5)]
 
 
 def test_an_entry_may_be_for_one_profile_only(tmp_path):

@@ -205,7 +205,7 @@ def _claim(name: str, profile: str, content: dict[str, Any]) -> Claim:
     # What is run for each entry stays together: one group of each kind, then those of the next entry.
     expanded = [_groups(label, profile, group, entries) for label, group in parts.items()]
     groups = tuple(group for some in itertools.zip_longest(*expanded) for group in some if group is not None)
-    criteria = tuple(_criterion(criterion) for criterion in content.pop("criteria"))
+    criteria = tuple(_criterion(criterion, profile) for criterion in content.pop("criteria"))
     needs = [Need(**need) for need in content.pop("needs", [])]
     title, text, source = (content.pop(key) for key in ("title", "text", "source"))
     return Claim(name, profile, title, text, source, groups, criteria, needs=needs, **content)
@@ -229,7 +229,12 @@ def _groups(label: str, profile: str, content: dict[str, Any], entries: Mapping[
 def _placeholders(entry: Mapping[str, Any], profile: str) -> dict[str, str]:
     """What an entry of `for_each` puts in place of `{title}` and so on: a text, or one per profile."""
     values = {key: value for key, value in entry.items() if key not in ("space", "profiles")}
-    return {f"{{{key}}}": value[profile] if isinstance(value, Mapping) else value for key, value in values.items()}
+    return {f"{{{key}}}": _of_profile(value, profile) for key, value in values.items()}
+
+
+def _of_profile(value: Any, profile: str) -> Any:
+    """A value for both profiles, or what a mapping of the profiles has for this one."""
+    return value[profile] if isinstance(value, Mapping) and profile in value else value
 
 
 def _filled(content: Any, values: Mapping[str, str]) -> Any:
@@ -256,7 +261,7 @@ def _words(content: Mapping[str, Any], profile: str) -> tuple[str, ...]:
     return tuple(shlex.split(" ".join(str(content[key]) for key in ("settings", profile) if content.get(key))))
 
 
-def _criterion(content: dict[str, Any]) -> Criterion:
-    arguments = dict(content)
+def _criterion(content: dict[str, Any], profile: str) -> Criterion:
+    arguments = {key: _of_profile(value, profile) for key, value in content.items()}
     text, rule, expected = arguments.pop("text"), arguments.pop("rule"), arguments.pop("expected", "")
     return Criterion(text, rule, arguments, expected)
