@@ -27,7 +27,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A page with all its parts; a second dataset, for tabs."""
+    """A page with all its parts; a second dataset, to choose from."""
     outputs = tmp_path_factory.mktemp("outputs")
     write_references(outputs, claim_c(), claim_g(), sweep(), replay())
     runs = {
@@ -66,12 +66,18 @@ const click = (one) => {
   left.delete(one);
   fits(one.outerHTML);
 };
-for (const tab of all("[role=tab]")) {
-  click(tab);
-  for (const one of all("details:not([open]) > summary")) one.click();
-  all("button, nav a").filter((one) => left.has(one) && one.role !== "tab").forEach(click);
-}
 const change = (one) => one.dispatchEvent(new Event("change", { bubbles: true }));
+const clickAll = () => {
+  for (const one of all("details:not([open]) > summary")) one.click();
+  all("button, nav a").filter((one) => left.has(one)).forEach(click);
+};
+clickAll();
+for (const choice of all(".choice"))
+  for (const option of choice.options) {
+    choice.value = option.value;
+    change(choice);
+    clickAll();
+  }
 for (const selector of ["select[id]", ".card select"])
   for (const one of all(selector))
     for (let i = 0; i < one.options.length; i++) {
@@ -167,23 +173,17 @@ def test_the_toggle_turns_day_into_night_and_back(page):
     assert ground() == day
 
 
-def test_arrow_keys_go_through_tabs(page):
-    from selenium.webdriver.common.keys import Keys
-
-    first, *others = page.all("#compare [role=tab]")
-    page.click(first)
-    page.press(Keys.ARROW_RIGHT)
-    assert others[0].get_attribute("aria-selected") == "true" and page.one("#compare-panel-2").is_displayed()
-    assert not page.one("#compare-panel-1").is_displayed()
-    page.press(Keys.HOME)
-    assert first.get_attribute("aria-selected") == "true"
+def test_one_panel_of_those_in_the_box_is_shown(page):
+    assert page.one("#compare-panel-1").is_displayed() and not page.one("#compare-panel-2").is_displayed()
+    page.choose("#compare-choice", "Multi30k de→en (reference)")
+    assert page.one("#compare-panel-2").is_displayed() and not page.one("#compare-panel-1").is_displayed()
 
 
 def test_a_head_sorts_both_ways_by_value(page):
     def names():
         return [cell.text for cell in page.all("#compare-1-table tbody th")]
 
-    page.click(page.one("#compare-tab-2"))
+    page.choose("#compare-choice", "Multi30k de→en (reference)")
     (head,) = (one for one in page.all("#compare-1-table thead button") if one.text.startswith("tokens/s"))
     page.click(head)
     assert names() == ["bahdanau", "transformer", "context_gru", "gru"]
@@ -193,7 +193,7 @@ def test_a_head_sorts_both_ways_by_value(page):
 
 
 def test_a_filter_keeps_the_rows_with_all_its_words(page):
-    page.click(page.one("#compare-tab-2"))
+    page.choose("#compare-choice", "Multi30k de→en (reference)")
     page.one("#compare-1 input").send_keys("gru CONTEXT")
     shown = [row.text for row in page.all("#compare-1-table tbody tr") if row.is_displayed()]
     assert len(shown) == 1 and shown[0].startswith("context_gru")
@@ -211,7 +211,7 @@ def saved(page, button):
 
 
 def test_a_comparison_is_saved_as_csv_with_all_digits_and_deviations(page):
-    page.click(page.one("#compare-tab-2"))
+    page.choose("#compare-choice", "Multi30k de→en (reference)")
     page.one("#compare-1 input").send_keys("gru")
     name, content = saved(page, page.one("#compare-1 .save"))
     heads, *rows = csv.reader(io.StringIO(content))
@@ -224,7 +224,7 @@ def test_a_comparison_is_saved_as_csv_with_all_digits_and_deviations(page):
 
 
 def test_a_comparison_is_saved_as_a_picture_of_the_column_it_is_sorted_by(page):
-    page.click(page.one("#compare-tab-2"))
+    page.choose("#compare-choice", "Multi30k de→en (reference)")
     _, button = page.all("#compare-1 .save")
     name, content = saved(page, button)
     picture = etree.fromstring(content)
@@ -238,7 +238,7 @@ def test_a_comparison_is_saved_as_a_picture_of_the_column_it_is_sorted_by(page):
 
 
 def test_a_plot_is_saved_with_its_colours_and_without_hidden_lines(page):
-    page.click(page.one("#learning-tab-2"))
+    page.choose("#learning-choice", "Multi30k de→en (reference)")
     figure = page.one("#val-multi30k-de-en")
     page.click(figure.find_element("css selector", "summary"))
     page.click(figure.find_element("css selector", "[data-series=gru][aria-pressed]"))
@@ -254,7 +254,7 @@ def test_a_plot_is_saved_with_its_colours_and_without_hidden_lines(page):
 
 
 def test_a_name_in_a_legend_hides_its_line(page):
-    page.click(page.one("#learning-tab-2"))
+    page.choose("#learning-choice", "Multi30k de→en (reference)")
     figure = page.one("#val-multi30k-de-en")
     button = figure.find_element("css selector", "[data-series=gru][aria-pressed]")
     line = figure.find_element("css selector", "g[data-series=gru]")
@@ -351,7 +351,7 @@ def test_more_samples_come_when_asked(page):
 
 
 def test_a_figure_leads_to_its_command(page):
-    page.click(page.one("#compare-tab-2"))
+    page.choose("#compare-choice", "Multi30k de→en (reference)")
     page.click(page.one("#compare-1-table tbody th a"))
     target = page.one(".run:target")
     assert page.js("location.hash") == "#run-C-bahdanau" and "experiment=multi30k_bahdanau" in target.text
@@ -364,13 +364,13 @@ def test_a_link_to_what_is_folded_unfolds_it(page):
     assert claim.get_attribute("open") and page.one("#claim-C table").is_displayed()
 
 
-def test_a_link_to_what_a_tab_hides_opens_the_tab(page):
+def test_a_link_to_a_panel_that_is_not_chosen_chooses_it(page):
     hidden = page.one("#compare-1")
     assert not hidden.is_displayed()
     page.driver.execute_script("document.querySelector('.answers .see a').href = '#compare-1'")
     page.click(page.one(".evidence summary"))
     page.click(page.one(".answers .see a"))
-    assert hidden.is_displayed() and page.one("#compare-tab-2").get_attribute("aria-selected") == "true"
+    assert hidden.is_displayed() and page.one("#compare-choice").get_attribute("value") == "compare-panel-2"
     figure = page.one("figure[id^=val-notes-ml]").get_attribute("id")
     page.driver.get(page.driver.current_url.partition("#")[0] + f"#{figure}")
     page.driver.refresh()

@@ -3,7 +3,7 @@
 import pytest
 from reporting.page.made_up import digest, found, gathered, reference
 
-from seqlab.reporting.page.headings import heading, in_words, shortened, title
+from seqlab.reporting.page.headings import heading, in_words, title
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,3 @@ def test_a_heading_says_how_far_training_went_where_test_goes_further(tmp_path):
 def test_a_title_says_that_all_its_runs_are_references(tmp_path):
     (group,) = gathered(tmp_path, reference()).groups
     assert title([group]) == "Multi30k de→en (reference)"
-
-
-def test_a_tab_has_a_short_name_where_that_tells_it_from_others():
-    lists = "Reversal of 1 to 10 integers 1..15"
-    settings = ("10,000 samples, not filled up) (reference", "6,000 samples, not filled up) (yours")
-    names = [*(f"{lists} ({one})" for one in settings), "Toy"]
-    assert [short for _, short in shortened(names)] == [
-        "Reversal of 1 to 10 integ… (10,000 samples…) (reference)",
-        "Reversal of 1 to 10 integ… (6,000 samples…) (yours)",
-        "Toy",
-    ]
-    alike = [f"{lists} (10,000 samples, {fill})" for fill in ("filled up", "not filled up")]
-    assert shortened(alike) == [(name, name) for name in alike]

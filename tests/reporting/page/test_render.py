@@ -191,8 +191,9 @@ def test_a_claim_in_another_profile_does_not_repeat_its_text(tmp_path):
 
 def test_an_answer_begins_with_its_verdict_and_folds_the_evidence(tree):
     for answer in tree.xpath("//dl[@class='answers']//dd"):
-        *first, folded = answer.xpath("./*")
-        assert first and all(one.get("class") == "first" and len(one.text_content()) > 20 for one in first)
+        verdict, *more, folded = answer.xpath("./*")
+        assert verdict.get("class") == "first" and len(verdict.text_content()) > 20
+        assert all(one.get("class") in ("first", "scroll") for one in more)
         assert folded.tag == "details" and folded.get("open") is None
     caveats = tree.xpath("string(//ul[contains(@class, 'caveats')])")
     assert caveats.count("had their cores to themselves") == 1 and caveats.count("partly luck") == 1
@@ -272,17 +273,13 @@ def test_what_is_only_stated_counts_as_a_comparison_as_in_readme(tmp_path):
     assert verdicts == ["holds", "comparison"]
 
 
-def test_long_names_are_short_on_their_tabs(tmp_path):
-    names = [f"a dataset whose name is very long, {end}" for end in ("indeed", "too")]
-    contents = [
-        reference(claim, {"gru": [digest(data=name)]}) for claim, name in zip("RT", [names[0], "b"], strict=True)
-    ]
-    write_references(tmp_path, *contents)
-    page = html.document_fromstring(render(gather(tmp_path, None, {}.__getitem__, {}.__getitem__), tmp_path / "p.html"))
-    long, other = page.xpath("//div[@aria-label='Datasets to compare on']/button")
-    assert long.xpath("string(span[@class='short'])") == "A dataset whose name is v… (reference)"
-    assert long.get("title") == long.xpath("string(span[@class='whole'])") == f"{names[0].capitalize()} (reference)"
-    assert other.get("title") is None and other.text_content().strip() == "B (reference)"
+def test_a_box_names_the_datasets_in_full_and_without_script_all_are_there(tree):
+    for section in ("compare", "learning"):
+        options = tree.xpath(f"//select[@id='{section}-choice']/option")
+        panels = tree.xpath(f"//section[@id='{section}']/div[@class='panel']")
+        assert [one.get("value") for one in options] == [one.get("id") for one in panels] and len(panels) > 1
+        assert [one.text for one in options] == [one.findtext("h3") for one in panels]
+        assert not [one for one in panels if one.get("hidden") is not None]
 
 
 def test_the_best_of_a_column_is_bold_and_p_is_in_its_column(tree):

@@ -11,20 +11,18 @@ from seqlab.runs.result import GENERATED
 
 @dataclass(frozen=True)
 class CostColumn:
-    """A cost as a column of a table and as a part of a sentence.
+    """A cost as a column of a table.
 
     Args:
         head, meaning: of the column.
         form: of the figure.
         figure: of a group; None where its runs do not record it.
-        unit: after the figure, in a sentence.
     """
 
     head: str
     meaning: str
     form: str
     figure: Callable[[RunGroup], Spread | None]
-    unit: str = ""
 
 
 def _of_run(*path: str, per: float = 1.0) -> Callable[[RunGroup], Spread | None]:
@@ -41,44 +39,39 @@ def _divided(figure: Spread | None, per: float) -> Spread | None:
 
 
 BESIDE_QUALITY = (
-    CostColumn("parameters", "of the model", ",.0f", _of_run("parameters"), "parameters"),
+    CostColumn("parameters", "of the model", ",.0f", _of_run("parameters")),
     CostColumn(
         "memory MiB",
         "held at most in training: by the whole process, or on a GPU by tensors",
         ",.0f",
         _of_run("training", "peak_memory", per=2**20),
-        "MiB of memory",
     ),
     CostColumn(
         "tuning s",
         "seconds of all trials of the search for settings before the runs, with their validation",
         ",.0f",
         _of_search("seconds"),
-        "s of tuning",
     ),
     CostColumn(
         "training s",
         "seconds of training, without validation",
         ",.0f",
         _of_run("training", "seconds"),
-        "s of training",
     ),
     CostColumn(
         "tokens/s",
         "target tokens per second of training, without padding",
         ",.0f",
         _of_run("training", "tokens_per_second"),
-        "target tokens per second",
     ),
     CostColumn(
         "outputs/s",
         "outputs generated as text per second, in batches, with the run's own search",
         ",.1f",
         _of_run("generation", GENERATED, "per_second"),
-        "outputs generated per second",
     ),
 )
-"""The costs that tables show right beside quality, and that sentences name."""
+"""The costs that tables show right beside quality."""
 
 FURTHER_COSTS = (
     CostColumn(

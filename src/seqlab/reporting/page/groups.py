@@ -314,11 +314,15 @@ def colours(groups: Sequence[RunGroup]) -> dict[str, int]:
 def quality(groups: Sequence[RunGroup]) -> str | None:
     """The metric by which all of `groups` can be judged; None if there is none.
 
-    The loss per token cannot judge groups whose tokens differ; for BLEU see `unsuited`.
+    The loss per token cannot judge groups whose tokens differ; for BLEU see `unsuited`. A metric that is zero in all
+    of them judges only where no other can: none of them continues a running text exactly, for example.
     """
     unfit = unsuited(groups) | ({LOSS} if len({_tokens(one) for one in groups}) > 1 else set())
-    names = [name for name in QUALITY if name not in unfit]
-    return next((name for name in names if groups and all(one.metric(name) for one in groups)), None)
+    names = [name for name in QUALITY if name not in unfit and groups and all(one.metric(name) for one in groups)]
+    telling = (
+        name for name in names if any(value for one in groups for value in one.values("metrics", one.split, name))
+    )
+    return next(telling, names[0] if names else None)
 
 
 def unsuited(groups: Sequence[RunGroup]) -> set[str]:

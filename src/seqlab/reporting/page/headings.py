@@ -46,8 +46,6 @@ NAMES = {
 
 
 OWN, REFERENCE = " (yours)", " (reference)"
-DATASET_ON_TAB, SETTINGS_ON_TAB = 26, 16
-"""How many characters of a dataset's name, and of the settings in it, a tab shows."""
 
 
 def title(groups: Sequence[RunGroup]) -> str:
@@ -65,26 +63,6 @@ def heading(group: RunGroup) -> str:
         words.append(in_words("max_length", group.trained_to))
     plain = group.dataset.removesuffix(f" ({group.apart})") if group.apart_by else group.dataset
     return f"{plain} ({', '.join(words)})" if words else plain
-
-
-def shortened(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Each name with a short form that fits on a tab; names whose short forms would be equal stay whole."""
-    short = [_short(name) for name in names]
-    return [(name, form if short.count(form) == 1 else name) for name, form in zip(names, short, strict=True)]
-
-
-def _short(name: str) -> str:
-    """The beginnings of the dataset's name and of the settings in parentheses, and whose runs it is of."""
-    plain = name.removesuffix(REFERENCE).removesuffix(OWN)
-    dataset, parenthesis, settings = plain.partition(" (")
-    dataset = _cut(dataset, DATASET_ON_TAB)
-    if parenthesis:
-        dataset += f" ({_cut(settings.removesuffix(')'), SETTINGS_ON_TAB)})"
-    return dataset + name[len(plain) :]
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1].rstrip(' ,')}…"
 
 
 def in_words(name: str, value: Any) -> str:

@@ -19,7 +19,7 @@ from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.groups import ARCHITECTURES, USUAL, RunGroup, by_dataset, named, slug
-from seqlab.reporting.page.headings import heading, shortened, title
+from seqlab.reporting.page.headings import heading, title
 from seqlab.reporting.page.opening import opening
 from seqlab.reporting.page.scaling import HEADS, scalings
 from seqlab.reporting.page.sentence_explorer import PLAY_ADDRESS, classes, sentences, unsampled
@@ -61,7 +61,6 @@ def render(material: Material, path: Path, diagrams: Mapping[str, str] | None = 
     environment.filters["plural"] = plural
     environment.filters["pauses"] = sweeps.pauses
     environment.filters["heading"] = heading
-    environment.filters["shortened"] = shortened
     environment.globals["marker"] = marker
     groups = [(title(some), some) for some in by_dataset(material.groups).values()]
     explored = sentences(material.groups)

@@ -134,7 +134,7 @@ def claims_and_comparisons(claims: Sequence[dict[str, Any]]) -> str:
 def comparisons(material: Material) -> list[Table]:
     """A table per dataset: a row per architecture, quality first."""
     return [
-        _without_empty(_comparison(material, table_id(material, dataset), groups))
+        without_empty(_comparison(material, table_id(material, dataset), groups))
         for dataset, groups in by_dataset(material.groups).items()
     ]
 
@@ -161,8 +161,10 @@ def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Tabl
     rows = []
     for one in groups:
         cells = [TableCell(names[one.id], group=one), TableCell(str(len(one.seeds)), len(one.seeds), one)]
-        figures = [_metric_cell(one, name, best=any(one is other for other in best[name])) for name in metrics]
-        near, far = ([_cell(one, of.figure(one), of.form) for of in some] for some in (BESIDE_QUALITY, FURTHER_COSTS))
+        figures = [metric_cell(one, name, best=any(one is other for other in best[name])) for name in metrics]
+        near, far = (
+            [figure_cell(one, of.figure(one), of.form) for of in some] for some in (BESIDE_QUALITY, FURTHER_COSTS)
+        )
         against = [_against(material, one, top, main)] if main and top else []
         rows.append([*cells, *figures[:1], *against, *near, *figures[1:], *far])
     if main and same:
@@ -237,12 +239,14 @@ def diverged_seeds(group: RunGroup, metric: str) -> int:
     return sum(loss > DIVERGED for loss in group.values("metrics", group.split, metric)) if metric == LOSS else 0
 
 
-def _metric_cell(group: RunGroup, metric: str, best: bool) -> TableCell:
+def metric_cell(group: RunGroup, metric: str, best: bool = False) -> TableCell:
+    """A metric of the compared split as a cell; empty where it was not measured."""
     figure = group.metric(metric)
     return TableCell(metric_text(group, metric), figure.mean if figure else None, group, best)
 
 
-def _cell(group: RunGroup, figure: Spread | None, form: str) -> TableCell:
+def figure_cell(group: RunGroup, figure: Spread | None, form: str) -> TableCell:
+    """Any other figure of a group as a cell; empty where there is none."""
     if figure is None:
         return TableCell("", None, group)
     text = format(figure, form).replace("-", "−")  # at a hyphen a line may end
@@ -266,7 +270,7 @@ def _written_p(test: Mapping[str, Any]) -> str:
     return f"{'≤ ' if least else ''}{test['p']:.2g}"
 
 
-def _without_empty(table: Table) -> Table:
+def without_empty(table: Table) -> Table:
     """The table without columns that are empty in every row, with a note on the signs that are left in it."""
     kept = [i for i in range(len(table.heads)) if any(row[i].text not in ("", BEST) for row in table.rows)]
     heads, rows = [table.heads[i] for i in kept], [[row[i] for i in kept] for row in table.rows]

@@ -1,33 +1,45 @@
 """What quality costs to tune, train and run."""
 
-from reporting.page.made_up import claim_c, digest, found, gathered, sentences
+from reporting.page.made_up import claim_c, digest, found, gathered
 
 from seqlab.reporting.page.answers.cost import cost
 
 
+def table_of(conclusion):
+    """The table as text: its heads, then its rows."""
+    heads = [head for head, _ in conclusion.table.heads]
+    return [heads, *([cell.text for cell in row] for row in conclusion.table.rows)]
+
+
 def test_every_dataset_of_the_users_has_its_costs_beside_quality(tmp_path):
     several = [
-        digest(model, overrides={"model": model}, data="mine", bleu=b) for model, b in (("gru", 10), ("lstm", 9))
+        digest(model, overrides={"model": model}, data="mine", bleu=b) for model, b in (("gru", 9), ("lstm", 10))
     ]
     answer = cost(found(tmp_path, [*several, digest(data="other", speed=2000.0)]))
-    assert sorted(sentences(answer)) == [
-        "Mine (your runs): gru (yours), 10.00 token BLEU: 100,003 parameters, 7 s of training, 1,000 target tokens per"
-        " second; lstm (yours), 9.00 token BLEU: 100,003 parameters, 7 s of training, 1,000 target tokens per second.",
-        "Other (your runs): gru (yours), 20.00 token BLEU: 100,003 parameters, 4 s of training, 2,000 target tokens per"
-        " second.",
+    other, mine = sorted(answer.conclusions, key=lambda one: one.about, reverse=True)
+    assert mine.verdict == "lstm (yours), 10.00 token BLEU, and the next 1:"
+    assert table_of(mine) == [
+        ["runs of", "token BLEU", "parameters", "training s", "tokens/s"],
+        ["lstm (yours)", "10.00", "100,003", "7", "1,000"],
+        ["gru (yours)", "9.00", "100,003", "7", "1,000"],
     ]
+    assert other.verdict == "gru (yours), 20.00 token BLEU:"
+    assert table_of(other)[1:] == [["gru (yours)", "20.00", "100,003", "4", "2,000"]]
     assert all(one.own for one in answer.conclusions) and "had their cores to themselves" in answer.limit
 
 
-def test_a_verdict_lists_the_best_three_and_the_evidence_the_others(tmp_path):
-    (one,) = cost(gathered(tmp_path, claim_c())).conclusions
-    assert one.verdict.startswith("bahdanau, 28.20 ± 0.10 token BLEU: ") and "gru, 14" not in one.verdict
-    assert one.evidence[0].startswith("Cost of the others: gru, 14.20 ± 0.10 token BLEU: 100,003 parameters")
+def test_a_table_has_the_best_three_and_leads_to_all(tmp_path):
+    answer = cost(gathered(tmp_path, claim_c()))
+    (one,) = answer.conclusions
+    assert one.verdict.startswith("bahdanau, 28.20 ± 0.10 token BLEU, and the next 2:")
+    assert [row[0] for row in table_of(one)[1:]] == ["bahdanau", "context_gru", "transformer"]
+    assert [id for _, id in answer.links] == ["compare-0"]
 
 
 def test_what_was_not_recorded_is_left_out(tmp_path):
     run = digest(training={})
-    assert "gru (yours), 20.00 token BLEU: 100,003 parameters." in sentences(cost(found(tmp_path, [run])))[0]
+    (one,) = cost(found(tmp_path, [run])).conclusions
+    assert table_of(one) == [["runs of", "token BLEU", "parameters"], ["gru (yours)", "20.00", "100,003"]]
     del run["parameters"]
     assert not cost(found(tmp_path / "nothing", [run])).conclusions
 
@@ -41,7 +53,7 @@ def test_memory_tuning_and_the_speed_of_generation_are_said_where_they_are_known
         cost_of_outputs = {"outputs": 1000, "seconds": 4.0, "waited": None, "per_second": 250.0}
         run["generation"] = {"free_running": cost_of_outputs}
     (one,) = cost(gathered(tmp_path, content)).conclusions
-    assert one.verdict.startswith(
-        "bahdanau, 28.20 ± 0.10 token BLEU: 100,003 parameters, 300 MiB of memory, 1,234 s of tuning, 14 s of training,"
-        " 500 target tokens per second, 250.0 outputs generated per second;"
-    )
+    heads, first, second, *_ = table_of(one)
+    assert heads[2:] == ["parameters", "memory MiB", "tuning s", "training s", "tokens/s", "outputs/s"]
+    assert first[2:] == ["100,003", "300", "1,234", "14", "500", "250.0"]
+    assert second[3:5] == ["", ""] and second[-1] == ""

@@ -9,7 +9,7 @@ from itertools import groupby
 from seqlab.reporting.page.groups import FORMS, USUAL, RunGroup, Spread, by_dataset
 from seqlab.reporting.page.headings import heading
 from seqlab.reporting.page.sources import Material
-from seqlab.reporting.page.tables import diverged_seeds, metric_text
+from seqlab.reporting.page.tables import Table, diverged_seeds, metric_text
 from seqlab.reproduction.reference import remake
 
 SHARED_MACHINE = (
@@ -27,6 +27,7 @@ class Conclusion:
         about: the runs or the search.
         verdict: one sentence, with its figure and how certain that is.
         evidence: sentences with the figures behind the verdict, and with what else may explain it.
+        table: figures that belong to the verdict.
         own: whether it is about runs or a search of the user's.
     """
 
@@ -34,6 +35,7 @@ class Conclusion:
     verdict: str
     evidence: list[str] = field(default_factory=list)
     own: bool = False
+    table: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class Scope:
 
 
 def scopes(material: Material) -> list[Scope]:
-    """Everything that can be compared: the user's runs first, then the references with most groups of several seeds.
+    """Everything that can be compared: the user's runs first, then the references that compare most architectures, and
+    of those the ones with most groups of several seeds.
 
     A single group of the user's is compared with the reference.
     """
@@ -124,7 +127,11 @@ def scopes(material: Material) -> list[Scope]:
                 beside = [] if len(made_here) > 1 else others.get(made_here[0].profile, [])
                 yours.append(Scope(dataset, True, made_here[0].profile, [*made_here, *beside]))
             references += [Scope(dataset, False, profile, some) for profile, some in others.items()]
-    return [*yours, *sorted(references, key=lambda one: -sum(len(group.seeds) > 1 for group in one.groups))]
+    return [*yours, *sorted(references, key=_by_breadth)]
+
+
+def _by_breadth(scope: Scope) -> tuple[int, int]:
+    return -scope.architectures, -sum(len(group.seeds) > 1 for group in scope.groups)
 
 
 def _profile(group: RunGroup) -> tuple[bool, str]:

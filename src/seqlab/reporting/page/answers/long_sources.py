@@ -148,14 +148,15 @@ def _verdict(
 ) -> str:
     """One clause; length costs something only where quality falls with it."""
     worse, other, change = (name, beside, fixed) if gap.size < 0 else (beside, name, attending)
-    size = (gap if gap.size < 0 else gap.turned).written(measure.write, measure.unit)
+    less = gap if gap.size < 0 else gap.turned
+    size = less.written(measure.write, measure.unit)
     if gap.none_shown:
         return f"between {name} and {beside} no difference is shown: {gap.written(measure.write, measure.unit)}"
     if not measure.is_change:
         return f"{worse} masters shorter sources than {other}: {size}"
     if not _falling(change):
         return f"quality is not shown to fall with length in {worse}, so the difference to {other}, {size}, is no cost"
-    return f"length costs {worse} more than {other}: {size}"
+    return f"length costs {worse} more than {other}: {less.turned.written(measure.write, measure.unit)}"
 
 
 def _falling(values: Sequence[float]) -> bool:
@@ -174,7 +175,7 @@ def _slope(metric: str) -> Measure:
         return f"{100 * value:+z.1f}".replace("-", "−")
 
     meaning = f"Change of {entry_of(metric).label} per additional source token, as a share of its mean"
-    return Measure(meaning, slope_by_length, write, " percentage points", plain, is_change=True)
+    return Measure(meaning, slope_by_length, write, " percentage points per source token", plain, is_change=True)
 
 
 def _reach(metric: str, labels: Sequence[str]) -> Measure:

@@ -1,33 +1,15 @@
-// What reacts on the page: tabs, sorting and filtering of tables, lines that hide, the sentence explorer.
+// What reacts on the page: what is chosen, sorting and filtering of tables, lines that hide, the sentence explorer.
 
 const data = JSON.parse(find("#data").textContent);
 
-// Tabs: one panel at a time; arrow keys move between tabs
+// One panel at a time, of those that a box names; without script all are there
 
-function tabs(list) {
-  const buttons = findAll("[role=tab]", list);
-  const panel = (button) => document.getElementById(button.getAttribute("aria-controls"));
-  function choose(chosen) {
-    for (const button of buttons) {
-      button.setAttribute("aria-selected", button === chosen);
-      button.tabIndex = button === chosen ? 0 : -1;
-      panel(button).hidden = button !== chosen;
-    }
-  }
-  for (const button of buttons) {
-    panel(button).setAttribute("role", "tabpanel");
-    panel(button).setAttribute("aria-labelledby", button.id);
-    button.addEventListener("click", () => choose(button));
-  }
-  list.addEventListener("keydown", (event) => {
-    const here = buttons.indexOf(document.activeElement), last = buttons.length - 1;
-    const to = { ArrowRight: here === last ? 0 : here + 1, ArrowLeft: here === 0 ? last : here - 1, Home: 0, End: last }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    choose(buttons[to]);
-    buttons[to].focus();
-  });
-  choose(buttons[0]);
+function choice(select) {
+  const panels = [...select.options].map((one) => document.getElementById(one.value));
+  const show = () => panels.forEach((one) => (one.hidden = one.id !== select.value));
+  for (const one of panels) one.classList.add("chosen");
+  select.addEventListener("change", show);
+  show();
 }
 
 // Tables
@@ -281,13 +263,17 @@ function browser() {
   groups();
 }
 
-// A link into a hidden tab, or into what is folded, opens it first
+// A link into a panel that is not chosen, or into what is folded, opens it first
 
 function links() {
   const target = (hash) => document.getElementById(decodeURIComponent(hash.slice(1)));
   function reveal(hash) {
     const panel = target(hash)?.closest(".panel[hidden]");
-    if (panel) document.getElementById(panel.getAttribute("aria-labelledby")).click();
+    if (panel) {
+      const select = find(`option[value="${panel.id}"]`).parentElement;
+      select.value = panel.id;
+      select.dispatchEvent(new Event("change"));
+    }
     const folds = [];
     for (let one = target(hash)?.closest("details"); one; one = one.parentElement.closest("details")) if (!one.open) folds.push(one);
     for (const one of folds) one.open = true;
@@ -345,7 +331,7 @@ function chosenNames() {
 }
 
 theme();
-findAll("[role=tablist]").forEach(tabs);
+findAll(".choice").forEach(choice);
 findAll(".sortable").forEach(sortable);
 findAll("figure").forEach(legend);
 findAll("#compare .sortable").forEach(tableDownloads);
