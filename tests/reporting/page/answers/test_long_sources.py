@@ -76,7 +76,7 @@ def test_a_tuned_model_is_compared_with_a_tuned_one_and_what_was_tuned_is_not_li
             for run in group["runs"]
         ]
     text = text_of(fixed_vector(gathered(tmp_path, content)))
-    assert "against bahdanau_tuned: context_gru_tuned −" in text and "against bahdanau: gru −" in text
+    assert ": against bahdanau_tuned: context_gru_tuned −" in text and "Without tuning, against bahdanau: gru −" in text
     assert "Settings that were tuned differ, too: each model has those that a search found for it." in text
     (listed,) = [part for part in text.split(". ") if "Other settings differ, too" in part]
     assert "gru and bahdanau in optimizer.lr 0 → 2, scheduler.max_lr 0 → 2;" in listed

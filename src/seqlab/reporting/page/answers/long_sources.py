@@ -98,28 +98,38 @@ def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
 def _comparison(
     scope: Scope, pairs: Sequence[tuple[RunGroup, RunGroup]], groups: Sequence[RunGroup], metric: str
 ) -> Conclusion:
-    """Each model with a fixed vector against its partner with attention; the figures of all are the evidence."""
+    """Each model with a fixed vector against its partner with attention; the figures of all are the evidence, and so
+    are pairs that were not tuned, where others were.
+    """
     names, labels = named(scope.groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
-    values = {one.id: one.by_seed(measure.figure) for one in groups}
-    verdicts = []
+    tuned = [pair for pair in pairs if all(map(_tuned, pair))]
+    verdict, *evidence = _clauses(tuned or pairs, names, measure)
+    if tuned and (untuned := [pair for pair in pairs if pair not in tuned]):
+        evidence += [f"without tuning, {clause}" for clause in _clauses(untuned, names, measure)]
+    shown = [f"{names[one.id]} {_written(one.by_seed(measure.figure), measure)}" for one in groups]
+    evidence = [*(f"{one[0].upper()}{one[1:]}." for one in evidence), f"{measure.meaning}: {'; '.join(shown)}."]
+    evidence += [*_apart(pairs, names), *_all_fail(groups, metric, labels)]
+    return Conclusion(scope.title, f"{verdict}.", evidence, scope.has_yours)
+
+
+def _clauses(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str], measure: Measure) -> list[str]:
+    """What is decided about pairs, as one clause, then what is not; if nothing is, that alone."""
+    decided = []
     undecided: dict[tuple[str, str], list[str]] = {}  # partner and reason → the differences that it concerns
     for one, other in pairs:
         name, beside = names[one.id], names[other.id]
-        gap = between(values[other.id], values[one.id])
+        fixed, attending = one.by_seed(measure.figure), other.by_seed(measure.figure)
+        gap = between(attending, fixed)
         if gap is None:
-            verdicts.append(f"whether length costs {name} more than {beside} is not known")
+            decided.append(f"whether length costs {name} more than {beside} is not known")
         elif gap.shown or gap.none_shown:
-            verdicts.append(_verdict(gap, values[one.id], values[other.id], measure, name, beside))
+            decided.append(_verdict(gap, fixed, attending, measure, name, beside))
         else:
             size = gap.written(measure.write, measure.unit)
             undecided.setdefault((beside, why_not_shown(gap)), []).append(f"{name} {size}")
     others = [f"against {beside}: {', '.join(gaps)}; {why}" for (beside, why), gaps in undecided.items()]
-    verdicts, others = (verdicts, others) if verdicts else (others, [])  # what is decided comes first, alone
-    shown = [f"{names[one.id]} {_written(values[one.id], measure)}" for one in groups]
-    evidence = [*(f"{one[0].upper()}{one[1:]}." for one in others), f"{measure.meaning}: {'; '.join(shown)}."]
-    evidence += [*_apart(pairs, names), *_all_fail(groups, metric, labels)]
-    return Conclusion(scope.title, f"{'; '.join(verdicts)}.", evidence, scope.has_yours)
+    return ["; ".join(decided), *others] if decided else ["; ".join(others)]
 
 
 def _apart(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str]) -> list[str]:
