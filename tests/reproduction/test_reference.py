@@ -109,6 +109,22 @@ def test_pairs_of_groups_are_compared_by_the_statistics_of_their_sentences():
     assert test["p"] < 0.01
 
 
+def test_every_compared_group_is_tested_against_the_best_of_them():
+    """`d` has no run yet; the pair of `b` and `c`, the best, is one of the claim's."""
+    labels = "abcd"
+    some = {label: Results([digest(seed) for seed in (1, 2)] if label != "d" else [], 2) for label in labels}
+    for label, right in (("a", 1), ("b", 2), ("c", 3)):
+        for one in some[label].digests:
+            one |= {"correct": [1] * right + [0] * (3 - right), "test_set": "same"}
+    several = replace(
+        claim(19, compared=[["a", "b"], ["b", "c"], ["c", "d"]]),
+        groups=tuple(Group(label, label, ("model=gru",), (1, 2)) for label in labels),
+    )
+    tests = reference(several, some)["significance"]
+    assert [(one["a"], one["b"]) for one in tests] == [("a", "b"), ("b", "c"), ("a", "c")]
+    assert tests[-1]["difference"] == pytest.approx(2 / 3, abs=1e-6)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "outputs/reference").glob("*.json")), ids=lambda path: path.stem)
 def test_committed_results_hold_no_folder_of_a_machine_and_name_their_code(path):
     text = path.read_text(encoding="utf-8")

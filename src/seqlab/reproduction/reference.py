@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -195,14 +196,31 @@ def _short(content: Any) -> Any:
 
 
 def _significance(claim: Claim, groups: Groups) -> list[dict[str, Any]]:
-    """A paired bootstrap test for each pair of groups that the claim compares, in the first metric that both have."""
+    """A paired bootstrap test for each pair of groups that the claim compares, in the first metric that both have, and
+    for each of these groups against the best of them.
+    """
     from seqlab.runs.significance import METRICS, significance
 
     results = []
-    for a, b in claim.compared:
+    for a, b in [*claim.compared, *_against_best(claim, groups)]:
         if groups[a].digests and groups[b].digests:
             tests = (significance(groups[a].digests, groups[b].digests, metric) for metric in METRICS)
             test = next((test for test in tests if test is not None), None)
             if test is not None:
                 results.append({"a": a, "b": b, **test})
     return results
+
+
+def _against_best(claim: Claim, groups: Groups) -> list[tuple[str, str]]:
+    """Each compared group with the best of them, in the first metric that all have, as far as no pair is of these."""
+    from seqlab.runs.significance import METRICS, mean_figure
+
+    compared = [label for label in dict.fromkeys(itertools.chain(*claim.compared)) if groups[label].digests]
+    tested = [{*pair} for pair in claim.compared]
+    for metric in METRICS:
+        means = {label: mean_figure(groups[label].digests, metric) for label in compared}
+        measured = {label: mean for label, mean in means.items() if mean is not None}
+        if compared and len(measured) == len(compared):
+            best = max(measured, key=lambda label: measured[label])
+            return [(label, best) for label in compared if label != best and {label, best} not in tested]
+    return []

@@ -49,6 +49,14 @@ def significance(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]],
     return {"metric": metric, **paired_bootstrap(first, second, score)}
 
 
+def mean_figure(runs: Sequence[Mapping[str, Any]], metric: str) -> float | None:
+    """The mean over runs of a metric of `METRICS`, from their digests; None if one does not have it."""
+    key, score = METRICS[metric]
+    if not all(key in run for run in runs):
+        return None
+    return float(np.mean([score(statistics_of(run, key).sum(axis=0)) for run in runs]))
+
+
 def statistics_of(run: Mapping[str, Any], key: str) -> np.ndarray:
     """The statistics of a run's examples, under their key in its digest: (examples, statistics)."""
     rows = np.array(run[key], dtype=np.int64)
