@@ -214,7 +214,7 @@ def further_apart(
     for name in (figure, than_figure):
         low, high, difference = _closest(groups, of, than, name)
         distances.append(difference)
-        parts.append(f"{_signed(difference)} ({low} and {high})")
+        parts.append(f"{_signed(difference)} ({low} {'below' if difference < 0 else 'above'} {high})")
     return " against ".join(parts), distances[0] > distances[1]
 
 
