@@ -14,26 +14,10 @@ from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.kinds import model_name
-from seqlab.metrics.registry import METRICS, PLAIN
 from seqlab.runs.result import GENERATED, RunResult, own_times
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
-ARCHITECTURES = {
-    "gru": "a recurrent encoder (GRU), whose last state is all that the decoder gets of the source",
-    "lstm": "a recurrent encoder (LSTM), whose last state is all that the decoder gets of the source",
-    "context_gru": "a recurrent encoder, whose last state is given to every step of the decoder",
-    "bahdanau": "a recurrent decoder that looks at all of the source before each step (additive attention)",
-    "luong": "a recurrent decoder that looks at all of the source after each step (general attention)",
-    "conv": "convolutions in place of recurrence, attention in every layer",
-    "transformer": "attention alone, in encoder and decoder",
-    "gpt": "a Transformer's decoder alone, which reads the source as the beginning of its text",
-}
-"""Name → what it is, in the order of their colours."""
-QUALITY = [one.key for one in reversed(METRICS) if one.judges]
-"""The metrics that can judge a split; the first one that was measured does."""
-FORMS = {one.label: one.form for one in METRICS if one.form != PLAIN}
-"""The format of figures in sentences, by label; others have three digits."""
 TIMES = {
     ("training", "seconds"),
     ("training", "tokens_per_second"),
@@ -42,6 +26,11 @@ TIMES = {
 """Where a digest has figures that depend on what else the machine did."""
 USUAL = "cpu"
 """The profile of claims that is not mentioned."""
+LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
+UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
+"""Settings of a language model's data that do not change the text on which it is evaluated."""
+SHORT = 2  # words of a target up to which it is no sentence
+WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
 
 
 @dataclass(frozen=True)
@@ -135,6 +124,12 @@ class RunGroup:
             return self.examined
         data = self.setting("data") or {}
         return fingerprint({name: value for name, value in data.items() if name not in UNMEASURED})
+
+    @property
+    def tokens(self) -> str:
+        """A hash of how text becomes tokens, as far as the runs record it."""
+        recorded = _inner(self.runs[0], ("identity", "data", "vocabularies"))
+        return fingerprint(recorded or self.setting("tokenizer") or self.setting("data", "tokenizer"))
 
     @property
     def all_references(self) -> bool:
@@ -271,83 +266,6 @@ def spread_of(values: list[float]) -> Spread | None:
     return Spread(figures["mean"], figures["sd"], len(values))
 
 
-def named(groups: Sequence[RunGroup]) -> dict[str, str]:
-    """Group's id → its name among `groups`: the architecture, followed by label, settings or profile if groups would
-    have the same name. The user's groups are marked, and references where they appear beside them.
-    """
-    profiles = {one.profile for one in groups}
-    reference = " (reference)" if any(one.own for one in groups) else ""
-    names: dict[str, str] = {}
-    for one in groups:
-        alike = [other for other in groups if other.architecture == one.architecture]
-        name = one.architecture
-        if len(alike) > 1 and (what := _set_apart(one, alike)):
-            name = what if what.startswith(name) else f"{name}, {what}"
-        name += f", {one.profile}" if one.profile != USUAL and len(profiles) > 1 else ""
-        name += " (yours)" if one.own else reference
-        taken = sum(other == name or other.startswith(f"{name} #") for other in names.values())
-        names[one.id] = f"{name} #{taken + 1}" if taken else name
-    return names
-
-
-def _set_apart(one: RunGroup, alike: Sequence[RunGroup]) -> str:
-    """What sets a group apart from others of its architecture: its label in a claim, or the overrides that it alone
-    has.
-    """
-    if one.claim:
-        return "" if one.label == one.architecture else one.label
-    all_overrides = [other.runs[0].get("overrides", {}) for other in alike]
-    overrides = one.runs[0].get("overrides", {})
-    differing = [name for name in overrides if any(other.get(name) != overrides[name] for other in all_overrides)]
-    return ", ".join(f"{name}={overrides[name]}" for name in differing if name not in ("model", "seed", "resume"))
-
-
-def colours(groups: Sequence[RunGroup]) -> dict[str, int]:
-    """Group's id → number of its colour: that of its architecture, if all groups have different known architectures."""
-    order = list(ARCHITECTURES)
-    known = [order.index(one.architecture) if one.architecture in order else -1 for one in groups]
-    if -1 in known or len(set(known)) < len(known):
-        known = list(range(len(groups)))
-    return {one.id: number % 8 for one, number in zip(groups, known, strict=True)}
-
-
-def quality(groups: Sequence[RunGroup]) -> str | None:
-    """The metric by which all of `groups` can be judged; None if there is none.
-
-    The loss per token cannot judge groups whose tokens differ; for BLEU see `unsuited`. A metric that is zero in all
-    of them judges only where no other can: none of them continues a running text exactly, for example.
-    """
-    unfit = unsuited(groups) | ({LOSS} if len({_tokens(one) for one in groups}) > 1 else set())
-    names = [name for name in QUALITY if name not in unfit and groups and all(one.metric(name) for one in groups)]
-    telling = (
-        name for name in names if any(value for one in groups for value in one.values("metrics", one.split, name))
-    )
-    return next(telling, names[0] if names else None)
-
-
-def unsuited(groups: Sequence[RunGroup]) -> set[str]:
-    """The metrics that say nothing about the targets of `groups`.
-
-    BLEU counts sequences of up to four words: it needs sentences. Token BLEU also needs spaces between words, for
-    without them a whole clause is one token.
-    """
-    if not all(one.has_sentences for one in groups):
-        return {TOKEN_BLEU, BLEU}
-    return set() if all(one.has_words for one in groups) else {TOKEN_BLEU}
-
-
-EXACT = "exact match"
-LOSS, TOKEN_BLEU, BLEU = "teacher_forced/loss", "free_running/token_bleu", "free_running/bleu"
-SHORT = 2  # words of a target up to which it is no sentence
-WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
-
-
-def _tokens(group: RunGroup) -> str:
-    """A hash of how text becomes tokens, as far as the runs record it."""
-    recorded = _inner(group.runs[0], ("identity", "data", "vocabularies"))
-    return fingerprint(recorded or group.setting("tokenizer") or group.setting("data", "tokenizer"))
-
-
 def with_data_told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:
     """The groups; those whose data have the same name but other predicted examples name the settings that differ."""
     result = []
@@ -370,11 +288,6 @@ def _short(value: str) -> str:
     return value.removesuffix(".fit").rpartition(".")[2] if re.fullmatch(r"[A-Za-z_][\w.]*", value) else value
 
 
-LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
-UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
-"""Settings of a language model's data that do not change the text on which it is evaluated."""
-
-
 def leaves(settings: Any, name: str = "") -> dict[str, Any]:
     """The leaves of nested settings by the last part of their names; the last of several of one name."""
     if isinstance(settings, dict):
@@ -385,11 +298,6 @@ def leaves(settings: Any, name: str = "") -> dict[str, Any]:
 def _written(settings: Any) -> dict[str, str]:
     """The leaves of nested settings, as JSON."""
     return {name: json.dumps(value).strip('"') for name, value in leaves(settings).items()}
-
-
-def comparable(groups: Sequence[RunGroup]) -> bool:
-    """Whether all groups were evaluated on the same examples, as far as they record it."""
-    return len({one.measured_on for one in groups} - {None}) < 2
 
 
 def by_dataset(groups: Sequence[RunGroup]) -> dict[str, list[RunGroup]]:
@@ -413,10 +321,3 @@ def in_reading_order(groups: Sequence[RunGroup]) -> list[RunGroup]:
         ),
     )
     return [one for some in datasets for one in sorted(some, key=lambda one: not one.own)]
-
-
-def slug(text: str) -> str:
-    """A text as part of an id; different texts give different ids."""
-    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    lost = re.search(r"[^a-z0-9→ _-]", text.lower())
-    return f"{plain}-{fingerprint(text)}".strip("-") if lost else plain

@@ -9,8 +9,10 @@ from typing import Any
 
 from seqlab.metrics.registry import METRICS, entry_of
 from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, line_plot
-from seqlab.reporting.page.groups import TOKEN_BLEU, RunGroup, by_dataset, colours, named, slug, unsuited
+from seqlab.reporting.page.group_names import colours, named, slug
+from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import title
+from seqlab.reporting.page.judging import TOKEN_BLEU, unsuited
 from seqlab.runs.schemas import Digest
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"

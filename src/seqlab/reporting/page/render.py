@@ -18,7 +18,8 @@ from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.figures import marker
-from seqlab.reporting.page.groups import ARCHITECTURES, USUAL, RunGroup, by_dataset, named, slug
+from seqlab.reporting.page.group_names import ARCHITECTURES, named, slug
+from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading, title
 from seqlab.reporting.page.opening import opening
 from seqlab.reporting.page.scaling import HEADS, scalings

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.figures import Figure, Series, line_plot
-from seqlab.reporting.page.groups import slug
+from seqlab.reporting.page.group_names import slug
 from seqlab.reporting.page.headings import claim_name
 from seqlab.reproduction.power_law import PowerLaw
 

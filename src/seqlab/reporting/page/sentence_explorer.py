@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.quoting import quoted
-from seqlab.reporting.page.groups import RunGroup, by_dataset, colours, named
+from seqlab.reporting.page.group_names import colours, named
+from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading, title
 
 PLAY_ADDRESS = "http://127.0.0.1:8484/"

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
 from seqlab.natural_order import natural
-from seqlab.reporting.page.groups import EXACT, USUAL, RunGroup, in_reading_order, with_data_told_apart
+from seqlab.reporting.page.groups import USUAL, RunGroup, in_reading_order, with_data_told_apart
+from seqlab.reporting.page.judging import EXACT
 from seqlab.reproduction.claim import ORDER
 from seqlab.runs.json_checks import Schema, read_json
 from seqlab.runs.result import RESULT, RunResult

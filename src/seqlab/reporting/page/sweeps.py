@@ -20,7 +20,7 @@ from hydra_pruning_sweeper.messages import plural, printable
 from hydra_pruning_sweeper.objectives import directions_of
 from seqlab.errors import InputError
 from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, bars, line_plot
-from seqlab.reporting.page.groups import slug
+from seqlab.reporting.page.group_names import slug
 from seqlab.runs.json_checks import UnfitError
 from seqlab.runs.schemas import SWEEP
 from seqlab.version import __version__

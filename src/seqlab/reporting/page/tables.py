@@ -12,18 +12,10 @@ from typing import Any
 from hydra_pruning_sweeper.messages import duration, plural
 from seqlab.metrics.registry import METRICS, entry_of, notes
 from seqlab.reporting.page.cost_columns import BESIDE_QUALITY, FURTHER_COSTS
-from seqlab.reporting.page.groups import (
-    LOSS,
-    USUAL,
-    RunGroup,
-    Spread,
-    by_dataset,
-    comparable,
-    named,
-    quality,
-    unsuited,
-)
+from seqlab.reporting.page.group_names import named
+from seqlab.reporting.page.groups import USUAL, RunGroup, Spread, by_dataset
 from seqlab.reporting.page.headings import claim_name, heading, title
+from seqlab.reporting.page.judging import LOSS, comparable, quality, unsuited
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.readme.claims import deciding
 from seqlab.reproduction.reference import OPEN, all_seconds, remake

@@ -6,7 +6,7 @@ from reporting.page.made_up import claim_c, digest, found, gathered, reference, 
 from seqlab.reporting.page.answers.architectures import best, fastest
 from seqlab.reporting.page.answers.carried_context import carried_context
 from seqlab.reporting.page.answers.cost import cost
-from seqlab.reporting.page.groups import comparable
+from seqlab.reporting.page.judging import comparable
 from seqlab.reporting.page.plots import length_metric
 from seqlab.reporting.page.tables import comparisons
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from seqlab.reporting.page.groups import FORMS, USUAL, RunGroup, Spread, by_dataset
+from seqlab.reporting.page.groups import USUAL, RunGroup, Spread, by_dataset
 from seqlab.reporting.page.headings import heading
+from seqlab.reporting.page.judging import FORMS
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import Table, diverged_seeds, metric_text
 from seqlab.reproduction.reference import remake

@@ -20,7 +20,9 @@ from seqlab.reporting.page.answers.answer import (
 )
 from seqlab.reporting.page.answers.evidence import between, compared, signed, single_seeds
 from seqlab.reporting.page.answers.single_runs import baseline
-from seqlab.reporting.page.groups import EXACT, FORMS, RunGroup, named, quality, slug
+from seqlab.reporting.page.group_names import named, slug
+from seqlab.reporting.page.groups import RunGroup
+from seqlab.reporting.page.judging import EXACT, FORMS, quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
 

@@ -19,7 +19,9 @@ from seqlab.reporting.page.answers.answer import (
 )
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
 from seqlab.reporting.page.answers.evidence import between, compared, signed, single_seeds, why_not_shown
-from seqlab.reporting.page.groups import RunGroup, named, quality, seconds_a_step
+from seqlab.reporting.page.group_names import named
+from seqlab.reporting.page.groups import RunGroup, seconds_a_step
+from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
 from seqlab.runs.description import CHANGED, description

@@ -6,7 +6,9 @@ from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import SHARED_MACHINE, Answer, Conclusion, Scope, mean, scopes
 from seqlab.reporting.page.answers.architectures import ranked
 from seqlab.reporting.page.cost_columns import BESIDE_QUALITY
-from seqlab.reporting.page.groups import RunGroup, named, quality
+from seqlab.reporting.page.group_names import named
+from seqlab.reporting.page.groups import RunGroup
+from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import (
     Table,

@@ -6,7 +6,7 @@ from typing import Any
 
 from hydra_pruning_sweeper.messages import plural
 from seqlab.reporting.page.answers.answer import Answer, Conclusion
-from seqlab.reporting.page.groups import slug
+from seqlab.reporting.page.group_names import slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.sweeps import REPLAY, Sweep, baseline, saved, trial
 from seqlab.reporting.readme.replay import came, share_of_first, size

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from seqlab.metrics.registry import entry_of
-from seqlab.reporting.page.groups import FORMS, TOKEN_BLEU, RunGroup
+from seqlab.reporting.page.groups import RunGroup
+from seqlab.reporting.page.judging import FORMS, TOKEN_BLEU
 from seqlab.reporting.page.sources import Material
 from seqlab.runs.student import interval_of_mean, quantile
 

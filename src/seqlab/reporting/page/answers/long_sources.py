@@ -11,7 +11,8 @@ from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, missing_runs, scopes
 from seqlab.reporting.page.answers.carried_context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown
-from seqlab.reporting.page.groups import RunGroup, named, slug
+from seqlab.reporting.page.group_names import named, slug
+from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim_figures import slope_by_length

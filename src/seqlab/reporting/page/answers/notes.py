@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, missing_runs
 from seqlab.reporting.page.answers.evidence import Gap, between, signed, why_not_shown, within
-from seqlab.reporting.page.groups import LOSS, RunGroup, named
+from seqlab.reporting.page.group_names import named
+from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.headings import heading
+from seqlab.reporting.page.judging import LOSS
 from seqlab.reporting.page.sources import Material
 from seqlab.runs.schemas import Digest
 

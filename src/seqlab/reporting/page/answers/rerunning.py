@@ -5,7 +5,9 @@ from __future__ import annotations
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, formatted, scopes
 from seqlab.reporting.page.answers.architectures import ranked
-from seqlab.reporting.page.groups import RunGroup, named, quality
+from seqlab.reporting.page.group_names import named
+from seqlab.reporting.page.groups import RunGroup
+from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.reference import remake
 

@@ -6,7 +6,9 @@ import shlex
 
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, metric_over_seeds, scopes
-from seqlab.reporting.page.groups import RunGroup, named, quality
+from seqlab.reporting.page.group_names import named
+from seqlab.reporting.page.groups import RunGroup
+from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
 
