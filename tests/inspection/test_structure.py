@@ -15,6 +15,7 @@ from seqlab.inspection.diagram import diagram
 from seqlab.inspection.model_summary import architectures
 from seqlab.inspection.structure import structure_of
 from seqlab.layers.state import State
+from seqlab.models.bahdanau import Bahdanau
 from seqlab.models.base import Seq2Seq
 from seqlab.models.gpt import GPT
 
@@ -116,6 +117,15 @@ def test_a_source_as_long_as_its_target_is_told_from_it():
     examples = Examples.of([([4, 5, 6], [7, 8]), ([8], [9])])
     axes = structure_of(Small(13, 17, width=7), examples.batch(np.arange(2)), {})["axes"]
     assert len({axes[letter] for letter in "BST"}) == 3
+
+
+def test_a_part_of_the_state_that_begins_as_zeros_says_so():
+    """Nothing of the encoder leads to it, so in a drawing it has no arrow."""
+    examples = Examples.of([([4, 5, 6], [7, 8]), ([8], [9])])
+    model = Bahdanau(13, 17, width=6, embedding=5)
+    structure = structure_of(model, examples.batch(np.arange(2)), {"width": 6})
+    assert [one["name"] for one in structure["state"] if one.get("begins") == "zeros"] == ["context"]
+    assert diagram(structure).count("begins as zeros") == 1
 
 
 def test_without_sources_there_is_nothing_but_a_decoder():

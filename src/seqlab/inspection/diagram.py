@@ -233,7 +233,8 @@ def _lines(box: _Box) -> tuple[str, str, str]:
     """The texts of a box: its name, what is below it, and what is below it on the right."""
     node = box.node
     if node.get("end"):
-        return node["name"], ", ".join(map(_times, node["shapes"])), ""
+        begins = [f"begins as {node['begins']}"] if "begins" in node else []
+        return node["name"], ", ".join([*map(_times, node["shapes"]), *begins]), ""
     shape = "" if node["shape"] is None else _times(node["shape"])
     calls = f"  ↻ {node['calls']}" if node["calls"] > 1 else ""
     return (

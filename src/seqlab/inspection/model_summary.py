@@ -61,7 +61,7 @@ def print_structure(structure: dict[str, Any]) -> None:
     rows = [*_inputs(structure, "encode"), *_rows(structure["encode"]["parts"], "", "  "), ("state",)]
     for one in structure["state"] or [{"name": "nothing", "shapes": []}]:
         first, *others = one["shapes"] or [None]
-        rows.append((f"  {one['name']}", "", _axes(first)))
+        rows.append((f"  {one['name']}", one.get("begins", ""), _axes(first)))
         rows += [("", "", _axes(shape)) for shape in others]
     rows += [*_inputs(structure, "decode"), *_rows(structure["decode"]["parts"], "", "  ")]
     rows.append((f"  {structure['output'][0]}", "", _axes(structure["output"][1])))

@@ -60,16 +60,19 @@ def structure_of(model: Seq2Seq, batch: Batch, settings: Mapping[str, Any]) -> d
         "state": [
             {
                 "name": name,
-                "shapes": sorted({axes.named(*pair) for pair in zip(shapes, other_state[name], strict=True)}),
+                "shapes": sorted(
+                    {axes.named(a.shape, b.shape) for a, b in zip(tensors, other_state[name], strict=True)}
+                ),
+                **({} if any(one.any() for one in tensors) else {"begins": "zeros"}),
             }
-            for name, shapes in state.items()
+            for name, tensors in state.items()
         ],
         **trees,
     }
 
 
-def _record(model: Seq2Seq, batch: Batch) -> tuple[Record, Record, dict[str, list[tuple[int, ...]]]]:
-    """The records of encoding and of decoding, and the shapes of the state's fields."""
+def _record(model: Seq2Seq, batch: Batch) -> tuple[Record, Record, dict[str, list[Tensor]]]:
+    """The records of encoding and of decoding, and the tensors of the state's fields."""
     tracer = Tracer(model)
     with tracer.watching():
         encoded = tracer.phase()
@@ -86,7 +89,7 @@ def _record(model: Seq2Seq, batch: Batch) -> tuple[Record, Record, dict[str, lis
         tracer.name([tokens], "tokens")
         logits, _ = model.decode(tokens, state)
         tracer.result([logits], "logits")
-    return encoded, decoded, {name: [tuple(t.shape) for t in tensors] for name, tensors in fields.items()}
+    return encoded, decoded, fields
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -45,6 +45,15 @@ def test_quality_by_length_has_a_line_an_architecture():
     assert figure.note == "test split; examples per length: 1–7: 101, 8–14: 102, 15–21: 103"
 
 
+@pytest.mark.parametrize(("shortest", "says"), [(0, True), (1, False), (None, False)])
+def test_a_plot_says_why_the_shortest_lengths_are_not_there(shortest, says):
+    """The first bucket begins at 1."""
+    run = digest()
+    run["settings"]["data"] = {"min_length": shortest}
+    (figure,) = by_length([group("gru", run)])
+    assert ("so few that training has them all" in figure.note) == says
+
+
 def test_counts_that_hardly_differ_are_said_once():
     run = digest(lengths=(22.0, 20.0))
     (figure,) = by_length([group("gru", run)])

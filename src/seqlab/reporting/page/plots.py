@@ -146,7 +146,8 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
                 "source tokens",
                 entry_of(metric).label,
                 series,
-                note=f"{some[0].runs[0]['by_length']['split']} split; examples per length: {_counts(counts)}",
+                note=f"{some[0].runs[0]['by_length']['split']} split; examples per length: {_counts(counts)}"
+                + _all_trained_on(some[0], labels),
                 zero=True,
                 marks=marks,
                 labels=labels,
@@ -154,6 +155,13 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
             )
         )
     return figures
+
+
+def _all_trained_on(group: RunGroup, labels: Sequence[str]) -> str:
+    """Why lengths begin later than the data: of the shortest sequences there are so few that training has them all."""
+    shortest = group.setting("data", "min_length")
+    begins = isinstance(shortest, int) and _first(labels[0]) > shortest
+    return "; shorter ones are so few that training has them all" if begins else ""
 
 
 def _counts(counts: dict[str, int]) -> str:
