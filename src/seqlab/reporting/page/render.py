@@ -17,6 +17,7 @@ from hydra_pruning_sweeper.messages import plural
 from seqlab.reporting.page import plots, sweeps, tables
 from seqlab.reporting.page.answers import answers
 from seqlab.reporting.page.answers.answer import Answer
+from seqlab.reporting.page.chosen_settings import chosen_settings
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.group_names import ARCHITECTURES, named, slug
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
@@ -122,7 +123,8 @@ def _searches(material: Material) -> dict[str, Any]:
     """Sweeps and the comparison of searches; empty if there are none."""
     studies = [(sweep, sweeps.figures(sweep), sweeps.saved(sweep)) for sweep in material.sweeps]
     replay = tables.replayed(material.replay) if material.replay else []
-    return {"studies": studies, "replay": replay} if studies or replay else {}
+    found = {"studies": studies, "chosen": chosen_settings(material), "replay": replay}
+    return found if any(found.values()) else {}
 
 
 def _ids(sections: dict[str, Any], material: Material) -> set[str]:
