@@ -1,67 +1,106 @@
-"""README's table of what each architecture buys, from the comparison of equally tuned ones (claim M)."""
+"""README's tables of what each architecture buys, from the comparison of equally tuned ones (claim M)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hydra_pruning_sweeper.text_table import TextTable
-from seqlab.reporting.readme.costs import Reference, cell, compute, machine, teraflops
-from seqlab.reproduction.reference import remake
+from seqlab.reporting.readme.costs import Reference, cell
+from seqlab.reproduction.claim_figures import written
+from seqlab.runs.result import own_times
 
-CAPTIONS, REVERSAL = "M_multi30k.json", "M_reversal.json"
-"""The two tasks of the comparison that the table is made of."""
 TUNED = "_tuned"
 """At the end of the label of a group whose settings were searched for."""
 
-OF_CAPTIONS = {
-    "metrics.test.free_running/token_bleu": "captions: BLEU",
-    "metrics.test.beam/token_bleu": "with a beam of 5",
-    "token_bleu_of_length.21-": "sources above 20 words",
-}
-OF_REVERSAL = {
-    "exact_match_of_length.1-10": "lists of 1 to 10: all right",
-    "exact_match_of_length.11-20": "of 11 to 20",
-}
-NONE: dict[str, Any] = {"figures": {}, "seeds": []}
-"""A group that was not run."""
-COSTS = {"mebibytes": "MiB of memory", "outputs_per_second": "outputs/s"}
 
-
-def architectures(captions: Reference, reversal: Reference) -> str:
-    """The table, a row per architecture, and below it what its figures are.
+@dataclass(frozen=True)
+class ComparedTask:
+    """A task of the comparison, and what README shows of it.
 
     Args:
-        captions, reversal: the references of the two tasks; an architecture that the second lacks has empty cells.
+        file: the reference.
+        title: what was learned, and how quality is measured.
+        quality: figure → head of its column; the first decides the order of the rows.
     """
-    heads = ["`model=`", *OF_CAPTIONS.values(), *OF_REVERSAL.values(), "TFLOP of training", "of the search"]
-    heads += COSTS.values()
+
+    file: str
+    title: str
+    quality: Mapping[str, str]
+
+
+TASKS = (
+    ComparedTask(
+        "M_multi30k.json",
+        "German captions into English, by words. BLEU: 0 to 100, how much of the output is in a human translation",
+        {
+            "metrics.test.free_running/token_bleu": "BLEU",
+            "metrics.test.beam/token_bleu": "with a beam of 5",
+            "token_bleu_of_length.21-": "sources above 20 words",
+        },
+    ),
+    ComparedTask(
+        "M_reversal.json",
+        "Lists of 1 to 10 integers, reversed, and longer ones that training did not show: the share that is all right",
+        {"exact_match_of_length.1-10": "1 to 10 integers", "exact_match_of_length.11-20": "11 to 20"},
+    ),
+    ComparedTask(
+        "K2.json",
+        "Short English sentences into French, by characters. chrF: 0 to 100, common runs of characters",
+        {
+            "metrics.test.free_running/chrf": "chrF",
+            "metrics.test.beam/chrf": "with a beam of 5",
+            "metrics.test.copy_nearest/chrf": "of copying the nearest",
+        },
+    ),
+)
+COSTS = {"mebibytes": "MiB of memory", "outputs_per_second": "outputs/s"}
+NOTE = (
+    "Best first; mean ± sample standard deviation over seeds. Minutes of one core: of all trials of the search, and of"
+    " one training with what it found, without validation. Memory: of the whole process at most in training; outputs/s:"
+    " generated greedily, in batches. Costs are of the seeds that recorded them and had their core to themselves."
+    " `make reproduce-M` repeats it;"
+    " [all results](outputs/reference/README.md) has seeds, commits, and the same without tuning."
+)
+
+
+def architectures(references: Mapping[str, Reference]) -> str:
+    """A table per task, a row per architecture, and below them what the figures are.
+
+    Args:
+        references: by file name; a task without one has no table.
+    """
+    tables = [_table(task, references[task.file]) for task in TASKS if task.file in references]
+    return "\n".join([*tables, f"{NOTE}\n"])
+
+
+def _table(task: ComparedTask, content: Reference) -> str:
+    heads = ["`model=`", *task.quality.values(), "search, min", "training, min", *COSTS.values()]
     table = TextTable(heads, "l" + "r" * (len(heads) - 1))
-    lists = {group["label"]: group for group in reversal["groups"]}
-    tuned = [group for group in captions["groups"] if group["label"].endswith(TUNED) and group["runs"]]
-    for group in tuned:
-        name, of_lists = group["label"].removesuffix(TUNED), lists.get(group["label"], NONE)
+    first = next(iter(task.quality))
+    tuned = [one for one in content["groups"] if one["label"].endswith(TUNED) and first in one["figures"]]
+    for group in sorted(tuned, key=lambda one: -one["figures"][first]["mean"]):
         table.add(
-            f"`{name}`: {group['title'].removesuffix(', tuned')}",
-            *(cell(group, figure) for figure in OF_CAPTIONS),
-            *(cell(of_lists, figure) for figure in OF_REVERSAL),
-            compute(group),
-            teraflops(group.get("search", {}).get("flops")),
-            *(cell(group, figure) for figure in COSTS),
+            f"`{group['label'].removesuffix(TUNED)}`: {group['title'].removesuffix(', tuned')}",
+            *(cell(group, figure) for figure in task.quality),
+            _minutes([group["search"]["seconds"]] if "search" in group else []),
+            _minutes([run["training"]["seconds"] for run in group["runs"] if own_times(run["training"])]),
+            *(written(name, group["figures"][name]) if name in group["figures"] else "–" for name in COSTS),
         )
-    return f"{table.markdown()}\n{_note(captions, reversal, tuned)}\n"
+    return f"**{task.title}** ({_size(content, tuned)}).\n\n{table.markdown()}"
 
 
-def _note(captions: Reference, reversal: Reference, tuned: Iterable[Mapping[str, Any]]) -> str:
-    counts = sorted({len(group["seeds"]) for group in tuned})
+def _size(content: Reference, groups: list[Mapping[str, Any]]) -> str:
+    """How many seeds, how large the models are, and what is missing."""
+    counts = sorted({len(group["seeds"]) for group in groups})
+    most = max(group["figures"]["parameters"]["mean"] for group in groups)
     seeds = " to ".join(map(str, counts[:1] + counts[1:][-1:]))
-    most = max(group["figures"]["parameters"]["mean"] for group in tuned)
-    partial = f" Not complete: of captions, {captions['partial']}." if "partial" in captions else ""
-    where = dict.fromkeys(machine(one) for one in (captions, reversal))
-    return (
-        f"Mean ± sample standard deviation over seeds ({seeds} of captions). Costs are of captions, where no model"
-        f" has more than {most:,.0f} parameters; TFLOP: a million million operations of matrix products; memory: of the"
-        f" whole process at most in training; outputs/s: captions translated per second, greedily; in"
-        f" parentheses, how many seeds recorded a cost.{partial}"
-        f" {'; '.join(where)}. `{remake(captions)}` repeats it."
-    )
+    partial = f"; not complete: {content['partial']}" if "partial" in content else ""
+    return f"{seeds} seeds, at most {most:,.0f} parameters{partial}"
+
+
+def _minutes(seconds: list[float]) -> str:
+    """Their mean in minutes; "–" if there are none."""
+    return f"{statistics.fmean(seconds) / 60:.1f}" if seconds else "–"

@@ -17,7 +17,7 @@ from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.errors import InputError
 from seqlab.reporting.page.scaling import HEADS, NOTE
 from seqlab.reporting.page.scaling import rows as law_rows
-from seqlab.reporting.readme.architecture_table import CAPTIONS, REVERSAL, architectures
+from seqlab.reporting.readme.architecture_table import architectures
 from seqlab.reporting.readme.costs import Reference, cell, compute, machine, search_cost
 from seqlab.reproduction.claim import ORDER
 from seqlab.reproduction.reference import remake
@@ -150,9 +150,7 @@ def main() -> None:
     try:
         references = read_references(folder)
         front = with_results(readme.read_text(encoding="utf-8"), summary(references))
-        if {CAPTIONS, REVERSAL} <= set(references):
-            table = architectures(references[CAPTIONS], references[REVERSAL])
-            front = with_results(front, table, BEGIN_ARCHITECTURES, END_ARCHITECTURES)
+        front = with_results(front, architectures(references), BEGIN_ARCHITECTURES, END_ARCHITECTURES)
         all_figures = with_results(details_file.read_text(encoding="utf-8"), details(references))
     except (InputError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
