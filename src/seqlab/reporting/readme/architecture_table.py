@@ -60,8 +60,8 @@ COSTS = {"mebibytes": "MiB of memory", "outputs_per_second": "outputs/s"}
 NOTE = (
     "Best first; mean ± sample standard deviation over seeds. Minutes of one core: of all trials of the search, and of"
     " one training with what it found, without validation. Memory: of the whole process at most in training; outputs/s:"
-    " generated greedily (the likeliest token at each step; a beam keeps the five best beginnings), in batches. Costs are"
-    " of the seeds that recorded them and had their core to themselves. `make reproduce-M` repeats it;"
+    " generated greedily (the likeliest token at each step; a beam keeps the five best beginnings), in batches. Costs"
+    " are of the seeds that recorded them and had their core to themselves. `make reproduce-M` repeats it;"
     " [all results](outputs/reference/README.md) has seeds, commits, and the same without tuning."
 )
 
