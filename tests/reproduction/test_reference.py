@@ -89,6 +89,12 @@ def test_somebody_elses_sentences_and_what_is_heavy_are_not_kept(own_data):
     assert ("somebody" in json.dumps(content)) is own_data
 
 
+def test_of_a_curve_is_kept_what_is_plotted():
+    curve = [{"step": 3, "val/teacher_forced/loss": 2.0, "val/teacher_forced/perplexity": 7.4, "train/objective": 1.0}]
+    run = reference(claim(19), groups(curve=curve))["groups"][0]["runs"][0]
+    assert run["curve"] == [{"step": 3, "val/teacher_forced/loss": 2.0}]
+
+
 def test_a_claim_that_was_partly_run_says_so():
     content = reference(claim(19), groups(b=()), "2 of 4 runs are not there")
     assert content["partial"] == "2 of 4 runs are not there"

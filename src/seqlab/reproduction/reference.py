@@ -27,6 +27,9 @@ from seqlab.runs.spread import spread
 HEAVY = ("bleu_statistics", "correct", "lengths")
 """Entries of a digest with one value per sentence. They are left out once the significance tests have used them."""
 
+NOT_PLOTTED = ("/perplexity", "/token_accuracy", "/objective")
+"""Ends of the figures of a learning curve that no plot shows."""
+
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not comparable"
 
 
@@ -181,7 +184,13 @@ def _thinned(digest: Digest, first: bool, samples: bool) -> dict[str, Any]:
         samples: whether samples are kept at all: not where the sentences are not ours to publish.
     """
     left_out = {*HEAVY, *(() if first else ("settings",)), *(() if first and samples else ("samples",))}
-    return {key: value for key, value in digest.items() if key not in left_out}
+    thinned = {key: value for key, value in digest.items() if key not in left_out}
+    if "curve" in digest:
+        thinned["curve"] = [
+            {name: value for name, value in point.items() if not name.endswith(NOT_PLOTTED)}
+            for point in digest["curve"]
+        ]
+    return thinned
 
 
 def _short(content: Any) -> Any:

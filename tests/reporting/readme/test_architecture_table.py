@@ -9,10 +9,18 @@ def spread(mean, sd=0.25):
     return {"mean": mean, "sd": sd, "values": [mean - sd, mean + sd]}
 
 
-def group(label, figures, seeds=(1, 2), waited=0.0, **more):
+def group(label, figures, seeds=(1, 2), waited=0.0, command="seqlab-train experiment=some", **more):
     runs = [{"training": {"seconds": 60.0 * seed, "waited": waited}} for seed in seeds]
     title = f"a {label}, tuned"
-    return {"label": label, "title": title, "figures": figures, "seeds": list(seeds), "runs": runs, **more}
+    return {
+        "label": label,
+        "title": title,
+        "command": command,
+        "figures": figures,
+        "seeds": list(seeds),
+        "runs": runs,
+        **more,
+    }
 
 
 GRU = {BLEU: spread(10.0), BEAM: spread(11.0), LONG: spread(2.0), "parameters": spread(1000.0, 0)}
@@ -50,7 +58,8 @@ def test_what_is_not_complete_says_so():
 
 def test_a_task_has_a_table_once_it_was_run():
     lists = {"exact_match_of_length.1-10": spread(0.5, 0.01), "exact_match_of_length.11-20": spread(0.0, 0)}
-    reversal = {"groups": [group("gru_tuned", lists | {"parameters": spread(1000.0, 0)})]}
+    command = "seqlab-train model=gpt model.mixer=min_gru model.width=8"
+    reversal = {"groups": [group("gpt_min_gru_tuned", lists | {"parameters": spread(1000.0, 0)}, command=command)]}
     _, rows = rows_of(architectures({"M_reversal.json": reversal}))
-    assert rows == ["| `gru`: a gru_tuned | 50.00% ± 1.00% | 0.00% | – | 1.5 | – | – |"]
+    assert rows == ["| `gpt model.mixer=min_gru`: a gpt_min_gru_tuned | 50.00% ± 1.00% | 0.00% | – | 1.5 | – | – |"]
     assert architectures({"M_reversal.json": reversal, "M_multi30k.json": CAPTIONS}).count("`model=`") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -83,13 +84,19 @@ def _table(task: ComparedTask, content: Reference) -> str:
     tuned = [one for one in content["groups"] if one["label"].endswith(TUNED) and first in one["figures"]]
     for group in sorted(tuned, key=lambda one: -one["figures"][first]["mean"]):
         table.add(
-            f"`{group['label'].removesuffix(TUNED)}`: {group['title'].removesuffix(', tuned')}",
+            f"`{_name(group)}`: {group['title'].removesuffix(', tuned')}",
             *(cell(group, figure) for figure in task.quality),
             _minutes([group["search"]["seconds"]] if "search" in group else []),
             _minutes([run["training"]["seconds"] for run in group["runs"] if own_times(run["training"])]),
             *(written(name, group["figures"][name]) if name in group["figures"] else "–" for name in COSTS),
         )
     return f"**{task.title}** ({_size(content, tuned)}).\n\n{table.markdown()}"
+
+
+def _name(group: Mapping[str, Any]) -> str:
+    """What follows `model=` in the group's command, with the mixer; its label if an experiment chooses the model."""
+    chosen = [word for word in shlex.split(group["command"]) if word.startswith(("model=", "model.mixer="))]
+    return " ".join(chosen).removeprefix("model=") or str(group["label"].removesuffix(TUNED))
 
 
 def _size(content: Reference, groups: list[Mapping[str, Any]]) -> str:

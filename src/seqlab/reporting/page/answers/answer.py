@@ -109,8 +109,8 @@ class Scope:
 
 
 def scopes(material: Material) -> list[Scope]:
-    """Everything that can be compared: the user's runs first, then the references that compare most architectures, and
-    of those the ones with most groups of several seeds.
+    """Everything that can be compared: the user's runs first, then the references that compare most architectures with
+    several seeds each.
 
     A single group of the user's is compared with the reference.
     """
@@ -128,11 +128,11 @@ def scopes(material: Material) -> list[Scope]:
                 beside = [] if len(made_here) > 1 else others.get(made_here[0].profile, [])
                 yours.append(Scope(dataset, True, made_here[0].profile, [*made_here, *beside]))
             references += [Scope(dataset, False, profile, some) for profile, some in others.items()]
-    return [*yours, *sorted(references, key=_by_breadth)]
+    return [*yours, *sorted(references, key=_breadth, reverse=True)]
 
 
-def _by_breadth(scope: Scope) -> tuple[int, int]:
-    return -scope.architectures, -sum(len(group.seeds) > 1 for group in scope.groups)
+def _breadth(scope: Scope) -> tuple[int, int]:
+    return len({one.architecture for one in scope.groups if len(one.seeds) > 1}), scope.architectures
 
 
 def _profile(group: RunGroup) -> tuple[bool, str]:
