@@ -206,7 +206,7 @@ def _short(content: Any) -> Any:
 
 def _significance(claim: Claim, groups: Groups) -> list[dict[str, Any]]:
     """A paired bootstrap test for each pair of groups that the claim compares, in the first metric that both have, and
-    for each of these groups against the best of them.
+    for each of these groups, and of those that were searched for, against the best of them.
     """
     from seqlab.runs.significance import METRICS, significance
 
@@ -221,10 +221,14 @@ def _significance(claim: Claim, groups: Groups) -> list[dict[str, Any]]:
 
 
 def _against_best(claim: Claim, groups: Groups) -> list[tuple[str, str]]:
-    """Each compared group with the best of them, in the first metric that all have, as far as no pair is of these."""
+    """Each compared or searched group with the best of them, in the first metric that all have, but for pairs of the
+    claim.
+    """
     from seqlab.runs.significance import METRICS, mean_figure
 
-    compared = [label for label in dict.fromkeys(itertools.chain(*claim.compared)) if groups[label].digests]
+    searched = (group.label for group in claim.groups if group.search)
+    labels = dict.fromkeys(itertools.chain(*claim.compared, searched))
+    compared = [label for label in labels if groups[label].digests]
     tested = [{*pair} for pair in claim.compared]
     for metric in METRICS:
         means = {label: mean_figure(groups[label].digests, metric) for label in compared}

@@ -24,13 +24,15 @@ def group(label, figures, seeds=(1, 2), waited=0.0, command="seqlab-train experi
 
 
 GRU = {BLEU: spread(10.0), BEAM: spread(11.0), LONG: spread(2.0), "parameters": spread(1000.0, 0)}
+MACHINE = {"device": "cpu", "threads": 1}
 CAPTIONS = {
+    "environment": MACHINE,
     "groups": [
         group("gru_tuned", GRU | {"mebibytes": spread(700.0, 0.5)}, search={"seconds": 741.0}),
         group("gru_untuned", GRU),
         group("gpt_tuned", {BLEU: spread(30.0), "parameters": spread(2000.0, 0)}, (1, 2, 3), waited=99.0),
         group("conv_tuned", {}, ()),
-    ]
+    ],
 }
 
 
@@ -47,19 +49,29 @@ def test_a_row_has_quality_and_what_it_cost_the_best_first():
         "| `gpt`: a gpt_tuned | 30.00 ± 0.25 (2 of 3) | – | – | – | – | – | – |",
         "| `gru`: a gru_tuned | 10.00 ± 0.25 | 11.00 ± 0.25 | 2.000 ± 0.250 | 12.3 | 1.5 | 700.0 ± 0.5 | – |",
     ]
-    assert "(2 to 3 seeds, at most 2,000 parameters)." in text and "not complete" not in text
+    assert "(2 to 3 seeds, at most 2,000 parameters, cpu, threads: 1)." in text and "not complete" not in text
 
 
 def test_what_is_not_complete_says_so():
-    captions = {"groups": [group("gru_tuned", GRU)], "partial": "3 of 4 runs are not there"}
+    captions = {"environment": MACHINE, "groups": [group("gru_tuned", GRU)], "partial": "3 of 4 runs are not there"}
     text = architectures({"M_multi30k.json": captions})
-    assert "(2 seeds, at most 1,000 parameters; not complete: 3 of 4 runs are not there)" in text
+    assert "(2 seeds, at most 1,000 parameters, cpu, threads: 1; not complete: 3 of 4 runs are not there)" in text
 
 
 def test_a_task_has_a_table_once_it_was_run():
     lists = {"exact_match_of_length.1-10": spread(0.5, 0.01), "exact_match_of_length.11-20": spread(0.0, 0)}
     command = "seqlab-train model=gpt model.mixer=min_gru model.width=8"
-    reversal = {"groups": [group("gpt_min_gru_tuned", lists | {"parameters": spread(1000.0, 0)}, command=command)]}
+    reversal = {
+        "environment": MACHINE,
+        "groups": [group("gpt_min_gru_tuned", lists | {"parameters": spread(1000.0, 0)}, command=command)],
+    }
     _, rows = rows_of(architectures({"M_reversal.json": reversal}))
     assert rows == ["| `gpt model.mixer=min_gru`: a gpt_min_gru_tuned | 50.00% ± 1.00% | 0.00% | – | 1.5 | – | – |"]
     assert architectures({"M_reversal.json": reversal, "M_multi30k.json": CAPTIONS}).count("`model=`") == 2
+
+
+def test_without_a_searched_group_there_is_neither_table_nor_note():
+    untuned = {"environment": MACHINE, "groups": [group("gru_untuned", GRU)]}
+    assert architectures({}) == "" == architectures({"M_multi30k.json": untuned})
+    mixed = {"environment": MACHINE, "groups": [group("gpt_min_gru_tuned", GRU, command="seqlab-train model.mixer=x")]}
+    assert "| `gpt_min_gru`: a" in architectures({"M_multi30k.json": mixed})

@@ -9,10 +9,12 @@ from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import Table, TableCell
 
 DIGITS = ".3g"
+FIXED = "fixed"
+"""In place of a setting that a search did not have."""
 
 
 def chosen_settings(material: Material) -> list[Table]:
-    """A row per search, a column per setting that was searched for; empty where a search did not have it."""
+    """A row per search, a column per setting that was searched for."""
     tables = []
     for claim in material.claims:
         groups = [one for one in material.groups if one.is_of(claim) and not one.own and one.search]
@@ -27,10 +29,11 @@ def _table(id: str, title: str, groups: list[RunGroup]) -> Table:
     settings = list(dict.fromkeys(name for values in chosen.values() for name in values))
     heads = [("runs of", "what was searched for"), *((name, _ranges(groups, name)) for name in settings)]
     rows = [
-        [TableCell(one.label, group=one), *(_cell(chosen[one.id].get(name, ""), one) for name in settings)]
+        [TableCell(one.label, group=one), *(_cell(chosen[one.id].get(name, FIXED), one) for name in settings)]
         for one in groups
     ]
-    return Table(id, title, heads, rows, "Chosen by the lowest loss on validation, with one seed.")
+    ranges = "; ".join(f"`{name}` in `{some}`" for name, some in heads[1:] if some)
+    return Table(id, title, heads, rows, f"Chosen by the lowest loss on validation, with one seed. Searched: {ranges}.")
 
 
 def _ranges(groups: list[RunGroup], setting: str) -> str:
@@ -44,4 +47,4 @@ def _cell(value: str, group: RunGroup) -> TableCell:
         number = float(value)
     except ValueError:
         return TableCell(value, None, group)
-    return TableCell(format(number, DIGITS), number, group)
+    return TableCell(value if number.is_integer() else format(number, DIGITS), number, group)

@@ -12,6 +12,7 @@ from hydra_pruning_sweeper.quoting import quoted
 from seqlab.reporting.page.group_names import colours, named
 from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading, title
+from seqlab.reproduction.reference import remake
 
 PLAY_ADDRESS = "http://127.0.0.1:8484/"
 """Where `seqlab-play` answers, if no other port is typed."""
@@ -77,14 +78,15 @@ def _typed(path: str) -> str:
     return path if re.fullmatch(r"[\w./+-]+", path, re.ASCII) else quoted(path)
 
 
-def unsampled(groups: Sequence[RunGroup]) -> list[tuple[str, str]]:
-    """(dataset, command): datasets whose texts may not be published, and the command that makes their samples."""
-    commands = {}
+def unsampled(groups: Sequence[RunGroup], claims: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """(datasets, command): datasets whose texts may not be published, and the command that makes their samples."""
+    commands: dict[str, list[str]] = {}
     for some in by_dataset(groups).values():
         counted = [one for one in some if one.claim and any(run.get("failures") for run in one.runs)]
         if counted and not any(run.get("samples") for one in some for run in one.runs):
-            commands[heading(some[0])] = f"make reproduce-{counted[0].claim}"
-    return [*commands.items()]
+            command = next(remake(claim) for claim in claims if counted[0].is_of(claim))
+            commands.setdefault(command, []).append(heading(some[0]))
+    return [("; ".join(names), command) for command, names in commands.items()]
 
 
 def _richness(data: dict[str, Any]) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from seqlab.runs.small_splits import uncertainty
 COMPARISON = "comparison"
 """In place of a verdict: nothing was to be judged."""
 BEST = "leads"
-CHANCE = "p, against the leader"
+CHANCE = "p over examples"
 DIVERGED = 100.0
 """Loss in nats per token above which a run diverged: a uniform guess among a million tokens costs 14."""
 EXACT_MATCH = "free_running/exact_match"
@@ -148,7 +148,8 @@ def _comparison(material: Material, id: str, groups: Sequence[RunGroup]) -> Tabl
     ]
     measured = [(entry_of(name).label, _meaning(name)) for name in metrics]
     beside, further = ([(one.head, one.meaning) for one in some] for some in (BESIDE_QUALITY, FURTHER_COSTS))
-    tested = [(CHANCE, f"paired bootstrap of {entry_of(main).label} over the test examples")] if main and top else []
+    against_leader = "against the leader: paired bootstrap over the test examples"
+    tested = [(CHANCE, against_leader)] if main and top else []
     heads += [*measured[:1], *tested, *beside, *measured[1:], *further]
     rows = []
     for one in groups:
@@ -259,7 +260,7 @@ def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> T
 def _written_p(test: Mapping[str, Any]) -> str:
     """The p of a paired bootstrap, which is never below twice one of its samples."""
     least = test["p"] <= 2 / test["samples"]
-    return f"{'≤ ' if least else ''}{test['p']:.2g}"
+    return ("≤\u00a0" if least else "") + format(test["p"], ".2g")
 
 
 def without_empty(table: Table) -> Table:
@@ -271,8 +272,9 @@ def without_empty(table: Table) -> Table:
         note += " Bold: the best of a column."
     if any(head == CHANCE for head, _ in heads):
         note += (
-            " p: how often chance alone, in the choice of test examples, would give a difference to the row that"
-            " leads as large as this one; below 0.05 it is called unlikely. Other seeds may still differ."
+            " p over examples: how often chance alone, in the choice of test examples, would give a difference to the"
+            " row that leads as large as this one; below 0.05 it is called unlikely. Whether other seeds would give"
+            " it, too, it does not tell: the answers above look at both."
         )
     if any(not cell.text for row in rows for cell in row):
         note += " –: not measured."

@@ -59,10 +59,11 @@ TASKS = (
 )
 COSTS = {"mebibytes": "MiB of memory", "outputs_per_second": "outputs/s"}
 NOTE = (
-    "Best first; mean ± sample standard deviation over seeds. Minutes of one core: of all trials of the search, and of"
-    " one training with what it found, without validation. Memory: of the whole process at most in training; outputs/s:"
-    " generated greedily (the likeliest token at each step; a beam keeps the five best beginnings), in batches. Costs"
-    " are of the seeds that recorded them and had their core to themselves. `make reproduce-M` repeats it;"
+    "Best first; mean ± sample standard deviation over seeds. Search: all its trials with their validation, at times"
+    " beside other work. Training: once, with what the search found, without validation. Memory: of the whole process"
+    " at most in training; outputs/s: generated greedily (the likeliest token at each step; a beam keeps the five best"
+    " beginnings), in batches. Costs but for those of searches are of the seeds that recorded them and had their cores"
+    " to themselves, some of a single one. `make reproduce-M` repeats it;"
     " [all results](outputs/reference/README.md) has seeds, commits, and the same without tuning."
 )
 
@@ -73,15 +74,18 @@ def architectures(references: Mapping[str, Reference]) -> str:
     Args:
         references: by file name; a task without one has no table.
     """
-    tables = [_table(task, references[task.file]) for task in TASKS if task.file in references]
-    return "\n".join([*tables, f"{NOTE}\n"])
+    tables = [table for task in TASKS if task.file in references if (table := _table(task, references[task.file]))]
+    return "\n".join([*tables, f"{NOTE}\n"]) if tables else ""
 
 
 def _table(task: ComparedTask, content: Reference) -> str:
+    """The table of a task below its title; "" while none of its searched groups was run."""
     heads = ["`model=`", *task.quality.values(), "search, min", "training, min", *COSTS.values()]
     table = TextTable(heads, "l" + "r" * (len(heads) - 1))
     first = next(iter(task.quality))
     tuned = [one for one in content["groups"] if one["label"].endswith(TUNED) and first in one["figures"]]
+    if not tuned:
+        return ""
     for group in sorted(tuned, key=lambda one: -one["figures"][first]["mean"]):
         table.add(
             f"`{_name(group)}`: {group['title'].removesuffix(', tuned')}",
@@ -95,17 +99,21 @@ def _table(task: ComparedTask, content: Reference) -> str:
 
 def _name(group: Mapping[str, Any]) -> str:
     """What follows `model=` in the group's command, with the mixer; its label if an experiment chooses the model."""
-    chosen = [word for word in shlex.split(group["command"]) if word.startswith(("model=", "model.mixer="))]
-    return " ".join(chosen).removeprefix("model=") or str(group["label"].removesuffix(TUNED))
+    words = shlex.split(group["command"])
+    chosen = [word for word in words if word.startswith(("model=", "model.mixer="))]
+    if not any(word.startswith("model=") for word in chosen):
+        return str(group["label"].removesuffix(TUNED))
+    return " ".join(chosen).removeprefix("model=")
 
 
 def _size(content: Reference, groups: list[Mapping[str, Any]]) -> str:
-    """How many seeds, how large the models are, and what is missing."""
+    """How many seeds, how large the models are, what they ran on, and what is missing."""
     counts = sorted({len(group["seeds"]) for group in groups})
     most = max(group["figures"]["parameters"]["mean"] for group in groups)
     seeds = " to ".join(map(str, counts[:1] + counts[1:][-1:]))
     partial = f"; not complete: {content['partial']}" if "partial" in content else ""
-    return f"{seeds} seeds, at most {most:,.0f} parameters{partial}"
+    where = content["environment"]
+    return f"{seeds} seeds, at most {most:,.0f} parameters, {where['device']}, threads: {where['threads']}{partial}"
 
 
 def _minutes(seconds: list[float]) -> str:

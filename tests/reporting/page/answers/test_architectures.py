@@ -124,10 +124,33 @@ def test_of_the_references_what_compares_most_architectures_comes_first(tmp_path
     assert [one.about for one in answer.conclusions] == ["Multi30k de→en (reference)", "Running text (reference)"]
 
 
+def test_a_search_that_did_not_help_is_named(tmp_path):
+    groups = {
+        f"{model}_{kind}": [digest(model, seed, bleu=bleu) for seed in (1, 2)]
+        for model, pair in (("gru", (9.0, 10.0)), ("lstm", (12.0, 11.0)))
+        for kind, bleu in zip(("tuned", "untuned"), pair, strict=True)
+    }
+    content = reference("C", groups)
+    for group in content["groups"][::2]:
+        group["search"] = {"trainings": 8, "epochs": 41, "seconds": 1234.5, "chosen": []}
+    (one,) = best(gathered(tmp_path, content)).conclusions
+    (said,) = [text for text in one.evidence if text.startswith("What a search found is no better")]
+    assert "gru_tuned, 9.00" not in said and "gru_tuned 9.00 over 2 seeds against 10.00" in said and "lstm" not in said
+
+
+def test_runs_on_other_examples_are_named_as_not_compared(tmp_path):
+    groups = {model: [digest(model, test_set="a")] for model in ("gru", "lstm")}
+    other = digest("gpt", settings={"data": {"length": 256}}, test_set="b")
+    del other["by_length"]
+    groups["gpt"] = [other]
+    evidence = [text for one in best(gathered(tmp_path, reference("C", groups))).conclusions for text in one.evidence]
+    assert "Not compared, since evaluated on other examples: runs of gpt." in evidence
+
+
 def test_cost_stands_right_beside_quality(tmp_path):
     (table,) = comparisons(gathered(tmp_path, claim_c()))
     heads = [head for head, _ in table.heads]
-    assert heads[2:7] == ["token BLEU", "p, against the leader", "parameters", "training s", "tokens/s"]
+    assert heads[2:7] == ["token BLEU", "p over examples", "parameters", "training s", "tokens/s"]
 
 
 def test_a_baseline_stands_with_the_evidence_of_the_users_runs(tmp_path):

@@ -17,7 +17,7 @@ def test_every_dataset_of_the_users_has_its_costs_beside_quality(tmp_path):
     ]
     answer = cost(found(tmp_path, [*several, digest(data="other", speed=2000.0)]))
     other, mine = sorted(answer.conclusions, key=lambda one: one.about, reverse=True)
-    assert mine.verdict == "lstm (yours), 10.00 token BLEU, and the next 1:"
+    assert mine.verdict == "lstm (yours), 10.00 token BLEU, and 1 other setting whose costs are known:"
     assert table_of(mine) == [
         ["runs of", "token BLEU", "parameters", "training s", "tokens/s"],
         ["lstm (yours)", "10.00", "100,003", "7", "1,000"],
@@ -31,9 +31,24 @@ def test_every_dataset_of_the_users_has_its_costs_beside_quality(tmp_path):
 def test_a_table_has_the_best_three_and_leads_to_all(tmp_path):
     answer = cost(gathered(tmp_path, claim_c()))
     (one,) = answer.conclusions
-    assert one.verdict.startswith("bahdanau, 28.20 ± 0.10 token BLEU, and the next 2:")
+    assert one.verdict.startswith("bahdanau, 28.20 ± 0.10 token BLEU, and 2 other settings whose costs are known:")
     assert [row[0] for row in table_of(one)[1:]] == ["bahdanau", "context_gru", "transformer"]
     assert [id for _, id in answer.links] == ["compare-0"]
+
+
+def test_all_of_the_users_settings_are_there_beside_better_references(tmp_path):
+    """A single one is compared with the references of its data, all of which are better."""
+    run = digest("gru", bleu=3.0)
+    answer = cost(found(tmp_path, [run], claim_c()))
+    names = [[row[0] for row in table_of(one)[1:]] for one in answer.conclusions if one.own]
+    assert names and all(any("(yours)" in name for name in some) for some in names)
+
+
+def test_a_row_without_a_cost_gives_way_to_one_that_has_some(tmp_path):
+    runs = [digest(model, overrides={"model": model}, bleu=b) for model, b in (("gru", 9), ("lstm", 10))]
+    runs[1]["training"] = {}
+    (one,) = cost(found(tmp_path, runs)).conclusions
+    assert [row[0] for row in table_of(one)[1:]] == ["gru (yours)"]
 
 
 def test_what_was_not_recorded_is_left_out(tmp_path):

@@ -10,18 +10,24 @@ from seqlab.reporting.page.answers.carried_context import carried_context
 from seqlab.reporting.page.answers.cost import cost
 from seqlab.reporting.page.answers.early_stopping import saved_by_pruning
 from seqlab.reporting.page.answers.long_sources import fixed_vector
+from seqlab.reporting.page.answers.mixers import mixers
 from seqlab.reporting.page.answers.notes import familiar_text
 from seqlab.reporting.page.answers.rerunning import rerun
 from seqlab.reporting.page.answers.scaled_up import scaled_up
 from seqlab.reporting.page.answers.single_runs import single_runs
 from seqlab.reporting.page.sources import Material
 
+QUESTIONS = (
+    *(best, cost, fastest, carried_context, fixed_vector, mixers),
+    *(familiar_text, scaled_up, saved_by_pruning, rerun),
+)
+"""What answers each question, in reading order."""
+
 
 def answers(material: Material) -> list[Answer]:
     """All answers, in reading order; the first only where a setting of the user's is alone on its dataset."""
     alone = single_runs(material)
-    questions = (best, cost, fastest, carried_context, fixed_vector, familiar_text, scaled_up, saved_by_pruning, rerun)
-    return list(map(_each_once, [*([alone] if alone.conclusions else []), *(answer(material) for answer in questions)]))
+    return list(map(_each_once, [*([alone] if alone.conclusions else []), *(one(material) for one in QUESTIONS)]))
 
 
 def _each_once(answer: Answer) -> Answer:

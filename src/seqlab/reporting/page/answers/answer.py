@@ -15,8 +15,7 @@ from seqlab.reproduction.reference import remake
 
 SHARED_MACHINE = (
     "Times of training and of generation are shown only of runs that had their cores to themselves meanwhile: not of"
-    " those that waited for one for more than a tenth of the time, nor of earlier ones, which did not record it. A"
-    " cost that is not named was not recorded."
+    " those that waited for one for more than a tenth of the time, nor of earlier ones, which did not record it."
 )
 
 

@@ -73,9 +73,30 @@ def _best(material: Material, scope: Scope) -> Conclusion:
     text = text.removesuffix(".") + _scale(first, second)
     evidence = [one for one in (_by_training_length(first, names), _by_training_length(second, names)) if one]
     evidence += [f"The others: {rest}."] if others else []
+    evidence += [*_better_untuned(scope, metric, names), *_on_other_examples(material, scope)]
     if scope.has_yours and (without := baseline(first, metric)):
         evidence.append(f"Without a model, {without}.")
     return Conclusion(scope.title, text, evidence, scope.has_yours)
+
+
+def _better_untuned(scope: Scope, metric: str, names: Mapping[str, str]) -> list[str]:
+    """A sentence on architectures whose settings a search did not make better."""
+    by_label = {one.label: one for one in scope.groups if one.label}
+    pairs = [(one, by_label.get(label.replace("_tuned", "_untuned"))) for label, one in by_label.items() if one.search]
+    worse = [
+        f"{names[tuned.id]} {metric_over_seeds(tuned, metric)} against {metric_over_seeds(other, metric)}"
+        for tuned, other in pairs
+        if other is not None and ranked([tuned, other], metric)[0] is other
+    ]
+    return [f"What a search found is no better than the settings before it: {'; '.join(worse)}."] if worse else []
+
+
+def _on_other_examples(material: Material, scope: Scope) -> list[str]:
+    """A sentence on runs of the same dataset that cannot be compared."""
+    here = scope.groups[0]
+    others = [one for one in material.groups if one.dataset == scope.dataset and one.measured_on != here.measured_on]
+    apart = dict.fromkeys(one.architecture for one in others if one.own == here.own)
+    return [f"Not compared, since evaluated on other examples: runs of {', '.join(apart)}."] if apart else []
 
 
 def _scale(*groups: RunGroup) -> str:

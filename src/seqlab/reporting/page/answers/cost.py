@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from hydra_pruning_sweeper.messages import plural
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import SHARED_MACHINE, Answer, Conclusion, Scope, mean, scopes
 from seqlab.reporting.page.answers.architectures import ranked
-from seqlab.reporting.page.cost_columns import BESIDE_QUALITY
+from seqlab.reporting.page.cost_columns import BESIDE_QUALITY, CostColumn
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import quality
@@ -22,7 +25,8 @@ from seqlab.reporting.page.tables import (
 )
 
 SHOWN = 3
-"""The number of groups that the table of an answer has, the best first; all are in the table that it links to."""
+"""The number of groups that the table of an answer has, the best first, besides all of the user's; the table that it
+links to has all."""
 
 
 def cost(material: Material) -> Answer:
@@ -39,11 +43,12 @@ def cost(material: Material) -> Answer:
 
 
 def _costs(scope: Scope) -> Conclusion | None:
-    """What the best cost, in a table; a cost that none of them recorded has no column."""
+    """What the best of which more than the size is known cost, in a table; what none of them recorded has no column."""
     names, metric = named(scope.groups), quality(scope.groups)
     ordered = ranked(scope.groups, metric) if metric else scope.groups
-    recorded = [one for one in ordered if any(mean(of.figure(one)) > 0 for of in BESIDE_QUALITY)][:SHOWN]
-    if not recorded:
+    recorded = _recorded(ordered, BESIDE_QUALITY[1:]) or _recorded(ordered, BESIDE_QUALITY[:1])
+    shown = [one for i, one in enumerate(recorded) if i < SHOWN or one.own]
+    if not shown:
         return None
     rows = [
         [
@@ -51,14 +56,22 @@ def _costs(scope: Scope) -> Conclusion | None:
             *([metric_cell(one, metric)] if metric else []),
             *(figure_cell(one, of.figure(one), of.form) for of in BESIDE_QUALITY),
         ]
-        for one in recorded
+        for one in shown
     ]
-    quality_head = [(entry_of(metric).label, f"on {recorded[0].split}")] if metric else []
+    quality_head = [(entry_of(metric).label, f"on {shown[0].split}")] if metric else []
     heads = [("runs of", ""), *quality_head, *((of.head, of.meaning) for of in BESIDE_QUALITY)]
     table = without_empty(Table("", f"costs on {scope.title}", heads, rows))
-    next_ones = f", and the next {len(rows) - 1}" if len(rows) > 1 else ""
-    verdict = f"{names[recorded[0].id]}{_quality(recorded[0], metric)}{next_ones}:"
+    verdict = f"{names[shown[0].id]}{_quality(shown[0], metric)}{_and_more(len(rows) - 1)}:"
     return Conclusion(scope.title, verdict, own=scope.has_yours, table=table)
+
+
+def _recorded(groups: Sequence[RunGroup], costs: Sequence[CostColumn]) -> list[RunGroup]:
+    """The groups that have at least one of the costs."""
+    return [one for one in groups if any(mean(of.figure(one)) > 0 for of in costs)]
+
+
+def _and_more(count: int) -> str:
+    return f", and {plural(count, 'other setting')} whose costs are known" if count else ""
 
 
 def _quality(group: RunGroup, metric: str | None) -> str:

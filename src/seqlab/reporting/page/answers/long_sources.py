@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from hydra_pruning_sweeper.differences import Difference, listed
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, missing_runs, scopes
+from seqlab.reporting.page.answers.architectures import ranked
 from seqlab.reporting.page.answers.carried_context import SHOWN, differing
 from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown
 from seqlab.reporting.page.group_names import named, slug
 from seqlab.reporting.page.groups import RunGroup
+from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim_figures import slope_by_length
@@ -69,14 +71,13 @@ def fixed_vector(material: Material) -> Answer:
 
 def _partner(one: RunGroup, fixed: Sequence[RunGroup], attending: Sequence[RunGroup]) -> RunGroup:
     """The model with attention that a model with a fixed vector is compared with, one for all tuned ones and one for
-    all others: tuned as they are, the first of those whose settings differ least from theirs in what was not tuned.
+    all others: of tuned ones the best, else the first of those whose settings differ least from theirs.
     """
-    alike = [other for other in fixed if _tuned(other) == _tuned(one)]
-
-    def distance(other: RunGroup) -> tuple[bool, int]:
-        return _tuned(other) != _tuned(one), sum(len(_untuned_differences(each, other)) for each in alike)
-
-    return min(attending, key=distance)
+    alike = [other for other in attending if _tuned(other) == _tuned(one)] or attending
+    if _tuned(one) and (metric := quality(alike)):
+        return ranked(alike, metric)[0]
+    without = [other for other in fixed if _tuned(other) == _tuned(one)]
+    return min(alike, key=lambda other: sum(len(_untuned_differences(each, other)) for each in without))
 
 
 def _tuned(group: RunGroup) -> bool:
@@ -100,14 +101,15 @@ def _comparison(
     scope: Scope, pairs: Sequence[tuple[RunGroup, RunGroup]], groups: Sequence[RunGroup], metric: str
 ) -> Conclusion:
     """Each model with a fixed vector against its partner with attention; the figures of all are the evidence, and so
-    are pairs that were not tuned, where others were.
+    are pairs without the user's runs, or that were not tuned, where others were.
     """
     names, labels = named(scope.groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
-    tuned = [pair for pair in pairs if all(map(_tuned, pair))]
-    verdict, *evidence = _clauses(tuned or pairs, names, measure)
-    if tuned and (untuned := [pair for pair in pairs if pair not in tuned]):
-        evidence += [f"without tuning, {clause}" for clause in _clauses(untuned, names, measure)]
+    own = [pair for pair in pairs if any(one.own for one in pair)]
+    first = own or [pair for pair in pairs if all(map(_tuned, pair))] or pairs
+    verdict, *evidence = _clauses(first, names, measure)
+    if others := [pair for pair in pairs if pair not in first]:
+        evidence += [f"of others, {clause}" for clause in _clauses(others, names, measure)]
     shown = [f"{names[one.id]} {_written(one.by_seed(measure.figure), measure)}" for one in groups]
     evidence = [*(f"{one[0].upper()}{one[1:]}." for one in evidence), f"{measure.meaning}: {'; '.join(shown)}."]
     evidence += [*_apart(pairs, names), *_all_fail(groups, metric, labels)]
@@ -127,9 +129,10 @@ def _clauses(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str
         elif gap.shown or gap.none_shown:
             decided.append(_verdict(gap, fixed, attending, measure, name, beside))
         else:
-            size = gap.written(measure.write, measure.unit)
+            size = (gap.turned if measure.is_change else gap).written(measure.write, measure.unit)
             undecided.setdefault((beside, why_not_shown(gap)), []).append(f"{name} {size}")
-    others = [f"against {beside}: {', '.join(gaps)}; {why}" for (beside, why), gaps in undecided.items()]
+    what = "the cost of length above that of" if measure.is_change else "against"
+    others = [f"{what} {beside}: {', '.join(gaps)}; {why}" for (beside, why), gaps in undecided.items()]
     return ["; ".join(decided), *others] if decided else ["; ".join(others)]
 
 

@@ -8,6 +8,7 @@ function choice(select) {
   const panels = [...select.options].map((one) => document.getElementById(one.value));
   const show = () => panels.forEach((one) => (one.hidden = one.id !== select.value));
   for (const one of panels) one.classList.add("chosen");
+  select.closest(".pick").hidden = false;
   select.addEventListener("change", show);
   show();
 }
