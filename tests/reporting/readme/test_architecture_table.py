@@ -44,7 +44,7 @@ def rows_of(text):
 def test_a_row_has_quality_and_what_it_cost_the_best_first():
     text = architectures({"M_multi30k.json": CAPTIONS})
     heads, rows = rows_of(text)
-    assert heads.startswith("| `model=` | BLEU | with a beam of 5 |")
+    assert heads.startswith("| `model=` | token BLEU | with a beam of 5 |")
     assert rows == [
         "| `gpt`: a gpt_tuned | 30.00 ± 0.25 (2 of 3) | – | – | – | – | – | – |",
         "| `gru`: a gru_tuned | 10.00 ± 0.25 | 11.00 ± 0.25 | 2.000 ± 0.250 | 12.3 | 1.5 | 700.0 ± 0.5 | – |",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra_pruning_sweeper.text_table import TextTable
+from seqlab.metrics.registry import entry_of
 from seqlab.reporting.readme.costs import Reference, cell
 from seqlab.reproduction.claim_figures import written
 from seqlab.runs.result import own_times
@@ -24,7 +25,7 @@ class ComparedTask:
     Args:
         file: the reference.
         title: what was learned, and how quality is measured.
-        quality: figure → head of its column; the first decides the order of the rows.
+        quality: figure → head of its column, "" for its metric's label; the first decides the order of the rows.
     """
 
     file: str
@@ -37,7 +38,7 @@ TASKS = (
         "M_multi30k.json",
         "German captions into English, by words. BLEU: 0 to 100, how much of the output is in a human translation",
         {
-            "metrics.test.free_running/token_bleu": "BLEU",
+            "metrics.test.free_running/token_bleu": "",
             "metrics.test.beam/token_bleu": "with a beam of 5",
             "token_bleu_of_length.21-": "sources above 20 words",
         },
@@ -51,7 +52,7 @@ TASKS = (
         "K2.json",
         "Short English sentences into French, by characters. chrF: 0 to 100, common runs of characters",
         {
-            "metrics.test.free_running/chrf": "chrF",
+            "metrics.test.free_running/chrf": "",
             "metrics.test.beam/chrf": "with a beam of 5",
             "metrics.test.copy_nearest/chrf": "of copying the nearest",
         },
@@ -80,7 +81,8 @@ def architectures(references: Mapping[str, Reference]) -> str:
 
 def _table(task: ComparedTask, content: Reference) -> str:
     """The table of a task below its title; "" while none of its searched groups was run."""
-    heads = ["`model=`", *task.quality.values(), "search, min", "training, min", *COSTS.values()]
+    quality = [head or entry_of(figure).label for figure, head in task.quality.items()]
+    heads = ["`model=`", *quality, "search, min", "training, min", *COSTS.values()]
     table = TextTable(heads, "l" + "r" * (len(heads) - 1))
     first = next(iter(task.quality))
     tuned = [one for one in content["groups"] if one["label"].endswith(TUNED) and first in one["figures"]]
