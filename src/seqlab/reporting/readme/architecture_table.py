@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.readme.costs import Reference, cell
@@ -112,10 +113,10 @@ def _size(content: Reference, groups: list[Mapping[str, Any]]) -> str:
     """How many seeds, how large the models are, what they ran on, and what is missing."""
     counts = sorted({len(group["seeds"]) for group in groups})
     most = max(group["figures"]["parameters"]["mean"] for group in groups)
-    seeds = " to ".join(map(str, counts[:1] + counts[1:][-1:]))
+    seeds = plural(counts[0], "seed") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
     partial = f"; not complete: {content['partial']}" if "partial" in content else ""
     where = content["environment"]
-    return f"{seeds} seeds, at most {most:,.0f} parameters, {where['device']}, threads: {where['threads']}{partial}"
+    return f"{seeds}, at most {most:,.0f} parameters, {where['device']}, threads: {where['threads']}{partial}"
 
 
 def _minutes(seconds: list[float]) -> str:
