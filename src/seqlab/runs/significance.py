@@ -37,24 +37,31 @@ def significance(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]],
     Raises:
         InputError: the runs were not evaluated on the same examples.
     """
-    key, score = METRICS[metric]
+    key, _ = METRICS[metric]
     if not all(key in run for run in [*a, *b]):
         return None
     if len({run["test_set"] for run in [*a, *b]}) > 1:
         names = ", ".join(sorted({str(run.get("folder", run.get("name"))) for run in [*a, *b]}))
         raise InputError(f"{names}: not measured on the same examples, so their difference cannot be tested")
     first, second = ([statistics_of(run, key) for run in side] for side in (a, b))
-    if score is bleu_of and all(map(are_short, [*first, *second])):
-        score = functools.partial(bleu_of, short=True)
-    return {"metric": metric, **paired_bootstrap(first, second, score)}
+    return {"metric": metric, **paired_bootstrap(first, second, _score(metric, [*first, *second]))}
 
 
 def mean_figure(runs: Sequence[Mapping[str, Any]], metric: str) -> float | None:
     """The mean over runs of a metric of `METRICS`, from their digests; None if one does not have it."""
-    key, score = METRICS[metric]
+    key, _ = METRICS[metric]
     if not all(key in run for run in runs):
         return None
-    return float(np.mean([score(statistics_of(run, key).sum(axis=0)) for run in runs]))
+    statistics = [statistics_of(run, key) for run in runs]
+    return float(
+        _mean_score(statistics, np.ones((1, len(statistics[0])), dtype=np.int64), _score(metric, statistics))[0]
+    )
+
+
+def _score(metric: str, statistics: Sequence[np.ndarray]) -> Score:
+    """How a metric is computed from the statistics of these runs; BLEU may have `short` references."""
+    _, score = METRICS[metric]
+    return functools.partial(bleu_of, short=True) if score is bleu_of and all(map(are_short, statistics)) else score
 
 
 def statistics_of(run: Mapping[str, Any], key: str) -> np.ndarray:
