@@ -188,6 +188,11 @@ class RunGroup:
         """The changes with which runs were resumed; see `changes_on_resuming`."""
         return list(dict.fromkeys(line for one in self.results for line in changes_on_resuming(one.resumed)))
 
+    @property
+    def tuned(self) -> bool:
+        """Whether a search chose settings of the runs."""
+        return self.search is not None
+
     def is_of(self, claim: dict[str, Any]) -> bool:
         """Whether the runs belong to a claim and have its profile."""
         return (self.claim, self.profile) == (claim["claim"], claim["profile"])

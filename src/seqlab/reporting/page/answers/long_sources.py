@@ -73,15 +73,11 @@ def _partner(one: RunGroup, fixed: Sequence[RunGroup], attending: Sequence[RunGr
     """The model with attention that a model with a fixed vector is compared with, one for all tuned ones and one for
     all others: of tuned ones the best, else the first of those whose settings differ least from theirs.
     """
-    alike = [other for other in attending if _tuned(other) == _tuned(one)] or attending
-    if _tuned(one) and (metric := quality(alike)):
+    alike = [other for other in attending if other.tuned == one.tuned] or attending
+    if one.tuned and (metric := quality(alike)):
         return ranked(alike, metric)[0]
-    without = [other for other in fixed if _tuned(other) == _tuned(one)]
+    without = [other for other in fixed if other.tuned == one.tuned]
     return min(alike, key=lambda other: sum(len(_untuned_differences(each, other)) for each in without))
-
-
-def _tuned(group: RunGroup) -> bool:
-    return group.search is not None
 
 
 def _untuned_differences(one: RunGroup, other: RunGroup) -> list[Difference]:
@@ -106,7 +102,7 @@ def _comparison(
     names, labels = named(scope.groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
     own = [pair for pair in pairs if any(one.own for one in pair)]
-    first = own or [pair for pair in pairs if all(map(_tuned, pair))] or pairs
+    first = own or [pair for pair in pairs if all(one.tuned for one in pair)] or pairs
     verdict, *evidence = _clauses(first, names, measure)
     if others := [pair for pair in pairs if pair not in first]:
         evidence += [f"of others, {clause}" for clause in _clauses(others, names, measure)]
@@ -145,7 +141,7 @@ def _apart(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str])
     ]
     sentences = [f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}."]
     tuned = ["Settings that were tuned differ, too: each model has those that a search found for it."]
-    return [*(sentences if others else []), *(tuned if any(all(map(_tuned, pair)) for pair in pairs) else [])]
+    return [*(sentences if others else []), *(tuned if any(all(one.tuned for one in pair) for pair in pairs) else [])]
 
 
 def _written(values: Sequence[float], measure: Measure) -> str:

@@ -48,7 +48,7 @@ def mixers(material: Material) -> Answer:
 def _pairs(scope: Scope) -> list[Pair]:
     """Of each architecture and mixer one pair: a tuned one if there is one, else that of the largest model."""
     chosen: dict[tuple[str, str], Pair] = {}
-    for other in sorted(scope.groups, key=lambda one: (one.search is not None, mean(one.figure("parameters")))):
+    for other in sorted(scope.groups, key=lambda one: (one.tuned, mean(one.figure("parameters")))):
         if (mixer := _mixer(other)) != ATTENTION and (base := _with_attention(other, scope)) is not None:
             chosen[other.architecture, mixer] = base, other
     return list(chosen.values())
@@ -64,7 +64,7 @@ def _with_attention(other: RunGroup, scope: Scope) -> RunGroup | None:
         one
         for one in scope.groups
         if (one.architecture, _mixer(one)) == (other.architecture, ATTENTION)
-        and (one.search is None) == (other.search is None)
+        and one.tuned == other.tuned
         and (not scope.has_yours or one.own or other.own)
     ]
     return min(alike, key=lambda one: len(differing(one, other)), default=None)
