@@ -186,7 +186,7 @@ def test_examples_alone_show_nothing_of_seeds(tmp_path):
         for model, own in correct.items()
     ]
     text = text_of(best(found(tmp_path, runs)))
-    assert "+97.00% (95 %: over test examples +93.00% to +100.00%) against the next" in text
+    assert "+97.00 percentage points (95 %: over test examples +93.00 to +100.00) against the next" in text
     assert "one seed of gru (yours) and bahdanau (yours)" in text and "significant" not in text
 
 

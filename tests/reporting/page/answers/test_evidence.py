@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from seqlab.reporting.page.answers.evidence import Gap, between, signed, single_seeds, within
+from seqlab.reporting.page.answers.evidence import Gap, between, single_seeds, within
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,14 @@ def test_nothing_beside_something_is_no_difference():
 
 
 def test_signs_and_units_are_written():
-    text = Gap(-7.0, (2, 3), (-7.25, -6.75), (-8.0, -6.0)).written(signed("token BLEU"), " points")
-    assert text == "−7.00 points (95 %: over seeds −7.25 to −6.75, over test examples −8.00 to −6.00)"
-    assert [signed("exact match")(value) for value in (0.0153, 0.0, 1e-6)] == ["+1.53%", "+0.00%", "+0.0001%"]
+    gap = Gap(-7.0, (2, 3), (-7.25, -6.75), (-8.0, -6.0))
+    assert gap.in_metric("token BLEU") == "−7.00 (95 %: over seeds −7.25 to −6.75, over test examples −8.00 to −6.00)"
+
+
+@pytest.mark.parametrize(("size", "text"), [(0.0153, "+1.53"), (0.0, "+0.00"), (1e-6, "+0.0001"), (-0.2, "−20.00")])
+def test_shares_differ_by_percentage_points(size, text):
+    """+1.53% would be read as a relative change."""
+    assert Gap(size, (1, 1)).in_metric("exact match") == f"{text} percentage points"
 
 
 def test_who_has_one_seed_is_named():

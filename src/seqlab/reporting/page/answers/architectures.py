@@ -18,7 +18,7 @@ from seqlab.reporting.page.answers.answer import (
     scopes,
     seed_count,
 )
-from seqlab.reporting.page.answers.evidence import between, compared, signed, single_seeds
+from seqlab.reporting.page.answers.evidence import between, compared, single_seeds
 from seqlab.reporting.page.answers.single_runs import baseline
 from seqlab.reporting.page.group_names import named, slug
 from seqlab.reporting.page.groups import RunGroup
@@ -61,7 +61,7 @@ def _best(material: Material, scope: Scope) -> Conclusion:
     assert gap is not None  # both have the metric, on one split
     better = "highest" if entry_of(metric).more_is_better else "lowest"
     one, two = (f"{names[group.id]}, {metric_over_seeds(group, metric)}" for group in (first, second))
-    size = gap.written(signed(label))
+    size = gap.in_metric(label)
     if gap.shown:
         text = f"{one}, has the {better} {label} on {first.split}: {size} against the next, {two}."
     elif gap.none_shown:

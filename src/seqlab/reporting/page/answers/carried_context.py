@@ -18,7 +18,7 @@ from seqlab.reporting.page.answers.answer import (
     scopes,
 )
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
-from seqlab.reporting.page.answers.evidence import between, compared, signed, single_seeds, why_not_shown
+from seqlab.reporting.page.answers.evidence import between, compared, single_seeds, why_not_shown
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import RunGroup, seconds_a_step
 from seqlab.reporting.page.judging import quality
@@ -61,7 +61,7 @@ def _change(material: Material, scope: Scope, without: RunGroup, carrying: RunGr
     names, label = named(scope.groups), entry_of(metric).label
     change = compared(material, without, carrying, metric)
     assert change is not None  # both have the metric, on one split
-    size = change.written(signed(label))
+    size = change.in_metric(label)
     before, after = (f"{metric_over_seeds(one, metric)} ({names[one.id]})" for one in (without, carrying))
     figures = f"from {before} to {after}"
     if change.shown:

@@ -77,6 +77,19 @@ class Gap:
         parts = [*([f"95 %: {', '.join(ranges)}"] if ranges else []), *([self.untested] if self.untested else [])]
         return f"{write(self.size)}{unit}" + (f" ({'; '.join(parts)})" if parts else "")
 
+    def in_metric(self, label: str) -> str:
+        """The same of a difference in the metric with that label; shares in percentage points."""
+        form = FORMS.get(label, ".3g")
+        scale, form, unit = (100, form.replace("%", "f"), " percentage points") if form.endswith("%") else (1, form, "")
+
+        def write(value: float) -> str:
+            text = format(scale * value, f"+{form}")
+            if value and not any(digit in text for digit in "123456789"):  # too small for that form
+                text = f"{scale * value:+.1g}"
+            return text.replace("-", "−")
+
+        return self.written(write, unit)
+
 
 def between(first: Sequence[float], second: Sequence[float], over_examples: Interval | None = None) -> Gap | None:
     """The difference of two sides, of one value per seed each; None where a side has none."""
@@ -115,19 +128,6 @@ def compared(material: Material, first: RunGroup, second: RunGroup, metric: str)
     if gap and metric == TOKEN_BLEU and any(run.get("references") == "first" for run in runs):
         return replace(gap, untested="not tested over examples, which have several references")
     return gap
-
-
-def signed(label: str) -> Callable[[float], str]:
-    """Writes a difference in the metric with that label, with its sign."""
-    form = FORMS.get(label, ".3g")
-
-    def write(value: float) -> str:
-        text = format(value, f"+{form}")
-        if value and not any(digit in text for digit in "123456789"):  # too small for that form
-            text = f"{100 * value:+.1g}%" if "%" in form else f"{value:+.1g}"
-        return text.replace("-", "−")
-
-    return write
 
 
 def why_not_shown(difference: Gap) -> str:

@@ -15,7 +15,7 @@ from seqlab.reporting.page.answers.answer import (
     scopes,
 )
 from seqlab.reporting.page.answers.carried_context import differing
-from seqlab.reporting.page.answers.evidence import compared, signed, single_seeds
+from seqlab.reporting.page.answers.evidence import compared, single_seeds
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import quality
@@ -83,7 +83,7 @@ def _change(material: Material, base: RunGroup, other: RunGroup, metric: str, na
     label = entry_of(metric).label
     gap = compared(material, base, other, metric)
     assert gap is not None  # both have the metric, on one split
-    size, one, beside = gap.written(signed(label)), names[other.id], names[base.id]
+    size, one, beside = gap.in_metric(label), names[other.id], names[base.id]
     if gap.shown:
         return f"{label} is {'higher' if gap.size > 0 else 'lower'} with {one} than with {beside}: {size}"
     if gap.none_shown:

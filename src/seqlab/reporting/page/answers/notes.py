@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, missing_runs
-from seqlab.reporting.page.answers.evidence import Gap, between, signed, why_not_shown, within
+from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown, within
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.headings import heading
@@ -73,7 +73,7 @@ def _apart(group: RunGroup, elsewhere: RunGroup) -> Gap | None:
 
 
 def _verdict(gap: Gap) -> str:
-    size = gap.written(signed("loss"))
+    size = gap.in_metric("loss")
     if gap.none_shown:
         return f"no difference to other text is shown: {size}."
     if not gap.shown:
@@ -94,7 +94,7 @@ def _planted(material: Material) -> list[Conclusion]:
     assert gap is not None  # both have a loss
     text = f"with {', '.join(f'{share}%' for share in losses)} of the validation sentences planted in training"
     text += f"{_epochs(groups)} the loss is {', '.join(format(value, '.2f') for value in losses.values())}"
-    size = f"{gap.written(signed('loss'))} from {low}% to {high}%"
+    size = f"{gap.in_metric('loss')} from {low}% to {high}%"
     if gap.shown:
         text += f": it {'falls' if gap.size < 0 else 'rises'} with the planted share, {size}."
     elif gap.none_shown:
