@@ -23,6 +23,7 @@ MOST = {  # claim and profile → the most parameters of a model, and the sizes 
     ("M_reversal", "full"): (5_000_000, 19, 19),
     ("M_multi30k", "cpu"): (2_500_000, 3585, 3285),
     ("M_multi30k", "full"): (16_000_000, 7881, 5948),
+    ("M_multi30k_fifth", "cpu"): (12_500_000, 2631, 2521),
     ("M_multi30k_pieces", "full"): (15_500_000, 6000, 6000),
     ("M_anki", "full"): (5_300_000, 80, 110),
     ("M_text", "full"): (9_000_000, 4000, 4000),
@@ -32,6 +33,7 @@ MOST = {  # claim and profile → the most parameters of a model, and the sizes 
 MIXED = [f"{model}_{mixer}" for model in ("gpt", "transformer") for mixer in ("min_gru", "gated_linear")]
 WITH_MIXERS = (("M_reversal", "cpu"), ("M_reversal", "full"), ("M_multi30k", "full"), ("M_text", "full"))
 SIZES = ("model.layers", "model.width")
+TWO_MODELS = "M_multi30k_fifth"
 
 
 def searched(name, profile):
@@ -43,12 +45,14 @@ def searched(name, profile):
 def test_all_architectures_are_searched_alike(name, profile):
     claim, groups = searched(name, profile)
     models = [*MODELS, *(MIXED if (name, profile) in WITH_MIXERS else [])]
+    if name == TWO_MODELS:
+        models = ["transformer", "luong"]
     assert [group.label for group in groups] == [f"{model}_tuned" for model in models]
     untuned = [group.label for group in claim.groups if group.search is None]
     assert untuned == ([] if name == "K2" else [f"{model}_untuned" for model in models])
     assert len({group.search.words for group in groups}) == 1
     assert {group.search.trials for group in groups} == {8 if profile == "cpu" else 12}
-    assert {len(group.seeds) for group in groups} == {5}
+    assert {len(group.seeds) for group in groups} == {3 if name == TWO_MODELS else 5}
     shared = [{key: one for key, one in group.search.space.items() if key not in SIZES} for group in groups]
     assert all(one == shared[0] for one in shared)
     assert list(shared[0]) == ["optimizer.lr", "model.dropout", "objective.label_smoothing", "scheduler.pct_start"]
