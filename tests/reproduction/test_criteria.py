@@ -125,7 +125,7 @@ def test_the_difference_of_two_groups_is_tested_over_their_sentences():
     groups = {"good": one(*[1, 1, 1, 0] * 20), "bad": one(*[1, 0, 0, 0] * 20)}
     found = decided(groups, "apart", of=["good"], than=["bad"], figure=figure, by=0.4)
     assert found.holds is True
-    assert found.measured.startswith("good 75.00%, bad 25.00%: +0.50 (95 % interval over sentences +0.")
+    assert found.measured.startswith("good 75.00%, bad 25.00%: +50.00 percentage points (95 % interval over")
     assert found.measured.endswith("p = 0.002)")
 
 
@@ -136,6 +136,12 @@ def test_the_distance_of_groups_in_one_figure_is_held_against_that_in_another(ho
     found = decided(groups, "further_apart", of=["a"], than=["b"], figure=names[0], than_figure=names[1])
     assert found.holds is holds
     assert decided(groups, "further_apart", of=["a"], than=["b"], figure=LOSS, than_figure="steps").holds is None
+
+
+def test_groups_in_the_wrong_order_are_no_further_apart_where_they_are_less_wrong():
+    groups = {"a": runs(4.0, epochs=1), "b": runs(5.0, epochs=7)}
+    found = decided(groups, "further_apart", of=["a"], than=["b"], figure=LOSS, than_figure="epochs")
+    assert found.measured == "−1.00 (a below b) against −6.00 (a below b)" and found.holds is False
 
 
 @pytest.mark.parametrize(("steps", "holds"), [(2, True), (5, False)])

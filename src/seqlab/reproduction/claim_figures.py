@@ -135,6 +135,13 @@ def written(name: str, spread: Mapping[str, Any]) -> str:
     return mean if len(set(spread["values"])) == 1 else f"{mean} ± {format(spread['sd'], format_spec)}"
 
 
+def written_difference(name: str, difference: float) -> str:
+    """A difference in a figure, with its sign; of shares in percentage points."""
+    is_share = _format_spec(name, difference).endswith("%")
+    text = f"{100 * difference:+.2f} percentage points" if is_share else f"{difference:+.2f}"
+    return text.replace("-", "−")
+
+
 def _format_spec(name: str, mean: float) -> str:
     last = name.partition(OF_LENGTH)[0].rpartition(".")[2].rpartition("/")[2]
     if last in COUNTS:

@@ -16,7 +16,7 @@ from typing import Any
 from seqlab.errors import InputError
 from seqlab.metrics.registry import entry_of
 from seqlab.reproduction.claim import Criterion
-from seqlab.reproduction.claim_figures import figure, written
+from seqlab.reproduction.claim_figures import figure, written, written_difference
 from seqlab.reproduction.power_law import PowerLaw, fitted
 from seqlab.reproduction.search_outcome import SearchOutcome
 from seqlab.runs.schemas import Digest
@@ -200,22 +200,26 @@ def apart(groups: Groups, of: Sequence[str], than: Sequence[str], figure: str, b
     The closest two groups decide. How certain their difference is, a paired bootstrap over the test examples tells.
     """
     low, high, difference = _closest(groups, of, than, figure)
-    values = {label: written(figure, values_of(groups, label, figure)) for label in (low, high)}
+    one, other = (f"{label} {written(figure, values_of(groups, label, figure))}" for label in (low, high))
     test = _tested(groups, high, low, figure)
-    return f"{low} {values[low]}, {high} {values[high]}: {_signed(difference)}{test}", difference >= by
+    return f"{one}, {other}: {written_difference(figure, difference)}{test}", difference >= by
 
 
 def further_apart(
     groups: Groups, of: Sequence[str], than: Sequence[str], figure: str, than_figure: str
 ) -> tuple[str, bool]:
-    """The closest of the groups `of` and `than` (see `apart`) are further apart in `figure` than in `than_figure`."""
+    """The closest of the groups `of` and `than` (see `apart`) are further apart in `figure` than in `than_figure`.
+
+    Where one of the groups `of` is below one of `than` in `figure`, they are not apart at all.
+    """
     distances = []
     parts = []
     for name in (figure, than_figure):
         low, high, difference = _closest(groups, of, than, name)
         distances.append(difference)
-        parts.append(f"{_signed(difference)} ({low} {'below' if difference < 0 else 'above'} {high})")
-    return " against ".join(parts), distances[0] > distances[1]
+        side = "below" if difference < 0 else "above"
+        parts.append(f"{written_difference(name, difference)} ({low} {side} {high})")
+    return " against ".join(parts), distances[0] > max(distances[1], 0.0)
 
 
 def _closest(groups: Groups, of: Sequence[str], than: Sequence[str], figure: str) -> tuple[str, str, float]:
@@ -230,12 +234,8 @@ def _tested(groups: Groups, a: str, b: str, figure: str) -> str:
     metric = entry_of(figure).label if figure.startswith(OUTPUTS_OF_TEST) else ""
     if metric not in METRICS or (test := significance(groups[a].digests, groups[b].digests, metric)) is None:
         return ""
-    low, high = test["interval"]
-    return f" (95 % interval over sentences {_signed(low)} to {_signed(high)}, p = {test['p']:.2g})"
-
-
-def _signed(difference: float) -> str:
-    return f"{difference:+.2f}".replace("-", "−")
+    low, high = (written_difference(figure, end) for end in test["interval"])
+    return f" (95 % interval over sentences {low} to {high}, p = {test['p']:.2g})"
 
 
 def any_above(groups: Groups, of: Sequence[str], figure: str, than_figure: str) -> tuple[str, bool]:
@@ -245,7 +245,8 @@ def any_above(groups: Groups, of: Sequence[str], figure: str, than_figure: str) 
         values, other = _both(groups, label, figure, None, than_figure)
         difference = values["mean"] - other["mean"]
         holds |= difference > 0
-        parts.append(f"{label} {written(figure, values)} against {written(than_figure, other)} ({_signed(difference)})")
+        gap = written_difference(figure, difference)
+        parts.append(f"{label} {written(figure, values)} against {written(than_figure, other)} ({gap})")
     return "; ".join(parts), holds
 
 
