@@ -8,7 +8,7 @@ from seqlab.reporting.page.answers.long_sources import fixed_vector
 FALLS, FALLS_LESS = ((20, 12, 4), (21, 12, 4), (20, 12, 3)), ((20, 19, 18), (20, 19, 17), (21, 19, 18))
 RISES, RISES_MORE = ((10, 11, 12), (10, 11, 13), (9, 11, 12)), ((5, 11, 17), (5, 11, 18), (4, 11, 17))
 NOISY, NOISY_TOO = ((20, 12, 4), (20, 20, 20), (20, 18, 16)), ((20, 13, 5), (20, 19, 19), (20, 17, 16))
-NOTHING = ((0, 0, 0),) * 3
+NOTHING, BAD = ((0, 0, 0),) * 3, ((2, 2, 2), (2, 2, 1.9), (2, 1.9, 2))
 
 
 def runs(**models):
@@ -27,11 +27,12 @@ def runs(**models):
         (FALLS_LESS, FALLS, "length costs bahdanau (yours) more than gru (yours): +"),
         (RISES, RISES_MORE, "quality is not shown to fall with length in gru (yours), so the difference to bahdanau"),
         (NOISY, NOISY_TOO, "between gru (yours) and bahdanau (yours) no difference is shown: "),
+        (BAD, FALLS, "length costs bahdanau (yours) more than gru (yours), which is worse on average: +"),
         (FALLS[:1], FALLS_LESS[:1], "one seed: what another seed would give is not known."),
         (NOTHING, FALLS_LESS, "gru (yours) not measurable, as no output is right; bahdanau (yours) −"),
         (NOTHING, NOTHING, "whether length costs gru (yours) more than bahdanau (yours) is not known."),
     ],
-    ids=["effect", "reverse", "both rise", "none", "one seed", "zero", "zero of both"],
+    ids=["effect", "reverse", "both rise", "none", "bad at every length", "one seed", "zero", "zero of both"],
 )
 def test_the_users_runs_are_answered_about(tmp_path, gru, bahdanau, text):
     answer = fixed_vector(found(tmp_path, runs(gru=gru, bahdanau=bahdanau)))

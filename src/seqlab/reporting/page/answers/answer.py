@@ -167,7 +167,7 @@ def seed_count(group: RunGroup, figure: Spread) -> str:
     """The number of seeds that have a figure, in words."""
     seeds = len(group.seeds)
     if figure.count < seeds:
-        return f" over {figure.count} of {seeds} seeds (of the others it is not known)"
+        return f" over {figure.count} of {seeds} seeds"
     return f" over {seeds} seeds" if seeds > 1 else " with one seed"
 
 

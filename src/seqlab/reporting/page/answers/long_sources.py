@@ -38,6 +38,7 @@ class Measure:
         unit: of a difference.
         plain: writes the figure itself.
         is_change: whether it is a change with length, which is a cost only below zero.
+        quality: the figure that length changes, over all lengths.
     """
 
     meaning: str
@@ -46,6 +47,7 @@ class Measure:
     unit: str
     plain: Callable[[float], str]
     is_change: bool
+    quality: Figure
 
 
 def fixed_vector(material: Material) -> Answer:
@@ -123,7 +125,7 @@ def _clauses(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str
         if gap is None:
             decided.append(f"whether length costs {name} more than {beside} is not known")
         elif gap.shown or gap.none_shown:
-            decided.append(_verdict(gap, fixed, attending, measure, name, beside))
+            decided.append(_verdict(gap, one, other, measure, name, beside))
         else:
             size = (gap.turned if measure.is_change else gap).written(measure.write, measure.unit)
             undecided.setdefault((beside, why_not_shown(gap)), []).append(f"{name} {size}")
@@ -153,20 +155,21 @@ def _written(values: Sequence[float], measure: Measure) -> str:
     return text + (f" over {len(values)} seeds" if len(values) > 1 else " with one seed")
 
 
-def _verdict(
-    gap: Gap, fixed: Sequence[float], attending: Sequence[float], measure: Measure, name: str, beside: str
-) -> str:
-    """One clause; length costs something only where quality falls with it."""
-    worse, other, change = (name, beside, fixed) if gap.size < 0 else (beside, name, attending)
-    less = gap if gap.size < 0 else gap.turned
-    size = less.written(measure.write, measure.unit)
+def _verdict(gap: Gap, one: RunGroup, other: RunGroup, measure: Measure, name: str, beside: str) -> str:
+    """One clause on `one` against `other`; length costs something only where quality falls with it."""
     if gap.none_shown:
         return f"between {name} and {beside} no difference is shown: {gap.written(measure.write, measure.unit)}"
+    if gap.size > 0:
+        gap, one, other, name, beside = gap.turned, other, one, beside, name
+    size = gap.written(measure.write, measure.unit)
     if not measure.is_change:
-        return f"{worse} masters shorter sources than {other}: {size}"
-    if not _falling(change):
-        return f"quality is not shown to fall with length in {worse}, so the difference to {other}, {size}, is no cost"
-    return f"length costs {worse} more than {other}: {less.turned.written(measure.write, measure.unit)}"
+        return f"{name} masters shorter sources than {beside}: {size}"
+    if not _falling(one.by_seed(measure.figure)):
+        return f"quality is not shown to fall with length in {name}, so the difference to {beside}, {size}, is no cost"
+    level, level_beside = (statistics.fmean(each.by_seed(measure.quality)) for each in (one, other))
+    if level > level_beside:  # what is bad at every length has little to lose
+        beside += ", which is worse on average"
+    return f"length costs {name} more than {beside}: {gap.turned.written(measure.write, measure.unit)}"
 
 
 def _falling(values: Sequence[float]) -> bool:
@@ -185,7 +188,8 @@ def _slope(metric: str) -> Measure:
         return f"{100 * value:+z.1f}".replace("-", "−")
 
     meaning = f"Change of {entry_of(metric).label} per additional source token, as a share of its mean"
-    return Measure(meaning, slope_by_length, write, " percentage points per source token", plain, is_change=True)
+    unit = " percentage points per source token"
+    return Measure(meaning, slope_by_length, write, unit, plain, is_change=True, quality=_over_lengths(metric))
 
 
 def _reach(metric: str, labels: Sequence[str]) -> Measure:
@@ -204,7 +208,18 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
     def write(value: float) -> str:
         return f"{value:+z.3g}".replace("-", "−")
 
-    return Measure(meaning, reach, write, " tokens", "{:.3g}".format, is_change=False)
+    plain = "{:.3g}".format
+    return Measure(meaning, reach, write, " tokens", plain, is_change=False, quality=_over_lengths(metric))
+
+
+def _over_lengths(metric: str) -> Figure:
+    """The mean of a metric over lengths, weighted by their examples."""
+
+    def mean(run: Digest) -> float | None:
+        rows = [row for row in run.get("by_length", {}).get("rows", []) if row.get(metric) is not None]
+        return statistics.fmean([row[metric] for row in rows], [row["count"] for row in rows]) if rows else None
+
+    return mean
 
 
 def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> list[str]:
