@@ -15,7 +15,7 @@ from seqlab.errors import InputError
 FOLDER = Path(__file__).parent / "claims"
 """Not in `conf/`: a claim is no part of a run's configuration, and each folder of `conf/` is a group of settings."""
 PROFILES = ("cpu", "full")
-"""cpu: reduced settings, with which two cores run all claims in an hour or two. full: as published."""
+"""cpu: reduced settings, with which two cores run all claims but those on request in 90 minutes. full: as published."""
 
 ORDER = "RTCKGSMP"
 """The order in which claims are shown."""

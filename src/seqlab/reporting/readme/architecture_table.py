@@ -46,7 +46,7 @@ TASKS = (
     ),
     ComparedTask(
         "M_reversal.json",
-        "Lists of 1 to 10 integers, reversed, and longer ones that training did not show: the share that is all right",
+        "Lists of 1 to 10 integers, reversed, and longer ones that training did not show: the share that is entirely right",
         {"exact_match_of_length.1-10": "1 to 10 integers", "exact_match_of_length.11-20": "11 to 20"},
     ),
     ComparedTask(
@@ -55,7 +55,7 @@ TASKS = (
         {
             "metrics.test.free_running/chrf": "",
             "metrics.test.beam/chrf": "with a beam of 5",
-            "metrics.test.copy_nearest/chrf": "of copying the nearest",
+            "metrics.test.copy_nearest/chrf": "chrF of copying the nearest",
         },
     ),
 )
