@@ -46,7 +46,7 @@ TASKS = (
     ),
     ComparedTask(
         "M_reversal.json",
-        "Lists of 1 to 10 integers, reversed, and longer ones that training did not show: the share that is entirely right",
+        "Lists of 1 to 10 integers, reversed, and longer ones than training showed: the share that is wholly right",
         {"exact_match_of_length.1-10": "1 to 10 integers", "exact_match_of_length.11-20": "11 to 20"},
     ),
     ComparedTask(
