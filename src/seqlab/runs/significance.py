@@ -53,9 +53,7 @@ def mean_figure(runs: Sequence[Mapping[str, Any]], metric: str) -> float | None:
     if not all(key in run for run in runs):
         return None
     statistics = [statistics_of(run, key) for run in runs]
-    return float(
-        _mean_score(statistics, np.ones((1, len(statistics[0])), dtype=np.int64), _score(metric, statistics))[0]
-    )
+    return _mean_on_all(statistics, _score(metric, statistics))
 
 
 def _score(metric: str, statistics: Sequence[np.ndarray]) -> Score:
@@ -92,17 +90,21 @@ def paired_bootstrap(
     generator = np.random.default_rng(seed)
     # How often each set holds each example: a matrix product then sums the statistics of all sets.
     counts = generator.multinomial(examples, np.full(examples, 1 / examples), size=samples)
-    difference = _mean_score(b, np.ones((1, examples), dtype=np.int64), score)[0]
-    difference -= _mean_score(a, np.ones((1, examples), dtype=np.int64), score)[0]
+    difference = _mean_on_all(b, score) - _mean_on_all(a, score)
     differences = _mean_score(b, counts, score) - _mean_score(a, counts, score)
     against = int((differences <= 0).sum() if difference > 0 else (differences >= 0).sum())
     low, high = np.quantile(differences, [0.025, 0.975]).tolist()
     return {
-        "difference": float(difference),
+        "difference": difference,
         "p": min(1.0, 2 * (against + 1) / (samples + 1)),
         "interval": [low, high],
         "samples": samples,
     }
+
+
+def _mean_on_all(runs: Sequence[np.ndarray], score: Score) -> float:
+    """The mean score of runs on the test set itself, with each example once."""
+    return float(_mean_score(runs, np.ones((1, len(runs[0])), dtype=np.int64), score)[0])
 
 
 def _mean_score(runs: Sequence[np.ndarray], counts: np.ndarray, score: Score) -> np.ndarray:

@@ -37,8 +37,7 @@ class Measure:
         write: writes a difference, with its sign.
         unit: of a difference.
         plain: writes the figure itself.
-        is_change: whether it is a change with length, which is a cost only below zero.
-        quality: the figure that length changes, over all lengths.
+        changes: of a change with length, which is a cost only below zero: what it changes, over all lengths.
     """
 
     meaning: str
@@ -46,8 +45,7 @@ class Measure:
     write: Callable[[float], str]
     unit: str
     plain: Callable[[float], str]
-    is_change: bool
-    quality: Figure
+    changes: Figure | None = None
 
 
 def fixed_vector(material: Material) -> Answer:
@@ -127,9 +125,9 @@ def _clauses(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str
         elif gap.shown or gap.none_shown:
             decided.append(_verdict(gap, one, other, measure, name, beside))
         else:
-            size = (gap.turned if measure.is_change else gap).written(measure.write, measure.unit)
+            size = (gap.turned if measure.changes else gap).written(measure.write, measure.unit)
             undecided.setdefault((beside, why_not_shown(gap)), []).append(f"{name} {size}")
-    what = "the cost of length above that of" if measure.is_change else "against"
+    what = "the cost of length above that of" if measure.changes else "against"
     others = [f"{what} {beside}: {', '.join(gaps)}; {why}" for (beside, why), gaps in undecided.items()]
     return ["; ".join(decided), *others] if decided else ["; ".join(others)]
 
@@ -162,11 +160,11 @@ def _verdict(gap: Gap, one: RunGroup, other: RunGroup, measure: Measure, name: s
     if gap.size > 0:
         gap, one, other, name, beside = gap.turned, other, one, beside, name
     size = gap.written(measure.write, measure.unit)
-    if not measure.is_change:
+    if measure.changes is None:
         return f"{name} masters shorter sources than {beside}: {size}"
     if not _falling(one.by_seed(measure.figure)):
         return f"quality is not shown to fall with length in {name}, so the difference to {beside}, {size}, is no cost"
-    level, level_beside = (statistics.fmean(each.by_seed(measure.quality)) for each in (one, other))
+    level, level_beside = (statistics.fmean(each.by_seed(measure.changes)) for each in (one, other))
     if level > level_beside:  # what is bad at every length has little to lose
         beside += ", which is worse on average"
     return f"length costs {name} more than {beside}: {gap.turned.written(measure.write, measure.unit)}"
@@ -189,7 +187,7 @@ def _slope(metric: str) -> Measure:
 
     meaning = f"Change of {entry_of(metric).label} per additional source token, as a share of its mean"
     unit = " percentage points per source token"
-    return Measure(meaning, slope_by_length, write, unit, plain, is_change=True, quality=_over_lengths(metric))
+    return Measure(meaning, slope_by_length, write, unit, plain, changes=_over_lengths(metric))
 
 
 def _reach(metric: str, labels: Sequence[str]) -> Measure:
@@ -208,8 +206,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
     def write(value: float) -> str:
         return f"{value:+z.3g}".replace("-", "−")
 
-    plain = "{:.3g}".format
-    return Measure(meaning, reach, write, " tokens", plain, is_change=False, quality=_over_lengths(metric))
+    return Measure(meaning, reach, write, " tokens", "{:.3g}".format)
 
 
 def _over_lengths(metric: str) -> Figure:
