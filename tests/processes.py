@@ -5,6 +5,7 @@ import importlib
 import multiprocessing
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,17 @@ def write_to_full_disk() -> None:
     """Leaves the process a standard output with no space left, which it learns of when it flushes."""
     os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # buffered, whatever PYTHONUNBUFFERED is
+
+
+def stop_when_data_is_read() -> None:
+    """Leaves the process a reversal dataset that stops it as Ctrl-C does."""
+    from seqlab.data.reversal import Reversal
+
+    def stop(_: Reversal) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs the tests may have had ignored
+        signal.raise_signal(signal.SIGINT)
+
+    Reversal.load = stop  # type: ignore[assignment,method-assign]
 
 
 def composed_once(arguments: Iterable[object]) -> AbstractContextManager[object]:

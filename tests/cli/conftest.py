@@ -1,6 +1,7 @@
 """Calling the command lines: in this process, where torch is imported already, or in one of their own."""
 
 import contextlib
+import functools
 import importlib
 import io
 import logging
@@ -118,6 +119,18 @@ def command(tmp_path):
         return in_process(name, *arguments, folder=folder, environment=environment, stdin=stdin)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def help_of(tmp_path_factory):
+    """What `seqlab-<name> --help` says on a terminal of 80 columns, asked once."""
+    folder = tmp_path_factory.mktemp("help")
+
+    @functools.cache
+    def asked(name):
+        return in_process(name, "--help", folder=folder, environment={"COLUMNS": "80"}).succeeded().out
+
+    return asked
 
 
 @pytest.fixture

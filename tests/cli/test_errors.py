@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 import torch
-from processes import unwrapped, write_to_full_disk
+from processes import stop_when_data_is_read, unwrapped, write_to_full_disk
 from support import ROOT
 
 from seqlab.errors import InputError
@@ -542,22 +542,8 @@ def test_a_run_that_saved_nothing_is_named_with_the_line_that_starts_it_again(co
     assert "start it again with seqlab-train trainer=cpu " in line and line.endswith(" model=gru\n")
 
 
-STOPPED_EARLY = """
-import signal
-import seqlab.data.reversal
-from seqlab.train import main
-
-def stop(self):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs the tests may have had ignored
-    signal.raise_signal(signal.SIGINT)
-
-seqlab.data.reversal.Reversal.load = stop
-main()
-"""
-
-
-def test_a_run_that_is_stopped_before_its_first_checkpoint_leaves_no_folder(process, tmp_path):
-    outcome = process("-c", STOPPED_EARLY, "trainer=cpu")
+def test_a_run_that_is_stopped_before_its_first_checkpoint_leaves_no_folder(apart, tmp_path):
+    outcome = apart("train", "trainer=cpu", before=stop_when_data_is_read)
     assert (outcome.code, outcome.err) == (130, "stopped: nothing is saved yet; the same line starts it again\n")
     assert list(tmp_path.rglob(".hydra")) == []
 

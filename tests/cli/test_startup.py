@@ -117,15 +117,16 @@ def test_every_script_is_among_the_commands():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_module_is_the_same_as_its_script(command, monkeypatch, capsys, name):
+def test_a_module_is_the_same_as_its_script(help_of, monkeypatch, capsys, name):
     (script,) = entry_points(group="console_scripts", name=f"seqlab-{name}")
     module = interrupts.MODULES[name]
     assert script.value == f"{module}:main"
     monkeypatch.setattr(sys, "argv", [f"seqlab-{name}", "--help"])
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delitem(sys.modules, module, raising=False)
     with pytest.raises(SystemExit, match=r"^0$"):
         runpy.run_module(module, run_name="__main__")
-    assert capsys.readouterr().out == command(name, "--help").succeeded().out
+    assert capsys.readouterr().out == help_of(name)
 
 
 def test_scripts_and_modules_start_in_processes_of_their_own(process):
@@ -140,8 +141,8 @@ def groups_in(text):
     return {name: options.split(", ") for name, _, options in (line.partition(": ") for line in lists.splitlines())}
 
 
-def test_help_lists_groups_and_settings(command):
-    out = command("train", "--help").succeeded().out
+def test_help_lists_groups_and_settings(help_of):
+    out = help_of("train")
     groups = {path.parent.name for path in CONF.glob("*/*.yaml")} - {"shared"}  # which nobody chooses from
     assert groups_in(out).keys() == groups | {"sweeps"}
     options = {option for some in groups_in(out).values() for option in some}
@@ -152,8 +153,8 @@ def test_help_lists_groups_and_settings(command):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_begins_with_examples_and_settings_and_lists_only_groups_that_the_command_reads(command, name):
-    out = command(name, "--help").succeeded().out
+def test_help_begins_with_examples_and_settings_and_lists_only_groups_that_the_command_reads(command, help_of, name):
+    out = help_of(name)
     assert out.startswith(f"seqlab-{name} ")
     head, settings, _ = out.partition("\nSettings ")
     assert settings and "Groups" not in head
@@ -165,8 +166,8 @@ def test_help_begins_with_examples_and_settings_and_lists_only_groups_that_the_c
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_begins_with_the_commands_own_settings(command, name):
-    settings = command(name, "--help").succeeded().out.partition("key=value):\n\n")[2].partition("\n\n")[0]
+def test_help_begins_with_the_commands_own_settings(help_of, name):
+    settings = help_of(name).partition("key=value):\n\n")[2].partition("\n\n")[0]
     printed = re.findall(r"^(\w+):", settings, re.M)
     own = [key for key in OmegaConf.load(CONF / f"{name}.yaml") if key not in ("defaults", "hydra")]
     assert len(own) >= 4
@@ -174,8 +175,8 @@ def test_help_begins_with_the_commands_own_settings(command, name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_has_a_few_words_on_each_setting(command, name):
-    settings = command(name, "--help").succeeded().out.partition("key=value):\n\n")[2].partition("\n\n")[0].splitlines()
+def test_help_has_a_few_words_on_each_setting(help_of, name):
+    settings = help_of(name).partition("key=value):\n\n")[2].partition("\n\n")[0].splitlines()
     own = [key for key in OmegaConf.load(CONF / f"{name}.yaml") if key not in ("defaults", "hydra")]
     explained = [line.partition(":")[0] for i, line in enumerate(settings) if "# " in line or "# " in settings[i - 1]]
     groups = ("initialisation", "objective", "free_running", "average", "data")
@@ -187,9 +188,8 @@ def test_help_has_a_few_words_on_each_setting(command, name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_fits_a_terminal_of_80_columns(command, name):
-    out = command(name, "--help", COLUMNS="80").succeeded().out
-    assert [line for line in out.splitlines() if len(line) > 80] == []
+def test_help_fits_a_terminal_of_80_columns(help_of, name):
+    assert [line for line in help_of(name).splitlines() if len(line) > 80] == []
 
 
 def test_help_lists_options_of_a_folder_of_ones_own(command, tmp_path):

@@ -332,8 +332,16 @@ def test_multirun_trains_several_models(apart, tmp_path, tiny, reversal):
     assert len({result["parameters"] for result in results}) == len(models)
 
 
-@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
-@pytest.mark.parametrize("model", [["model=transformer"], ["model=gpt", "model.positions=rotary"], ["model=conv"]])
+@pytest.mark.parametrize(
+    ("model", "precision"),
+    [
+        (["model=transformer"], "bf16-mixed"),
+        (["model=transformer"], "bf16-true"),
+        (["model=transformer"], "64-true"),
+        (["model=gpt", "model.positions=rotary"], "bf16-true"),
+        (["model=conv"], "bf16-true"),
+    ],
+)
 def test_other_precisions_train_generate_and_measure(train, tmp_path, reversal, model, precision):
     heads = [] if model == ["model=conv"] else ["model.heads=2", "model.feed_forward=8"]
     clipped = ("trainer.gradient_clip_val=1.0", "optimizer.lr=0.003")  # by a fused optimizer

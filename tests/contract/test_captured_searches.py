@@ -12,9 +12,9 @@ from seqlab.testing.slow_references import random_examples, with_random_weights
 
 SOURCE, TARGET = 17, 19
 SEARCHES = [
-    Greedy(max_length=9),
-    Sample(max_length=9, n_best=3, top_k=9, top_p=0.9, temperature=1.5),
-    Beam(max_length=9, size=4, n_best=2, block_repeats=2),
+    Greedy(max_length=7),
+    Sample(max_length=7, n_best=3, top_k=9, top_p=0.9, temperature=1.5),
+    Beam(max_length=7, size=4, n_best=2, block_repeats=2),
 ]
 
 
@@ -32,7 +32,7 @@ def test_a_captured_search_finds_what_a_plain_one_finds(model_config):
     every = random_examples(SOURCE, TARGET).batch(np.arange(11))
     prompt = torch.cat([torch.full((7, 1), BOS), torch.randint(4, TARGET, (7, 1))], dim=1)
     for captured, search in enumerate(SEARCHES, 1):
-        for batch, start in ([slice(7), 1], [slice(4, 11), 1], [slice(2, 9), 2]):
+        for batch, start in ([slice(7), 1], [slice(4, 11), 2]):
             with torch.inference_mode():
                 plain, state, last = model.begin(every.source[batch], every.source_lengths[batch], prompt[:, :start])
                 expected, found = search(plain, state, last), search(step, state, last)
@@ -40,4 +40,4 @@ def test_a_captured_search_finds_what_a_plain_one_finds(model_config):
             assert torch.equal(found.tokens, expected.tokens)
             assert torch.equal(found.lengths, expected.lengths)
             torch.testing.assert_close(found.scores, expected.scores, rtol=0, atol=1e-9)
-        assert step.pool.captured == captured  # once, and replayed for the other batches
+        assert step.pool.captured == captured  # once, and replayed for the other batch

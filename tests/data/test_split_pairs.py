@@ -181,6 +181,6 @@ def test_memory_grows_by_at_most_16_bytes_a_pair(tmp_path, monkeypatch):
         tracemalloc.stop()
         return largest
 
-    peak(9_000)  # what is imported and set up once
-    few, many = 20_000, 80_000
+    peak(5_000)  # what is imported and set up once
+    few, many = 10_000, 40_000
     assert peak(many) - peak(few) <= 16 * (many - few)

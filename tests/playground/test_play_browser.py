@@ -432,8 +432,7 @@ VIEWS = {
 }
 
 
-@pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1280, "light")])
 @pytest.mark.parametrize("view", VIEWS)
 def test_nothing_is_cut_or_without_a_name(browser, address, view, scheme, width):
     page = PlayPage(browser, address, width, scheme, **VIEWS[view])

@@ -1,5 +1,6 @@
 """The claims that compare architectures: what all of them share, and that none may be larger than the others."""
 
+import functools
 import itertools
 import re
 from pathlib import Path
@@ -36,7 +37,9 @@ SIZES = ("model.layers", "model.width")
 TWO_MODELS = "M_multi30k_fifth"
 
 
+@functools.cache
 def searched(name, profile):
+    """A claim, and its groups whose settings are searched."""
     (claim,) = read_claims([name], profile)
     return claim, [group for group in claim.groups if group.search is not None]
 
@@ -63,23 +66,32 @@ def test_all_architectures_are_searched_alike(name, profile):
 @pytest.mark.parametrize(("name", "profile"), MOST)
 def test_every_corner_of_the_space_is_within_the_same_number_of_parameters(name, profile):
     most, sources, targets = MOST[name, profile]
+    claim, groups = searched(name, profile)
+    for group in claim.groups:
+        model_of(chosen(group))  # the untuned ones have to compose, no more
     largest = {}
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        for group in searched(name, profile)[0].groups:
-            model = Component.of(compose("train", overrides=list(group.words)).model, "model")
-            if group.search is None:  # it only has to compose
-                continue
-            sizes = {
-                key.removeprefix("model."): [
-                    int(value) for value in re.fullmatch(r"choice\((.*)\)", sweep)[1].split(",")
-                ]
-                for key, sweep in group.search.space.items()
-                if key in SIZES
-            }
-            corners = [dict(zip(sizes, corner, strict=True)) for corner in itertools.product(*sizes.values())]
-            counts = [parameters(model.with_settings(**corner), sources, targets) for corner in corners]
-            largest[group.label] = max(counts)
+    for group in groups:
+        model = model_of(chosen(group))
+        sizes = {
+            key.removeprefix("model."): [int(value) for value in re.fullmatch(r"choice\((.*)\)", sweep)[1].split(",")]
+            for key, sweep in group.search.space.items()
+            if key in SIZES
+        }
+        corners = [dict(zip(sizes, corner, strict=True)) for corner in itertools.product(*sizes.values())]
+        largest[group.label] = max(parameters(model.with_settings(**corner), sources, targets) for corner in corners)
     assert {label: count for label, count in largest.items() if not 0.75 * most < count <= most} == {}
+
+
+def chosen(group):
+    """The words of its command line that choose a model."""
+    return tuple(word for word in group.words if word.startswith(("model", "experiment")))
+
+
+@functools.cache
+def model_of(words):
+    """The model of a command line with these words."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return Component.of(compose("train", overrides=list(words)).model, "model")
 
 
 def parameters(model, sources, targets):
@@ -90,11 +102,13 @@ def parameters(model, sources, targets):
 
 @pytest.mark.parametrize(("name", "profile"), MOST)
 def test_the_search_composes_with_its_first_trial(name, profile):
-    """The same for all architectures but for sizes, so one of them is looked at."""
+    """The same for all architectures but for sizes, so one of them is looked at, and its untuned settings compose."""
     claim, (group, *_) = searched(name, profile)
     search = PlannedSearch("search", claim, group, Path("folder"), 1)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", overrides=search.fixed, return_hydra_config=True)
+        for untuned in [one for one in claim.groups if one.search is None][:1]:
+            compose("train", overrides=list(untuned.words))
     swept = [f"{setting}={sweep}" for setting, sweep in search.space.items()]
     settings = SweeperSettings(**OmegaConf.to_container(config.hydra.sweeper, resolve=True))
     space = space_of(settings, search.fixed, swept, base_of(config))
