@@ -207,11 +207,10 @@ class Controller:
         """Whether no controller runs a trial any more: this one continues those of a controller that dies."""
         if self._interrupts or self._fails_alike():
             return True
-        if self._is_late() and not self.shared_study.is_full():
-            self.observer.note("the time is over (hydra.sweeper.timeout); the same line continues the search")
-            return True
         if (pruned := self.shared_study.finish()) is None:
-            return False
+            if late := self._is_late():
+                self.observer.note("the time is over (hydra.sweeper.timeout); the same line continues the search")
+            return late
         if (reason := self.shared_study.why_early(self.shared_study.trials())) is not None:
             self.observer.note(f"no more trials: {reason}")
         if pruned:

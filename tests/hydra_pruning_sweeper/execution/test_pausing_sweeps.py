@@ -7,13 +7,15 @@ from optuna.trial import TrialState
 from sweeper_support.pretended_executor import PretendedExecutor
 from sweeper_support.simulation import PAUSING, controller, logged, process, results, trials_of
 
-from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.errors import ExecutionError, UsageError
 from hydra_pruning_sweeper.execution.executor import Job, JobEnd
 from hydra_pruning_sweeper.execution.outcome import Outcome, settled_outcome
 from hydra_pruning_sweeper.run_sweep import SweepRun
 from hydra_pruning_sweeper.study.pausing import PauseAndPromote, is_paused, pauses_of, promoted_after
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
+from hydra_pruning_sweeper.trial.context import TrialContext
 from hydra_pruning_sweeper.trial.events import Decision, TrialEvents, TrialProgress
+from hydra_pruning_sweeper.trial.reporter import Reporter
 
 
 def test_a_promoted_trial_goes_on_from_its_checkpoint_and_no_step_is_lost(sweep, tmp_path):
@@ -122,6 +124,25 @@ def reports(job, *values):
         events.add("reported", step=step, value=value, raw=value)
     events.add("decided", step=len(values), prune=False, notes={}, pause=True)
     events.add("ended", value=values[-1])
+
+
+def test_a_search_ends_when_its_time_is_over_though_a_paused_trial_could_be_promoted(pretend):
+    """All trials have begun by then: the same line promotes it later."""
+
+    def train(job):
+        reporter = Reporter(TrialContext(**json.loads((job.folder / "trial.json").read_text())))
+        assert reporter.report(1, float(job.number))  # it is paused
+        if job.number == 1:
+            one.use.started -= 1000
+        return JobEnd(job.number, 0)
+
+    one = pretend(train, trials=2, timeout=500.0)
+    with pytest.raises(ExecutionError, match="no trial is complete"):
+        one.run()
+    assert one.observer.notes == ["the time is over (hydra.sweeper.timeout); the same line continues the search"]
+    assert [is_paused(trial) for trial in one.shared_study.trials()] == [True, True]
+    later = pretend(train, trials=2, timeout=500.0).shared_study.take()
+    assert (later.number, later.promoted) == (0, (1,))
 
 
 def test_a_pause_that_no_controller_recorded_is_recorded_by_the_next(pretend):
