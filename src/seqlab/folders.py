@@ -21,7 +21,7 @@ TAGS = "tags.json"
 """The tags that `seqlab-runs` gave a run."""
 LEFT = (
     *("checkpoints", "bundle", "tensorboard", "metrics.csv", "predictions.tsv", "result.json"),
-    *("evaluation.json", "digest.json", TRACKED, ERROR, TAGS),
+    *("training_cost.json", "evaluation.json", "digest.json", TRACKED, ERROR, TAGS),
 )
 """What a run writes beside its configuration."""
 NEEDED_FILES = ("bundle.json", "tokenizers.json", "weights.safetensors")
@@ -30,8 +30,8 @@ BUNDLE_FILES = (*NEEDED_FILES, "README.md")
 """All files of a bundle: its model card, too."""
 RANGE_TEST = "lr_find.hydra"
 """A learning-rate range test renames its configuration to this: it is not a run, and a run may use its folder."""
-BY_PRODUCTS = ("training_cost.json", "lr_find.csv", RANGE_TEST, "log.txt", "pace.json", "code.txt")
-"""What else a run may have left: not measured, tested for its rate, or run beside others."""
+BY_PRODUCTS = ("lr_find.csv", RANGE_TEST, "log.txt", "pace.json", "code.txt")
+"""What else a run may have left: tested for its rate, or run beside others."""
 MULTIRUN, STUDY = "multirun.yaml", "sweep.json"
 LINE = "line.json"
 """Of a multirun: the line that was typed, and the runs that it composed to."""

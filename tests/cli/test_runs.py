@@ -133,6 +133,30 @@ def test_a_run_that_may_still_run_is_left_alone(runs, outputs):
     assert (outputs / "runs/reversal_gru/second/.hydra").is_dir()
 
 
+def test_checkpoints_that_hold_the_only_weights_stay(runs, outputs):
+    """Of a run that was not measured; and of one that trained on after it was, and was killed long ago."""
+    finished, other = outputs / "runs/reversal_gru/first", outputs / "runs/reversal_gru/second"
+    (other / "training_cost.json").write_text("{}")
+    last = finished / "checkpoints/last.ckpt"
+    for path in [*finished.rglob("*"), *other.rglob("*")]:
+        os.utime(path, (1e9, 1e9))
+    os.utime(last, (1e9 + 1, 1e9 + 1))
+    assert {row[4] for row in rows(runs("where=state=finished").succeeded().out)} == {"finished"}
+    assert runs("clean", "dry_run=false").succeeded().out == "nothing to remove\n"
+    assert last.is_file() and (other / "checkpoints/last.ckpt").is_file()
+
+
+@pytest.mark.parametrize("end", ["result.json", "error.txt", "training_cost.json"])
+@pytest.mark.parametrize("what", ["checkpoints", "runs"])
+def test_a_run_that_goes_on_after_it_had_ended_is_left_alone(runs, outputs, end, what):
+    run = outputs / "runs/reversal_gru/first"
+    (run / "result.json").rename(run / end)
+    os.utime(run / end, (1e9, 1e9))
+    out = runs("clean", f"remove={what}", "runs=[outputs/runs/reversal_gru/first]", "dry_run=false").succeeded().out
+    assert out.startswith("left alone: outputs/runs/reversal_gru/first: ")
+    assert (run / "checkpoints/last.ckpt").is_file() and (run / ".hydra").is_dir()
+
+
 def test_a_folder_of_another_application_is_no_run(runs, outputs):
     other = outputs / "runs/other/.hydra"
     other.mkdir(parents=True)

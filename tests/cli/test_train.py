@@ -567,6 +567,14 @@ def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(train, command, copy, 
     assert weights_of(copy) == weights_of(tmp_path / "run")
 
 
+def test_a_resumed_run_has_not_ended_any_more(command, copy):
+    for name in ("error.txt", "training_cost.json"):
+        (copy / name).write_text("{}")
+    command("train", f"resume={copy}", "trainer.max_epochs=2").succeeded()
+    assert not (copy / "error.txt").exists() and not (copy / "training_cost.json").exists()
+    assert (copy / "result.json").stat().st_mtime >= (copy / "checkpoints/last.ckpt").stat().st_mtime
+
+
 def test_resuming_logs_no_step_twice(command, copy):
     steps = result_of(copy)["steps"]
     command("train", f"resume={copy}", "trainer.max_epochs=3").succeeded()

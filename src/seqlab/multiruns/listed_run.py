@@ -49,6 +49,18 @@ class ListedRun:
         return FAILED if (self.folder / ERROR).is_file() else INTERRUPTED
 
     @property
+    def is_open(self) -> bool:
+        """Whether it has not ended, or was resumed since: its checkpoint is newer than what it ended with."""
+        ends = [path for name in (RESULT, TRAINING_COST, ERROR) if (path := self.folder / name).exists()]
+        last = self.folder / CHECKPOINT
+        return not ends or (last.exists() and last.stat().st_mtime > max(path.stat().st_mtime for path in ends))
+
+    @property
+    def needs_checkpoints(self) -> bool:
+        """Whether they hold what nothing else does: it was not measured, so has no bundle, or was resumed since."""
+        return self.result is None or self.is_open
+
+    @property
     def model(self) -> str:
         """The name of its architecture."""
         return model_name(dict(self.settings["model"]))

@@ -12,14 +12,14 @@ from hydra_pruning_sweeper.messages import ago, plural, printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.runs_settings import RunsCommandSettings
 from seqlab.errors import InputError
-from seqlab.folders import BY_PRODUCTS, CHECKPOINT, CONFIGURATION, ERROR, LEFT, clear_run
-from seqlab.multiruns.listed_run import FINISHED, ListedRun, listed_runs, size_of
+from seqlab.folders import BY_PRODUCTS, CHECKPOINT, CONFIGURATION, LEFT, clear_run
+from seqlab.multiruns.listed_run import ListedRun, listed_runs, size_of
 from seqlab.multiruns.run_filter import matching
 
 PIPED = 10_000
 """Columns of a table that is written into a pipe or a file."""
 MAY_RUN_SECONDS = 3600.0
-"""An unfinished run that wrote something so recently may still run, so nothing of it is removed."""
+"""A run that wrote something so recently, and has not ended since, may still run, so nothing of it is removed."""
 
 
 def run(settings: RunsCommandSettings) -> None:
@@ -74,13 +74,13 @@ def tag(runs: Sequence[ListedRun], new: str | None, old: str | None) -> None:
 
 
 def clean(runs: Sequence[ListedRun], what: str, dry_run: bool) -> None:
-    """Removes checkpoints of finished runs, or all that runs have left; or shows what it would remove.
+    """Removes checkpoints that runs do not need any more, or all that runs have left; or shows what it would remove.
 
     Only what a run writes is removed: other files stay in its folder, and so does the folder then.
     """
     now, removed, room = time.time(), 0, 0
     for one in runs:
-        if one.state != FINISHED and now - one.changed < MAY_RUN_SECONDS and not (one.folder / ERROR).exists():
+        if one.is_open and now - one.changed < MAY_RUN_SECONDS:
             print(wrapped(printable(f"left alone: {one.folder}: wrote something less than an hour ago, may still run")))
             continue
         if not (paths := list(removable(one, what))):
@@ -105,7 +105,7 @@ def removable(run: ListedRun, what: str) -> Iterator[Path]:
     """What would be removed of a run: files and folders that it has written."""
     if what == "checkpoints":
         folder = (run.folder / CHECKPOINT).parent
-        if run.state == FINISHED and folder.is_dir() and not folder.is_symlink():
+        if not run.needs_checkpoints and folder.is_dir() and not folder.is_symlink():
             yield folder
         return
     for name in (CONFIGURATION, *LEFT, *BY_PRODUCTS):

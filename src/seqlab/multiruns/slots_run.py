@@ -96,7 +96,6 @@ def _launch(settings: LaunchSettings, numbers: Collection[int], lock: int) -> No
 
     def begin(run: SlotRun) -> bool:
         if run.name in resumed:
-            (run.folder / ERROR).unlink(missing_ok=True)
             return True
         clear_run(run.folder)
         return False

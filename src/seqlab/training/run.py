@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from seqlab.dataset_analysis.cautions import cautions, check_targets
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import InputError
 from seqlab.files import write_json
-from seqlab.folders import CHECKPOINT, has_begun
+from seqlab.folders import CHECKPOINT, ERROR, has_begun
 from seqlab.inference import bundle
 from seqlab.inference.generation_outputs import stream_format
 from seqlab.inference.predictor import Predictor
@@ -122,7 +123,8 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
         print(labelled("run", str(_shown(folder))), flush=True)
         if checkpoint is not None:
             announce(identity, checkpoint.before)
-            if (longer := checkpoint.limit_reached(identity)) is not None:
+            longer = checkpoint.limit_reached(identity)
+            if longer is not None:
                 again = f"seqlab-train resume={quoted(str(_shown(folder)))} {longer}"
                 print(labelled("finished", f"before; its result is shown again. To train longer: {again}"), flush=True)
         for line in cautions(data):
@@ -135,6 +137,8 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
             if isinstance(logger, Events | WandbRun | MlflowRun):
                 logger.add_settings(settings.written)
         has_begun(folder)
+        if checkpoint is not None and longer is None:
+            goes_on(folder, checkpoint.path)
     trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     fitted = time.perf_counter()
     if checkpoint is not None:
@@ -209,6 +213,13 @@ def resume_loggers(loggers: list[Any], checkpoint: ResumeCheckpoint | None) -> N
     for logger in loggers:
         if isinstance(logger, MetricsFile | Events | WandbRun | MlflowRun):
             logger.resume(checkpoint.position.step)
+
+
+def goes_on(folder: Path, checkpoint: Path) -> None:
+    """Marks a resumed run as one that has not ended: it is not failed any more, and newer than its result."""
+    for name in (ERROR, TRAINING_COST):
+        (folder / name).unlink(missing_ok=True)
+    os.utime(checkpoint)
 
 
 def save_results(
