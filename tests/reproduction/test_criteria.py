@@ -10,7 +10,9 @@ LOSS = "metrics.val.teacher_forced/loss"
 
 
 def runs(*values, expected=None, **more):
-    digests = [{"metrics": {"val": {"teacher_forced/loss": value}}, **more} for value in values]
+    digests = [
+        {"seed": seed, "metrics": {"val": {"teacher_forced/loss": value}}, **more} for seed, value in enumerate(values)
+    ]
     return Results(digests, expected or len(digests))
 
 
@@ -163,16 +165,7 @@ def test_none_above_counts_every_run(bound, holds):
 def test_a_power_law_falls_if_its_interval_over_seeds_does(last, holds):
     """The second: one seed falls and the other rises. The third: both rise."""
     sizes = {1: (2.0, 2.1), 2: (1.8, 1.9), 3: last}
-    groups = {
-        f"gpt_{size}": Results(
-            [
-                {"metrics": {"val": {"teacher_forced/loss": loss}}, "training": {"flops": 10.0**size * 1e9}}
-                for loss in losses
-            ],
-            2,
-        )
-        for size, losses in sizes.items()
-    }
+    groups = {f"gpt_{size}": runs(*losses, training={"flops": 10.0**size * 1e9}) for size, losses in sizes.items()}
     finding = decided(groups, "power_law", lines={"gpt": list(groups)}, x="teraflops", y=LOSS)
     assert finding.holds is holds and finding.measured.startswith("gpt: ")
 
@@ -181,3 +174,10 @@ def test_a_size_without_all_its_runs_leaves_a_power_law_open():
     groups = {"a": runs(2.0, 2.0, training={"flops": 1e12}), "b": runs(1.0, training={"flops": 4e12}, expected=2)}
     finding = decided(groups, "power_law", lines={"gpt": ["a", "b"]}, x="teraflops", y=LOSS)
     assert (finding.measured, finding.holds, finding.why) == ("gpt: 0.5000", None, "1 of 2 runs of b")
+
+
+def test_sizes_without_a_common_seed_leave_a_power_law_open():
+    groups = {"a": runs(2.0, training={"flops": 1e12}), "b": runs(2.0, 1.0, training={"flops": 4e12})}
+    groups["b"].digests.pop(0)
+    finding = decided(groups, "power_law", lines={"gpt": ["a", "b"]}, x="teraflops", y=LOSS)
+    assert (finding.holds, finding.why) == (None, "gpt: no seed has all sizes")

@@ -267,14 +267,22 @@ def power_laws(groups: Groups, lines: Mapping[str, Sequence[str]], x: str, y: st
     """The power law of each line, a list of groups, by its name.
 
     Raises:
-        IncomparableError: a group has no runs, or one of them lacks a figure.
+        IncomparableError: a group has no runs, one of them lacks a figure, or no seed has all groups of a line.
     """
-    return {
-        name: fitted(
-            [values_of(groups, label, x) for label in labels], [values_of(groups, label, y) for label in labels]
-        )
-        for name, labels in lines.items()
-    }
+    laws = {}
+    for name, labels in lines.items():
+        points = [_by_seed(groups, label, x, y) for label in labels]
+        try:
+            laws[name] = fitted(points)
+        except ValueError as reason:
+            raise IncomparableError(f"{name}: {reason}") from None
+    return laws
+
+
+def _by_seed(groups: Groups, label: str, x: str, y: str) -> dict[int, tuple[float, float]]:
+    """Two figures of each run of a group, by its seed."""
+    values = (values_of(groups, label, name)["values"] for name in (x, y))
+    return {digest["seed"]: (one, other) for digest, one, other in zip(groups[label].digests, *values, strict=True)}
 
 
 def classes(groups: Groups, of: Sequence[str]) -> tuple[str, bool]:

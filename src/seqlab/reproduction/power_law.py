@@ -6,7 +6,6 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from seqlab.runs.student import interval_of_mean
 
@@ -47,20 +46,19 @@ class PowerLaw:
         return f"{self.exponent:.4f}{interval}".replace("-", "−")
 
 
-def fitted(xs: Sequence[Mapping[str, Any]], ys: Sequence[Mapping[str, Any]]) -> PowerLaw:
+def fitted(sizes: Sequence[Mapping[int, tuple[float, float]]]) -> PowerLaw:
     """The power law through several sizes.
 
     Args:
-        xs, ys: of each size the spread over seeds (see `seqlab.runs.spread`), all values above 0, seeds in one order.
-            Seeds that only some sizes have are left out.
+        sizes: of each size x and y by seed, all above 0. Seeds that only some sizes have are left out.
 
     Raises:
-        ValueError: fewer than two sizes or no seed, or all x are the same.
+        ValueError: fewer than two sizes, no seed has all of them, or all x are the same.
     """
-    of_x, of_y = (list(zip(*(one["values"] for one in axis), strict=False)) for axis in (xs, ys))  # by seed
-    lines = [_line([*map(math.log, x)], [*map(math.log, y)]) for x, y in zip(of_x, of_y, strict=True)]
-    if not lines:
+    seeds = [seed for seed in sizes[0] if all(seed in size for size in sizes)] if sizes else []
+    if not seeds:
         raise ValueError("no seed has all sizes")
+    lines = [_line([size[seed] for size in sizes]) for seed in seeds]
     exponents = [-slope for slope, _, _ in lines]
     return PowerLaw(
         math.exp(statistics.fmean(start for _, start, _ in lines)),
@@ -70,8 +68,9 @@ def fitted(xs: Sequence[Mapping[str, Any]], ys: Sequence[Mapping[str, Any]]) -> 
     )
 
 
-def _line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float, float]:
-    """Slope, start and R² of the least-squares line through points."""
+def _line(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Slope, start and R² of the least-squares line through the logarithms of points."""
+    xs, ys = ([math.log(value) for value in axis] for axis in zip(*points, strict=True))
     slope, start = statistics.linear_regression(xs, ys)
     middle = statistics.fmean(ys)
     over = sum((y - start - slope * x) ** 2 for x, y in zip(xs, ys, strict=True))

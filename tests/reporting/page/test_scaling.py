@@ -7,7 +7,7 @@ from reporting.page.made_up import claim_p, gathered, reference, sentences
 
 from seqlab.reporting.page.answers.scaled_up import scaled_up
 from seqlab.reporting.page.render import render
-from seqlab.reporting.page.scaling import scalings
+from seqlab.reporting.page.scaling import rows, scalings
 
 
 def test_sizes_are_drawn_beside_their_law():
@@ -26,6 +26,21 @@ def test_the_answer_says_who_gains_the_most_and_whether_that_is_shown(tmp_path, 
     (verdict,) = sentences(scaled_up(gathered(tmp_path, claim_p(lstm=lstm))))
     assert "bits per byte 11.9% lower with gpt" in verdict and "lower with lstm" in verdict
     assert ("The intervals of gpt and lstm overlap" in verdict) is overlap
+
+
+@pytest.mark.parametrize(("exponent", "change"), [(0.05, "10.9% lower"), (-0.05, "12.2% higher")])
+def test_a_law_of_one_seed_is_told_with_what_it_does_not_show(tmp_path, exponent, change):
+    claim = claim_p()
+    (fit,) = claim["power_laws"]
+    fit["lines"] = [fit["lines"][0] | {"exponent": exponent, "interval": None}]
+    (answer,) = sentences(scaled_up(gathered(tmp_path, claim)))
+    assert f"bits per byte {change} with lstm, by power laws" in answer
+    assert "Only one seed has all sizes" in answer and "overlap" not in answer
+
+
+def test_a_law_that_rises_has_its_sign_in_the_table():
+    (fit,) = claim_p(lstm=(-0.06, -0.04))["power_laws"]
+    assert [row[3] for row in rows(fit)] == ["+12.2%", "−11.9%"]
 
 
 def test_without_such_a_claim_the_answer_is_the_command_that_makes_one(tmp_path):

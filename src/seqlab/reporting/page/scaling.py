@@ -78,6 +78,10 @@ def rows(fit: Mapping[str, Any]) -> list[list[str]]:
     """The laws of a fit in a reference file, a row each below `HEADS`."""
     laws = [(line["name"], law_of(line)) for line in fit["lines"]]
     return [
-        [f"`{name}`", f"{law.constant:.4g}", str(law), f"−{law.tenfold:.1%}", f"{law.straightness:.3f}"]
+        [f"`{name}`", f"{law.constant:.4g}", str(law), _signed(-law.tenfold), f"{law.straightness:.3f}"]
         for name, law in laws
     ]
+
+
+def _signed(share: float) -> str:
+    return f"{share:+.1%}".replace("-", "−")

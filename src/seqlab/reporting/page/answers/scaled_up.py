@@ -5,6 +5,7 @@ from __future__ import annotations
 from seqlab.reporting.page.answers.answer import Answer, Conclusion
 from seqlab.reporting.page.scaling import Scaling, scalings
 from seqlab.reporting.page.sources import Material
+from seqlab.reproduction.power_law import PowerLaw
 
 
 def scaled_up(material: Material) -> Answer:
@@ -21,10 +22,16 @@ def scaled_up(material: Material) -> Answer:
 def _bought(one: Scaling) -> Conclusion:
     ordered = sorted(one.laws.items(), key=lambda pair: -pair[1].exponent)
     (most, high), (least, low) = ordered[0], ordered[-1]
-    verdict = f"{one.quality} {high.tenfold:.1%} lower with {most}, {low.tenfold:.1%} lower with {least}, by power laws"
-    verdict += " through the sizes that were measured."
-    overlap = high.interval and low.interval and high.interval[0] <= low.interval[1]
+    ends = ordered if len(ordered) == 1 else [ordered[0], ordered[-1]]
+    bought = ", ".join(f"{_change(law)} with {name}" for name, law in ends)
+    verdict = f"{one.quality} {bought}, by power laws through the sizes that were measured."
     evidence = [f"Exponents (95 % over seeds): {'; '.join(f'{name} {law}' for name, law in ordered)}."]
-    if overlap:
+    if high.interval is None or low.interval is None:
+        evidence.append("Only one seed has all sizes, so there is no interval: another seed may say otherwise.")
+    elif len(ends) == 2 and high.interval[0] <= low.interval[1]:
         evidence.append(f"The intervals of {most} and {least} overlap: which of them gains more is not shown.")
     return Conclusion(f"{one.title} (reference)", verdict, evidence)
+
+
+def _change(law: PowerLaw) -> str:
+    return f"{abs(law.tenfold):.1%} {'lower' if law.tenfold >= 0 else 'higher'}"
