@@ -16,6 +16,8 @@ FOLDER = Path(__file__).parent / "claims"
 """Not in `conf/`: a claim is no part of a run's configuration, and each folder of `conf/` is a group of settings."""
 PROFILES = ("cpu", "full")
 """cpu: reduced settings, with which two cores run all claims but those on request in 90 minutes. full: as published."""
+ASIDE = "_aside"
+"""What is added to the name of a folder of runs for those that were replaced there."""
 
 ORDER = "RTCKGSMP"
 """The order in which claims are shown."""

@@ -21,7 +21,7 @@ from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
 from seqlab.multiruns.pool import Pool, RunEnd, locked
 from seqlab.multiruns.pool_progress import PoolProgress
-from seqlab.reproduction.claim import FOLDER, PROFILES, Claim, read_claims
+from seqlab.reproduction.claim import ASIDE, FOLDER, PROFILES, Claim, read_claims
 from seqlab.reproduction.criteria import Groups, Results
 from seqlab.reproduction.expected_seconds import ReferenceEstimate, expected_seconds, reference_path
 from seqlab.reproduction.plan import (
@@ -177,7 +177,7 @@ class Reproduction:
             state, different = self.states[run.name]
             if state == RESUMABLE:
                 return True
-            if moved := make_room(run, self.folder.with_name(f"{self.folder.name}_aside"), self.code):
+            if moved := make_room(run, self.folder.with_name(self.folder.name + ASIDE), self.code):
                 progress.line(
                     f"{run.name:<20} its folder had a run of other settings or code ({listed(different)}), now {moved}"
                 )

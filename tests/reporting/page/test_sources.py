@@ -45,7 +45,7 @@ def test_other_runs_of_a_claim_stand_beside_its_reference(tmp_path, change):
 
 
 def test_profiles_of_a_claim_stand_apart_and_what_was_set_aside_is_left_out(tmp_path):
-    places = ("reproduce", "reproduce_full", "reproduce_aside")
+    places = ("reproduce", "reproduce_full", "reproduce_aside", "reproduce_full_aside")
     runs = {write_run(tmp_path, place, "C", "gru", "1"): digest() for place in places}
     write_references(tmp_path, reference("C", {"gru": [digest()]}, profile="full"))
     material = read(tmp_path, runs)

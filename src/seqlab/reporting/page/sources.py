@@ -17,7 +17,7 @@ from seqlab.errors import InputError
 from seqlab.natural_order import natural
 from seqlab.reporting.page.groups import USUAL, RunGroup, in_reading_order, with_data_told_apart
 from seqlab.reporting.page.judging import EXACT
-from seqlab.reproduction.claim import ORDER
+from seqlab.reproduction.claim import ASIDE, ORDER
 from seqlab.runs.json_checks import Schema, read_json
 from seqlab.runs.result import RESULT, RunResult
 from seqlab.runs.schemas import REFERENCE as CLAIM
@@ -27,7 +27,7 @@ from seqlab.runs.seed_groups import compared_overrides, seed_groups
 REFERENCE = "reference"  # of `outputs/`: committed files, one per claim, and one per search in sweeps/
 REPLAY = "replay/replay.json"  # in it: ways of searching on recorded learning curves
 RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold the user's runs
-CLAIMS, ASIDE = "reproduce", "reproduce_aside"  # those that hold runs of claims, and runs that were moved aside
+CLAIMS = "reproduce"  # how the folders begin that hold runs of claims
 
 Content = TypeVar("Content")
 
@@ -157,9 +157,11 @@ def _turned(test: dict[str, Any]) -> dict[str, Any]:
 
 
 def _claimed(outputs: Path) -> Iterator[Path]:
-    """Folders of the runs of claims, claim/label/seed; each profile but the usual one has a folder of its own."""
+    """Folders of the runs of claims, claim/label/seed, without those that were replaced; each profile but the usual one
+    has a folder of its own.
+    """
     for folder in sorted(outputs.glob(f"{CLAIMS}*")):
-        if folder.name != ASIDE:
+        if not folder.name.endswith(ASIDE):
             yield from _finished(folder)
 
 
