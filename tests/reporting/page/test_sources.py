@@ -176,6 +176,30 @@ def test_runs_that_differ_in_more_than_their_seed_are_two_settings(tmp_path, pla
     assert [one.seeds for one in found] == groups and len({one.id for one in found}) == len(found)
 
 
+OLD, NEW = {"code": "old", "commit": "0123"}, {"code": "new", "commit": "4567"}
+
+
+@pytest.mark.parametrize(
+    ("place", "made_from", "groups"),
+    [
+        ("runs", (), [([1], True), ([2, 3], True)]),
+        ("reproduce", (), [([1], True), ([2, 3], True)]),
+        ("reproduce", (1,), [([1], False), ([2, 3], True)]),
+        ("reproduce", (1, 2, 3), [([1, 2, 3], False)]),  # any_code=true
+    ],
+)
+def test_runs_of_several_codes_are_one_group_only_in_a_reference_made_from_them(tmp_path, place, made_from, groups):
+    codes = {1: NEW, 2: OLD, 3: OLD}
+    made = {seed: digest(seed=seed, overrides={"model": "gru"}, environment=code) for seed, code in codes.items()}
+    runs = {write_run(tmp_path, place, "C", "gru", str(seed)): run for seed, run in made.items()}
+    if made_from:
+        write_references(tmp_path, reference("C", {"gru": [made[seed] for seed in made_from]}))
+    found = read(tmp_path, runs).groups
+    assert sorted((one.seeds, one.own) for one in found) == groups and len({one.id for one in found}) == len(found)
+    assert all(len(one.folders) == len(one.runs) for one in found)
+    assert sorted(commit for one in found for commit in one.commits) == ["0123", "4567"]
+
+
 def test_searches_on_recorded_curves_are_read_if_there_are_any(tmp_path):
     write_references(tmp_path, sweep())
     assert read(tmp_path, {}).replay is None

@@ -179,9 +179,9 @@ class RunGroup:
         return {(one.environment.get("device"), one.environment.get("threads")) for one in self.results}
 
     @property
-    def commit(self) -> str:
-        """The commit of the code that trained the first run; "" if it is not known."""
-        return str(self.results[0].environment.get("commit") or "")
+    def commits(self) -> list[str]:
+        """The commits of the code that trained the runs, as far as they are known."""
+        return list(dict.fromkeys(str(commit) for one in self.results if (commit := one.environment.get("commit"))))
 
     @property
     def resumed(self) -> list[str]:

@@ -232,16 +232,14 @@ def _ended(folder: Path) -> float:
 
 
 def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
-    """Claim, label and profile of a run in the folder of a claim; of another run its name, its overrides but the seed,
-    and its code.
+    """Claim, label and profile of a run in the folder of a claim; of another run its name, and its overrides but the
+    seed.
     """
     place, *parts = folder.relative_to(outputs).parts if folder.is_relative_to(outputs) else folder.parts
     if place.startswith(CLAIMS) and len(parts) == 3:
         return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL
     overrides = json.dumps(compared_overrides(digest.get("overrides", {})), sort_keys=True)
-    environment = digest.get("environment", {})
-    code = str(environment.get("code") or environment.get("commit") or "")
-    return "", digest["name"], USUAL, overrides, code
+    return "", digest["name"], USUAL, overrides
 
 
 def _of_all_seeds(runs: Sequence[Digest]) -> str:
@@ -256,16 +254,36 @@ def _of_all_seeds(runs: Sequence[Digest]) -> str:
 
 def _joined(references: list[RunGroup], others: list[RunGroup]) -> list[RunGroup]:
     """A reference and the runs that it was made from become one group, with the title of the reference and the samples
-    of the runs.
+    of the runs. These may be of several codes, which `any_code=true` asks for; other groups are of one each.
     """
     groups, left = [], list(others)
     for one in references:
         here = [other for other in left if other.claim and _part(other) == _part(one)]
         left = [other for other in left if other not in here]
-        same = next((other for other in here if _made_from(one, other)), None)
+        whole = next((other for other in here if _made_from(one, other)), None)
+        parts = [part for other in here if other is not whole for part in _by_code(other)]
+        same = whole or next((part for part in parts if _made_from(one, part)), None)
         groups.append(replace(one, live=True, runs=same.runs, folders=same.folders) if same else one)
-        groups += [replace(other, title=one.title) for other in here if other is not same]
-    return [*groups, *sorted(left, key=lambda one: not one.claim)]
+        groups += [replace(part, title=one.title) for part in parts if part is not same]
+    return [*groups, *(part for one in sorted(left, key=lambda one: not one.claim) for part in _by_code(one))]
+
+
+def _by_code(group: RunGroup) -> Iterator[RunGroup]:
+    """The runs of a group of the user's, apart by the code that made them."""
+    parts: dict[str, list[tuple[Digest, Path]]] = {}
+    for run, folder in zip(group.runs, group.folders, strict=True):
+        environment = run.get("environment", {})
+        parts.setdefault(str(environment.get("code") or environment.get("commit") or ""), []).append((run, folder))
+    for number, members in enumerate(parts.values(), 1):
+        runs, folders = [run for run, _ in members], tuple(folder for _, folder in members)
+        yield replace(
+            group,
+            id=group.id if number == 1 else f"{group.id}-code{number}",
+            command=_of_all_seeds(runs),
+            runs=runs,
+            folders=folders,
+            ended=max(map(_ended, folders)),
+        )
 
 
 def _part(group: RunGroup) -> tuple[str, str, str]:
