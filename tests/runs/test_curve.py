@@ -2,6 +2,9 @@
 
 import itertools
 
+import pytest
+
+from seqlab.reproduction.claim_figures import best_epoch
 from seqlab.runs.curve import POINTS, curve
 from seqlab.runs.result import RunResult, TrainingCost
 
@@ -32,10 +35,19 @@ def test_an_entry_a_validation_without_what_was_measured_in_the_end():
 
 
 def test_a_long_run_keeps_its_end_and_even_distances():
-    rows = [{"step": i, "epoch": i, "val/teacher_forced/loss": 1.0} for i in range(1009)]
+    rows = [{"step": i, "epoch": i, "val/teacher_forced/loss": 1 / (i + 1)} for i in range(1009)]
     steps = [point["step"] for point in curve(rows, BARE)]
     assert (len(steps), steps[-1]) == (POINTS, 1009)
     assert {b - a for a, b in itertools.pairwise(steps)} == {10, 11}
+
+
+@pytest.mark.parametrize("best", [0, 150, 298])
+def test_a_long_run_keeps_its_best_validation_too(best):
+    rows = [{"step": i, "epoch": i, "val/teacher_forced/loss": 1.0 + abs(i - best)} for i in range(300)]
+    rows += [{"step": i, "epoch": i, "train/teacher_forced/loss": 1.0} for i in range(300, 303)]
+    digest = {"curve": curve(rows, BARE)}
+    steps = [point["step"] for point in digest["curve"]]
+    assert best_epoch(digest) == best + 1 and (len(steps), steps[-1]) == (POINTS, 303) and steps == sorted(steps)
 
 
 def test_what_is_not_finite_is_left_out():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqlab.metrics.registry import entry_of
+from seqlab.runs.curve import VAL_LOSS
 from seqlab.runs.result import GENERATED, own_times
 from seqlab.runs.schemas import Digest
 from seqlab.runs.significance import METRICS, statistics_of
@@ -74,9 +75,8 @@ def gap(digest: Digest) -> float | None:
 
 def best_epoch(digest: Digest) -> float | None:
     """The epoch with the lowest validation loss."""
-    name = "val/teacher_forced/loss"
-    points = [point for point in digest.get("curve", ()) if name in point]
-    return float(min(points, key=lambda point: point[name])["epoch"]) if points else None
+    points = [point for point in digest.get("curve", ()) if VAL_LOSS in point]
+    return float(min(points, key=lambda point: point[VAL_LOSS])["epoch"]) if points else None
 
 
 def slope_by_length(digest: Digest) -> float | None:
