@@ -311,7 +311,7 @@ class Controller:
             recorded = self.shared_study.tell(number, outcome.state, outcome.value, outcome.error)
         if recorded:
             state = outcome.state.name if outcome.paused_after is None else "PAUSED"
-            TrialEvents(self.folder(number)).add("told", state=state)
+            TrialEvents(self.folder(number)).add("told", state=state, owner=self.shared_study.owner)
             self.observer.ended(number, outcome)
             values = repr(sorted(slot.leased.values.items()))  # a trial and its retries have the same
             self._errors[values] = (outcome.error or "no reason") if outcome.state == TrialState.FAIL else None

@@ -71,7 +71,7 @@ class Decision:
 
 @dataclass
 class Span:
-    """When a trial was in a slot: from its start to its last event."""
+    """When a trial was in a slot: from its start to its last event, or until the controller that started it told."""
 
     owner: str
     slot: int
@@ -132,8 +132,8 @@ class TrialProgress:
         kind = line["event"]
         if not _has_types(line, FACTS.get(kind, {})):
             raise ValueError(f"an event {kind} without its facts")
-        if self.spans and kind != "started":
-            self.spans[-1].end = line["time"]
+        if self.spans and kind != "started" and not (kind == "told" and line.get("owner") != self.spans[-1].owner):
+            self.spans[-1].end = line["time"]  # another controller tells what ended, maybe days before it
         match kind:
             case "started":
                 self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))

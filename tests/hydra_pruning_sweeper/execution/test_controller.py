@@ -62,6 +62,22 @@ def test_a_trial_that_dies_goes_on_as_the_same_trial(sweep, tmp_path, shared):
     assert results(tmp_path / "calm") == results(tmp_path)
 
 
+def test_a_trial_lasted_until_it_ended_where_its_controller_died_before_it_told(tmp_path, shared, monkeypatch):
+    def told(how):
+        one = controller(tmp_path, trials=1, executor=lambda: shared)
+        if how == "dies":
+            monkeypatch.setattr(one, "_finish", lambda *given: 1 / 0)
+        one.run()
+
+    with pytest.raises(ZeroDivisionError):
+        told("dies")
+    ended = TrialEvents(tmp_path / "0").read()
+    told("well")
+    found = TrialEvents(tmp_path / "0").read()
+    assert ended.ended and found.spans == ended.spans
+    assert (ended.controller is None, found.controller is None) == (False, True), "the second told"
+
+
 def test_a_trial_that_fails_is_tried_again_under_a_new_number(sweep, tmp_path):
     one = sweep(trials=3, how="fails_once")
     trials = one.shared_study.trials()

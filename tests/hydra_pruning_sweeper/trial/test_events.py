@@ -53,6 +53,16 @@ def test_an_attempt_lasts_until_the_last_line_before_the_next_one():
     assert found.spans == [Span("here", 0, 1.0, 4.0), Span("here", 1, 9.0, 11.0)]
 
 
+@pytest.mark.parametrize(("owner", "end"), [("here", 6.0), ("later", 4.0), (None, 4.0)])
+def test_an_attempt_lasts_no_longer_if_another_controller_tells_of_it(owner, end):
+    found = progress(
+        {"event": "started", "time": 1.0, "owner": "here", "slot": 0, "attempt": 1},
+        {"event": "ended", "time": 4.0, "value": 0.5},
+        {"event": "told", "time": 6.0, "state": "COMPLETE", "owner": owner},
+    )
+    assert found.spans == [Span("here", 0, 1.0, end)] and found.controller is None
+
+
 def test_one_decision_to_stop_prunes():
     decided = {"event": "decided", "time": 1.0, "notes": {}}
     stays = {**decided, "step": 1, "prune": False}

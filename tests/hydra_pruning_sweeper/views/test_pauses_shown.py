@@ -105,12 +105,12 @@ def test_the_page_ends_with_what_was_paused(sweep):
 
 
 def test_the_file_has_every_pause_and_the_seconds_in_a_slot(sweep, monkeypatch):
-    for at, event, facts in (
-        *((0.0, "started", {"owner": "me", "slot": 0}), (4.0, "told", {})),
-        *((9000.0, "started", {"owner": "me", "slot": 0}), (9003.5, "told", {})),
+    for at, event, owner in (
+        *((0.0, "started", "me"), (4.0, "told", "me")),
+        *((9000.0, "started", "me"), (9003.5, "told", "me")),
     ):
         monkeypatch.setattr("time.time", lambda at=at: NOON + at)
-        TrialEvents(sweep.folder / "0").add(event, **facts)
+        TrialEvents(sweep.folder / "0").add(event, owner=owner, slot=0)
     rows = list(csv.DictReader(io.StringIO(trials_csv(sweep))))
     assert [row["state"] for row in rows] == ["complete", "paused", "paused", "pruned"]
     assert [row["paused after"] for row in rows] == ["1;3", "1", "1;3", "1"]
@@ -170,14 +170,14 @@ def test_curves_have_a_circle_per_pause(sweep):
 
 
 def test_the_use_of_slots_leaves_out_the_time_when_nobody_ran(sweep, monkeypatch):
-    for at, event, facts in (
-        *((-5.0, "started", {"owner": "here:1:a", "slot": 0}), (10.0, "told", {})),  # paused
-        *((20.5, "started", {"owner": "here:1:a", "slot": 0}), (22.0, "told", {})),  # promoted
-        *((9020.0, "started", {"owner": "here:2:b", "slot": 0}), (9024.0, "told", {})),  # promoted again
-        *((9024.5, "started", {"owner": "here:2:b", "slot": 0}), (9030.0, "told", {})),  # continued after a kill
+    for at, event, owner in (
+        *((-5.0, "started", "here:1:a"), (10.0, "told", "here:1:a")),  # paused
+        *((20.5, "started", "here:1:a"), (22.0, "told", "here:1:a")),  # promoted
+        *((9020.0, "started", "here:2:b"), (9024.0, "told", "here:2:b")),  # promoted again
+        *((9024.5, "started", "here:2:b"), (9030.0, "told", "here:2:b")),  # continued after a kill
     ):
         monkeypatch.setattr("time.time", lambda at=at: NOON + at)
-        TrialEvents(sweep.folder / "0").add(event, **facts)
+        TrialEvents(sweep.folder / "0").add(event, owner=owner, slot=0)
     axes = sweep_plots.slots(sweep)
     bars = [(bar.get_x(), bar.get_width()) for bar in axes.patches]
     assert bars == [pytest.approx(one) for one in ((0, 15), (25.5, 1.5), (27, 4), (31.5, 5.5))]
