@@ -11,7 +11,6 @@ import threading
 import time
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
-from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
@@ -23,6 +22,7 @@ from hydra_pruning_sweeper.errors import ExecutionError, InterruptionError, Usag
 from hydra_pruning_sweeper.execution.executor import Executor, Job, JobEnd
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.lease import is_running, machine
+from hydra_pruning_sweeper.trial.context import record_end
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
 KILLED = ("UncompletedJobError", "WorkerCrashedError")  # what submitit and Ray raise when a process was killed
@@ -72,7 +72,7 @@ class LauncherExecutor(Executor):
             ]
             (done,) = launcher.launch([overrides], initial_job_idx=job.number)
             if done.status == JobStatus.COMPLETED:
-                TrialEvents(Path(job.folder)).add("ended", value=_number(done.return_value))
+                record_end(done.return_value, job.environment)
                 self._ended.put(JobEnd(job.number, 0))
             else:
                 error = done._return_value
@@ -116,8 +116,3 @@ def _one_line(error: BaseException) -> str:
     """An error in one line, as a command prints it."""
     text = " ".join(str(error).split())
     return text if isinstance(error, (UsageError, ExecutionError)) else f"{type(error).__name__}: {text}"
-
-
-def _number(value: Any) -> float | None:
-    """What a task returned, if it is a number."""
-    return float(value) if isinstance(value, int | float) else None

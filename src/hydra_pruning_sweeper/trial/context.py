@@ -73,9 +73,11 @@ def context_of_trial(environment: Mapping[str, str] = os.environ) -> TrialContex
     return TrialContext(**json.loads(Path(path).read_text(encoding="utf-8"))) if path else None
 
 
-def record_end(value: Any) -> None:
-    """Records the result of the trial's task, as `result_of` reads it; does nothing outside of a sweep."""
-    if (context := context_of_trial()) is not None:
+def record_end(value: Any, environment: Mapping[str, str] = os.environ) -> None:
+    """Records the result of the task of the trial that has this environment, as `result_of` reads it; does nothing
+    outside of a sweep.
+    """
+    if (context := context_of_trial(environment)) is not None:
         result, problem = result_of(value, context.direction)
         more = {} if problem is None else {"problem": problem}
         TrialEvents(Path(context.folder)).add("ended", value=result, **more)

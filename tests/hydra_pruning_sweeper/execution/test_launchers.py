@@ -20,6 +20,7 @@ from hydra_pruning_sweeper.execution.launchers import LauncherExecutor
 from hydra_pruning_sweeper.execution.slots import groups_of_gpus, slot_environment, visible_gpus
 from hydra_pruning_sweeper.study.lease import machine, start_of
 from hydra_pruning_sweeper.trial import hydra_callback
+from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
 from hydra_pruning_sweeper.trial.events import TrialEvents
 
 
@@ -27,7 +28,7 @@ from hydra_pruning_sweeper.trial.events import TrialEvents
 def launched(monkeypatch, tmp_path):
     """Runs a job by a launcher that does `answer`; gives how it ended, and what the launcher was given."""
 
-    def run(answer, arguments=("x=1",), launcher=None, slots=1, **environment):
+    def run(answer, arguments=("x=1",), launcher=None, slots=1, direction="minimize", **environment):
         given = []
 
         class Answering(Launcher):
@@ -50,6 +51,8 @@ def launched(monkeypatch, tmp_path):
         config = OmegaConf.create({"hydra": {"launcher": launcher or {}}})
         one = LauncherExecutor(config, HydraContext(None, None), print, slots)
         one.prepare()
+        context = TrialContext("s", None, folder=str(tmp_path / "7"), direction=direction)
+        environment[TRIAL_VARIABLE] = str(context.write())
         assert one.start(Job(7, list(arguments), tmp_path / "7", environment)) is None
         ended = one.wait(30.0)
         assert config == OmegaConf.create({"hydra": {"launcher": launcher or {}}})  # the sweep's own stays as it is
@@ -78,10 +81,10 @@ def test_a_launcher_gets_the_line_the_variables_and_the_folder(launched, tmp_pat
     assert overrides[:3] == ["x=1", "hydra.job.name=z", "b=--c"]
     parsed = OverridesParser.create().parse_overrides(overrides[3:])
     assert [one.key_or_group for one in parsed] == [
-        *("hydra.job.env_set.CARDS", "hydra.sweep.dir", "hydra.sweep.subdir"),
+        *("hydra.job.env_set.CARDS", f"hydra.job.env_set.{TRIAL_VARIABLE}", "hydra.sweep.dir", "hydra.sweep.subdir"),
     ]
-    values = OmegaConf.create({"a": [one.value() for one in parsed[:2]]}).a
-    assert list(values) == ["a, b", str(tmp_path)]
+    values = OmegaConf.create({"a": [one.value() for one in parsed[:3]]}).a
+    assert list(values) == ["a, b", str(tmp_path / "7" / "trial.json"), str(tmp_path)]
     assert overrides[-1] == "hydra.sweep.subdir=${hydra:job.num}"
     assert number == 7
     assert ended == [JobEnd(7, 0)]
@@ -136,6 +139,20 @@ def test_a_launchers_answer_says_how_a_job_ended(launched, tmp_path, answer, cod
 def test_only_a_number_is_a_value(launched, tmp_path, value, kept):
     launched(returned(JobStatus.COMPLETED, value))
     assert TrialEvents(tmp_path / "7").read().value == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "problem"),
+    [
+        ({"loss": 0.5, "size": 7, "more": 1}, [0.5, 7.0], None),
+        ((0.5, 7), [0.5, 7.0], None),
+        (0.5, None, "the task must return 2 numbers, for loss, size, but returned 0.5"),
+    ],
+)
+def test_of_several_objectives_each_has_its_value(launched, tmp_path, value, kept, problem):
+    launched(returned(JobStatus.COMPLETED, value), direction={"loss": "minimize", "size": "minimize"})
+    progress = TrialEvents(tmp_path / "7").read()
+    assert (progress.value, progress.problem) == (kept, problem)
 
 
 def test_a_signal_goes_to_a_process_that_has_begun_here(launched, tmp_path, monkeypatch):
