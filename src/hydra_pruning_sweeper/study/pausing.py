@@ -45,7 +45,16 @@ def pauses_of(trial: FrozenTrial) -> list[Pause]:
 
 def is_paused(trial: FrozenTrial) -> bool:
     """Whether a trial waits to be promoted."""
-    return trial.state == TrialState.RUNNING and any(one.promoted is None for one in pauses_of(trial))
+    return trial.state == TrialState.RUNNING and _waits(trial)
+
+
+def was_paused(trial: FrozenTrial) -> bool:
+    """Whether a trial waited to be promoted until the study was finished, which pruned it."""
+    return trial.state == TrialState.PRUNED and _waits(trial)
+
+
+def _waits(trial: FrozenTrial) -> bool:
+    return any(one.promoted is None for one in pauses_of(trial))
 
 
 def is_active(trial: FrozenTrial) -> bool:

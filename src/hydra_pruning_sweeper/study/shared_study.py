@@ -7,11 +7,13 @@ interrupts it: a trial is running, with or without a controller that runs it, it
 from __future__ import annotations
 
 import copy
+import math
 import os
 import platform
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, cast
 
 import optuna
@@ -31,6 +33,7 @@ from hydra_pruning_sweeper.study.pausing import (
     is_active,
     is_paused,
     promoted_after,
+    was_paused,
     with_pause,
     with_promotion,
 )
@@ -56,7 +59,7 @@ class Rules:
         failures: the share of `trials` that may fail for good before nothing more is started.
         deaths: how often in a row a trial's process may die without reporting another step; then the trial has failed.
         patience: seconds without a sign of life after which a controller on another machine counts as dead.
-        stagnation: so many finished trials since the best one, and no further one is started; None: no limit.
+        stagnation: so many trials that ended since the best one did, and no further one is started; None: no limit.
     """
 
     trials: int
@@ -223,12 +226,13 @@ class SharedStudy:
         return None
 
     def _since_best(self, trials: list[FrozenTrial]) -> int:
-        """How many complete and pruned trials have come after the best one."""
+        """How many complete and pruned trials have ended after the best one had, but for those left paused."""
         sign = 1 if self.study.direction.name == "MINIMIZE" else -1
-        complete = [one for one in trials if one.state == TrialState.COMPLETE]
-        best = min(complete, key=lambda one: (sign * cast(float, one.value), one.number), default=None)
-        ended = (TrialState.COMPLETE, TrialState.PRUNED)
-        return 0 if best is None else sum(one.state in ended and one.number > best.number for one in trials)
+        ended = [one for one in trials if one.state in (TrialState.COMPLETE, TrialState.PRUNED) and not was_paused(one)]
+        ended.sort(key=lambda one: cast(datetime, one.datetime_complete))
+        costs = [sign * cast(float, one.value) if one.state == TrialState.COMPLETE else math.inf for one in ended]
+        best = min(costs, default=math.inf)
+        return 0 if best == math.inf else len(costs) - 1 - costs.index(best)
 
     def has_failed(self, trials: list[FrozenTrial] | None = None) -> bool:
         """Whether more trials have failed for good than `rules` allow."""

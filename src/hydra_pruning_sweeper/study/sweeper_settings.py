@@ -29,7 +29,7 @@ class SweeperSettings:
     n_trials: int = 20
     # Seconds after which no further trial is started; the same line goes on. null: no limit.
     timeout: Any = None
-    # No further trial is started after so many in a row that are not better than the best. null: no limit.
+    # No further trial is started once so many have ended since the best one did. null: no limit.
     patience: Any = None
     # Values to try first, after the baseline: [{setting: value, …}, …]. What an entry does not set is sampled.
     enqueue: list[Any] = field(default_factory=list)

@@ -87,6 +87,28 @@ def test_the_search_ends_after_trials_that_bring_nothing_better(tmp_path):
     assert study.why_early(study.trials()) == "none of the last 4 was better (hydra.sweeper.patience)"
 
 
+def test_a_search_has_patience_with_what_ends_after_its_best_trial(tmp_path):
+    study = study_in(tmp_path, Space([parameter("x", "interval(0,1)")]), stagnation=3)
+    numbers = [study.take().number for _ in range(4)]
+    for number, value in ((1, 0.90), (2, 0.91), (3, 0.92), (0, 0.10)):  # the first one is slow, and the best
+        study.tell(number, TrialState.COMPLETE, value)
+    assert numbers == [0, 1, 2, 3] and study.why_early(study.trials()) is None
+    run(study, lambda values: 0.5, most=2)
+    assert not study.is_full()
+    assert len(run(study, lambda values: 0.5)) == 1
+
+
+def test_trials_that_are_left_paused_do_not_count_against_patience(tmp_path):
+    study = study_in(tmp_path, Space([parameter("x", "interval(0,1)")]), trials=4, stagnation=3)
+    study.tell(study.take().number, TrialState.COMPLETE, 0.1)
+    for _ in range(3):
+        number = study.take().number
+        study.storage.set_trial_intermediate_value(study._id(number), 1, 0.5)
+        assert study.pause(number, 1)
+    assert study.finish() == [1, 2, 3]
+    assert study.why_early(study.trials()) is None
+
+
 def test_values_by_hand_come_after_the_baseline_and_the_sampler_draws_the_others(tmp_path):
     space = Space([parameter("x", "interval(0,1)"), parameter("width", "choice(16,32,64)")])
     by_hand = enqueued([{"x": 0.25, "width": 32}, {"width": 64}], space)
