@@ -90,6 +90,33 @@ def test_duplicates_are_dropped_as_of_all_text(load, saved):
     assert "dropped 1 duplicate paragraphs" in "\n".join(data.remarks())
 
 
+BOOK = "Title\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n{}\n*** END OF THE PROJECT GUTENBERG EBOOK X ***\nEnd"
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        ([BOOK.format("Once."), BOOK.format("Twice."), "Thrice"], ["Once.", "Twice.", "Thrice"]),
+        (["---\na: b\n---\nOne", "---\nc: d\n---\nTwo"], ["One", "Two"]),
+        (["One\n```", "Two", "```\nThree"], ["One", "```", "Two", "```", "Three"]),
+        (["One\n```\ncode\n```", "Two"], ["One", "Two"]),
+        (["One regu\u00ad", "Two"], ["One regu", "Two"]),
+        (["%PDF-1.4 is how a PDF begins", "\ufeffTwo"], ["%PDF-1.4 is how a PDF begins", "Two"]),
+    ],
+)
+def test_each_row_is_cleaned_by_itself(load, saved, rows, kept):
+    data = load(saved(train={"text": [*rows, *TRAIN]}), cleaning=Cleaning(), split="tail")
+    assert sentences_of(data, "train")[: len(kept) + 1] == [*kept, "Row 0 says much."]
+
+
+def test_only_a_row_with_nul_characters_is_skipped_with_a_warning(load, saved, caplog):
+    data = load(saved(train={"text": [TRAIN[0], "a\0b", *TRAIN[1:], "\0"]}), cleaning=Cleaning())
+    assert set(sentences_of(data, "train")) | set(sentences_of(data, "val")) == EXPECTED
+    assert "skipped saved, train: row 2 and 1 more row: binary (holds NUL characters)" in caplog.text.replace(
+        f"{data.dataset_name}, train: row", "saved, train: row"
+    )
+
+
 @pytest.mark.parametrize(
     ("columns", "chosen"),
     [
@@ -136,6 +163,7 @@ def test_changed_rows_are_read_again(load, saved):
         ({"train": {"n": [1, 2]}}, {}, "its first row has no text; there are 'n'$"),
         ({"train": {"n": [1, 2]}}, {"column": "n"}, "saved, train: row 1: 'n' is no text, but 1$"),
         ({"train": {"text": ["", " \n"]}}, {}, "column 'text' is empty in all rows$"),
+        ({"train": {"text": ["", "\0"]}}, {}, "column 'text' is empty or has a NUL character in all rows$"),
         ({"test": {"text": TRAIN}}, {}, "no split for training; there are test$"),
     ],
 )

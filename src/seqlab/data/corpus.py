@@ -46,6 +46,15 @@ def read_corpus(
     collection = read_documents(path, cache, limits=limits)
     if include:
         collection = _included(collection, include)
+    return clean_corpus(collection, cleaning, cache)
+
+
+def clean_corpus(collection: Collection, cleaning: Cleaning, cache: Path) -> Corpus:
+    """The cleaned documents of a collection.
+
+    Raises:
+        InputError: nothing is left after cleaning.
+    """
     key = key_of(collection=collection.fingerprint(), cleaning=asdict(cleaning))
     folder = cached(cache / f"texts-{key}", lambda temporary: _clean(collection, cleaning, temporary))
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))

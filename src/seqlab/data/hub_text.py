@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.data.cache import cached, key_of
-from seqlab.data.corpus import Corpus, read_corpus
+from seqlab.data.corpus import Corpus, clean_corpus
 from seqlab.data.documents import Documents
 from seqlab.data.hub import HubRows, checked_name, shown_name, splits_of
 from seqlab.data.texts import Texts
 from seqlab.errors import InputError
+from seqlab.text.documents import ROW_END, Collection, RowDocument, Skipped
 from seqlab.text.tokenizers import Fit
 
 FILE = 1 << 20
 """About how many characters of rows are a document: a data set may have as many rows as a text has lines."""
 NAMES = ("text", "content", "document")
 """What a column of text is called, where there are others."""
+INDEX = "index.json"
 
 
 class HubText(Documents):
     """The text in one column of a data set that the library `datasets` reads, as a stream of tokens (see `Documents`).
 
-    Each row is a paragraph, or several; its end is the end of a sentence. The data set's own validation split is `val`,
-    if it has one, and what is held out of training then is `val_other`. Its test split is not read.
+    Each row is a paragraph, or several; its end is the end of a sentence. Of front matter and code between fences each
+    row is cleaned by itself. The data set's own validation split is `val`, if it has one, and what is held out of
+    training then is `val_other`. Its test split is not read.
 
     Args:
         name: the data set's name on the hub ("USER/NAME"), or a folder: of Parquet or other files, or written by
@@ -116,7 +122,7 @@ class RowTexts(Texts):
             self.cache / f"rows-{key_of(rows=rows.fingerprint(), column=column, file=FILE)}",
             lambda temporary: write_rows(rows, column, temporary),
         )
-        return read_corpus(folder, self.cleaning, (), self.cache, self.limits)
+        return clean_corpus(_collected(folder, rows.name), self.cleaning, self.cache)
 
 
 def chosen_column(rows: HubRows, column: str | None) -> tuple[str, list[str]]:
@@ -145,32 +151,53 @@ def chosen_column(rows: HubRows, column: str | None) -> tuple[str, list[str]]:
 
 
 def write_rows(rows: HubRows, column: str, folder: Path) -> None:
-    """Writes the texts of a column into files of about `FILE` characters, with an empty line after each.
+    """Writes the texts of a column into `RowDocument` files of about `FILE` characters, listed in `INDEX`.
 
     Raises:
-        InputError: a row has something else than text, or none has any.
+        InputError: a row has something else than text, or no row can be read.
     """
-    file, written, count = None, 0, 0
-    try:
-        for text in tqdm(_texts_of(rows, column), "reading rows", unit="row", delay=2, leave=False, disable=None):
-            if file is None or written >= FILE:
-                if file is not None:
-                    file.close()
-                file, written = (folder / f"rows_{count:09}.txt").open("w", encoding="utf-8", newline=""), 0
-            file.write(f"{text}\n\n")
-            written += len(text) + 2
-            count += 1
-    finally:
-        if file is not None:
-            file.close()
-    if not count:
-        raise InputError(f"{rows.name}: column {column!r} is empty in all rows")
+    count, documents, binary = 0, [], list[str]()
+    texts = _texts_of(rows, column, binary)
+    for part in _parts(tqdm(texts, "reading rows", unit="row", delay=2, leave=False, disable=None)):
+        name, data = f"rows_{count:09}.txt", "".join(f"{text}\n{ROW_END}" for text in part).encode()
+        (folder / name).write_bytes(data)
+        documents.append((name, sum(len(text) + 2 for text in part), hashlib.sha256(data).hexdigest()))
+        count += len(part)
+    if not documents:
+        reason = "is empty or has a NUL character" if binary else "is empty"
+        raise InputError(f"{rows.name}: column {column!r} {reason} in all rows")
+    (folder / INDEX).write_text(json.dumps({"documents": documents, "binary": binary}), encoding="utf-8")
 
 
-def _texts_of(rows: HubRows, column: str) -> Iterator[str]:
-    """The texts that are not empty."""
+def _parts(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Consecutive texts, of about `FILE` characters together."""
+    part, size = list[str](), 0
+    for text in texts:
+        part.append(text)
+        size += len(text)
+        if size >= FILE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _texts_of(rows: HubRows, column: str, binary: list[str]) -> Iterator[str]:
+    """The texts that are not empty; appends to `binary` the places of those with a NUL, which are left out."""
     for place, (text,) in rows.rows([list(rows.names or ()).index(column)]):
         if text is not None and not isinstance(text, str):
             raise InputError(f"{place}: {column!r} is no text, but {text!r:.40}")
-        if text and (text := text.strip("\r\n")).strip():
+        if text and "\0" in text:
+            binary.append(place)
+        elif text and (text := text.strip("\r\n")).strip():
             yield text
+
+
+def _collected(folder: Path, name: str) -> Collection:
+    """What `write_rows` wrote."""
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    documents = tuple(RowDocument(file, folder / file, *known) for file, *known in index["documents"])
+    first, *others = index["binary"] or [None]
+    more = f" and {plural(len(others), 'more row')}" if others else ""
+    skipped = (Skipped(f"{first}{more}", "binary (holds NUL characters)"),) if first else ()
+    return Collection(Path(name), documents, skipped)

@@ -39,16 +39,16 @@ _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 def normalised(lines: Iterable[str]) -> Iterator[str]:
     """Composed characters (NFC), plain spaces, LF line ends, no invisible characters, words joined at soft hyphens."""
     begun: list[str] = []
-    size = 0
+    size, end = 0, ""
     for line in lines:
         text = line.replace("\r\n", "\n").replace("\r", "\n").translate(_TRANSLATION)
         if (word := text.rstrip()).endswith(SOFT_HYPHEN) and size < LONGEST_JOINED:
             begun.append(word.removesuffix(SOFT_HYPHEN))
-            size += len(begun[-1])
+            size, end = size + len(begun[-1]), text[len(word) :]
             continue
         yield from _evened("".join([*begun, text]))
-        begun, size = [], 0
-    yield from _evened("".join(begun))
+        begun, size, end = [], 0, ""
+    yield from _evened("".join(begun) + end)
 
 
 def _evened(text: str) -> Iterator[str]:

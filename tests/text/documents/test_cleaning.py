@@ -47,6 +47,7 @@ def test_with_everything_off_a_text_stays_as_it_is(tmp_path):
         ("o\ufb03ce \ufb02y", "office fly"),
         ("regu\u00adlar and regu\u00ad\r\nlarised hens, well-\nknown", "regular and regularised hens, well-\nknown"),
         ("at the end regu\u00ad", "at the end regu"),
+        ("at the end regu\u00ad \r\n", "at the end regu\n"),
         ("one\ftwo\u2028three", "one\ntwo\nthree"),
         (
             "\N{WOMAN}\u200d\N{PERSONAL COMPUTER} \N{SUPERSCRIPT TWO}",

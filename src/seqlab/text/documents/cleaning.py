@@ -7,6 +7,7 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from tqdm import tqdm
@@ -122,7 +123,9 @@ class Cleaned:
         return without_markup(parts, tally) if self.cleaning.markup else parts
 
     def _lines(self, document: Document, tally: Tally) -> Iterator[str]:
-        lines = document.lines()
+        return chain.from_iterable(self._part_lines(part, tally) for part in document.parts())
+
+    def _part_lines(self, lines: Iterator[str], tally: Tally) -> Iterator[str]:
         if self.cleaning.normalise:
             lines = normalised(lines)
         if self.cleaning.front_matter:

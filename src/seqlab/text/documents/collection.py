@@ -6,11 +6,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, groupby
 from pathlib import Path
 
 from seqlab.text.documents.finding import NO_READER, Skipped
 
 LONGEST_LINE = 1 << 16  # characters; longer lines are read in pieces, so that a file without line ends is too
+ROW_END = "\0\n"
+"""The line after each row in a file of `RowDocument`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +27,31 @@ class Document:
 
     def lines(self) -> Iterator[str]:
         """The text line by line, exactly as it was read, line ends included."""
-        with self.path.open(encoding="utf-8", newline="") as file:
-            while line := file.readline(LONGEST_LINE):
-                yield line
+        return chain.from_iterable(self.parts())
+
+    def parts(self) -> Iterator[Iterator[str]]:
+        """The lines in parts that are cleaned of front matter and code fences by themselves: here one part.
+
+        Each part must be consumed before advancing to the next.
+        """
+        yield _lines_of(self.path)
+
+
+class RowDocument(Document):
+    """The rows of a table as one document: each is a part, and so is the blank line after it.
+
+    In the file, each row ends with a line end, and the line `ROW_END` stands for the blank line; no row has a NUL.
+    """
+
+    def parts(self) -> Iterator[Iterator[str]]:
+        for is_end, lines in groupby(_lines_of(self.path), ROW_END.__eq__):
+            yield iter(["\n"]) if is_end else lines
+
+
+def _lines_of(file: Path) -> Iterator[str]:
+    with file.open(encoding="utf-8", newline="") as opened:
+        while line := opened.readline(LONGEST_LINE):
+            yield line
 
 
 @dataclass(frozen=True)
