@@ -77,7 +77,7 @@ def _included(collection: Collection, patterns: Sequence[str]) -> Collection:
 
 
 def _clean(collection: Collection, cleaning: Cleaning, folder: Path) -> None:
-    if collection.skipped:
+    if collection.troubles():
         log.warning("%s: %s", collection.path, collection.summary())
     cleaned = Cleaned(collection, cleaning)
     documents: list[tuple[str, int, str]] = []

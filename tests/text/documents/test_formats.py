@@ -53,6 +53,25 @@ def test_encodings_of_other_languages(tmp_path, encoding, text):
     assert read(written(tmp_path / "a.txt", (text * 5).encode(encoding))) == text * 5
 
 
+ENGLISH = "The hen lays an egg in the straw, and nobody looks.\n" * 28_000
+FRENCH = "Les élèves naïfs goûtèrent à l’œuvre, près du château où dînait l'abbé.\nDéjà vu ?\n" * 9
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ((ENGLISH + FRENCH).encode("cp1252"), ENGLISH + FRENCH),
+        ((ENGLISH + "Stra\u00dfe\n").encode("cp1252"), ENGLISH + "Stra\u00dfe\n"),
+        ((ENGLISH + FRENCH).encode() + b"\xc3", ENGLISH + FRENCH + "\ufffd"),
+        (FRENCH.encode() + b"\xff" + FRENCH.encode(), FRENCH + "\ufffd" + FRENCH),
+        (("\ufffd" * 9).encode(), "\ufffd" * 9),
+    ],
+    ids=["late French", "one late letter", "late damage", "early damage", "damaged before"],
+)
+def test_the_encoding_is_that_of_the_whole_file(tmp_path, data, expected):
+    assert read(written(tmp_path / "a.txt", data)) == expected
+
+
 def test_characters_may_span_two_pieces(tmp_path, monkeypatch):
     monkeypatch.setattr("seqlab.text.documents.plain_text.PIECE", 7)
     text = "größer 中文 🥚 " * 11

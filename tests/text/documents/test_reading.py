@@ -184,6 +184,14 @@ def test_nothing_to_read_is_an_error(tmp_path):
         read_documents(tmp_path / "empty", tmp_path / "cache")
 
 
+def test_characters_that_cannot_be_read_are_counted(tmp_path):
+    write(tmp_path / "notes", **{"a.txt": "é".encode() * 9 + b"\xff\xff", "b.txt": "One"})
+    for read_anew in (2, 0):
+        assert read_documents(tmp_path / "notes", tmp_path / "cache").summary() == (
+            f"2 documents, 14 characters ({read_anew} read anew)\na.txt: 2 characters cannot be read, and became �"
+        )
+
+
 def test_an_unwritable_cache_is_not_blamed_on_the_files(notes, tmp_path):
     (tmp_path / "cache").write_text("in the way")
     with pytest.raises(OSError, match="cache"):

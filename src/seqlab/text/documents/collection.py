@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
 
+from hydra_pruning_sweeper.messages import plural
 from seqlab.text.documents.finding import NO_READER, Skipped
 
 LONGEST_LINE = 1 << 16  # characters; longer lines are read in pieces, so that a file without line ends is too
@@ -18,12 +19,15 @@ ROW_END = "\0\n"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text that was read: its name in the folder, the UTF-8 file that caches it, its length and its hash."""
+    """A text that was read: its name in the folder, the UTF-8 file that caches it, its length and its hash; `replaced`
+    is how many of its characters could not be read.
+    """
 
     name: str
     path: Path
     characters: int
     sha256: str
+    replaced: int = 0
 
     def lines(self) -> Iterator[str]:
         """The text line by line, exactly as it was read, line ends included."""
@@ -77,11 +81,17 @@ class Collection:
         return hashlib.sha256("".join(entries).encode()).hexdigest()
 
     def summary(self) -> str:
-        """The number of documents and characters, then a line for each file that could not be read, with the reason."""
-        count = len(self.documents)
-        lines = [f"{count:,} document{'s' * (count != 1)}, {self.characters:,} characters ({self.read:,} read anew)"]
+        """The number of documents and characters, then what was wrong with them."""
+        documents = plural(len(self.documents), "document")
+        return "\n".join([f"{documents}, {self.characters:,} characters ({self.read:,} read anew)", *self.troubles()])
+
+    def troubles(self) -> list[str]:
+        """A line for each file that could not be read, or only in part, with the reason."""
         unknown = Counter(entry.reason for entry in self.skipped if entry.reason.startswith(NO_READER))
         unreadable = [entry for entry in self.skipped if entry.reason not in unknown]
-        lines += [f"skipped {entry.name}: {entry.reason}" for entry in unreadable]
-        lines += [f"skipped {count:,} file{'s' * (count > 1)}: {reason}" for reason, count in sorted(unknown.items())]
-        return "\n".join(lines)
+        lines = [f"skipped {entry.name}: {entry.reason}" for entry in unreadable]
+        lines += [f"skipped {plural(count, 'file')}: {reason}" for reason, count in sorted(unknown.items())]
+        damaged = [one for one in self.documents if one.replaced]
+        return lines + [
+            f"{one.name}: {plural(one.replaced, 'character')} cannot be read, and became �" for one in damaged
+        ]

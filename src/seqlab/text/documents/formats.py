@@ -23,7 +23,7 @@ class Format:
 
     name: str
     read: Callable[[Path], Iterator[str]]
-    version: int = 1
+    version: int = 2
 
 
 PLAIN = Format("plain", read_plain)

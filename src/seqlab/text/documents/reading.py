@@ -20,6 +20,7 @@ from seqlab.extras import not_installed
 from seqlab.text.documents.collection import Collection, Document
 from seqlab.text.documents.finding import Skipped, find, name_of, reason_of
 from seqlab.text.documents.formats import FORMATS, Format
+from seqlab.text.documents.plain_text import REPLACEMENT
 from seqlab.text.documents.processes import Limits, cores, in_processes
 from seqlab.text.documents.unreadable import UnreadableError
 
@@ -81,7 +82,7 @@ def read_documents(path: Path, cache: Path, processes: int | None = None, limits
         if "unreadable" in record:
             skipped.append(Skipped(name, record["unreadable"]))
         else:
-            documents.append(Document(name, entry.text, record["characters"], record["sha256"]))
+            documents.append(Document(name, entry.text, record["characters"], record["sha256"], record["replaced"]))
     skipped.sort(key=lambda one: one.name)
     if not documents:
         raise InputError(_nothing(path, skipped))
@@ -143,7 +144,7 @@ def _keep(entry: _Entry, limits: Limits, partial: Path) -> str:
 
 
 def _written(entry: _Entry, limits: Limits, partial: Path) -> dict[str, Any]:
-    characters, size, digest, blank = 0, 0, hashlib.sha256(), True
+    characters, size, replaced, digest, blank = 0, 0, 0, hashlib.sha256(), True
     limit = max(ALWAYS_FINE, limits.growth * entry.file.stat().st_size)
     with partial.open("wb") as file:
         for piece in _pieces(entry, limits):
@@ -153,12 +154,13 @@ def _written(entry: _Entry, limits: Limits, partial: Path) -> dict[str, Any]:
             file.write(data)
             digest.update(data)
             characters += len(piece)
+            replaced += piece.count(REPLACEMENT)
             blank = blank and not piece.strip()
     if blank:
         raise UnreadableError("no text in it")
     entry.folder.mkdir(parents=True, exist_ok=True)
     partial.replace(entry.text)
-    return {"characters": characters, "sha256": digest.hexdigest()}
+    return {"characters": characters, "sha256": digest.hexdigest(), "replaced": replaced}
 
 
 class _TransientError(Exception):
