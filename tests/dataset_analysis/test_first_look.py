@@ -4,9 +4,11 @@ import functools
 
 import pytest
 
+from seqlab.data.batch import Examples
 from seqlab.data.text_pairs import TextPairs
 from seqlab.data.toy import IntegerPairs
 from seqlab.dataset_analysis.first_look import pair_lines, striking_pairs, token_lines, tokens, unknown_line
+from seqlab.special_tokens import UNK
 from seqlab.text.pairs import Pair
 from seqlab.text.tokenizers import CharacterTokenizer, SentencePieceTokenizer, WordTokenizer
 
@@ -67,6 +69,13 @@ def test_each_side_is_in_a_line_where_both_are_too_long_for_one(monkeypatch):
 
 def test_unknown_tokens_are_a_share_of_each_side(load):
     assert unknown_line(load()) == "train 0%, 0%; val 50%, 75% of source and target tokens"
+
+
+def test_unknown_tokens_are_counted_all_over_a_split(load, monkeypatch):
+    monkeypatch.setattr("seqlab.dataset_analysis.first_look.LOOKED_AT", 2)
+    data = load()
+    data.examples["val"] = Examples.of([([4], [4])] * 3 + [([UNK], [UNK])] * 3)
+    assert unknown_line(data).endswith("; val 50%, 50% of source and target tokens")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ PAIR_LABEL = 17
 SEARCHED = 200_000
 """Training pairs among which those that stand out are searched."""
 LOOKED_AT = 1000
-"""Examples of a split in which unknown tokens are counted."""
+"""Examples of a split in which unknown tokens are counted, at most."""
 
 
 def striking_pairs(data: TextPairs) -> dict[str, list[str]]:
@@ -71,14 +71,15 @@ def pair_lines(label: str, source: str, target: str) -> list[str]:
 
 
 def unknown_share(data: SequenceData, split: str, side: str) -> float:
-    """The share of the tokens of a split's sources or targets that are unknown, in at most `LOOKED_AT` examples.
+    """The share of the tokens of a split's sources or targets that are unknown, in at most `LOOKED_AT` examples,
+    evenly spread.
 
     Args:
         side: "source" or "target".
     """
     examples = data.examples[split]
     ids_of = examples.source_ids if side == "source" else examples.target_ids
-    rows = range(min(len(examples), LOOKED_AT))
+    rows = range(0, len(examples), max(1, -(-len(examples) // LOOKED_AT)))
     ids = [i for row in rows for i in ids_of(row).tolist() if i not in (PAD, BOS, EOS)]
     return ids.count(UNK) / max(1, len(ids))
 
