@@ -33,13 +33,14 @@ def test_texts_are_cleaned_and_kept(folder, tmp_path, caplog):
     assert "empty.txt" in caplog.text
 
 
-def test_a_second_time_nothing_is_read_or_cleaned(folder, tmp_path, caplog):
+def test_a_second_time_nothing_is_read_or_cleaned_but_what_is_skipped_is_warned_of(folder, tmp_path, caplog):
     first = read_corpus(folder, CLEANING, (), tmp_path / "cache")
     caplog.clear()
     again = read_corpus(folder, CLEANING, (), tmp_path / "cache")
     assert again.collection.read == 0
     assert (again.folder, again.documents, again.cleaning) == (first.folder, first.documents, first.cleaning)
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    (record,) = (record for record in caplog.records if record.levelno >= logging.WARNING)
+    assert "skipped empty.txt: empty (0 bytes)" in record.getMessage()
 
 
 def test_other_cleaning_is_another_folder(folder, tmp_path):

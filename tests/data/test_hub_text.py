@@ -129,7 +129,11 @@ def test_the_column_is_guessed_and_said(load, saved, columns, chosen):
     data = load(saved(train=columns))
     assert set(sentences_of(data, "train")) <= EXPECTED
     others = "".join(f"; not read: '{name}'" for name in columns if name != chosen)
-    assert data.remarks()[0] == f"column: '{chosen}' (guessed; data.column=NAME changes it){others}"
+    assert (
+        data.remarks()[0]
+        == data.reading_remarks[0]
+        == f"column: '{chosen}' (guessed; data.column=NAME changes it){others}"
+    )
 
 
 def test_a_column_within_a_structure_is_named(load, saved):

@@ -41,7 +41,7 @@ def test_a_step_takes_the_mean_of_the_batches_gradients():
 
 
 def test_the_time_ahead_counts_all_batches_of_a_step(monkeypatch, capsys):
-    data = mock.Mock(splits=[], source_size=5, target_size=5)
+    data = mock.Mock(splits=[], source_size=5, target_size=5, reading_remarks=["column: 'text' (guessed)"])
     settings = {"is_global_zero": True, "global_step": 0}
     trainer = mock.Mock(spec=Trainer, accumulate_grad_batches=4, **settings)
     monkeypatch.setattr(monitors, "data_of", lambda trainer: data)
@@ -51,4 +51,6 @@ def test_the_time_ahead_counts_all_batches_of_a_step(monkeypatch, capsys):
     module = LightningModule()
     module.total_steps = lambda: 10
     RunSummary().on_train_start(trainer, module)
-    assert "time        about 20 s of training" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "time        about 20 s of training" in printed
+    assert "column      'text' (guessed)" in printed

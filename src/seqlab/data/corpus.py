@@ -50,11 +50,13 @@ def read_corpus(
 
 
 def clean_corpus(collection: Collection, cleaning: Cleaning, cache: Path) -> Corpus:
-    """The cleaned documents of a collection.
+    """The cleaned documents of a collection; what could not be read is warned of, also when the cache has them.
 
     Raises:
         InputError: nothing is left after cleaning.
     """
+    if collection.troubles():
+        log.warning("%s: %s", collection.path, collection.summary())
     key = key_of(collection=collection.fingerprint(), cleaning=asdict(cleaning))
     folder = cached(cache / f"texts-{key}", lambda temporary: _clean(collection, cleaning, temporary))
     index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
@@ -77,8 +79,6 @@ def _included(collection: Collection, patterns: Sequence[str]) -> Collection:
 
 
 def _clean(collection: Collection, cleaning: Cleaning, folder: Path) -> None:
-    if collection.troubles():
-        log.warning("%s: %s", collection.path, collection.summary())
     cleaned = Cleaned(collection, cleaning)
     documents: list[tuple[str, int, str]] = []
     total = len(collection.documents)

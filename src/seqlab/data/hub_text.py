@@ -63,8 +63,13 @@ class HubText(Documents):
         super().__init__(tokenizer, path=self.dataset_name, **settings)
 
     def remarks(self) -> list[str]:
+        corpus = self.texts.corpus
+        return [*self.reading_remarks, *corpus.collection.troubles(), *corpus.cleaning.splitlines()]
+
+    def load(self) -> None:
+        super().load()
         assert isinstance(self.texts, RowTexts)
-        return [*self.texts.choice, *self.texts.corpus.cleaning.splitlines()]
+        self.reading_remarks = self.texts.choice
 
     def _read_from(self) -> str:
         return f"text of {shown_name(self.dataset_name, self.subset)}"

@@ -49,6 +49,7 @@ class SequenceData(LightningDataModule):
             not (see `BatchLoader.round_lengths`).
         pinned_arguments: arguments whose default depends on which files exist, with the value that was used: a run
             records them, so that resuming it uses the same.
+        reading_remarks: lines "label: text" about what was read, printed before training.
 
     Raises:
         ValueError: a size below 1, or both `pool` and `batch_tokens`.
@@ -80,6 +81,7 @@ class SequenceData(LightningDataModule):
         self.most_shapes: int | None = None
         self.pinned_arguments: dict[str, str] = {}
         self.examples: dict[str, Rows] = {}
+        self.reading_remarks: list[str] = []
         self._training: BatchLoader | None = None
         self._resumed_at = 0
         self.source_tokenizer: Tokenizer

@@ -106,7 +106,6 @@ class TextPairs(SequenceData):
         self.source_language, self.target_language = source_language, target_language
         self._bleu_tokenizer = bleu_tokenizer
         self._splits: dict[str, PairSplit] = {}
-        self.reading_remarks: list[str] = []
 
     @abstractmethod
     def pairs(self) -> Mapping[str, Iterable[Pair]]:

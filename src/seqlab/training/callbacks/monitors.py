@@ -15,7 +15,6 @@ from torch.optim import Optimizer
 from hydra_pruning_sweeper.messages import duration, labelled
 from seqlab.data.batch import Batch
 from seqlab.data.module import data_of
-from seqlab.data.text_pairs import TextPairs
 from seqlab.dataset_analysis.first_look import token_lines, unknown_line
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
@@ -167,7 +166,7 @@ class RunSummary(Callback):
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
         name = self.model or type(pl_module).__name__
         print(labelled("data", data.describe()))
-        for line in data.reading_remarks if isinstance(data, TextPairs) else ():
+        for line in data.reading_remarks:
             label, _, text = line.partition(": ")
             print(labelled(label, text))
         print(labelled("model", f"{name}, {parameters:,} parameters{part}, on {pl_module.device}"))
