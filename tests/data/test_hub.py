@@ -111,6 +111,14 @@ def test_an_empty_side_is_named_with_its_row(load, tmp_path):
     refused(load, r"empty, train: row 2: the target is empty", str(tmp_path / "empty"))
 
 
+def test_a_row_without_a_label_is_named_with_its_column(load, tmp_path):
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
+    rows = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [0, -1]}, features=features)
+    datasets.DatasetDict({"train": rows, "test": rows}).save_to_disk(tmp_path / "unlabelled")
+    pattern = r"unlabelled, train: row 2: 'label' is -1, which is no class: a row without a label \(remove such rows"
+    refused(load, pattern, str(tmp_path / "unlabelled"))
+
+
 def test_a_column_that_is_missing_is_named_beside_those_there_are(load, saved):
     pattern = r"no column 'translation.fr'; there are 'id', 'translation.de', 'translation.en'"
     refused(load, pattern, saved, source_column="translation.fr", target_column="id")

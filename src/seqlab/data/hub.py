@@ -130,6 +130,9 @@ class HubRows(RowFile):
 
     Args:
         rows: a `datasets.Dataset`.
+
+    Raises:
+        InputError: while rows are read, one has a number that is no class.
     """
 
     def __init__(self, name: str, rows: Any) -> None:
@@ -150,12 +153,20 @@ class HubRows(RowFile):
         chosen = [self.names[column] for column in columns]
         outer = list(dict.fromkeys(name if name in self._rows.features else name.partition(".")[0] for name in chosen))
         for number, row in enumerate(self._rows.select_columns(outer), 1):
-            named = {key: self._class_name(key, value) for key, value in row.items()}
-            values = dict(flattened(named))
-            yield f"{self.name}: row {number}", [values.get(name) for name in chosen]
+            place = f"{self.name}: row {number}"
+            values = dict(flattened({key: self._class_name(key, value, place) for key, value in row.items()}))
+            yield place, [values.get(name) for name in chosen]
 
-    def _class_name(self, key: str, value: Any) -> Any:
-        return self._classes[key](value) if key in self._classes and value is not None else value
+    def _class_name(self, key: str, value: Any, place: str) -> Any:
+        if key not in self._classes or value is None:
+            return value
+        try:
+            return self._classes[key](value)
+        except ValueError:
+            raise InputError(
+                f"{place}: {key!r} is {value}, which is no class: a row without a label (remove such rows from the"
+                " data set)"
+            ) from None
 
 
 def _leaves(features: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
