@@ -54,6 +54,20 @@ def test_of_all_languages_two_are_chosen(read):
         read(files)
 
 
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (("links.tar.bz2", "sentences.tar.bz2"), "no links.csv"),
+        (("links.csv", "sentences.tar.bz2"), "links.csv needs sentences.csv beside it"),
+    ],
+)
+def test_archives_are_to_be_unpacked_first(tmp_path, files, message):
+    for name in files:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError, match=f"{message}; unpack the archives first: tar -xf .*sentences.tar.bz2$"):
+        tatoeba_files(tmp_path)
+
+
 def test_links_to_nothing_are_left_out_with_a_warning(read, caplog):
     assert read({**FILES, "fra-eng_links.tsv": "9\t3\n1\t3\n"})[0] == FRENCH[:1]
     assert "1 links name sentences that are not there" in caplog.text

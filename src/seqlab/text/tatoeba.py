@@ -1,7 +1,7 @@
 """Tatoeba's weekly exports: sentences with their ids, and links between the ids of translations.
 
-https://tatoeba.org/downloads: `fra_sentences.tsv`, `eng_sentences.tsv` and `fra-eng_links.tsv` of two languages, or
-`sentences.csv` and `links.csv` of all; compressed or not.
+https://tatoeba.org/downloads: `fra_sentences.tsv`, `eng_sentences.tsv` and `fra-eng_links.tsv` of two languages,
+compressed or not, or `sentences.csv` and `links.csv` of all, which are downloaded as archives and have to be unpacked.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from seqlab.text.row_files import RowFile
 log = logging.getLogger(__name__)
 _SENTENCES = re.compile(r"(?:([a-z_]+)_)?sentences(?:_detailed)?\.(?:tsv|csv)(?:\.\w+)?")
 _LINKS = re.compile(r"(?:([a-z]+)-([a-z]+)_)?links\.(?:tsv|csv)(?:\.\w+)?")
+_ARCHIVES = re.compile(r"(?:sentences|sentences_detailed|links)\.tar\.\w+")
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,16 @@ def tatoeba_files(folder: Path) -> TatoebaFiles | None:
     """The files of an export in a folder; None if there are no links.
 
     Raises:
-        InputError: there are links, but not the sentences that belong to them, or several links.
+        InputError: there are links, but not the sentences that belong to them, or several links; or one of both is
+            in an archive.
     """
     names = {file.name: file for file in sorted(folder.iterdir()) if file.is_file()}
     links = [match for match in map(_LINKS.fullmatch, names) if match]
+    archives = [name for name in names if _ARCHIVES.fullmatch(name)]
+    unpack = f"; unpack the archives first: tar -xf {' and tar -xf '.join(archives)}" if archives else ""
     if not links:
+        if any(name.startswith("links") for name in archives):
+            raise InputError(f"{folder}: no links.csv{unpack}")
         return None
     if len(links) > 1:
         raise InputError(f"{folder}: several files of links ({', '.join(one[0] for one in links)}); keep one")
@@ -58,7 +64,7 @@ def tatoeba_files(folder: Path) -> TatoebaFiles | None:
     missing = [one for one in languages or (None,) if one not in by_language]
     if missing:
         wanted = ", ".join(f"{one}_sentences.tsv" if one else "sentences.csv" for one in missing)
-        raise InputError(f"{folder}: {link[0]} needs {wanted} beside it")
+        raise InputError(f"{folder}: {link[0]} needs {wanted} beside it{unpack}")
     return TatoebaFiles(names[link[0]], tuple(by_language[one] for one in languages or (None,)), languages)
 
 
