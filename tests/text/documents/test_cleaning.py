@@ -59,6 +59,11 @@ def test_normalising(text, expected):
     assert "".join(normalised(text.splitlines(keepends=True))) == expected
 
 
+def test_no_words_are_joined_or_parted_where_a_long_line_is_cut(tmp_path):
+    text = "abcdefg " * 24_576 + "end\n"
+    assert cleaned(tmp_path, {"a": text}, normalise=True)[0] == {"a": text}
+
+
 def test_normalising_leaves_one_blank_line(tmp_path):
     assert cleaned(tmp_path, {"a": "\n\nOne\n\n \n\t\nTwo\n\n\n"}, normalise=True)[0] == {"a": "One\n\nTwo\n\n"}
 

@@ -205,6 +205,23 @@ def test_an_endless_line_is_read_in_pieces(tmp_path, monkeypatch):
     assert list(document.lines()) == ["x" * 7, "x" * 7, "xxx\n", "y"]
 
 
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("ab cdef gh\n", ["ab", " cdef gh\n"]),
+        ("abcdef  ghij\n", ["abcdef", "  ghij\n"]),
+        ("abcdef\r\nb", ["abcdef", "\r\n", "b"]),
+        ("ab" + " " * 9 + "c", ["ab", " " * 9 + "c"]),
+        (" abcdefghij k", [" abcdef", "ghij k"]),
+    ],
+)
+def test_a_long_line_is_cut_before_white_space(tmp_path, monkeypatch, text, pieces):
+    monkeypatch.setattr("seqlab.text.documents.collection.LONGEST_LINE", 7)
+    write(tmp_path, **{"a.txt": text})
+    (document,) = read_documents(tmp_path / "a.txt", tmp_path / "cache").documents
+    assert list(document.lines()) == pieces
+
+
 SLOW = """
 import sys, time
 from pathlib import Path

@@ -12,7 +12,9 @@ from pathlib import Path
 from hydra_pruning_sweeper.messages import plural
 from seqlab.text.documents.finding import NO_READER, Skipped
 
-LONGEST_LINE = 1 << 16  # characters; longer lines are read in pieces, so that a file without line ends is too
+LONGEST_LINE = (
+    1 << 16
+)  # characters; longer lines are read in pieces of at most about twice this, so that a file without line ends is too
 ROW_END = "\0\n"
 """The line after each row in a file of `RowDocument`."""
 
@@ -54,8 +56,23 @@ class RowDocument(Document):
 
 def _lines_of(file: Path) -> Iterator[str]:
     with file.open(encoding="utf-8", newline="") as opened:
-        while line := opened.readline(LONGEST_LINE):
+        held = ""
+        while piece := opened.readline(LONGEST_LINE):
+            line, held = held + piece, ""
+            if len(piece) == LONGEST_LINE and not piece.endswith("\n"):
+                line, held = _cut(line)
             yield line
+        if held:
+            yield held
+
+
+def _cut(line: str) -> tuple[str, str]:
+    """The beginning of a long line up to the last white space, if there is any, and the rest: no word is in two pieces,
+    and no white space is at the end of one, where cleaning would drop it.
+    """
+    words = line.rsplit(maxsplit=1)
+    kept = line.rstrip() if line[-1].isspace() else words[0] if len(words) == 2 else ""
+    return (kept, line[len(kept) :]) if kept else (line, "")
 
 
 @dataclass(frozen=True)
