@@ -459,3 +459,9 @@ def test_shakespeare_is_read_byte_for_byte(real_data, load):
     assert [len(data.examples[split].stream) - 1 for split in data.splits] == [1_003_854, 111_540]
     text = path.read_text(encoding="utf-8")
     assert data.target_tokenizer.decode(stream(data, "val")) == text[1_003_854:]
+
+
+def test_text_of_a_changed_class_of_ones_own_is_another(load, monkeypatch):
+    before = load().content_key()
+    monkeypatch.setattr("seqlab.data.documents.own_source", lambda made: ["changed"])
+    assert load().content_key() != before

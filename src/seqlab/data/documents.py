@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from seqlab.checks import check_sizes
+from seqlab.code_hash import own_source
 from seqlab.data.batch import Boundaries, Ragged
 from seqlab.data.blocks import Blocks, RandomBlocks, Windows
 from seqlab.data.cache import cached, key_of
@@ -178,7 +179,7 @@ class Documents(SequenceData):
     def _folder(self) -> Path:
         """The cache folder; built on first access if it does not exist."""
         settings = {"tokenizer": fit_settings(self._fit), "boundaries": self.boundaries, **self.texts.key()}
-        settings["bpe_dropout"] = self.bpe_dropout
+        settings |= {"bpe_dropout": self.bpe_dropout, "code": own_source(type(self))}
         return cached(self.cache / f"notes-{key_of(**settings)}", self._build)
 
     def _build(self, folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from seqlab.code_hash import own_source
 from seqlab.data.batch import Examples, Ragged
 from seqlab.data.cache import cached, key_of
 from seqlab.data.module import SequenceData
@@ -116,7 +117,8 @@ class TextPairs(SequenceData):
         """
 
     def fingerprint(self) -> dict[str, Any]:
-        """Everything that decides what `pairs` returns, ready for JSON: it becomes the key of the cache.
+        """Everything that decides what `pairs` returns, ready for JSON: with the class's own code it
+        becomes the key of the cache.
 
         By default the pairs themselves; a subclass that reads a large file returns the file's hash and its settings
         instead.
@@ -167,7 +169,7 @@ class TextPairs(SequenceData):
         """The cache folder; built on first access if it does not exist."""
         tokenizer = {**fit_settings(self._fit), "shared": self._shared_vocabulary}
         settings = {"tokenizer": tokenizer, "forms": self._forms, "groups_references": self.groups_references}
-        key = key_of(data=self._described, **settings)
+        key = key_of(data=self._described, code=own_source(type(self)), **settings)
         # Read later, too, from wherever the process is then.
         return cached(self.cache / f"{type(self).__name__.lower()}-{key}", self._build).absolute()
 

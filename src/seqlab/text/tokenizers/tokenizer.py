@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqlab.arguments import check_arguments
+from seqlab.code_hash import own_source
 from seqlab.errors import InputError
 from seqlab.kinds import NOTHING, TOKENIZERS, Trust
 from seqlab.special_tokens import UNK
@@ -155,7 +156,8 @@ Fit = Callable[[Iterable[str]], Tokenizer]
 
 
 def fit_settings(fit: Fit) -> dict[str, Any]:
-    """What identifies a `Fit`, as part of a cache key: the function's name and its bound arguments.
+    """What identifies a `Fit`, as part of a cache key: the function's name, the code of a user's own, and its bound
+    arguments.
 
     Raises:
         ValueError: a function without a name.
@@ -168,4 +170,5 @@ def fit_settings(fit: Fit) -> dict[str, Any]:
     )
     if "<lambda>" in name:
         raise ValueError(f"tokenizer must be a named function or a partial of one, but is {fit!r}")
-    return {"function": f"{owner.__module__ if owner else fit.__module__}.{name}"}
+    module = owner.__module__ if owner else fit.__module__
+    return {"function": f"{module}.{name}", "code": own_source(owner if isinstance(owner, type) else fit)}
