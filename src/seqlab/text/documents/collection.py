@@ -12,9 +12,8 @@ from pathlib import Path
 from hydra_pruning_sweeper.messages import plural
 from seqlab.text.documents.finding import NO_READER, Skipped
 
-LONGEST_LINE = (
-    1 << 16
-)  # characters; longer lines are read in pieces of at most about twice this, so that a file without line ends is too
+LONGEST_LINE = 1 << 16
+"""Characters; longer lines are read in pieces of at most about twice as many: a file may have no line ends."""
 ROW_END = "\0\n"
 """The line after each row in a file of `RowDocument`."""
 
