@@ -12,7 +12,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from omegaconf import read_write
 from support import ROOT
 from torch import nn
@@ -154,6 +154,38 @@ def test_a_checkpoint_says_where_it_stands(tmp_path, limits, position):
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=False)
     assert private_parts.position_of(checkpoint) == position
+
+
+class Foretold(Callback):
+    """Notes after which batches a validation was foretold, and after which there was one."""
+
+    def __init__(self):
+        self.foretold, self.seen = [], []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if private_parts.validation_follows(trainer):
+            self.foretold.append(trainer.global_step)
+
+    def on_validation_end(self, trainer, pl_module):
+        self.seen.append(trainer.global_step)
+
+
+@pytest.mark.parametrize("has_validation", [True, False])
+def test_a_validation_is_foretold(tmp_path, has_validation):
+    data = IntegerPairs([["1 2", "2 1"]] * 10, batch_size=2, cache=tmp_path)
+    data.prepare_data()
+    data.setup("fit")
+    if not has_validation:
+        del data.examples["val"]
+    model = trainable(FixedVector)(data.source_size, data.target_size, width=5, embedding=3)
+    model.configure_training(torch.optim.SGD, None, Objective())
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    limits = {"max_steps": 11, "val_check_interval": 3, "check_val_every_n_epoch": None, "num_sanity_val_steps": 0}
+    callback = Foretold()
+    Trainer(enable_model_summary=False, use_distributed_sampler=False, callbacks=[callback], **quiet, **limits).fit(
+        model, data
+    )
+    assert callback.foretold == callback.seen == ([3, 6, 9] if has_validation else [])
 
 
 def test_a_grid_has_the_runs_that_hydras_sweeper_would_number():

@@ -197,6 +197,24 @@ def position_of(checkpoint: Mapping[str, Any]) -> tuple[int, bool]:
     return loop["epoch_progress"]["current"]["ready"], within
 
 
+def validation_follows(trainer: Trainer) -> bool:
+    """Whether the batch that training has just ended is followed by a validation. lightning 2.6.6."""
+    loop = trainer.fit_loop.epoch_loop
+    if not loop._should_check_val_fx(trainer.fit_loop._data_fetcher):  # type: ignore[arg-type]
+        return False
+    loop.val_loop.setup_data()  # without a validation split none follows
+    return not loop.val_loop.skip
+
+
+def completed_validation(checkpoint: dict[str, Any]) -> None:
+    """Makes a checkpoint that was taken at the end of a validation like one from just before it: when such a run is
+    resumed, Lightning counts the validation as done, whatever the settings are then. lightning 2.6.6.
+    """
+    batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    for counts in (batches["total"], batches["current"]):
+        counts["completed"] = counts["processed"] - 1
+
+
 def copy_all(targets: list[Tensor], sources: list[Tensor]) -> None:
     """Copies each source into its target, with a few kernels for all of them. torch 2.13.0."""
     import torch

@@ -174,16 +174,16 @@ def test_a_scheduler_that_follows_a_metric_is_stepped_with_it(made):
     model, trainer = made(lr_scheduler_configs=configs, callback_metrics={"val/x": torch.tensor(0.25)})
     trainer.num_val_batches = [0, 3]
     model.on_train_start()
-    model.on_validation_end()
+    model.on_validation_epoch_end()
     assert follower.seen == [0.25]
     trainer.sanity_checking = True
-    model.on_validation_end()
+    model.on_validation_epoch_end()
     trainer.sanity_checking, trainer.state.fn = False, "validate"
-    model.on_validation_end()
+    model.on_validation_epoch_end()
     assert follower.seen == [0.25]
     trainer.state.fn, trainer.callback_metrics = "fit", {"val/y": torch.tensor(1.0)}
     with pytest.raises(InputError, match=r"^scheduler.monitor: no metric 'val/x' after this validation$"):
-        model.on_validation_end()
+        model.on_validation_epoch_end()
     trainer.num_val_batches = [0, 0]
     with pytest.raises(InputError, match=r"^scheduler: needs a validation split, and there is none$"):
         model.on_train_start()
@@ -193,7 +193,7 @@ def test_without_one_that_follows_a_metric_no_validation_is_needed(made):
     model, trainer = made(lr_scheduler_configs=[SimpleNamespace(scheduler=object())])
     trainer.num_val_batches = [0]
     model.on_train_start()
-    model.on_validation_end()
+    model.on_validation_epoch_end()
 
 
 def test_each_split_has_its_own_measures(made):

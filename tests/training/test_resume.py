@@ -35,11 +35,20 @@ FOLLOWED = (
     *("weights=average", "average.checkpoints=2", "average.of=best"),
 )
 
+# The saves of every third step come with a validation.
+VALIDATED = (
+    *FOLLOWED,
+    *("trainer.check_val_every_n_epoch=null", "+trainer.val_check_interval=3"),
+    *("callbacks=early_stopping", "callbacks.early_stopping.patience=100"),
+)
 
 # On a CPU the steps are done eagerly, on the buffers that graphs would have.
 GRAPHS = ("cuda_graphs=true",)
 
 ON_GPU = ("trainer.accelerator=gpu", "+trainer.deterministic=true")
+
+# Callbacks whose states depend on nothing but the steps and validations.
+FOLLOWING = ("RandomStates", "Saver", "EarlyStopping", "Averager")
 
 # With anything changed the optimizer and the schedule are led to where they were, not restored.
 OF_NO_ACCOUNT = ("trainer.num_sanity_val_steps=0", "callbacks.saver.every_n_steps=100")
@@ -61,6 +70,11 @@ def uninterrupted(tmp_path_factory):
 
 def checkpoint(run):
     return torch.load(run / "checkpoints/last.ckpt", weights_only=True)
+
+
+def states(content, name):
+    """Those of the callbacks whose name begins so."""
+    return {key: state for key, state in content["callbacks"].items() if key.startswith(name)}
 
 
 def rows(run):
@@ -99,6 +113,9 @@ def assert_same(one, other, where="checkpoint"):
         ("SIGINT", 5, 130, ACCUMULATED, ()),
         ("SIGKILL", 9, -9, ACCUMULATED, OF_NO_ACCOUNT),
         ("SIGKILL", 14, -9, FOLLOWED, OF_NO_ACCOUNT),
+        ("SIGKILL", 14, -9, VALIDATED, ()),
+        ("SIGKILL", 14, -9, VALIDATED, OF_NO_ACCOUNT),
+        ("SIGINT", 5, 130, VALIDATED, ()),
         ("SIGKILL", 14, -9, GRAPHS, ()),
         ("SIGINT", 5, 130, GRAPHS + ACCUMULATED, ()),
         pytest.param("SIGKILL", 14, -9, GRAPHS + ON_GPU, (), marks=pytest.mark.gpu),
@@ -125,13 +142,14 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
 
     resumed = forked(tmp_path, f"resume={run}", *changed)
     assert resumed.returncode == 0, resumed.stderr
-    lines = re.findall(r"^epoch .* ([\d.]+) s$", resumed.stdout, re.MULTILINE)
+    lines = re.findall(r"^(?:epoch|step) .* ([\d.]+) s$", resumed.stdout, re.MULTILINE)
     assert lines
     assert all(float(seconds) < 60 for seconds in lines)  # of the part after the stop, not since some other beginning
     mine, whole = checkpoint(run), checkpoint(whole_run)
     for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "train_loss"):
         assert_same(mine[part], whole[part], part)
-    assert_same(*(one["callbacks"]["RandomStates"] for one in (mine, whole)), "random states")
+    for name in FOLLOWING:
+        assert_same(*(states(one, name) for one in (mine, whole)), name)
     assert rows(run) == rows(whole_run)
     assert events(run) == events(whole_run)
     assert (run / "bundle/weights.safetensors").read_bytes() == (whole_run / "bundle/weights.safetensors").read_bytes()

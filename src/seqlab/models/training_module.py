@@ -126,8 +126,8 @@ class TrainingModule(Seq2Seq, LightningModule):
             raise InputError(f"scheduler: {error}") from error
         config: dict[str, Any] = {"scheduler": scheduler, "interval": "step"}
         if hasattr(scheduler, "monitor"):
-            # `on_validation_end` steps it. Lightning would do so at the end of an epoch, which it misses if the run is
-            # resumed within one.
+            # `on_validation_epoch_end` steps it. Lightning would do so at the end of an epoch, which it misses if the
+            # run is resumed within one.
             config |= {"interval": "epoch", "frequency": sys.maxsize, "reduce_on_plateau": False}
         return {"optimizer": optimizer, "lr_scheduler": config}
 
@@ -150,8 +150,8 @@ class TrainingModule(Seq2Seq, LightningModule):
         if self._monitoring() and not sum(self.trainer.num_val_batches):
             raise InputError("scheduler: needs a validation split, and there is none")
 
-    def on_validation_end(self) -> None:
-        """Steps a scheduler that follows a metric.
+    def on_validation_epoch_end(self) -> None:
+        """Steps a scheduler that follows a metric, before the end of the validation is saved.
 
         Raises:
             InputError: the validation has no such metric.

@@ -21,6 +21,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch import callbacks as stock
 
 from seqlab.errors import InputError
+from seqlab.private_parts import completed_validation, validation_follows
 
 
 class Interrupted(Exception):  # noqa: N818  # it is no error
@@ -92,8 +93,8 @@ class EarlyStopping(stock.EarlyStopping):
 class Saver(stock.Checkpoint):
     """Writes `last.ckpt` at intervals and `best.ckpt` after each validation that is the best so far.
 
-    It saves only where a run can be resumed exactly: after an optimizer step, and after an epoch with its validation.
-    Ctrl-C (or SIGTERM) stops training at the next such point; a second Ctrl-C stops at once.
+    It saves only where a run can be resumed exactly: after an optimizer step or an epoch, with the validation if there
+    is one there. Ctrl-C (or SIGTERM) stops training at the next such point; a second Ctrl-C stops at once.
 
     Args:
         folder: the folder of both files.
@@ -111,7 +112,6 @@ class Saver(stock.Checkpoint):
     ) -> None:
         self.folder, self.monitor, self.mode, self.every_n_steps = Path(folder), monitor, mode, every_n_steps
         self.best: float | None = None
-        self._saved_step = -1
         self._interrupted = self._stopping = False
         self._handlers: dict[int, Any] = {}
 
@@ -130,7 +130,6 @@ class Saver(stock.Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Installs handlers for Ctrl-C and SIGTERM."""
-        self._saved_step = trainer.global_step
         for number in (signal.SIGINT, signal.SIGTERM):
             self._handlers[number] = signal.signal(number, self._on_signal)
 
@@ -140,7 +139,7 @@ class Saver(stock.Checkpoint):
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves `best.ckpt` if the metric is the best so far.
+        """Saves `best.ckpt` if the metric is the best so far, and within an epoch `last.ckpt` if that is due.
 
         Raises:
             InputError: the validation has no such metric.
@@ -151,6 +150,7 @@ class Saver(stock.Checkpoint):
         if self.improves(value):
             self.best = value
             self._save(trainer, "best")
+        self._save_within_epoch(trainer)
 
     def improves(self, value: float) -> bool:
         """Whether a value of the monitored metric is better than the best so far."""
@@ -174,14 +174,22 @@ class Saver(stock.Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves when a save is due or a stop was requested; after an epoch's last batch the validation comes first."""
-        if trainer.is_last_batch or trainer.global_step == self._saved_step:
-            return
-        if (batch_idx + 1) % trainer.accumulate_grad_batches:
+        """Saves if a save is due, unless a validation follows, which comes first."""
+        if not validation_follows(trainer):
+            self._save_within_epoch(trainer)
+
+    def _save_within_epoch(self, trainer: Trainer) -> None:
+        """Saves if that is due or a stop was requested; after an epoch's last batch the epoch's end comes first."""
+        if trainer.is_last_batch or (trainer.fit_loop.batch_idx + 1) % trainer.accumulate_grad_batches:
             return  # a checkpoint does not hold accumulated gradients
         self._stopping = self._stop_requested(trainer)
         if self._stopping or trainer.global_step % self.every_n_steps == 0:
             self._save(trainer, "last")
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Lets a run that is resumed from after a validation go on with the next batch."""
+        if trainer.validating:
+            completed_validation(checkpoint)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Stops on request, now that the step before is saved and logged."""
@@ -202,7 +210,6 @@ class Saver(stock.Checkpoint):
 
     def _save(self, trainer: Trainer, name: str) -> None:
         """Writes a temporary file and renames it, so that a kill leaves either the old checkpoint or the new one."""
-        self._saved_step = trainer.global_step
         target = self.folder / f"{name}.ckpt"
         temporary = target.with_suffix(".tmp")
         try:
