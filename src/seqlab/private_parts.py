@@ -193,8 +193,21 @@ def position_of(checkpoint: Mapping[str, Any]) -> tuple[int, bool]:
     loop = checkpoint["loops"]["fit_loop"]
     batches = loop["epoch_loop.batch_progress"]
     within = not batches["is_last_batch"] and batches["current"]["ready"] > 0
-    # An epoch that was cut off by max_steps counts as processed as well, so epochs that began are counted.
     return loop["epoch_progress"]["current"]["ready"], within
+
+
+def training_ends(trainer: Trainer) -> bool:
+    """Whether training ends with the current batch, wherever its epoch is then. lightning 2.6.6."""
+    loop = trainer.fit_loop
+    return 0 <= loop.max_steps <= trainer.global_step or (trainer.should_stop and loop._can_stop_early)
+
+
+def let_epochs_end(trainer: Trainer) -> None:
+    """Makes a run that is resumed after a whole epoch begin the next one. With `max_steps`, Lightning would go on in
+    the epoch that is over, because it saves epochs that the limit cut off as if they had ended; the saver does not.
+    lightning 2.6.6.
+    """
+    trainer.fit_loop._iteration_based_training = lambda: False  # type: ignore[method-assign]
 
 
 def validation_follows(trainer: Trainer) -> bool:

@@ -35,12 +35,17 @@ FOLLOWED = (
     *("weights=average", "average.checkpoints=2", "average.of=best"),
 )
 
+LAST = (*ACCUMULATED, "scheduler=none", "weights=average", "average.checkpoints=2")
+
 # The saves of every third step come with a validation.
 VALIDATED = (
     *FOLLOWED,
     *("trainer.check_val_every_n_epoch=null", "+trainer.val_check_interval=3"),
     *("callbacks=early_stopping", "callbacks.early_stopping.patience=100"),
 )
+
+# A limit within the third epoch.
+STEPS = ("trainer.max_epochs=-1", "trainer.max_steps=25")
 
 # On a CPU the steps are done eagerly, on the buffers that graphs would have.
 GRAPHS = ("cuda_graphs=true",)
@@ -103,6 +108,14 @@ def assert_same(one, other, where="checkpoint"):
         assert one == other, where
 
 
+def assert_ended_alike(run, whole_run):
+    mine, whole = checkpoint(run), checkpoint(whole_run)
+    for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "train_loss"):
+        assert_same(mine[part], whole[part], part)
+    for name in FOLLOWING:
+        assert_same(*(states(one, name) for one in (mine, whole)), name)
+
+
 # 14 is in the middle of the second epoch; 10 is the first step after an epoch's end.
 @pytest.mark.parametrize(
     ("name", "step", "code", "more", "changed"),
@@ -116,6 +129,7 @@ def assert_same(one, other, where="checkpoint"):
         ("SIGKILL", 14, -9, VALIDATED, ()),
         ("SIGKILL", 14, -9, VALIDATED, OF_NO_ACCOUNT),
         ("SIGINT", 5, 130, VALIDATED, ()),
+        ("SIGKILL", 10, -9, STEPS, OF_NO_ACCOUNT),
         ("SIGKILL", 14, -9, GRAPHS, ()),
         ("SIGINT", 5, 130, GRAPHS + ACCUMULATED, ()),
         pytest.param("SIGKILL", 14, -9, GRAPHS + ON_GPU, (), marks=pytest.mark.gpu),
@@ -145,14 +159,31 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, n
     lines = re.findall(r"^(?:epoch|step) .* ([\d.]+) s$", resumed.stdout, re.MULTILINE)
     assert lines
     assert all(float(seconds) < 60 for seconds in lines)  # of the part after the stop, not since some other beginning
-    mine, whole = checkpoint(run), checkpoint(whole_run)
-    for part in ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch", "train_loss"):
-        assert_same(mine[part], whole[part], part)
-    for name in FOLLOWING:
-        assert_same(*(states(one, name) for one in (mine, whole)), name)
+    assert_ended_alike(run, whole_run)
     assert rows(run) == rows(whole_run)
     assert events(run) == events(whole_run)
     assert (run / "bundle/weights.safetensors").read_bytes() == (whole_run / "bundle/weights.safetensors").read_bytes()
+
+
+# Neither schedule knows how long the run will be.
+@pytest.mark.parametrize(
+    ("limit", "more"),
+    [(7, ("scheduler=none",)), (10, ("scheduler=none",)), (17, FOLLOWED), (3, VALIDATED), (6, LAST)],
+)
+def test_a_run_that_goes_on_after_its_last_step_ends_like_a_longer_one(uninterrupted, tmp_path, limit, more):
+    """Within an epoch, at its end, in the second one; with a validation after the step; with two batches a step."""
+    run, more = tmp_path / "run", (*STEPS, "measure=false", *more)
+    whole_run = uninterrupted(*more)
+    for settings in (
+        (*SETTINGS, *more, f"trainer.max_steps={limit}", f"hydra.run.dir={run}"),
+        (f"resume={run}", STEPS[1]),
+    ):
+        done = forked(tmp_path, *settings)
+        assert done.returncode == 0, done.stderr
+    assert_ended_alike(run, whole_run)
+    further = [dict(row) for row in rows(run) if row not in rows(whole_run)]
+    assert [row["step"] for row in further] == [str(limit - 1)] * (limit % 10 > 0)  # the mean loss of the cut-off epoch
+    assert len(rows(run)) == len(rows(whole_run)) + len(further)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.profilers import PassThroughProfiler
 
 from seqlab.config.component import Component
+from seqlab.private_parts import let_epochs_end
 from seqlab.training.callbacks.precision import (
     HALF,
     SINGLE,
@@ -38,6 +39,7 @@ def build_trainer(component: Component, callbacks: Sequence[Callback], **setting
     if component.get("profiler") is None:
         settings["profiler"] = NoProfiler()
     trainer: Trainer = component.build(callbacks=list(callbacks), **settings)
+    let_epochs_end(trainer)
     device = trainer.strategy.root_device
     if precision in ("auto", TF32):
         trainer.strategy.precision_plugin = single_precision(device)

@@ -102,6 +102,17 @@ def test_a_resumed_run_averages_the_same(tmp_path, of):
         assert torch.equal(resumed.average()[name], tensor)
 
 
+def test_an_epoch_that_was_cut_off_does_not_count(tmp_path):
+    """A run that goes on from there would not have it; and what the checkpoint needs stays."""
+    averager = Averager(Saver(tmp_path), checkpoints=2)
+    model = run(averager, [1.0, 1.0])
+    cut_off = trainer(25, 1.0)
+    cut_off.is_last_batch = False
+    averager.on_train_epoch_end(cut_off, model)
+    averager.on_train_end(cut_off, model)
+    assert averager.steps == files(tmp_path) == [10, 20]
+
+
 def test_a_missing_file_is_named(tmp_path):
     averager = Averager(Saver(tmp_path), checkpoints=2)
     run(averager, [1.0, 1.0])

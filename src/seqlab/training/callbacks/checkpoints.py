@@ -21,7 +21,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch import callbacks as stock
 
 from seqlab.errors import InputError
-from seqlab.private_parts import completed_validation, validation_follows
+from seqlab.private_parts import completed_validation, training_ends, validation_follows
 
 
 class Interrupted(Exception):  # noqa: N818  # it is no error
@@ -179,8 +179,14 @@ class Saver(stock.Checkpoint):
             self._save_within_epoch(trainer)
 
     def _save_within_epoch(self, trainer: Trainer) -> None:
-        """Saves if that is due or a stop was requested; after an epoch's last batch the epoch's end comes first."""
-        if trainer.is_last_batch or (trainer.fit_loop.batch_idx + 1) % trainer.accumulate_grad_batches:
+        """Saves if that is due, if a stop was requested, or if training ends here; after an epoch's last batch the
+        epoch's end comes first.
+        """
+        if trainer.is_last_batch:
+            return
+        if training_ends(trainer):  # gradients accumulated since the last step are lost anyway
+            self._save(trainer, "last")
+        if (trainer.fit_loop.batch_idx + 1) % trainer.accumulate_grad_batches:
             return  # a checkpoint does not hold accumulated gradients
         self._stopping = self._stop_requested(trainer)
         if self._stopping or trainer.global_step % self.every_n_steps == 0:
@@ -197,8 +203,9 @@ class Saver(stock.Checkpoint):
             raise Interrupted
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves after every epoch."""
-        self._save(trainer, "last")
+        """Saves after every epoch; one that was cut off was saved before it was counted, so that it can go on."""
+        if trainer.is_last_batch:
+            self._save(trainer, "last")
         if self._stop_requested(trainer):
             raise Interrupted
 

@@ -76,8 +76,8 @@ class Averager(Callback):
         self._keep(trainer, pl_module, math.inf if math.isnan(value) else value)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keeps the weights of the epoch."""
-        if self.of == "last":
+        """Keeps the weights of the epoch, unless it was cut off: continued, the run would not have them."""
+        if self.of == "last" and trainer.is_last_batch:
             self._keep(trainer, pl_module, -float(trainer.global_step))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
