@@ -1,5 +1,6 @@
 """What a model does for its trainer, without training: losses over processes, schedulers, what is logged."""
 
+import functools
 import math
 import sys
 from types import SimpleNamespace
@@ -150,6 +151,13 @@ def test_a_scheduler_is_stepped_after_every_batch_and_told_how_many(made):
     assert {name: value for name, value in found["lr_scheduler"].items() if name != "scheduler"} == {"interval": "step"}
     with pytest.raises(InputError, match=r"^scheduler: needs a limit of training: set trainer.max_epochs or"):
         made(scheduler=scheduler, estimated_stepping_batches=math.inf)[0].configure_optimizers()
+
+
+@pytest.mark.parametrize("name", ["total_steps", "epochs", "steps_per_epoch"])
+def test_a_scheduler_is_told_by_nothing_else_how_many(made, name):
+    scheduler = functools.partial(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.1, **{name: 9})
+    with pytest.raises(InputError, match=rf"^scheduler\.{name} cannot be set, .*: set trainer.max_epochs or"):
+        made(scheduler=scheduler, estimated_stepping_batches=17.0)[0].configure_optimizers()
 
 
 class Follower:

@@ -29,6 +29,9 @@ from seqlab.models.objective import Objective, sampled_logits
 from seqlab.private_parts import trainer_of
 from seqlab.special_tokens import PAD
 
+RUN_LENGTHS = ("total_steps", "epochs", "steps_per_epoch")
+"""Arguments by which a schedule that takes `total_steps` could be told another length than the run's."""
+
 
 def log_due(trainer: Any) -> bool:
     """Whether Lightning writes values logged during the current optimizer step: every n-th, `log_every_n_steps`."""
@@ -106,7 +109,7 @@ class TrainingModule(Seq2Seq, LightningModule):
         """Builds the optimizer and the schedule that `configure_training` has set, for Lightning.
 
         Raises:
-            InputError: the optimizer or the scheduler refuses its settings.
+            InputError: the optimizer or the scheduler refuses its settings, or these say how long the run is.
         """
         try:
             optimizer = self._optimizer([(name, p) for name, p in self.named_parameters() if p.requires_grad])
@@ -116,10 +119,7 @@ class TrainingModule(Seq2Seq, LightningModule):
             return optimizer
         extra = {}
         if "total_steps" in inspect.signature(self._scheduler).parameters:
-            steps = self.total_steps()
-            if math.isinf(steps):
-                raise InputError("scheduler: needs a limit of training: set trainer.max_epochs or trainer.max_steps")
-            extra["total_steps"] = int(steps)
+            extra["total_steps"] = self._steps_to_schedule()
         try:
             scheduler = self._scheduler(optimizer, **extra)
         except (TypeError, ValueError) as error:
@@ -130,6 +130,18 @@ class TrainingModule(Seq2Seq, LightningModule):
             # run is resumed within one.
             config |= {"interval": "epoch", "frequency": sys.maxsize, "reduce_on_plateau": False}
         return {"optimizer": optimizer, "lr_scheduler": config}
+
+    def _steps_to_schedule(self) -> int:
+        given = [name for name in RUN_LENGTHS if name in getattr(self._scheduler, "keywords", {})]
+        if given:
+            raise InputError(
+                f"scheduler.{given[0]} cannot be set, because a schedule is as long as the run: set trainer.max_epochs"
+                " or trainer.max_steps"
+            )
+        steps = self.total_steps()
+        if math.isinf(steps):
+            raise InputError("scheduler: needs a limit of training: set trainer.max_epochs or trainer.max_steps")
+        return int(steps)
 
     def total_steps(self) -> float:
         """Optimizer steps of the whole run; infinite if it has no limit."""
