@@ -196,6 +196,11 @@ def position_of(checkpoint: Mapping[str, Any]) -> tuple[int, bool]:
     return loop["epoch_progress"]["current"]["ready"], within
 
 
+def epochs_begun(trainer: Trainer) -> int:
+    """How many epochs training has begun, which Lightning still counts if nothing is left to train. lightning 2.6.6."""
+    return trainer.fit_loop.epoch_progress.current.ready
+
+
 def training_ends(trainer: Trainer) -> bool:
     """Whether training ends with the current batch, wherever its epoch is then. lightning 2.6.6."""
     loop = trainer.fit_loop

@@ -3,6 +3,7 @@
 import csv
 import functools
 import json
+import math
 import re
 
 import pytest
@@ -184,6 +185,19 @@ def test_a_run_that_goes_on_after_its_last_step_ends_like_a_longer_one(uninterru
     further = [dict(row) for row in rows(run) if row not in rows(whole_run)]
     assert [row["step"] for row in further] == [str(limit - 1)] * (limit % 10 > 0)  # the mean loss of the cut-off epoch
     assert len(rows(run)) == len(rows(whole_run)) + len(further)
+
+
+@pytest.mark.parametrize("steps", [7, 20])
+def test_a_finished_run_that_is_resumed_has_the_same_result(tmp_path, steps):
+    run = tmp_path / "run"
+    results = []
+    for settings in ((*SETTINGS, f"trainer.max_steps={steps}", f"hydra.run.dir={run}"), (f"resume={run}",)):
+        done = forked(tmp_path, *settings)
+        assert done.returncode == 0, done.stderr
+        results.append(json.loads((run / "result.json").read_text()))
+    assert [result["epochs"] for result in results] == [math.ceil(steps / 10)] * 2
+    assert results[0]["steps"] == results[1]["steps"]
+    assert results[0]["metrics"] == results[1]["metrics"]
 
 
 @pytest.mark.parametrize(

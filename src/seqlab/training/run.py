@@ -33,6 +33,7 @@ from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import trust_typed
 from seqlab.models.objective import Objective
 from seqlab.models.training_module import TrainingModule, trainable
+from seqlab.private_parts import epochs_begun
 from seqlab.quiet import quiet
 from seqlab.runs.result import RESULT, TRAINING_COST, RunResult, RunSeconds, TrainingCost
 from seqlab.training.callbacks.builders import callbacks_of
@@ -160,7 +161,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
         if fit is None:
             fit = callbacks.throughput.earlier + fitted - started
         seconds = RunSeconds(fit=fit, measure=measuring, all=fit + measuring)
-        steps = {"steps": trainer.global_step, "epochs": trainer.current_epoch, **weights}
+        steps = {"steps": trainer.global_step, "epochs": epochs_begun(trainer), **weights}
         facts = {**steps, "seconds": seconds, "training": training, **identity_facts(identity)}
         facts |= {"cuda_graphs": callbacks.graphs.facts()}
         saves_identity.keep_configuration()
