@@ -1,6 +1,7 @@
 """A text as it comes: where it ends, how it is chosen, and that it is what a search finds as a whole."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from seqlab.config.bundle_settings import read_generate
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
 from seqlab.inference.bundle import Predictor
-from seqlab.inference.generation import SENTENCE_END, Meter, decoded_pieces, generated_tokens, search_of
+from seqlab.inference.generation import SENTENCE_END, Meter, decoded_pieces, generated_tokens, search_of, with_new_seed
 from seqlab.inference.streams import StreamFormat
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.gpt import GPT
@@ -128,12 +129,43 @@ GREEDY = {"_target_": "seqlab.decoding.Greedy", "max_length": None}
         ({"decoding": {**SAMPLE, "top_k": 4}, "top_k": 3, "length": 5}, Beam(max_length=13))
         + (Sample(max_length=5, top_k=3),) * 2,
         ({"decoding": GREEDY, "length": 5}, Sample(max_length=13), *[Greedy(max_length=5)] * 2),
+        (
+            {},
+            Beam(max_length=13, min_length=3),
+            Sample(max_length=200, min_length=3),
+            Greedy(max_length=13, min_length=3),
+        ),
+        (
+            {"temperature": 0, "length": 5},
+            Sample(max_length=13, min_length=7),
+            *[Greedy(max_length=5, min_length=5)] * 2,
+        ),
+        ({"temperature": 0, "decoding": {"min_length": 4}, "length": 5}, Sample(max_length=13))
+        + (Greedy(max_length=5, min_length=4),) * 2,
     ],
 )
 def test_a_search_is_chosen_as_a_user_would_expect(settings, own, continuing, answering):
     read = settings_of(settings)
     assert search_of(read, predictor(stream(), search=own)) == continuing
     assert search_of(read, predictor(search=own)) == answering
+
+
+@pytest.mark.parametrize(
+    ("settings", "own", "new"),
+    [
+        ({}, Sample(max_length=13, seed=5), True),
+        ({"top_k": 4}, Greedy(max_length=13), True),
+        ({"seed": 5}, Greedy(max_length=13), False),
+        ({"decoding": {**SAMPLE, "seed": 5}}, Greedy(max_length=13), False),
+        ({"temperature": 0}, Sample(max_length=13), False),
+    ],
+)
+def test_without_a_seed_each_text_is_another(settings, own, new):
+    read = settings_of(settings)
+    search = search_of(read, predictor(stream(), search=own))
+    others = {with_new_seed(search, read) for _ in range(9)}
+    assert len(others) == (9 if new else 1)
+    assert {replace(one, seed=5) if new else one for one in others} == {replace(search, seed=5) if new else search}
 
 
 @pytest.mark.parametrize(
@@ -144,6 +176,7 @@ def test_a_search_is_chosen_as_a_user_would_expect(settings, own, continuing, an
         ({"temperature": -1}, "temperature must be 1e-6 to 1e6, but is -1"),
         ({"top_k": "many"}, r"decoding\.top_k must be int"),
         ({"decoding": GREEDY, "top_k": 3}, r"decoding\.top_k: unknown key; Greedy takes"),
+        ({"temperature": 0, "decoding": {"min_length": 999}}, "min_length"),
         ({"decoding": BEAM}, "Beam cannot give its output token by token; choose greedy or sample"),
         ({"decoding": {**SAMPLE, "n_best": 3}}, r"decoding\.n_best must be 1, .* but is 3"),
     ],

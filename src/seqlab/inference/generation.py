@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,7 +39,7 @@ def generate(settings: GenerateSettings) -> None:
         InputError: no model there, or a prompt or a setting that cannot be used.
     """
     predictor = load(settings.run, settings.trust)
-    search = search_of(settings, predictor)
+    search = with_new_seed(search_of(settings, predictor), settings)
     prompt = read_prompt(settings.prompt)
     ids = encode_prompt(prompt, predictor, search)
     stream, by_sentence = predictor.stream, settings.stop == "sentence"
@@ -64,7 +65,7 @@ def search_of(settings: GenerateSettings, predictor: Predictor) -> Stepwise:
     """The search that chooses tokens: that of the setting `decoding`, with the sampling settings typed beside it.
 
     By default a text is continued by sampling, and a source is answered with the bundle's search if that is sampling,
-    else greedily. A temperature of 0 means greedy.
+    else greedily; either has the smallest length of the bundle's search. A temperature of 0 means greedy.
 
     Raises:
         InputError: the search refuses its settings, or cannot give its output token by token.
@@ -72,15 +73,17 @@ def search_of(settings: GenerateSettings, predictor: Predictor) -> Stepwise:
     default = predictor.search
     length = settings.length or (default.max_length if predictor.stream is None else LENGTH)
     decoding, drawing = settings.decoding, settings.drawing
+    limits = {"max_length": length, "min_length": min(default.min_length, length)}
     if drawing:
         decoding = (decoding or Component("decoding")).with_settings(**drawing)
     if decoding is not None and decoding.get("temperature") == 0:
-        return Greedy(max_length=decoding.get("max_length") or length)
+        typed = {name: decoding.get(name) for name in limits if decoding.get(name) is not None}
+        greedy: Greedy = Component("decoding", limits | typed).build_as(Greedy)
+        return greedy
     if isinstance(default, Sample):
-        shortest = min(default.min_length, length)
-        default = replace(default, max_length=length, min_length=shortest, n_best=1, replace_unknown=False)
+        default = replace(default, **limits, n_best=1, replace_unknown=False)
     else:
-        default = (Greedy if predictor.stream is None and not drawing else Sample)(max_length=length)
+        default = (Greedy if predictor.stream is None and not drawing else Sample)(**limits)
     search: Search = search_again(decoding, default, length)
     if not isinstance(search, Stepwise):
         raise InputError(
@@ -93,6 +96,12 @@ def search_of(settings: GenerateSettings, predictor: Predictor) -> Stepwise:
     if isinstance(search, Sample) and search.n_best > 1:
         raise InputError(f"decoding.n_best must be 1, because only one text is printed, but is {search.n_best}")
     return search
+
+
+def with_new_seed(search: Stepwise, settings: GenerateSettings) -> Stepwise:
+    """The search; if it draws and no setting gives a seed, with one that makes another text each time."""
+    given = "seed" in settings.drawing or (settings.decoding is not None and settings.decoding.get("seed") is not None)
+    return search if given or not isinstance(search, Sample) else replace(search, seed=secrets.randbelow(2**32))
 
 
 def read_prompt(prompt: str) -> str:
