@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from seqlab.data.batch import Ragged
 from seqlab.data.passages import Passages
 from seqlab.metrics.similarity import BATCH, Nearest, Shingles
+from seqlab.special_tokens import UNK
 from seqlab.text.hashes import folded, hashed_texts, hashed_windows
 
 NGRAMS = (5, 10, 15)
@@ -45,8 +47,8 @@ class Overlap:
     Attributes:
         sentences: number of held-out sentences.
         copies: share of them that appear in training, ignoring case and spaces; None if there are no sentences.
-        ngrams: share of the n-grams of tokens that appear in training, by n, repeated n-grams counted each time; None
-            if no passage is that long.
+        ngrams: share of the n-grams of tokens that appear in training, by n, repeated n-grams counted each time; one
+            with an unknown token appears nowhere. None if no passage is that long.
         nearest: similarity to the nearest training sentences; None for pairs, and if there are no sentences.
         held_out_every: one held-out example in so many was looked at (in parts, evenly spread).
         training_every: n-grams and nearest sentences were looked for in one training example in so many; copies in all.
@@ -129,12 +131,26 @@ def leakage(
     meters = {split: _SplitMeter() for split in held_out}
     for split, parts in held_out.items():
         for sides in parts:
-            meters[split].expect(_Hashed.of(sides))
+            meters[split].expect(_Hashed.of(sides, held_out=True))
     for number, sides in enumerate(training):
         part = _Hashed.of(sides, closely=number % training_every == 0)
         for meter in meters.values():
             meter.see(part)
     return {split: meter.result() for split, meter in meters.items()}
+
+
+def all_ngrams(tokens: Ragged, n: int) -> np.ndarray:
+    """A hash of each n-gram of the passages."""
+    return hashed_windows(tokens.values[:], tokens.offsets[:], n)[0]
+
+
+def known_ngrams(tokens: Ragged, n: int) -> np.ndarray:
+    """A hash of each n-gram of the passages without an unknown token, which may stand for another word elsewhere."""
+    values = tokens.values[:]
+    unknown = values == UNK
+    known_before = np.concatenate([[0], np.cumsum(~unknown)])
+    cuts = np.sort(np.concatenate([tokens.offsets[:], np.flatnonzero(unknown)]))  # no n-gram reaches across
+    return all_ngrams(Ragged(values[~unknown], known_before[cuts]), n)
 
 
 @dataclass(frozen=True)
@@ -159,13 +175,14 @@ class _Hashed:
     pairs: np.ndarray
 
     @classmethod
-    def of(cls, sides: Sides, closely: bool = True) -> _Hashed:
+    def of(cls, sides: Sides, closely: bool = True, held_out: bool = False) -> _Hashed:
         hashed, texts = {}, {}
+        hashes = all_ngrams if held_out else known_ngrams
         for name, (tokens, sentences) in sides.items():
             texts[name] = [folded(sentence) for sentence in sentences]
             nonempty = [text for text in texts[name] if text]
             sizes = NGRAMS if closely else ()
-            ngrams = {n: hashed_windows(tokens.values[:], tokens.offsets[:], n)[0] for n in sizes}
+            ngrams = {n: hashes(tokens, n) for n in sizes}
             hashed[name] = _Side(nonempty, hashed_texts(nonempty), ngrams, closely)
         both = ["\0".join(parts) for parts in zip(*texts.values(), strict=True)] if len(texts) > 1 else []
         return cls(hashed, hashed_texts(both))

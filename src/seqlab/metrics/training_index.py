@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seqlab.data.batch import Ragged
 from seqlab.data.passages import Passages
-from seqlab.metrics.leakage import NGRAMS, Overlap, nearness
+from seqlab.metrics.leakage import NGRAMS, Overlap, all_ngrams, known_ngrams, nearness
 from seqlab.metrics.similarity import BATCH, Nearest, Shingles
-from seqlab.special_tokens import SPECIALS
-from seqlab.text.hashes import folded, hashed_texts, hashed_windows
+from seqlab.text.hashes import folded, hashed_texts
 
 MOST_TOKENS = 4_000_000
 """Tokens of training text that are indexed: 8 bytes of hashes for each token and length of n-gram."""
@@ -60,7 +60,7 @@ class TrainingIndex:
                 break
             self.tokens += len(tokens.values)
             for n in NGRAMS:
-                ngrams[n].append(np.unique(hashed_windows(tokens.values[:], tokens.offsets[:], n)[0]))
+                ngrams[n].append(np.unique(known_ngrams(tokens, n)))
             texts |= dict.fromkeys(filter(None, map(folded, sentences)))
         self._ngrams = {n: np.unique(np.concatenate(hashes)) for n, hashes in ngrams.items()}
         self._texts = [*texts]
@@ -89,9 +89,7 @@ class TrainingIndex:
 
     def _windows(self, values: np.ndarray, n: int) -> np.ndarray:
         """Whether each n-gram of the text appears in training: (len(values) - n + 1,)."""
-        hashes, _ = hashed_windows(values, np.array([0, len(values)]), n)
-        special = np.concatenate([[0], np.cumsum(values < SPECIALS)])  # before each position
-        return _among(self._ngrams[n], hashes) & (special[n:] == special[: max(0, len(special) - n)])
+        return _among(self._ngrams[n], all_ngrams(Ragged(values, np.array([0, len(values)])), n))
 
     def _nearest(self, texts: Sequence[str]) -> tuple[np.ndarray, list[str]]:
         """For each text its similarity to the most similar one of training, and that one."""
