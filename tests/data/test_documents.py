@@ -268,7 +268,7 @@ def test_processes_share_every_batch(load, context, world_size):
     ranks = []
     for rank in range(world_size):
         ranks.append(load(context=context))
-        ranks[-1].trainer = SimpleNamespace(global_rank=rank, world_size=world_size)
+        ranks[-1].trainer = SimpleNamespace(global_rank=rank, world_size=world_size, overfit_batches=0)
     whole = load(context=context)
     for loader in ("train_dataloader", "val_dataloader"):
         loaders = [getattr(data, loader)() for data in (whole, *ranks)]

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import LightningModule, Trainer
 
 from seqlab.data.batch import Examples
 from seqlab.data.loader import BatchLoader, BucketSampler
@@ -230,6 +231,31 @@ def test_a_dataset_orders_training_and_sorts_validation():
         (validation, BucketSampler(lengths, 19)),
     ):
         assert rows_of(batches) == [rows.tolist() for rows in sampler.epoch(0)]
+
+
+class Noting(LightningModule):
+    """Trains nothing, and notes the rows of each batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = []
+
+    def configure_optimizers(self):
+        return None
+
+    def training_step(self, batch, index):
+        self.rows.append(batch.rows.tolist())
+
+
+@pytest.mark.parametrize(("limit", "alike"), [({"overfit_batches": 2}, True), ({"limit_train_batches": 2}, False)])
+def test_batches_to_overfit_are_the_same_in_each_epoch(limit, alike):
+    model, data = Noting(), counting()
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    trainer = Trainer(max_epochs=3, enable_model_summary=False, use_distributed_sampler=False, **quiet, **limit)
+    trainer.fit(model, data)
+    first, *others = (model.rows[at : at + 2] for at in (0, 2, 4))
+    assert len(model.rows) == 6
+    assert [one == first for one in others] == [alike] * 2
 
 
 @pytest.mark.parametrize("name", ["batch_size", "batch_tokens", "eval_batch_size"])

@@ -128,6 +128,9 @@ class BatchLoader:
 
     Lightning calls `sampler.set_epoch` before an epoch. With several processes, each takes every `world_size`-th row
     of every batch, so that together they process the same batches as a single process.
+
+    Attributes:
+        same_order: whether every epoch follows the order of the first.
     """
 
     batch_sampler = None  # Lightning looks for this attribute if there is a `sampler`
@@ -137,6 +140,7 @@ class BatchLoader:
         self._examples, self._batches = examples, sampler
         self._rank, self._world_size = rank, world_size
         self.position = 0  # batches of the epoch that have been yielded
+        self.same_order = False
         self._epoch = self._resume_at = 0
         self._multiple = 1
 
@@ -154,7 +158,7 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         start, self._resume_at = self._resume_at, 0
-        for position, rows in enumerate(self.rows(self._epoch)[start:], start + 1):
+        for position, rows in enumerate(self.rows(0 if self.same_order else self._epoch)[start:], start + 1):
             self.position = position
             yield self._batch(rows)
 

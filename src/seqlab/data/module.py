@@ -225,8 +225,9 @@ class SequenceData(LightningDataModule):
         return self._loader("train", self.batch_size, self.batch_tokens, self.order_seed, pool=self.pool)
 
     def train_dataloader(self) -> BatchLoader:
-        """The training batches, from where a resumed run stopped."""
+        """The training batches, from where a resumed run stopped; the same in each epoch with `overfit_batches`."""
         self._training = self.training_batches()
+        self._training.same_order = self.trainer is not None and self.trainer.overfit_batches > 0
         self._training.resume_at(self._resumed_at)
         self._resumed_at = 0
         return self._training
