@@ -227,7 +227,8 @@ class SequenceData(LightningDataModule):
     def train_dataloader(self) -> BatchLoader:
         """The training batches, from where a resumed run stopped; the same in each epoch with `overfit_batches`."""
         self._training = self.training_batches()
-        self._training.same_order = self.trainer is not None and self.trainer.overfit_batches > 0
+        overfits = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
+        self._training.same_order = overfits
         self._training.resume_at(self._resumed_at)
         self._resumed_at = 0
         return self._training

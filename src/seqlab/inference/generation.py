@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import regex
 import torch
@@ -73,7 +74,7 @@ def search_of(settings: GenerateSettings, predictor: Predictor) -> Stepwise:
     default = predictor.search
     length = settings.length or (default.max_length if predictor.stream is None else LENGTH)
     decoding, drawing = settings.decoding, settings.drawing
-    limits = {"max_length": length, "min_length": min(default.min_length, length)}
+    limits: dict[str, Any] = {"max_length": length, "min_length": min(default.min_length, length)}
     if drawing:
         decoding = (decoding or Component("decoding")).with_settings(**drawing)
     if decoding is not None and decoding.get("temperature") == 0:
