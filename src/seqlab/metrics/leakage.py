@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from seqlab.data.batch import Ragged
 from seqlab.data.passages import Passages
 from seqlab.metrics.similarity import BATCH, Nearest, Shingles
 from seqlab.special_tokens import UNK
@@ -139,18 +138,17 @@ def leakage(
     return {split: meter.result() for split, meter in meters.items()}
 
 
-def all_ngrams(tokens: Ragged, n: int) -> np.ndarray:
-    """A hash of each n-gram of the passages."""
-    return hashed_windows(tokens.values[:], tokens.offsets[:], n)[0]
+def all_ngrams(values: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
+    """A hash of each n-gram of the passages `values[offsets[i]:offsets[i + 1]]`."""
+    return hashed_windows(values, offsets, n)[0]
 
 
-def known_ngrams(tokens: Ragged, n: int) -> np.ndarray:
+def known_ngrams(values: np.ndarray, offsets: np.ndarray, n: int) -> np.ndarray:
     """A hash of each n-gram of the passages without an unknown token, which may stand for another word elsewhere."""
-    values = tokens.values[:]
     unknown = values == UNK
     known_before = np.concatenate([[0], np.cumsum(~unknown)])
-    cuts = np.sort(np.concatenate([tokens.offsets[:], np.flatnonzero(unknown)]))  # no n-gram reaches across
-    return all_ngrams(Ragged(values[~unknown], known_before[cuts]), n)
+    cuts = np.sort(np.concatenate([offsets, np.flatnonzero(unknown)]))  # no n-gram reaches across
+    return all_ngrams(values[~unknown], known_before[cuts], n)
 
 
 @dataclass(frozen=True)
@@ -182,7 +180,7 @@ class _Hashed:
             texts[name] = [folded(sentence) for sentence in sentences]
             nonempty = [text for text in texts[name] if text]
             sizes = NGRAMS if closely else ()
-            ngrams = {n: hashes(tokens, n) for n in sizes}
+            ngrams = {n: hashes(tokens.values[:], tokens.offsets[:], n) for n in sizes}
             hashed[name] = _Side(nonempty, hashed_texts(nonempty), ngrams, closely)
         both = ["\0".join(parts) for parts in zip(*texts.values(), strict=True)] if len(texts) > 1 else []
         return cls(hashed, hashed_texts(both))

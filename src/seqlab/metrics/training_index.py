@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqlab.data.batch import Ragged
 from seqlab.data.passages import Passages
 from seqlab.metrics.leakage import NGRAMS, Overlap, all_ngrams, known_ngrams, nearness
 from seqlab.metrics.similarity import BATCH, Nearest, Shingles
@@ -60,7 +59,7 @@ class TrainingIndex:
                 break
             self.tokens += len(tokens.values)
             for n in NGRAMS:
-                ngrams[n].append(np.unique(known_ngrams(tokens, n)))
+                ngrams[n].append(np.unique(known_ngrams(tokens.values[:], tokens.offsets[:], n)))
             texts |= dict.fromkeys(filter(None, map(folded, sentences)))
         self._ngrams = {n: np.unique(np.concatenate(hashes)) for n, hashes in ngrams.items()}
         self._texts = [*texts]
@@ -89,7 +88,7 @@ class TrainingIndex:
 
     def _windows(self, values: np.ndarray, n: int) -> np.ndarray:
         """Whether each n-gram of the text appears in training: (len(values) - n + 1,)."""
-        return _among(self._ngrams[n], all_ngrams(Ragged(values, np.array([0, len(values)])), n))
+        return _among(self._ngrams[n], all_ngrams(values, np.array([0, len(values)]), n))
 
     def _nearest(self, texts: Sequence[str]) -> tuple[np.ndarray, list[str]]:
         """For each text its similarity to the most similar one of training, and that one."""
