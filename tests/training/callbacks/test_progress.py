@@ -68,7 +68,6 @@ def fit(monkeypatch, tmp_path):
         handler = logging.StreamHandler(stdout)
         monkeypatch.setattr(sys, "stdout", stdout)
         monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
-        monkeypatch.setattr(logging.root.manager, "disable", logging.INFO)  # Lightning tells of its devices
         data = IntegerPairs(PAIRS, cache=tmp_path, batch_size=1, eval_batch_size=2)
         data.setup("fit")
         model = trainable(FixedVector)(data.source_size, data.target_size, width=5)
@@ -80,7 +79,9 @@ def fit(monkeypatch, tmp_path):
             trainer.test(model, [data.evaluation_loader(split) for split in ("val", "test")], verbose=False)
         return stdout.getvalue()
 
-    return call
+    logging.disable(logging.INFO)  # Lightning tells of its devices
+    yield call
+    logging.disable(logging.NOTSET)
 
 
 def test_on_a_terminal_lines_stay_and_bars_go(fit):
