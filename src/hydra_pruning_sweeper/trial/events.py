@@ -71,7 +71,9 @@ class Decision:
 
 @dataclass
 class Span:
-    """When a trial was in a slot: from its start to its last event, or until the controller that started it told."""
+    """When a trial was in a slot: from its start to its last event; that its end was recorded counts only if the
+    controller that started it did so.
+    """
 
     owner: str
     slot: int
@@ -132,8 +134,10 @@ class TrialProgress:
         kind = line["event"]
         if not _has_types(line, FACTS.get(kind, {})):
             raise ValueError(f"an event {kind} without its facts")
-        if self.spans and kind != "started" and not (kind == "told" and line.get("owner") != self.spans[-1].owner):
-            self.spans[-1].end = line["time"]  # another controller tells what ended, maybe days before it
+        # Another controller may record an end days after it.
+        by_another = kind == "told" and bool(self.spans) and line.get("owner") != self.spans[-1].owner
+        if self.spans and kind != "started" and not by_another:
+            self.spans[-1].end = line["time"]
         match kind:
             case "started":
                 self.spans.append(Span(line["owner"], line["slot"], line["time"], line["time"]))

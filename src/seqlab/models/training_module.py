@@ -30,7 +30,7 @@ from seqlab.private_parts import trainer_of
 from seqlab.special_tokens import PAD
 
 RUN_LENGTHS = ("total_steps", "epochs", "steps_per_epoch")
-"""Arguments by which a schedule that takes `total_steps` could be told another length than the run's."""
+"""Arguments that would give a schedule another length than the run's, which it gets as `total_steps`."""
 
 
 def log_due(trainer: Any) -> bool:

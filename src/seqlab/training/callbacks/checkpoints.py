@@ -184,12 +184,12 @@ class Saver(stock.Checkpoint):
         """
         if trainer.is_last_batch:
             return
-        if training_ends(trainer):  # gradients accumulated since the last step are lost anyway
-            self._save(trainer, "last")
-        if (trainer.fit_loop.batch_idx + 1) % trainer.accumulate_grad_batches:
-            return  # a checkpoint does not hold accumulated gradients
-        self._stopping = self._stop_requested(trainer)
-        if self._stopping or trainer.global_step % self.every_n_steps == 0:
+        due = False
+        if (trainer.fit_loop.batch_idx + 1) % trainer.accumulate_grad_batches == 0:
+            # Only here, because a checkpoint does not hold accumulated gradients; where training ends they are lost.
+            self._stopping = self._stop_requested(trainer)
+            due = self._stopping or trainer.global_step % self.every_n_steps == 0
+        if due or training_ends(trainer):
             self._save(trainer, "last")
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
