@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LONGEST = 1_000_000
 """Limit on `max_length`: with `fill`, every array is that long, whatever the text."""
 
+_INTEGER = regex.compile(r"[+-]?[0-9]+")
+
 
 class IntegerTokenizer(Tokenizer):
     """Integers `smallest` to `largest`, separated by spaces or commas: "3 1 2".
@@ -87,7 +89,7 @@ class IntegerTokenizer(Tokenizer):
         return ids + [self.size - 1] * (self.max_length - len(ids)) if self.fill else ids
 
     def _id(self, word: str) -> int:
-        if not regex.fullmatch(r"[+-]?[0-9]+", word):
+        if not _INTEGER.fullmatch(word):
             raise ValueError(f"{word!r} is not an integer; expected {self.smallest}..{self.largest}")
         number = int(word)
         if not self.smallest <= number <= self.largest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -139,16 +139,15 @@ def from_json(data: Any, trust: Trust = NOTHING, within: Path | None = None) -> 
     return tokenizer
 
 
-def matches_one(tokenizer: Tokenizer, output: str, references: Iterable[str]) -> bool:
+def matches_one(tokenizer: Tokenizer, output: str, references: Collection[str]) -> bool:
     """Whether an output equals one of the references, ignoring what the tokenizer does not keep (spacing, case).
 
     An output with an unknown symbol matches only the identical text.
     """
+    if output in references:  # without the work of encoding any
+        return True
     comparable = tokenizer.comparable(output)
-    return any(
-        output == reference or (comparable is not None and comparable == tokenizer.comparable(reference))
-        for reference in references
-    )
+    return comparable is not None and any(comparable == tokenizer.comparable(reference) for reference in references)
 
 
 Fit = Callable[[Iterable[str]], Tokenizer]
