@@ -10,6 +10,7 @@ import numpy as np
 from seqlab.data.cache import cached, key_of
 from seqlab.data.text_pairs import TextPairs
 from seqlab.metrics.baselines import copy_nearest, nearest
+from seqlab.text.tokenizers import matches_one
 
 log = logging.getLogger(__name__)
 FILE = "nearest.npy"
@@ -41,4 +42,8 @@ def copy_nearest_of(data: TextPairs, split: str) -> dict[str, float]:
     folder = cached(data.cache / f"nearest-{key}", search)
     copied = [training[row].target for row in np.load(folder / FILE, allow_pickle=False)]
     references = [data.references(split, row) for row in rows]
-    return copy_nearest(copied, references, data.target_tokenizer.lower, data.bleu_tokenizer.name)
+    matches = [
+        matches_one(data.target_tokenizer, output, accepted)
+        for output, accepted in zip(copied, references, strict=True)
+    ]
+    return copy_nearest(copied, references, matches, data.target_tokenizer.lower, data.bleu_tokenizer.name)
