@@ -21,8 +21,9 @@ def test_a_fresh_clone_has_its_page(command, tmp_path):
     assert 'id="claim-R"' in page and "Reversal with Bahdanau attention" in page
 
 
-def test_folders_that_hold_no_run_are_named(command):
-    command("report", "runs=[elsewhere]").stopped(2, "elsewhere", "no finished run")
+@pytest.mark.parametrize("typed", ["runs=[outputs/runs/x]", "runs=outputs/runs/x"])
+def test_folders_that_hold_no_run_are_named(command, typed):
+    command("report", typed).stopped(2, "outputs/runs/x", "no finished run")
 
 
 @pytest.mark.parametrize("module", ["jinja2", "markupsafe"])

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.config.component import Component
-from seqlab.config.setting_checks import check_choice, check_truth, optional_component, without_containers
+from seqlab.config.setting_checks import check_choice, check_truth, optional_component, texts_of, without_containers
 from seqlab.errors import InputError
 from seqlab.folders import bundle_folder
 from seqlab.hub_models import HubAddress, check_location
@@ -138,11 +138,11 @@ def read_play(config: DictConfig) -> PlaySettings:
     """
     if not isinstance(config.port, int) or not 0 <= config.port < 2**16:
         raise InputError(f"port must be 0 to {2**16 - 1}, but is {config.port!r}")
-    runs = [config.runs] if isinstance(config.runs, str) else config.runs
+    runs = texts_of(config, "runs")
     if not runs:
         raise InputError("runs must name at least one run or bundle")
     return PlaySettings(
-        runs=tuple(str(run) for run in runs),
+        runs=runs,
         host=str(config.host),
         port=config.port,
         trust=Trust.of(without_containers(config.trust)),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from seqlab.config.setting_checks import texts_of
 from seqlab.errors import InputError
 
 ACTIONS = ("list", "clean")
@@ -41,10 +42,9 @@ def read_runs_command(config: DictConfig) -> RunsCommandSettings:
     for name in ("tag", "untag"):
         if config[name] is not None and "," in str(config[name]):
             raise InputError(f"{name} must be one word without commas, but is {config[name]!r}")
-    runs = [config.runs] if isinstance(config.runs, str) else config.runs
     return RunsCommandSettings(
         action=config.action,
-        runs=None if runs is None else tuple(Path(str(one)) for one in runs),
+        runs=None if config.runs is None else tuple(map(Path, texts_of(config, "runs"))),
         outputs=Path(str(config.outputs)),
         where=None if config.where is None else str(config.where),
         tag=None if config.tag is None else str(config.tag),

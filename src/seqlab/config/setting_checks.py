@@ -35,6 +35,19 @@ def _typed(value: str | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else value
 
 
+def texts_of(config: DictConfig, name: str) -> tuple[str, ...]:
+    """The texts of a setting that is one text or a list of them; a number counts as the text that was typed.
+
+    Raises:
+        InputError: it is neither.
+    """
+    value = without_containers(config[name])
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str | int | float) and not isinstance(one, bool) for one in texts):
+        raise InputError(f"{name} must be a name or a list of names, but is {value!r}")
+    return tuple(map(str, texts))
+
+
 def optional_component(config: DictConfig, name: str) -> Component | None:
     """The component under a key, which may be null."""
     return None if config[name] is None else Component.of(config[name], name)

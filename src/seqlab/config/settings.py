@@ -16,7 +16,7 @@ from seqlab import paths
 from seqlab.config.component import Component, components_of
 from seqlab.config.hydra_run import HydraRun
 from seqlab.config.plain import plain
-from seqlab.config.setting_checks import check_choice, check_truth, optional_component, without_containers
+from seqlab.config.setting_checks import check_choice, check_truth, optional_component, texts_of, without_containers
 from seqlab.errors import InputError
 from seqlab.folders import bundle_folder
 from seqlab.hub_models import PREFIX
@@ -184,7 +184,7 @@ def read_train(config: DictConfig, run: HydraRun) -> TrainSettings:
         free_running=Component.of(config.free_running, "free_running"),
         initial_weights=None if config.initial_weights is None else str(config.initial_weights),
         trust=Trust.of(without_containers(config.trust)),
-        freeze=_freeze(config),
+        freeze=texts_of(config, "freeze"),
         run=run,
         written=plain(config),
     )
@@ -218,7 +218,7 @@ def read_evaluate(config: DictConfig) -> EvaluateSettings:
     bundle_folder(Path(str(config.run)))
     return EvaluateSettings(
         run=str(config.run),
-        splits=(config.splits,) if isinstance(config.splits, str) else tuple(config.splits),
+        splits=texts_of(config, "splits"),
         data=plain(config.data),
         decoding=optional_component(config, "decoding"),
         trainer=Component.of(config.trainer, "trainer"),
@@ -257,12 +257,12 @@ def read_report(config: DictConfig) -> ReportSettings:
     """The settings of a page.
 
     Raises:
-        InputError: `trust` holds anything but names of packages.
+        InputError: `runs` or `trust` holds anything but names.
     """
     return ReportSettings(
         output=Path(config.output),
         outputs=Path(config.outputs),
-        runs=None if config.runs is None else tuple(Path(run) for run in config.runs),
+        runs=None if config.runs is None else tuple(map(Path, texts_of(config, "runs"))),
         trust=Trust.of(without_containers(config.trust)),
     )
 
@@ -277,9 +277,8 @@ def read_reproduce(config: DictConfig) -> ReproduceSettings:
         check_truth(config, name)
     if config.jobs not in (None, "auto") and (not isinstance(config.jobs, int) or config.jobs < 1):
         raise InputError(f"jobs must be an integer of at least 1, auto or null, but is {config.jobs!r}")
-    claims = [config.claims] if isinstance(config.claims, str) else config.claims
     return ReproduceSettings(
-        claims=None if claims is None else tuple(claims),
+        claims=None if config.claims is None else texts_of(config, "claims"),
         profile=config.profile,
         jobs=config.jobs,
         run=config.run,
@@ -346,14 +345,6 @@ def _also_decoding(config: DictConfig) -> Mapping[str, Component]:
         if name in KINDS or "/" in name:
             raise InputError(f"also_decoding.{name}: its metrics could not be told from others; take another name")
     return searches
-
-
-def _freeze(config: DictConfig) -> tuple[str, ...]:
-    patterns = without_containers(config.freeze)
-    patterns = [patterns] if isinstance(patterns, str) else patterns
-    if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
-        raise InputError(f"freeze must be a list of names, but is {config.freeze!r}")
-    return tuple(patterns)
 
 
 def _data(config: DictConfig) -> Component:
