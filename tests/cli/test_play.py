@@ -71,8 +71,8 @@ def test_a_port_in_use_is_named(command):
     [
         (["runs=[elsewhere]"], "elsewhere: no such folder"),
         (["runs=[]"], "runs must name at least one"),
-        (["port=99999"], "port must be 0 to 65535"),
-        (["port=x"], "port must be 0 to 65535"),
+        (["port=99999"], "port must be an integer of 0 to 65535"),
+        (["port=x"], "port must be an integer of 0 to 65535"),
         (["+colour=red"], "no setting or group is named colour"),
     ],
 )

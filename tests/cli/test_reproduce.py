@@ -362,6 +362,7 @@ def test_another_profile_has_folders_and_results_of_its_own(reproduce, calls, tm
         ("claims=Z", "claims must be among A (a title), but 'Z' is not"),
         ("profile=gpu", "profile must be one of cpu, full"),
         ("jobs=0", "jobs must be an integer of at least 1, auto or null"),
+        ("jobs=true", "jobs must be an integer of at least 1, auto or null"),
         ("run=maybe", "run must be true or false"),
         ("any_code=maybe", "any_code must be true or false"),
     ],

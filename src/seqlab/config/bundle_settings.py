@@ -10,7 +10,14 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqlab.config.component import Component
-from seqlab.config.setting_checks import check_choice, check_truth, optional_component, texts_of, without_containers
+from seqlab.config.setting_checks import (
+    check_choice,
+    check_count,
+    check_truth,
+    optional_component,
+    texts_of,
+    without_containers,
+)
 from seqlab.errors import InputError
 from seqlab.folders import bundle_folder
 from seqlab.hub_models import HubAddress, check_location
@@ -82,8 +89,7 @@ def read_predict(config: DictConfig) -> PredictSettings:
         InputError: one has a value that is not allowed, or the model or the input is not there.
     """
     check_choice("format", config.format, PREDICTION_FORMATS)
-    if not isinstance(config.batch_size, int) or config.batch_size < 1:
-        raise InputError(f"batch_size must be an integer of at least 1, but is {config.batch_size!r}")
+    check_count("batch_size", config.batch_size)
     check_choice("blank", config.blank, BLANK)
     check_truth(config, "targets")
     check_truth(config, "stream")
@@ -116,8 +122,7 @@ def read_generate(config: DictConfig) -> GenerateSettings:
         InputError: one has a value that is not allowed, or there is no model.
     """
     check_choice("stop", config.stop, STOPS)
-    if config.length is not None and (not isinstance(config.length, int) or config.length < 1):
-        raise InputError(f"length must be an integer of at least 1, but is {config.length!r}")
+    check_count("length", config.length, None)
     check_location(str(config.run))
     return GenerateSettings(
         run=str(config.run),
@@ -136,8 +141,7 @@ def read_play(config: DictConfig) -> PlaySettings:
     Raises:
         InputError: one has a value that is not allowed.
     """
-    if not isinstance(config.port, int) or not 0 <= config.port < 2**16:
-        raise InputError(f"port must be 0 to {2**16 - 1}, but is {config.port!r}")
+    check_count("port", config.port, least=0, most=2**16 - 1)
     runs = texts_of(config, "runs")
     if not runs:
         raise InputError("runs must name at least one run or bundle")

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from hydra_pruning_sweeper.execution.slot_count import AUTO
 from seqlab.command_line import SLOTS_LAUNCHER, flags
 from seqlab.config.plain import comparable, plain
-from seqlab.errors import InputError
+from seqlab.config.setting_checks import check_count, is_count
 from seqlab.identity import BEGINNINGS
 from seqlab.private_parts import composed_run, grid_of, is_basic_sweeper, let_hydra_know
 
@@ -62,11 +62,9 @@ def read_launch(config: DictConfig) -> LaunchSettings:
         InputError: one has a value that is not allowed.
     """
     launcher = config.hydra.launcher
-    if launcher.slots != AUTO and not _is_count(launcher.slots):
-        raise InputError(f"hydra.launcher.slots must be {AUTO} or an integer of at least 1, but is {launcher.slots!r}")
+    check_count("hydra.launcher.slots", launcher.slots, AUTO)
     for name in ("threads", "gpus"):
-        if launcher[name] is not None and not _is_count(launcher[name]):
-            raise InputError(f"hydra.launcher.{name} must be an integer of at least 1, but is {launcher[name]!r}")
+        check_count(f"hydra.launcher.{name}", launcher[name], None)
     devices = OmegaConf.select(config, "trainer.devices")
     on_cpu = OmegaConf.select(config, "trainer.accelerator") == "cpu"
     typed = [str(one) for one in config.hydra.overrides.hydra]
@@ -74,7 +72,7 @@ def read_launch(config: DictConfig) -> LaunchSettings:
         folder=Path(str(config.hydra.sweep.dir)),
         slots=None if launcher.slots == AUTO else launcher.slots,
         threads=launcher.threads,
-        gpus=0 if on_cpu else launcher.gpus or (devices if _is_count(devices) else 1),
+        gpus=0 if on_cpu else launcher.gpus or (devices if is_count(devices) else 1),
         arguments=(*flags(config.hydra), *(one for one in typed if not one.lstrip("+~").startswith(OF_THE_MULTIRUN))),
     )
 
@@ -98,7 +96,3 @@ def _run(config: DictConfig, number: int, overrides: Sequence[str]) -> GridRun:
     settings = {name: value for name, value in plain(composed).items() if name != "hydra"}
     kept = tuple(one for one in overrides if not one.startswith(BEGINNINGS))
     return GridRun(number, kept, subfolder, comparable(settings))
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -20,6 +20,7 @@ from seqlab.command_line import flags
 from seqlab.config.component import Component
 from seqlab.errors import InputError
 from seqlab.identity import HOW_IT_BEGINS
+from seqlab.paths import PHRASEBOOK
 
 PATHS = ("path", "validation_path")  # settings of data: paths, which may be written in more than one way
 SUBFOLDER = ".hydra"
@@ -29,7 +30,7 @@ SUBFOLDER = ".hydra"
 def data_name(*, _root_: DictConfig) -> str:
     """What a run's name calls its data: the file or folder of `data.path`, without its suffixes, else the option."""
     path = OmegaConf.select(_root_, "data.path")
-    named = "" if path in (None, "phrasebook") else Path(str(path)).name.partition(".")[0]
+    named = "" if path in (None, PHRASEBOOK) else Path(str(path)).name.partition(".")[0]
     return re.sub(r"[^\w-]+", "_", named).strip("_") or str(HydraConfig.get().runtime.choices["data"])
 
 

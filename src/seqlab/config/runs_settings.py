@@ -7,7 +7,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from seqlab.config.setting_checks import texts_of
+from seqlab.config.setting_checks import check_choice, check_truth, texts_of
 from seqlab.errors import InputError
 
 ACTIONS = ("list", "clean")
@@ -35,10 +35,8 @@ def read_runs_command(config: DictConfig) -> RunsCommandSettings:
         InputError: one has a value that is not allowed.
     """
     for name, choices in (("action", ACTIONS), ("remove", REMOVED)):
-        if config[name] not in choices:
-            raise InputError(f"{name} must be one of {', '.join(choices)}, but is {config[name]!r}")
-    if not isinstance(config.dry_run, bool):
-        raise InputError(f"dry_run must be true or false, but is {config.dry_run!r}")
+        check_choice(name, config[name], choices)
+    check_truth(config, "dry_run")
     for name in ("tag", "untag"):
         if config[name] is not None and "," in str(config[name]):
             raise InputError(f"{name} must be one word without commas, but is {config[name]!r}")

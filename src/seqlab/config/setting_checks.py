@@ -20,6 +20,25 @@ def check_truth(config: DictConfig, name: str) -> None:
         raise InputError(f"{name} must be true or false, but is {config[name]!r}")
 
 
+def is_count(value: Any, least: int = 1) -> bool:
+    """Whether a value is an integer of at least `least`; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def check_count(name: str, value: Any, *others: str | None, least: int = 1, most: int | None = None) -> None:
+    """Checks that a value is an integer of at least `least` and at most `most`, or one of `others`.
+
+    Raises:
+        InputError: it is not.
+    """
+    if value in others or (is_count(value, least) and (most is None or value <= most)):
+        return
+    integer = f"an integer of at least {least}" if most is None else f"an integer of {least} to {most}"
+    *first, last = [integer, *("null" if one is None else one for one in others)]
+    allowed = f"{', '.join(first)} or {last}" if first else last
+    raise InputError(f"{name} must be {allowed}, but is {value!r}")
+
+
 def check_choice(name: str, value: Any, choices: tuple[str | bool, ...]) -> None:
     """Checks that a value is one of some choices.
 

@@ -12,11 +12,19 @@ from typing import Any, Literal
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_pruning_sweeper.execution.slot_count import AUTO
 from seqlab import paths
 from seqlab.config.component import Component, components_of
 from seqlab.config.hydra_run import HydraRun
 from seqlab.config.plain import plain
-from seqlab.config.setting_checks import check_choice, check_truth, optional_component, texts_of, without_containers
+from seqlab.config.setting_checks import (
+    check_choice,
+    check_count,
+    check_truth,
+    optional_component,
+    texts_of,
+    without_containers,
+)
 from seqlab.errors import InputError
 from seqlab.folders import bundle_folder
 from seqlab.hub_models import PREFIX
@@ -25,7 +33,6 @@ from seqlab.private_parts import options_of
 
 SINGLE_PATHS = ("seqlab.data.anki.Anki", "seqlab.data.documents.Documents")
 """Datasets whose `path` names a file or folder."""
-SHIPPED = ("phrasebook",)
 NUMBERS = ("reversal", "toy")
 """Data whose symbols are numbers instead of text."""
 KINDS = ("teacher_forced", "free_running", "copy_nearest")
@@ -275,8 +282,7 @@ def read_reproduce(config: DictConfig) -> ReproduceSettings:
     """
     for name in ("run", "any_code"):
         check_truth(config, name)
-    if config.jobs not in (None, "auto") and (not isinstance(config.jobs, int) or config.jobs < 1):
-        raise InputError(f"jobs must be an integer of at least 1, auto or null, but is {config.jobs!r}")
+    check_count("jobs", config.jobs, AUTO, None)
     return ReproduceSettings(
         claims=None if config.claims is None else texts_of(config, "claims"),
         profile=config.profile,
@@ -297,10 +303,8 @@ def read_sweep_command(config: DictConfig) -> SweepCommandSettings:
 
 def _check_train(config: DictConfig, run: HydraRun) -> None:
     """Checks those settings of a run that no constructor checks."""
-    if not isinstance(config.seed, int) or not 0 <= config.seed < 2**32:
-        raise InputError(f"seed must be an integer of 0 to 2³² − 1, but is {config.seed!r}")
-    if config.weights not in ("best", "last", "average"):
-        raise InputError(f"weights must be best, last or average, but is {config.weights!r}")
+    check_count("seed", config.seed, least=0, most=2**32 - 1)
+    check_choice("weights", config.weights, ("best", "last", "average"))
     for name in ("find_lr", "compile", "measure", "overwrite"):
         check_truth(config, name)
     check_choice("cuda_graphs", config.cuda_graphs, ("auto", True, False))
@@ -352,7 +356,7 @@ def _data(config: DictConfig) -> Component:
     data = Component.of(config.data, "data")
     data.check_names()
     path = data.get("path") if data.get("_target_") in SINGLE_PATHS else None
-    if isinstance(path, str) and path not in SHIPPED and not Path(path).exists():
+    if isinstance(path, str) and path != paths.PHRASEBOOK and not Path(path).exists():
         raise InputError(f"data.path={path}: no such file or folder")
     return data
 
