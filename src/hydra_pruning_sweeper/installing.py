@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
+
+from hydra_pruning_sweeper.quoting import typed_path
 
 
 def install(what: str) -> str:
@@ -21,10 +22,4 @@ def _pip() -> str:
     found = shutil.which("pip")
     if not own.exists() or (found is not None and Path(found).parent.resolve() == own.parent.resolve()):
         return "pip"
-    return typed_path(own)
-
-
-def typed_path(path: Path) -> str:
-    """A path as one would type it here: relative if it is below the working directory."""
-    here = Path(os.path.abspath(path))  # noqa: PTH100  # links stay as they are
-    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here)
+    return str(typed_path(own))

@@ -2,7 +2,8 @@
 
 import shlex
 
-from hydra_pruning_sweeper.installing import install, typed_path
+from hydra_pruning_sweeper.installing import install
+from hydra_pruning_sweeper.quoting import typed_path
 from seqlab import paths
 from seqlab.errors import InputError
 
@@ -27,7 +28,7 @@ def install_extra(extra: str) -> str:
     clone = paths.checkout()
     if clone is None:
         return install(f'"seqlab[{extra}]"')
-    folder = typed_path(clone)
+    folder = str(typed_path(clone))
     named = f'".[{extra}]"' if folder == "." else shlex.quote(f"{folder}[{extra}]")
     return install(f"-e {named}")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.messages import error_lines, printable
-from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.quoting import quoted, typed_path
 from seqlab.callable_module import make_callable
 from seqlab.cli import added, refuse_unknown, run_command
 from seqlab.command_line import PRIMARY
@@ -61,11 +61,11 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
         raise InputError(f"{folders[-1]}: nothing was saved there (no {CHECKPOINT}); start it again with {again}")
     if start.directory.is_dir():
         os.chdir(start.directory)  # relative paths start where the run was started
-    # Processes that DDP starts run the same command line in that folder.
-    here = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     more = [argument for argument in arguments if not argument.startswith("resume=")]
+    # Processes that DDP starts run the same command line in that folder.
+    resume = f"resume={quoted(str(typed_path(folder)))}"
     # Hydra would save the new settings before they are compared with the run's; the run saves them itself.
-    return [*start.flags, *saved, *more, f"resume={quoted(str(here))}", into, "hydra.output_subdir=null"]
+    return [*start.flags, *saved, *more, resume, into, "hydra.output_subdir=null"]
 
 
 def _text(value: str) -> str:

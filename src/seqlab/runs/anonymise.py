@@ -8,6 +8,8 @@ from typing import Any
 
 import regex
 
+from hydra_pruning_sweeper.quoting import typed_path
+
 _ABSOLUTE = regex.compile(r"(?<![\w.…:}$/])(?:~|/[^\s,'\"\]})/]+)/(?:[^\s,'\"\]})/]+/)*")
 _REFERENCE = regex.compile(r"\$\{([\w.@]+)\}")
 
@@ -63,8 +65,5 @@ class _Resolver:
 
 def shown(folder: Path) -> str:
     """A folder as one would type it in the working directory; only its last two names if it lies elsewhere."""
-    folder = folder.resolve()
-    here = Path.cwd()
-    if folder.is_relative_to(here):
-        return folder.relative_to(here).as_posix()
-    return "/".join(("…", *folder.parts[-2:]))
+    typed = typed_path(folder.resolve())
+    return "/".join(("…", *typed.parts[-2:])) if typed.is_absolute() else typed.as_posix()

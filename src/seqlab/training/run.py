@@ -14,7 +14,7 @@ from lightning.pytorch import Trainer, seed_everything
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import labelled
-from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.quoting import quoted, typed_path
 from seqlab.code_hash import code
 from seqlab.config.data_and_model import build_data, build_model, check_lengths, model_settings
 from seqlab.config.keeping import keep_configuration, pinned
@@ -81,7 +81,7 @@ def train(settings: TrainSettings) -> float | dict[str, float] | None:
     """
     quiet()
     folder = settings.run.folder
-    with readable_errors(settings.batch_sizes, settings.resume, _shown(folder)):
+    with readable_errors(settings.batch_sizes, settings.resume, typed_path(folder)):
         return _train(settings, folder)
 
 
@@ -104,7 +104,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
     model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
     if settings.find_lr:
         has_begun(folder)
-        find_learning_rate(settings, model, data, _shown(folder) / "lr_find.csv")
+        find_learning_rate(settings, model, data, typed_path(folder) / "lr_find.csv")
         return None
     search = build_search(settings.decoding, data.longest_target)
     further = {name: build_search(one, data.longest_target) for name, one in settings.also_decoding.items()}
@@ -121,12 +121,12 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
 
     check_targets(data)
     if trainer.is_global_zero:
-        print(labelled("run", str(_shown(folder))), flush=True)
+        print(labelled("run", str(typed_path(folder))), flush=True)
         if checkpoint is not None:
             announce(identity, checkpoint.before)
             longer = checkpoint.limit_reached(identity)
             if longer is not None:
-                again = f"seqlab-train resume={quoted(str(_shown(folder)))} {longer}"
+                again = f"seqlab-train resume={quoted(str(typed_path(folder)))} {longer}"
                 print(labelled("finished", f"before; its result is shown again. To train longer: {again}"), flush=True)
         for line in cautions(data):
             log.warning(line)
@@ -202,7 +202,7 @@ def resumed_checkpoint(settings: TrainSettings, folder: Path) -> ResumeCheckpoin
     """
     if settings.resume is None:
         return None
-    return ResumeCheckpoint(folder / CHECKPOINT, _shown(folder))
+    return ResumeCheckpoint(folder / CHECKPOINT, typed_path(folder))
 
 
 def resume_loggers(loggers: list[Any], checkpoint: ResumeCheckpoint | None) -> None:
@@ -263,7 +263,7 @@ def save_results(
     write_atomically(folder / "predictions.tsv", predictions_table(predictions))
     log_attention(trainer, Predictor(model, *tokenizers, search, stream), samples(predictions))
     write_json(folder / RESULT, result.as_json())
-    print_summary(result, predictions, _shown(folder), trust)
+    print_summary(result, predictions, typed_path(folder), trust)
 
 
 def log_attention(trainer: Trainer, predictor: Predictor, shown: list[Any]) -> None:
@@ -280,8 +280,3 @@ def log_attention(trainer: Trainer, predictor: Predictor, shown: list[Any]) -> N
         looks = predictor.attention(sources[len(sources) // 2])
         for logger in loggers:
             logger.add_attention(looks, trainer.global_step)
-
-
-def _shown(folder: Path) -> Path:
-    """A folder as a user would type it: relative if it is below the working directory."""
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

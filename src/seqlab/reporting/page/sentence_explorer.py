@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra_pruning_sweeper.quoting import quoted
+from hydra_pruning_sweeper.quoting import quoted, typed_path
 from seqlab.reporting.page.group_names import colours, named
 from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading, title
@@ -56,7 +56,7 @@ def _play(groups: Sequence[RunGroup], names: Mapping[str, str]) -> dict[str, Any
     folders = {one.id: one.folders[0] for one in groups if one.folders and _has_model(one.folders[0])}
     if not folders:
         return None
-    runs = ",".join(_typed(str(_here(folder))) for folder in folders.values())
+    runs = ",".join(_typed(str(typed_path(folder))) for folder in folders.values())
     return {
         "command": shlex.join(["seqlab-play", f"runs=[{runs}]"]),
         "data": groups[0].results[0].data or "",
@@ -66,12 +66,6 @@ def _play(groups: Sequence[RunGroup], names: Mapping[str, str]) -> dict[str, Any
 
 def _has_model(folder: Path) -> bool:
     return (folder / "bundle" / "bundle.json").is_file()
-
-
-def _here(folder: Path) -> Path:
-    """The folder as one may type it where the report is written."""
-    folder, here = folder.resolve(), Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def _typed(path: str) -> str:
