@@ -8,29 +8,56 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from hydra_pruning_sweeper.trial.events import LOG
+from hydra_pruning_sweeper.trial.pace import PACE_FILE
 from seqlab.errors import InputError
 
 CONFIGURATION = ".hydra"
-CHECKPOINT = "checkpoints/last.ckpt"
+"""The subfolder of a run's folder that holds its configuration."""
+SETTINGS = f"{CONFIGURATION}/config.yaml"
+OVERRIDES = f"{CONFIGURATION}/overrides.yaml"
+"""What was typed."""
+HYDRA = f"{CONFIGURATION}/hydra.yaml"
+"""Hydra's own part of the configuration."""
+CHECKPOINTS = "checkpoints"
+LAST_CHECKPOINT = "last.ckpt"
+CHECKPOINT = f"{CHECKPOINTS}/{LAST_CHECKPOINT}"
 """The file of a run from which it can be resumed."""
+TENSORBOARD = "tensorboard"
+LOGGED_METRICS = "metrics.csv"
 TRACKED = "tracked.json"
 """Which runs of Weights & Biases and MLflow a run logs to."""
+TRAINING_COST = "training_cost.json"
+"""What the training of a run took that is not measured afterwards, such as a trial of a search."""
+BUNDLE = "bundle"
+PREDICTIONS = "predictions.tsv"
+RESULT = "result.json"
+"""A run writes it last of all: where it is, the run has finished."""
 ERROR = "error.txt"
 """What a run of a multirun that failed leaves instead of a result."""
+EVALUATION = "evaluation.json"
+"""The metrics of a run that was evaluated again."""
+DIGEST_FILE = "digest.json"
+"""The digest of a run, kept for the next page."""
 TAGS = "tags.json"
 """The tags that `seqlab-runs` gave a run."""
-LEFT = (
-    *("checkpoints", "bundle", "tensorboard", "metrics.csv", "predictions.tsv", "result.json"),
-    *("training_cost.json", "evaluation.json", "digest.json", TRACKED, ERROR, TAGS),
+RUN_FILES = (
+    *(CHECKPOINTS, TENSORBOARD, LOGGED_METRICS, TRACKED, TRAINING_COST),
+    *(BUNDLE, PREDICTIONS, RESULT, ERROR, EVALUATION, DIGEST_FILE, TAGS),
 )
-"""What a run writes beside its configuration."""
-NEEDED_FILES = ("bundle.json", "tokenizers.json", "weights.safetensors")
+"""What a run writes beside its configuration, and what is written about it."""
+BUNDLE_SETTINGS, BUNDLE_TOKENIZERS, BUNDLE_WEIGHTS = "bundle.json", "tokenizers.json", "weights.safetensors"
+NEEDED_FILES = (BUNDLE_SETTINGS, BUNDLE_TOKENIZERS, BUNDLE_WEIGHTS)
 """The files of a bundle that loading needs."""
 BUNDLE_FILES = (*NEEDED_FILES, "README.md")
 """All files of a bundle: its model card, too."""
+RANGE_TEST_TABLE = "lr_find.csv"
+"""The losses of a learning-rate range test."""
 RANGE_TEST = "lr_find.hydra"
 """A learning-rate range test renames its configuration to this: it is not a run, and a run may use its folder."""
-BY_PRODUCTS = ("lr_find.csv", RANGE_TEST, "log.txt", "pace.json", "code.txt")
+CODE = "code.txt"
+"""The hash of the code that started a run of a claim: only the same code resumes it."""
+BY_PRODUCTS = (RANGE_TEST_TABLE, RANGE_TEST, CODE, LOG, PACE_FILE)
 """What else a run may have left: tested for its rate, or run beside others."""
 MULTIRUN, STUDY = "multirun.yaml", "sweep.json"
 LINE = "line.json"
@@ -52,8 +79,8 @@ def claim_run(folder: Path, overwrite: bool) -> bool:
     """
     aside = None
     if overwrite and (folder / CONFIGURATION).is_dir():
-        aside = _put_aside(folder, [CONFIGURATION, *LEFT])
-    if any((folder / name).exists() for name in LEFT):
+        aside = _put_aside(folder, [CONFIGURATION, *RUN_FILES])
+    if any((folder / name).exists() for name in RUN_FILES):
         return False
     missing = [one for one in (folder.resolve(), *folder.resolve().parents) if not one.exists()]
     try:
@@ -70,7 +97,7 @@ def claim_multirun(folder: Path, overwrite: bool) -> bool:
     if overwrite and (folder / MULTIRUN).is_file():
         runs = [path.parent.name for path in folder.glob(f"*/{CONFIGURATION}") if path.parent.name.isdecimal()]
         aside = _put_aside(folder, [MULTIRUN, LINE, *COMPARED, *runs])
-    others = (CONFIGURATION, STUDY, *LEFT)
+    others = (CONFIGURATION, STUDY, *RUN_FILES)
     if any((folder / name).exists() for name in others) or any(folder.glob(f"*/{CONFIGURATION}")):
         return False
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +117,7 @@ def has_begun(folder: Path) -> None:
             _MADE[path] = None
 
 
-def clear_run(folder: Path, names: Iterable[str] = (CONFIGURATION, *LEFT)) -> None:
+def clear_run(folder: Path, names: Iterable[str] = (CONFIGURATION, *RUN_FILES)) -> None:
     """Deletes what a run left in its folder, or what is named of it. Other files stay, as does what links lead to."""
     for name in names:
         path = folder / name
@@ -114,7 +141,7 @@ def leave_nothing(folder: Path) -> None:
     if folder not in _MADE:
         return
     with contextlib.suppress(OSError):
-        if [path.name for path in folder.iterdir() if path.name in (CONFIGURATION, *LEFT)] != [CONFIGURATION]:
+        if [path.name for path in folder.iterdir() if path.name in (CONFIGURATION, *RUN_FILES)] != [CONFIGURATION]:
             return
         shutil.rmtree(folder / CONFIGURATION)
         if aside := _MADE[folder]:
@@ -157,9 +184,9 @@ def bundle_folder(path: Path) -> Path:
     Raises:
         InputError: there is none.
     """
-    for folder in (path, path / "bundle"):
-        if (folder / "bundle.json").is_file():
+    for folder in (path, path / BUNDLE):
+        if (folder / BUNDLE_SETTINGS).is_file():
             return folder
     if not path.exists():
         raise InputError(f"{path}: no such folder; expected a bundle or a run's folder")
-    raise InputError(f"{path}: no bundle.json here; expected a bundle or the folder of a finished run")
+    raise InputError(f"{path}: no {BUNDLE_SETTINGS} here; expected a bundle or the folder of a finished run")

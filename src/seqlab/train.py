@@ -19,7 +19,7 @@ from seqlab.config.hydra_run import this_run
 from seqlab.config.plain import kept_start, read
 from seqlab.config.settings import read_train
 from seqlab.errors import InputError
-from seqlab.folders import CHECKPOINT
+from seqlab.folders import CHECKPOINT, OVERRIDES
 from seqlab.private_parts import value_of
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     into = f"hydra.run.dir={quoted(str(folder))}"
     if into in arguments:
         return arguments  # a process that DDP started: its command line is expanded already
-    stored = folder / ".hydra" / "overrides.yaml"
+    stored = folder / OVERRIDES
     if not stored.is_file():
-        raise InputError(f"{folders[-1]}: no run to resume (no .hydra/overrides.yaml here)")
+        raise InputError(f"{folders[-1]}: no run to resume (no {OVERRIDES} here)")
     saved = [str(one) for one in read(stored) or [] if not str(one).startswith("resume=")]
     start = kept_start(folder)
     if not (folder / CHECKPOINT).is_file():

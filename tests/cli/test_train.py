@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from support import ROOT
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from seqlab.folders import CONFIGURATION, RUN_FILES
 from seqlab.runs.run_folder import command as command_of
 
 ANKI = ("data=anki", "data.max_pairs=60", "data.max_words=6")
@@ -85,6 +86,10 @@ def texts_in(content):
 )
 def test_a_run_leaves_what_it_found_out(trained, pattern):
     assert any(path.stat().st_size for path in trained.glob(pattern))
+
+
+def test_overwriting_a_run_replaces_all_that_it_leaves(trained):
+    assert {path.name for path in trained.iterdir()} <= {CONFIGURATION, *RUN_FILES}
 
 
 def test_a_run_leaves_nothing_half_written(trained):

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from hydra_pruning_sweeper.execution.tracker_variables import tracker_variables
-from seqlab.folders import LEFT, TRACKED
+from seqlab.folders import RUN_FILES, TRACKED
 from seqlab.training import tracked_runs
 from seqlab.training.tracked_runs import mark_best, note_tracked, tracked
 from seqlab.training.tracker_loggers import MlflowRun, WandbRun
@@ -126,7 +126,7 @@ def test_a_search_without_trackers_imports_none_of_them(tmp_path):
 
 
 def test_a_run_that_writes_over_another_begins_runs_of_its_own():
-    assert TRACKED in LEFT
+    assert TRACKED in RUN_FILES
 
 
 def records(path):

@@ -8,8 +8,8 @@ from dataclasses import replace
 from omegaconf import OmegaConf, read_write
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from seqlab.config.plain import SUBFOLDER
 from seqlab.config.settings import TrainSettings
+from seqlab.folders import CONFIGURATION, HYDRA, OVERRIDES, SETTINGS
 from seqlab.private_parts import hydras_own_configuration
 
 
@@ -35,8 +35,8 @@ def keep_configuration(settings: TrainSettings) -> None:
     overrides = list(settings.run.overrides)
     of_hydra = hydras_own_configuration()
     with read_write(of_hydra.hydra):
-        of_hydra.hydra.output_subdir = SUBFOLDER
+        of_hydra.hydra.output_subdir = CONFIGURATION
         of_hydra.hydra.overrides.task = overrides
-    contents = {"config": OmegaConf.create(dict(settings.written)), "hydra": of_hydra, "overrides": overrides}
+    contents = {SETTINGS: OmegaConf.create(dict(settings.written)), HYDRA: of_hydra, OVERRIDES: overrides}
     for name, content in contents.items():
-        write_atomically(settings.run.folder / SUBFOLDER / f"{name}.yaml", OmegaConf.to_yaml(content))
+        write_atomically(settings.run.folder / name, OmegaConf.to_yaml(content))

@@ -19,12 +19,11 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 from seqlab.command_line import flags
 from seqlab.config.component import Component
 from seqlab.errors import InputError
+from seqlab.folders import HYDRA, OVERRIDES, SETTINGS
 from seqlab.identity import HOW_IT_BEGINS
 from seqlab.paths import PHRASEBOOK
 
 PATHS = ("path", "validation_path")  # settings of data: paths, which may be written in more than one way
-SUBFOLDER = ".hydra"
-"""The subfolder of a run's folder that holds its configuration."""
 
 
 def data_name(*, _root_: DictConfig) -> str:
@@ -91,7 +90,7 @@ def read(path: Path) -> Any:
 
 def keep_overrides(folder: Path, overrides: Sequence[str]) -> None:
     """Writes the overrides of a run that was refused before Hydra kept them, for the table of what failed."""
-    path = folder / SUBFOLDER / "overrides.yaml"
+    path = folder / OVERRIDES
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, OmegaConf.to_yaml(list(overrides)))
@@ -116,7 +115,7 @@ def kept_start(folder: Path) -> Start:
         OSError, ValueError: the folder lacks Hydra's part of the configuration, or it cannot be read.
     """
     try:
-        hydra = _loaded(folder / SUBFOLDER / "hydra.yaml").hydra
+        hydra = _loaded(folder / HYDRA).hydra
         return Start(flags(hydra), Path(hydra.runtime.cwd))
     except AttributeError as error:
         raise ValueError(str(error)) from None
@@ -136,9 +135,9 @@ def kept_run(folder: Path, changes: Mapping[str, Any] | None = None) -> KeptRun:
     Raises:
         InputError: the folder has no configuration, or interpolations of its data cannot be resolved.
     """
-    path = folder / SUBFOLDER / "config.yaml"
+    path = folder / SETTINGS
     if not path.is_file():
-        raise InputError(f"{folder}: no .hydra/config.yaml; expected a run's folder (a bundle alone has no data)")
+        raise InputError(f"{folder}: no {SETTINGS}; expected a run's folder (a bundle alone has no data)")
     config: Any = OmegaConf.merge(_loaded(path), {"data": dict(changes or {})})
     metrics = dict(OmegaConf.select(config, "free_running.metrics") or {})
     return KeptRun(config.seed, Component.of(config.data, "data"), metrics)

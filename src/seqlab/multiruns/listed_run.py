@@ -12,13 +12,13 @@ from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.trial.events import LOG
-from seqlab.config.plain import SUBFOLDER, read
+from seqlab.config.plain import read
 from seqlab.errors import InputError
-from seqlab.folders import CHECKPOINT, ERROR, TAGS
+from seqlab.folders import CHECKPOINT, ERROR, LOGGED_METRICS, RESULT, SETTINGS, TAGS, TRAINING_COST
 from seqlab.kinds import model_name
 from seqlab.metrics.registry import METRICS
 from seqlab.natural_order import natural
-from seqlab.runs.result import RESULT, TRAINING_COST, RunResult
+from seqlab.runs.result import RunResult
 from seqlab.runs.run_folder import read_metrics
 
 FINISHED, INTERRUPTED, FAILED = "finished", "interrupted", "failed"
@@ -89,7 +89,7 @@ class ListedRun:
     @property
     def changed(self) -> float:
         """When it last wrote its result, a checkpoint, a metric or a line, in seconds since the epoch."""
-        names = (RESULT, CHECKPOINT, "metrics.csv", LOG, TRAINING_COST, ERROR, f"{SUBFOLDER}/config.yaml")
+        names = (RESULT, CHECKPOINT, LOGGED_METRICS, LOG, TRAINING_COST, ERROR, SETTINGS)
         return max(path.stat().st_mtime for path in map(self.folder.joinpath, names) if path.exists())
 
     @cached_property
@@ -163,7 +163,7 @@ def listed_runs(outputs: Path, folders: Iterable[Path] | None = None) -> tuple[l
 
 def _run_folders(folder: Path) -> list[Path]:
     """The folders with a configuration in and below a folder, in natural order."""
-    found = [path.parents[1] for path in folder.rglob(f"{SUBFOLDER}/config.yaml") if not path.parents[1].is_symlink()]
+    found = [path.parents[1] for path in folder.rglob(SETTINGS) if not path.parents[1].is_symlink()]
     return sorted(found, key=lambda path: [natural(part) for part in path.parts])
 
 
@@ -174,7 +174,7 @@ def _listed(folder: Path) -> ListedRun | None:
         settings: Any = result.settings
     else:
         try:
-            settings = read(folder / SUBFOLDER / "config.yaml")
+            settings = read(folder / SETTINGS)
         except (OSError, ValueError) as error:
             raise InputError(f"{folder}: not the folder of a run ({error})") from None
     is_run = isinstance(settings, dict) and all(name in settings for name in OF_A_RUN)

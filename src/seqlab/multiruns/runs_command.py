@@ -12,7 +12,7 @@ from hydra_pruning_sweeper.messages import ago, plural, printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.config.runs_settings import RunsCommandSettings
 from seqlab.errors import InputError
-from seqlab.folders import BY_PRODUCTS, CHECKPOINT, CONFIGURATION, LEFT, clear_run
+from seqlab.folders import BY_PRODUCTS, CHECKPOINTS, CONFIGURATION, RUN_FILES, clear_run
 from seqlab.multiruns.listed_run import ListedRun, listed_runs, size_of
 from seqlab.multiruns.run_filter import matching
 
@@ -104,11 +104,11 @@ def clean(runs: Sequence[ListedRun], what: str, dry_run: bool) -> None:
 def removable(run: ListedRun, what: str) -> Iterator[Path]:
     """What would be removed of a run: files and folders that it has written."""
     if what == "checkpoints":
-        folder = (run.folder / CHECKPOINT).parent
+        folder = run.folder / CHECKPOINTS
         if not run.needs_checkpoints and folder.is_dir() and not folder.is_symlink():
             yield folder
         return
-    for name in (CONFIGURATION, *LEFT, *BY_PRODUCTS):
+    for name in (CONFIGURATION, *RUN_FILES, *BY_PRODUCTS):
         if (path := run.folder / name).is_symlink() or path.exists():
             yield path
 
@@ -116,9 +116,9 @@ def removable(run: ListedRun, what: str) -> Iterator[Path]:
 def remove(folder: Path, what: str) -> None:
     """Removes the checkpoints of a run, or all that it has written, and its folder if that is empty then."""
     if what == "checkpoints":
-        clear_run(folder, [(Path(CHECKPOINT)).parts[0]])
+        clear_run(folder, [CHECKPOINTS])
         return
-    clear_run(folder, [CONFIGURATION, *LEFT, *BY_PRODUCTS])
+    clear_run(folder, [CONFIGURATION, *RUN_FILES, *BY_PRODUCTS])
     if not any(folder.iterdir()):
         folder.rmdir()
 

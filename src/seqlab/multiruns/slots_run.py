@@ -17,13 +17,12 @@ from hydra_pruning_sweeper.trial.events import LOG
 from seqlab.config.multirun import GridRun, LaunchSettings
 from seqlab.config.plain import keep_overrides
 from seqlab.errors import Carried, InputError, StoppedError
-from seqlab.folders import CHECKPOINT, ERROR, RANGE_TEST, clear_run, has_begun
+from seqlab.folders import CHECKPOINT, ERROR, RANGE_TEST, RESULT, TRAINING_COST, clear_run, has_begun
 from seqlab.multiruns.pace_estimate import PaceEstimate
 from seqlab.multiruns.pool import Pool, RunEnd, locked
 from seqlab.multiruns.pool_progress import PoolProgress
 from seqlab.multiruns.typed_line import TypedLine
 from seqlab.runs.comparison import write
-from seqlab.runs.result import RESULT, TRAINING_COST
 
 PRELOAD = (
     *("seqlab.training.run", "seqlab.training.callbacks.progress"),

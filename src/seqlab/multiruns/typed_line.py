@@ -16,9 +16,9 @@ from hydra_pruning_sweeper.differences import Difference, differences, listed
 from seqlab.config.multirun import GridRun
 from seqlab.config.plain import resolved
 from seqlab.errors import InputError
-from seqlab.folders import LINE
+from seqlab.folders import LINE, RESULT
 from seqlab.identity import changes_on_resuming
-from seqlab.runs.result import RESULT, RunResult
+from seqlab.runs.result import RunResult
 from seqlab.runs.run_folder import name_and_value, read_overrides
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqlab.folders import bundle_folder
+from seqlab.folders import BUNDLE, bundle_folder
 from seqlab.hub_models import PREFIX, HubAddress, fetched
 from seqlab.natural_order import natural
 
@@ -30,7 +30,7 @@ def _located(location: str | Path) -> list[tuple[Path, Path]]:
         address = HubAddress.of(location)
         return [(fetched(address), Path(str(address).removeprefix(PREFIX)))]
     folders = _bundles(Path(location))
-    return [(folder, (folder.parent if folder.name == "bundle" else folder).absolute()) for folder in folders]
+    return [(folder, (folder.parent if folder.name == BUNDLE else folder).absolute()) for folder in folders]
 
 
 def _bundles(path: Path) -> list[Path]:

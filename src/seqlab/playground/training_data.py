@@ -19,10 +19,11 @@ from typing import Any
 from seqlab import paths
 from seqlab.config.component import Component
 from seqlab.config.data_and_model import build_data
-from seqlab.config.plain import SUBFOLDER, kept_run, kept_start
+from seqlab.config.plain import kept_run, kept_start
 from seqlab.data.documents import Documents
 from seqlab.data.module import SequenceData
 from seqlab.errors import InputError
+from seqlab.folders import BUNDLE, CONFIGURATION, SETTINGS
 from seqlab.inference.predictor import Predictor
 from seqlab.metrics.leakage import NEAR
 from seqlab.metrics.training_index import TrainingIndex
@@ -63,7 +64,7 @@ UNKNOWN = "not known: a bundle alone does not keep what it was trained on; open 
 def run_of(bundle: Path) -> Path | None:
     """The folder of the run that a bundle lies in; None if it lies in none that has kept its settings."""
     run = bundle.absolute().parent
-    return run if bundle.name == "bundle" and (run / SUBFOLDER / "config.yaml").is_file() else None
+    return run if bundle.name == BUNDLE and (run / SETTINGS).is_file() else None
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def _settings(run: Path, cache: str) -> Component:
     try:
         data, directory = kept_run(run).data, kept_start(run).directory
     except Exception as error:  # Hydra's files may hold anything
-        raise InputError(f"{run / SUBFOLDER}: {' '.join(str(error).split())}") from None
+        raise InputError(f"{run / CONFIGURATION}: {' '.join(str(error).split())}") from None
     if (target := str(data.get("_target_"))) not in DATASETS:
         raise InputError(f"data of {target[:80]} is not read here: only seqlab's own datasets, and no hub")
     for target in _targets({key: value for key, value in data.settings.items() if key != "_target_"}):

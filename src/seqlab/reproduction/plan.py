@@ -18,12 +18,10 @@ from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.trial.events import LOG
 from seqlab.config.plain import comparable, composed, read
 from seqlab.errors import InputError
+from seqlab.folders import CHECKPOINT, CODE, OVERRIDES, RESULT, SETTINGS
 from seqlab.identity import BEGINNINGS
 from seqlab.reproduction.claim import Claim, Group
-from seqlab.runs.result import RESULT, RunResult
-
-CODE = "code.txt"
-"""The file in a run's folder with the hash of the code that started the run: only the same code resumes it."""
+from seqlab.runs.result import RunResult
 
 FINISHED, RESUMABLE, NEW, OTHER = "finished", "resumable", "new", "other"
 
@@ -113,7 +111,7 @@ def state_of(run: PlannedRun, code: str, any_code: bool = False) -> tuple[str, l
     elif result:
         settings, run_code = result.settings, result.code
     else:
-        settings, run_code = _yaml(run.folder / ".hydra" / "config.yaml"), code_of(run.folder)
+        settings, run_code = _yaml(run.folder / SETTINGS), code_of(run.folder)
     actual = {**comparable(settings or {}), "code": run_code}
     if result and not any_code:  # it may have been resumed with other settings, and then with these
         changes = [one["changed"] for one in result.resumed]
@@ -154,7 +152,7 @@ def _result(folder: Path) -> RunResult | None:
 
 
 def _has_checkpoint(folder: Path) -> bool:
-    return (folder / "checkpoints" / "last.ckpt").is_file()
+    return (folder / CHECKPOINT).is_file()
 
 
 def code_of(folder: Path) -> str | None:
@@ -193,7 +191,7 @@ def _composed(words: tuple[str, ...]) -> dict[str, Any]:
 
 def _settings_today(folder: Path) -> dict[str, Any] | None:
     """The settings that the arguments of the run in `folder` give today; None if they no longer compose."""
-    typed = [str(one) for one in _yaml(folder / ".hydra" / "overrides.yaml") or []]
+    typed = [str(one) for one in _yaml(folder / OVERRIDES) or []]
     with contextlib.suppress(Exception):
         return _composed(tuple(one for one in typed if not one.startswith(BEGINNINGS)))
     return None

@@ -10,11 +10,11 @@ from hydra_pruning_sweeper.differences import differences, listed
 from hydra_pruning_sweeper.messages import printable
 from seqlab.config.plain import parse
 from seqlab.errors import InputError
-from seqlab.folders import ERROR
+from seqlab.folders import ERROR, OVERRIDES, RESULT
 from seqlab.natural_order import natural
 from seqlab.runs.description import description
 from seqlab.runs.json_checks import read_file
-from seqlab.runs.result import RESULT, RunResult
+from seqlab.runs.result import RunResult
 from seqlab.runs.run_folder import name_and_value
 from seqlab.runs.seed_groups import compared_overrides, seed_groups
 
@@ -71,7 +71,7 @@ def settings_of(multirun: Path) -> list[Setting]:
 
 def read_runs(multirun: Path) -> tuple[list[Run], list[str]]:
     """The runs that have ended, in natural order, and a line on each run whose files cannot be read."""
-    names = [path.parents[1].relative_to(multirun) for path in multirun.rglob(".hydra/overrides.yaml")]
+    names = [path.parents[1].relative_to(multirun) for path in multirun.rglob(OVERRIDES)]
     runs, unread = [], []
     for name in sorted(names, key=lambda name: [natural(part) for part in name.parts]):
         try:
@@ -118,7 +118,7 @@ def _run(multirun: Path, name: Path) -> Run | None:
     if not (finished or (folder / ERROR).exists()):
         return None
     try:
-        text = read_file(folder / ".hydra" / "overrides.yaml").decode("utf-8")
+        text = read_file(folder / OVERRIDES).decode("utf-8")
         lines = parse(text) or []
         overrides = dict(name_and_value(str(line)) for line in lines)
         if not finished:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from seqlab.errors import InputError
+from seqlab.folders import RESULT, TRAINING_COST
 from seqlab.runs.json_checks import (
     anything,
     fields_of,
@@ -23,12 +24,6 @@ from seqlab.runs.json_checks import (
     to_json,
     whole,
 )
-
-RESULT = "result.json"
-"""A run writes it last of all: where it is, the run has finished."""
-
-TRAINING_COST = "training_cost.json"
-"""What the training of a run took that is not measured afterwards, such as a trial of a search."""
 
 GENERATED = "free_running"
 """The kind of generation with the search of `decoding`, in `generation` and in the names of metrics."""

@@ -13,12 +13,13 @@ from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import written_atomically
 from seqlab.errors import InputError
+from seqlab.folders import DIGEST_FILE, RESULT
 from seqlab.kinds import NOTHING, Trust
 from seqlab.runs import by_length, output_classes, samples
 from seqlab.runs.anonymise import resolved, shown, without_machine
 from seqlab.runs.curve import curve
 from seqlab.runs.json_checks import read_file, read_json
-from seqlab.runs.result import RESULT, RunResult
+from seqlab.runs.result import RunResult
 from seqlab.runs.run_folder import (
     SavedPrediction,
     command_for_others,
@@ -31,8 +32,6 @@ from seqlab.runs.run_folder import (
 )
 from seqlab.runs.schemas import DIGEST
 from seqlab.text.tokenizers import words_and_marks
-
-CACHE = "digest.json"
 
 FACTS = (
     *("name", "seed", "environment", "data", "examples", "measured", "parameters", "trained_parameters"),
@@ -77,7 +76,7 @@ def digest(folder: str | Path, trust: Trust = NOTHING) -> dict[str, Any]:
     content = _cached(folder, made_from)
     if content is None:
         content = {**made_from, **_digest(folder, result, trust)}
-        _cache(folder / CACHE, content)
+        _cache(folder / DIGEST_FILE, content)
     return {"folder": shown(folder), **{key: value for key, value in content.items() if key not in made_from}}
 
 
@@ -103,7 +102,7 @@ def _code() -> str:
 def _cached(folder: Path, made_from: dict[str, Any]) -> dict[str, Any] | None:
     """The cached digest, if it was made from this result and by this code."""
     try:
-        content = dict(read_json(folder / CACHE, DIGEST))
+        content = dict(read_json(folder / DIGEST_FILE, DIGEST))
     except InputError:
         return None
     return content if all(content.get(key) == value for key, value in made_from.items()) else None

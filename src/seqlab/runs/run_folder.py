@@ -14,6 +14,7 @@ from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.text_table import tsv_cells
 from seqlab.config.plain import Start, kept_start, read
 from seqlab.errors import InputError
+from seqlab.folders import BUNDLE, BUNDLE_TOKENIZERS, HYDRA, LOGGED_METRICS, OVERRIDES, PREDICTIONS
 from seqlab.identity import BEGINNINGS
 from seqlab.kinds import NOTHING, Trust
 from seqlab.runs.anonymise import without_machine
@@ -41,7 +42,7 @@ def read_predictions(folder: Path) -> list[SavedPrediction]:
     Raises:
         InputError: the file is not of this format; names the line.
     """
-    path = folder / "predictions.tsv"
+    path = folder / PREDICTIONS
     if not path.exists():
         return []
     try:
@@ -69,7 +70,7 @@ def read_metrics(folder: Path) -> list[dict[str, float]]:
     Raises:
         InputError: a cell is not a number, or a row has no step; names the line.
     """
-    path = folder / "metrics.csv"
+    path = folder / LOGGED_METRICS
     if not path.exists():
         return []
     text = read_file(path).decode("utf-8", "replace")
@@ -97,7 +98,7 @@ def read_overrides(folder: Path) -> list[str]:
     Raises:
         InputError: Hydra's file is broken.
     """
-    path = folder / ".hydra" / "overrides.yaml"
+    path = folder / OVERRIDES
     if not path.is_file():
         return []
     try:
@@ -133,7 +134,7 @@ def command_for_others(folder: Path) -> str:
 
 def _start(folder: Path) -> Start:
     """How the run was started; without flags and folder if it has not kept that."""
-    path = folder / ".hydra" / "hydra.yaml"
+    path = folder / HYDRA
     if not path.is_file():
         return Start([], Path())
     try:
@@ -144,7 +145,7 @@ def _start(folder: Path) -> Start:
 
 def read_tokenizers(folder: Path, trust: Trust = NOTHING) -> tuple[Tokenizer, Tokenizer] | None:
     """Source and target tokenizer of the run's bundle; None if there is no bundle, or they cannot be made here."""
-    path = folder / "bundle" / "tokenizers.json"
+    path = folder / BUNDLE / BUNDLE_TOKENIZERS
     if not path.is_file():
         return None
     try:

@@ -19,12 +19,13 @@ from seqlab.config.settings import EvaluateSettings
 from seqlab.dataset_analysis.cautions import cautions
 from seqlab.errors import InputError
 from seqlab.files import write_json
+from seqlab.folders import EVALUATION, RESULT
 from seqlab.inference import bundle
 from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import EVERYTHING
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.quiet import quiet
-from seqlab.runs.result import RESULT, RunResult
+from seqlab.runs.result import RunResult
 from seqlab.text.tokenizers import to_json
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
@@ -89,13 +90,13 @@ def evaluate(settings: EvaluateSettings) -> None:
             "environment": environment(trainer),
             "settings": settings.written,
         }
-        write_json(folder / "evaluation.json", result)
+        write_json(folder / EVALUATION, result)
         metrics_table(metrics).show(Console(highlight=False))
         for line in seeming_contradictions(metrics):
             print(wrapped(line))
         if other:
             print(labelled("note", f"not the data that the run was measured on: {listed(other)}"))
-        print(wrapped(f"kept in {settings.run}/evaluation.json"))
+        print(wrapped(f"kept in {settings.run}/{EVALUATION}"))
 
 
 def _working_directory(folder: Path) -> Path:

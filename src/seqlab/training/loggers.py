@@ -14,6 +14,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
+from seqlab.folders import LOGGED_METRICS
 from seqlab.inference.attention_maps import AttentionMaps
 
 CELL = 16
@@ -29,7 +30,7 @@ class MetricsFile(Logger):
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__()
-        self.path = Path(folder) / "metrics.csv"
+        self.path = Path(folder) / LOGGED_METRICS
         self._columns: list[str] = []
         self._rows: list[dict[str, Any]] = []
 

@@ -11,6 +11,7 @@ from seqlab.data.module import SequenceData
 from seqlab.data.text_pairs import TextPairs
 from seqlab.dataset_analysis.copy_nearest import copy_nearest_of
 from seqlab.errors import InputError
+from seqlab.folders import LAST_CHECKPOINT
 from seqlab.models.training_module import TrainingModule
 from seqlab.training.callbacks.checkpoints import Saver, read_checkpoint
 from seqlab.training.callbacks.weight_averaging import Averager
@@ -25,7 +26,7 @@ def final_weights(settings: TrainSettings, model: TrainingModule, saver: Saver, 
     """
     path = saver.folder / f"{settings.weights}.ckpt"
     if not path.is_file():  # "average" has no checkpoint; without a validation split there is no best one
-        path = saver.folder / "last.ckpt"
+        path = saver.folder / LAST_CHECKPOINT
     if not path.is_file():
         raise InputError(f"nothing was trained: trainer.max_epochs is {settings.trainer.get('max_epochs')}")
     if settings.weights == "average":

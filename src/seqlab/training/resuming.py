@@ -18,10 +18,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from hydra_pruning_sweeper.differences import Difference, differences, listed
 from hydra_pruning_sweeper.messages import labelled, plural
 from seqlab.errors import InputError
+from seqlab.folders import RESULT
 from seqlab.identity import HOW_IT_BEGINS, fingerprint
 from seqlab.models.base import Seq2Seq
 from seqlab.private_parts import position_of
-from seqlab.runs.result import RESULT, RecordedIdentity, RunResult
+from seqlab.runs.result import RecordedIdentity, RunResult
 from seqlab.training.callbacks.checkpoints import read_checkpoint
 
 KEY = "run"

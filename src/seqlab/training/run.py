@@ -25,7 +25,7 @@ from seqlab.dataset_analysis.cautions import cautions, check_targets
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import InputError
 from seqlab.files import write_json
-from seqlab.folders import CHECKPOINT, ERROR, has_begun
+from seqlab.folders import BUNDLE, CHECKPOINT, ERROR, PREDICTIONS, RANGE_TEST_TABLE, RESULT, TRAINING_COST, has_begun
 from seqlab.inference import bundle
 from seqlab.inference.generation_outputs import stream_format
 from seqlab.inference.predictor import Predictor
@@ -35,7 +35,7 @@ from seqlab.models.objective import Objective
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.private_parts import epochs_begun
 from seqlab.quiet import quiet
-from seqlab.runs.result import RESULT, TRAINING_COST, RunResult, RunSeconds, TrainingCost
+from seqlab.runs.result import RunResult, RunSeconds, TrainingCost
 from seqlab.training.callbacks.builders import callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
@@ -104,7 +104,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
     model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
     if settings.find_lr:
         has_begun(folder)
-        find_learning_rate(settings, model, data, typed_path(folder) / "lr_find.csv")
+        find_learning_rate(settings, model, data, typed_path(folder) / RANGE_TEST_TABLE)
         return None
     search = build_search(settings.decoding, data.longest_target)
     further = {name: build_search(one, data.longest_target) for name, one in settings.also_decoding.items()}
@@ -258,9 +258,9 @@ def save_results(
     trust = trust_typed(bundle.kinds_of(model, tokenizers, search))
     stream, card = stream_format(data), model_card(result, data, model, trust)
     arguments = model_settings(settings.model, data)
-    bundle.save(folder / "bundle", model, arguments, tokenizers, search, stream, card)
+    bundle.save(folder / BUNDLE, model, arguments, tokenizers, search, stream, card)
     predictions = free_running.predictions[printed_split]
-    write_atomically(folder / "predictions.tsv", predictions_table(predictions))
+    write_atomically(folder / PREDICTIONS, predictions_table(predictions))
     log_attention(trainer, Predictor(model, *tokenizers, search, stream), samples(predictions))
     write_json(folder / RESULT, result.as_json())
     print_summary(result, predictions, typed_path(folder), trust)

@@ -14,12 +14,13 @@ from tqdm import tqdm
 
 from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
+from seqlab.folders import RESULT
 from seqlab.natural_order import natural
 from seqlab.reporting.page.groups import USUAL, RunGroup, in_reading_order, with_data_told_apart
 from seqlab.reporting.page.judging import EXACT
 from seqlab.reproduction.claim import ASIDE, ORDER
 from seqlab.runs.json_checks import Schema, read_json
-from seqlab.runs.result import RESULT, RunResult
+from seqlab.runs.result import RunResult
 from seqlab.runs.schemas import REFERENCE as CLAIM
 from seqlab.runs.schemas import SWEEP, Digest, replay
 from seqlab.runs.seed_groups import compared_overrides, seed_groups
