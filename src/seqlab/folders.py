@@ -12,6 +12,8 @@ from hydra_pruning_sweeper.trial.events import LOG
 from hydra_pruning_sweeper.trial.pace import PACE_FILE
 from seqlab.errors import InputError
 
+RUN_PLACES = ("runs", "multiruns")
+"""Where runs are, below the folder of outputs."""
 CONFIGURATION = ".hydra"
 """The subfolder of a run's folder that holds its configuration."""
 SETTINGS = f"{CONFIGURATION}/config.yaml"
@@ -178,15 +180,19 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def find_bundle(path: Path) -> Path | None:
+    """The bundle at `path`, or in the run folder at `path`; None if there is none."""
+    return next((folder for folder in (path, path / BUNDLE) if (folder / BUNDLE_SETTINGS).is_file()), None)
+
+
 def bundle_folder(path: Path) -> Path:
     """The bundle at `path`, or in the run folder at `path`.
 
     Raises:
         InputError: there is none.
     """
-    for folder in (path, path / BUNDLE):
-        if (folder / BUNDLE_SETTINGS).is_file():
-            return folder
+    if (found := find_bundle(path)) is not None:
+        return found
     if not path.exists():
         raise InputError(f"{path}: no such folder; expected a bundle or a run's folder")
     raise InputError(f"{path}: no {BUNDLE_SETTINGS} here; expected a bundle or the folder of a finished run")

@@ -16,7 +16,7 @@ from seqlab.callable_module import make_callable
 from seqlab.cli import added, refuse_unknown, run_command
 from seqlab.command_line import PRIMARY
 from seqlab.config.hydra_run import this_run
-from seqlab.config.plain import kept_start, read
+from seqlab.config.plain import kept_overrides, kept_start
 from seqlab.config.settings import read_train
 from seqlab.errors import InputError
 from seqlab.folders import CHECKPOINT, OVERRIDES
@@ -51,10 +51,9 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     into = f"hydra.run.dir={quoted(str(folder))}"
     if into in arguments:
         return arguments  # a process that DDP started: its command line is expanded already
-    stored = folder / OVERRIDES
-    if not stored.is_file():
+    if not (folder / OVERRIDES).is_file():
         raise InputError(f"{folders[-1]}: no run to resume (no {OVERRIDES} here)")
-    saved = [str(one) for one in read(stored) or [] if not str(one).startswith("resume=")]
+    saved = kept_overrides(folder)
     start = kept_start(folder)
     if not (folder / CHECKPOINT).is_file():
         again = shlex.join(["seqlab-train", *start.flags, *saved])

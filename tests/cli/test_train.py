@@ -580,6 +580,14 @@ def test_a_resumed_run_has_not_ended_any_more(command, copy):
     assert (copy / "result.json").stat().st_mtime >= (copy / "checkpoints/last.ckpt").stat().st_mtime
 
 
+def test_a_resumed_run_is_not_written_over_again(command, copy):
+    with (copy / ".hydra/overrides.yaml").open("a") as file:
+        file.write("- overwrite=true\n")
+    command("train", f"resume={copy}", "trainer.max_epochs=2").succeeded()
+    assert result_of(copy)["epochs"] == 2
+    assert "overwrite" not in (copy / ".hydra/overrides.yaml").read_text()
+
+
 def test_resuming_logs_no_step_twice(command, copy):
     steps = result_of(copy)["steps"]
     command("train", f"resume={copy}", "trainer.max_epochs=3").succeeded()

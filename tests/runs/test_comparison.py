@@ -391,7 +391,10 @@ def test_a_folder_in_place_of_a_file_is_listed(tmp_path):
     (tmp_path / "2/.hydra/overrides.yaml").write_text("- [")
     runs, unread = read_runs(tmp_path)
     assert [run.name for run in runs] == ["0"]
-    assert [line.partition(": ")[0].removeprefix(f"{tmp_path}/") for line in unread] == ["1/result.json", "2"]
+    assert [line.partition(": ")[0].removeprefix(f"{tmp_path}/") for line in unread] == [
+        "1/result.json",
+        "2/.hydra/overrides.yaml",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from seqlab.command_line import flags
 from seqlab.config.component import Component
 from seqlab.errors import InputError
 from seqlab.folders import HYDRA, OVERRIDES, SETTINGS
-from seqlab.identity import HOW_IT_BEGINS
+from seqlab.identity import BEGINNINGS, HOW_IT_BEGINS
 from seqlab.paths import PHRASEBOOK
 
 PATHS = ("path", "validation_path")  # settings of data: paths, which may be written in more than one way
@@ -94,6 +94,22 @@ def keep_overrides(folder: Path, overrides: Sequence[str]) -> None:
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, OmegaConf.to_yaml(list(overrides)))
+
+
+def kept_overrides(folder: Path) -> list[str]:
+    """The overrides as they were typed, but those of how the run begins; none if the run has not kept them.
+
+    Raises:
+        InputError: Hydra's file is broken.
+    """
+    path = folder / OVERRIDES
+    if not path.is_file():
+        return []
+    try:
+        lines = read(path) or []
+        return [str(line) for line in lines if not str(line).startswith(BEGINNINGS)]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a list of overrides ({' '.join(str(error).split())})") from None
 
 
 class Start(NamedTuple):

@@ -14,16 +14,14 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.trial.events import LOG
 from seqlab.config.plain import read
 from seqlab.errors import InputError
-from seqlab.folders import CHECKPOINT, ERROR, LOGGED_METRICS, RESULT, SETTINGS, TAGS, TRAINING_COST
+from seqlab.folders import CHECKPOINT, ERROR, LOGGED_METRICS, RESULT, RUN_PLACES, SETTINGS, TAGS, TRAINING_COST
 from seqlab.kinds import model_name
 from seqlab.metrics.registry import METRICS
-from seqlab.natural_order import natural
+from seqlab.natural_order import natural_path
 from seqlab.runs.result import RunResult
 from seqlab.runs.run_folder import read_metrics
 
 FINISHED, INTERRUPTED, FAILED = "finished", "interrupted", "failed"
-PLACES = ("runs", "multiruns")
-"""Where runs are, below the folder of outputs."""
 OF_A_RUN = ("model", "data", "trainer", "seed")
 """What the configuration of every run of seqlab has, so that no other application's folder is taken for one."""
 
@@ -145,7 +143,7 @@ def listed_runs(outputs: Path, folders: Iterable[Path] | None = None) -> tuple[l
         InputError: a named folder is not there, or has no run.
     """
     if folders is None:
-        found = [path for place in PLACES for path in _run_folders(outputs / place)]
+        found = [path for place in RUN_PLACES for path in _run_folders(outputs / place)]
     else:
         found = []
         for folder in folders:
@@ -164,7 +162,7 @@ def listed_runs(outputs: Path, folders: Iterable[Path] | None = None) -> tuple[l
 def _run_folders(folder: Path) -> list[Path]:
     """The folders with a configuration in and below a folder, in natural order."""
     found = [path.parents[1] for path in folder.rglob(SETTINGS) if not path.parents[1].is_symlink()]
-    return sorted(found, key=lambda path: [natural(part) for part in path.parts])
+    return sorted(found, key=natural_path)
 
 
 def _listed(folder: Path) -> ListedRun | None:

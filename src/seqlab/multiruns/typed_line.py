@@ -14,12 +14,12 @@ from pathlib import Path
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import Difference, differences, listed
 from seqlab.config.multirun import GridRun
-from seqlab.config.plain import resolved
+from seqlab.config.plain import kept_overrides, resolved
 from seqlab.errors import InputError
 from seqlab.folders import LINE, RESULT
 from seqlab.identity import changes_on_resuming
 from seqlab.runs.result import RunResult
-from seqlab.runs.run_folder import name_and_value, read_overrides
+from seqlab.runs.run_folder import name_and_value
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _changed_by_hand(folder: Path, run: GridRun) -> list[Difference]:
         except InputError as error:
             return [Difference(f"run {run.number}", str(error), "a result")]
         return [Difference(f"run {run.number} was resumed", one, "as typed") for one in changes_on_resuming(resumed)]
-    more = [one for one in read_overrides(folder) if one not in run.overrides]
+    more = [one for one in kept_overrides(folder) if one not in run.overrides]
     # Values that the data chose for themselves are added where the settings leave them open.
     typed = [name_and_value(one) for one in more]
     return [

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqlab.folders import BUNDLE, bundle_folder
+from seqlab.folders import BUNDLE, bundle_folder, find_bundle
 from seqlab.hub_models import PREFIX, HubAddress, fetched
 from seqlab.natural_order import natural
 
@@ -34,16 +34,11 @@ def _located(location: str | Path) -> list[tuple[Path, Path]]:
 
 
 def _bundles(path: Path) -> list[Path]:
-    if path.is_dir() and not _has_a_bundle(path):
+    if path.is_dir() and find_bundle(path) is None:
         inside = sorted((one for one in path.iterdir() if one.is_dir()), key=lambda one: natural(one.name))
-        if found := [bundle_folder(one) for one in inside if _has_a_bundle(one)]:
+        if found := [bundle for one in inside if (bundle := find_bundle(one)) is not None]:
             return found
     return [bundle_folder(path)]
-
-
-def _has_a_bundle(folder: Path) -> bool:
-    """Whether a folder is a bundle, or a run's folder with one."""
-    return any((folder / inner / "bundle.json").is_file() for inner in (".", "bundle"))
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -16,10 +16,9 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.differences import Difference, differences
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.trial.events import LOG
-from seqlab.config.plain import comparable, composed, read
+from seqlab.config.plain import comparable, composed, kept_overrides, read
 from seqlab.errors import InputError
-from seqlab.folders import CHECKPOINT, CODE, OVERRIDES, RESULT, SETTINGS
-from seqlab.identity import BEGINNINGS
+from seqlab.folders import CHECKPOINT, CODE, RESULT, SETTINGS
 from seqlab.reproduction.claim import Claim, Group
 from seqlab.runs.result import RunResult
 
@@ -191,7 +190,6 @@ def _composed(words: tuple[str, ...]) -> dict[str, Any]:
 
 def _settings_today(folder: Path) -> dict[str, Any] | None:
     """The settings that the arguments of the run in `folder` give today; None if they no longer compose."""
-    typed = [str(one) for one in _yaml(folder / OVERRIDES) or []]
     with contextlib.suppress(Exception):
-        return _composed(tuple(one for one in typed if not one.startswith(BEGINNINGS)))
+        return _composed(tuple(kept_overrides(folder)))
     return None

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hydra_pruning_sweeper.differences import differences, listed
 from hydra_pruning_sweeper.messages import printable
-from seqlab.config.plain import parse
+from seqlab.config.plain import kept_overrides
 from seqlab.errors import InputError
 from seqlab.folders import ERROR, OVERRIDES, RESULT
-from seqlab.natural_order import natural
+from seqlab.natural_order import natural_path
 from seqlab.runs.description import description
 from seqlab.runs.json_checks import read_file
 from seqlab.runs.result import RunResult
@@ -73,7 +73,7 @@ def read_runs(multirun: Path) -> tuple[list[Run], list[str]]:
     """The runs that have ended, in natural order, and a line on each run whose files cannot be read."""
     names = [path.parents[1].relative_to(multirun) for path in multirun.rglob(OVERRIDES)]
     runs, unread = [], []
-    for name in sorted(names, key=lambda name: [natural(part) for part in name.parts]):
+    for name in sorted(names, key=natural_path):
         try:
             runs += [run] if (run := _run(multirun, name)) else []
         except InputError as problem:
@@ -118,12 +118,8 @@ def _run(multirun: Path, name: Path) -> Run | None:
     if not (finished or (folder / ERROR).exists()):
         return None
     try:
-        text = read_file(folder / OVERRIDES).decode("utf-8")
-        lines = parse(text) or []
-        overrides = dict(name_and_value(str(line)) for line in lines)
-        if not finished:
-            return Run(str(name), overrides, None, read_file(folder / ERROR).decode("utf-8").strip())
-    except (AttributeError, TypeError, ValueError) as problem:
-        reason = " ".join(str(problem).split())
-        raise InputError(f"{folder}: not the folder of a run ({reason})") from None
-    return Run(str(name), overrides, RunResult.read(folder), None)
+        error = None if finished else read_file(folder / ERROR).decode("utf-8").strip()
+    except UnicodeDecodeError as problem:
+        raise InputError(f"{folder / ERROR}: not UTF-8 ({problem.reason})") from None
+    overrides = dict(map(name_and_value, kept_overrides(folder)))
+    return Run(str(name), overrides, RunResult.read(folder) if finished else None, error)

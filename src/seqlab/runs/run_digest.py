@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import written_atomically
+from seqlab.config.plain import kept_overrides
 from seqlab.errors import InputError
 from seqlab.folders import DIGEST_FILE, RESULT
 from seqlab.kinds import NOTHING, Trust
@@ -25,7 +26,6 @@ from seqlab.runs.run_folder import (
     command_for_others,
     name_and_value,
     read_metrics,
-    read_overrides,
     read_predictions,
     read_tokenizers,
     tokens_by,
@@ -121,7 +121,7 @@ def _digest(folder: Path, result: RunResult, trust: Trust) -> dict[str, Any]:
     content = {
         **{name: facts[name] for name in FACTS if name in facts},
         "command": command_for_others(folder),
-        "overrides": dict(name_and_value(line) for line in read_overrides(folder)),
+        "overrides": dict(name_and_value(line) for line in kept_overrides(folder)),
         "settings": resolved(result.settings) | {"name": result.name},
         "curve": curve(read_metrics(folder), result),
     }

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.text_table import tsv_cells
-from seqlab.config.plain import Start, kept_start, read
+from seqlab.config.plain import Start, kept_overrides, kept_start
 from seqlab.errors import InputError
-from seqlab.folders import BUNDLE, BUNDLE_TOKENIZERS, HYDRA, LOGGED_METRICS, OVERRIDES, PREDICTIONS
-from seqlab.identity import BEGINNINGS
+from seqlab.folders import BUNDLE, BUNDLE_TOKENIZERS, HYDRA, LOGGED_METRICS, PREDICTIONS
 from seqlab.kinds import NOTHING, Trust
 from seqlab.runs.anonymise import without_machine
 from seqlab.runs.json_checks import GREATEST, read_file
@@ -92,22 +91,6 @@ def _numbers(row: dict[str, str]) -> dict[str, float]:
     return numbers
 
 
-def read_overrides(folder: Path) -> list[str]:
-    """The overrides as they were typed, but those of how the run begins; none if the run has not kept them.
-
-    Raises:
-        InputError: Hydra's file is broken.
-    """
-    path = folder / OVERRIDES
-    if not path.is_file():
-        return []
-    try:
-        lines = read(path) or []
-        return [str(line) for line in lines if not str(line).startswith(BEGINNINGS)]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a list of overrides ({' '.join(str(error).split())})") from None
-
-
 def name_and_value(override: str) -> tuple[str, str]:
     """`+model.width=8` as ("model.width", "8"); the value of a removed setting (`~model.width`) is "removed"."""
     name, _, value = override.lstrip("+~").partition("=")
@@ -120,7 +103,7 @@ def command(folder: Path) -> str:
     Paths below that folder are relative to it.
     """
     start = _start(folder)
-    words = [*start.flags, *read_overrides(folder)]
+    words = [*start.flags, *kept_overrides(folder)]
     if start.directory.is_absolute():
         here = re.compile(rf"(?<=[=,:'\"(\[]){re.escape(f'{start.directory}/'.replace('//', '/'))}(?=[^\s/])")
         words = [here.sub("", word) for word in words]
@@ -129,7 +112,7 @@ def command(folder: Path) -> str:
 
 def command_for_others(folder: Path) -> str:
     """The command line that repeats the run, without the folders of the machine that it ran on."""
-    return shlex.join(["seqlab-train", *without_machine([*_start(folder).flags, *read_overrides(folder)])])
+    return shlex.join(["seqlab-train", *without_machine([*_start(folder).flags, *kept_overrides(folder)])])
 
 
 def _start(folder: Path) -> Start:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.quoting import quoted, typed_path
+from seqlab.folders import find_bundle
 from seqlab.reporting.page.group_names import colours, named
 from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading, title
@@ -53,7 +54,7 @@ def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
 
 
 def _play(groups: Sequence[RunGroup], names: Mapping[str, str]) -> dict[str, Any] | None:
-    folders = {one.id: one.folders[0] for one in groups if one.folders and _has_model(one.folders[0])}
+    folders = {one.id: one.folders[0] for one in groups if one.folders and find_bundle(one.folders[0])}
     if not folders:
         return None
     runs = ",".join(_typed(str(typed_path(folder))) for folder in folders.values())
@@ -62,10 +63,6 @@ def _play(groups: Sequence[RunGroup], names: Mapping[str, str]) -> dict[str, Any
         "data": groups[0].results[0].data or "",
         "missing": [names[one.id] for one in groups if one.id not in folders],
     }
-
-
-def _has_model(folder: Path) -> bool:
-    return (folder / "bundle" / "bundle.json").is_file()
 
 
 def _typed(path: str) -> str:

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
-from seqlab.folders import RESULT
-from seqlab.natural_order import natural
+from seqlab.folders import RESULT, RUN_PLACES
+from seqlab.natural_order import natural_path
 from seqlab.reporting.page.groups import USUAL, RunGroup, in_reading_order, with_data_told_apart
 from seqlab.reporting.page.judging import EXACT
 from seqlab.reproduction.claim import ASIDE, ORDER
@@ -27,7 +27,6 @@ from seqlab.runs.seed_groups import compared_overrides, seed_groups
 
 REFERENCE = "reference"  # of `outputs/`: committed files, one per claim, and one per search in sweeps/
 REPLAY = "replay/replay.json"  # in it: ways of searching on recorded learning curves
-RUNS = ("runs", "multiruns")  # folders of `outputs/` that hold the user's runs
 CLAIMS = "reproduce"  # how the folders begin that hold runs of claims
 
 Content = TypeVar("Content")
@@ -167,7 +166,7 @@ def _claimed(outputs: Path) -> Iterator[Path]:
 
 
 def _folders(outputs: Path) -> Iterator[Path]:
-    for name in RUNS:
+    for name in RUN_PLACES:
         yield from _finished(outputs / name)
 
 
@@ -181,7 +180,7 @@ def _named(folders: Sequence[Path]) -> Iterator[Path]:
 def _finished(folder: Path) -> list[Path]:
     """Folders of finished runs, in natural order."""
     runs = [path.parent for path in folder.rglob(RESULT)]
-    return sorted(runs, key=lambda path: [natural(part) for part in path.parts])
+    return sorted(runs, key=natural_path)
 
 
 def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[RunGroup]:
