@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -18,8 +20,21 @@ from seqlab.training.callbacks.weight_averaging import Averager
 from seqlab.training.results import nested
 
 
-def final_weights(settings: TrainSettings, model: TrainingModule, saver: Saver, averager: Averager) -> dict[str, Any]:
-    """Loads the weights that the setting `weights` names into the model; returns which they are, for `result.json`.
+@dataclass(frozen=True)
+class FinalWeights:
+    """Which weights of a run are evaluated.
+
+    Args:
+        name: "best", "last" or "average".
+        averaged_steps: the steps whose weights were averaged.
+    """
+
+    name: str
+    averaged_steps: Sequence[int] | None = None
+
+
+def final_weights(settings: TrainSettings, model: TrainingModule, saver: Saver, averager: Averager) -> FinalWeights:
+    """Loads the weights that the setting `weights` names into the model; returns which they are.
 
     Raises:
         InputError: there is no checkpoint, for nothing was trained.
@@ -31,9 +46,9 @@ def final_weights(settings: TrainSettings, model: TrainingModule, saver: Saver, 
         raise InputError(f"nothing was trained: trainer.max_epochs is {settings.trainer.get('max_epochs')}")
     if settings.weights == "average":
         model.load_state_dict(averager.average())
-        return {"weights": "average", "averaged_steps": averager.steps}
+        return FinalWeights("average", averager.steps)
     model.load_state_dict(read_checkpoint(path)["state_dict"])
-    return {"weights": path.stem}
+    return FinalWeights(path.stem)
 
 
 def measure(trainer: Trainer, model: TrainingModule, data: SequenceData, splits: list[str]) -> dict[str, Any]:

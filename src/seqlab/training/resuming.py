@@ -22,7 +22,7 @@ from seqlab.folders import RESULT
 from seqlab.identity import HOW_IT_BEGINS, fingerprint
 from seqlab.models.base import Seq2Seq
 from seqlab.private_parts import position_of
-from seqlab.runs.result import RecordedIdentity, RunResult
+from seqlab.runs.result import RunResult
 from seqlab.training.callbacks.checkpoints import read_checkpoint
 
 KEY = "run"
@@ -241,15 +241,7 @@ def seconds_before(folder: Path, step: int) -> float | None:
     return result.seconds.fit if result.steps == step else None
 
 
-def identity_facts(identity: RunIdentity) -> dict[str, Any]:
-    """The part of a run's identity that its `result.json` keeps."""
-    return {
-        "identity": RecordedIdentity(data=identity.data, model=identity.model),
-        "resumed": [asdict(one) for one in identity.resumed],
-    }
-
-
-def announce(identity: RunIdentity, before: RunIdentity) -> None:
+def announce_changes(identity: RunIdentity, before: RunIdentity) -> None:
     """Prints what the resumed run changes, `before` being the identity in its checkpoint."""
     if identity.resumed == before.resumed:
         return

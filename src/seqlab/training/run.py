@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 import time
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.cautions import cautions, check_targets
 from seqlab.dataset_analysis.overlap import leakage_of
+from seqlab.decoding import Search
 from seqlab.errors import InputError
 from seqlab.files import write_json
 from seqlab.folders import BUNDLE, CHECKPOINT, ERROR, PREDICTIONS, RANGE_TEST_TABLE, RESULT, TRAINING_COST, has_begun
@@ -35,8 +36,8 @@ from seqlab.models.objective import Objective
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.private_parts import epochs_begun
 from seqlab.quiet import quiet
-from seqlab.runs.result import RunResult, RunSeconds, TrainingCost
-from seqlab.training.callbacks.builders import callbacks_of
+from seqlab.runs.result import RecordedIdentity, RunResult, RunSeconds, TrainingCost
+from seqlab.training.callbacks.builders import Callbacks, callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
 from seqlab.training.compiling import compile_model
@@ -44,7 +45,7 @@ from seqlab.training.error_messages import readable_errors
 from seqlab.training.initialization import initialize
 from seqlab.training.loggers import Events, MetricsFile
 from seqlab.training.lr_finder import find_learning_rate
-from seqlab.training.measuring import final_weights, measure
+from seqlab.training.measuring import FinalWeights, final_weights, measure
 from seqlab.training.model_card import model_card
 from seqlab.training.provenance import command, commit, environment
 from seqlab.training.results import predictions_table, print_summary, samples
@@ -53,9 +54,8 @@ from seqlab.training.resuming import (
     ResumeCheckpoint,
     RunIdentity,
     SavesIdentity,
-    announce,
+    announce_changes,
     epochs_before,
-    identity_facts,
     model_identity,
     seconds_before,
 )
@@ -66,6 +66,45 @@ log = logging.getLogger(__name__)
 
 PICTURED = 100
 """Tokens of a source, and of an output, whose attention TensorBoard shows."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run that is set up.
+
+    Args:
+        settings: completed by those that the data chose for itself.
+        checkpoint: the one from which the run is resumed; None if it is new.
+        search: the one of `decoding`.
+        saves_identity: the callback that keeps the run's identity in checkpoints.
+        started: when the run was started, by time.perf_counter.
+    """
+
+    settings: TrainSettings
+    data: SequenceData
+    model: TrainingModule
+    identity: RunIdentity
+    checkpoint: ResumeCheckpoint | None
+    search: Search
+    callbacks: Callbacks
+    saves_identity: SavesIdentity
+    trainer: Trainer
+    started: float
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.settings.run.folder
+
+    @property
+    def generated(self) -> list[GenerationEval]:
+        """The callbacks that generate, that of `decoding` first."""
+        return [one for one in self.callbacks.all if isinstance(one, GenerationEval)]
+
+    @property
+    def to_train_longer(self) -> str | None:
+        """The setting to type, with a larger value, if the run was resumed with nothing left to train."""
+        return None if self.checkpoint is None else self.checkpoint.limit_reached(self.identity)
 
 
 def train(settings: TrainSettings) -> float | dict[str, float] | None:
@@ -93,80 +132,30 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
     seed_everything(settings.seed, workers=True, verbose=False)
 
     settings, data, model, identity = build(settings, checkpoint)
-    model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
-    initialize(model, data, settings, resumed=checkpoint is not None)
-    if settings.compile:
-        compile_model(model)
-    optimizer = settings.optimizer.build()
-    schedule = None if settings.find_lr else settings.scheduler  # find_lr sets rates itself; one_cycle changes β₁, too
-    scheduler = None if schedule is None else schedule.build()
-    objective = settings.objective.build_as(Objective)
-    model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
+    set_up_model(settings, data, model, identity, resumed=checkpoint is not None)
     if settings.find_lr:
         has_begun(folder)
         find_learning_rate(settings, model, data, typed_path(folder) / RANGE_TEST_TABLE)
         return None
-    search = build_search(settings.decoding, data.longest_target)
-    further = {name: build_search(one, data.longest_target) for name, one in settings.also_decoding.items()}
-    for one in (search, *further.values()):
-        check_lengths(model, data, one)
-        check_replacing(one, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
-    callbacks = callbacks_of(settings, search, further, started)
-    loggers = [component.build() for component in settings.logger.values()]
-    saves_identity = SavesIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
-    resuming = [saves_identity, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
-    trainer = build_trainer(settings.trainer, [*callbacks.all, *resuming], logger=loggers)
-    if trainer.world_size > 1 and settings.run.multirun:
-        raise InputError(f"-m gives each run one process, but trainer.devices asks for {trainer.world_size}")
-
-    check_targets(data)
-    if trainer.is_global_zero:
-        print(labelled("run", str(typed_path(folder))), flush=True)
-        if checkpoint is not None:
-            announce(identity, checkpoint.before)
-            longer = checkpoint.limit_reached(identity)
-            if longer is not None:
-                again = f"seqlab-train resume={quoted(str(typed_path(folder)))} {longer}"
-                print(labelled("finished", f"before; its result is shown again. To train longer: {again}"), flush=True)
-        for line in cautions(data):
-            log.warning(line)
-        if settings.compile:
-            print(labelled("compile", "torch.compile works while the first batches run: a minute or more"), flush=True)
+    run = set_up(settings, data, model, identity, checkpoint, started)
+    if run.trainer.is_global_zero:
+        announce_run(run)
         leakage_of(data)  # may take minutes, in which processes that are started later need not wait
-        resume_loggers(loggers, checkpoint)
-        for logger in loggers:
-            if isinstance(logger, Events | WandbRun | MlflowRun):
-                logger.add_settings(settings.written)
-        has_begun(folder)
-        if checkpoint is not None and longer is None:
-            goes_on(folder, checkpoint.path)
-    trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
+        begin(run)
+    run.trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     fitted = time.perf_counter()
     if checkpoint is not None:
-        checkpoint.check_steps(trainer.global_step)
-    training = TrainingCost(**callbacks.throughput.result())
-    if not settings.measure:
-        if trainer.is_global_zero:
-            write_json(folder / TRAINING_COST, training.as_json())
-            best = "none yet" if callbacks.saver.best is None else callbacks.saver.best
-            print(labelled("best", f"{callbacks.saver.monitor} {best}; not evaluated"), flush=True)
-        return callbacks.reached(model)
-
-    weights = final_weights(settings, model, callbacks.saver, callbacks.averager)
-    metrics = measure(trainer, model, data, data.splits)
-    if trainer.is_global_zero:
-        measured = time.perf_counter()
-        measuring = measured - fitted
-        fit = None if checkpoint is None else seconds_before(folder, trainer.global_step)
-        if fit is None:
-            fit = callbacks.throughput.earlier + fitted - started
-        seconds = RunSeconds(fit=fit, measure=measuring, all=fit + measuring)
-        steps = {"steps": trainer.global_step, "epochs": epochs_begun(trainer), **weights}
-        facts = {**steps, "seconds": seconds, "training": training, **identity_facts(identity)}
-        facts |= {"cuda_graphs": callbacks.graphs.facts()}
-        saves_identity.keep_configuration()
-        save_results(settings, data, model, trainer, metrics, facts)
-    return callbacks.reached(model)
+        checkpoint.check_steps(run.trainer.global_step)
+    training = TrainingCost(**run.callbacks.throughput.result())
+    if settings.measure:
+        weights = final_weights(settings, model, run.callbacks.saver, run.callbacks.averager)
+        metrics = measure(run.trainer, model, data, data.splits)
+        if run.trainer.is_global_zero:
+            seconds = seconds_of_run(run, fitted)
+            save_results(run, result_of_run(run, weights, metrics, training, seconds))
+    elif run.trainer.is_global_zero:
+        save_cost(run, training)
+    return run.callbacks.reached(model)
 
 
 def build(
@@ -205,15 +194,78 @@ def resumed_checkpoint(settings: TrainSettings, folder: Path) -> ResumeCheckpoin
     return ResumeCheckpoint(folder / CHECKPOINT, typed_path(folder))
 
 
-def resume_loggers(loggers: list[Any], checkpoint: ResumeCheckpoint | None) -> None:
-    """Lets the loggers go on with the logs of an interrupted run, without what it logged after its checkpoint where
-    that can be removed; does nothing in a new run.
+def set_up_model(
+    settings: TrainSettings, data: SequenceData, model: TrainingModule, identity: RunIdentity, resumed: bool
+) -> None:
+    """Gives the model its first weights, and what it trains with: optimizer, schedule and objective.
+
+    Raises:
+        InputError: settings that cannot be used.
     """
-    if checkpoint is None:
-        return
-    for logger in loggers:
-        if isinstance(logger, MetricsFile | Events | WandbRun | MlflowRun):
-            logger.resume(checkpoint.position.step)
+    model.measure_bytes({split: data.tokens_per_byte(split) for split in data.splits})
+    initialize(model, data, settings, resumed=resumed)
+    if settings.compile:
+        compile_model(model)
+    optimizer = settings.optimizer.build()
+    schedule = None if settings.find_lr else settings.scheduler  # find_lr sets rates itself; one_cycle changes β₁, too
+    scheduler = None if schedule is None else schedule.build()
+    objective = settings.objective.build_as(Objective)
+    model.configure_training(optimizer, scheduler, objective, epochs_before(identity))
+
+
+def set_up(
+    settings: TrainSettings,
+    data: SequenceData,
+    model: TrainingModule,
+    identity: RunIdentity,
+    checkpoint: ResumeCheckpoint | None,
+    started: float,
+) -> TrainingRun:
+    """Builds what trains and evaluates the model: searches, callbacks, loggers and trainer.
+
+    Raises:
+        InputError: settings or data that cannot be used, or that do not go together.
+    """
+    search = build_search(settings.decoding, data.longest_target)
+    further = {name: build_search(one, data.longest_target) for name, one in settings.also_decoding.items()}
+    for one in (search, *further.values()):
+        check_lengths(model, data, one)
+        check_replacing(one, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
+    callbacks = callbacks_of(settings, search, further, started)
+    loggers = [component.build() for component in settings.logger.values()]
+    saves_identity = SavesIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
+    resuming = [saves_identity, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
+    trainer = build_trainer(settings.trainer, [*callbacks.all, *resuming], logger=loggers)
+    if trainer.world_size > 1 and settings.run.multirun:
+        raise InputError(f"-m gives each run one process, but trainer.devices asks for {trainer.world_size}")
+    check_targets(data)
+    return TrainingRun(settings, data, model, identity, checkpoint, search, callbacks, saves_identity, trainer, started)
+
+
+def announce_run(run: TrainingRun) -> None:
+    """Prints where the run is kept, what resuming changes, and what to expect of its data."""
+    print(labelled("run", str(typed_path(run.folder))), flush=True)
+    if run.checkpoint is not None:
+        announce_changes(run.identity, run.checkpoint.before)
+    if run.to_train_longer is not None:
+        again = f"seqlab-train resume={quoted(str(typed_path(run.folder)))} {run.to_train_longer}"
+        print(labelled("finished", f"before; its result is shown again. To train longer: {again}"), flush=True)
+    for line in cautions(run.data):
+        log.warning(line)
+    if run.settings.compile:
+        print(labelled("compile", "torch.compile works while the first batches run: a minute or more"), flush=True)
+
+
+def begin(run: TrainingRun) -> None:
+    """Lets the loggers of a resumed run go on, gives all loggers the settings, and marks the run as begun."""
+    for logger in run.trainer.loggers:
+        if run.checkpoint is not None and isinstance(logger, MetricsFile | Events | WandbRun | MlflowRun):
+            logger.resume(run.checkpoint.position.step)  # without what was logged after it, where that can be removed
+        if isinstance(logger, Events | WandbRun | MlflowRun):
+            logger.add_settings(run.settings.written)
+    has_begun(run.folder)
+    if run.checkpoint is not None and run.to_train_longer is None:
+        goes_on(run.folder, run.checkpoint.path)
 
 
 def goes_on(folder: Path, checkpoint: Path) -> None:
@@ -223,47 +275,78 @@ def goes_on(folder: Path, checkpoint: Path) -> None:
     os.utime(checkpoint)
 
 
-def save_results(
-    settings: TrainSettings,
-    data: SequenceData,
-    model: TrainingModule,
-    trainer: Trainer,
-    metrics: dict[str, Any],
-    facts: dict[str, Any],
-) -> None:
-    """Writes the bundle, `predictions.tsv` and at last `result.json`, which marks a finished run; prints a summary."""
-    folder, search = settings.run.folder, build_search(settings.decoding, data.longest_target)
-    tokenizers = (data.source_tokenizer, data.target_tokenizer)
-    searches = [c for c in trainer.callbacks if isinstance(c, GenerationEval)]  # type: ignore[attr-defined]
-    free_running = searches[0]
-    printed_split = next(split for split in ("test", "val", "train") if split in data.splits)
-    result = RunResult(
-        name=settings.name,
-        command=command(settings.run),
-        seed=settings.seed,
+def save_cost(run: TrainingRun, training: TrainingCost) -> None:
+    """Writes what the training took, and prints the best value: all that is known of a run that is not measured."""
+    write_json(run.folder / TRAINING_COST, training.as_json())
+    best = "none yet" if run.callbacks.saver.best is None else run.callbacks.saver.best
+    print(labelled("best", f"{run.callbacks.saver.monitor} {best}; not evaluated"), flush=True)
+
+
+def seconds_of_run(run: TrainingRun, fitted: float) -> RunSeconds:
+    """The seconds of a run that was measured just now.
+
+    Args:
+        fitted: when it had been trained, by time.perf_counter.
+    """
+    measuring = time.perf_counter() - fitted
+    fit = None if run.checkpoint is None else seconds_before(run.folder, run.trainer.global_step)
+    if fit is None:
+        fit = run.callbacks.throughput.earlier + fitted - run.started
+    return RunSeconds(fit=fit, measure=measuring, all=fit + measuring)
+
+
+def result_of_run(
+    run: TrainingRun, weights: FinalWeights, metrics: dict[str, Any], training: TrainingCost, seconds: RunSeconds
+) -> RunResult:
+    """The result of a run that was measured.
+
+    Args:
+        weights: those that were measured.
+    """
+    data, last = run.data, run.data.splits[-1]
+    return RunResult(
+        name=run.settings.name,
+        command=command(run.settings.run),
+        seed=run.settings.seed,
         data=data.describe(),
         examples={split: len(data.examples[split]) for split in data.splits},
         measured={split: len(data.eval_rows(split)) for split in data.splits},
         leakage={split: leakage.to_json() for split, leakage in leakage_of(data).items()},
-        parameters=sum(p.numel() for p in model.parameters()),
-        trained_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        **facts,
-        **precision_facts(trainer),
-        environment=environment(trainer),
-        signatures=free_running.signatures,
-        generation={one.kind: one.costs[data.splits[-1]] for one in searches if data.splits[-1] in one.costs},
+        parameters=sum(p.numel() for p in run.model.parameters()),
+        trained_parameters=sum(p.numel() for p in run.model.parameters() if p.requires_grad),
+        steps=run.trainer.global_step,
+        epochs=epochs_begun(run.trainer),
+        weights=weights.name,
+        averaged_steps=weights.averaged_steps,
+        seconds=seconds,
+        training=training,
+        identity=RecordedIdentity(data=run.identity.data, model=run.identity.model),
+        resumed=[asdict(one) for one in run.identity.resumed],
+        **precision_facts(run.trainer),
+        cuda_graphs=run.callbacks.graphs.facts(),
+        environment=environment(run.trainer),
+        signatures=run.generated[0].signatures,
+        generation={one.kind: one.costs[last] for one in run.generated if last in one.costs},
         metrics=metrics,
-        settings=settings.written,
+        settings=run.settings.written,
     )
+
+
+def save_results(run: TrainingRun, result: RunResult) -> None:
+    """Writes the bundle, `predictions.tsv` and at last `result.json`, which marks a finished run; prints a summary."""
+    run.saves_identity.keep_configuration()
+    data, model, search = run.data, run.model, run.search
+    tokenizers = (data.source_tokenizer, data.target_tokenizer)
     trust = trust_typed(bundle.kinds_of(model, tokenizers, search))
     stream, card = stream_format(data), model_card(result, data, model, trust)
-    arguments = model_settings(settings.model, data)
-    bundle.save(folder / BUNDLE, model, arguments, tokenizers, search, stream, card)
-    predictions = free_running.predictions[printed_split]
-    write_atomically(folder / PREDICTIONS, predictions_table(predictions))
-    log_attention(trainer, Predictor(model, *tokenizers, search, stream), samples(predictions))
-    write_json(folder / RESULT, result.as_json())
-    print_summary(result, predictions, typed_path(folder), trust)
+    arguments = model_settings(run.settings.model, data)
+    bundle.save(run.folder / BUNDLE, model, arguments, tokenizers, search, stream, card)
+    printed_split = next(split for split in ("test", "val", "train") if split in data.splits)
+    predictions = run.generated[0].predictions[printed_split]
+    write_atomically(run.folder / PREDICTIONS, predictions_table(predictions))
+    log_attention(run.trainer, Predictor(model, *tokenizers, search, stream), samples(predictions))
+    write_json(run.folder / RESULT, result.as_json())
+    print_summary(result, predictions, typed_path(run.folder), trust)
 
 
 def log_attention(trainer: Trainer, predictor: Predictor, shown: list[Any]) -> None:
