@@ -113,6 +113,17 @@ def test_every_architecture_with_attention_says_where_it_looked(model, more, len
     assert output.split() == [text.split()[i] for i in looks.mean(0)[0].argmax(-1)]
 
 
+def test_a_source_as_long_as_its_output_may_fill_the_positions_of_a_model():
+    torch.manual_seed(1)
+    sizes = {"width": 7, "heads": 1, "layers": 1, "positions": "learned", "max_positions": 3}
+    filled = Transformer(SOURCE.size, TARGET.size, **sizes).eval()
+    ids, text = torch.full((1, 2, 3), UNK), "Anna Zoë Tim"
+    search = Greedy(max_length=3, replace_unknown=True)
+    source, lengths = torch.tensor([SOURCE.encode(text)]), torch.tensor([3])
+    ((first, second),) = outputs_as_text(search, filled, (SOURCE, TARGET), source, lengths, [text], ids)
+    assert first == second and set(first.split()) <= set(text.split())
+
+
 CHARACTERS = CharacterTokenizer("abc")
 
 

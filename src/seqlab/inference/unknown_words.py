@@ -14,8 +14,9 @@ from torch.nn import functional as F
 
 from seqlab.decoding import Search
 from seqlab.errors import InputError
+from seqlab.inference.attention_maps import heads_over_source
 from seqlab.models.base import Seq2Seq
-from seqlab.special_tokens import BOS, PAD, UNK
+from seqlab.special_tokens import BOS, UNK
 from seqlab.text.tokenizers import Tokenizer, WordTokenizer
 
 SETTING = "decoding.replace_unknown"
@@ -73,35 +74,43 @@ def outputs_as_text(
     if texts is None:
         raise ValueError("texts must be those of the sources if unknown words are replaced, but is None")
     words = [source_tokenizer.split(text) for text in texts]
+    attentions = _attentions_over_source(model) if bool((tokens == UNK).any()) else []
     results: list[list[str]] = [[] for _ in texts]
     for outputs in tokens.unbind(1):
-        attended = _attended_positions(model, source, source_lengths, outputs)
+        attended = _attended_positions(model, attentions, source, source_lengths, outputs)
         for row, ids in enumerate(outputs.tolist()):
             replacements = [words[row][attended[row][step]] for step, i in enumerate(ids) if i == UNK]
             results[row].append(target.decode(ids, replacements))
     return results
 
 
+def _attentions_over_source(model: Seq2Seq) -> list[str]:
+    """The names of the model's attentions over the source.
+
+    Raises:
+        InputError: it has none.
+    """
+    if not (names := list(heads_over_source(model))):
+        raise InputError(f"{SETTING}: {type(model).__name__} has no attention over its source")
+    return names
+
+
 @torch.inference_mode()
 def _attended_positions(
-    model: Seq2Seq, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"], tokens: Int[Tensor, "B L"]
+    model: Seq2Seq,
+    attentions: Sequence[str],
+    source: Int[Tensor, "B S"],
+    source_lengths: Int[Tensor, " B"],
+    tokens: Int[Tensor, "B L"],
 ) -> dict[int, list[int]]:
     """For each row with an unknown token, the source position with the most attention at each step."""
     rows = (tokens == UNK).any(dim=1).nonzero().squeeze(1)
     if not len(rows):
         return {}
     source, lengths, tokens = source[rows], source_lengths[rows], tokens[rows]
-    steps = tokens.size(1)
-    if source.size(1) == steps:  # so that the shape of a map shows whether it is attention over the source
-        source = F.pad(source, (0, 1), value=PAD)
-    width = source.size(1)
     maps = model.attention_maps(source, lengths, F.pad(tokens[:, :-1], (1, 0), value=BOS))
-    # A decoder-only model attends to the source and, behind it, to its own outputs.
-    shapes = ((steps, width), (steps, width + steps))
-    over_source = [weights[..., :width] for weights in maps.values() if weights.shape[-2:] in shapes]
-    if not over_source:
-        raise InputError(f"{SETTING}: {type(model).__name__} has no attention over its source")
-    mean = torch.stack([weights.mean(dim=1) for weights in over_source]).mean(dim=0)
+    width = source.size(1)  # what a decoder-only model attends to behind that are its own outputs
+    mean = torch.stack([maps[name][..., :width].mean(dim=1) for name in attentions]).mean(dim=0)
     padding = torch.arange(width, device=mean.device) >= lengths[:, None]
     positions = mean.masked_fill(padding[:, None], -1.0).argmax(dim=-1)
     return dict(zip(rows.tolist(), positions.tolist(), strict=True))
