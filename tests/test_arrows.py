@@ -78,6 +78,7 @@ SWEEPER_LEAVES = {
         "atomic_files",
         "differences",
         "errors",
+        "file_lock",
         "installing",
         "instantiation",
         "messages",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.file_lock import file_lock
 from hydra_pruning_sweeper.messages import printable, wrapped
-from hydra_pruning_sweeper.study.journal import locked
 
 OnEnd = Callable[[Path, int | list[int]], Any]
 
@@ -40,7 +40,7 @@ def call_at_end(function: OnEnd, folder: Path, best: int | list[int]) -> None:
     Controllers that share the folder call it one after another. If it fails, a line says so: the sweep is complete.
     """
     try:
-        with locked(folder / "on_end.turn"):
+        with file_lock(folder / "on_end.turn"):
             function(folder, best)
     except Exception as error:
         reason = printable(f"{type(error).__name__}: {error}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hydra_pruning_sweeper.errors import UsageError
+
+if TYPE_CHECKING:
+    from optuna.study import StudyDirection
 
 Direction = Literal["minimize", "maximize"]
 Goal = Direction | dict[str, Direction]
@@ -58,6 +61,12 @@ def direction_of(goal: Goal, metric: str) -> Direction | None:
     return goal if isinstance(goal, str) else goal.get(metric)
 
 
+def sign_of(direction: Direction | StudyDirection) -> int:
+    """What a value is multiplied by so that lower ones are better: 1 if the direction is to minimize, else -1."""
+    name = direction if isinstance(direction, str) else direction.name.lower()
+    return 1 if name == "minimize" else -1
+
+
 def result_of(returned: Any, goal: Goal) -> tuple[Value | None, str | None]:
     """What a trial came to, by what its task returned: a number; for several objectives a mapping that has their
     names, or a sequence with a number for each.
@@ -83,9 +92,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def pareto_front(values: Sequence[Sequence[float]], directions: Sequence[str]) -> list[int]:
+def pareto_front(values: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[int]:
     """The places of the values that no other ones dominate: that are no worse in all objectives and better in one."""
-    signs = [1 if one == "minimize" else -1 for one in directions]
+    signs = [sign_of(one) for one in directions]
     costs = [[sign * value for sign, value in zip(signs, one, strict=True)] for one in values]
 
     def dominates(one: list[float], other: list[float]) -> bool:

@@ -26,6 +26,7 @@ from hydra_pruning_sweeper.execution.slots import (
     visible_gpus,
 )
 from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
+from hydra_pruning_sweeper.file_lock import file_lock
 from hydra_pruning_sweeper.instantiation import created
 from hydra_pruning_sweeper.messages import LABEL, labelled, plural, printable, wrapped
 from hydra_pruning_sweeper.names import NAMES
@@ -42,7 +43,6 @@ from hydra_pruning_sweeper.search_from_config import (
 )
 from hydra_pruning_sweeper.study.addresses import conceal, is_secret, shown
 from hydra_pruning_sweeper.study.earlier_knowledge import enqueued, trials_of_studies
-from hydra_pruning_sweeper.study.journal import locked
 from hydra_pruning_sweeper.study.lease import lives, this_process
 from hydra_pruning_sweeper.study.pausing import PauseAndPromote
 from hydra_pruning_sweeper.study.preflight import check_before_start
@@ -147,7 +147,7 @@ class SweepRun:
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         record = self._record(shared_study.identity)
-        with locked(self.folder / f"{RECORD}.turn"):
+        with file_lock(self.folder / f"{RECORD}.turn"):
             set_foreign_aside(self.folder, shared_study.identity)
             record.write(self.folder)
         recorded = RecordedSweep(record, self.folder, self.store)

@@ -5,9 +5,10 @@ import random
 
 import pytest
 from omegaconf import OmegaConf
+from optuna.study import StudyDirection
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.objectives import direction_of, goal_from, pareto_front, result_of
+from hydra_pruning_sweeper.objectives import direction_of, goal_from, pareto_front, result_of, sign_of
 from hydra_pruning_sweeper.search_from_config import settings_from
 
 GOAL = {"loss": "minimize", "accuracy": "maximize"}
@@ -115,3 +116,8 @@ def test_what_knows_one_objective_only_is_refused(changed, said):
 def test_a_pruner_that_prunes_nothing_is_none():
     none = {"_target_": "optuna.pruners.NopPruner"}
     assert settings_from(OmegaConf.create({"hydra": {"sweeper": {"direction": GOAL, "pruner": none}}})).pruner == none
+
+
+def test_a_sign_makes_lower_values_better_in_words_and_for_optuna():
+    assert sign_of("minimize") == sign_of(StudyDirection.MINIMIZE) == 1
+    assert sign_of("maximize") == sign_of(StudyDirection.MAXIMIZE) == -1

@@ -28,6 +28,7 @@ from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.tracker_variables import tracker_variables
 from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, check_owner, claim_folder
 from hydra_pruning_sweeper.messages import plural
+from hydra_pruning_sweeper.objectives import sign_of
 from hydra_pruning_sweeper.study.lease import this_process
 from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedStudy, failed_for_good
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
@@ -330,8 +331,10 @@ class Controller:
 
     def _note_forgotten_best(self, number: int, progress: TrialProgress) -> None:
         """Says once if a trial that was continued returned less than it had reached before."""
-        sign = -1 if self.plan.trial_context.direction == "maximize" else 1
-        if self._has_noted_forgotten or (best := forgotten_best(progress, sign)) is None:
+        goal = self.plan.trial_context.direction
+        if self._has_noted_forgotten or not isinstance(goal, str):
+            return
+        if (best := forgotten_best(progress, sign_of(goal))) is None:
             return
         self._has_noted_forgotten = True
         self.observer.note(

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_pruning_sweeper.replay.curves import Grid
 from hydra_pruning_sweeper.replay.traces import SearchMethod, Trace, stopped_early
+from hydra_pruning_sweeper.study.rungs import halving_steps
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
 from hydra_pruning_sweeper.study.space import suggest
 
@@ -50,9 +51,7 @@ def pause_and_promote(make_sampler: Callable[[int], BaseSampler], first: int, fa
     def search(grid: Grid, seed: int, enough: Callable[[Trace], bool]) -> Trace:
         trace = Trace()
         trainings: list[PausedTraining] = []
-        rungs: list[int] = []
-        while first * factor ** len(rungs) < grid.epochs:
-            rungs.append(first * factor ** len(rungs))
+        rungs = halving_steps(first, factor, grid.epochs)
         while not enough(trace):
             training = promotable(trainings, rungs, factor)
             if training is None and len(trainings) == len(grid.curves):

@@ -7,8 +7,11 @@ from statistics import median
 from typing import Literal
 
 from optuna.pruners import BasePruner
-from optuna.study import Study, StudyDirection
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+
+from hydra_pruning_sweeper.objectives import sign_of
+from hydra_pruning_sweeper.study.best_value import best_value
 
 FEWEST = 3  # values from which a spread is computed
 
@@ -51,16 +54,16 @@ class BanditPruner(BasePruner):
         step = trial.last_step
         if step is None or step < self.min_resource:
             return False
-        sign = 1 if study.direction == StudyDirection.MINIMIZE else -1
-        value = _best(trial, sign, step)
+        sign = sign_of(study.direction)
+        value = best_value(trial, sign, step)
         if value is None:  # nothing but NaN
             return True
         others = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
-        at_step = {one.number: best for one in others if (best := _best(one, sign, step)) is not None}
+        at_step = {one.number: best for one in others if (best := best_value(one, sign, step)) is not None}
         rivals = [one for one in others if one.number in at_step and _may_win(one, step)]
         if not rivals:
             return False
-        incumbent = at_step[min(rivals, key=lambda one: (_best(one, sign) or 0.0, one.number)).number]
+        incumbent = at_step[min(rivals, key=lambda one: (best_value(one, sign) or 0.0, one.number)).number]
         return value > incumbent + self._slack(incumbent, [value, *at_step.values()], sign)
 
     def _slack(self, incumbent: float, values: list[float], sign: int) -> float:
@@ -71,12 +74,6 @@ class BanditPruner(BasePruner):
             return math.inf
         middle = median(values)
         return self.slack * median(abs(one - middle) for one in values) or math.inf
-
-
-def _best(trial: FrozenTrial, sign: int, until: float = math.inf) -> float | None:
-    """A trial's best value until a step, such that lower is better; None if it has none."""
-    values = [sign * value for at, value in trial.intermediate_values.items() if at <= until and not math.isnan(value)]
-    return min(values, default=None)
 
 
 def _may_win(trial: FrozenTrial, step: int) -> bool:

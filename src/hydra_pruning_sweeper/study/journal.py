@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.file_lock import file_lock
 from hydra_pruning_sweeper.names import NAMES
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on the file `path`; the system releases it when the process dies."""
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 class RepairingLock(JournalFileOpenLock):
@@ -38,19 +27,19 @@ class RepairingLock(JournalFileOpenLock):
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
-        self._held: list[int] = []
+        self._held: list[ExitStack] = []
 
     def acquire(self) -> bool:
         """Waits for the lock."""
-        handle = os.open(self.journal.with_name(f"{self.journal.name}.lock"), os.O_CREAT | os.O_RDWR, 0o666)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        self._held.append(handle)
+        lock = ExitStack()
+        lock.enter_context(file_lock(self.journal.with_name(f"{self.journal.name}.lock")))
+        self._held.append(lock)
         cut_torn_line(self.journal)
         return True
 
     def release(self) -> None:
         """Releases the lock."""
-        os.close(self._held.pop())
+        self._held.pop().close()
 
 
 class Journal(JournalFileBackend):
@@ -133,7 +122,7 @@ def repair(path: Path) -> int:
     Returns:
         The number of lines that were damaged.
     """
-    with locked(path.with_name(f"{path.name}.lock")):
+    with file_lock(path.with_name(f"{path.name}.lock")):
         damaged = int(cut_torn_line(path))
         lines = path.read_bytes().splitlines(keepends=True)
         repaired = [_record(line) for line in lines]

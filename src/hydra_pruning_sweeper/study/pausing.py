@@ -20,6 +20,9 @@ from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_pruning_sweeper.objectives import sign_of
+from hydra_pruning_sweeper.study.rungs import halving_steps
+
 PAUSES = "pauses"  # attribute of a trial
 
 
@@ -122,11 +125,7 @@ class PauseAndPromote(BasePruner):
 
     def rungs(self, bracket: int) -> list[int]:
         """The steps after which trials of a bracket may be paused."""
-        steps, step = [], self.min_resource * self.factor**bracket
-        while step < self.max_resource:
-            steps.append(step)
-            step *= self.factor
-        return steps
+        return halving_steps(self.min_resource * self.factor**bracket, self.factor, self.max_resource)
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether to pause a trial after its last step."""
@@ -158,7 +157,7 @@ class _Competition:
         self, pruner: PauseAndPromote, study: str, direction: StudyDirection, trials: Sequence[FrozenTrial]
     ) -> None:
         self.pruner, self.trials = pruner, trials
-        self._sign = 1 if direction == StudyDirection.MINIMIZE else -1
+        self._sign = sign_of(direction)
         self._brackets: list[list[FrozenTrial]] = [[] for _ in range(pruner.brackets)]
         for one in trials:
             if one.state != TrialState.FAIL:  # its retry competes in its place

@@ -13,6 +13,9 @@ from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_pruning_sweeper.objectives import sign_of
+from hydra_pruning_sweeper.study.best_value import best_value
+
 
 class RankedView:
     """A storage in which stopped trials appear complete, and values are ranks.
@@ -52,7 +55,7 @@ def ranked_study(study: Study) -> Study:
 def normal_scores(trials: Sequence[FrozenTrial], direction: StudyDirection) -> dict[int, float]:
     """Trial number → normal score, of complete and of stopped trials."""
     ranked = ranking(trials, direction)
-    sign = 1 if direction == StudyDirection.MINIMIZE else -1
+    sign = sign_of(direction)
     return {one.number: sign * NormalDist().inv_cdf((place + 0.5) / len(ranked)) for place, one in enumerate(ranked)}
 
 
@@ -62,11 +65,11 @@ def ranking(trials: Sequence[FrozenTrial], direction: StudyDirection) -> list[Fr
     Complete ones are ordered by their value. A stopped one comes after as many of those that went on as were at least
     as good when it was stopped; those that were stopped late are placed before those that were stopped early.
     """
-    sign = 1 if direction == StudyDirection.MINIMIZE else -1
+    sign = sign_of(direction)
 
     def best_until(trial: FrozenTrial, step: int) -> float:
-        values = (sign * value for at, value in trial.intermediate_values.items() if at <= step)
-        return min((value for value in values if not math.isnan(value)), default=math.inf)
+        best = best_value(trial, sign, step)
+        return math.inf if best is None else best
 
     def final(trial: FrozenTrial) -> tuple[float, int]:
         assert trial.value is not None

@@ -29,6 +29,11 @@ def rungs(pruner: Mapping[str, Any] | None, last: int | None = None) -> list[int
     end = pruner.get("max_resource", last)
     if not isinstance(first, int) or not isinstance(end, int):
         return []
+    return halving_steps(first, factor, end)
+
+
+def halving_steps(first: int, factor: int, end: int) -> list[int]:
+    """`first` times powers of `factor`, below `end`."""
     steps = []
     while first < end:
         steps.append(first)

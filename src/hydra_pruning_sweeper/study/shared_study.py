@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hydra_pruning_sweeper.objectives import Goal, Value, directions_of
+from hydra_pruning_sweeper.objectives import Goal, Value, directions_of, sign_of
 from hydra_pruning_sweeper.study.agreement import EARLIER, Agreement
 from hydra_pruning_sweeper.study.earlier_knowledge import as_trials
 from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
@@ -227,7 +227,7 @@ class SharedStudy:
 
     def _since_best(self, trials: list[FrozenTrial]) -> int:
         """How many complete and pruned trials have ended after the best one had, but for those left paused."""
-        sign = 1 if self.study.direction.name == "MINIMIZE" else -1
+        sign = sign_of(self.study.direction)
         ended = [one for one in trials if one.state in (TrialState.COMPLETE, TrialState.PRUNED) and not was_paused(one)]
         ended.sort(key=lambda one: cast(datetime, one.datetime_complete))
         costs = [sign * cast(float, one.value) if one.state == TrialState.COMPLETE else math.inf for one in ended]

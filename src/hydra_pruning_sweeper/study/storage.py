@@ -6,7 +6,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,9 +14,10 @@ import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.file_lock import file_lock
 from hydra_pruning_sweeper.installing import install
 from hydra_pruning_sweeper.study.addresses import hidden, is_remote, shown
-from hydra_pruning_sweeper.study.journal import ReadOnlyJournal, journal_storage, locked
+from hydra_pruning_sweeper.study.journal import ReadOnlyJournal, journal_storage
 
 JOURNAL = "journal.log"
 
@@ -48,13 +49,14 @@ class StudyStorage:
     @contextmanager
     def turn(self, study: str) -> Iterator[None]:
         """The turn, for one controller at a time, to count trials, take one, or end one. It ends with its process."""
+        manager: AbstractContextManager[object]
         if isinstance(self.storage, RDBStorage):
             manager = _database_turn(self.storage, study)
         elif self.url.startswith("grpc://"):
             manager = _attribute_turn(self.storage, study)
         else:
             path = Path(self.url)
-            manager = locked(path.with_name(f"{path.name}.turn"))
+            manager = file_lock(path.with_name(f"{path.name}.turn"))
         with manager:
             yield
 
@@ -139,7 +141,7 @@ def _database_turn(storage: RDBStorage, study: str) -> Iterator[None]:
     kind, number = storage.engine.dialect.name, zlib.crc32(study.encode())
     if kind == "sqlite":
         path = Path(storage.engine.url.database or "study")
-        with locked(path.with_name(f"{path.name}.turn")):
+        with file_lock(path.with_name(f"{path.name}.turn")):
             yield
         return
     take, give = {

@@ -23,7 +23,7 @@ from optuna.visualization.matplotlib import (
     plot_pareto_front,
 )
 
-from hydra_pruning_sweeper.objectives import directions_of
+from hydra_pruning_sweeper.objectives import directions_of, sign_of
 from hydra_pruning_sweeper.study.pausing import is_paused, pauses_of
 from hydra_pruning_sweeper.trial.events import Span
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, last_value
@@ -144,20 +144,19 @@ def importance(sweep: RecordedSweep, place: int = 0) -> Axes | None:
         return None
     evaluator, title = PedAnovaImportanceEvaluator(), "importance among complete trials only"
     if sweep.has_several_objectives:
-        name, direction = sweep.objectives[place], directions_of(sweep.record.direction)[place]
-        cost = functools.partial(_cost, place, direction)
-        axes = plot_param_importances(_study(sweep), evaluator=evaluator, params=names, target=cost, target_name=name)
+        name, sign = sweep.objectives[place], sign_of(directions_of(sweep.record.direction)[place])
+        axes = plot_param_importances(
+            _study(sweep),
+            evaluator=evaluator,
+            params=names,
+            target=lambda trial: sign * trial.values[place],  # lower ones are better, as the evaluator expects
+            target_name=name,
+        )
         axes.set_title(f"{title}, for {name}")
     else:
         axes = plot_param_importances(_study(sweep), evaluator=evaluator, params=names)
         axes.set_title(f"{title}: biased, as trials that were pruned early are left out")
     return axes
-
-
-def _cost(place: int, direction: str, trial: FrozenTrial) -> float:
-    """A trial's value in an objective, such that lower ones are better, as the evaluator expects."""
-    value = float(trial.values[place])
-    return value if direction == "minimize" else -value
 
 
 def importances(sweep: RecordedSweep) -> dict[str, float]:

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.messages import plural, printable
-from hydra_pruning_sweeper.objectives import directions_of
+from hydra_pruning_sweeper.objectives import directions_of, sign_of
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.pausing import is_paused, pauses_of, promoted_after
 from hydra_pruning_sweeper.study.record import SweepRecord
@@ -235,7 +235,7 @@ def _best_trials(sweep: RecordedSweep, most: int = 10) -> TextTable:
     """A table of the best trials, complete ones first; of several objectives, of all Pareto trials, ordered by the
     first objective.
     """
-    sign = 1 if directions_of(sweep.record.direction)[0] == "minimize" else -1
+    sign = sign_of(directions_of(sweep.record.direction)[0])
     if sweep.has_several_objectives:
         best = sorted(sweep.best_trials(), key=lambda one: sign * one.values[0])
     else:

@@ -6,7 +6,6 @@ The processes themselves are those of the sweeper's executor.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor, Job
 from hydra_pruning_sweeper.execution.process_control import interrupts_handled
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.slots import slot_environment
+from hydra_pruning_sweeper.file_lock import file_lock
 from hydra_pruning_sweeper.trial.pace import PACE_FILE, PACE_VARIABLE
 from seqlab.errors import InputError
 
@@ -192,9 +192,9 @@ def locked(folder: Path) -> Iterator[int]:
         InputError: another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            descriptor = stack.enter_context(file_lock(folder / ".lock", wait=False))
         except OSError:
             raise InputError(f"{folder}: another command, or a run that one left behind, still works here") from None
-        yield file.fileno()
+        yield descriptor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import MLFlowLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
+from hydra_pruning_sweeper.file_lock import file_lock
 from seqlab.training.tracked_runs import note_tracked, tracked
 
 SQLITE = "sqlite:///"
@@ -103,6 +103,5 @@ def _turn(tracking_uri: str) -> Iterator[None]:
         return
     path = Path(tracking_uri.removeprefix(SQLITE))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f"{path.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with file_lock(path.with_name(f"{path.name}.lock")):
         yield

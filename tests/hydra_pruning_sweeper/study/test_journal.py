@@ -1,18 +1,11 @@
 """A journal outlives its writers."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-
 import optuna
 import pytest
-from sweeper_support.simulation import path
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.names import NAMES
-from hydra_pruning_sweeper.study.journal import journal_storage, locked, repair
+from hydra_pruning_sweeper.study.journal import journal_storage, repair
 
 
 @pytest.fixture
@@ -64,21 +57,3 @@ def test_a_whole_journal_stays_as_it_is(journal):
     assert repair(journal) == 0
     assert journal.read_bytes() == before
     assert not list(journal.parent.glob("*.damaged"))
-
-
-def test_a_lock_dies_with_its_holder(tmp_path):
-    place = tmp_path / "lock"
-    code = f"""
-import time
-from hydra_pruning_sweeper.study.journal import Path, locked
-with locked(Path({str(place)!r})):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, **path()})
-    holder.stdout.readline()
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
-    begun = time.monotonic()
-    with locked(place):
-        assert time.monotonic() - begun < 10
