@@ -18,8 +18,8 @@ def install(what: str) -> str:
 
 
 def _pip() -> str:
-    own = Path(sys.prefix, "bin", "pip")
-    found = shutil.which("pip")
-    if not own.exists() or (found is not None and Path(found).parent.resolve() == own.parent.resolve()):
+    local = Path(sys.prefix, "bin", "pip")
+    on_path = shutil.which("pip")
+    if not local.exists() or (on_path is not None and Path(on_path).parent.resolve() == local.parent.resolve()):
         return "pip"
-    return str(typed_path(own))
+    return str(typed_path(local))

@@ -68,8 +68,8 @@ def labelled(label: str, text: str) -> str:
 
 def error_lines(text: str, label: str = "error") -> str:
     """An error as it is printed: its lines fit the terminal, and settings stay in one line with their command."""
-    kept = _TYPED.sub(lambda found: unbroken(found[0]), text)
-    return wrapped(f"{label}:{_UNBROKEN}{kept}", indent=_error_indent(label))  # a long path, too, begins beside it
+    joined = _TYPED.sub(lambda match: unbroken(match[0]), text)
+    return wrapped(f"{label}:{_UNBROKEN}{joined}", indent=_error_indent(label))  # a long path, too, begins beside it
 
 
 def error_in(lines: Sequence[str]) -> str | None:

@@ -25,7 +25,7 @@ from hydra_pruning_sweeper.execution.slots import (
     slot_threads,
     visible_gpus,
 )
-from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, set_aside
+from hydra_pruning_sweeper.execution.trial_folders import is_full, is_in_use, rename_to_backup
 from hydra_pruning_sweeper.file_lock import file_lock
 from hydra_pruning_sweeper.instantiation import created
 from hydra_pruning_sweeper.messages import LABEL, labelled, plural, printable, wrapped
@@ -246,11 +246,11 @@ class SweepRun:
     def arguments(self, leased: LeasedTrial, folder: Path) -> list[str]:
         """The command line of a trial."""
         folder = folder.resolve()
-        path, kept = quoted(str(folder)), folder / (self.settings.checkpoint or "")
-        source = folder if self.settings.resume_from == "folder" else kept
+        path, checkpoint = quoted(str(folder)), folder / (self.settings.checkpoint or "")
+        source = folder if self.settings.resume_from == "folder" else checkpoint
         # A search's file may hold the address, with its password, which trials are not to write into their folders.
         storage = ["++hydra.sweeper.storage=null"] if self.settings.storage else []
-        resume = [f"{self.settings.resume}={quoted(str(source))}"] if kept.is_file() else []
+        resume = [f"{self.settings.resume}={quoted(str(source))}"] if checkpoint.is_file() else []
         return [*leased.line.typed, *resume, *storage, f"hydra.run.dir={path}", HOOK, *self._mode]
 
     def _announce(self, recorded: RecordedSweep, why_no_baseline: str | None) -> None:
@@ -361,7 +361,7 @@ def set_foreign_aside(folder: Path, identity: str) -> None:
     running = before is not None and bool(before.controller) and lives((*before.controller,))
     if running or any(is_in_use(one) for one in folder.iterdir() if one.name.isdecimal()):
         raise UsageError(f"{folder}: a running sweep of another study writes here; choose another hydra.sweep.dir")
-    moved = [set_aside(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
+    moved = [rename_to_backup(folder / name).name for name in (RECORD, *FILES) if (folder / name).exists()]
     if moved:
         print(wrapped(f"{folder} belongs to another study: its files are renamed to {', '.join(moved)}"))
 

@@ -22,12 +22,12 @@ _ESCAPED = {escape: character for character, escape in _ESCAPES.items()}
 
 def tsv_line(cells: Iterable[str]) -> str:
     r"""Cells joined by tabs; a tab, a line end or a backslash in a cell is written as `\t`, `\n`, `\r` or `\\`."""
-    return "\t".join(re.sub(r"[\\\t\n\r]", lambda found: _ESCAPES[found[0]], cell) for cell in cells)
+    return "\t".join(re.sub(r"[\\\t\n\r]", lambda match: _ESCAPES[match[0]], cell) for cell in cells)
 
 
 def tsv_cells(line: str) -> list[str]:
     """The cells that `tsv_line` joined."""
-    return [re.sub(r"\\[\\tnr]", lambda found: _ESCAPED[found[0]], cell) for cell in line.split("\t")]
+    return [re.sub(r"\\[\\tnr]", lambda match: _ESCAPED[match[0]], cell) for cell in line.split("\t")]
 
 
 class TextTable:

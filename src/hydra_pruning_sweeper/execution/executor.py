@@ -73,12 +73,12 @@ def why_failed(end: JobEnd, log: Path) -> str:
         return end.error
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
     begin = max((index for index, line in enumerate(lines) if line.startswith(COMMAND)), default=-1)
-    said = [COLOUR.sub("", line) for line in lines[begin + 1 :]]
-    if (error := error_in([line for line in said[-50:] if line.strip()])) is not None:
+    output = [COLOUR.sub("", line) for line in lines[begin + 1 :]]
+    if (error := error_in([line for line in output[-50:] if line.strip()])) is not None:
         return error
-    pairs = itertools.pairwise(_messages(said))
+    pairs = itertools.pairwise(_messages(output))
     raised = [after for line, after in pairs if line.startswith("Traceback (most recent call last)")]
-    if raised or (messages := _messages(said[-50:])):
+    if raised or (messages := _messages(output[-50:])):
         return (raised or messages)[-1]
     return f"exit code {end.code}" if end.code is None or end.code >= 0 else f"killed by signal {-end.code}"
 

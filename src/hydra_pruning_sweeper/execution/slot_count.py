@@ -70,7 +70,7 @@ class MeasuredSlots(SlotCount):
         self._free = free_bytes()  # before the first job
         self._gpu_total: float | None = None
         self._looked = 0.0
-        self._is_told = False
+        self._is_announced = False
 
     def allowed(self) -> int:
         """How many jobs may run now, by a recent look at them."""
@@ -99,9 +99,9 @@ class MeasuredSlots(SlotCount):
 
     def news(self) -> str | None:
         """The decision, once."""
-        if self._is_told or self.policy.reason is None:
+        if self._is_announced or self.policy.reason is None:
             return None
-        self._is_told = True
+        self._is_announced = True
         return self.policy.line(self._gpu_total, self._free, self.noun)
 
     def _look(self) -> None:

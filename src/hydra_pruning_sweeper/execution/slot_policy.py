@@ -121,10 +121,10 @@ class _Level:
         """
         common = self.speeds.keys() & before.speeds.keys()
         if common:
-            kept = statistics.fmean(self.speeds[one] / before.speeds[one] for one in common)
+            speed_kept = statistics.fmean(self.speeds[one] / before.speeds[one] for one in common)
         else:
-            kept = statistics.fmean(self.speeds.values()) / statistics.fmean(before.speeds.values())
-        return kept * self.slots / before.slots
+            speed_kept = statistics.fmean(self.speeds.values()) / statistics.fmean(before.speeds.values())
+        return speed_kept * self.slots / before.slots
 
 
 class SlotPolicy:

@@ -52,7 +52,7 @@ def claim_folder(context: TrialContext) -> str | None:
     if is_in_use(folder):
         raise UsageError(f"{folder}: a running trial of another study writes here; choose another hydra.sweep.dir")
     owner = _owner(folder)
-    return f"{folder} belongs to {owner}, so it is renamed to {set_aside(folder).name}"
+    return f"{folder} belongs to {owner}, so it is renamed to {rename_to_backup(folder).name}"
 
 
 def is_in_use(folder: Path) -> bool:
@@ -74,7 +74,7 @@ def check_owner(context: TrialContext) -> None:
         )
 
 
-def set_aside(path: Path) -> Path:
+def rename_to_backup(path: Path) -> Path:
     """Renames a file or folder to `<name>.aside-<number>`; returns its new path."""
     number = 1
     while (target := path.with_name(f"{path.name}.aside-{number}")).exists():

@@ -186,7 +186,7 @@ def compare_searches(
     seeds: Sequence[int],
     searches: Mapping[str, SearchMethod],
     trials: int = TRIALS,
-    kept: KeptResults | None = None,
+    cache: KeptResults | None = None,
 ) -> dict[str, Any]:
     """What each search finds in the epochs that the first one takes for so many trials, and when it finds as much.
 
@@ -214,10 +214,10 @@ def compare_searches(
 
     results: dict[str, Any] = {}
     for name, search in searches.items():
-        if kept is None or (result := kept.get(name)) is None:
+        if cache is None or (result := cache.get(name)) is None:
             result = result_of(search)
-            if kept is not None:
-                kept.put(name, result)
+            if cache is not None:
+                cache.put(name, result)
         results[name] = result
         print(f"{name}: {median_epochs(result['reached']):.0f} of {budget} epochs", file=sys.stderr, flush=True)
     return {"budget": budget, "target": target, "searches": results}
@@ -266,7 +266,7 @@ def compare_task(path: Path) -> dict[str, Any]:
         "rank_correlation": {epoch: rank_correlation(grid, epoch) for epoch in (1, 3, 9) if epoch < grid.epochs},
     }
     key = hashlib.sha256(path.read_bytes() + _own_code()).hexdigest()
-    return facts | compare_searches(grid, SEEDS, SEARCHES, kept=KeptResults(KEPT_IN / path.stem, key))
+    return facts | compare_searches(grid, SEEDS, SEARCHES, cache=KeptResults(KEPT_IN / path.stem, key))
 
 
 def _own_code() -> bytes:

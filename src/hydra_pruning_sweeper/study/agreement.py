@@ -60,14 +60,14 @@ class Agreement:
         for trial in trials:
             for name, before in trial.distributions.items():
                 self._check_distribution(name, before)
-        kept = self._kept()
-        if kept.get(SEARCH) != self.search.description:
+        attributes = self._attributes()
+        if attributes.get(SEARCH) != self.search.description:
             self.study.set_user_attr(SEARCH, self.search.description)
         if not trials and (known := self.search.earlier()):
             self.study.set_user_attr(EARLIER, list(known))
-        if IDENTITY not in kept:
-            self.study.set_user_attr(IDENTITY, kept.setdefault(IDENTITY, uuid.uuid4().hex))
-        return str(kept[IDENTITY])
+        if IDENTITY not in attributes:
+            self.study.set_user_attr(IDENTITY, attributes.setdefault(IDENTITY, uuid.uuid4().hex))
+        return str(attributes[IDENTITY])
 
     def _check_goal(self, trials: Sequence[FrozenTrial]) -> None:
         """Compares the objectives, and keeps their names in the study, where Optuna's plots and dashboard find them.
@@ -95,13 +95,13 @@ class Agreement:
         """
         if self.search.continue_anyway:
             return
-        earlier = self._kept().get(SEARCH)
+        earlier = self._attributes().get(SEARCH)
         if not isinstance(earlier, Mapping):
             self._refuse("does not say what it searches")
         if changed := disagreement(earlier, self.search.description):
             self._refuse(f"was begun as another search: {listed(changed)}")
 
-    def _kept(self) -> dict[str, Any]:
+    def _attributes(self) -> dict[str, Any]:
         """The study's attributes, not copied: they may hold the trials of other studies."""
         return self.study._storage.get_study_user_attrs(self.study._study_id)
 

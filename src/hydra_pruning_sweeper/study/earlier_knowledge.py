@@ -24,7 +24,7 @@ def enqueued(entries: Sequence[Mapping[str, Any]], space: Space) -> list[dict[st
         UsageError: one sets nothing, or a parameter that is not searched, or to a value outside the space.
     """
     by_name = {one.name: one for one in space.parameters}
-    kept = []
+    checked = []
     for number, entry in enumerate(entries):
         where = f"hydra.sweeper.enqueue[{number}]"
         if not isinstance(entry, Mapping) or not entry:
@@ -32,15 +32,15 @@ def enqueued(entries: Sequence[Mapping[str, Any]], space: Space) -> list[dict[st
         for name in entry:
             if name not in by_name:
                 raise UsageError(f"{where}: {name} is not searched; searched are {', '.join(by_name)}")
-        kept.append({name: _value_in(by_name[str(name)], value, where) for name, value in entry.items()})
-    return kept
+        checked.append({name: _value_in(by_name[str(name)], value, where) for name, value in entry.items()})
+    return checked
 
 
 def _value_in(one: Parameter, value: Any, where: str) -> Any:
-    found = one.choice(value)
-    if not one.holds(found):
+    choice = one.choice(value)
+    if not one.holds(choice):
         raise UsageError(f"{where}: {one.name} is {typed(value)}, which is outside the space")
-    return found
+    return choice
 
 
 def trials_of_studies(folders: Iterable[Path], space: Space, direction: Goal) -> list[dict[str, Any]]:
@@ -54,19 +54,19 @@ def trials_of_studies(folders: Iterable[Path], space: Space, direction: Goal) ->
     Raises:
         UsageError: there is no study in a folder, none of its trials is in the space, or its direction is another one.
     """
-    found: list[dict[str, Any]] = []
+    usable: list[dict[str, Any]] = []
     for folder in folders:
         record = read_record(folder)
         if record.direction != direction:
-            kept = record.direction if isinstance(record.direction, str) else "several objectives"
-            raise UsageError(f"hydra.sweeper.warm_start: the study in {folder} has direction {kept}")
+            other = record.direction if isinstance(record.direction, str) else "several objectives"
+            raise UsageError(f"hydra.sweeper.warm_start: the study in {folder} has direction {other}")
         storage = StudyStorage(store_url(record.storage, folder), record.study).storage
         trials = storage.get_all_trials(storage.get_study_id_from_name(record.study), deepcopy=False)
-        usable = [_plain(one) for one in trials if one.state in USABLE and _is_in(one.params, space)]
-        if not usable:
+        of_study = [_plain(one) for one in trials if one.state in USABLE and _is_in(one.params, space)]
+        if not of_study:
             raise UsageError(f"hydra.sweeper.warm_start: no finished trial in {folder} is in the space of this search")
-        found += usable
-    return found
+        usable += of_study
+    return usable
 
 
 def _is_in(values: Mapping[str, Any], space: Space) -> bool:
@@ -84,7 +84,7 @@ def _plain(trial: FrozenTrial) -> dict[str, Any]:
 
 def as_trials(earlier: Sequence[Mapping[str, Any]], space: Space) -> list[FrozenTrial]:
     """What `trials_of_studies` gave, as Optuna's trials. Their numbers are negative, below those of the study's own."""
-    trials = []
+    checked = []
     for place, facts in enumerate(earlier):
         trial = create_trial(
             state=TrialState[facts["state"]],
@@ -94,5 +94,5 @@ def as_trials(earlier: Sequence[Mapping[str, Any]], space: Space) -> list[Frozen
             intermediate_values={int(step): value for step, value in facts["steps"]},
         )
         trial.number = trial._trial_id = place - len(earlier)
-        trials.append(trial)
-    return trials
+        checked.append(trial)
+    return checked

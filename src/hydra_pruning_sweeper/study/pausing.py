@@ -175,16 +175,16 @@ class _Competition:
 
     def next_promoted(self, at_least: int = 0) -> FrozenTrial | None:
         """The paused trial to promote next; `at_least` so many are, from a rung that no running trial is to reach."""
-        found = []
+        candidates = []
         for bracket, trials in enumerate(self._brackets):
             at: dict[int, list[int]] = {}  # rung → the numbers of the trials that are paused there
             for one in filter(is_paused, trials):
                 at.setdefault(self._rung_of_pause(one, bracket), []).append(one.number)
             for rung, paused in at.items():
-                coming = any(is_active(one) and _reached(one, rung) is None for one in trials)
-                best = self.best(bracket, rung, 0 if coming else at_least)
-                found += [(-rung, place, number) for place, number in enumerate(best) if number in paused]
-        return self.trials[min(found)[2]] if found else None
+                is_awaited = any(is_active(one) and _reached(one, rung) is None for one in trials)
+                best = self.best(bracket, rung, 0 if is_awaited else at_least)
+                candidates += [(-rung, place, number) for place, number in enumerate(best) if number in paused]
+        return self.trials[min(candidates)[2]] if candidates else None
 
     def _rung_of_pause(self, trial: FrozenTrial, bracket: int) -> int:
         """The rung at which a trial is paused; its step where there is none, as the pruner was another one then."""

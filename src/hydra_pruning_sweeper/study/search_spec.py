@@ -89,12 +89,12 @@ def _mapping(part: Any) -> Mapping[str, Any]:
 
 def _without(settings: dict[str, Any], names: Sequence[str], around: str = "") -> dict[str, Any]:
     """The settings except those at the dotted `names`."""
-    kept = {}
+    rest = {}
     for name, value in settings.items():
-        rest = _without(value, names, f"{around}{name}.") if isinstance(value, dict) else value
-        if f"{around}{name}" not in names and (rest or not isinstance(value, dict) or not value):
-            kept[name] = rest
-    return kept
+        inner = _without(value, names, f"{around}{name}.") if isinstance(value, dict) else value
+        if f"{around}{name}" not in names and (inner or not isinstance(value, dict) or not value):
+            rest[name] = inner
+    return rest
 
 
 def _storable(value: Any) -> Any:

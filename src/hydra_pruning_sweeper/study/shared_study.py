@@ -287,8 +287,8 @@ class SharedStudy:
         values = self.space.chosen(lambda one, _: suggest(trial, one))
         if trial.number == 0 and self.baseline is not None:
             trial.set_user_attr(BASELINE, True)
-        elif (given := self._by_hand(earlier)) is not None:
-            trial.set_user_attr(ENQUEUED, dict(given))
+        elif (by_hand := self._by_hand(earlier)) is not None:
+            trial.set_user_attr(ENQUEUED, dict(by_hand))
         line = self.search.line.with_values(self.space.arguments(values))
         trial.set_user_attr(COMMAND_ATTRIBUTE, line.as_attribute())
         return values, line

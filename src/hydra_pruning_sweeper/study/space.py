@@ -314,13 +314,13 @@ class Space:
         if None in choices or math.prod(map(len, cast(list[list[Any]], choices))) > most:
             return None
         names = [one.name for one in self.parameters]
-        found: list[dict[str, Any]] = []
+        distinct: list[dict[str, Any]] = []
         for combination in itertools.product(*cast(list[list[Any]], choices)):
             drawn = dict(zip(names, combination, strict=True))
             values = self.chosen(lambda one, _, drawn=drawn: drawn[one.name])  # type: ignore[misc]
-            if self.allows(values) and values not in found:
-                found.append(values)
-        return found
+            if self.allows(values) and values not in distinct:
+                distinct.append(values)
+        return distinct
 
     def baseline(self) -> dict[str, Any]:
         """The parameters' values in the configuration.

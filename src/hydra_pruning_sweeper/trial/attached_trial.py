@@ -77,8 +77,10 @@ class AttachedTrial:
         from optuna.artifacts import FileSystemArtifactStore, upload_artifact  # takes a quarter of a second
 
         store.mkdir(exist_ok=True)
-        kept = FileSystemArtifactStore(store)
-        upload_artifact(artifact_store=kept, file_path=str(path), study_or_trial=self.trial(), storage=self.storage)
+        artifacts = FileSystemArtifactStore(store)
+        upload_artifact(
+            artifact_store=artifacts, file_path=str(path), study_or_trial=self.trial(), storage=self.storage
+        )
 
 
 class _View:

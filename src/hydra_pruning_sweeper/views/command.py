@@ -118,11 +118,11 @@ def repair(folder: Path, storage: str | None) -> None:
     Raises:
         UsageError: the study is not kept in a journal.
     """
-    kept = storage or read_record(folder).storage
-    if kept is None or "://" in kept:
+    url = storage or read_record(folder).storage
+    if url is None or "://" in url:
         raise UsageError(f"{folder}: kept in a database, which repairs itself; only journals are repaired")
-    if not Path(kept).is_file():
-        raise UsageError(f"{kept}: no such journal")
-    damaged = repair_journal(Path(kept))
-    removed = f"{plural(damaged, 'damaged line')} removed; a copy is in {kept}.damaged"
+    if not Path(url).is_file():
+        raise UsageError(f"{url}: no such journal")
+    damaged = repair_journal(Path(url))
+    removed = f"{plural(damaged, 'damaged line')} removed; a copy is in {url}.damaged"
     print(wrapped(removed) if damaged else "nothing is damaged")

@@ -27,9 +27,9 @@ def main() -> None:
     parser.add_argument("action", nargs="?", default="status", choices=ACTIONS)
     parser.add_argument("folder", nargs="?", default="multirun", type=Path, help="by default: multirun")
     parser.add_argument("--storage", help="the address of the study's storage, if that is on a server")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        _act(given.action, given.folder, given.storage)
+        _act(arguments.action, arguments.folder, arguments.storage)
     except (UsageError, ExecutionError) as error:
         print(f"error: {printable(hidden(str(error)))}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -98,8 +98,8 @@ def open_sweep(folder: Path, storage: str | None = None) -> RecordedSweep:
         where = "an address with a password" if url is None else printable(url)
         raise UsageError(f"{folder}: kept in {where}, which is opened only where it is typed: add storage=…")
     store = StudyStorage(url, record.study)
-    kept = store.storage.get_study_directions(store.storage.get_study_id_from_name(record.study))
-    if [one.name.lower() for one in kept] != directions_of(record.direction):
+    directions = store.storage.get_study_directions(store.storage.get_study_id_from_name(record.study))
+    if [one.name.lower() for one in directions] != directions_of(record.direction):
         raise UsageError(f"{folder}: its study has other objectives than {RECORD} says")
     return RecordedSweep(record, folder, store)
 

@@ -67,8 +67,8 @@ def overview(folder: Path, storage: str | None = None) -> StudyOverview:
         UsageError: the study cannot be read.
     """
     with foreign_data_refused(folder):
-        kept = read_record(folder).storage
-        sweep = open_sweep(folder, storage if kept is None or is_remote(kept) else None)
+        url = read_record(folder).storage
+        sweep = open_sweep(folder, storage if url is None or is_remote(url) else None)
         trials, watch = sweep.trials(), LeaseWatch(60.0)
         states = Counter(state_of(one, watch) for one in trials)
         last = max((moment for one in trials for moment in _moments(folder, one)), default=None)

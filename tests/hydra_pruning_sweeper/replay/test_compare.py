@@ -195,13 +195,13 @@ def test_a_comparison_that_was_stopped_goes_on_where_it_was(grid, tmp_path):
         raise KeyboardInterrupt
 
     full = sweep(at_random, in_full)
-    kept = KeptResults(tmp_path / "kept", "key")
+    cache = KeptResults(tmp_path / "kept", "key")
     with pytest.raises(KeyboardInterrupt):
-        compare_searches(grid, [0, 1], {"full": full, "one": stopped}, trials=5, kept=kept)
+        compare_searches(grid, [0, 1], {"full": full, "one": stopped}, trials=5, cache=cache)
     searches = {"full": full, "one": one_epoch}
-    result = compare_searches(grid, [0, 1], searches, trials=5, kept=kept)
+    result = compare_searches(grid, [0, 1], searches, trials=5, cache=cache)
     assert result == compare_searches(grid, [0, 1], searches, trials=5)
     again = {"full": full, "one": stopped}  # not called
-    assert compare_searches(grid, [0, 1], again, trials=5, kept=kept) == result
+    assert compare_searches(grid, [0, 1], again, trials=5, cache=cache) == result
     with pytest.raises(KeyboardInterrupt):  # of another key
-        compare_searches(grid, [0, 1], again, trials=5, kept=KeptResults(tmp_path / "kept", "other"))
+        compare_searches(grid, [0, 1], again, trials=5, cache=KeptResults(tmp_path / "kept", "other"))
