@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from seqlab.reproduction.claim_figures import best_epoch
 from seqlab.runs.curve import POINTS, curve
 from seqlab.runs.result import RunResult, TrainingCost
+from seqlab.runs.run_figures import best_epoch
 
 BARE = RunResult(name="a", seed=1, metrics={"val": {}})
 TRAINING = TrainingCost(tokens=400, seconds=10.0, flops=2e6, tokens_per_second=40.0)

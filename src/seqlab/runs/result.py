@@ -65,6 +65,16 @@ MOST_WAITED = 0.1
 """The share of its seconds that a run may have waited for a core, for its times to be its own."""
 
 
+def in_mebibytes(count: float | None) -> float | None:
+    """Bytes in MiB; None if they are not known."""
+    return None if count is None else count / 2**20
+
+
+def in_teraflops(operations: float | None) -> float | None:
+    """Floating-point operations in 10¹²; None if they are not known."""
+    return None if operations is None else operations / 1e12
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingCost:
     """What the training steps took: target tokens without padding, seconds without validation, those of them in which
@@ -94,12 +104,12 @@ class TrainingCost:
     @property
     def mebibytes(self) -> float | None:
         """The most memory, in MiB."""
-        return None if self.peak_memory is None else self.peak_memory / 2**20
+        return in_mebibytes(self.peak_memory)
 
     @property
     def teraflops(self) -> float | None:
         """Floating-point operations in 10¹²."""
-        return None if self.flops is None else self.flops / 1e12
+        return in_teraflops(self.flops)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from seqlab.reporting.page.groups import RunGroup, Spread
-from seqlab.runs.result import GENERATED
+from seqlab.reporting.page.groups import RunGroup, Spread, spread_of
+from seqlab.runs import run_figures
+from seqlab.runs.result import in_teraflops
+from seqlab.runs.run_figures import RunFigure
 
 
 @dataclass(frozen=True)
@@ -25,26 +27,27 @@ class CostColumn:
     figure: Callable[[RunGroup], Spread | None]
 
 
-def _of_run(*path: str, per: float = 1.0) -> Callable[[RunGroup], Spread | None]:
-    """The figure at a path in the digests, divided by the size of its unit."""
-    return lambda group: _divided(group.figure(*path), per)
+def _of_runs(figure: RunFigure) -> Callable[[RunGroup], Spread | None]:
+    return lambda group: group.figure(figure)
 
 
-def _of_search(name: str, per: float = 1.0) -> Callable[[RunGroup], Spread | None]:
-    return lambda group: _divided(group.searched(name), per)
+def _of_search(
+    name: str, in_unit: Callable[[float | None], float | None] = lambda cost: cost
+) -> Callable[[RunGroup], Spread | None]:
+    def searched(group: RunGroup) -> Spread | None:
+        cost = in_unit(group.searched(name))
+        return None if cost is None else spread_of([cost])
 
-
-def _divided(figure: Spread | None, per: float) -> Spread | None:
-    return None if figure is None else Spread(figure.mean / per, figure.sd / per, figure.count)
+    return searched
 
 
 BESIDE_QUALITY = (
-    CostColumn("parameters", "of the model", ",.0f", _of_run("parameters")),
+    CostColumn("parameters", "of the model", ",.0f", _of_runs(run_figures.parameters)),
     CostColumn(
         "memory MiB",
         "held at most in training: by the whole process, or on a GPU by tensors",
         ",.0f",
-        _of_run("training", "peak_memory", per=2**20),
+        _of_runs(run_figures.mebibytes),
     ),
     CostColumn(
         "tuning s",
@@ -56,27 +59,25 @@ BESIDE_QUALITY = (
         "training s",
         "seconds of training, without validation",
         ",.0f",
-        _of_run("training", "seconds"),
+        _of_runs(run_figures.training_seconds),
     ),
     CostColumn(
         "tokens/s",
         "target tokens per second of training, without padding",
         ",.0f",
-        _of_run("training", "tokens_per_second"),
+        _of_runs(run_figures.tokens_per_second),
     ),
     CostColumn(
         "outputs/s",
         "outputs generated as text per second, in batches, with the run's own search",
         ",.1f",
-        _of_run("generation", GENERATED, "per_second"),
+        _of_runs(run_figures.outputs_per_second),
     ),
 )
 """The costs that tables show right beside quality."""
 
 FURTHER_COSTS = (
-    CostColumn(
-        "TFLOP", "operations in matrix products of training, in 10¹²", ",.3g", _of_run("training", "flops", per=1e12)
-    ),
+    CostColumn("TFLOP", "operations in matrix products of training, in 10¹²", ",.3g", _of_runs(run_figures.teraflops)),
     CostColumn(
         "tuning trials", "trainings of the search for settings before the runs", ",.0f", _of_search("trainings")
     ),
@@ -85,8 +86,10 @@ FURTHER_COSTS = (
         "tuning TFLOP",
         "operations in matrix products of all these trials, in 10¹²",
         ",.3g",
-        _of_search("flops", per=1e12),
+        _of_search("flops", in_teraflops),
     ),
-    CostColumn("val leaks", "validation sentences that appear in training word for word", ".1%", RunGroup.leaks),
+    CostColumn(
+        "val leaks", "validation sentences that appear in training word for word", ".1%", _of_runs(run_figures.leaked)
+    ),
 )
 """Those that come last."""

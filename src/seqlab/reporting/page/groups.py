@@ -7,23 +7,18 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.kinds import model_name
-from seqlab.runs.result import GENERATED, RunResult, own_times
+from seqlab.runs.result import RunResult
+from seqlab.runs.run_figures import RunFigure, inner, metric_of
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
 
-TIMES = {
-    ("training", "seconds"),
-    ("training", "tokens_per_second"),
-    ("generation", GENERATED, "per_second"),
-}
-"""Where a digest has figures that depend on what else the machine did."""
 USUAL = "cpu"
 """The profile of claims that is not mentioned."""
 LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
@@ -128,7 +123,7 @@ class RunGroup:
     @property
     def tokens(self) -> str:
         """A hash of how text becomes tokens, as far as the runs record it."""
-        recorded = _inner(self.runs[0], ("identity", "data", "vocabularies"))
+        recorded = inner(self.runs[0], ("identity", "data", "vocabularies"))
         return fingerprint(recorded or self.setting("tokenizer") or self.setting("data", "tokenizer"))
 
     @property
@@ -160,7 +155,7 @@ class RunGroup:
 
     def setting(self, *path: str) -> Any:
         """A setting of the first run; None if the run does not have it."""
-        return _inner(self.results[0].settings, path)
+        return inner(self.results[0].settings, path)
 
     @property
     def trained_to(self) -> int | None:
@@ -197,57 +192,28 @@ class RunGroup:
         """Whether the runs belong to a claim and have its profile."""
         return (self.claim, self.profile) == (claim["claim"], claim["profile"])
 
-    def figure(self, *path: str) -> Spread | None:
-        """Mean and deviation over seeds of a figure at a path of keys in the digests; None if no digest has it."""
-        return spread_of(self.values(*path))
+    def figure(self, figure: RunFigure) -> Spread | None:
+        """Mean and deviation of a figure over seeds; None if no run has it."""
+        return spread_of(self.by_seed(figure))
 
-    def values(self, *path: str) -> list[float]:
-        """The figure at a path of keys in the digests, one value per seed; times only of runs with `own_times`."""
-        return self.by_seed(
-            lambda run: _inner(run, path) if path not in TIMES or own_times(_inner(run, path[:-1])) else None
-        )
-
-    def by_seed(self, figure: Callable[[Digest], float | None]) -> list[float]:
+    def by_seed(self, figure: RunFigure) -> list[float]:
         """A figure of each seed that has it; the mean if a seed has several runs."""
         return list(per_seed(self.runs, figure).values())
 
     def metric(self, name: str, split: str | None = None) -> Spread | None:
         """Mean and deviation of a metric, of the compared split if no other is named."""
-        return self.figure("metrics", split or self.split, name)
+        return spread_of(self.metric_by_seed(name, split))
 
-    def exact_match_of_length(self, first: int, last: int | None = None) -> Spread | None:
-        """The exact match of those test examples whose source has `first` to `last` tokens; None if it is not known."""
+    def metric_by_seed(self, name: str, split: str | None = None) -> list[float]:
+        """A metric of each seed that has it, of the compared split if no other is named."""
+        return self.by_seed(metric_of(split or self.split, name))
 
-        def share(run: Digest) -> float | None:
-            rows = run.get("by_length", {}).get("rows", ())
-            rows = [row for row in rows if first <= row["from"] and (last is None or row["to"] <= last)]
-            if not rows or any(row.get("exact_match") is None for row in rows):
-                return None
-            return sum(row["count"] * row["exact_match"] for row in rows) / sum(row["count"] for row in rows)
-
-        return spread_of(self.by_seed(share))
-
-    def seconds_a_step(self) -> Spread | None:
-        """Seconds per training step, without validation."""
-        return spread_of(self.by_seed(seconds_a_step))
-
-    def searched(self, name: str) -> Spread | None:
+    def searched(self, name: str) -> float | None:
         """What the search before the runs cost: `trainings`, `epochs`, `seconds`, `flops`; None if it is not known."""
-        value = (self.search or {}).get(name)
-        return None if value is None else Spread(float(value), 0.0, 1)
-
-    def leaks(self) -> Spread | None:
-        """The share of validation sentences that appear in training: see `RunResult.leaked`."""
-        return spread_of(self.by_seed(lambda run: RunResult.of(run).leaked))
+        return (self.search or {}).get(name)
 
 
-def seconds_a_step(run: Digest) -> float | None:
-    """Seconds per training step, without validation; None if they are not the run's own."""
-    seconds, steps = run.get("training", {}).get("seconds"), run.get("steps")
-    return seconds / steps if seconds and steps and own_times(run.get("training")) else None
-
-
-def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -> dict[int, float]:
+def per_seed(runs: Sequence[Digest], figure: RunFigure) -> dict[int, float]:
     """Seed → the mean figure of its runs, without figures that are not finite."""
     values: dict[int, list[float]] = {}
     for run in runs:
@@ -255,12 +221,6 @@ def per_seed(runs: Sequence[Digest], figure: Callable[[Digest], float | None]) -
         if value is not None and math.isfinite(value):
             values.setdefault(run["seed"], []).append(float(value))
     return {seed: statistics.fmean(several) for seed, several in sorted(values.items())}
-
-
-def _inner(content: Any, path: Sequence[str]) -> Any:
-    for key in path:
-        content = content.get(key) if isinstance(content, Mapping) else None
-    return content
 
 
 def spread_of(values: list[float]) -> Spread | None:

@@ -23,7 +23,7 @@ def quality(groups: Sequence[RunGroup]) -> str | None:
     """
     unfit = unsuited(groups) | ({LOSS} if len({one.tokens for one in groups}) > 1 else set())
     names = [name for name in QUALITY if name not in unfit and groups and all(one.metric(name) for one in groups)]
-    telling = (name for name in names if any(any(one.values("metrics", one.split, name)) for one in groups))
+    telling = (name for name in names if any(any(one.metric_by_seed(name)) for one in groups))
     return next(telling, names[0] if names else None)
 
 

@@ -13,6 +13,8 @@ from seqlab.reporting.page.group_names import colours, named, slug
 from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import title
 from seqlab.reporting.page.judging import TOKEN_BLEU, unsuited
+from seqlab.runs.result import in_teraflops
+from seqlab.runs.run_figures import rows_by_length
 from seqlab.runs.schemas import Digest
 
 VAL, TRAIN = "val/teacher_forced/loss", "train/teacher_forced/loss"
@@ -77,7 +79,7 @@ def _epoch(run: Digest, entry: dict[str, Any]) -> float | None:
 
 
 def _compute(run: Digest, entry: dict[str, Any]) -> float | None:
-    return entry["flops"] / 1e12 if entry.get("flops") else None
+    return in_teraflops(entry.get("flops"))
 
 
 def _seconds(run: Digest, entry: dict[str, Any]) -> float | None:
@@ -174,7 +176,7 @@ def _counts(counts: dict[str, int]) -> str:
 
 def lengths(group: RunGroup) -> list[dict[str, Any]]:
     """The rows of the first run; empty where nothing was measured by length."""
-    return list(group.runs[0].get("by_length", {}).get("rows", []))
+    return rows_by_length(group.runs[0])
 
 
 def length_metric(groups: Sequence[RunGroup]) -> str | None:
@@ -191,8 +193,7 @@ def buckets(groups: Sequence[RunGroup]) -> list[str]:
 
 def lengths_of(run: Digest, metric: str) -> dict[str, float]:
     """Length → value of the metric."""
-    rows = run.get("by_length", {}).get("rows", [])
-    return {_bucket(row): float(row[metric]) for row in rows if row.get(metric) is not None}
+    return {_bucket(row): float(row[metric]) for row in rows_by_length(run) if row.get(metric) is not None}
 
 
 def _bucket(row: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from seqlab.reporting.page.sources import Material
 from seqlab.reporting.readme.claims import deciding
 from seqlab.reproduction.reference import OPEN, all_seconds, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
+from seqlab.runs.run_figures import EXACT_MATCH
 from seqlab.runs.small_splits import uncertainty
 
 COMPARISON = "comparison"
@@ -28,7 +29,6 @@ BEST = "leads"
 CHANCE = "p over examples"
 DIVERGED = 100.0
 """Loss in nats per token above which a run diverged: a uniform guess among a million tokens costs 14."""
-EXACT_MATCH = "free_running/exact_match"
 COMPARED = [one.key for one in reversed(METRICS) if one.on_page]
 
 
@@ -229,7 +229,7 @@ def metric_text(group: RunGroup, metric: str) -> str:
 
 def diverged_seeds(group: RunGroup, metric: str) -> int:
     """The number of seeds whose loss is above `DIVERGED`; 0 for other metrics."""
-    return sum(loss > DIVERGED for loss in group.values("metrics", group.split, metric)) if metric == LOSS else 0
+    return sum(loss > DIVERGED for loss in group.metric_by_seed(metric)) if metric == LOSS else 0
 
 
 def metric_cell(group: RunGroup, metric: str, best: bool = False) -> TableCell:

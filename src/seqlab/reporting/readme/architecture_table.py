@@ -13,7 +13,7 @@ from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.readme.costs import Reference, cell
 from seqlab.reproduction.claim_figures import written
-from seqlab.runs.result import own_times
+from seqlab.runs.run_figures import training_seconds
 
 TUNED = "_tuned"
 """At the end of the label of a group whose settings were searched for."""
@@ -94,7 +94,7 @@ def _table(task: ComparedTask, content: Reference) -> str:
             f"`{_name(group)}`: {group['title'].removesuffix(', tuned')}",
             *(cell(group, figure) for figure in task.quality),
             _minutes([group["search"]["seconds"]] if "search" in group else []),
-            _minutes([run["training"]["seconds"] for run in group["runs"] if own_times(run["training"])]),
+            _minutes([one for run in group["runs"] if (one := training_seconds(run)) is not None]),
             *(written(name, group["figures"][name]) if name in group["figures"] else "–" for name in COSTS),
         )
     return f"**{task.title}** ({_size(content, tuned)}).\n\n{table.markdown()}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from typing import Any
 
 from seqlab.reproduction.claim_figures import written
+from seqlab.runs.result import in_teraflops
+from seqlab.runs.run_figures import teraflops
 
 Reference = Mapping[str, Any]
 """The content of a reference file."""
@@ -25,15 +28,11 @@ def cell(group: Mapping[str, Any], name: str) -> str:
 
 def compute(group: Mapping[str, Any]) -> str:
     """The operations of training, in the mean over seeds. Unlike its seconds they depend on no other work beside it."""
-    operations = [run["training"]["flops"] for run in group["runs"]]
-    return teraflops(None if not operations or None in operations else sum(operations) / len(operations))
-
-
-def teraflops(operations: float | None) -> str:
-    """A number of operations in TFLOP; "–" where it is not known."""
-    if operations is None:
+    operations = [one for run in group["runs"] if (one := teraflops(run)) is not None]
+    if not operations or len(operations) < len(group["runs"]):
         return "–"
-    return f"{operations / 1e12:.1f}" if operations / 1e12 >= SMALLEST else f"below {SMALLEST}"
+    mean = statistics.fmean(operations)
+    return f"{mean:.1f}" if mean >= SMALLEST else f"below {SMALLEST}"
 
 
 def search_cost(group: Mapping[str, Any]) -> str:
@@ -43,7 +42,8 @@ def search_cost(group: Mapping[str, Any]) -> str:
     pruned = search["trials"].get("pruned", 0)
     parts = [f"{search['trainings']} trainings ({pruned} pruned)", f"{search['epochs']:,} epochs"]
     parts += [f"{search['seconds']:,.0f} s"]
-    parts += [f"{search['flops'] / 1e12:.3g} TFLOP"] if search.get("flops") is not None else []
+    operations = in_teraflops(search.get("flops"))
+    parts += [] if operations is None else [f"{operations:.3g} TFLOP"]
     return ", ".join(parts)
 
 

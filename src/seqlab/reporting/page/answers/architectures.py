@@ -25,8 +25,8 @@ from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import EXACT, FORMS, quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
+from seqlab.runs.run_figures import EXACT_MATCH, epochs, of_length, parameters, tokens_per_second
 
-SPEED = ("training", "tokens_per_second")
 SIZES_DIFFER = 1.05  # the ratio of two models' parameter counts from which their sizes are mentioned
 
 
@@ -101,20 +101,21 @@ def _on_other_examples(material: Material, scope: Scope) -> list[str]:
 
 def _scale(*groups: RunGroup) -> str:
     """How far the first ones were trained, to end a sentence: larger ones may come in another order."""
-    sizes = [weights.mean / 1e6 for one in groups if (weights := one.figure("parameters"))]
-    epochs = sorted({round(trained.mean) for one in groups if (trained := one.figure("epochs"))})
-    if len(sizes) < len(groups) or len(epochs) != 1:
+    sizes = [weights.mean / 1e6 for one in groups if (weights := one.figure(parameters))]
+    lengths = sorted({round(trained.mean) for one in groups if (trained := one.figure(epochs))})
+    if len(sizes) < len(groups) or len(lengths) != 1:
         return "."
     low, high = (formatted(size, "") for size in (min(sizes), max(sizes)))
     size = low if low == high else f"{low} to {high}"
-    return f"; both with {size} million parameters, after {plural(epochs[0], 'epoch')}."
+    return f"; both with {size} million parameters, after {plural(lengths[0], 'epoch')}."
 
 
 def _by_training_length(group: RunGroup, names: Mapping[str, str]) -> str:
     """The exact match of a group up to the longest source of training and beyond it, where test goes beyond."""
     if group.trained_to is None:
         return ""
-    shares = [group.exact_match_of_length(1, group.trained_to), group.exact_match_of_length(group.trained_to + 1)]
+    ranges = (of_length(EXACT_MATCH, 1, group.trained_to), of_length(EXACT_MATCH, group.trained_to + 1))
+    shares = [group.figure(one) for one in ranges]
     if None in shares:
         return ""
     within, beyond = (format(one, FORMS[EXACT]) for one in shares)
@@ -131,7 +132,7 @@ def fastest(material: Material) -> Answer:
     question = "Which trains fastest?"
     conclusions, measured = [], []
     for scope in _with_several(material):
-        timed = [one for one in scope.groups if mean(one.figure(*SPEED)) > 0]
+        timed = [one for one in scope.groups if mean(one.figure(tokens_per_second)) > 0]
         machines = [some for some in _by_machine(timed) if not scope.has_yours or any(one.own for one in some)]
         alike = max(machines, key=len, default=[])
         if len(alike) > 1:
@@ -156,8 +157,8 @@ def _by_machine(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
 def _speeds(scope: Scope, groups: Sequence[RunGroup]) -> Conclusion:
     """The fastest, and the difference between it and the next; the figures of the others are the evidence."""
     names = named(scope.groups)
-    first, second, *others = sorted(groups, key=lambda one: -mean(one.figure(*SPEED)))
-    gap = between(second.values(*SPEED), first.values(*SPEED))
+    first, second, *others = sorted(groups, key=lambda one: -mean(one.figure(tokens_per_second)))
+    gap = between(second.by_seed(tokens_per_second), first.by_seed(tokens_per_second))
     assert gap is not None  # both have a speed
     one, two = (f"{names[group.id]}, {_speed(group)}" for group in (first, second))
     size = gap.written(lambda value: f"{value:+,.0f}".replace("-", "−"))
@@ -173,7 +174,7 @@ def _speeds(scope: Scope, groups: Sequence[RunGroup]) -> Conclusion:
         evidence.append(f"The others: {'; '.join(f'{names[one.id]}, {_speed(one)}' for one in others)}.")
     if len(groups) < len(scope.groups):
         evidence.append(f"{len(groups)} of {len(scope.groups)} settings have times of their own on one machine.")
-    sizes = [weights.mean for one in groups if (weights := one.figure("parameters"))]
+    sizes = [weights.mean for one in groups if (weights := one.figure(parameters))]
     if sizes and max(sizes) > SIZES_DIFFER * min(sizes):
         low, high = (formatted(size / 1e6, "") for size in (min(sizes), max(sizes)))
         evidence.append(f"The models differ in size: {low} to {high} million parameters.")
@@ -181,5 +182,5 @@ def _speeds(scope: Scope, groups: Sequence[RunGroup]) -> Conclusion:
 
 
 def _speed(group: RunGroup) -> str:
-    figure = group.figure(*SPEED)
+    figure = group.figure(tokens_per_second)
     return "not measured" if figure is None else f"{figure:,.0f}{seed_count(group, figure)}"

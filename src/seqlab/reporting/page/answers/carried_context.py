@@ -20,12 +20,13 @@ from seqlab.reporting.page.answers.answer import (
 from seqlab.reporting.page.answers.architectures import SIZES_DIFFER
 from seqlab.reporting.page.answers.evidence import between, compared, single_seeds, why_not_shown
 from seqlab.reporting.page.group_names import named
-from seqlab.reporting.page.groups import RunGroup, seconds_a_step
+from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
 from seqlab.runs.description import CHANGED, description
 from seqlab.runs.result import RunResult
+from seqlab.runs.run_figures import milliseconds_a_step, parameters
 
 SHOWN = 6  # the number of differing settings that a sentence lists
 UNTRAINED = ("also_decoding", "free_running", "cuda_graphs")
@@ -110,11 +111,11 @@ def _time(without: RunGroup, carrying: RunGroup) -> str:
     """The time of a training step, where both ran on one machine."""
     if carrying.devices != without.devices or len(carrying.devices) > 1:
         return "They ran on different machines, so their times do not compare."
-    quick, slow = without.by_seed(seconds_a_step), carrying.by_seed(seconds_a_step)
+    quick, slow = without.by_seed(milliseconds_a_step), carrying.by_seed(milliseconds_a_step)
     change = between(quick, slow)
     if change is None:
         return ""
-    size = change.written(lambda seconds: f"{1000 * seconds:+z.3g}".replace("-", "−"), " ms")
+    size = change.written(lambda value: f"{value:+z.3g}".replace("-", "−"), " ms")
     if change.shown:
         return f"A training step takes {'longer' if change.size > 0 else 'less time'}: {size}."
     if change.none_shown:
@@ -123,7 +124,7 @@ def _time(without: RunGroup, carrying: RunGroup) -> str:
 
 
 def _size(without: RunGroup, carrying: RunGroup) -> str:
-    more, less = carrying.figure("parameters"), without.figure("parameters")
+    more, less = carrying.figure(parameters), without.figure(parameters)
     if not more or not less or max(more.mean, less.mean) <= SIZES_DIFFER * min(more.mean, less.mean):
         return ""
     return f"It has {more.mean / 1e6:.2g} million parameters instead of {less.mean / 1e6:.2g}: size may explain a part."

@@ -119,11 +119,10 @@ def compared(material: Material, first: RunGroup, second: RunGroup, metric: str)
     """How much more of a metric `second` has on the compared split, over seeds and, where tested, over examples."""
     if first.split != second.split:
         return None
-    path = ("metrics", first.split, metric)
     test = material.significance(first, second, entry_of(metric).label)
     interval = test.get("interval") if test else None
     bounds = (interval[0], interval[1]) if interval and len(interval) == 2 else None
-    gap = between(first.values(*path), second.values(*path), bounds)
+    gap = between(first.metric_by_seed(metric), second.metric_by_seed(metric), bounds)
     runs = [*first.runs, *second.runs]
     if gap and metric == TOKEN_BLEU and any(run.get("references") == "first" for run in runs):
         return replace(gap, untested="not tested over examples, which have several references")

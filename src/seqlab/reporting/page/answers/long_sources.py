@@ -17,14 +17,12 @@ from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of
 from seqlab.reporting.page.sources import Material
-from seqlab.reproduction.claim_figures import slope_by_length
+from seqlab.runs.run_figures import RunFigure, mean_over_lengths, rows_by_length, slope_by_length
 from seqlab.runs.schemas import Digest
 
 FIXED = ("gru", "lstm", "context_gru")  # the decoder gets one vector of the source
 ATTENDING = ("bahdanau", "luong", "transformer", "conv")  # those whose encoder is most like that of `FIXED` first
 MASTERED = 0.9  # the share of outputs that must be right for a length to count as mastered
-
-Figure = Callable[[Digest], float | None]
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ class Measure:
     """
 
     meaning: str
-    figure: Figure
+    figure: RunFigure
     write: Callable[[float], str]
     unit: str
     plain: Callable[[float], str]
-    changes: Figure | None = None
+    changes: RunFigure | None = None
 
 
 def fixed_vector(material: Material) -> Answer:
@@ -187,7 +185,9 @@ def _slope(metric: str) -> Measure:
 
     meaning = f"Change of {entry_of(metric).label} per additional source token, as a share of its mean"
     unit = " percentage points per source token"
-    return Measure(meaning, slope_by_length, write, unit, plain, changes=_over_lengths(metric))
+    return Measure(
+        meaning, slope_by_length, write, unit, plain, changes=lambda run: mean_over_lengths(rows_by_length(run), metric)
+    )
 
 
 def _reach(metric: str, labels: Sequence[str]) -> Measure:
@@ -207,16 +207,6 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
         return f"{value:+z.3g}".replace("-", "−")
 
     return Measure(meaning, reach, write, " tokens", "{:.3g}".format)
-
-
-def _over_lengths(metric: str) -> Figure:
-    """The mean of a metric over lengths, weighted by their examples."""
-
-    def mean(run: Digest) -> float | None:
-        rows = [row for row in run.get("by_length", {}).get("rows", []) if row.get(metric) is not None]
-        return statistics.fmean([row[metric] for row in rows], [row["count"] for row in rows]) if rows else None
-
-    return mean
 
 
 def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
+from seqlab.runs.run_figures import parameters
 
 ATTENTION = "attention"
 
@@ -48,7 +49,7 @@ def mixers(material: Material) -> Answer:
 def _pairs(scope: Scope) -> list[Pair]:
     """Of each architecture and mixer one pair: a tuned one if there is one, else that of the largest model."""
     chosen: dict[tuple[str, str], Pair] = {}
-    for other in sorted(scope.groups, key=lambda one: (one.tuned, mean(one.figure("parameters")))):
+    for other in sorted(scope.groups, key=lambda one: (one.tuned, mean(one.figure(parameters)))):
         if (mixer := _mixer(other)) != ATTENTION and (base := _with_attention(other, scope)) is not None:
             chosen[other.architecture, mixer] = base, other
     return list(chosen.values())

@@ -9,6 +9,7 @@ from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.headings import heading
 from seqlab.reporting.page.judging import LOSS
 from seqlab.reporting.page.sources import Material
+from seqlab.runs.run_figures import leaked, metric_of
 from seqlab.runs.schemas import Digest
 
 OTHER = "val_other"  # a split of text that is unrelated to the training text
@@ -22,7 +23,7 @@ def familiar_text(material: Material) -> Answer:
     training text does.
     """
     question = "Does a low validation loss mean more than that the text resembles the training text?"
-    yours = [one for one in material.groups if one.own and one.values("metrics", OTHER, LOSS)]
+    yours = [one for one in material.groups if one.own and one.metric_by_seed(LOSS, OTHER)]
     reference, elsewhere = material.group("G", "phase1"), material.group("G", "phase2")
     references = [reference] if reference and reference not in yours else []
     groups = [*yours, *references]
@@ -51,7 +52,7 @@ def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusi
     name = f"{heading(group)}, {name}{'' if group.own else ' (reference)'}"
     text = f"{inside:.2f} nats per token (cross-entropy with natural logarithms)"
     text += " on held-out sentences of the same kind of text"
-    if leaks := group.leaks():
+    if leaks := group.figure(leaked):
         text += f" ({leaks.mean:.1%} of them appear in training word for word)"
     gap, outside = within(group.by_seed(_gap)), group.metric(LOSS, OTHER)
     if outside is None and group.claim and elsewhere is not None:
@@ -64,12 +65,12 @@ def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusi
 
 
 def _gap(run: Digest) -> float | None:
-    inside, outside = (run["metrics"].get(split, {}).get(LOSS) for split in ("val", OTHER))
+    inside, outside = (metric_of(split, LOSS)(run) for split in ("val", OTHER))
     return None if inside is None or outside is None else outside - inside
 
 
 def _apart(group: RunGroup, elsewhere: RunGroup) -> Gap | None:
-    return between(group.values("metrics", "val", LOSS), elsewhere.values("metrics", "val", LOSS))
+    return between(group.metric_by_seed(LOSS, "val"), elsewhere.metric_by_seed(LOSS, "val"))
 
 
 def _verdict(gap: Gap) -> str:
