@@ -10,10 +10,12 @@ TARGETS = {
     "lstm": "seqlab.models.fixed_vector.FixedVector",
     "context_gru": "seqlab.models.context_gru.ContextGRU",
     "bahdanau": "seqlab.models.bahdanau.Bahdanau",
+    "luong": "seqlab.models.luong.Luong",
+    "conv": "seqlab.models.conv.Conv",
     "transformer": "seqlab.models.transformer.Transformer",
     "gpt": "seqlab.models.gpt.GPT",
 }
-CELLS = {"context_gru": "gru", "bahdanau": "gru"}
+CELLS = {"context_gru": "gru", "bahdanau": "gru", "luong": "lstm"}
 ENVIRONMENT = {
     "seqlab": "0.1.0",
     "commit": "0123456789abcdef",

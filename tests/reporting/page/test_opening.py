@@ -2,17 +2,25 @@
 
 import re
 
+from reporting.page.made_up import digest
+
 from seqlab.reporting.attention_panel import attention_panel
 from seqlab.reporting.page.figures import Figure
+from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.opening import opening
 
-GROUPS = [{"id": name, "name": name, "colour": i} for i, name in enumerate(("gru", "lstm", "bahdanau", "conv"))]
+NAMES = ("gru", "lstm", "bahdanau", "conv")
+GROUPS = [{"id": name, "name": name, "colour": i} for i, name in enumerate(NAMES)]
 
 
 def output(group, prediction, match, tokens=()):
     maps = {"attention": [[100, 0]] * len(tokens), "attention head 1": [[0, 100]] * len(tokens)} if tokens else {}
     attended = {"maps": maps, "sources": ["a", "b"], "tokens": list(tokens)} if tokens else {}
     return {"group": group, "prediction": prediction, "class": "", "match": match, **attended}
+
+
+def run_groups(*names):
+    return [RunGroup(name, "", "", name, False, True, "", [digest(name)]) for name in names]
 
 
 def sentence(source, *matches):
@@ -37,6 +45,7 @@ def test_the_longest_source_on_which_all_without_attention_fail_is_shown():
             )
         ],
         [],
+        run_groups(*NAMES),
     )
     assert (found.title, found.source, found.reference) == ("lists", "1 2 3", "3 2 1")
     assert found.wrong == [("gru", "1 2 3 by 0"), ("lstm", "1 2 3 by 1")]
@@ -58,13 +67,24 @@ def test_the_first_dataset_that_has_such_a_source_is_taken_with_its_plot():
         heads=[],
         rows=[],
     )
-    found = opening([all_right, alone, telling], [plot])
+    found = opening([all_right, alone, telling], [plot], run_groups(*NAMES))
     assert found.title == "hard"
     assert (found.length.id, str(found.length.svg)) == (
         "opening-length",
         '<svg aria-labelledby="opening-length-title"/>',
     )
-    assert opening([all_right, alone], [plot]) is None
+    assert opening([all_right, alone], [plot], run_groups(*NAMES)) is None
+
+
+def test_only_models_with_one_vector_of_the_source_are_said_to_fail_for_it():
+    """Without maps are also outputs of a model that could not be loaded, and of mixers with a state per layer."""
+    names = ("gru", "transformer", "gpt", "bahdanau")
+    outputs = [output(number, f"by {name}", False) for number, name in enumerate(names[:3])]
+    telling = {**sentence("1 2 3"), "outputs": [*outputs, output(3, "3 2 1", True, ("b", "<eos>"))]}
+    data = {**dataset(telling), "groups": [{"id": name, "name": name, "colour": 0} for name in names]}
+    assert opening([data], [], run_groups(*names)).wrong == [("gru", "by gru")]
+    telling["outputs"].pop(0)
+    assert opening([data], [], run_groups(*names)) is None
 
 
 def test_long_tokens_are_written_aslant_and_have_room():
