@@ -48,7 +48,7 @@ def test_a_result_is_written_as_it_was_read(tmp_path):
     result = RunResult.read(run_with(tmp_path, FULL))
     assert json.dumps(result.as_json()) == json.dumps(FULL)  # the order of keys, too
     assert (result.seconds.all, result.training.teraflops, result.identity.model["kind"]) == (2.0, 5.0, "GRU")
-    assert (result.code, result.metric("val", "teacher_forced/loss"), result.leaked) == ("cc", 2.0, 0.25)
+    assert (result.code, result.metric("val", "teacher_forced/loss"), result.leaked()) == ("cc", 2.0, 0.25)
 
 
 def test_every_part_but_name_seed_and_metrics_may_be_missing_and_others_may_be_there(tmp_path):
@@ -56,7 +56,7 @@ def test_every_part_but_name_seed_and_metrics_may_be_missing_and_others_may_be_t
         RunResult.read(run_with(tmp_path, {key: value for key, value in FULL.items() if key != missing}))
     result = RunResult.read(run_with(tmp_path, {**BARE, "later": {"a": 1}, "seconds": {"fit": 1.5, "later": 1}}))
     assert (result.seconds.fit, result.seconds.all, result.steps, result.settings) == (1.5, None, None, {})
-    assert (result.code, result.metric("test", "x"), result.leaked) == (None, None, None)
+    assert (result.code, result.metric("test", "x"), result.leaked()) == (None, None, None)
 
 
 @pytest.mark.parametrize("missing", BARE)
@@ -103,7 +103,7 @@ def test_the_key_is_named(tmp_path, part, message):
 
 
 def leaked(leakage):
-    return RunResult(name="a", seed=1, metrics={"val": {}}, leakage=leakage).leaked
+    return RunResult(name="a", seed=1, metrics={"val": {}}, leakage=leakage).leaked()
 
 
 def test_of_several_sides_the_largest_share_leaks():

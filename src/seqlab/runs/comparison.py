@@ -88,7 +88,7 @@ def table(settings: Sequence[Setting]) -> TextTable:
     """One row per setting, with mean ± sample standard deviation over its runs."""
     split = measured_split(settings)
     shown = _compared_metrics(settings, split)
-    leaking = any(setting.values(lambda result: result.leaked) for setting in settings)
+    leaking = any(setting.values(lambda result: result.leaked()) for setting in settings)
     heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
     heads += [f"{split} {one.name.replace('_', ' ')}" for one in shown]
     heads += ["tokens/s", "training s", "TFLOP"]
@@ -103,7 +103,7 @@ def table(settings: Sequence[Setting]) -> TextTable:
             _cell(setting.values(lambda result: result.parameters), ",.0f"),
             _cell(setting.values(_metric("val", VAL_LOSS)), entry_of(VAL_LOSS).form, finished),
         ]
-        cells += [_cell(setting.values(lambda result: result.leaked), ".1%")] if leaking else []
+        cells += [_cell(setting.values(lambda result: result.leaked()), ".1%")] if leaking else []
         cells += [_cell(setting.values(_metric(split, one.key)), one.form, finished) for one in shown]
         cells += [_cell(setting.values(lambda result: result.training.tokens_per_second), ",.0f")]
         cells += [_significant(setting.values(lambda result: result.training.seconds))]

@@ -197,13 +197,12 @@ class RunResult:
         """A metric of a split ("kind/name"); None if it was not measured, or is not finite."""
         return self.metrics.get(split, {}).get(name)
 
-    @property
-    def leaked(self) -> float | None:
-        """The share of validation sentences that appear in training, word for word: of sides, the largest share.
+    def leaked(self, split: str = "val") -> float | None:
+        """The share of a split's sentences that appear in training, word for word: of sides, the largest share.
 
         None where nothing was measured.
         """
-        shares = [side.get("copies") for side in self.leakage.get("val", {}).values()]
+        shares = [side.get("copies") for side in self.leakage.get(split, {}).values()]
         return max((share for share in shares if share is not None), default=None)
 
     @property

@@ -88,9 +88,9 @@ def teraflops(digest: Digest) -> float | None:
     return in_teraflops(number_at(digest, ("training", "flops")))
 
 
-def leaked(digest: Digest) -> float | None:
-    """The share of validation sentences that appear in training: see `RunResult.leaked`."""
-    return RunResult.of(digest).leaked
+def leaked(split: str) -> RunFigure:
+    """The share of a split's sentences that appear in training: see `RunResult.leaked`."""
+    return lambda digest: RunResult.of(digest).leaked(split)
 
 
 def gap(digest: Digest) -> float | None:

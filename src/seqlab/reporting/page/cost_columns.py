@@ -89,7 +89,10 @@ FURTHER_COSTS = (
         _of_search("flops", in_teraflops),
     ),
     CostColumn(
-        "val leaks", "validation sentences that appear in training word for word", ".1%", _of_runs(run_figures.leaked)
+        "val leaks",
+        "validation sentences that appear in training word for word",
+        ".1%",
+        _of_runs(run_figures.leaked("val")),
     ),
 )
 """Those that come last."""

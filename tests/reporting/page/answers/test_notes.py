@@ -6,17 +6,19 @@ from reporting.page.made_up import claim_g, digest, found, gathered, sentences, 
 from seqlab.reporting.page.answers.notes import familiar_text
 
 
-def notes(inside, outside):
-    """Digests of a language model whose seeds have these losses on text of the same kind and on other text."""
+def notes(inside, outside, splits=("val", "val_other"), **data):
+    """Digests of a language model whose seeds have these losses on text of the same kind and on other text, the two
+    `splits`; `data` are settings of its data.
+    """
     return [
         digest(
             "gpt",
             seed,
             data="84 documents in ml; tokens 7",
-            metrics={
-                split: {"teacher_forced/loss": loss} for split, loss in zip(("val", "val_other"), pair, strict=True)
-            },
+            metrics={split: {"teacher_forced/loss": loss} for split, loss in zip(splits, pair, strict=True)},
+            leakage={split: {"sentences": {"copies": copies}} for split, copies in zip(splits, (0.25, 0), strict=True)},
             overrides={"model": "gpt"},
+            settings={"model": {"_target_": "seqlab.models.gpt.GPT"}, "data": data},
         )
         for seed, pair in enumerate(zip(inside, outside, strict=True), 1)
     ]
@@ -39,6 +41,18 @@ def notes(inside, outside):
 def test_the_users_runs_are_answered_about(tmp_path, inside, outside, text):
     answer = text_of(familiar_text(found(tmp_path, notes(inside, outside))))
     assert text in answer and answer.startswith("Notes: ml, gpt (yours): ")
+
+
+def test_where_a_run_validates_on_other_text_the_losses_and_the_leakage_are_not_taken_for_each_other(tmp_path):
+    runs = notes((4.6, 4.7, 4.8), (6.0, 6.2, 6.1), splits=("val_other", "val"), split="folder")
+    text = text_of(familiar_text(found(tmp_path, runs)))
+    assert "other text costs more, +1.4 (95 %: over seeds +" in text
+    assert "4.70 ± 0.10 nats" in text and "(25.0% of them appear in training word for word), 6.10 ± 0.10 on" in text
+
+
+def test_validation_rows_of_the_same_data_set_are_no_other_text(tmp_path):
+    runs = notes((4.6, 4.7), (6.0, 6.2), splits=("val_other", "val"), _target_="seqlab.data.hub_text.HubText")
+    assert not familiar_text(found(tmp_path, runs)).conclusions
 
 
 def test_several_settings_of_the_users_are_told_apart(tmp_path):

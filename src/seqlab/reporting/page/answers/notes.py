@@ -12,7 +12,9 @@ from seqlab.reporting.page.sources import Material
 from seqlab.runs.run_figures import leaked, metric_of
 from seqlab.runs.schemas import Digest
 
-OTHER = "val_other"  # a split of text that is unrelated to the training text
+OTHER = "val_other"
+HUB = "seqlab.data.hub_text.HubText"
+"""Data of which neither validation split is other text: one is validation rows of the same data set."""
 SHARES = (0, 10, 50)  # percent of the validation sentences that were added to the training text
 
 
@@ -23,7 +25,7 @@ def familiar_text(material: Material) -> Answer:
     training text does.
     """
     question = "Does a low validation loss mean more than that the text resembles the training text?"
-    yours = [one for one in material.groups if one.own and one.metric_by_seed(LOSS, OTHER)]
+    yours = [one for one in material.groups if one.own and _has_other_text(one)]
     reference, elsewhere = material.group("G", "phase1"), material.group("G", "phase2")
     references = [reference] if reference and reference not in yours else []
     groups = [*yours, *references]
@@ -44,17 +46,27 @@ def familiar_text(material: Material) -> Answer:
     )
 
 
+def _has_other_text(group: RunGroup) -> bool:
+    return bool(group.metric_by_seed(LOSS, OTHER)) and group.setting("data", "_target_") != HUB
+
+
+def _splits(group: RunGroup) -> tuple[str, str]:
+    """The split of text like the training text, and that of other text, on which some runs select their checkpoint."""
+    return (OTHER, "val") if group.setting("data", "split") == "folder" else ("val", OTHER)
+
+
 def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusion | None:
     """The loss against that on other text, of the same run or of one that is validated on text of another kind."""
-    inside = group.metric(LOSS, "val")
+    alike, other = _splits(group)
+    inside = group.metric(LOSS, alike)
     if inside is None:
         return None
     name = f"{heading(group)}, {name}{'' if group.own else ' (reference)'}"
     text = f"{inside:.2f} nats per token (cross-entropy with natural logarithms)"
     text += " on held-out sentences of the same kind of text"
-    if leaks := group.figure(leaked):
+    if leaks := group.figure(leaked(alike)):
         text += f" ({leaks.mean:.1%} of them appear in training word for word)"
-    gap, outside = within(group.by_seed(_gap)), group.metric(LOSS, OTHER)
+    gap, outside = within(group.by_seed(lambda run: _gap(run, alike, other))), group.metric(LOSS, other)
     if outside is None and group.claim and elsewhere is not None:
         outside, gap = elsewhere.metric(LOSS, "val"), _apart(group, elsewhere)
     if outside is None or gap is None:
@@ -64,8 +76,8 @@ def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusi
     return Conclusion(name, verdict, evidence, group.own)
 
 
-def _gap(run: Digest) -> float | None:
-    inside, outside = (metric_of(split, LOSS)(run) for split in ("val", OTHER))
+def _gap(run: Digest, alike: str, other: str) -> float | None:
+    inside, outside = (metric_of(split, LOSS)(run) for split in (alike, other))
     return None if inside is None or outside is None else outside - inside
 
 
