@@ -47,6 +47,16 @@ def test_other_differences_are_listed(tmp_path):
     assert "0.2 million parameters instead of 0.1: size may explain a part." in text
 
 
+def test_what_a_model_without_a_setting_does_differs_from_another_value_of_it(tmp_path):
+    """A context GRU has one layer and reads forward."""
+    runs = [*seeds("gru", (14.0,)), *seeds("context_gru", (21.0,))]
+    runs[0]["settings"]["model"] |= {"layers": 3, "reverse_source": True, "shared": False}
+    text = text_of(carried_context(found(tmp_path, runs)))
+    assert "The two differ in model.layers 3 → 1, model.reverse_source true → false, too, so the context" in text
+    runs[0]["settings"]["model"] |= {"layers": 1, "reverse_source": False}
+    assert "all their other settings are the same" in text_of(carried_context(found(tmp_path / "alike", runs)))
+
+
 def test_any_other_difference_of_the_description_is_listed(tmp_path):
     """Any setting counts, such as the optimizer, but not one that only one of the architectures has."""
     runs = [*seeds("gru", (14.0,)), *seeds("context_gru", (21.0,))]

@@ -29,6 +29,8 @@ from seqlab.runs.result import RunResult
 from seqlab.runs.run_figures import milliseconds_a_step, parameters
 
 SHOWN = 6  # the number of differing settings that a sentence lists
+IMPLIED = {"layers": 1, "reverse_source": False, "shared": False, "mixer": "attention"}
+"""What a model does that does not have these settings."""
 UNTRAINED = ("also_decoding", "free_running", "cuda_graphs")
 """Settings with which a model learns nothing else."""
 
@@ -83,7 +85,7 @@ def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
     """What differs apart from the architecture: settings with which a model learns something else, data, what changed
     when a run was resumed.
 
-    A setting of the model that only one of the two has belongs to its architecture. What a run records of its built
+    A setting of the model that only one of the two has belongs to its architecture, except those `IMPLIED`. What a run records of its built
     model follows from its settings and is left out.
     """
     one, two = _compared(a), _compared(b)
@@ -103,7 +105,7 @@ def _compared(group: RunGroup) -> dict[str, Any]:
     described["settings"] = {name: one for name, one in described["settings"].items() if name not in UNTRAINED}
     if isinstance(described["settings"].get("model"), dict):
         model = {name: value for name, value in described["settings"]["model"].items() if name != "_target_"}
-        described["settings"] = {**described["settings"], "model": model}
+        described["settings"] = {**described["settings"], "model": {**IMPLIED, **model}}
     return described
 
 
