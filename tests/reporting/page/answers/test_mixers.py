@@ -17,6 +17,7 @@ def test_a_mixer_is_compared_with_attention_in_the_model_that_differs_least(tmp_
     runs += [run("min_gru", seed, 25.0 + seed / 10, width=64) for seed in (1, 2, 3)]
     (text,) = sentences(mixers(found(tmp_path, runs)))
     assert "token BLEU is higher with gpt, " in text and "+5.00" in text
+    assert "Other settings" not in text
 
 
 def test_of_several_sizes_the_largest_is_compared_and_a_tuned_one_before_it(tmp_path):
@@ -33,7 +34,15 @@ def test_of_several_sizes_the_largest_is_compared_and_a_tuned_one_before_it(tmp_
     for group in content["groups"][:2]:
         group["search"] = {"trainings": 8, "epochs": 41, "seconds": 1234.5, "chosen": []}
     (text,) = sentences(mixers(gathered(tmp_path / "tuned", content)))
-    assert "+1.00" in text and "+2.00" not in text
+    assert "+1.00" in text and "+2.00" not in text and "A tuned model has the settings that" in text
+
+
+def test_what_else_sets_the_two_apart_is_said(tmp_path):
+    runs = [run("attention", seed, 20.0 + seed / 10, layers=3) for seed in (1, 2, 3)]
+    runs += [run("min_gru", seed, 25.0 + seed / 10, layers=2) for seed in (1, 2, 3)]
+    (text,) = sentences(mixers(found(tmp_path, runs)))
+    assert "Other settings differ, too, so the mixer alone does not explain it: gpt, " in text
+    assert text.endswith(" in model.layers 3 → 2.")
 
 
 def test_without_another_mixer_nothing_is_said(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -85,8 +86,8 @@ def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
     """What differs apart from the architecture: settings with which a model learns something else, data, what changed
     when a run was resumed.
 
-    A setting of the model that only one of the two has belongs to its architecture, except those `IMPLIED`. What a run records of its built
-    model follows from its settings and is left out.
+    A setting of the model that only one of the two has belongs to its architecture, except those `IMPLIED`. What a run
+    records of its built model follows from its settings and is left out.
     """
     one, two = _compared(a), _compared(b)
     # Older runs record less about their data: what only one side records is not known to differ.
@@ -97,6 +98,23 @@ def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
         for each in changes
         if not (each.name.startswith("settings.model.") and ABSENT in (each.old, each.new))
     ]
+
+
+def set_apart(
+    pairs: Sequence[tuple[RunGroup, RunGroup]],
+    names: Mapping[str, str],
+    differing: Callable[[RunGroup, RunGroup], Sequence[Difference]],
+    what: str,
+) -> list[str]:
+    """A sentence that says in which settings the two of each pair differ besides `what` is asked about; none if in
+    none.
+    """
+    others = [
+        f"{names[one.id]} and {names[other.id]} in {listed(apart, SHOWN)}"
+        for one, other in pairs
+        if (apart := differing(one, other))
+    ]
+    return [f"Other settings differ, too, so {what} alone does not explain it: {'; '.join(others)}."] if others else []
 
 
 def _compared(group: RunGroup) -> dict[str, Any]:

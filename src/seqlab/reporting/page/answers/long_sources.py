@@ -6,11 +6,11 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hydra_pruning_sweeper.differences import Difference, listed
+from hydra_pruning_sweeper.differences import Difference
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, missing_runs, scopes
 from seqlab.reporting.page.answers.architectures import ranked
-from seqlab.reporting.page.answers.carried_context import SHOWN, differing
+from seqlab.reporting.page.answers.carried_context import differing, set_apart
 from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown
 from seqlab.reporting.page.group_names import named, slug
 from seqlab.reporting.page.groups import RunGroup
@@ -132,14 +132,11 @@ def _clauses(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str
 
 def _apart(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str]) -> list[str]:
     """What else than attention sets the two of a pair apart."""
-    others = [
-        f"{names[one.id]} and {names[other.id]} in {listed(apart, SHOWN)}"
-        for one, other in pairs
-        if (apart := _untuned_differences(one, other))
-    ]
-    sentences = [f"Other settings differ, too, so length alone does not explain it: {'; '.join(others)}."]
     tuned = ["Settings that were tuned differ, too: each model has those that a search found for it."]
-    return [*(sentences if others else []), *(tuned if any(all(one.tuned for one in pair) for pair in pairs) else [])]
+    return [
+        *set_apart(pairs, names, _untuned_differences, "length"),
+        *(tuned if any(all(one.tuned for one in pair) for pair in pairs) else []),
+    ]
 
 
 def _written(values: Sequence[float], measure: Measure) -> str:

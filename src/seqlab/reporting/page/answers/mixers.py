@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hydra_pruning_sweeper.differences import Difference
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import (
     Answer,
@@ -14,7 +15,7 @@ from seqlab.reporting.page.answers.answer import (
     missing_runs,
     scopes,
 )
-from seqlab.reporting.page.answers.carried_context import differing
+from seqlab.reporting.page.answers.carried_context import differing, set_apart
 from seqlab.reporting.page.answers.evidence import compared, single_seeds
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import RunGroup
@@ -77,7 +78,14 @@ def _changes(material: Material, scope: Scope, pairs: list[Pair], metric: str) -
     groups = {one.id: one for pair in pairs for one in pair}
     figures = "; ".join(f"{names[id]} {metric_over_seeds(one, metric)}" for id, one in groups.items())
     evidence = [f"{entry_of(metric).label} on {scope.groups[0].split}: {figures}."]
+    evidence += set_apart(pairs, names, _differing, "the mixer")
+    if any(other.tuned for _, other in pairs):
+        evidence.append("A tuned model has the settings that a search found for it.")
     return Conclusion(scope.title, f"{'; '.join(clauses)}.", evidence, scope.has_yours)
+
+
+def _differing(base: RunGroup, other: RunGroup) -> list[Difference]:
+    return [one for one in differing(base, other) if one.name != "model.mixer"]
 
 
 def _change(material: Material, base: RunGroup, other: RunGroup, metric: str, names: Mapping[str, str]) -> str:
