@@ -103,6 +103,13 @@ def test_other_code_is_never_mixed_in(multirun, calls, tmp_path):
     assert [path.name for path in tmp_path.glob(".all-replaced-*")] == []
 
 
+def test_a_stopped_multirun_that_has_saved_its_state_replaces_the_former_one(multirun, tmp_path):
+    multirun("fine").succeeded()
+    multirun("stops", "overwrite=true").stopped(130)
+    assert (tmp_path / "all/0/checkpoints/last.ckpt").exists()
+    assert [path.name for path in tmp_path.glob(".all-replaced-*")] == []
+
+
 def test_in_a_folder_named_by_the_time_what_differs_is_said_and_begins_anew(multirun, calls, tmp_path):
     named = "hydra.sweep.dir=many/${now:%Y}"
     multirun("fine", named).succeeded()

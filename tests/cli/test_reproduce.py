@@ -310,7 +310,7 @@ def test_as_many_runs_at_a_time_as_pay(reproduce, calls, monkeypatch):
     monkeypatch.setattr(reproduction, "visible_gpus", list)
     out = reproduce("jobs=auto", A=claim("fine", seeds=[1, 2]), B=claim("fine", seeds=[1, 2])).succeeded().out
     assert len(calls()) == 4
-    assert "1 at a time at first, one thread each" in out
+    assert "1 at a time at first, 1 thread each" in out
     (line,) = [line for line in out.splitlines() if line.startswith("3 slots: ")]
     assert "3 cores, no core is left" in line
 
@@ -399,6 +399,7 @@ def test_runs_of_a_killed_runner_are_told_to_stop_and_nobody_else_works_there_be
     script = f"""
 import os, sys
 from pathlib import Path
+from unittest.mock import Mock
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from seqlab.multiruns import pool
 from seqlab.reproduction.claim import Claim, Group
@@ -409,7 +410,7 @@ claim = Claim("A", "cpu", "", "", "", (group,), ())
 run = PlannedRun("A/slow/1", claim, group, Path("runs/slow"), 1)
 with pool.locked(Path("runs")) as lock:
     started = pool.Pool(SlotCount(1), 1, [], lock)
-    started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, lambda news: None)
+    started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, Mock())
 """
     environment = {**os.environ, "FAKE_SETTINGS": json.dumps(settings), "FAKE_CODE": "own"}
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) as runner:

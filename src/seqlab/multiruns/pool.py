@@ -16,9 +16,10 @@ from typing import Generic, Protocol, TypeVar
 
 from hydra_pruning_sweeper.execution.executor import Executor, ForkExecutor, Job, JobEnd, why_failed
 from hydra_pruning_sweeper.execution.process_control import interrupts_handled
-from hydra_pruning_sweeper.execution.slot_count import SlotCount
+from hydra_pruning_sweeper.execution.slot_count import MeasuredSlots, SlotCount
 from hydra_pruning_sweeper.execution.slots import slot_environment
 from hydra_pruning_sweeper.file_lock import file_lock
+from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.trial.pace import PACE_FILE, PACE_VARIABLE
 from seqlab.errors import InputError
 
@@ -68,6 +69,19 @@ class RunEnd(Generic[R]):
     error: str | None
 
 
+class PoolDisplay(Protocol):
+    """What shows a user how the runs go."""
+
+    def line(self, text: str) -> None:
+        """Prints a line."""
+
+    def refresh(self, running: Sequence[tuple[PoolRun, float]], stopping: bool) -> None:
+        """Shows what runs now, for how many seconds each, and whether it is being stopped."""
+
+    def close(self) -> None:
+        """Ends what is shown."""
+
+
 @dataclass(frozen=True)
 class _Running(Generic[R]):
     run: R
@@ -101,7 +115,7 @@ class Pool(Generic[R]):
         waiting: list[R],
         begin: Callable[[R], bool],
         on_end: Callable[[RunEnd[R]], None],
-        refresh: Callable[[str | None], None],
+        display: PoolDisplay,
     ) -> bool:
         """Runs all of `waiting`.
 
@@ -110,16 +124,21 @@ class Pool(Generic[R]):
         Args:
             waiting: emptied as runs are started; `on_end` may add more.
             begin: prepares the folder of a run; returns whether the run resumes from the checkpoint in it.
-            on_end: called for each run that has ended.
-            refresh: called several times per second, with a line about the number of slots if there is a new one.
+            on_end: called for each run that has ended, but not for those that an interrupt stopped.
+            display: refreshed several times per second, and closed at the end.
 
         Returns:
             Whether all were started; False after an interrupt.
         """
         if not waiting:
+            display.close()
             return True
         passed_on = 0  # interrupts
-        with interrupts_handled(self._on_signal), contextlib.closing(self._executor()) as executor:
+        with (
+            contextlib.closing(display),
+            interrupts_handled(self._on_signal),
+            contextlib.closing(self._executor()) as executor,
+        ):
             try:
                 while True:
                     while waiting and len(self._running) < self.slots.allowed() and not self._interrupts:
@@ -130,21 +149,18 @@ class Pool(Generic[R]):
                         self._signal_all(executor, signal.SIGTERM if passed_on == 1 else signal.SIGKILL)
                     if not self._running:
                         return not self._interrupts
-                    refresh(self.slots.news())
-                    for end in executor.wait(POLL_SECONDS):
-                        on_end(self._ended(end))
+                    if (news := self.slots.news()) is not None:
+                        display.line(news)
+                    display.refresh(self._elapsed(), self._interrupts > 0)
+                    for end in map(self._ended, executor.wait(POLL_SECONDS)):
+                        if end.error is None or not self._interrupts:
+                            on_end(end)
             finally:
                 self._signal_all(executor, signal.SIGKILL)  # none runs any more, except after an error
 
-    @property
-    def running(self) -> list[tuple[R, float]]:
+    def _elapsed(self) -> list[tuple[R, float]]:
         """What runs now, and for how many seconds."""
         return [(one.run, time.monotonic() - one.since) for one in self._running.values()]
-
-    @property
-    def stopping(self) -> bool:
-        """Whether there was an interrupt."""
-        return self._interrupts > 0
 
     def _executor(self) -> Executor:
         return ForkExecutor(
@@ -182,6 +198,13 @@ class Pool(Generic[R]):
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._interrupts += 1
+
+
+def slots_in_words(slots: SlotCount, threads: int, gpus: Sequence[str]) -> str:
+    """How many run at a time, and with what: "2 at a time, 1 thread each"."""
+    at_first = " at first" if isinstance(slots, MeasuredSlots) else ""
+    devices = f"{plural(len(gpus), 'GPU')} for all, " if gpus else ""
+    return f"{slots.allowed()} at a time{at_first}, {devices}{plural(threads, 'thread')} each"
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.execution.slot_count import MeasuredSlots, SlotCount
 from hydra_pruning_sweeper.execution.slot_policy import SlotPolicy
 from hydra_pruning_sweeper.execution.slots import available_cores, groups_of_gpus, slot_threads, visible_gpus
-from hydra_pruning_sweeper.messages import labelled, plural, printable
+from hydra_pruning_sweeper.messages import labelled, printable
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.trial.events import LOG
 from seqlab.config.multirun import GridRun, LaunchSettings
@@ -19,7 +19,7 @@ from seqlab.config.plain import keep_overrides
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.folders import CHECKPOINT, ERROR, RANGE_TEST, RESULT, TRAINING_COST, clear_run, has_begun
 from seqlab.multiruns.pace_estimate import PaceEstimate
-from seqlab.multiruns.pool import Pool, RunEnd, locked
+from seqlab.multiruns.pool import Pool, RunEnd, locked, slots_in_words
 from seqlab.multiruns.pool_progress import PoolProgress
 from seqlab.multiruns.typed_line import TypedLine
 from seqlab.runs.comparison import write
@@ -102,8 +102,6 @@ def _launch(settings: LaunchSettings, numbers: Collection[int], lock: int) -> No
     def on_end(end: RunEnd[SlotRun]) -> None:
         if end.run.has_ended() or end.run.can_be_resumed():
             has_begun(settings.folder)
-        if pool.stopping and end.error is not None:
-            return  # it was stopped
         if end.error is not None:
             keep_overrides(end.run.folder, end.run.run.overrides)
             write_atomically(end.run.folder / ERROR, end.error + "\n")
@@ -113,16 +111,9 @@ def _launch(settings: LaunchSettings, numbers: Collection[int], lock: int) -> No
         with contextlib.suppress(InputError):  # the search for a learning rate leaves nothing to compare
             write(settings.folder)
 
-    def refresh(news: str | None) -> None:
-        if news is not None:
-            progress.line(news)
-        progress.refresh(pool.running, pool.stopping)
-
-    try:
-        complete = pool.run(list(todo), begin, on_end, refresh)
-    finally:
-        progress.close()
-    if not complete:
+    if not pool.run(list(todo), begin, on_end, progress):
+        if any(run.can_be_resumed() for run in todo):  # it was stopped, and has saved its state
+            has_begun(settings.folder)
         raise StoppedError("what ran is saved, and the same line goes on")
 
 
@@ -168,9 +159,7 @@ def _announce(
     print(labelled("multirun", printable(str(folder))))
     text = f"{len(runs)}: {', '.join(parts)}"
     if todo:
-        at_first = " at first" if isinstance(slots, MeasuredSlots) else ""
-        devices = f"{plural(len(gpus), 'GPU')} for all, " if gpus else ""
-        text += f"; {slots.allowed()} at a time{at_first}, {devices}{plural(threads, 'thread')} each"
+        text += f"; {slots_in_words(slots, threads, gpus)}"
     print(labelled("runs", text), flush=True)
 
 

@@ -19,7 +19,7 @@ from seqlab.code_hash import code
 from seqlab.config.settings import ReproduceSettings
 from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
-from seqlab.multiruns.pool import Pool, RunEnd, locked
+from seqlab.multiruns.pool import Pool, RunEnd, locked, slots_in_words
 from seqlab.multiruns.pool_progress import PoolProgress
 from seqlab.reproduction.claim import ASIDE, FOLDER, PROFILES, Claim, read_claims
 from seqlab.reproduction.criteria import Groups, Results
@@ -149,11 +149,7 @@ class Reproduction:
         progress = PoolProgress([run.name for run in self.todo], len(self.finished), self.slots.allowed, estimate)
         for claim in self.claims:
             self._judge(claim, progress)
-        try:
-            complete = self._run_all(lock, progress)
-        finally:
-            progress.close()
-        if not complete:
+        if not self._run_all(lock, progress):
             raise StoppedError("what ran is saved, and the same command goes on")
         self._print_results()
         show_page(self.references.parent)
@@ -186,8 +182,6 @@ class Reproduction:
             return False
 
         def on_end(end: RunEnd[Planned]) -> None:
-            if pool.stopping and end.error is not None:
-                return  # it was stopped
             if isinstance(end.run, PlannedSearch):
                 end = self._search_ended(end, ready, progress)
             progress.ended(end)
@@ -197,12 +191,7 @@ class Reproduction:
                 self.failed[end.run.name] = f"{end.error} ({end.run.log})"
             self._judge(end.run.claim, progress)
 
-        def refresh(news: str | None) -> None:
-            if news is not None:
-                progress.line(news)
-            progress.refresh(pool.running, pool.stopping)
-
-        return pool.run(ready, begin, on_end, refresh)
+        return pool.run(ready, begin, on_end, progress)
 
     def _search_ended(self, end: RunEnd[Planned], ready: list[Planned], progress: PoolProgress) -> RunEnd[Planned]:
         """Reads what came of a search, and adds the runs that waited for it to those that are ready."""
@@ -248,9 +237,8 @@ class Reproduction:
         if self.expected and self.todo:
             seconds = [self.expected[run.name] for run in self.todo]
             parts.append(f"about {duration(max(max(seconds), sum(seconds) / self.slots.allowed()))}")
-        devices = plural(len(self.gpus), "GPU") if self.gpus else "one thread each"
-        slots = f"{self.slots.allowed()} at a time{' at first' if isinstance(self.slots, MeasuredSlots) else ''}"
-        print(wrapped(f"{', '.join(parts)}; {slots}, {devices}", indent=2), flush=True)
+        slots = slots_in_words(self.slots, self.threads, self.gpus)
+        print(wrapped(f"{', '.join(parts)}; {slots}", indent=2), flush=True)
 
     def _judge(self, claim: Claim, progress: PoolProgress) -> None:
         """Judges a claim once the last of its runs has ended, if any of them is finished."""
