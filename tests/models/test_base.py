@@ -8,6 +8,7 @@ import torch
 from seqlab.decoding import Greedy
 from seqlab.errors import InputError
 from seqlab.layers.packing import EVERYWHERE
+from seqlab.models.base import parameter_count
 from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.gpt import GPT
 
@@ -74,3 +75,9 @@ def test_with_a_window_a_model_says_more_than_it_has_positions_for():
         logits[:, :3] = -torch.inf  # neither padding nor a beginning, nor an end so early
         assert torch.equal(logits.argmax(-1), tokens[:, step])
         read = torch.cat([read, tokens[:, step : step + 1]], dim=1)
+
+
+def test_frozen_parameters_are_counted_but_not_as_trained():
+    model = torch.nn.Linear(5, 3)
+    model.bias.requires_grad_(False)
+    assert (parameter_count(model), parameter_count(model, trained=True)) == (18, 15)

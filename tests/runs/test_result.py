@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seqlab.errors import InputError
-from seqlab.runs.result import RunResult
+from seqlab.runs.result import RunResult, compared_split
 
 FULL = {
     "name": "a",
@@ -110,3 +110,18 @@ def test_of_several_sides_the_largest_share_leaks():
     sides = {"sources": {"copies": 0.25}, "targets": {"copies": 0.5}, "pairs": {"copies": None}}
     assert leaked({"val": sides, "test": {"targets": {"copies": 1.0}}}) == 0.5
     assert leaked({"val": {"pairs": {"copies": None}}}) is leaked({}) is None
+
+
+@pytest.mark.parametrize(
+    ("splits", "split"),
+    [(("train", "val", "test"), "test"), (("train", "val"), "val"), (("train",), "train"), ((), "")],
+)
+def test_the_split_that_counts_is_the_one_that_was_looked_at_least(splits, split):
+    assert RunResult(name="a", seed=1, metrics={one: {} for one in splits}).main_split == split
+
+
+def test_runs_are_compared_on_a_split_that_all_of_them_have():
+    both, one = (
+        RunResult(name="a", seed=1, metrics={split: {} for split in some}) for some in (("val", "test"), ("val",))
+    )
+    assert [compared_split(results) for results in ([both, both], [both, one], [])] == ["test", "val", "val"]

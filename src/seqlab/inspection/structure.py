@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from seqlab.data.batch import Batch
 from seqlab.inspection.tracing import Record, Tracer, tensors_in
 from seqlab.kinds import model_name
-from seqlab.models.base import Seq2Seq
+from seqlab.models.base import Seq2Seq, parameter_count
 from seqlab.special_tokens import PAD
 
 WIDTHS = {"width": "D", "embedding": "E", "feed_forward": "F"}
@@ -53,7 +53,7 @@ def structure_of(model: Seq2Seq, batch: Batch, settings: Mapping[str, Any]) -> d
         "name": model_name({**settings, "_target_": class_name}),
         "class": class_name,
         "about": (inspect.getdoc(kind) or "").partition("\n")[0],
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": parameter_count(model),
         "axes": axes.letters,
         "inputs": {"encode": ["source", "B S"], "decode": ["tokens", "B T"]},
         "output": ["logits", "B T V"],
@@ -201,7 +201,7 @@ class _Tree:
             "class": type(module).__name__,
             "shape": self._shapes.get(name),
             "calls": self._recorded.calls.get(name, 0),
-            "parameters": sum(p.numel() for p in module.parameters()),
+            "parameters": parameter_count(module),
             "repeat": 1,
             "parts": parts,
         }

@@ -25,6 +25,11 @@ from seqlab.models.fast_attribute_access import quick_lookups
 from seqlab.special_tokens import BOS
 
 
+def parameter_count(module: nn.Module, trained: bool = False) -> int:
+    """How many parameters a module has; `trained`: without those that are frozen."""
+    return sum(one.numel() for one in module.parameters() if one.requires_grad or not trained)
+
+
 class Seq2Seq(nn.Module):
     """Base class of every architecture. A subclass implements `encode` and `decode`.
 

@@ -120,12 +120,11 @@ class ListedRun:
         if self.result is None:
             loss = self.metrics().get("loss")
             return "" if loss is None else f"val loss {loss:.4f}"
-        splits = [split for split in ("test", "val", "train") if split in self.result.metrics]
-        for split in splits[:1]:
-            judges = [one for one in METRICS if one.judges and one.more_is_better]
-            for one in (*judges, *METRICS):
-                if (value := self.result.metric(split, one.key)) is not None:
-                    return f"{split} {one.label} {value:{one.form}}"
+        split = self.result.main_split
+        judges = [one for one in METRICS if one.judges and one.more_is_better]
+        for one in (*judges, *METRICS):
+            if (value := self.result.metric(split, one.key)) is not None:
+                return f"{split} {one.label} {value:{one.form}}"
         return ""
 
 

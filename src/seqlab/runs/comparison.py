@@ -27,7 +27,7 @@ from seqlab.folders import LINE, STUDY
 from seqlab.metrics.registry import METRICS, Metric, entry_of, notes
 from seqlab.natural_order import natural
 from seqlab.runs.compared_runs import Figure, Setting, grouped, read_runs
-from seqlab.runs.result import GENERATED, MOST_WAITED
+from seqlab.runs.result import GENERATED, MOST_WAITED, compared_split
 from seqlab.runs.spread import spread
 
 VAL_LOSS = "teacher_forced/loss"
@@ -57,9 +57,8 @@ class Comparison(Callback):
 
 
 def measured_split(settings: Sequence[Setting]) -> str:
-    """The split whose metrics are compared: test, or validation where some run has no test split."""
-    results = [result for setting in settings for result in setting.results]
-    return "test" if results and all("test" in result.metrics for result in results) else "val"
+    """The split whose metrics are compared."""
+    return compared_split([result for setting in settings for result in setting.results])
 
 
 def _metric(split: str, name: str) -> Figure:

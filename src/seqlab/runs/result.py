@@ -197,6 +197,11 @@ class RunResult:
         """A metric of a split ("kind/name"); None if it was not measured, or is not finite."""
         return self.metrics.get(split, {}).get(name)
 
+    @property
+    def main_split(self) -> str:
+        """The split that counts: test where it was measured, else validation, else training; "" without any."""
+        return next((split for split in ("test", "val", "train") if split in self.metrics), "")
+
     def leaked(self, split: str = "val") -> float | None:
         """The share of a split's sentences that appear in training, word for word: of sides, the largest share.
 
@@ -217,6 +222,11 @@ class RunResult:
     def code(self) -> str | None:
         """The hash of the code that ran."""
         return self.environment.get("code")
+
+
+def compared_split(results: Sequence[RunResult]) -> str:
+    """The split whose metrics of several runs are compared: test, or validation where some run has no test split."""
+    return "test" if results and all("test" in result.metrics for result in results) else "val"
 
 
 def share_waited(cost: Mapping[str, Any]) -> float:

@@ -126,8 +126,8 @@ def _digest(folder: Path, result: RunResult, trust: Trust) -> dict[str, Any]:
         "curve": curve(read_metrics(folder), result),
     }
     content = without_machine(content)
-    split = next((split for split in ("test", "val", "train") if split in result.metrics), None)
-    if split is not None and (predictions := read_predictions(folder)):
+    split = result.main_split
+    if split and (predictions := read_predictions(folder)):
         content |= _of_predictions(folder, predictions, split, result.metric(split, TOKEN_BLEU), trust)
     return content
 

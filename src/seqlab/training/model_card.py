@@ -46,7 +46,7 @@ def _front_matter(result: RunResult, data: SequenceData) -> dict[str, Any]:
     task = (
         "text-generation" if not data.has_bos_eos else "translation" if len(languages) == 2 else "text2text-generation"
     )
-    split = next(split for split in ("test", "val", "train") if split in result.metrics)
+    split = result.main_split
     values = result.metrics[split].items()
     metrics = [{"type": name, "value": value} for name, value in values if value is not None and math.isfinite(value)]
     return {

@@ -32,6 +32,7 @@ from seqlab.inference.generation_outputs import stream_format
 from seqlab.inference.predictor import Predictor
 from seqlab.inference.unknown_words import check_replacing
 from seqlab.kinds import trust_typed
+from seqlab.models.base import parameter_count
 from seqlab.models.objective import Objective
 from seqlab.models.training_module import TrainingModule, trainable
 from seqlab.private_parts import epochs_begun
@@ -312,8 +313,8 @@ def result_of_run(
         examples={split: len(data.examples[split]) for split in data.splits},
         measured={split: len(data.eval_rows(split)) for split in data.splits},
         leakage={split: leakage.to_json() for split, leakage in leakage_of(data).items()},
-        parameters=sum(p.numel() for p in run.model.parameters()),
-        trained_parameters=sum(p.numel() for p in run.model.parameters() if p.requires_grad),
+        parameters=parameter_count(run.model),
+        trained_parameters=parameter_count(run.model, trained=True),
         steps=run.trainer.global_step,
         epochs=epochs_begun(run.trainer),
         weights=weights.name,
@@ -341,8 +342,7 @@ def save_results(run: TrainingRun, result: RunResult) -> None:
     stream, card = stream_format(data), model_card(result, data, model, trust)
     arguments = model_settings(run.settings.model, data)
     bundle.save(run.folder / BUNDLE, model, arguments, tokenizers, search, stream, card)
-    printed_split = next(split for split in ("test", "val", "train") if split in data.splits)
-    predictions = run.generated[0].predictions[printed_split]
+    predictions = run.generated[0].predictions[result.main_split]
     write_atomically(run.folder / PREDICTIONS, predictions_table(predictions))
     log_attention(run.trainer, Predictor(model, *tokenizers, search, stream), samples(predictions))
     write_json(run.folder / RESULT, result.as_json())

@@ -14,7 +14,7 @@ from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.kinds import model_name
-from seqlab.runs.result import RunResult
+from seqlab.runs.result import RunResult, compared_split
 from seqlab.runs.run_figures import RunFigure, inner, metric_of
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import spread
@@ -165,8 +165,8 @@ class RunGroup:
 
     @property
     def split(self) -> str:
-        """The split whose figures are compared: test, or validation if some run has no test split."""
-        return "test" if all("test" in result.metrics for result in self.results) else "val"
+        """The split whose figures are compared."""
+        return compared_split(self.results)
 
     @property
     def devices(self) -> set[tuple[Any, Any]]:

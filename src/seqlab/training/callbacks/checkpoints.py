@@ -90,6 +90,11 @@ class EarlyStopping(stock.EarlyStopping):
             trainer.should_stop = True
 
 
+def is_within_training(trainer: Trainer) -> bool:
+    """Whether a validation is part of training: neither the check before it, nor one that was asked for by itself."""
+    return not trainer.sanity_checking and trainer.state.fn == "fit"
+
+
 class Saver(stock.Checkpoint):
     """Writes `last.ckpt` at intervals and `best.ckpt` after each validation that is the best so far.
 
@@ -144,7 +149,7 @@ class Saver(stock.Checkpoint):
         Raises:
             InputError: the validation has no such metric.
         """
-        if trainer.sanity_checking or trainer.state.fn != "fit":
+        if not is_within_training(trainer):
             return
         value = self.value(trainer)
         if self.improves(value):

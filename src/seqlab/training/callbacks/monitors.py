@@ -18,6 +18,7 @@ from seqlab.data.module import data_of
 from seqlab.dataset_analysis.first_look import token_lines, unknown_line
 from seqlab.dataset_analysis.overlap import leakage_of
 from seqlab.errors import DivergedError
+from seqlab.models.base import parameter_count
 from seqlab.models.training_module import TrainingModule, log_due
 from seqlab.training.delayed_value import DelayedValue
 from seqlab.training.dry_run import timed_step, trial_steps, typical_batch, untimed, without_side_effects
@@ -160,8 +161,8 @@ class RunSummary(Callback):
     def _print_facts(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Before steps are timed, which takes a minute with a large model."""
         data = data_of(trainer)
-        parameters = sum(p.numel() for p in pl_module.parameters())
-        frozen = sum(p.numel() for p in pl_module.parameters() if not p.requires_grad)
+        parameters = parameter_count(pl_module)
+        frozen = parameters - parameter_count(pl_module, trained=True)
         part = f" ({frozen:,} of them frozen)" if frozen else ""
         examples = ", ".join(f"{len(data.examples[split]):,} {split}" for split in data.splits)
         name = self.model or type(pl_module).__name__

@@ -9,7 +9,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hydra_pruning_sweeper.trial.context import context_of_trial
 from seqlab.errors import InputError
-from seqlab.training.callbacks.checkpoints import Saver
+from seqlab.models.base import parameter_count
+from seqlab.training.callbacks.checkpoints import Saver, is_within_training
 from seqlab.training.callbacks.throughput import Throughput
 
 FACTS = ("parameters", "trained_parameters", "seconds", "flops", "tokens_per_second")
@@ -43,7 +44,7 @@ class ObjectivesReport(Callback):
         Raises:
             InputError: an objective is no metric of the validation, and none of the facts.
         """
-        if trainer.sanity_checking or trainer.state.fn != "fit":
+        if not is_within_training(trainer):
             return
         logged = trainer.callback_metrics.items()
         metrics = {name: float(value) for name, value in logged if name.startswith("val/")}
@@ -59,9 +60,8 @@ class ObjectivesReport(Callback):
 
     def values(self, model: LightningModule) -> dict[str, float]:
         """The metrics of the best checkpoint and the facts; every process must call it."""
-        counts = [parameter.numel() for parameter in model.parameters()]
-        trained = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
-        known = {**self.throughput.result(), "parameters": sum(counts), "trained_parameters": sum(trained)}
+        counts = {"parameters": parameter_count(model), "trained_parameters": parameter_count(model, trained=True)}
+        known = {**self.throughput.result(), **counts}
         return {**self.metrics, **{name: float(known[name]) for name in FACTS}}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seqlab.checks import check_sizes
 from seqlab.errors import InputError
-from seqlab.training.callbacks.checkpoints import Saver
+from seqlab.training.callbacks.checkpoints import Saver, is_within_training
 
 
 class Averager(Callback):
@@ -70,7 +70,7 @@ class Averager(Callback):
         Raises:
             InputError: the validation has no such metric.
         """
-        if self.of != "best" or trainer.sanity_checking or trainer.state.fn != "fit":
+        if self.of != "best" or not is_within_training(trainer):
             return
         value = self.saver.value(trainer) * (1 if self.saver.mode == "min" else -1)
         self._keep(trainer, pl_module, math.inf if math.isnan(value) else value)
