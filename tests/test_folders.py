@@ -5,14 +5,14 @@ import functools
 
 import pytest
 
-from seqlab.folders import CONFIGURATION, claim_multirun, claim_run, give_back, has_begun, leave_nothing
+from seqlab.folders import CONFIGURATION, claim_multirun, claim_run, free_range_test_folder, has_begun, leave_nothing
 
 
 def test_where_a_range_test_was_one_run_follows_and_no_second_one(tmp_path):
     for _ in range(2):
         assert claim_run(tmp_path, overwrite=False)
         (tmp_path / "lr_find.csv").touch()
-        give_back(tmp_path)
+        free_range_test_folder(tmp_path)
     with concurrent.futures.ThreadPoolExecutor(7) as pool:
         got = list(pool.map(functools.partial(claim_run, overwrite=False), [tmp_path] * 7))
     assert sorted(got) == [False] * 6 + [True]

@@ -218,7 +218,7 @@ def run_command(config_name: str, task: Callable[[DictConfig], Any], own_code: b
         if HydraConfig.get().mode == RunMode.MULTIRUN and TRIAL_VARIABLE not in os.environ:
             _announce_run()
         try:
-            return called(task, config)
+            return call_task(task, config)
         except KeyboardInterrupt:  # before training has begun, or in a command that leaves nothing
             if TRIAL_VARIABLE not in os.environ:
                 leave_nothing(Path(HydraConfig.get().runtime.output_dir))
@@ -274,7 +274,7 @@ def _announce_run() -> None:
     print(*[""] * bool(run.job.num), labelled(f"run {run.job.num}", " ".join(run.overrides.task)), sep="\n", flush=True)
 
 
-def called(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+def call_task(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     """Calls the task. A missing module of an extra becomes bad input, with the line that installs it."""
     try:
         return task(config)

@@ -81,7 +81,7 @@ def claim_run(folder: Path, overwrite: bool) -> bool:
     """
     aside = None
     if overwrite and (folder / CONFIGURATION).is_dir():
-        aside = _put_aside(folder, [CONFIGURATION, *RUN_FILES])
+        aside = _move_to_backup(folder, [CONFIGURATION, *RUN_FILES])
     if any((folder / name).exists() for name in RUN_FILES):
         return False
     missing = [one for one in (folder.resolve(), *folder.resolve().parents) if not one.exists()]
@@ -98,7 +98,7 @@ def claim_multirun(folder: Path, overwrite: bool) -> bool:
     aside = None
     if overwrite and (folder / MULTIRUN).is_file():
         runs = [path.parent.name for path in folder.glob(f"*/{CONFIGURATION}") if path.parent.name.isdecimal()]
-        aside = _put_aside(folder, [MULTIRUN, LINE, *COMPARED, *runs])
+        aside = _move_to_backup(folder, [MULTIRUN, LINE, *COMPARED, *runs])
     others = (CONFIGURATION, STUDY, *RUN_FILES)
     if any((folder / name).exists() for name in others) or any(folder.glob(f"*/{CONFIGURATION}")):
         return False
@@ -129,7 +129,7 @@ def clear_run(folder: Path, names: Iterable[str] = (CONFIGURATION, *RUN_FILES)) 
             path.unlink(missing_ok=True)
 
 
-def give_back(folder: Path) -> None:
+def free_range_test_folder(folder: Path) -> None:
     """Frees the folder of a range test, so that a run may use it."""
     kept = folder / RANGE_TEST
     if kept.is_dir():
@@ -154,7 +154,7 @@ def leave_nothing(folder: Path) -> None:
             made.rmdir()  # fails if the folder has other content, which ends the loop
 
 
-def _put_aside(folder: Path, names: Iterable[str]) -> Path:
+def _move_to_backup(folder: Path, names: Iterable[str]) -> Path:
     """Moves the named files of a folder into a new folder beside it."""
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.resolve().name}-replaced-", dir=folder.resolve().parent))
     for name in names:

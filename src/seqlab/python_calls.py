@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.names import NAMES
 from seqlab import paths
-from seqlab.cli import added, called, check_spelling, import_from_here, nulls_named, prepare, reason_of
+from seqlab.cli import added, call_task, check_spelling, import_from_here, nulls_named, prepare, reason_of
 from seqlab.command_line import PRIMARY
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.folders import leave_nothing
@@ -88,7 +88,7 @@ class FoundSettings:
     trials: Sequence[Mapping[str, Any]]
 
 
-def trained(
+def train(
     overrides: Sequence[str], expanded: Callable[[list[str]], list[str]], task: Callable[[DictConfig], Any]
 ) -> TrainedRun:
     """See `seqlab.train.from_python`.
@@ -100,20 +100,22 @@ def trained(
     try:
         typed = expanded(list(overrides))
         with _as_command(["seqlab-train", *typed]):
-            value, output = _called(typed, lambda apart, words: apart.run(PRIMARY, words, _leaving_nothing(task)))
+            value, output = _call_hydra(typed, lambda apart, words: apart.run(PRIMARY, words, _leaving_nothing(task)))
         return TrainedRun(output, value if isinstance(value, float) else None)
     finally:
         os.chdir(folder)
 
 
-def searched(overrides: Sequence[str], task: Callable[[DictConfig], Any]) -> FoundSettings:
+def search(overrides: Sequence[str], task: Callable[[DictConfig], Any]) -> FoundSettings:
     """See `seqlab.sweep.from_python`."""
     with _as_command(["seqlab-train", "-m", *overrides]):
-        _, folder = _called(list(overrides), lambda apart, words: _search(apart, words, task))
-    return _found(folder)
+        _, folder = _call_hydra(list(overrides), lambda apart, words: _run_search(apart, words, task))
+    return _found_settings(folder)
 
 
-def _called(overrides: Sequence[str], call: Callable[[HydraApart, list[str]], tuple[Any, Path]]) -> tuple[Any, Path]:
+def _call_hydra(
+    overrides: Sequence[str], call: Callable[[HydraApart, list[str]], tuple[Any, Path]]
+) -> tuple[Any, Path]:
     """Calls Hydra, with its errors in one line."""
     flags = [one for one in overrides if one.startswith("-")]
     typed = added([one for one in overrides if one not in flags], "hydra.sweeper")
@@ -138,7 +140,7 @@ def _leaving_nothing(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
 
     def run(config: DictConfig) -> Any:
         try:
-            return called(task, config)
+            return call_task(task, config)
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, UsageError | StoppedError | KeyboardInterrupt):
                 leave_nothing(Path(HydraConfig.get().runtime.output_dir))
@@ -149,7 +151,7 @@ def _leaving_nothing(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig]
     return run
 
 
-def _search(apart: HydraApart, words: list[str], task: Callable[[DictConfig], Any]) -> tuple[Any, Path]:
+def _run_search(apart: HydraApart, words: list[str], task: Callable[[DictConfig], Any]) -> tuple[Any, Path]:
     if not any(word.lstrip("+").startswith(SEARCHES) for word in words):
         raise InputError("sweep: say what to search, as in sweep('+sweeps=reversal_bahdanau')")
     return apart.multirun(PRIMARY, words, task)
@@ -168,7 +170,7 @@ def _as_command(words: Sequence[str]) -> Iterator[None]:
         sys.argv[:], NAMES.raises = before, raised
 
 
-def _found(folder: Path) -> FoundSettings:
+def _found_settings(folder: Path) -> FoundSettings:
     from hydra_pruning_sweeper.study.trial_command import command_of
     from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
 

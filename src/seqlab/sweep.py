@@ -61,10 +61,10 @@ def from_python(*overrides: str) -> FoundSettings:
         ExecutionError: too many trials failed, or none is complete.
         KeyboardInterrupt: it was stopped; the same words continue it.
     """
-    from seqlab.python_calls import searched
+    from seqlab.python_calls import search
     from seqlab.train import task as train_task
 
-    return searched(overrides, train_task)
+    return search(overrides, train_task)
 
 
 if __name__ == "__main__":

@@ -93,9 +93,9 @@ def from_python(*overrides: str) -> TrainedRun:
         RunError: the run cannot go on, in one line.
         KeyboardInterrupt: it was stopped; the message says how to go on, if anything was saved.
     """
-    from seqlab.python_calls import trained
+    from seqlab.python_calls import train
 
-    return trained(overrides, resumed_arguments, task)
+    return train(overrides, resumed_arguments, task)
 
 
 if __name__ == "__main__":

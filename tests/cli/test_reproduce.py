@@ -403,14 +403,14 @@ from unittest.mock import Mock
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from seqlab.multiruns import pool
 from seqlab.reproduction.claim import Claim, Group
-from seqlab.reproduction.plan import PlannedRun, make_room
+from seqlab.reproduction.plan import PlannedRun, empty_folder_for
 pool.TRAIN = {FAKE!r}
 group = Group("slow", "slow", ("experiment=toy_gru", "name=slow"), (1,))
 claim = Claim("A", "cpu", "", "", "", (group,), ())
 run = PlannedRun("A/slow/1", claim, group, Path("runs/slow"), 1)
 with pool.locked(Path("runs")) as lock:
     started = pool.Pool(SlotCount(1), 1, [], lock)
-    started.run([run], lambda run: bool(make_room(run, Path("aside"), "own")), print, Mock())
+    started.run([run], lambda run: bool(empty_folder_for(run, Path("aside"), "own")), print, Mock())
 """
     environment = {**os.environ, "FAKE_SETTINGS": json.dumps(settings), "FAKE_CODE": "own"}
     with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) as runner:

@@ -121,7 +121,7 @@ def state_of(run: PlannedRun, code: str, any_code: bool = False) -> tuple[str, l
     return FINISHED if result else RESUMABLE, []
 
 
-def make_room(run: Planned, aside: Path, code: str) -> Path | None:
+def empty_folder_for(run: Planned, aside: Path, code: str) -> Path | None:
     """Makes an empty folder, with a note of the code that starts what is planned for it.
 
     A folder with anything to keep is moved below `aside`; any other is deleted.

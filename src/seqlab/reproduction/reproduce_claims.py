@@ -31,7 +31,7 @@ from seqlab.reproduction.plan import (
     Planned,
     PlannedRun,
     check,
-    make_room,
+    empty_folder_for,
     runs_of,
     state_of,
 )
@@ -173,7 +173,7 @@ class Reproduction:
             state, different = self.states[run.name]
             if state == RESUMABLE:
                 return True
-            if moved := make_room(run, self.folder.with_name(self.folder.name + ASIDE), self.code):
+            if moved := empty_folder_for(run, self.folder.with_name(self.folder.name + ASIDE), self.code):
                 progress.line(
                     f"{run.name:<20} its folder had a run of other settings or code ({listed(different)}), now {moved}"
                 )

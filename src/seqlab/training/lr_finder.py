@@ -17,7 +17,7 @@ from hydra_pruning_sweeper.messages import labelled
 from seqlab.config.settings import TrainSettings
 from seqlab.data.module import SequenceData
 from seqlab.errors import RunError
-from seqlab.folders import give_back
+from seqlab.folders import free_range_test_folder
 from seqlab.models.training_module import TrainingModule
 from seqlab.training.trainer import build_trainer
 
@@ -41,7 +41,7 @@ def find_learning_rate(settings: TrainSettings, model: TrainingModule, data: Seq
     text = io.StringIO()
     csv.writer(text).writerows([("learning_rate", "loss"), *zip(RATES.tolist(), test.losses, strict=False)])
     write_atomically(table, text.getvalue())
-    give_back(table.parent)
+    free_range_test_folder(table.parent)
     rate = suggestion(test.losses)
     if rate is None:
         raise RunError(f"the loss does not fall at any learning rate of {LOWEST:g} to {HIGHEST:g}; see {table}")

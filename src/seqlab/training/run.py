@@ -41,6 +41,7 @@ from seqlab.runs.result import RecordedIdentity, RunResult, RunSeconds, Training
 from seqlab.training.callbacks.builders import Callbacks, callbacks_of
 from seqlab.training.callbacks.generation_eval import GenerationEval
 from seqlab.training.callbacks.precision import precision_facts
+from seqlab.training.callbacks.restored_schedules import RestoredSchedules
 from seqlab.training.compiling import compile_model
 from seqlab.training.error_messages import readable_errors
 from seqlab.training.initialization import initialize
@@ -51,7 +52,6 @@ from seqlab.training.model_card import model_card
 from seqlab.training.provenance import command, commit, environment
 from seqlab.training.results import predictions_table, print_summary, samples
 from seqlab.training.resuming import (
-    ChangedRates,
     ResumeCheckpoint,
     RunIdentity,
     SavesIdentity,
@@ -235,7 +235,7 @@ def set_up(
     callbacks = callbacks_of(settings, search, further, started)
     loggers = [component.build() for component in settings.logger.values()]
     saves_identity = SavesIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
-    resuming = [saves_identity, *([ChangedRates(checkpoint.changed)] if checkpoint else [])]
+    resuming = [saves_identity, *([RestoredSchedules(checkpoint.changed)] if checkpoint else [])]
     trainer = build_trainer(settings.trainer, [*callbacks.all, *resuming], logger=loggers)
     if trainer.world_size > 1 and settings.run.multirun:
         raise InputError(f"-m gives each run one process, but trainer.devices asks for {trainer.world_size}")
