@@ -60,7 +60,7 @@ SEES_CONFIGURATIONS = {
     "config",
     *("train", "evaluate", "predict", "generate", "describe", "sweep", "report", "reproduce", "play"),
     *("publish", "past_runs", "python_calls"),
-    *("cli", "command_help"),
+    *("cli", "command_help", "hydra_messages", "typed_arguments"),
     *("exclusive_folders", "runs.comparison"),  # Hydra's callbacks
     "private_parts",
 }

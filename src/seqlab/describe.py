@@ -6,10 +6,11 @@ from typing import Any
 from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
-from seqlab.cli import refuse_unknown, run_command
+from seqlab.cli import run_command
 from seqlab.config.hydra_run import this_run
 from seqlab.config.settings import read_describe
 from seqlab.inspection.diagram import diagram_file
+from seqlab.typed_arguments import refuse_unknown
 
 
 def task(config: DictConfig) -> Any:

@@ -5,8 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import added, refuse_unknown, run_command
+from seqlab.cli import run_command
 from seqlab.config.settings import read_evaluate
+from seqlab.typed_arguments import added, refuse_unknown
 
 
 def task(config: DictConfig) -> Any:

@@ -5,8 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import added, import_from_here, refuse_unknown, run_command, verbatim
+from seqlab.cli import import_from_here, run_command
 from seqlab.config.bundle_settings import read_generate
+from seqlab.typed_arguments import added, refuse_unknown, verbatim
 
 
 def task(config: DictConfig) -> Any:
@@ -25,7 +26,7 @@ def task(config: DictConfig) -> Any:
 def main() -> None:
     """The command line."""
     sys.argv[1:] = verbatim(added(sys.argv[1:], "decoding"), "prompt")
-    run_command("generate", task, own_code=False)
+    run_command("generate", task, imports_from_here=False)
 
 
 if __name__ == "__main__":

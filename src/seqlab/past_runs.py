@@ -5,8 +5,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import refuse_unknown, run_command, verbatim
+from seqlab.cli import run_command
 from seqlab.config.runs_settings import read_runs_command
+from seqlab.typed_arguments import refuse_unknown, verbatim
 
 
 def task(config: DictConfig) -> Any:
@@ -23,7 +24,7 @@ def main() -> None:
     if len(sys.argv) > 1 and sys.argv[1].isalpha():
         sys.argv[1] = f"action={sys.argv[1]}"
     sys.argv[1:] = verbatim(sys.argv[1:], "where")
-    run_command("runs", task, own_code=False)
+    run_command("runs", task, imports_from_here=False)
 
 
 if __name__ == "__main__":

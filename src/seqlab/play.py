@@ -3,10 +3,11 @@
 from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.messages import plural
-from seqlab.cli import import_from_here, refuse_unknown, run_command
+from seqlab.cli import import_from_here, run_command
 from seqlab.config.bundle_settings import read_play
 from seqlab.interrupts import stopping_at_once
 from seqlab.playground.named_bundles import named_bundles
+from seqlab.typed_arguments import refuse_unknown
 
 
 def task(config: DictConfig) -> None:
@@ -24,7 +25,7 @@ def task(config: DictConfig) -> None:
 
 def main() -> None:
     """The command line."""
-    run_command("play", task, own_code=False)
+    run_command("play", task, imports_from_here=False)
 
 
 if __name__ == "__main__":

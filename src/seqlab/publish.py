@@ -2,8 +2,9 @@
 
 from omegaconf import DictConfig
 
-from seqlab.cli import refuse_unknown, run_command
+from seqlab.cli import run_command
 from seqlab.config.bundle_settings import read_publish
+from seqlab.typed_arguments import refuse_unknown
 
 
 def task(config: DictConfig) -> None:
@@ -17,7 +18,7 @@ def task(config: DictConfig) -> None:
 
 def main() -> None:
     """The command line."""
-    run_command("publish", task, own_code=False)
+    run_command("publish", task, imports_from_here=False)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.names import NAMES
 from seqlab import paths
-from seqlab.cli import added, call_task, check_spelling, import_from_here, nulls_named, prepare, reason_of
+from seqlab.cli import call_task, import_from_here, prepare, reason_of
 from seqlab.command_line import PRIMARY
 from seqlab.errors import Carried, InputError, StoppedError
 from seqlab.folders import leave_nothing
 from seqlab.private_parts import HydraApart, hydra_apart
+from seqlab.typed_arguments import added, check_spelling, nulls_named
 
 if TYPE_CHECKING:  # imported where they are used: the table of a study needs no torch
     from seqlab.inference.predictor import Predictor

@@ -2,8 +2,9 @@
 
 from omegaconf import DictConfig
 
-from seqlab.cli import import_from_here, refuse_unknown, run_command
+from seqlab.cli import import_from_here, run_command
 from seqlab.config.settings import read_report
+from seqlab.typed_arguments import refuse_unknown
 
 
 def task(config: DictConfig) -> None:
@@ -29,7 +30,7 @@ def _diagrams() -> dict[str, str]:
 
 def main() -> None:
     """The command line."""
-    run_command("report", task, own_code=False)
+    run_command("report", task, imports_from_here=False)
 
 
 if __name__ == "__main__":

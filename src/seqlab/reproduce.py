@@ -4,8 +4,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqlab.cli import refuse_unknown, run_command
+from seqlab.cli import run_command
 from seqlab.config.settings import read_reproduce
+from seqlab.typed_arguments import refuse_unknown
 
 
 def task(config: DictConfig) -> Any:

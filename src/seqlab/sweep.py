@@ -11,9 +11,10 @@ from omegaconf import DictConfig
 
 from hydra_pruning_sweeper.messages import printable, wrapped
 from seqlab.callable_module import make_callable
-from seqlab.cli import refuse_unknown, run_command
+from seqlab.cli import run_command
 from seqlab.config.settings import read_sweep_command
 from seqlab.errors import InputError
+from seqlab.typed_arguments import refuse_unknown
 
 if TYPE_CHECKING:
     from seqlab.python_calls import FoundSettings

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from hydra_pruning_sweeper.messages import error_lines, printable
 from hydra_pruning_sweeper.quoting import quoted, typed_path
 from seqlab.callable_module import make_callable
-from seqlab.cli import added, refuse_unknown, run_command
+from seqlab.cli import run_command
 from seqlab.command_line import PRIMARY
 from seqlab.config.hydra_run import this_run
 from seqlab.config.plain import kept_overrides, kept_start
@@ -21,6 +21,7 @@ from seqlab.config.settings import read_train
 from seqlab.errors import InputError
 from seqlab.folders import CHECKPOINT, OVERRIDES
 from seqlab.private_parts import value_of
+from seqlab.typed_arguments import added, refuse_unknown
 
 if TYPE_CHECKING:
     from seqlab.python_calls import TrainedRun

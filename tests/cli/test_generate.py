@@ -6,14 +6,9 @@ import re
 import signal
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from omegaconf import OmegaConf
 from processes import Files, started
 
 import seqlab
-from seqlab.cli import verbatim
 from seqlab.decoding import Sample
 
 
@@ -111,17 +106,6 @@ def test_it_can_be_stopped(writer, tmp_path, end, code):
         assert abs(int(count[1].replace(",", "")) - len(said)) < 9  # some may wait for what follows them
     else:
         assert err == ""
-
-
-@settings(max_examples=300)
-@given(st.one_of(st.text(alphabet="ab'\"\\${}=,()[] :\n\té~?*#%-|.0", max_size=12), st.text(max_size=8)))
-@example("null")
-@example("$x$, ${y} and \\${z}")
-@example("'quoted' \\")
-def test_a_prompt_is_taken_as_it_stands(prompt):
-    arguments = verbatim(["run=a", f"prompt={prompt}"], "prompt")
-    override = OverridesParser.create().parse_overrides(arguments)[1]
-    assert OmegaConf.create({"prompt": override.value()}).prompt == prompt
 
 
 def test_predict_continues_every_line(command, writer):

@@ -1,10 +1,10 @@
-"""What a command says in its one line."""
+"""What a command says in its one line of an error of Hydra's."""
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 
-from seqlab.cli import _one_line
+from seqlab.hydra_messages import one_line
 
 
 @pytest.mark.parametrize(("name", "meant"), [("n_trails", "; did you mean n_trials?"), ("xyz", "")])
@@ -14,4 +14,4 @@ def test_a_setting_that_the_sweeper_does_not_have_is_named_with_the_nearest(tmp_
     )
     with initialize_config_dir(str(tmp_path), version_base="1.3"), pytest.raises(HydraException) as caught:
         compose("mine")
-    assert _one_line(caught.value) == f"In 'mine': hydra.sweeper.{name}: no such setting{meant}"
+    assert one_line(caught.value) == f"In 'mine': hydra.sweeper.{name}: no such setting{meant}"
