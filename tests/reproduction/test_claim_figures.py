@@ -3,7 +3,7 @@
 import pytest
 
 from seqlab.reproduction.claim_figures import figure, written
-from seqlab.runs.spread import spread
+from seqlab.runs.spread import Spread
 
 
 def test_a_figure_stands_where_its_name_says():
@@ -39,4 +39,4 @@ def test_computed_figures_have_names_of_their_own():
     ],
 )
 def test_figures_are_written_with_as_many_digits_as_a_reader_wants(name, values, text):
-    assert written(name, spread(values)) == text
+    assert written(name, Spread.of(values)) == text

@@ -67,8 +67,9 @@ def test_the_slope_by_length_is_that_of_weighted_least_squares_over_the_mean():
     ]
     (slope, _) = np.polyfit(middles, bleu, 1, w=np.sqrt(counts))
     mean = np.average(bleu, weights=counts)
-    assert slope_by_length({"by_length": {"rows": rows}}) == pytest.approx(slope / mean)
-    assert mean_over_lengths(rows, "bleu") == pytest.approx(mean)
+    digest = {"by_length": {"rows": rows}}
+    assert slope_by_length(digest) == pytest.approx(slope / mean)
+    assert mean_over_lengths("bleu")(digest) == pytest.approx(mean)
 
 
 def test_twice_the_quality_with_the_same_shape_has_the_same_slope():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from seqlab.metrics.registry import entry_of
 from seqlab.runs.run_figures import (
@@ -22,6 +20,7 @@ from seqlab.runs.run_figures import (
     tokens_per_second,
 )
 from seqlab.runs.schemas import Digest
+from seqlab.runs.spread import Spread
 
 COMPUTED: dict[str, RunFigure] = {
     "milliseconds_a_step": milliseconds_a_step,
@@ -59,11 +58,9 @@ def figure(digest: Digest, name: str) -> float | None:
     return number_at(digest, name.split("."))
 
 
-def written(name: str, spread: Mapping[str, Any]) -> str:
-    """Mean ± standard deviation, in a format that suits the figure; only the mean where all values are the same."""
-    format_spec = _format_spec(name, spread["mean"])
-    mean = format(spread["mean"], format_spec)
-    return mean if len(set(spread["values"])) == 1 else f"{mean} ± {format(spread['sd'], format_spec)}"
+def written(name: str, spread: Spread) -> str:
+    """Mean ± standard deviation, in a format that suits the figure."""
+    return format(spread, _format_spec(name, spread.mean))
 
 
 def written_difference(name: str, difference: float) -> str:

@@ -11,7 +11,6 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from seqlab.errors import InputError
 from seqlab.metrics.registry import entry_of
@@ -21,7 +20,7 @@ from seqlab.reproduction.power_law import PowerLaw, fitted
 from seqlab.reproduction.search_outcome import SearchOutcome
 from seqlab.runs.schemas import Digest
 from seqlab.runs.significance import METRICS, significance
-from seqlab.runs.spread import spread
+from seqlab.runs.spread import Spread
 
 OUTPUTS_OF_TEST = "metrics.test.free_running/"
 """How the figures begin whose differences a paired bootstrap can test, as those of single outputs are kept."""
@@ -115,7 +114,7 @@ def _labels(criterion: Criterion) -> list[str]:
     return [*labels, *(label for line in criterion.arguments.get("lines", {}).values() for label in line)]
 
 
-def values_of(groups: Groups, label: str, name: str) -> dict[str, Any]:
+def values_of(groups: Groups, label: str, name: str) -> Spread:
     """The spread of a figure over the runs of a group.
 
     Raises:
@@ -129,19 +128,19 @@ def values_of(groups: Groups, label: str, name: str) -> dict[str, Any]:
     values = [value for digest in digests if (value := figure(digest, name)) is not None]
     if len(values) < len(digests):
         raise IncomparableError(f"{name} was not measured in every run of {label}")
-    return spread(values)
+    return Spread.of(values)
 
 
 def at_least(groups: Groups, of: str, figure: str, bound: float) -> tuple[str, bool]:
     """The mean of a group is `bound` or more."""
     values = values_of(groups, of, figure)
-    return written(figure, values), values["mean"] >= bound
+    return written(figure, values), values.mean >= bound
 
 
 def below(groups: Groups, of: str, figure: str, bound: float) -> tuple[str, bool]:
     """The mean of a group is below `bound`."""
     values = values_of(groups, of, figure)
-    return written(figure, values), values["mean"] < bound
+    return written(figure, values), values.mean < bound
 
 
 def above(
@@ -149,7 +148,7 @@ def above(
 ) -> tuple[str, bool]:
     """The mean of a group is above the mean of another group or figure."""
     values, other = _both(groups, of, figure, than, than_figure)
-    return f"{written(figure, values)} against {written(than_figure or figure, other)}", values["mean"] > other["mean"]
+    return f"{written(figure, values)} against {written(than_figure or figure, other)}", values.mean > other.mean
 
 
 def below_other(
@@ -157,17 +156,17 @@ def below_other(
 ) -> tuple[str, bool]:
     """The mean of a group is below the mean of another group or figure."""
     values, other = _both(groups, of, figure, than, than_figure)
-    return f"{written(figure, values)} against {written(than_figure or figure, other)}", values["mean"] < other["mean"]
+    return f"{written(figure, values)} against {written(than_figure or figure, other)}", values.mean < other.mean
 
 
-def _both(groups: Groups, of: str, figure: str, than: str | None, than_figure: str | None) -> tuple[Any, Any]:
+def _both(groups: Groups, of: str, figure: str, than: str | None, than_figure: str | None) -> tuple[Spread, Spread]:
     return values_of(groups, of, figure), values_of(groups, than or of, than_figure or figure)
 
 
 def falling(groups: Groups, of: Sequence[str], figure: str) -> tuple[str, bool]:
     """The mean falls from each group to the next."""
     spreads = [values_of(groups, label, figure) for label in of]
-    means = [one["mean"] for one in spreads]
+    means = [one.mean for one in spreads]
     return ", ".join(written(figure, one) for one in spreads), all(a > b for a, b in itertools.pairwise(means))
 
 
@@ -177,8 +176,8 @@ def recovers(groups: Groups, base: str, shares: Mapping[str, float], figure: str
     Where the meter shows b for `base`, in which nothing is planted, it should show b + p · (1 − b) for a planted share
     p. The rule solves that for p.
     """
-    ground = values_of(groups, base, figure)["mean"]
-    recovered = {label: (values_of(groups, label, figure)["mean"] - ground) / (1 - ground) for label in shares}
+    ground = values_of(groups, base, figure).mean
+    recovered = {label: (values_of(groups, label, figure).mean - ground) / (1 - ground) for label in shares}
     measured = f"{ground:.2%} by itself; above it " + ", ".join(
         f"{recovered[label]:.2%} of {share:.0%}" for label, share in shares.items()
     )
@@ -224,7 +223,7 @@ def further_apart(
 
 def _closest(groups: Groups, of: Sequence[str], than: Sequence[str], figure: str) -> tuple[str, str, float]:
     """The lowest of the groups `of`, the highest of the groups `than`, and the difference of their means."""
-    means = {label: float(values_of(groups, label, figure)["mean"]) for label in (*of, *than)}
+    means = {label: values_of(groups, label, figure).mean for label in (*of, *than)}
     low, high = min(of, key=lambda label: means[label]), max(than, key=lambda label: means[label])
     return low, high, means[low] - means[high]
 
@@ -243,7 +242,7 @@ def any_above(groups: Groups, of: Sequence[str], figure: str, than_figure: str) 
     parts, holds = [], False
     for label in of:
         values, other = _both(groups, label, figure, None, than_figure)
-        difference = values["mean"] - other["mean"]
+        difference = values.mean - other.mean
         holds |= difference > 0
         gap = written_difference(figure, difference)
         parts.append(f"{label} {written(figure, values)} against {written(than_figure, other)} ({gap})")
@@ -252,7 +251,7 @@ def any_above(groups: Groups, of: Sequence[str], figure: str, than_figure: str) 
 
 def none_above(groups: Groups, of: Sequence[str], figure: str, bound: float) -> tuple[str, bool]:
     """No run of any of the groups is above `bound`."""
-    most = {label: max(values_of(groups, label, figure)["values"]) for label in of}
+    most = {label: max(values_of(groups, label, figure).values) for label in of}
     label = max(of, key=lambda label: most[label])
     return f"at most {most[label]:.4g}, {label}", most[label] <= bound
 
@@ -281,7 +280,7 @@ def power_laws(groups: Groups, lines: Mapping[str, Sequence[str]], x: str, y: st
 
 def _by_seed(groups: Groups, label: str, x: str, y: str) -> dict[int, tuple[float, float]]:
     """Two figures of each run of a group, by its seed."""
-    values = (values_of(groups, label, name)["values"] for name in (x, y))
+    values = (values_of(groups, label, name).values for name in (x, y))
     return {digest["seed"]: (one, other) for digest, one, other in zip(groups[label].digests, *values, strict=True)}
 
 

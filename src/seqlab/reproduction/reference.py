@@ -22,7 +22,7 @@ from seqlab.reproduction.criteria import (
     values_of,
 )
 from seqlab.runs.schemas import Digest
-from seqlab.runs.spread import spread
+from seqlab.runs.spread import Spread
 
 HEAVY = ("bleu_statistics", "correct", "lengths")
 """Entries of a digest with one value per sentence. They are left out once the significance tests have used them."""
@@ -114,7 +114,7 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
     drawn = [criterion.arguments[axis] for criterion in claim.criteria if _draws(criterion) for axis in "xy"]
     for name in dict.fromkeys([*claim.columns, *drawn]):
         try:
-            figures[name] = values_of({group.label: _that_have(results, name)}, group.label, name)
+            figures[name] = values_of({group.label: _that_have(results, name)}, group.label, name).to_json()
         except IncomparableError:  # the architecture or the split does not have this figure
             continue
     search = results.search
@@ -128,7 +128,7 @@ def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
         "expected_runs": results.expected,
         "figures": figures,
         "metrics": _metrics(results.digests),
-        "seconds": spread([_seconds(digest) for digest in results.digests]) if results.digests else None,
+        "seconds": Spread.of([_seconds(digest) for digest in results.digests]).to_json() if results.digests else None,
         "runs": runs,
     } | ({} if search is None else {"search": {"trainings": search.trainings, **vars(search)}})
 
@@ -172,7 +172,7 @@ def _metrics(digests: Sequence[Digest]) -> dict[str, dict[str, Any]]:
         for name in metrics:
             values = [digest["metrics"].get(split, {}).get(name) for digest in digests]
             if all(value is not None for value in values):
-                spreads.setdefault(split, {})[name] = spread(values)
+                spreads.setdefault(split, {})[name] = Spread.of(values).to_json()
     return spreads
 
 

@@ -28,7 +28,7 @@ from seqlab.metrics.registry import METRICS, Metric, entry_of, notes
 from seqlab.natural_order import natural
 from seqlab.runs.compared_runs import Figure, Setting, grouped, read_runs
 from seqlab.runs.result import GENERATED, MOST_WAITED, compared_split
-from seqlab.runs.spread import spread
+from seqlab.runs.spread import Spread
 
 VAL_LOSS = "teacher_forced/loss"
 MEMORY, OUTPUTS = "MiB", "outputs/s"
@@ -139,22 +139,20 @@ def _waited(settings: Sequence[Setting]) -> str:
 
 def _significant(values: list[float]) -> str:
     """A cell with three significant figures, but no exponent, so that sizes of any order read well."""
-    mean = spread(values)["mean"] if values else 0.0
+    mean = Spread.of(values).mean if values else 0.0
     size = math.floor(math.log10(abs(mean))) if mean and math.isfinite(mean) else 0
     return _cell(values, f",.{max(0, 2 - size)}f")
 
 
 def _cell(values: list[float], form: str, runs: int = 0) -> str:
-    """Mean ± deviation; the mean alone if all values are the same, "–" if there are none.
+    """Mean ± deviation; "–" if there are no values.
 
     If only some of the `runs` have a value (the others diverged, for example), the cell says how many: the mean is then
     that of the better runs.
     """
     if not values:
         return "–"
-    figures = spread(values)
-    text = format(figures["mean"], form)
-    text += f" ± {format(figures['sd'], form)}" if len(set(values)) > 1 else ""
+    text = format(Spread.of(values), form)
     return f"{text} ({len(values)} of {runs})" if len(values) < runs else text
 
 
@@ -243,8 +241,10 @@ def comma_separated(settings: Sequence[Setting]) -> str:
 
 
 def _mean_and_deviation(values: list[float]) -> Iterable[float | str]:
-    figures = spread(values) if values else {"mean": "", "sd": ""}
-    return figures["mean"], figures["sd"]
+    if not values:
+        return "", ""
+    spread = Spread.of(values)
+    return spread.mean, spread.sd
 
 
 def write(multirun: Path) -> tuple[list[Setting], list[str]]:

@@ -110,8 +110,12 @@ def rows_by_length(digest: Digest) -> list[dict[str, Any]]:
     return list(digest.get("by_length", {}).get("rows", ()))
 
 
-def mean_over_lengths(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    """The mean of a metric over those ranges of lengths that have it, weighted by their examples."""
+def mean_over_lengths(name: str) -> RunFigure:
+    """The mean of a metric over those ranges of lengths that have it, weighted by their examples, as a figure."""
+    return lambda digest: _weighted_mean(rows_by_length(digest), name)
+
+
+def _weighted_mean(rows: Sequence[Mapping[str, Any]], name: str) -> float | None:
     known = [row for row in rows if row["count"] and row.get(name) is not None]
     return statistics.fmean([row[name] for row in known], [row["count"] for row in known]) if known else None
 
@@ -124,7 +128,7 @@ def slope_by_length(digest: Digest) -> float | None:
     """
     rows = rows_by_length(digest)
     name = "bleu" if all("bleu" in row for row in rows) else "exact_match"
-    mean = mean_over_lengths(rows, name)
+    mean = _weighted_mean(rows, name)
     if len(rows) < 2 or not mean:
         return None
     weights = [row["count"] for row in rows]
@@ -155,6 +159,6 @@ def of_length(key: str, first: int, last: int = sys.maxsize) -> RunFigure:
             return None
         within = [row for row in rows_by_length(digest) if first <= row["from"] and row["to"] <= last]
         known = all(row.get("exact_match") is not None for row in within)
-        return mean_over_lengths(within, "exact_match") if known else None
+        return _weighted_mean(within, "exact_match") if known else None
 
     return figure

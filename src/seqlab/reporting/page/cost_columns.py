@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from seqlab.reporting.page.groups import RunGroup, Spread, spread_of
+from seqlab.reporting.page.groups import RunGroup
 from seqlab.runs import run_figures
 from seqlab.runs.result import in_teraflops
 from seqlab.runs.run_figures import RunFigure
+from seqlab.runs.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def _of_search(
 ) -> Callable[[RunGroup], Spread | None]:
     def searched(group: RunGroup) -> Spread | None:
         cost = in_unit(group.searched(name))
-        return None if cost is None else spread_of([cost])
+        return None if cost is None else Spread.of([cost])
 
     return searched
 

@@ -17,7 +17,7 @@ from seqlab.kinds import model_name
 from seqlab.runs.result import RunResult, compared_split
 from seqlab.runs.run_figures import RunFigure, inner, metric_of
 from seqlab.runs.schemas import Digest
-from seqlab.runs.spread import spread
+from seqlab.runs.spread import Spread
 
 USUAL = "cpu"
 """The profile of claims that is not mentioned."""
@@ -26,19 +26,6 @@ UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
 """Settings of a language model's data that do not change the text on which it is evaluated."""
 SHORT = 2  # words of a target up to which it is no sentence
 WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A figure over seeds."""
-
-    mean: float
-    sd: float
-    count: int
-
-    def __format__(self, form: str) -> str:
-        mean = format(self.mean, form)
-        return mean if self.count < 2 or not self.sd else f"{mean} ± {format(self.sd, form)}"
 
 
 @dataclass(frozen=True)
@@ -194,7 +181,8 @@ class RunGroup:
 
     def figure(self, figure: RunFigure) -> Spread | None:
         """Mean and deviation of a figure over seeds; None if no run has it."""
-        return spread_of(self.by_seed(figure))
+        values = self.by_seed(figure)
+        return Spread.of(values) if values else None
 
     def by_seed(self, figure: RunFigure) -> list[float]:
         """A figure of each seed that has it; the mean if a seed has several runs."""
@@ -202,7 +190,7 @@ class RunGroup:
 
     def metric(self, name: str, split: str | None = None) -> Spread | None:
         """Mean and deviation of a metric, of the compared split if no other is named."""
-        return spread_of(self.metric_by_seed(name, split))
+        return self.figure(metric_of(split or self.split, name))
 
     def metric_by_seed(self, name: str, split: str | None = None) -> list[float]:
         """A metric of each seed that has it, of the compared split if no other is named."""
@@ -221,14 +209,6 @@ def per_seed(runs: Sequence[Digest], figure: RunFigure) -> dict[int, float]:
         if value is not None and math.isfinite(value):
             values.setdefault(run["seed"], []).append(float(value))
     return {seed: statistics.fmean(several) for seed, several in sorted(values.items())}
-
-
-def spread_of(values: list[float]) -> Spread | None:
-    """Mean and deviation of values; None if there are none."""
-    if not values:
-        return None
-    figures = spread(values)
-    return Spread(figures["mean"], figures["sd"], len(values))
 
 
 def with_data_told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:

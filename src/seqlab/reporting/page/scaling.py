@@ -11,6 +11,7 @@ from seqlab.reporting.page.figures import Figure, Series, line_plot
 from seqlab.reporting.page.group_names import slug
 from seqlab.reporting.page.headings import claim_name
 from seqlab.reproduction.power_law import PowerLaw
+from seqlab.runs.spread import Spread
 
 AXES = {"teraflops": "TFLOP of training"}
 HEADS = ("architecture", "at one TFLOP", "exponent (95 % interval over seeds)", "ten times the compute", "R²")
@@ -49,15 +50,18 @@ def scalings(claims: Sequence[Mapping[str, Any]]) -> list[Scaling]:
 
 
 def _scaling(claim: Mapping[str, Any], fit: Mapping[str, Any]) -> Scaling:
-    figures = {group["label"]: group["figures"] for group in claim["groups"]}
+    figures = {
+        group["label"]: {name: Spread.from_json(spread) for name, spread in group["figures"].items()}
+        for group in claim["groups"]
+    }
     quality = entry_of(fit["y"]).label
     laws = {line["name"]: law_of(line) for line in fit["lines"]}
     series = []
     for colour, line in enumerate(fit["lines"]):
         name, law = line["name"], laws[line["name"]]
-        sizes = sorted((figures[label] for label in line["groups"]), key=lambda one: one[fit["x"]]["mean"])
-        measured = [(one[fit["x"]]["mean"], one[fit["y"]]["mean"]) for one in sizes]
-        over_seeds = [(min(one[fit["y"]]["values"]), max(one[fit["y"]]["values"])) for one in sizes]
+        sizes = sorted((figures[label] for label in line["groups"]), key=lambda one: one[fit["x"]].mean)
+        measured = [(one[fit["x"]].mean, one[fit["y"]].mean) for one in sizes]
+        over_seeds = [(min(one[fit["y"]].values), max(one[fit["y"]].values)) for one in sizes]
         fitted = [(x, law(x)) for x, _ in measured]
         series.append(Series(name, colour, measured, over_seeds, joined=False))
         series.append(Series(f"{name}, law", colour, fitted, marked=False, kind=name))

@@ -13,7 +13,7 @@ from hydra_pruning_sweeper.messages import duration, plural
 from seqlab.metrics.registry import METRICS, entry_of, notes
 from seqlab.reporting.page.cost_columns import BESIDE_QUALITY, FURTHER_COSTS
 from seqlab.reporting.page.group_names import named
-from seqlab.reporting.page.groups import USUAL, RunGroup, Spread, by_dataset
+from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
 from seqlab.reporting.page.headings import claim_name, heading, title
 from seqlab.reporting.page.judging import LOSS, comparable, quality, unsuited
 from seqlab.reporting.page.sources import Material
@@ -22,6 +22,7 @@ from seqlab.reproduction.reference import OPEN, all_seconds, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
 from seqlab.runs.run_figures import EXACT_MATCH
 from seqlab.runs.small_splits import uncertainty
+from seqlab.runs.spread import Spread
 
 COMPARISON = "comparison"
 """In place of a verdict: nothing was to be judged."""

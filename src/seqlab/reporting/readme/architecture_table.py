@@ -14,6 +14,7 @@ from seqlab.metrics.registry import entry_of
 from seqlab.reporting.readme.costs import Reference, cell
 from seqlab.reproduction.claim_figures import written
 from seqlab.runs.run_figures import training_seconds
+from seqlab.runs.spread import Spread
 
 TUNED = "_tuned"
 """At the end of the label of a group whose settings were searched for."""
@@ -95,7 +96,10 @@ def _table(task: ComparedTask, content: Reference) -> str:
             *(cell(group, figure) for figure in task.quality),
             _minutes([group["search"]["seconds"]] if "search" in group else []),
             _minutes([one for run in group["runs"] if (one := training_seconds(run)) is not None]),
-            *(written(name, group["figures"][name]) if name in group["figures"] else "–" for name in COSTS),
+            *(
+                written(name, Spread.from_json(group["figures"][name])) if name in group["figures"] else "–"
+                for name in COSTS
+            ),
         )
     return f"**{task.title}** ({_size(content, tuned)}).\n\n{table.markdown()}"
 

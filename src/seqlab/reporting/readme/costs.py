@@ -9,6 +9,7 @@ from typing import Any
 from seqlab.reproduction.claim_figures import written
 from seqlab.runs.result import in_teraflops
 from seqlab.runs.run_figures import teraflops
+from seqlab.runs.spread import Spread
 
 Reference = Mapping[str, Any]
 """The content of a reference file."""
@@ -21,9 +22,8 @@ def cell(group: Mapping[str, Any], name: str) -> str:
     """A figure of a group as a table has it: "–" if it is not known; if only some runs have it, how many."""
     if name not in group["figures"]:
         return "–"
-    spread = group["figures"][name]
-    known, all_runs = len(spread["values"]), len(group["seeds"])
-    return written(name, spread) + (f" ({known} of {all_runs})" if known < all_runs else "")
+    spread, all_runs = Spread.from_json(group["figures"][name]), len(group["seeds"])
+    return written(name, spread) + (f" ({spread.count} of {all_runs})" if spread.count < all_runs else "")
 
 
 def compute(group: Mapping[str, Any]) -> str:

@@ -6,12 +6,13 @@ import json
 import math
 import sys
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import mean, median
 from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.reporting.readme.claims import with_results
+from seqlab.runs.spread import Spread
 
 BEGIN, END = "<!-- replay: written by `make replay` -->", "<!-- end of replay -->"
 
@@ -60,7 +61,8 @@ def note(task: dict[str, Any], result: dict[str, Any]) -> str:
     agree = ", ".join(f"{value:.2f} after {epoch}" for epoch, value in task["rank_correlation"].items())
     return (
         f"Lowest validation loss of {size(task)} configurations of up to {task['epochs']} epochs each, mean ±"
-        f" standard deviation over {len(result['seeds'])} seeds; the lowest of all is {task['best']:.4f}. All of the"
+        f" standard deviation over {len(result['seeds'])} seeds (the mean alone where all are the same); the lowest of"
+        f" all is {task['best']:.4f}. All of the"
         f" epochs: {task['budget']}, what {result['trials']} trials take in full in the median, stopped early with"
         f" patience {result['patience']}. The target, {task['target']:.4f}, is the median of what the first row has"
         " found by then; a search has twice those epochs to come to it. Epochs to the target: median, how many seeds"
@@ -97,7 +99,7 @@ def _share(value: float) -> str:
 
 def _spread(values: list[float | None]) -> str:
     known = [one for one in values if one is not None]
-    return f"{mean(known):.4f} ± {stdev(known):.4f}" if len(known) == len(values) else ""
+    return f"{Spread.of(known):.4f}" if len(known) == len(values) else ""
 
 
 def _reached(facts: dict[str, Any]) -> str:

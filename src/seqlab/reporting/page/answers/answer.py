@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from seqlab.reporting.page.groups import USUAL, RunGroup, Spread, by_dataset
+from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading
 from seqlab.reporting.page.judging import FORMS
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import Table, diverged_seeds, metric_text
 from seqlab.reproduction.reference import remake
+from seqlab.runs.spread import Spread
 
 SHARED_MACHINE = (
     "Times of training and of generation are shown only of runs that had their cores to themselves meanwhile: not of"

@@ -17,8 +17,9 @@ from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of
 from seqlab.reporting.page.sources import Material
-from seqlab.runs.run_figures import RunFigure, mean_over_lengths, rows_by_length, slope_by_length
+from seqlab.runs.run_figures import RunFigure, mean_over_lengths, slope_by_length
 from seqlab.runs.schemas import Digest
+from seqlab.runs.spread import Spread
 
 FIXED = ("gru", "lstm", "context_gru")  # the decoder gets one vector of the source
 ATTENDING = ("bahdanau", "luong", "transformer", "conv")  # those whose encoder is most like that of `FIXED` first
@@ -34,7 +35,7 @@ class Measure:
         figure: takes a run's digest; None where it cannot be computed.
         write: writes a difference, with its sign.
         unit: of a difference.
-        plain: writes the figure itself.
+        form: of the figure itself.
         changes: of a change with length, which is a cost only below zero: what it changes, over all lengths.
     """
 
@@ -42,7 +43,7 @@ class Measure:
     figure: RunFigure
     write: Callable[[float], str]
     unit: str
-    plain: Callable[[float], str]
+    form: str
     changes: RunFigure | None = None
 
 
@@ -142,9 +143,7 @@ def _apart(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str])
 def _written(values: Sequence[float], measure: Measure) -> str:
     if not values:
         return "not measurable, as no output is right"
-    text = measure.plain(statistics.fmean(values))
-    if len(values) > 1:
-        text += f" ± {measure.plain(statistics.stdev(values)).lstrip('+−')}"
+    text = format(Spread.of(values), measure.form).replace("-", "−")
     return text + (f" over {len(values)} seeds" if len(values) > 1 else " with one seed")
 
 
@@ -174,17 +173,12 @@ def _falling(values: Sequence[float]) -> bool:
 def _slope(metric: str) -> Measure:
     """The slope of quality over length, as a share of the mean quality: what claim C is judged by."""
 
-    def plain(value: float) -> str:
-        return f"{value:+z.1%}".replace("-", "−")
-
     def write(value: float) -> str:
         return f"{100 * value:+z.1f}".replace("-", "−")
 
     meaning = f"Change of {entry_of(metric).label} per additional source token, as a share of its mean"
     unit = " percentage points per source token"
-    return Measure(
-        meaning, slope_by_length, write, unit, plain, changes=lambda run: mean_over_lengths(rows_by_length(run), metric)
-    )
+    return Measure(meaning, slope_by_length, write, unit, "+z.1%", mean_over_lengths(metric))
 
 
 def _reach(metric: str, labels: Sequence[str]) -> Measure:
@@ -203,7 +197,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
     def write(value: float) -> str:
         return f"{value:+z.3g}".replace("-", "−")
 
-    return Measure(meaning, reach, write, " tokens", "{:.3g}".format)
+    return Measure(meaning, reach, write, " tokens", ".3g")
 
 
 def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> list[str]:
