@@ -35,6 +35,16 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def true_minus(text: str) -> str:
+    """The text of a number with the true minus sign, "−": after a hyphen a line may end."""
+    return text.replace("-", "−")
+
+
+def signed(value: float, form: str) -> str:
+    """A difference with its sign: "+1.50", "−0.25" in the format ".2f"."""
+    return true_minus(format(value, f"+{form}"))
+
+
 def wrapped(text: str, indent: int = 0) -> str:
     """Text in lines that are no wider than the terminal, or than 80 columns where there is none.
 

@@ -13,6 +13,7 @@ from hydra_pruning_sweeper.messages import (
     labelled,
     plural,
     printable,
+    signed,
     unbroken,
     wrapped,
 )
@@ -35,6 +36,13 @@ def test_durations_are_short(seconds, text):
 )
 def test_how_long_ago_is_told_in_one_unit(seconds, text):
     assert ago(float(seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"), [(-0.254, ".2f", "−0.25"), (1234.4, ",.0f", "+1,234"), (-0.001, "z.1f", "+0.0")]
+)
+def test_a_difference_has_a_sign_at_which_no_line_ends(value, form, text):
+    assert signed(value, form) == text
 
 
 def test_one_is_no_plural():

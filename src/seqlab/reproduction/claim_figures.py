@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 
+from hydra_pruning_sweeper.messages import signed
 from seqlab.metrics.registry import entry_of
 from seqlab.runs.run_figures import (
     RunFigure,
@@ -66,8 +67,7 @@ def written(name: str, spread: Spread) -> str:
 def written_difference(name: str, difference: float) -> str:
     """A difference in a figure, with its sign; of shares in percentage points."""
     is_share = _format_spec(name, difference).endswith("%")
-    text = f"{100 * difference:+.2f} percentage points" if is_share else f"{difference:+.2f}"
-    return text.replace("-", "−")
+    return f"{signed(100 * difference, '.2f')} percentage points" if is_share else signed(difference, ".2f")
 
 
 def _format_spec(name: str, mean: float) -> str:

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hydra_pruning_sweeper.messages import true_minus
 from seqlab.runs.student import interval_of_mean
 
 
@@ -43,7 +44,7 @@ class PowerLaw:
     def __str__(self) -> str:
         """The exponent and its interval."""
         interval = "" if self.interval is None else f" ({self.interval[0]:.4f} to {self.interval[1]:.4f})"
-        return f"{self.exponent:.4f}{interval}".replace("-", "−")
+        return true_minus(f"{self.exponent:.4f}{interval}")
 
 
 def fitted(sizes: Sequence[Mapping[int, tuple[float, float]]]) -> PowerLaw:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hydra_pruning_sweeper.messages import signed
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.figures import Figure, Series, line_plot
 from seqlab.reporting.page.group_names import slug
@@ -82,10 +83,6 @@ def rows(fit: Mapping[str, Any]) -> list[list[str]]:
     """The laws of a fit in a reference file, a row each below `HEADS`."""
     laws = [(line["name"], law_of(line)) for line in fit["lines"]]
     return [
-        [f"`{name}`", f"{law.constant:.4g}", str(law), _signed(-law.tenfold), f"{law.straightness:.3f}"]
+        [f"`{name}`", f"{law.constant:.4g}", str(law), signed(-law.tenfold, ".1%"), f"{law.straightness:.3f}"]
         for name, law in laws
     ]
-
-
-def _signed(share: float) -> str:
-    return f"{share:+.1%}".replace("-", "−")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra_pruning_sweeper.messages import duration, plural
+from hydra_pruning_sweeper.messages import duration, plural, true_minus
 from seqlab.metrics.registry import METRICS, entry_of, notes
 from seqlab.reporting.page.cost_columns import BESIDE_QUALITY, FURTHER_COSTS
 from seqlab.reporting.page.group_names import named
@@ -243,8 +243,7 @@ def figure_cell(group: RunGroup, figure: Spread | None, form: str) -> TableCell:
     """Any other figure of a group as a cell; empty where there is none."""
     if figure is None:
         return TableCell("", None, group)
-    text = format(figure, form).replace("-", "−")  # at a hyphen a line may end
-    return TableCell(text, figure.mean, group)
+    return TableCell(true_minus(format(figure, form)), figure.mean, group)
 
 
 def _against(material: Material, one: RunGroup, top: RunGroup, metric: str) -> TableCell:

@@ -161,7 +161,7 @@ def _speeds(scope: Scope, groups: Sequence[RunGroup]) -> Conclusion:
     gap = between(second.by_seed(tokens_per_second), first.by_seed(tokens_per_second))
     assert gap is not None  # both have a speed
     one, two = (f"{names[group.id]}, {_speed(group)}" for group in (first, second))
-    size = gap.written(lambda value: f"{value:+,.0f}".replace("-", "−"))
+    size = gap.written(",.0f")
     if gap.shown:
         text = f"{one}, trains fastest, in target tokens per second: {size} against the next, {two}."
     elif gap.none_shown:

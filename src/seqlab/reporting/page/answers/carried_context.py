@@ -135,7 +135,7 @@ def _time(without: RunGroup, carrying: RunGroup) -> str:
     change = between(quick, slow)
     if change is None:
         return ""
-    size = change.written(lambda value: f"{value:+z.3g}".replace("-", "−"), " ms")
+    size = change.written("z.3g", " ms")
     if change.shown:
         return f"A training step takes {'longer' if change.size > 0 else 'less time'}: {size}."
     if change.none_shown:

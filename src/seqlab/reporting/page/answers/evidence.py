@@ -14,6 +14,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from hydra_pruning_sweeper.messages import signed
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import FORMS, TOKEN_BLEU
@@ -67,8 +68,17 @@ class Gap:
         seeds, examples = (one and (-one[1], -one[0]) for one in (self.over_seeds, self.over_examples))
         return Gap(-self.size, self.seeds[::-1], seeds, examples, self.untested)
 
-    def written(self, write: Callable[[float], str], unit: str = "") -> str:
-        """Sign, size and intervals, for use in a sentence: "+7.00 ms (95 %: over seeds +6.77 to +7.23)"."""
+    def written(self, form: str, unit: str = "", scale: float = 1.0) -> str:
+        """Sign, size and intervals, for use in a sentence: "+7.00 ms (95 %: over seeds +6.77 to +7.23)".
+
+        Args:
+            form: of the size and of the ends of the intervals.
+            unit: follows the size.
+            scale: how many of the unit one is.
+        """
+        return self._written(lambda value: signed(scale * value, form), unit)
+
+    def _written(self, write: Callable[[float], str], unit: str) -> str:
         ranges = [
             f"over {what} {write(interval[0])} to {write(interval[1])}"
             for what, interval in (("seeds", self.over_seeds), ("test examples", self.over_examples))
@@ -83,12 +93,11 @@ class Gap:
         scale, form, unit = (100, form.replace("%", "f"), " percentage points") if form.endswith("%") else (1, form, "")
 
         def write(value: float) -> str:
-            text = format(scale * value, f"+{form}")
-            if value and not any(digit in text for digit in "123456789"):  # too small for that form
-                text = f"{scale * value:+.1g}"
-            return text.replace("-", "−")
+            text = signed(scale * value, form)
+            too_small = value and not any(digit in text for digit in "123456789")
+            return signed(scale * value, ".1g") if too_small else text
 
-        return self.written(write, unit)
+        return self._written(write, unit)
 
 
 def between(first: Sequence[float], second: Sequence[float], over_examples: Interval | None = None) -> Gap | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hydra_pruning_sweeper.differences import Difference
+from hydra_pruning_sweeper.messages import true_minus
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, missing_runs, scopes
 from seqlab.reporting.page.answers.architectures import ranked
@@ -33,18 +34,22 @@ class Measure:
     Args:
         meaning: what the figures are, in words.
         figure: takes a run's digest; None where it cannot be computed.
-        write: writes a difference, with its sign.
-        unit: of a difference.
-        form: of the figure itself.
+        form: of the figure.
+        form_of_difference, unit, scale: of a difference (see `Gap.written`).
         changes: of a change with length, which is a cost only below zero: what it changes, over all lengths.
     """
 
     meaning: str
     figure: RunFigure
-    write: Callable[[float], str]
-    unit: str
     form: str
+    form_of_difference: str
+    unit: str
+    scale: float = 1.0
     changes: RunFigure | None = None
+
+    def difference(self, gap: Gap) -> str:
+        """A difference in words."""
+        return gap.written(self.form_of_difference, self.unit, self.scale)
 
 
 def fixed_vector(material: Material) -> Answer:
@@ -124,7 +129,7 @@ def _clauses(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str
         elif gap.shown or gap.none_shown:
             decided.append(_verdict(gap, one, other, measure, name, beside))
         else:
-            size = (gap.turned if measure.changes else gap).written(measure.write, measure.unit)
+            size = measure.difference(gap.turned if measure.changes else gap)
             undecided.setdefault((beside, why_not_shown(gap)), []).append(f"{name} {size}")
     what = "the cost of length above that of" if measure.changes else "against"
     others = [f"{what} {beside}: {', '.join(gaps)}; {why}" for (beside, why), gaps in undecided.items()]
@@ -143,17 +148,17 @@ def _apart(pairs: Sequence[tuple[RunGroup, RunGroup]], names: Mapping[str, str])
 def _written(values: Sequence[float], measure: Measure) -> str:
     if not values:
         return "not measurable, as no output is right"
-    text = format(Spread.of(values), measure.form).replace("-", "−")
+    text = true_minus(format(Spread.of(values), measure.form))
     return text + (f" over {len(values)} seeds" if len(values) > 1 else " with one seed")
 
 
 def _verdict(gap: Gap, one: RunGroup, other: RunGroup, measure: Measure, name: str, beside: str) -> str:
     """One clause on `one` against `other`; length costs something only where quality falls with it."""
     if gap.none_shown:
-        return f"between {name} and {beside} no difference is shown: {gap.written(measure.write, measure.unit)}"
+        return f"between {name} and {beside} no difference is shown: {measure.difference(gap)}"
     if gap.size > 0:
         gap, one, other, name, beside = gap.turned, other, one, beside, name
-    size = gap.written(measure.write, measure.unit)
+    size = measure.difference(gap)
     if measure.changes is None:
         return f"{name} masters shorter sources than {beside}: {size}"
     if not _falling(one.by_seed(measure.figure)):
@@ -161,7 +166,7 @@ def _verdict(gap: Gap, one: RunGroup, other: RunGroup, measure: Measure, name: s
     level, level_beside = (statistics.fmean(each.by_seed(measure.changes)) for each in (one, other))
     if level > level_beside:  # what is bad at every length has little to lose
         beside += ", which is worse on average"
-    return f"length costs {name} more than {beside}: {gap.turned.written(measure.write, measure.unit)}"
+    return f"length costs {name} more than {beside}: {measure.difference(gap.turned)}"
 
 
 def _falling(values: Sequence[float]) -> bool:
@@ -172,13 +177,9 @@ def _falling(values: Sequence[float]) -> bool:
 
 def _slope(metric: str) -> Measure:
     """The slope of quality over length, as a share of the mean quality: what claim C is judged by."""
-
-    def write(value: float) -> str:
-        return f"{100 * value:+z.1f}".replace("-", "−")
-
     meaning = f"Change of {entry_of(metric).label} per additional source token, as a share of its mean"
     unit = " percentage points per source token"
-    return Measure(meaning, slope_by_length, write, unit, "+z.1%", mean_over_lengths(metric))
+    return Measure(meaning, slope_by_length, "+z.1%", "z.1f", unit, 100, mean_over_lengths(metric))
 
 
 def _reach(metric: str, labels: Sequence[str]) -> Measure:
@@ -193,11 +194,7 @@ def _reach(metric: str, labels: Sequence[str]) -> Measure:
         return float(ends[below - 1]) if below else 0.0
 
     meaning = f"Longest source, in tokens, up to which {entry_of(metric).label} is at least {MASTERED:.0%}"
-
-    def write(value: float) -> str:
-        return f"{value:+z.3g}".replace("-", "−")
-
-    return Measure(meaning, reach, write, " tokens", ".3g")
+    return Measure(meaning, reach, ".3g", "z.3g", " tokens")
 
 
 def _all_fail(groups: Sequence[RunGroup], metric: str, labels: Sequence[str]) -> list[str]:
