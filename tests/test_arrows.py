@@ -123,6 +123,13 @@ def test_a_room_of_the_sweeper_imports_only_lower_rooms(room):
                 assert inner.split(".")[0] in SWEEPER_LEAVES | SWEEPER_MAY_IMPORT[room] | {room}, f"{path.name}: {name}"
 
 
+@pytest.mark.parametrize(("one", "other"), [("page", "readme"), ("readme", "page")])
+def test_the_page_and_the_readme_share_only_what_stands_above_both(one, other):
+    for path in sorted((ROOT / "src/seqlab/reporting" / one).rglob("*.py")):
+        shared = [name for name in imports(path) if name.startswith(f"seqlab.reporting.{other}")]
+        assert not shared, f"{path.name} imports {shared[0]}"
+
+
 def test_the_sweeper_knows_no_model():
     for path in sorted(SWEEPER.rglob("*.py")):
         tops = {name.partition(".")[0] for name in imports(path)}

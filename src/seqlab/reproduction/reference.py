@@ -30,6 +30,9 @@ HEAVY = ("bleu_statistics", "correct", "lengths")
 NOT_PLOTTED = ("/perplexity", "/token_accuracy", "/objective")
 """Ends of the figures of a learning curve that no plot shows."""
 
+STATED = "stated"
+"""The expectation of a criterion that decides nothing, but reports figures."""
+
 HOLDS, FAILS, OPEN = "holds", "does not hold", "not comparable"
 
 
@@ -98,6 +101,11 @@ def remake(content: Mapping[str, Any]) -> str:
     """The command that makes a reference anew, given its content."""
     claim = content.get("part_of", content["claim"])
     return f"make reproduce-{claim}" + (f" PROFILE={content['profile']}" if content["profile"] != PROFILES[0] else "")
+
+
+def deciding(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The criteria of a reference that could have failed; one without them is a comparison, and no claim."""
+    return [one for one in content["criteria"] if one["expected"] != STATED]
 
 
 def all_seconds(content: Mapping[str, Any]) -> float:

@@ -23,7 +23,8 @@ from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves, record
 from hydra_pruning_sweeper.replay.traces import Trace, stopped_early
 from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
 from seqlab.reporting.readme.claims import with_results
-from seqlab.reporting.readme.replay import BEGIN, END, over_tasks, share_of_first, tables
+from seqlab.reporting.readme.replay import BEGIN, END, over_tasks, tables
+from seqlab.reporting.replay_table import share_of_first
 
 RATES, ORDERS = [0.1, 0.2, 0.3, 0.5, 0.7], ["before", "after"]
 

@@ -7,7 +7,8 @@ from reporting.page.made_up import claim_p, gathered, reference, sentences
 
 from seqlab.reporting.page.answers.scaled_up import scaled_up
 from seqlab.reporting.page.render import render
-from seqlab.reporting.page.scaling import rows, scalings
+from seqlab.reporting.page.scaling import scalings
+from seqlab.reporting.power_law_table import rows
 
 
 def test_sizes_are_drawn_beside_their_law():

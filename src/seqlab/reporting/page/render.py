@@ -23,9 +23,10 @@ from seqlab.reporting.page.group_names import ARCHITECTURES, named, slug
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading, title
 from seqlab.reporting.page.opening import opening
-from seqlab.reporting.page.scaling import HEADS, scalings
+from seqlab.reporting.page.scaling import scalings
 from seqlab.reporting.page.sentence_explorer import PLAY_ADDRESS, classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
+from seqlab.reporting.power_law_table import HEADS
 from seqlab.version import __version__
 
 HERE = Path(__file__).parent

@@ -6,21 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hydra_pruning_sweeper.messages import signed
 from seqlab.metrics.registry import entry_of
 from seqlab.reporting.page.figures import Figure, Series, line_plot
 from seqlab.reporting.page.group_names import slug
 from seqlab.reporting.page.headings import claim_name
+from seqlab.reporting.power_law_table import NOTE, law_of, rows
 from seqlab.reproduction.power_law import PowerLaw
 from seqlab.runs.spread import Spread
 
 AXES = {"teraflops": "TFLOP of training"}
-HEADS = ("architecture", "at one TFLOP", "exponent (95 % interval over seeds)", "ten times the compute", "R²")
-NOTE = (
-    "The law of each architecture is y = a · TFLOP^−exponent: the least-squares line through the logarithms of its"
-    " sizes, fitted for each seed by itself. R² is 1 where all sizes lie on the line. The law holds for the sizes that"
-    " were measured, on this text and with this training; nothing says how far it goes on."
-)
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,7 @@ class Scaling:
         quality: what the y axis shows.
         laws: by the name of the architecture.
         figure: the measured means, with their range over seeds, and the laws.
-        rows: a row per architecture, below `HEADS`.
+        rows: a row per architecture, below `power_law_table.HEADS`.
     """
 
     claim: str
@@ -71,18 +65,3 @@ def _scaling(claim: Mapping[str, Any], fit: Mapping[str, Any]) -> Scaling:
     name = claim_name(claim)
     figure = line_plot(f"scaling-{slug(name)}", title, x, quality, series, log_x=True, log_y=True, note=NOTE)
     return Scaling(name, claim["title"], claim["text"], quality, laws, figure, rows(fit))
-
-
-def law_of(line: Mapping[str, Any]) -> PowerLaw:
-    """The law of a line in a reference file."""
-    interval = line["interval"]
-    return PowerLaw(line["constant"], line["exponent"], interval and (interval[0], interval[1]), line["straightness"])
-
-
-def rows(fit: Mapping[str, Any]) -> list[list[str]]:
-    """The laws of a fit in a reference file, a row each below `HEADS`."""
-    laws = [(line["name"], law_of(line)) for line in fit["lines"]]
-    return [
-        [f"`{name}`", f"{law.constant:.4g}", str(law), signed(-law.tenfold, ".1%"), f"{law.straightness:.3f}"]
-        for name, law in laws
-    ]

@@ -11,14 +11,14 @@ from typing import Any
 
 from hydra_pruning_sweeper.messages import duration, plural, true_minus
 from seqlab.metrics.registry import METRICS, entry_of, notes
+from seqlab.reporting import replay_table
 from seqlab.reporting.page.cost_columns import BESIDE_QUALITY, FURTHER_COSTS
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
 from seqlab.reporting.page.headings import claim_name, heading, title
 from seqlab.reporting.page.judging import LOSS, comparable, quality, unsuited
 from seqlab.reporting.page.sources import Material
-from seqlab.reporting.readme.claims import deciding
-from seqlab.reproduction.reference import OPEN, all_seconds, remake
+from seqlab.reproduction.reference import OPEN, all_seconds, deciding, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
 from seqlab.runs.run_figures import EXACT_MATCH
 from seqlab.runs.small_splits import uncertainty
@@ -314,8 +314,6 @@ def leakage(material: Material) -> Table | None:
 
 def replayed(replay: dict[str, Any]) -> list[Table]:
     """Ways of searching on recorded curves, a table per task: what each finds, and how many epochs it takes."""
-    from seqlab.reporting.readme.replay import HEADS, heading, note, rows
-
     meanings = (
         "sampler and pruner",
         *("mean ± standard deviation over seeds",) * 2,
@@ -325,10 +323,10 @@ def replayed(replay: dict[str, Any]) -> list[Table]:
     return [
         Table(
             f"replay-{task['task']}",
-            heading(task),
-            list(zip(HEADS, meanings, strict=True)),
-            [[TableCell(text) for text in row] for row in rows(task)],
-            note(task, replay),
+            replay_table.heading(task),
+            list(zip(replay_table.HEADS, meanings, strict=True)),
+            [[TableCell(text) for text in row] for row in replay_table.rows(task)],
+            replay_table.note(task, replay),
         )
         for task in replay["tasks"]
     ]

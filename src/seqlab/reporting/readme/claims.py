@@ -15,20 +15,17 @@ from typing import Any
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.errors import InputError
-from seqlab.reporting.page.scaling import HEADS, NOTE
-from seqlab.reporting.page.scaling import rows as law_rows
+from seqlab.reporting import power_law_table
 from seqlab.reporting.readme.architecture_table import architectures
 from seqlab.reporting.readme.costs import Reference, cell, compute, machine, search_cost
 from seqlab.reproduction.claim import ORDER
-from seqlab.reproduction.reference import remake
+from seqlab.reproduction.reference import deciding, remake
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 BEGIN_ARCHITECTURES = "<!-- architectures: written by `make results` -->"
 END_ARCHITECTURES = "<!-- end of architectures -->"
 
 WORDS = {True: "yes", False: "no", None: "–"}
-STATED = "stated"
-"""The expectation of a criterion that decides nothing, but reports figures."""
 
 
 def read_references(folder: Path) -> dict[str, Reference]:
@@ -59,11 +56,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not {"claim", "criteria", "groups"} <= set(content):
         raise InputError(f"{path}: not the result of a claim; `make reproduce` writes these files")
     return dict(content)
-
-
-def deciding(content: Reference) -> list[Mapping[str, Any]]:
-    """The criteria of a claim that could have failed; a reference without one is a comparison, and no claim."""
-    return [one for one in content["criteria"] if one["expected"] != STATED]
 
 
 def _row(content: Reference) -> list[str]:
@@ -114,7 +106,11 @@ def _claim(content: Reference, file: str) -> str:
             "",
             _table(["criterion", "expected", "measured", "holds"], criteria),
             _table(heads, rows),
-            *(part for fit in content.get("power_laws", ()) for part in (_table(HEADS, law_rows(fit)), NOTE, "")),
+            *(
+                part
+                for fit in content.get("power_laws", ())
+                for part in (_table(power_law_table.HEADS, power_law_table.rows(fit)), power_law_table.NOTE, "")
+            ),
             f"Profile {profile}, mean ± sample standard deviation over seeds.{partial} {machine(content)}."
             f" File: [{file}]({file}), with the command of each run.",
             "",

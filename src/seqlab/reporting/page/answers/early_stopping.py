@@ -9,7 +9,7 @@ from seqlab.reporting.page.answers.answer import Answer, Conclusion
 from seqlab.reporting.page.group_names import slug
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.sweeps import REPLAY, Sweep, baseline, saved, trial
-from seqlab.reporting.readme.replay import came, share_of_first, size
+from seqlab.reporting.replay_table import reached_count, share_of_first, size
 
 PUBLISHED = "(as published)"
 LUCK = "Each trial of a search is one seed, and the best of many is partly luck: train it and the first again."
@@ -73,10 +73,10 @@ def _of_task(task: dict[str, Any], seeds: int) -> str:
     text += f" epochs, in most of {seeds} seeds"
     if quicker:
         cheapest = min(quicker, key=shares.__getitem__)
-        arrived = came(task["searches"][cheapest]["reached"])
+        arrived = reached_count(task["searches"][cheapest]["reached"])
         text += f": “{cheapest}” in {shares[cheapest]:.0%} of its epochs in the median ({arrived} seeds reached it)"
     for name in others:
         if name.endswith(PUBLISHED):
-            arrived = came(task["searches"][name]["reached"])
+            arrived = reached_count(task["searches"][name]["reached"])
             text += f"; “{name}” {'does' if name in quicker else 'does not'} ({arrived})"
     return f"{text}."
