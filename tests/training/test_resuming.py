@@ -2,7 +2,6 @@
 
 import functools
 import math
-from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -13,6 +12,9 @@ from omegaconf import OmegaConf
 from support import ROOT
 
 from seqlab.errors import InputError
+from seqlab.models.fixed_vector import FixedVector
+from seqlab.models.training_module import trainable
+from seqlab.optim.optimizers import adamw
 from seqlab.training.callbacks.checkpoints import EarlyStopping, Saver
 from seqlab.training.resuming import (
     RULES,
@@ -212,25 +214,15 @@ def test_the_best_of_one_metric_is_not_that_of_another(tmp_path):
     assert len(keys) == 4
 
 
-def test_the_length_of_a_run_counts_epochs_of_other_lengths(tiny_model):
-    trainer = SimpleNamespace(
+def test_the_length_of_a_run_counts_epochs_of_other_lengths():
+    model = trainable(FixedVector)(5, 5, width=4)
+    trainer = model.trainer = TRAINER(
         **{"estimated_stepping_batches": 70, "max_epochs": 10, "max_steps": -1},
         **{"num_training_batches": 7, "accumulate_grad_batches": 2},
     )
-    tiny_model._trainer = trainer
-    tiny_model._epochs_before = (0, 0)
-    assert tiny_model.total_steps() == 70
-    tiny_model._epochs_before = (4, 100)
-    assert tiny_model.total_steps() == 100 + 6 * math.ceil(7 / 2)
+    model.configure_training(adamw)
+    assert model.total_steps() == 70
+    model.configure_training(adamw, epochs_before=(4, 100))
+    assert model.total_steps() == 100 + 6 * math.ceil(7 / 2)
     trainer.max_steps = 110
-    assert tiny_model.total_steps() == 110
-
-
-@pytest.fixture
-def tiny_model(monkeypatch):
-    from seqlab.models.training_module import TrainingModule
-
-    model = object.__new__(TrainingModule)
-    torch.nn.Module.__init__(model)
-    monkeypatch.setattr(TrainingModule, "trainer", property(lambda own: own._trainer))
-    return model
+    assert model.total_steps() == 110

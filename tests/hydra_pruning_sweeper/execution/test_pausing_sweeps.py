@@ -1,6 +1,8 @@
 """Sweeps whose trials are paused at rungs and promoted: each in a process that ends and is started again."""
 
 import json
+import os
+import signal
 
 import pytest
 from optuna.trial import TrialState
@@ -8,7 +10,7 @@ from sweeper_support.pretended_executor import PretendedExecutor
 from sweeper_support.simulation import PAUSING, controller, logged, process, results, trials_of
 
 from hydra_pruning_sweeper.errors import ExecutionError, UsageError
-from hydra_pruning_sweeper.execution.executor import Job, JobEnd
+from hydra_pruning_sweeper.execution.executor import JobEnd
 from hydra_pruning_sweeper.execution.outcome import Outcome, settled_outcome
 from hydra_pruning_sweeper.run_sweep import SweepRun
 from hydra_pruning_sweeper.study.pausing import PauseAndPromote, is_paused, pauses_of, promoted_after
@@ -117,21 +119,21 @@ def pretend(tmp_path):
     )
 
 
-def reports(job, *values):
-    """A trial's process that reports these values and is paused after the last one."""
-    events = TrialEvents(job.folder)
-    for step, value in enumerate(values, 1):
-        events.add("reported", step=step, value=value, raw=value)
-    events.add("decided", step=len(values), prune=False, notes={}, pause=True)
-    events.add("ended", value=values[-1])
+def pause(job, value):
+    """What a trial's process does that reports a value after its first step, and is paused then."""
+    reporter = Reporter(TrialContext(**json.loads((job.folder / "trial.json").read_text())))
+    assert reporter.report(1, value) and reporter.is_paused
+
+
+def press_ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_search_ends_when_its_time_is_over_though_a_paused_trial_could_be_promoted(pretend):
     """All trials have begun by then: the same line promotes it later."""
 
     def train(job):
-        reporter = Reporter(TrialContext(**json.loads((job.folder / "trial.json").read_text())))
-        assert reporter.report(1, float(job.number))  # it is paused
+        pause(job, float(job.number))
         if job.number == 1:
             one.use.started -= 1000
         return JobEnd(job.number, 0)
@@ -147,17 +149,24 @@ def test_a_search_ends_when_its_time_is_over_though_a_paused_trial_could_be_prom
 
 def test_a_pause_that_no_controller_recorded_is_recorded_by_the_next(pretend):
     """The controller dies after its trial has paused, before it notes that."""
-    first = pretend(lambda job: None, trials=3)
-    leased, folder = first.shared_study.take(), first.folder(0)
-    first._context_of(leased, folder).write()
-    first.shared_study.storage.set_trial_intermediate_value(first.shared_study._id(0), 1, 3.0)
-    reports(Job(0, [], folder), 3.0)
-    first.shared_study.release(0)
-    second = pretend(lambda job: None, trials=3)
-    second._fill()
+
+    def dies(job):
+        pause(job, 3.0)
+        raise OSError("no room")
+
+    def interrupts(job):
+        press_ctrl_c()
+        return JobEnd(job.number, 0)
+
+    with pytest.raises(OSError, match="no room"):
+        pretend(dies, trials=3).run()
+    second = pretend(interrupts, trials=3)
+    assert not is_paused(second.shared_study.trials()[0])
+    with pytest.raises(KeyboardInterrupt):
+        second.run()
     assert is_paused(second.shared_study.trials()[0])
-    assert second.observer.ends == [(0, Outcome(TrialState.RUNNING, paused_after=1))]
-    assert second.executor.jobs == []
+    assert second.observer.ends[0] == (0, Outcome(TrialState.RUNNING, paused_after=1))
+    assert [job.number for job in second.executor.jobs] == [1]
 
 
 def test_what_a_task_returns_as_it_is_paused_is_not_its_result(tmp_path):
@@ -201,19 +210,29 @@ def test_a_search_that_pauses_needs_checkpoints(pruner):
     sweep._check_checkpoint()
 
 
-def test_ctrl_c_promotes_nobody(pretend):
-    one = pretend(lambda job: None, trials=9, slots=3)
-    assert one._fill()
-    for slot, value in zip(one.slots, (3.0, 2.0, 1.0), strict=True):
-        one.shared_study.storage.set_trial_intermediate_value(one.shared_study._id(slot.leased.number), 1, value)
-        one._finish(slot, Outcome(TrialState.RUNNING, paused_after=1))
-    one._interrupts = 1
-    assert not one._fill()
-    assert one._is_finished()
+def test_ctrl_c_promotes_nobody_and_the_same_line_does(pretend):
+    def pauses(job):
+        pause(job, 1.0 + job.number)  # of the three, the first is the best
+        if job.number == 2:
+            press_ctrl_c()
+        return JobEnd(job.number, 0)
+
+    def ends(job):
+        if job.number == 4:
+            press_ctrl_c()
+        TrialEvents(job.folder).add("ended", value=0.5)
+        return JobEnd(job.number, 0)
+
+    one = pretend(pauses, trials=9, slots=3)
+    with pytest.raises(KeyboardInterrupt):
+        one.run()
+    assert [job.number for job in one.executor.jobs] == [0, 1, 2]
     assert [is_paused(trial) for trial in one.shared_study.trials()] == [True] * 3
-    one._interrupts = 0
-    assert one._fill()
-    assert [(slot.leased.number, slot.leased.is_promotion) for slot in one.slots] == [(2, True), (3, False), (4, False)]
+    again = pretend(ends, trials=9, slots=3)
+    with pytest.raises(KeyboardInterrupt):
+        again.run()
+    assert [job.number for job in again.executor.jobs] == [0, 3, 4]
+    assert [promoted_after(trial) for trial in again.shared_study.trials()] == [(1,), (), (), (), ()]
 
 
 def test_a_promoted_trial_that_dies_goes_on(pretend):
@@ -222,8 +241,7 @@ def test_a_promoted_trial_that_dies_goes_on(pretend):
     def script(job):
         progress = TrialEvents(job.folder).read()
         if not progress.reported:
-            one.shared_study.storage.set_trial_intermediate_value(one.shared_study._id(job.number), 1, 1.0 + job.number)
-            reports(job, 1.0 + job.number)
+            pause(job, 1.0 + job.number)
             return JobEnd(job.number, 0)
         deaths.append(job.number)
         if len(deaths) == 1:

@@ -117,6 +117,18 @@ def test_a_gaussian_process_learns_from_stopped_trials_and_proposes_the_same_aga
     assert proposal(study_of((COMPLETE, [1.5, 1.0]), *downs), gp) < 0.5
 
 
-def test_other_samplers_see_the_study_as_it_is(monkeypatch):
-    monkeypatch.setattr("hydra_pruning_sweeper.study.sampler.ranked_study", None)
-    proposal(study_of(*TRIALS), lambda seed: TPESampler(seed=seed))
+def test_other_samplers_see_the_study_as_it_is():
+    seeds = []
+
+    def tpe(seed):
+        seeds.append(seed)
+        return TPESampler(seed=seed, n_startup_trials=3)
+
+    trials = (*TRIALS, (PRUNED, [3.0]))  # by its rank the best one
+    proposed = proposal(study_of(*trials), tpe)
+    plain, ranked = study_of(*trials), study_of()
+    ranked.add_trials(ranked_study(plain).get_trials())
+    for study in (plain, ranked):
+        study.sampler = TPESampler(seed=seeds[0], n_startup_trials=3)
+    assert proposed == plain.ask(SPACE.distributions).params["x"]
+    assert proposed != ranked.ask(SPACE.distributions).params["x"]

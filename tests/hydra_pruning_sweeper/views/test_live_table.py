@@ -8,6 +8,7 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 from rich.console import Console
+from sweeper_support.terminal import table_on_terminal
 
 from hydra_pruning_sweeper.execution.controller import Slot
 from hydra_pruning_sweeper.execution.outcome import Outcome
@@ -19,24 +20,31 @@ from hydra_pruning_sweeper.views import live_table
 from hydra_pruning_sweeper.views.live_table import LiveTable
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep
 
+NAMES = ["x", "model.cell", "data.x"]
+
 
 @pytest.fixture
 def sweep(tmp_path):
     """A sweep of three trials of six: complete, pruned, failed."""
     store = StudyStorage(str(tmp_path / "journal.log"))
-    study = optuna.create_study(study_name="s", storage=store.storage)
-    rows = ((TrialState.COMPLETE, 0.123456), (TrialState.PRUNED, 2.0), (TrialState.FAIL, None))
-    for state, value in rows:
-        study.add_trial(
-            create_trial(
-                state=state,
-                value=value,
-                params={"x": 0.5},
-                distributions={"x": FloatDistribution(0, 1)},
-                intermediate_values={} if value is None else {1: 3.0, 3: value},
-            )
+    optuna.create_study(study_name="s", storage=store.storage)
+    recorded = RecordedSweep(SweepRecord("s", store.url, "minimize", 6, rungs=[1, 3, 9]), tmp_path, store)
+    for state, value in ((TrialState.COMPLETE, 0.123456), (TrialState.PRUNED, 2.0), (TrialState.FAIL, None)):
+        add_trial(recorded, state, value)
+    return recorded
+
+
+def add_trial(sweep, state, value):
+    """Adds a trial of three steps to a sweep's study."""
+    optuna.load_study(study_name="s", storage=sweep.store.storage).add_trial(
+        create_trial(
+            state=state,
+            value=value,
+            params={"x": 0.5},
+            distributions={"x": FloatDistribution(0, 1)},
+            intermediate_values={} if value is None else {1: 3.0, 3: value},
         )
-    return RecordedSweep(SweepRecord("s", store.url, "minimize", 6, rungs=[1, 3, 9]), tmp_path, store)
+    )
 
 
 @pytest.fixture
@@ -45,7 +53,7 @@ def screen(sweep, monkeypatch):
     printed since."""
     monkeypatch.setattr(live_table.time, "time", lambda: 50.0)
     monkeypatch.setenv("COLUMNS", "120")
-    one = LiveTable(sweep, ["x", "model.cell", "data.x"], terminal=False)
+    one = LiveTable(sweep, NAMES, terminal=False)
     one.console = Console(file=io.StringIO(), highlight=False, soft_wrap=True)
 
     def lines():
@@ -97,38 +105,53 @@ def test_a_trial_ends(screen, monkeypatch):
     ]
 
 
-def test_the_time_left_counts_what_was_done_since_the_start(screen, monkeypatch):
+def test_the_time_left_counts_what_was_done_since_the_start(screen, sweep, monkeypatch):
     left = []
-    for at, done in ((110.0, 2), (120.0, 3), (130.0, 5), (140.0, 6)):
+    for at, ended in ((110.0, 0), (120.0, 1), (130.0, 2), (140.0, 1)):  # two had ended before
         monkeypatch.setattr(live_table.time, "time", lambda at=at: at)
-        left.append(screen._left(done))
-    assert left == [", about 40 s left", ", about 30 s left", ", about 8 s left", ""]
+        for _ in range(ended):
+            add_trial(sweep, TrialState.COMPLETE, 1.0)
+        screen.ended(0, Outcome(TrialState.COMPLETE, 0.123456))
+        left += [line.partition("(trial 0), ")[2] for line in screen.lines()]
+    assert left == ["2/6, about 40 s left", "3/6, about 30 s left", "5/6, about 8 s left", "6/6"]
 
 
-def test_the_table_has_a_row_a_slot(screen, sweep):
+@pytest.fixture
+def terminal(sweep, monkeypatch):
+    screen = table_on_terminal(monkeypatch, sweep, NAMES)
+    yield screen
+    screen.close()
+
+
+def test_the_table_has_a_row_a_slot(terminal, sweep):
     for step, value in ((1, 0.75), (2, 0.5)):
         TrialEvents(sweep.folder / "7").add("reported", step=step, value=value, raw=value)
     TrialEvents(sweep.folder / "8").add("reported", step=9, value=0.25, raw=0.25)
-    slots = [Slot(0, leased(7)), Slot(1), Slot(2, leased(8)), Slot(3, leased(9))]
-    table = screen._table(slots)
-    assert dict(zip(table.heads, map(list, zip(*table.rows, strict=True)), strict=True)) == {
-        "slot": ["0", "1", "2", "3"],
-        "trial": ["7", "", "8", "9"],
-        "step": ["2", "", "9", "0"],
-        "best": ["0.5", "", "0.25", ""],
-        "next rung": ["3", "", "", "1"],
-        "settings": ["x=0.1235 cell=[gru]", "", *["x=0.1235 cell=[gru]"] * 2],
-    }
+    terminal.refresh([Slot(0, leased(7)), Slot(1), Slot(2, leased(8)), Slot(3, leased(9))])
+    assert terminal.shown() == [
+        "slot  trial  step  best  next rung  settings",
+        "   0      7     2   0.5          3  x=0.1235 cell=[gru]",
+        "   1",
+        "   2      8     9  0.25             x=0.1235 cell=[gru]",
+        "   3      9     0                1  x=0.1235 cell=[gru]",
+    ]
 
 
-def test_the_table_stands_below_the_lines_until_the_screen_is_closed(sweep):
-    screen = LiveTable(sweep, terminal=True)
-    assert screen._live.is_started
-    assert screen._live.console is screen.console
-    assert screen._live.transient  # nothing of it is left
+def test_the_table_stands_below_the_lines_until_the_screen_is_closed(terminal):
+    table = ["slot  trial  step  best  next rung  settings", "   0      3     0                1  x=0.1235 cell=[gru]"]
+    terminal.started(leased(3), 0)
+    terminal.refresh([Slot(0, leased(3))])
+    assert terminal.shown() == ["trial   3  x=0.1235 cell=[gru]", *table]
+    terminal.note("a note")
+    assert terminal.shown() == ["trial   3  x=0.1235 cell=[gru]", "a note", *table]
+    terminal.close()
+    assert terminal.shown() == ["trial   3  x=0.1235 cell=[gru]", "a note"]
+
+
+def test_without_a_terminal_there_is_no_table(screen):
+    screen.refresh([Slot(0, leased(7))])
     screen.close()
-    assert not screen._live.is_started
-    LiveTable(sweep, terminal=False).close()
+    assert screen.lines() == []
 
 
 def test_the_table_is_drawn_again_once_a_second(sweep, monkeypatch):

@@ -12,6 +12,7 @@ from optuna.distributions import FloatDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState, create_trial
 from rich.console import Console
+from sweeper_support.terminal import table_on_terminal
 
 from hydra_pruning_sweeper.execution.controller import Slot
 from hydra_pruning_sweeper.execution.outcome import Outcome
@@ -146,9 +147,12 @@ def test_a_line_says_that_a_trial_is_paused_or_promoted(screen):
     assert third.startswith("trial   2  paused after 3: 1.5   best 0.25 (trial 0), 2/9, 2 paused, about ")
 
 
-def test_the_live_table_ends_with_the_paused_trials(screen):
-    rows = screen._table([Slot(0, leased(0, 1, is_promotion=True)), Slot(1)]).rows
-    assert [row[-1] for row in rows] == ["promoted after 1: x=0.5", "", "paused: 1, 2"]
+def test_the_live_table_ends_with_the_paused_trials(sweep, monkeypatch):
+    screen = table_on_terminal(monkeypatch, sweep)
+    screen.refresh([Slot(0, leased(0, 1, is_promotion=True)), Slot(1)])
+    head, *rows = screen.shown()
+    screen.close()
+    assert [row[head.index("settings") :] for row in rows] == ["promoted after 1: x=0.5", "", "paused: 1, 2"]
 
 
 def test_the_history_goes_to_the_last_trial(sweep):

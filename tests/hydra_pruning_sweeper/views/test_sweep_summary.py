@@ -9,19 +9,16 @@ from optuna.trial import TrialState
 from sweeper_support.simulation import SPACE
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.execution.controller import Slot
-from hydra_pruning_sweeper.execution.outcome import Outcome, SlotUse
+from hydra_pruning_sweeper.execution.outcome import SlotUse
 from hydra_pruning_sweeper.run_sweep import use_notes
-from hydra_pruning_sweeper.study.lease import Lease
 from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.search_spec import SearchSpec
-from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.trial_command import TrialCommand
 from hydra_pruning_sweeper.trial.events import log_of
 from hydra_pruning_sweeper.views import command
-from hydra_pruning_sweeper.views.live_table import LiveTable
 from hydra_pruning_sweeper.views.recorded_sweep import open_sweep
 from hydra_pruning_sweeper.views.sweep_plots import importances, write_plots
 
@@ -164,15 +161,6 @@ def test_a_storage_with_a_password_must_be_named_again(sweep):
     with pytest.raises(UsageError, match=r"postgresql://me:…@host/db, which is opened only .* add storage="):
         open_sweep(sweep.folder)
     assert open_sweep(sweep.folder, sweep.store.url).best_trials()[0].number == 5
-
-
-def test_a_terminal_gets_a_table(sweep):
-    screen = LiveTable(sweep, terminal=True)
-    leased = LeasedTrial(8, {"x": 0.123456}, TrialCommand(), Lease("me", "here", 1, None))
-    screen.started(leased, 0)
-    screen.refresh([Slot(0, leased), Slot(1)])
-    screen.ended(6, Outcome(TrialState.PRUNED))
-    screen.close()
 
 
 def test_the_time_before_a_trial_s_first_step_is_not_laid_on_the_sweep_alone():
