@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from hydra_pruning_sweeper.installing import install
+from seqlab.layers.attention import padding_mask
 from seqlab.testing import ArchitectureContract
 
 
@@ -175,6 +176,52 @@ def test_a_parameter_without_a_use_is_named(my_lab, monkeypatch):
 
     with pytest.raises(AssertionError, match=r"no gradient reaches spare\.weight, spare\.bias"):
         check(contract_of(my_lab, __init__=with_a_spare_layer), "gradients_reach", monkeypatch)
+
+
+@pytest.fixture
+def normalises_the_batch(my_lab):
+    """An encoder with statistics over a batch of sources, of its real positions alone or of all."""
+
+    def methods(real_alone):
+        def with_statistics(self, *sizes, **settings):
+            my_lab.BagOfSymbols.__init__(self, *sizes, **settings)
+            self.norm = nn.BatchNorm1d(13)
+
+        def encode(model, source, lengths):
+            vectors, real = model.source_embedding(source), padding_mask(lengths, source.size(1))
+            if real_alone:
+                vectors[real] = model.norm(vectors[real])
+            else:
+                vectors = model.norm(vectors.transpose(1, 2)).transpose(1, 2)
+            return model.state((vectors * real[..., None]).sum(1))
+
+        return {"__init__": with_statistics, "encode": encode}
+
+    return methods
+
+
+@pytest.mark.usefixtures("_double")
+@pytest.mark.parametrize(("real_alone", "what"), [(False, "padding has"), (True, "other rows have")])
+def test_statistics_over_a_batch_are_seen_in_training(my_lab, monkeypatch, normalises_the_batch, real_alone, what):
+    contract = contract_of(my_lab, **normalises_the_batch(real_alone))
+    check(contract, "extra_padding", monkeypatch)
+    check(contract, "a_row_alone", monkeypatch)
+    with pytest.raises(AssertionError, match=f"in training {what} an effect on logits"):
+        check(contract, "in_training_too", monkeypatch)
+
+
+@pytest.mark.usefixtures("_double")
+def test_dropout_is_no_effect_of_padding_and_other_noise_is_not_judged(my_lab, monkeypatch):
+    def with_dropout(self, *sizes, **settings):
+        my_lab.BagOfSymbols.__init__(self, *sizes, **settings)
+        self.drop = nn.Dropout(0.5)
+
+    def drops(model, source, lengths):
+        return model.state(model.drop(encode(model, source, lengths)))
+
+    check(contract_of(my_lab, __init__=with_dropout, encode=drops), "in_training_too", monkeypatch)
+    with pytest.raises(pytest.skip.Exception, match="draws random numbers by other means"):
+        check(contract_of(my_lab, encode=always_drops), "in_training_too", monkeypatch)
 
 
 def test_without_pytest_one_line_says_what_to_type():

@@ -32,6 +32,7 @@ from seqlab.testing.slow_references import (
     reread_scores,
     teacher_forced_scores,
     tensors_of,
+    training_without_dropout,
     widened,
     with_random_weights,
 )
@@ -149,6 +150,20 @@ class ArchitectureContract(ABC):
             alone = logits_of(model, examples.batch(np.array([row])))
             why = f"row {row} alone has other logits than in the batch: padding or other rows have an effect on it"
             assert_equal(together[row, : alone.size(1)], alone[0], why)
+
+    def test_in_training_too_only_a_rows_own_tokens_count(
+        self, model: Seq2Seq, examples: Examples, batch: Batch
+    ) -> None:
+        """Statistics over a batch, as of nn.BatchNorm1d, take in padding and other rows, and only in training."""
+        training_without_dropout(model)
+        together, real = logits_of(model, batch), batch.labels != PAD
+        if not torch.equal(logits_of(model, batch), together):
+            pytest.skip("in training the model draws random numbers by other means than dropout of torch's modules")
+        why = "in training {} an effect on logits: are statistics taken over a batch? LayerNorm takes a token's own"
+        padded = logits_of(model, widened(batch))[:, : real.size(1)]
+        assert_equal(padded[real], together[real], why.format("padding has"))
+        alone = logits_of(model, examples.batch(np.array([0])))[0]
+        assert_equal(alone, together[0, : len(alone)], why.format("other rows have"))
 
     def test_a_later_target_leaves_earlier_logits_unchanged(self, model: Seq2Seq, batch: Batch) -> None:
         cut = 3

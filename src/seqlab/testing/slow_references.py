@@ -20,6 +20,7 @@ from seqlab.special_tokens import BOS, EOS, PAD, UNK
 
 FIRST_SYMBOL = UNK + 1
 """The lowest id that is no special token."""
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
 
 def random_examples(source_size: int, target_size: int) -> Examples:
@@ -45,6 +46,15 @@ def with_random_weights(model: Seq2Seq) -> Seq2Seq:
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
             module.weight[module.padding_idx] = 0
     return model.eval()
+
+
+def training_without_dropout(model: Seq2Seq) -> None:
+    """Puts the model in training mode, with dropout 0 in all modules of torch, recurrent and attending ones, too."""
+    for module in model.train().modules():
+        if isinstance(module, DROPOUTS):
+            module.p = 0.0
+        elif isinstance(getattr(module, "dropout", None), float):
+            module.dropout = 0.0
 
 
 def logits_of(model: Seq2Seq, batch: Batch) -> Tensor:
