@@ -58,6 +58,8 @@ def by_length(
 ) -> list[dict[str, Any]]:
     """One row per range of source lengths: count, exact match, token accuracy and, for texts, token BLEU and chrF.
 
+    An exact match may be with any reference; the others are against the first, the only one that is saved.
+
     Args:
         lengths: the length of each source, in tokens.
         tokens: splits outputs and references for token accuracy, the share of a reference's tokens that the output has

@@ -54,6 +54,20 @@ def test_a_plot_says_why_the_shortest_lengths_are_not_there(shortest, says):
     assert ("so few that training has them all" in figure.note) == says
 
 
+@pytest.mark.parametrize(
+    ("references", "metric", "says"), [("first", "bleu", True), ("first", "exact_match", False), ("all", "bleu", False)]
+)
+def test_a_plot_says_that_only_the_first_reference_counts(references, metric, says):
+    run = digest(references=references)
+    for row in run["by_length"]["rows"]:
+        del row["bleu" if metric != "bleu" else "token_accuracy"]
+    (figure,) = by_length([group("gru", run)])
+    assert (
+        figure.note.endswith("; BLEU here is against the first reference alone, as saved predictions hold no others")
+        == says
+    )
+
+
 def test_counts_that_hardly_differ_are_said_once():
     run = digest(lengths=(22.0, 20.0))
     (figure,) = by_length([group("gru", run)])

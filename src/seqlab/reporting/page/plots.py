@@ -149,7 +149,8 @@ def by_length(groups: Sequence[RunGroup]) -> list[Figure]:
                 entry_of(metric).label,
                 series,
                 note=f"{some[0].runs[0]['by_length']['split']} split; examples per length: {_counts(counts)}"
-                + _all_trained_on(some[0], labels),
+                + _all_trained_on(some[0], labels)
+                + (f"; {left_out}" if (left_out := references_left_out(some, metric)) else ""),
                 zero=True,
                 marks=marks,
                 labels=labels,
@@ -172,6 +173,14 @@ def _counts(counts: dict[str, int]) -> str:
     if high - low < 2:
         return f"{low:,}" if low == high else f"{low:,} or {high:,}"
     return ", ".join(f"{bucket}: {count:,}" for bucket, count in counts.items())
+
+
+def references_left_out(groups: Sequence[RunGroup], metric: str) -> str:
+    """Which references a metric by length is computed without, in words; "" if it takes all."""
+    several = any(run.get("references") == "first" for one in groups for run in one.runs)
+    if metric == "exact_match" or not several:
+        return ""
+    return f"{entry_of(metric).label} here is against the first reference alone, as saved predictions hold no others"
 
 
 def lengths(group: RunGroup) -> list[dict[str, Any]]:

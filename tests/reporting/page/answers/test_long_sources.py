@@ -42,6 +42,13 @@ def test_the_users_runs_are_answered_about(tmp_path, gru, bahdanau, text):
     assert (": length costs" in text_of(answer)) == text.startswith("length costs")
 
 
+@pytest.mark.parametrize(("references", "says"), [("first", True), ("all", False)])
+def test_the_evidence_says_that_only_the_first_reference_counts(tmp_path, references, says):
+    made = [one | {"references": references} for one in runs(gru=FALLS, bahdanau=FALLS_LESS)]
+    text = text_of(fixed_vector(found(tmp_path, made)))
+    assert ("BLEU here is against the first reference alone, as saved predictions hold no others." in text) == says
+
+
 def test_the_model_with_attention_that_was_trained_most_alike_is_compared_and_differences_are_listed(tmp_path):
     def trained(model, epochs, name):
         own = {"model": {"_target_": TARGETS[model], "cell": "gru"}, "data": {}, "trainer": {"max_epochs": epochs}}

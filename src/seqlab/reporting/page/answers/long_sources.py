@@ -16,7 +16,7 @@ from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown
 from seqlab.reporting.page.group_names import named, slug
 from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import quality
-from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of
+from seqlab.reporting.page.plots import buckets, length_metric, lengths, lengths_of, references_left_out
 from seqlab.reporting.page.sources import Material
 from seqlab.runs.run_figures import RunFigure, mean_over_lengths, slope_by_length
 from seqlab.runs.schemas import Digest
@@ -112,6 +112,8 @@ def _comparison(
         evidence += [f"of others, {clause}" for clause in _clauses(others, names, measure)]
     shown = [f"{names[one.id]} {_written(one.by_seed(measure.figure), measure)}" for one in groups]
     evidence = [*(f"{one[0].upper()}{one[1:]}." for one in evidence), f"{measure.meaning}: {'; '.join(shown)}."]
+    if left_out := references_left_out(groups, metric):
+        evidence.append(f"{left_out}.")
     evidence += [*_apart(pairs, names), *_all_fail(groups, metric, labels)]
     return Conclusion(scope.title, f"{verdict}.", evidence, scope.has_yours)
 
