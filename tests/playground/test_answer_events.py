@@ -154,6 +154,21 @@ def test_a_text_is_continued_by_every_search_and_from_forced_tokens(writer, sear
     assert len(events["beam"]) == (62 if search == "beam" else 0)
 
 
+@pytest.mark.parametrize("settings", [{"search": "greedy"}, {"search": "sample", "seed": 3}, {"search": "beam"}])
+def test_a_text_longer_than_the_window_is_continued_as_the_predictor_does(writer, settings):
+    (model,) = played_models(named_bundles([writer]), NOTHING)
+    text = "the captain waits for the ferry"
+    events = answer(model, text, **settings)
+    kind = {"greedy": Greedy, "sample": Sample, "beam": Beam}[settings.pop("search")]
+    model.predictor.search = kind(max_length=60, **settings)
+    ((found,),) = model.predictor.predict_n_best([text])
+    (end,) = events["end"]
+    assert (end["text"], end["score"]) == (found.text, pytest.approx(found.score, abs=1e-3))
+    if kind is Beam:
+        last = [one["score"] for one in events["beam"][-1]["candidates"] if one["state"] == "ended"]
+        assert end["score"] == pytest.approx(max(last), abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -54,6 +53,7 @@ def answer_events(model: PlayedModel, request: PlayRequest) -> Iterator[Event]:
         yield from answering.beam(search)
         forced, search = answering.best(), Greedy(max_length=search.max_length, min_length=search.min_length)
     assert isinstance(search, Stepwise)
+    yield from answering.prompt()
     yield from answering.tokens(search, forced)
     yield answering.end()
 
@@ -70,11 +70,12 @@ class _Answering:
             raise InputError(str(error)) from None
         self._check_length()
         self._prompt = self._ids[1:] if self._continues else []
-        self.forced: Sequence[int] = (*self._prompt, *self._checked(request.forced[model.name]))
+        self.forced = self._checked(request.forced[model.name])
         self.search = request.search_of(self._max_length())
         if self._predictor.stream is not None:
             self.search = self._predictor.stream.search(self.search)
         self._expected = self._expected_tokens(request.source)
+        self._growing = GrowingText(self._predictor.target_tokenizer, self._ids[:1] if self._continues else ())
         self._written: list[int] = []
         self._score = 0.0
         self._finished: Finished | None = None
@@ -97,7 +98,7 @@ class _Answering:
     def _max_length(self) -> int:
         """Tokens of the output at most; a model with learnt positions takes no more than it has."""
         if self._continues:
-            return min(len(self.forced) + CONTINUATION, len(self._prompt) + LONGEST_OUTPUT)
+            return min(len(self.forced) + CONTINUATION, LONGEST_OUTPUT)
         longest = min(max(self._predictor.search.max_length, len(self._ids) + MORE), LONGEST_OUTPUT)
         network = self._predictor.model
         network.check_lengths(len(self._ids), 1)
@@ -130,27 +131,36 @@ class _Answering:
             "first": self._text(self._ids[0]) if self._continues and self._ids[0] >= UNK else None,
         }
 
-    def _begin(self) -> tuple[LookingStep, Selectable, Tensor]:
-        """A language model begins after the first token: the others are forced, so that each has its surprise."""
-        step, state, start = self._predictor.begin(self._ids[:1] if self._continues else self._ids)
+    def _begin(self, ids: Sequence[int]) -> tuple[LookingStep, Selectable, Tensor]:
+        step, state, start = self._predictor.begin(ids)
         names = [] if self._continues else list(self._model.heads)  # of a text, the page asks for single tokens
         return LookingStep(step, self._predictor.model, names, len(self._ids)), state, start
 
+    def prompt(self) -> Iterator[Event]:
+        """An event for each token but the first of the text that a language model continues, with its surprise."""
+        if self._predictor.stream is not None and self._prompt:
+            reading = self._predictor.stream.search(Greedy(max_length=len(self._prompt)))
+            yield from self._chosen(reading, self._ids[:1], self._prompt, prompt=True)
+
     def tokens(self, search: Stepwise, forced: Sequence[int]) -> Iterator[Event]:
-        """An event for each token of the output, a language model's text included."""
-        step, state, start = self._begin()
-        growing = GrowingText(self._predictor.target_tokenizer, self._ids[:1] if self._continues else ())
+        """An event for each token of the output. The text is read again, at once: after reading it token by token, a
+        model would see less of a long one (see `Window`) than `Predictor.generate` gives it.
+        """
+        yield from self._chosen(search, self._ids, forced, prompt=False)
+
+    def _chosen(self, search: Stepwise, ids: Sequence[int], forced: Sequence[int], prompt: bool) -> Iterator[Event]:
+        step, state, start = self._begin(ids)
         for one in search.choices(step, state, start, forced):
             token = int(one.tokens)
             score = float(one.log_probabilities[0, token])
             if not math.isfinite(score):
                 raise InputError(f"{self._text(token)!r} cannot come here, or the model has diverged")
-            self._score += score if one.position >= len(self._prompt) else 0.0
+            self._score += 0.0 if prompt else score
             self._written.append(token)
-            piece = growing.rest() if token == EOS else growing.add(token)
-            yield self._token(one, token, piece) | {"attention": step.looked}
+            piece = self._growing.rest() if token == EOS else self._growing.add(token)
+            yield self._token(one, token, piece, prompt) | {"attention": step.looked}
 
-    def _token(self, one: Choice, token: int, piece: str) -> Event:
+    def _token(self, one: Choice, token: int, piece: str, prompt: bool) -> Event:
         values, ids = top(one.log_probabilities, LIKELIEST)
         likeliest = [
             {"id": i, "text": self._text(i), "p": math.exp(value)}
@@ -164,20 +174,17 @@ class _Answering:
             "text": self._text(token),
             "piece": piece,
             "p": math.exp(one.log_probabilities[0, token]),
-            "prompt": one.position < len(self._prompt),
-            "forced": len(self._prompt) <= one.position < len(self.forced),
+            "prompt": prompt,
+            "forced": not prompt and one.position < len(self.forced),
             "right": None if expected is None else token == (expected[one.position : one.position + 1] or [PAD])[0],
             "likeliest": likeliest,
         }
 
     def beam(self, search: Beam) -> Iterator[Event]:
         """An event for each step of a beam search; `best` then knows what it has found."""
-        begun = len(self._prompt)
-        longest = search.max_length - begun
-        search = replace(search, max_length=longest, min_length=min(search.min_length, longest))
         step, state, start = self._predictor.begin(self._ids)
-        self._finished = Finished(start, search.n_best, longest)
-        for position, one in enumerate(search.expansions(step, state, start, self._finished, self.forced[begun:])):
+        self._finished = Finished(start, search.n_best, search.max_length)
+        for position, one in enumerate(search.expansions(step, state, start, self._finished, self.forced)):
             yield {"event": "beam", "position": position, "candidates": self._expanded(search, position, one)}
 
     def _expanded(self, search: Beam, position: int, one: Expansion) -> list[Event]:
@@ -206,13 +213,12 @@ class _Answering:
         return {"parent": parent, "id": token, "text": self._text(token), "score": score, "rank": score / penalty}
 
     def best(self) -> Sequence[int]:
-        """The prompt and the beam's best output, with EOS if it ended with one."""
+        """The beam's best output, with EOS if it ended with one."""
         assert self._finished is not None
         found = self._finished.result()
         length = int(found.lengths[0, 0])
         tokens: list[int] = found.tokens[0, 0, :length].tolist()
-        ended = len(self._prompt) + length < self.search.max_length
-        return [*self._prompt, *tokens, *([EOS] if ended else [])]
+        return [*tokens, *([EOS] if length < self.search.max_length else [])]
 
     def end(self) -> Event:
         """How it ended."""
