@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from seqlab.decoding import Beam, Greedy, Window
+from seqlab.decoding.window import tokens_held
 
 
 class Reader:
@@ -50,6 +51,7 @@ def test_a_full_window_keeps_its_last_half(size, given, lengths, reads):
     found = Greedy(max_length=len(lengths))(window, state, prompt[:, -1])
     assert found.tokens[:, 0].tolist() == [[length + 4 for length in lengths]] * 3
     assert reader.reads == reads
+    assert [tokens_held(given + more, size) for more in range(len(lengths))] == lengths
 
 
 def test_the_end_of_the_text_is_decoded_again():

@@ -10,10 +10,12 @@ from torch.nn import functional as F
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
 from seqlab.kinds import NOTHING
+from seqlab.playground import answer_events as answer_events_module
 from seqlab.playground.answer_events import LONGEST_PROMPT, answer_events
 from seqlab.playground.named_bundles import named_bundles
-from seqlab.playground.play_request import LONGEST_TEXT, PlayRequest, read_request
+from seqlab.playground.play_request import LONGEST_TEXT, LookRequest, PlayRequest, read_request
 from seqlab.playground.played_models import LONGEST_LIST, played_models
+from seqlab.playground.text_attention import LookingStep, looked
 from seqlab.special_tokens import BOS, EOS
 
 NAMES = ["bahdanau", "context_gru", "conv", "gpt", "gru", "lstm", "luong", "transformer"]
@@ -167,6 +169,31 @@ def test_a_text_longer_than_the_window_is_continued_as_the_predictor_does(writer
     if kind is Beam:
         last = [one["score"] for one in events["beam"][-1]["candidates"] if one["state"] == "ended"]
         assert end["score"] == pytest.approx(max(last), abs=1e-3)
+
+
+def test_where_a_model_looked_in_its_text_is_where_it_looked_when_it_answered(writer, monkeypatch):
+    (model,) = played_models(named_bundles([writer]), NOTHING)
+    while_answering = []
+
+    class Watching(LookingStep):
+        def __init__(self, step, network, names, length):
+            super().__init__(step, network, [*model.heads])
+
+        def __call__(self, tokens, state):
+            found = super().__call__(tokens, state)
+            while_answering.append(self.looked)
+            return found
+
+    monkeypatch.setattr(answer_events_module, "LookingStep", Watching)
+    text = "the captain waits for the ferry"
+    tokens = answer(model, text)["token"]
+    assert len(tokens) == len(while_answering) == 30 + 60
+    for step, known in enumerate(while_answering):
+        written = [one["id"] for one in tokens[:step] if not one["prompt"]]
+        found = looked(model.predictor, [*model.heads], LookRequest(model.name, text, written, step))
+        assert found.keys() == known.keys() != set()
+        for name, heads in known.items():
+            assert (torch.tensor(found[name]) - torch.tensor(heads)).abs().max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,17 @@ class Seen:
         return Seen(self.tokens[rows], self.before.select(rows), self.after.select(rows))
 
 
+def tokens_held(count: int, size: int) -> int:
+    """How many tokens a `Window` holds after `count`, of which all but the first `size` are read one by one."""
+    beyond, stays = count - size, _staying(size)
+    return count if beyond <= 0 else stays + (beyond - 1) % (size - stays + 1)
+
+
+def _staying(size: int) -> int:
+    """How many tokens a `Window` holds after it has moved."""
+    return max(1, size // 2)
+
+
 @dataclass(frozen=True)
 class Window:
     """A step function for any search, with a decoder that must not read more than `size` tokens.
@@ -52,7 +63,7 @@ class Window:
         assert isinstance(state, Seen)
         seen = torch.cat([state.tokens, tokens[:, None]], dim=1)
         if seen.size(1) > self.size:
-            seen = seen[:, -max(1, self.size // 2) :]
+            seen = seen[:, -_staying(self.size) :]
             logits, after = self.decode(seen, state.before)
         else:
             logits, after = self.decode(tokens[:, None], state.after)

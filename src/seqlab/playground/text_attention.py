@@ -8,6 +8,7 @@ import torch
 
 from seqlab.decoding import Step
 from seqlab.decoding.hypotheses import Selectable
+from seqlab.decoding.window import tokens_held
 from seqlab.errors import InputError
 from seqlab.inference.predictor import Predictor
 from seqlab.layers.attention import captured_attention
@@ -56,8 +57,8 @@ def heads_over_text(predictor: Predictor) -> dict[str, int]:
 
 @torch.inference_mode()
 def looked(predictor: Predictor, heads: Sequence[str], request: LookRequest) -> dict[str, list[list[int]]]:
-    """Where the model looked when it wrote a token: by attention, for each head whole percents of the tokens in its
-    window, of which the last is the one before the token.
+    """Where the model looked at a token of its answer (see `answer_events`): by attention, for each head whole percents
+    of the tokens that were in its window, of which the last is the one before the token.
 
     Raises:
         InputError: there is no such token, or an id is none.
@@ -72,7 +73,18 @@ def looked(predictor: Predictor, heads: Sequence[str], request: LookRequest) -> 
     before = [*ids, *request.written][: request.step + 1]
     if not before or len(before) != request.step + 1:
         raise InputError(f"step: the text has {len(before)} tokens")
-    step, state, start = predictor.begin(before)
+    step, state, start = predictor.begin(_in_window(predictor, before, len(ids)))
     looking = LookingStep(step, predictor.model, heads)
     looking(start, state)
     return looking.looked
+
+
+def _in_window(predictor: Predictor, before: Sequence[int], length: int) -> Sequence[int]:
+    """Which of the tokens `before` the model saw. It read the text, of `length` tokens, one by one, and then again at
+    once before it wrote the first token.
+    """
+    if predictor.stream is None or not predictor.model.positional:
+        return before
+    size = predictor.stream.length
+    beyond = max(0, length - size) if len(before) >= length else 0
+    return before[-tokens_held(len(before) - beyond, size) :]
