@@ -31,11 +31,16 @@ def models():
 @pytest.fixture(scope="session")
 def writer(tmp_path_factory):
     """A bundle of a language model over letters, with a window of 12 tokens."""
-    tokenizer = CharacterTokenizer.fit(["the captain waits for the ferry\n"])
+    return written(
+        tmp_path_factory.mktemp("writer") / "letters", CharacterTokenizer.fit(["the captain waits for the ferry\n"])
+    )
+
+
+def written(folder, tokenizer):
+    """The folder of a new bundle: a language model that has learnt nothing, with a window of 12 tokens."""
     settings = {"width": 16, "heads": 2, "layers": 1, "feed_forward": 16, "max_positions": 16, "sources": False}
     settings |= {"source_size": tokenizer.size, "target_size": tokenizer.size}
     torch.manual_seed(1)
-    folder = tmp_path_factory.mktemp("writer") / "letters"
     stream = StreamFormat(boundaries="none", length=12)
     save(folder, GPT(**settings), settings, (tokenizer, tokenizer), Sample(max_length=9), stream)
     return folder

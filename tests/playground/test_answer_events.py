@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from playground.conftest import REVERSAL
+from playground.conftest import REVERSAL, written
 from torch.nn import functional as F
 
 from seqlab.decoding import Beam, Greedy, Sample
@@ -17,6 +17,7 @@ from seqlab.playground.play_request import LONGEST_TEXT, LookRequest, PlayReques
 from seqlab.playground.played_models import LONGEST_LIST, played_models
 from seqlab.playground.text_attention import LookingStep, looked
 from seqlab.special_tokens import BOS, EOS
+from seqlab.text.tokenizers import WordTokenizer
 
 NAMES = ["bahdanau", "context_gru", "conv", "gpt", "gru", "lstm", "luong", "transformer"]
 LISTS = ["4", "3 1 2", "3 14 1 5 9 2 6 11 7", "1 2 3 4 5 6 7 8 9 10 11 12 13 14"]
@@ -144,6 +145,19 @@ def test_a_text_has_the_surprise_that_a_teacher_forced_model_has(writer):
     written = [one for one in events["token"] if not one["prompt"]]
     assert len(written) == 60 and events["end"][0]["text"] == "".join(one["piece"] for one in written)
     assert events["end"][0]["match"] is None and not any(one["attention"] for one in written)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "rest"), [('he said "yes', '" and left'), ("he said", ' "yes" and'), ('he said "', "yes")]
+)
+def test_a_continuation_is_spaced_as_it_follows_the_prompt(tmp_path, prompt, rest):
+    tokenizer = WordTokenizer.fit(['he said "yes" and left'] * 3)
+    (model,) = played_models(named_bundles([written(tmp_path / "words", tokenizer)]), NOTHING)
+    forced = tokenizer.encode(prompt + rest)[len(tokenizer.encode(prompt)) :]
+    events = answer(model, prompt, forced)
+    text = events["end"][0]["text"]
+    assert text.startswith(rest)
+    assert text == "".join(one["piece"] for one in events["token"] if not one["prompt"])
 
 
 @pytest.mark.parametrize("search", ["greedy", "beam"])

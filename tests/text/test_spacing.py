@@ -86,6 +86,17 @@ def test_text_decoded_token_by_token_is_the_whole_text():
         assert "".join(growing.add(i) for i in tokenizer.encode(text)) + growing.rest() == text
 
 
+@pytest.mark.parametrize("before", [0, 7, 400])
+def test_quotation_marks_open_and_close_however_long_the_text_is(before):
+    text = " ".join(f'He said, "{"go " * (3 + n % 7)}«home»!" and: "stay{", stay" * (n % 5)}."' for n in range(30))
+    tokenizer = WordTokenizer.fit([text])
+    ids = tokenizer.encode(text)
+    assert len(ids) > 600 and tokenizer.decode(ids) == text
+    growing = GrowingText(tokenizer, ids[:before])
+    pieces = [tokenizer.decode(ids[:before]), *map(growing.add, ids[before:]), growing.rest()]
+    assert "".join(pieces) == text
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -23,8 +23,8 @@ from seqlab.playground.play_request import LONGEST_OUTPUT, PlayRequest
 from seqlab.playground.played_models import PlayedModel
 from seqlab.playground.text_attention import LookingStep
 from seqlab.playground.wire import Event
-from seqlab.special_tokens import EOS, PAD, SPECIALS, UNK
-from seqlab.text.incremental_detokenizer import GrowingText
+from seqlab.special_tokens import EOS, PAD, UNK
+from seqlab.text.incremental_detokenizer import GrowingText, text_after
 from seqlab.text.tokenizers import IntegerTokenizer, matches_one
 
 LIKELIEST = 5
@@ -224,7 +224,7 @@ class _Answering:
         """How it ended."""
         tokenizer = self._predictor.target_tokenizer
         output = self._written[len(self._prompt) :]
-        text = tokenizer.decode([i for i in output if i >= SPECIALS or i == UNK])
+        text = text_after(tokenizer, self._ids if self._continues else (), output)
         return {
             "event": "end",
             "text": text,

@@ -9,9 +9,6 @@ from seqlab.text.tokenizers import Tokenizer
 HALF = "\N{REPLACEMENT CHARACTER}"
 """What bytes that do not yet make a whole character decode to."""
 
-KNOWN = 256
-"""How many tokens of context decide on the next space: a quotation mark opens or closes by how many came before it."""
-
 
 def text_after(tokenizer: Tokenizer, before: Sequence[int], ids: Sequence[int]) -> str:
     """The text of `ids` after the tokens `before`, with the space between them if there is one."""
@@ -38,7 +35,7 @@ class GrowingText:
         text = self.rest()
         if not text or text.endswith(HALF):  # the next token may complete the character
             return ""
-        self._emitted, self._pending = [*self._emitted, *self._pending][-KNOWN:], []
+        self._emitted, self._pending = self._tokenizer.context([*self._emitted, *self._pending]), []
         return text
 
     def rest(self) -> str:

@@ -116,12 +116,17 @@ class _Kinds:
             try:
                 kind = self._known[word]
             except KeyError:
-                kind = self._known[word] = WORD if _is_word(word) else None if _QUOTE.fullmatch(word) else word
+                kind = self._known[word] = WORD if _is_word(word) else None if is_quotation_mark(word) else word
             if kind is None:
                 quotes[word] += 1
                 kind = f"{word}{'opens' if quotes[word] % 2 else 'closes'}"
             kinds.append(kind)
         return kinds
+
+
+def is_quotation_mark(word: str) -> bool:
+    """Whether a word or mark is a quotation mark, which opens or closes by how many like it came before."""
+    return _QUOTE.fullmatch(word) is not None
 
 
 def _is_word(word: str) -> bool:

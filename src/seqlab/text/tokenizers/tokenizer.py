@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from seqlab.text.forms import Form, checked, formed
 
 UNKNOWN = "<unk>"
 """How an unknown symbol appears in decoded text."""
+CONTEXT = 256
+"""How many tokens the text of the next one may depend on."""
 
 
 class Tokenizer(ABC):
@@ -81,6 +83,10 @@ class Tokenizer(ABC):
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
         """The text of `ids`; PAD, BOS and EOS are left out."""
+
+    def context(self, ids: Sequence[int]) -> list[int]:
+        """The few tokens of `ids` that decide on the text of further ones: it is the same as after all of them."""
+        return list(ids[-CONTEXT:])
 
     def piece(self, token: int) -> str:
         """One token as a person is to see it."""

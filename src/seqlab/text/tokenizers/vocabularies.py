@@ -11,8 +11,8 @@ import regex
 from seqlab.special_tokens import SPECIALS, UNK
 from seqlab.text.languages import UNSEPARATED_CHARACTER
 from seqlab.text.patterns import finder
-from seqlab.text.tokenizers.spacing import Spacing, SpacingCounts
-from seqlab.text.tokenizers.tokenizer import UNKNOWN, Tokenizer
+from seqlab.text.tokenizers.spacing import Spacing, SpacingCounts, is_quotation_mark
+from seqlab.text.tokenizers.tokenizer import CONTEXT, UNKNOWN, Tokenizer
 
 
 class _Vocabulary(Tokenizer):
@@ -153,6 +153,11 @@ class WordTokenizer(_Vocabulary):
         words = iter(unknown)
         symbols = self._symbols(ids)
         return self._spacing.join(next(words, UNKNOWN) if one == UNKNOWN else one for one in symbols)
+
+    def context(self, ids: Sequence[int]) -> list[int]:
+        # Whether a quotation mark opens or closes depends on all before it: those that no other cancels out stay.
+        marks = Counter(i for i in ids[:-CONTEXT] if i > UNK and is_quotation_mark(self.symbols[i - SPECIALS]))
+        return [*(mark for mark, count in marks.items() if count % 2), *super().context(ids)]
 
     def comparable(self, text: str) -> str:
         """The words and marks, with single spaces."""
