@@ -45,6 +45,11 @@ def test_a_text_that_cannot_be_expressed_is_refused():
         load(TINY).predict(["1 22"])
 
 
+def test_one_text_is_not_taken_for_several_of_one_character():
+    with pytest.raises(TypeError, match=r"'1 2 3'; put it in a list"):
+        load(TINY).predict("1 2 3")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

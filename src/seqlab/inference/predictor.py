@@ -51,6 +51,7 @@ class Predictor:
         """The best output for each text.
 
         Raises:
+            TypeError: one text, not several.
             ValueError: a text that the tokenizer cannot express.
         """
         return [outputs[0].text for outputs in self.predict_n_best(texts, batch_size)]
@@ -59,8 +60,11 @@ class Predictor:
         """All outputs of the search for each text, at least one, best first.
 
         Raises:
+            TypeError: one text, not several.
             ValueError: a text that the tokenizer cannot express.
         """
+        if isinstance(texts, str):  # which is an iterable of texts, too: its characters
+            raise TypeError(f"several texts are expected, but this is one: {texts!r}; put it in a list")
         texts = list(texts)
         return self.generate([self.encode(text) if text.strip() else [] for text in texts], batch_size, texts)
 
@@ -69,8 +73,11 @@ class Predictor:
 
         Raises:
             InputError: the model continues text, so there is no source; or `text` is empty.
+            TypeError: several texts, not one.
             ValueError: the tokenizer cannot express it.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"one text is expected, but this is a {type(text).__name__}; attentions takes several")
         (look,) = self.attentions([text])
         return look
 
