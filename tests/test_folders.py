@@ -108,9 +108,16 @@ def test_a_run_that_could_not_begin_leaves_no_folder(tmp_path):
     leave_nothing(tmp_path / "a/run")
     assert list(tmp_path.iterdir()) == []
     claim_run(tmp_path / "a/run", overwrite=False)
-    (tmp_path / "a/run/metrics.csv").touch()
+    (tmp_path / "a/run/metrics.csv").touch()  # by a logger, which begins before the first step
     leave_nothing(tmp_path / "a/run")
-    assert (tmp_path / "a/run" / CONFIGURATION).is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_has_begun_stays(tmp_path):
+    claim_run(tmp_path / "run", overwrite=False)
+    has_begun(tmp_path / "run")
+    leave_nothing(tmp_path / "run")
+    assert (tmp_path / "run" / CONFIGURATION).is_dir()
 
 
 def test_a_folder_that_this_process_did_not_make_is_left_alone(tmp_path):

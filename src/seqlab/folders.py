@@ -68,7 +68,7 @@ COMPARED = ("comparison.csv", "comparison.md")
 
 
 _MADE: dict[Path, Path | None] = {}
-"""Folders that this process made, with the folder that keeps their former content until the run has begun."""
+"""Folders that this process made for runs that have not begun, with the folder that keeps their former content."""
 _MISSING: dict[Path, list[Path]] = {}
 """For each of these folders, it and its parents that did not exist before, the innermost first."""
 
@@ -114,9 +114,8 @@ def claim_multirun(folder: Path, overwrite: bool) -> bool:
 def has_begun(folder: Path) -> None:
     """Marks the run in a folder as begun: deletes the former content that it, or its multirun, replaces."""
     for path in (folder.resolve(), *folder.resolve().parents):
-        if aside := _MADE.get(path):
+        if aside := _MADE.pop(path, None):
             shutil.rmtree(aside)
-            _MADE[path] = None
 
 
 def clear_run(folder: Path, names: Iterable[str] = (CONFIGURATION, *RUN_FILES)) -> None:
@@ -138,14 +137,12 @@ def free_range_test_folder(folder: Path) -> None:
 
 
 def leave_nothing(folder: Path) -> None:
-    """Removes the folder of a run that could not begin, if this process made it, and restores its former content."""
+    """Removes the folder of a run that has not begun, if this process made it, and restores its former content."""
     folder = folder.resolve()
-    if folder not in _MADE:
+    if folder not in _MADE or any((folder / name).exists() for name in (CHECKPOINTS, RESULT)):
         return
     with contextlib.suppress(OSError):
-        if [path.name for path in folder.iterdir() if path.name in (CONFIGURATION, *RUN_FILES)] != [CONFIGURATION]:
-            return
-        shutil.rmtree(folder / CONFIGURATION)
+        clear_run(folder)  # what loggers wrote, too
         if aside := _MADE[folder]:
             for path in aside.iterdir():
                 path.rename(folder / path.name)

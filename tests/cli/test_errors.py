@@ -689,6 +689,18 @@ def test_a_run_that_would_train_nothing_is_refused_and_leaves_no_folder(train, t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("refused", ["optimizer.lr=-1", "scheduler.pct_start=2"])
+def test_settings_that_are_refused_just_before_the_first_step_leave_everything_as_it_was(
+    train, tmp_path, reversal, refused
+):
+    train(*reversal, "model=gru", "scheduler=one_cycle", refused, "hydra.run.dir=new/run").stopped(2)
+    assert not (tmp_path / "new").exists()
+    train(*reversal, "model=gru").succeeded()
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    train(*reversal, "model=gru", "scheduler=one_cycle", refused, "overwrite=true").stopped(2)
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+
+
 # The whole story ----------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import LambdaCallback
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.messages import labelled
@@ -142,7 +143,7 @@ def _train(settings: TrainSettings, folder: Path) -> float | dict[str, float] | 
     if run.trainer.is_global_zero:
         announce_run(run)
         leakage_of(data)  # may take minutes, in which processes that are started later need not wait
-        begin(run)
+        begin_logging(run)
     run.trainer.fit(model, data, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     fitted = time.perf_counter()
     if checkpoint is not None:
@@ -236,7 +237,12 @@ def set_up(
     loggers = [component.build() for component in settings.logger.values()]
     saves_identity = SavesIdentity(identity, functools.partial(keep_configuration, settings) if checkpoint else None)
     resuming = [saves_identity, *([RestoredSchedules(checkpoint.changed)] if checkpoint else [])]
-    trainer = build_trainer(settings.trainer, [*callbacks.all, *resuming], logger=loggers)
+    begins = LambdaCallback(
+        on_train_start=lambda trainer, _: (
+            mark_begun(settings.run.folder, checkpoint) if trainer.is_global_zero else None
+        )
+    )
+    trainer = build_trainer(settings.trainer, [begins, *callbacks.all, *resuming], logger=loggers)
     if trainer.world_size > 1 and settings.run.multirun:
         raise InputError(f"-m gives each run one process, but trainer.devices asks for {trainer.world_size}")
     check_targets(data)
@@ -257,23 +263,25 @@ def announce_run(run: TrainingRun) -> None:
         print(labelled("compile", "torch.compile works while the first batches run: a minute or more"), flush=True)
 
 
-def begin(run: TrainingRun) -> None:
-    """Lets the loggers of a resumed run go on, gives all loggers the settings, and marks the run as begun."""
+def begin_logging(run: TrainingRun) -> None:
+    """Lets the loggers of a resumed run go on, and gives all loggers the settings."""
     for logger in run.trainer.loggers:
         if run.checkpoint is not None and isinstance(logger, MetricsFile | Events | WandbRun | MlflowRun):
             logger.resume(run.checkpoint.position.step)  # without what was logged after it, where that can be removed
         if isinstance(logger, Events | WandbRun | MlflowRun):
             logger.add_settings(run.settings.written)
-    has_begun(run.folder)
-    if run.checkpoint is not None and run.to_train_longer is None:
-        goes_on(run.folder, run.checkpoint.path)
 
 
-def goes_on(folder: Path, checkpoint: Path) -> None:
-    """Marks a resumed run as one that has not ended: it is not failed any more, and newer than its result."""
-    for name in (ERROR, TRAINING_COST):
-        (folder / name).unlink(missing_ok=True)
-    os.utime(checkpoint)
+def mark_begun(folder: Path, checkpoint: ResumeCheckpoint | None) -> None:
+    """Marks the run as begun and, if it is resumed, as one that has not ended: not failed, and newer than its result.
+
+    Called just before the first step: until then settings may be refused, which leaves everything as it was.
+    """
+    has_begun(folder)
+    if checkpoint is not None:
+        for name in (ERROR, TRAINING_COST):
+            (folder / name).unlink(missing_ok=True)
+        os.utime(checkpoint.path)
 
 
 def save_cost(run: TrainingRun, training: TrainingCost) -> None:
