@@ -35,6 +35,20 @@ def test_the_metrics_are_shown(command, copy):
     assert "copy/evaluation.json" in out
 
 
+def test_data_without_a_test_split_is_measured_on_validation(command, writer, tmp_path):
+    shutil.copytree(writer, tmp_path / "run")
+    command("evaluate", "run=run", "trainer=cpu").succeeded()
+    assert metrics_of(tmp_path / "run/evaluation.json").keys() == {"val"}
+
+
+def test_another_search_than_that_of_the_run_is_named(command, copy):
+    assert "the run used" not in command("evaluate", f"run={copy}", "trainer=cpu").succeeded().out
+    out = command("evaluate", f"run={copy}", "trainer=cpu", "decoding=beam", "decoding.size=3").succeeded().out
+    found, used = " ".join(out.split()).split("; the run used ")
+    assert "search Beam(" in found and "size=3" in found
+    assert used.startswith("Greedy(")
+
+
 def test_a_run_on_a_file_is_measured_from_any_folder(train, command, tmp_path):
     lines = [f"word{i % 7} word{i}.\tmot{i % 5} mot{i} !" for i in range(30)]
     (tmp_path / "pairs.txt").write_text("\n".join(lines), encoding="utf-8")

@@ -92,7 +92,7 @@ class EvaluateSettings:
     """
 
     run: str
-    splits: tuple[str, ...]
+    splits: tuple[str, ...] | None
     data: Mapping[str, Any]
     decoding: Component | None
     trainer: Component
@@ -225,7 +225,7 @@ def read_evaluate(config: DictConfig) -> EvaluateSettings:
     bundle_folder(Path(str(config.run)))
     return EvaluateSettings(
         run=str(config.run),
-        splits=texts_of(config, "splits"),
+        splits=None if config.splits is None else texts_of(config, "splits"),
         data=plain(config.data),
         decoding=optional_component(config, "decoding"),
         trainer=Component.of(config.trainer, "trainer"),

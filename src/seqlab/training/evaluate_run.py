@@ -19,6 +19,7 @@ from seqlab.config.search_settings import search_again
 from seqlab.config.settings import EvaluateSettings
 from seqlab.data.module import SequenceData
 from seqlab.dataset_analysis.cautions import cautions
+from seqlab.decoding import Search
 from seqlab.errors import InputError
 from seqlab.files import write_json
 from seqlab.folders import EVALUATION, RESULT
@@ -54,7 +55,8 @@ def evaluate(settings: EvaluateSettings) -> None:
     seed_everything(kept.seed, workers=True, verbose=False)
     with contextlib.chdir(_working_directory(folder)):
         data = build_data(kept.data)
-    check_data(data, predictor, settings.splits, folder)
+    splits = settings.splits or (before.main_split,)
+    check_data(data, predictor, splits, folder)
     if before.identity.data is None:
         raise InputError(f"{folder / RESULT}: does not say what data the run had: it is of an earlier seqlab")
     identity = data.identity()
@@ -62,7 +64,7 @@ def evaluate(settings: EvaluateSettings) -> None:
     for line in cautions(data):
         log.warning(line)
     model = cast(TrainingModule, predictor.model)
-    model.measure_bytes({split: data.tokens_per_byte(split) for split in settings.splits})
+    model.measure_bytes({split: data.tokens_per_byte(split) for split in splits})
     search = search_again(settings.decoding, predictor.search, data.longest_target)
     check_replacing(search, model, data.source_tokenizer, data.target_tokenizer, sources=data.has_bos_eos)
     free_running = GenerationEval(search, metrics=kept.metrics)
@@ -71,7 +73,9 @@ def evaluate(settings: EvaluateSettings) -> None:
             raise InputError(f"{folder / RESULT}: no precision in it; say which: trainer.precision=32-true")
         settings = settings.with_precision(before.precision)
     trainer = build_trainer(settings.trainer, [free_running, Progress()], logger=False)
-    metrics = measure(trainer, model, data, list(settings.splits))
+    if trainer.is_global_zero:
+        print(labelled("search", _in_words(search, predictor.search)), flush=True)
+    metrics = measure(trainer, model, data, list(splits))
     if trainer.is_global_zero:
         evaluation = {
             "data": data.describe(),
@@ -79,7 +83,7 @@ def evaluate(settings: EvaluateSettings) -> None:
             "other_data": {one.name: [one.old, one.new] for one in other_data},
             "metrics": metrics,
             "signatures": free_running.signatures,
-            "generation": {free_running.kind: free_running.costs[settings.splits[-1]]} if free_running.costs else {},
+            "generation": {free_running.kind: free_running.costs[splits[-1]]} if free_running.costs else {},
             **precision_facts(trainer),
             "environment": environment(trainer),
             "settings": settings.written,
@@ -87,6 +91,11 @@ def evaluate(settings: EvaluateSettings) -> None:
         write_json(folder / EVALUATION, evaluation)
         print_evaluation(metrics, other_data)
         print(wrapped(f"kept in {settings.run}/{EVALUATION}"))
+
+
+def _in_words(search: Search, of_run: Search) -> str:
+    """How outputs are searched for, and how the run did it if that was another way."""
+    return repr(search) if search == of_run else f"{search!r}; the run used {of_run!r}"
 
 
 def check_data(data: SequenceData, predictor: Predictor, splits: Sequence[str], folder: Path) -> None:
