@@ -16,6 +16,8 @@ FOLDER = Path(__file__).parent / "claims"
 """Not in `conf/`: a claim is no part of a run's configuration, and each folder of `conf/` is a group of settings."""
 PROFILES = ("cpu", "full")
 """cpu: reduced settings, with which two cores run all claims but those on request in 90 minutes. full: as published."""
+USUAL_PROFILE = PROFILES[0]
+"""The profile that is not mentioned."""
 ASIDE = "_aside"
 """What is added to the name of a folder of runs for those that were replaced there."""
 
@@ -163,7 +165,12 @@ class Claim:
         return [need for need in self.needs if not need.is_there()]
 
 
-def read_claims(names: Sequence[str] | None = None, profile: str = "cpu", folder: Path = FOLDER) -> list[Claim]:
+def with_profile(name: str, profile: str, form: str) -> str:
+    """A name that depends on the profile: in the usual one the name itself, in another both, in a form like "{}_{}"."""
+    return name if profile == USUAL_PROFILE else form.format(name, profile)
+
+
+def read_claims(names: Sequence[str] | None = None, profile: str = USUAL_PROFILE, folder: Path = FOLDER) -> list[Claim]:
     """The claims of `folder` with these names, and those that are part of them; without names, all claims but those
     that are run only on request.
 

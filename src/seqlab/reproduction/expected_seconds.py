@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from seqlab.errors import InputError
 from seqlab.multiruns.pool_progress import Estimate
 from seqlab.reproduction.claim import Claim
 from seqlab.reproduction.plan import Planned
+from seqlab.reproduction.reference_files import read_reference, reference_path
 from seqlab.reproduction.search_plan import PlannedSearch
 
 
@@ -23,29 +23,26 @@ def expected_seconds(claims: Sequence[Claim], planned: Sequence[Planned], refere
     known: dict[tuple[str, str], float] = {}
     searches: dict[tuple[str, str], float] = {}
     for claim in claims:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            content = json.loads(reference_path(references, claim).read_text(encoding="utf-8"))
-            for group in content["groups"]:
-                if group["seconds"]:
-                    known[claim.name, group["label"]] = group["seconds"]["mean"]
-                if "search" in group:
-                    searches[claim.name, group["label"]] = group["search"]["seconds"]
+        try:
+            content = read_reference(reference_path(references, claim))
+        except InputError:  # there is none yet, or an odd one, which is written anew
+            continue
+        for group in content["groups"]:
+            if seconds := group.get("seconds"):
+                known[claim.name, group["label"]] = seconds["mean"]
+            if "search" in group:
+                searches[claim.name, group["label"]] = group["search"]["seconds"]
     if not known:
         return {}
     mean = statistics.fmean(known.values())
-    seconds = {}
+    expected = {}
     for one in planned:
         key = (one.claim.name, one.group.label)
         if isinstance(one, PlannedSearch):
-            seconds[one.name] = searches.get(key, mean / 2 * (one.group.search.trials if one.group.search else 0))
+            expected[one.name] = searches.get(key, mean / 2 * (one.group.search.trials if one.group.search else 0))
         else:
-            seconds[one.name] = known.get(key, mean)
-    return seconds
-
-
-def reference_path(folder: Path, claim: Claim) -> Path:
-    """The file with the result of a claim."""
-    return folder / (f"{claim.name}.json" if claim.profile == "cpu" else f"{claim.name}_{claim.profile}.json")
+            expected[one.name] = known.get(key, mean)
+    return expected
 
 
 class ReferenceEstimate(Estimate):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seqlab.reproduction.claim import PROFILES, Claim, Criterion, Group
+from seqlab.reproduction.claim import USUAL_PROFILE, Claim, Criterion, Group, with_profile
 from seqlab.reproduction.claim_figures import OF_SOME_RUNS, figure
 from seqlab.reproduction.criteria import (
     Finding,
@@ -100,7 +100,7 @@ def reference(claim: Claim, groups: Groups, why_missing: str | None = None) -> d
 def remake(content: Mapping[str, Any]) -> str:
     """The command that makes a reference anew, given its content."""
     claim = content.get("part_of", content["claim"])
-    return f"make reproduce-{claim}" + (f" PROFILE={content['profile']}" if content["profile"] != PROFILES[0] else "")
+    return with_profile(f"make reproduce-{claim}", content["profile"], "{} PROFILE={}")
 
 
 def deciding(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -116,7 +116,7 @@ def all_seconds(content: Mapping[str, Any]) -> float:
 
 def _group(claim: Claim, group: Group, results: Results) -> dict[str, Any]:
     # Of large models, whose many heads make them large, samples are not kept.
-    samples = claim.own_data and claim.profile == PROFILES[0]
+    samples = claim.own_data and claim.profile == USUAL_PROFILE
     runs = [_thinned(digest, first=not i, samples=samples) for i, digest in enumerate(results.digests)]
     figures = {}
     drawn = [criterion.arguments[axis] for criterion in claim.criteria if _draws(criterion) for axis in "xy"]

@@ -21,9 +21,9 @@ from seqlab.errors import InputError, RunError, StoppedError
 from seqlab.files import write_json
 from seqlab.multiruns.pool import Pool, RunEnd, locked, slots_in_words
 from seqlab.multiruns.pool_progress import PoolProgress
-from seqlab.reproduction.claim import ASIDE, FOLDER, PROFILES, Claim, read_claims
+from seqlab.reproduction.claim import ASIDE, FOLDER, Claim, read_claims, with_profile
 from seqlab.reproduction.criteria import Groups, Results
-from seqlab.reproduction.expected_seconds import ReferenceEstimate, expected_seconds, reference_path
+from seqlab.reproduction.expected_seconds import ReferenceEstimate, expected_seconds
 from seqlab.reproduction.plan import (
     FINISHED,
     OTHER,
@@ -37,6 +37,7 @@ from seqlab.reproduction.plan import (
 )
 from seqlab.reproduction.probe_sentences import translate_probes
 from seqlab.reproduction.reference import reference
+from seqlab.reproduction.reference_files import reference_path
 from seqlab.reproduction.search_outcome import SearchOutcome
 from seqlab.reproduction.search_plan import (
     PlannedSearch,
@@ -49,9 +50,6 @@ from seqlab.reproduction.search_plan import (
 )
 from seqlab.runs.run_digest import digest
 
-BASE_PROFILE = PROFILES[0]
-"""The profile whose runs are in the folder itself; another profile has a folder beside it."""
-
 
 def reproduce(settings: ReproduceSettings) -> None:
     """Runs the claims that the settings name, as far as they are not finished, and writes the result of each.
@@ -62,9 +60,8 @@ def reproduce(settings: ReproduceSettings) -> None:
         StoppedError: there was an interrupt; the same command continues.
     """
     claims = read_claims(settings.claims, settings.profile, settings.ledger or FOLDER)
-    folder = settings.folder
-    if settings.profile != BASE_PROFILE:
-        folder = folder.with_name(f"{folder.name}_{settings.profile}")
+    # The runs of another profile than the usual one are in a folder beside it.
+    folder = settings.folder.parent / with_profile(settings.folder.name, settings.profile, "{}_{}")
     with locked(folder) as lock:
         Reproduction(claims, folder, settings.references, settings.jobs, settings.any_code).run(lock, settings.run)
 

@@ -63,7 +63,10 @@ SEARCHED = record(
     {"flops": optional(number), "tokens": optional(number), "space": mapping_of(text), "trials": mapping_of(whole)},
 )
 """What a search before the runs of a group chose, and what it cost."""
-GROUP = record({"label": text, "command": text, "runs": list_of(DIGEST)}, {"title": optional(text), "search": SEARCHED})
+GROUP = record(
+    {"label": text, "command": text, "runs": list_of(DIGEST)},
+    {"title": optional(text), "search": SEARCHED, "seconds": optional(record({"mean": number}))},
+)
 CRITERION = record(
     {"text": text, "expected": text, "measured": text, "holds": optional(truth)}, {"why": optional(text)}
 )

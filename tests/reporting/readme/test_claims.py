@@ -34,17 +34,24 @@ REFERENCE = {
     "groups": [
         {
             "label": "a",
+            "command": "seqlab-train -m",
             "title": "some runs",
             "seeds": [1, 3],
             "expected_runs": 3,
             "figures": {"epochs": {"mean": 2.5, "sd": 0.5, "values": [2, 3]}},
             "seconds": {"mean": 50.4, "sd": 3.0, "values": [47.4, 53.4]},
             "runs": [
-                {"environment": {"commit": commit}, "training": {"flops": flops}}
-                for commit, flops in (("0123456789abcdef", 2e12), ("feed", 4e12))
+                {
+                    **{"name": "a", "seed": seed, "command": "seqlab-train", "metrics": {"val": {}}},
+                    **{"environment": {"commit": commit}, "training": {"flops": flops}},
+                }
+                for seed, commit, flops in ((1, "0123456789abcdef", 2e12), (3, "feed", 4e12))
             ],
         },
-        {"label": "b", "title": "none", "seeds": [], "expected_runs": 1, "figures": {}, "seconds": None, "runs": []},
+        {
+            **{"label": "b", "command": "seqlab-train", "title": "none", "seeds": [], "expected_runs": 1},
+            **{"figures": {}, "seconds": None, "runs": []},
+        },
     ],
     "environment": {"device": "cpu", "threads": 1, "torch": "2.13.0"},
     "seconds": 100.8,
@@ -106,7 +113,7 @@ def test_results_go_between_their_marks_and_again():
 
 def test_a_file_that_is_no_claim_is_named(tmp_path):
     (tmp_path / "X.json").write_text("{}")
-    with pytest.raises(InputError, match=r"X\.json: not the result of a claim"):
+    with pytest.raises(InputError, match=r"X\.json: expected 'claim' in it"):
         read_references(tmp_path)
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from seqlab.identity import fingerprint
-from seqlab.reporting.page.groups import USUAL, RunGroup
+from seqlab.reporting.page.groups import RunGroup
+from seqlab.reproduction.claim import USUAL_PROFILE
 
 ARCHITECTURES = {
     "gru": "a recurrent encoder (GRU), whose last state is all that the decoder gets of the source",
@@ -33,7 +34,7 @@ def named(groups: Sequence[RunGroup]) -> dict[str, str]:
         name = one.architecture
         if len(alike) > 1 and (what := _set_apart(one, alike)):
             name = what if what.startswith(name) else f"{name}, {what}"
-        name += f", {one.profile}" if one.profile != USUAL and len(profiles) > 1 else ""
+        name += f", {one.profile}" if one.profile != USUAL_PROFILE and len(profiles) > 1 else ""
         name += " (yours)" if one.own else reference
         taken = sum(other == name or other.startswith(f"{name} #") for other in names.values())
         names[one.id] = f"{name} #{taken + 1}" if taken else name

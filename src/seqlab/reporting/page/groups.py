@@ -14,13 +14,12 @@ from typing import Any
 
 from seqlab.identity import changes_on_resuming, fingerprint
 from seqlab.kinds import model_name
+from seqlab.reproduction.claim import USUAL_PROFILE
 from seqlab.runs.result import RunResult, compared_split
 from seqlab.runs.run_figures import RunFigure, inner, metric_of
 from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import Spread
 
-USUAL = "cpu"
-"""The profile of claims that is not mentioned."""
 LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
 UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
 """Settings of a language model's data that do not change the text on which it is evaluated."""
@@ -56,7 +55,7 @@ class RunGroup:
     own: bool
     command: str
     runs: Sequence[Digest]
-    profile: str = USUAL
+    profile: str = USUAL_PROFILE
     folders: tuple[Path, ...] = ()
     apart: str = ""
     apart_by: tuple[str, ...] = ()

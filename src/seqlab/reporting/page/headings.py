@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqlab.reporting.page.groups import USUAL, RunGroup, leaves
+from seqlab.reporting.page.groups import RunGroup, leaves
+from seqlab.reproduction.claim import with_profile
 
 TOKENS = {
     "WordTokenizer": "words",
@@ -83,4 +84,4 @@ def in_words(name: str, value: Any) -> str:
 
 def claim_name(claim: Mapping[str, Any]) -> str:
     """The name of a claim, with its profile where that is not the usual one."""
-    return str(claim["claim"]) if claim["profile"] == USUAL else f"{claim['claim']}-{claim['profile']}"
+    return with_profile(claim["claim"], claim["profile"], "{}-{}")

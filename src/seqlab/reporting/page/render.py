@@ -20,13 +20,14 @@ from seqlab.reporting.page.answers.answer import Answer
 from seqlab.reporting.page.chosen_settings import chosen_settings
 from seqlab.reporting.page.figures import marker
 from seqlab.reporting.page.group_names import ARCHITECTURES, named, slug
-from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
+from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading, title
 from seqlab.reporting.page.opening import opening
 from seqlab.reporting.page.scaling import scalings
 from seqlab.reporting.page.sentence_explorer import PLAY_ADDRESS, classes, sentences, unsampled
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.power_law_table import HEADS
+from seqlab.reproduction.claim import USUAL_PROFILE
 from seqlab.version import __version__
 
 HERE = Path(__file__).parent
@@ -163,7 +164,7 @@ def _asset(name: str) -> str:
 def _name(one: RunGroup) -> str:
     if not one.claim:
         return named([one])[one.id]
-    more = [*([one.profile] if one.profile != USUAL else []), *(["yours"] if one.own else [])]
+    more = [*([one.profile] if one.profile != USUAL_PROFILE else []), *(["yours"] if one.own else [])]
     return f"Claim {one.claim}, {one.label}" + (f" ({', '.join(more)})" if more else "")
 
 

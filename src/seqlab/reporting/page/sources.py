@@ -16,12 +16,12 @@ from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
 from seqlab.folders import RESULT, RUN_PLACES
 from seqlab.natural_order import natural_path
-from seqlab.reporting.page.groups import USUAL, RunGroup, in_reading_order, with_data_told_apart
+from seqlab.reporting.page.groups import RunGroup, in_reading_order, with_data_told_apart
 from seqlab.reporting.page.judging import EXACT
-from seqlab.reproduction.claim import ASIDE, ORDER
+from seqlab.reproduction.claim import ASIDE, ORDER, USUAL_PROFILE
+from seqlab.reproduction.reference_files import read_reference
 from seqlab.runs.json_checks import Schema, read_json
 from seqlab.runs.result import RunResult
-from seqlab.runs.schemas import REFERENCE as CLAIM
 from seqlab.runs.schemas import SWEEP, Digest, replay
 from seqlab.runs.seed_groups import compared_overrides, seed_groups
 
@@ -53,7 +53,7 @@ class Material:
     def group(self, claim: str, label: str) -> RunGroup | None:
         """The group of a claim with this label: the reference's before the user's, the usual profile last."""
         groups = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
-        return min(groups, key=lambda one: (one.own, one.profile == USUAL), default=None)
+        return min(groups, key=lambda one: (one.own, one.profile == USUAL_PROFILE), default=None)
 
     def significance(self, a: RunGroup, b: RunGroup, metric: str) -> dict[str, Any] | None:
         """The result of a paired test of two groups, b's figure minus a's.
@@ -101,9 +101,9 @@ def gather(
         InputError: there is nothing to report, or a folder among `runs` holds no run.
     """
     unread: list[str] = []
-    claims = _read_all((outputs / REFERENCE).glob("*.json"), CLAIM, unread)
+    claims = _read_all((outputs / REFERENCE).glob("*.json"), read_reference, unread)
     claims.sort(key=lambda one: ORDER.find(one["claim"][:1]))
-    kept = _read_all((outputs / REFERENCE / "sweeps").glob("*.json"), SWEEP, unread)
+    kept = _read_all((outputs / REFERENCE / "sweeps").glob("*.json"), _of_schema(SWEEP), unread)
     sweeps = {one["study"]: one | {"own": False} for one in kept}
     folders = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs))
     digests = []
@@ -117,7 +117,7 @@ def gather(
             unread.append(printable(f"{path.parent}: another sweep here has the same study, {sweep['study']}"))
             continue
         sweeps[sweep["study"]] = sweep | {"own": True}
-    replays = _read_all([outputs / REFERENCE / REPLAY], replay, unread)
+    replays = _read_all([outputs / REFERENCE / REPLAY], _of_schema(replay), unread)
     if not (claims or digests or sweeps):
         raise InputError(
             f"{unread[0]}, and there is nothing else to report"
@@ -144,10 +144,14 @@ def _tried(read: Callable[[Path], Content], folder: Path, unread: list[str]) -> 
     return None
 
 
-def _read_all(paths: Iterable[Path], schema: Schema, unread: list[str]) -> list[dict[str, Any]]:
-    """The content of the JSON files among `paths` that exist and fit a schema, ordered by name."""
-    some = [_tried(lambda path: dict(read_json(path, schema)), path, unread) for path in sorted(paths) if path.exists()]
+def _read_all(paths: Iterable[Path], read: Callable[[Path], Content], unread: list[str]) -> list[Content]:
+    """The content of the files among `paths` that exist and can be read, ordered by name."""
+    some = [_tried(read, path, unread) for path in sorted(paths) if path.exists()]
     return [one for one in some if one is not None]
+
+
+def _of_schema(schema: Schema) -> Callable[[Path], dict[str, Any]]:
+    return lambda path: dict(read_json(path, schema))
 
 
 def _turned(test: dict[str, Any]) -> dict[str, Any]:
@@ -189,7 +193,7 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[RunGroup]:
             if group["runs"]:
                 name, label, profile = claim["claim"], group["label"], claim["profile"]
                 yield RunGroup(
-                    id=_slug("run", name, label, "" if profile == USUAL else profile),
+                    id=_slug("run", name, label, "" if profile == USUAL_PROFILE else profile),
                     claim=name,
                     label=label,
                     title=group.get("title") or label,
@@ -209,7 +213,7 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
         members.sort(key=lambda one: one[1]["seed"])
         runs = [run for _, run in members]
         yield RunGroup(
-            id=_slug("own", claim, label, "" if profile == USUAL else profile, str(number)),
+            id=_slug("own", claim, label, "" if profile == USUAL_PROFILE else profile, str(number)),
             claim=claim,
             label=label,
             title=label,
@@ -237,9 +241,9 @@ def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
     """
     place, *parts = folder.relative_to(outputs).parts if folder.is_relative_to(outputs) else folder.parts
     if place.startswith(CLAIMS) and len(parts) == 3:
-        return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL
+        return parts[0], parts[1], place.removeprefix(CLAIMS).lstrip("_") or USUAL_PROFILE
     overrides = json.dumps(compared_overrides(digest.get("overrides", {})), sort_keys=True)
-    return "", digest["name"], USUAL, overrides
+    return "", digest["name"], USUAL_PROFILE, overrides
 
 
 def _of_all_seeds(runs: Sequence[Digest]) -> str:

@@ -14,10 +14,11 @@ from seqlab.metrics.registry import METRICS, entry_of, notes
 from seqlab.reporting import replay_table
 from seqlab.reporting.page.cost_columns import BESIDE_QUALITY, FURTHER_COSTS
 from seqlab.reporting.page.group_names import named
-from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
+from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import claim_name, heading, title
 from seqlab.reporting.page.judging import LOSS, comparable, quality, unsuited
 from seqlab.reporting.page.sources import Material
+from seqlab.reproduction.claim import USUAL_PROFILE
 from seqlab.reproduction.reference import OPEN, all_seconds, deciding, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
 from seqlab.runs.run_figures import EXACT_MATCH
@@ -76,7 +77,7 @@ class ClaimCard:
     why: str
     text: str = ""
     like: tuple[str, str] | None = None
-    profile: str = USUAL
+    profile: str = USUAL_PROFILE
     source: str = ""
     published: list[str] = field(default_factory=list)
     partial: str = ""
@@ -174,7 +175,8 @@ def _split_note(groups: Sequence[RunGroup], metrics: Sequence[str]) -> str:
     note += "".join(f" {sentence}" for sentence in notes(metrics))
     if any(run.get("references") == "first" for one in groups for run in one.runs):
         note += " There is no p where several references were used, as the saved predictions hold only the first."
-    others = sorted({one.profile for one in groups} - {USUAL}) if len({one.profile for one in groups}) > 1 else []
+    profiles = {one.profile for one in groups}
+    others = sorted(profiles - {USUAL_PROFILE}) if len(profiles) > 1 else []
     note += "".join(
         f" “{profile}”: run with PROFILE={profile}, with other model sizes or training lengths." for profile in others
     )

@@ -6,11 +6,9 @@ README of the folder all figures.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.text_table import TextTable
@@ -18,8 +16,9 @@ from seqlab.errors import InputError
 from seqlab.reporting import power_law_table
 from seqlab.reporting.readme.architecture_table import architectures
 from seqlab.reporting.readme.costs import Reference, cell, compute, machine, search_cost
-from seqlab.reproduction.claim import ORDER
+from seqlab.reproduction.claim import ORDER, with_profile
 from seqlab.reproduction.reference import deciding, remake
+from seqlab.reproduction.reference_files import read_reference
 
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 BEGIN_ARCHITECTURES = "<!-- architectures: written by `make results` -->"
@@ -34,7 +33,7 @@ def read_references(folder: Path) -> dict[str, Reference]:
     Raises:
         InputError: a file does not hold the result of a claim.
     """
-    references = [(path.name, _read(path)) for path in folder.glob("*.json")]
+    references = [(path.name, read_reference(path)) for path in folder.glob("*.json")]
     return dict(sorted(references, key=lambda one: (ORDER.find(one[0][0]), one[0])))
 
 
@@ -49,13 +48,6 @@ def summary(references: Mapping[str, Reference]) -> str:
 def details(references: Mapping[str, Reference]) -> str:
     """The criteria of every claim, and all figures of its runs."""
     return "\n".join(_claim(content, file) for file, content in references.items())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not {"claim", "criteria", "groups"} <= set(content):
-        raise InputError(f"{path}: not the result of a claim; `make reproduce` writes these files")
-    return dict(content)
 
 
 def _row(content: Reference) -> list[str]:
@@ -76,7 +68,7 @@ def _row(content: Reference) -> list[str]:
 
 
 def _name(content: Reference) -> str:
-    return str(content["claim"]) + (f" ({content['profile']})" if content["profile"] != "cpu" else "")
+    return with_profile(content["claim"], content["profile"], "{} ({})")
 
 
 def _claim(content: Reference, file: str) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from seqlab.reporting.page.groups import USUAL, RunGroup, by_dataset
+from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import heading
 from seqlab.reporting.page.judging import FORMS
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import Table, diverged_seeds, metric_text
+from seqlab.reproduction.claim import USUAL_PROFILE
 from seqlab.reproduction.reference import remake
 from seqlab.runs.spread import Spread
 
@@ -95,7 +96,7 @@ class Scope:
     def title(self) -> str:
         """How sentences about it begin."""
         if not self.has_yours:
-            kind = "reference" + (f", {self.profile}" if self.profile != USUAL else "")
+            kind = "reference" + (f", {self.profile}" if self.profile != USUAL_PROFILE else "")
         elif all(one.own for one in self.groups):
             kind = "your runs"
         else:
@@ -136,7 +137,7 @@ def _breadth(scope: Scope) -> tuple[int, int]:
 
 
 def _profile(group: RunGroup) -> tuple[bool, str]:
-    return group.profile != USUAL, group.profile
+    return group.profile != USUAL_PROFILE, group.profile
 
 
 def _on_same_examples(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
