@@ -11,6 +11,7 @@ import io
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,6 @@ from seqlab.runs.result import GENERATED, MOST_WAITED, compared_split
 from seqlab.runs.spread import Spread
 
 VAL_LOSS = "teacher_forced/loss"
-MEMORY, OUTPUTS = "MiB", "outputs/s"
-LEAST_IMPORTANT = (OUTPUTS, MEMORY, "TFLOP", "val leaks", "tokens/s", "parameters", "training s")
-"""Columns that a narrow terminal goes without, the first of them first."""
 
 
 class Comparison(Callback):
@@ -69,13 +67,78 @@ def _generated(kind: str) -> Figure:
     return lambda result: result.generation.get(kind, {}).get("per_second")
 
 
-RECORDED: dict[str, Figure] = {MEMORY: lambda result: result.training.mebibytes, OUTPUTS: _generated(GENERATED)}
-"""Columns that earlier runs did not record."""
-COSTS = {
-    MEMORY: "MiB: of memory, held at most in training: by the whole process, or on a GPU by tensors.",
-    OUTPUTS: "outputs/s: outputs generated per second after training.",
-}
-"""What they are, for the notes below the table."""
+@dataclass(frozen=True)
+class ComparedColumn:
+    """A figure as a column of the table.
+
+    Args:
+        head: of the column.
+        figure: of a run's result.
+        form: of mean and deviation; "" for three significant figures.
+        note: what the figure is, for the notes below the table.
+        is_counted: whether a cell says how many runs have the figure, where not all do.
+        is_optional: whether the column is left out where no run has it, as earlier ones did not record it.
+    """
+
+    head: str
+    figure: Figure
+    form: str = ""
+    note: str = ""
+    is_counted: bool = False
+    is_optional: bool = False
+
+    def cell(self, setting: Setting) -> str:
+        """The figure of a setting's runs."""
+        values = setting.values(self.figure)
+        return _cell(values, self.form or _three_digits(values), len(setting.results) if self.is_counted else 0)
+
+
+PARAMETERS = ComparedColumn("parameters", lambda result: result.parameters, ",.0f")
+LOSS = ComparedColumn("val loss", _metric("val", VAL_LOSS), entry_of(VAL_LOSS).form, is_counted=True)
+LEAKS = ComparedColumn(
+    "val leaks",
+    lambda result: result.leaked(),
+    ".1%",
+    "val leaks: validation sentences that appear in training, word for word.",
+    is_optional=True,
+)
+SPEED = ComparedColumn(
+    "tokens/s",
+    lambda result: result.training.tokens_per_second,
+    ",.0f",
+    "Tokens are target tokens without padding, seconds those of training without validation;",
+)
+SECONDS = ComparedColumn("training s", lambda result: result.training.seconds)
+COMPUTE = ComparedColumn(
+    "TFLOP",
+    lambda result: result.training.teraflops,
+    note="TFLOP: floating-point operations of training in matrix products, about, in 10¹².",
+)
+MEMORY = ComparedColumn(
+    "MiB",
+    lambda result: result.training.mebibytes,
+    note="MiB: of memory, held at most in training: by the whole process, or on a GPU by tensors.",
+    is_optional=True,
+)
+OUTPUTS = ComparedColumn(
+    "outputs/s",
+    _generated(GENERATED),
+    note="outputs/s: outputs generated per second after training.",
+    is_optional=True,
+)
+LEAST_IMPORTANT = (OUTPUTS, MEMORY, COMPUTE, LEAKS, SPEED, PARAMETERS, SECONDS)
+"""Columns that a narrow terminal goes without, the first of them first."""
+
+
+def columns(settings: Sequence[Setting]) -> list[ComparedColumn]:
+    """The columns of the table after those that say which runs a row is of."""
+    split = measured_split(settings)
+    metrics = [
+        ComparedColumn(f"{split} {one.name.replace('_', ' ')}", _metric(split, one.key), one.form, is_counted=True)
+        for one in _compared_metrics(settings, split)
+    ]
+    several = [PARAMETERS, LOSS, LEAKS, *metrics, SPEED, SECONDS, COMPUTE, MEMORY, OUTPUTS]
+    return [one for one in several if not one.is_optional or any(setting.values(one.figure) for setting in settings)]
 
 
 def _compared_metrics(settings: Sequence[Setting], split: str) -> list[Metric]:
@@ -85,43 +148,27 @@ def _compared_metrics(settings: Sequence[Setting], split: str) -> list[Metric]:
 
 def table(settings: Sequence[Setting]) -> TextTable:
     """One row per setting, with mean ± sample standard deviation over its runs."""
-    split = measured_split(settings)
-    shown = _compared_metrics(settings, split)
-    leaking = any(setting.values(lambda result: result.leaked()) for setting in settings)
-    heads = [*settings[0].label, "runs", "parameters", "val loss", *(["val leaks"] if leaking else [])]
-    heads += [f"{split} {one.name.replace('_', ' ')}" for one in shown]
-    heads += ["tokens/s", "training s", "TFLOP"]
-    recorded = [name for name, figure in RECORDED.items() if any(setting.values(figure) for setting in settings)]
-    heads += recorded
+    shown = columns(settings)
     labels = len(settings[0].label)
+    heads = [*settings[0].label, "runs", *(one.head for one in shown)]
     compared = TextTable(heads, "l" * labels + "r" * (len(heads) - labels), labels)
     for setting in settings:
         finished = len(setting.results)
         runs = str(finished) if finished == len(setting.runs) else f"{finished} of {len(setting.runs)}"
-        cells = [
-            _cell(setting.values(lambda result: result.parameters), ",.0f"),
-            _cell(setting.values(_metric("val", VAL_LOSS)), entry_of(VAL_LOSS).form, finished),
-        ]
-        cells += [_cell(setting.values(lambda result: result.leaked()), ".1%")] if leaking else []
-        cells += [_cell(setting.values(_metric(split, one.key)), one.form, finished) for one in shown]
-        cells += [_cell(setting.values(lambda result: result.training.tokens_per_second), ",.0f")]
-        cells += [_significant(setting.values(lambda result: result.training.seconds))]
-        cells += [_significant(setting.values(lambda result: result.training.teraflops))]
-        cells += [_significant(setting.values(RECORDED[name])) for name in recorded]
-        compared.add(*setting.label.values(), runs, *cells)
+        compared.add(*setting.label.values(), runs, *(one.cell(setting) for one in shown))
     return compared
 
 
 def fitting(compared: TextTable, width: int) -> TextTable:
     """The table without as many of the least important columns as are too many for a terminal of this width."""
-    for name in LEAST_IMPORTANT:
+    for least in LEAST_IMPORTANT:
         columns = list(zip(compared.heads, *compared.rows, strict=True))
         widths = [max(map(len, [*head.split(), *cells])) for head, *cells in columns]
         room = width // (2 * compared.labels)  # long labels are folded
         widths[: compared.labels] = [min(one, room) for one in widths[: compared.labels]]
         if sum(widths) + 2 * (len(widths) - 1) <= width:
             break
-        kept = [i for i, head in enumerate(compared.heads) if head != name]
+        kept = [i for i, head in enumerate(compared.heads) if head != least.head]
         rows = [[row[i] for i in kept] for row in compared.rows]
         heads, align = [compared.heads[i] for i in kept], "".join(compared.align[i] for i in kept)
         compared = TextTable(heads, align, compared.labels, rows)
@@ -137,11 +184,11 @@ def _waited(settings: Sequence[Setting]) -> str:
     return f"times do not compare: runs waited for a core for up to {most:.0%} of their seconds"
 
 
-def _significant(values: list[float]) -> str:
-    """A cell with three significant figures, but no exponent, so that sizes of any order read well."""
+def _three_digits(values: Sequence[float]) -> str:
+    """A format with three significant figures, but no exponent, so that sizes of any order read well."""
     mean = Spread.of(values).mean if values else 0.0
     size = math.floor(math.log10(abs(mean))) if mean and math.isfinite(mean) else 0
-    return _cell(values, f",.{max(0, 2 - size)}f")
+    return f",.{max(0, 2 - size)}f"
 
 
 def _cell(values: list[float], form: str, runs: int = 0) -> str:
@@ -168,20 +215,12 @@ def markdown(settings: Sequence[Setting], unread: Sequence[str] = ()) -> str:
     if seeds:
         environments = [result.environment for setting in settings for result in setting.results]
         machines = sorted({f"{one.get('device', '?')}, threads: {one.get('threads', '?')}" for one in environments})
-        leaks = (
-            " val leaks: validation sentences that appear in training, word for word."
-            if "val leaks" in compared.heads
-            else ""
-        )
-        shown = [one.key for one in _compared_metrics(settings, measured_split(settings))]
-        counting = "".join(f" {sentence}" for sentence in notes(shown))
-        costs = "".join(f" {meaning}" for name, meaning in COSTS.items() if name in compared.heads)
+        metrics = [one.key for one in _compared_metrics(settings, measured_split(settings))]
+        meanings = " ".join([*(one.note for one in columns(settings) if one.note), *notes(metrics)])
         lines += [
             "",
-            f"Mean ± sample standard deviation over runs; seeds {', '.join(seeds)}; on {' and '.join(machines)}.{leaks}"
-            " Tokens are target tokens without padding, seconds those of training without validation;"
-            f" TFLOP: floating-point operations of training in matrix products, about, in 10¹².{costs}{counting}"
-            " All metrics: comparison.csv.",
+            f"Mean ± sample standard deviation over runs; seeds {', '.join(seeds)}; on {' and '.join(machines)}."
+            f" {meanings} All metrics: comparison.csv.",
         ]
         if waited := _waited(settings):
             lines += ["", f"{waited[0].upper()}{waited[1:]}."]

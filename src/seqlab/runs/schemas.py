@@ -127,7 +127,7 @@ SWEEP = record(
     },
     {"commit": optional(text), "objectives": mapping_of(text), "pareto": list_of(whole)},
 )
-"""A search, as `page.sweeps.digest_sweep` sums it up; the last two are there if it has several objectives."""
+"""A search, as `sweep_digest.digest_sweep` sums it up; the last two are there if it has several objectives."""
 
 SEARCH = record(dict.fromkeys(("half", "same", "reached", "interval"), list_of(optional(number))))
 _TASK = record(

@@ -2,8 +2,6 @@
 
 import json
 import sqlite3
-import sys
-from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -12,7 +10,6 @@ from reporting.page.made_up import claim_c, sweep, write_references
 from hydra_pruning_sweeper.study.journal import journal_storage
 from hydra_pruning_sweeper.study.record import SweepRecord
 from seqlab.errors import InputError
-from seqlab.reporting.page import sweeps
 from seqlab.reporting.page.write_report import write_report
 
 
@@ -73,15 +70,3 @@ def test_a_sweep_with_a_journal_is_shown_as_the_users(tmp_path, capsys):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "mine (yours)</span> nothing by pruning: none of 3 trials was stopped early." in page
     assert "<b>" not in page
-
-
-def test_a_sweep_is_kept_as_a_reference(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(sweeps, "digest_sweep", lambda folder: {**sweep(), "folder": str(folder)})
-    monkeypatch.setattr("seqlab.code_hash.code", lambda: "c0de")
-    made_with = SimpleNamespace(commit=lambda: None)  # the real one imports Lightning
-    monkeypatch.setitem(sys.modules, "seqlab.training.provenance", made_with)
-    monkeypatch.setattr(sys, "argv", ["sweeps", "outputs/sweeps/made_up", str(tmp_path / "made_up.json")])
-    sweeps.main()
-    assert "5 trials of made_up kept" in capsys.readouterr().out
-    kept = json.loads((tmp_path / "made_up.json").read_text(encoding="utf-8"))
-    assert kept["best"] == 2 and kept["code"] == "c0de"

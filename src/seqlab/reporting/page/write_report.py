@@ -11,11 +11,11 @@ from hydra_pruning_sweeper.messages import plural, printable, wrapped
 from seqlab.kinds import NOTHING, Trust
 from seqlab.reporting.page.render import render
 from seqlab.reporting.page.sources import gather
-from seqlab.reporting.page.sweeps import digest_sweep
 from seqlab.reporting.page.tables import claims_and_comparisons
 from seqlab.runs.run_digest import digest
 from seqlab.runs.run_folder import command
 from seqlab.runs.schemas import Digest
+from seqlab.runs.sweep_digest import digest_sweep
 
 
 def write_report(
