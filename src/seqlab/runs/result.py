@@ -47,7 +47,7 @@ word, `ngrams` maps an n to the share of n-grams, and `nearest` describes near c
 Counts = Mapping[str, int]
 Metrics = Annotated[Mapping[str, Figures], some(mapping_of(FIGURES))]
 Leakage = Mapping[str, Mapping[str, Annotated[Mapping[str, Any], OVERLAP]]]
-Resumption = Annotated[Mapping[str, Any], record({"step": whole, "changed": mapping_of(pair)})]
+RecordedResumption = Annotated[Mapping[str, Any], record({"step": whole, "changed": mapping_of(pair)})]
 """That a run was resumed with something changed: after which optimizer `step`, and the settings by name, each with its
 value before and after."""
 
@@ -161,7 +161,7 @@ class RunResult:
     seconds: RunSeconds = RunSeconds()
     training: TrainingCost = TrainingCost()
     identity: RecordedIdentity = RecordedIdentity()
-    resumed: Sequence[Resumption] = field(default_factory=list)
+    resumed: Sequence[RecordedResumption] = field(default_factory=list)
     precision: str | None = None
     precision_seconds: Figures | None = None
     cuda_graphs: Mapping[str, Annotated[Any, scalar]] | None = None
@@ -235,9 +235,9 @@ def share_waited(cost: Mapping[str, Any]) -> float:
     return waited / seconds if waited and seconds else 0.0
 
 
-def own_times(cost: Mapping[str, Any] | None) -> bool:
-    """Whether the seconds of a cost in a digest (`training`, or one of `generation`) are its own: the run did not have
-    to wait for a core.
+def had_cores_to_itself(cost: Mapping[str, Any] | None) -> bool:
+    """Whether the run did not have to wait for a core while it took the seconds of a cost in a digest (`training`, or
+    one of `generation`): then they are its own.
 
     Earlier runs, which did not record memory either, did not record that, so their seconds tell nothing. A system that
     does not count it is believed.

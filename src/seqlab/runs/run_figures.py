@@ -1,7 +1,7 @@
 """The figures of a run, computed from its digest; each is None where the run does not have it.
 
-A time is known only of a run that had its cores to itself (see `result.own_times`): those of others depend on what ran
-beside them.
+A time is known only of a run that had its cores to itself (see `result.had_cores_to_itself`): those of others depend on
+what ran beside them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from seqlab.metrics.registry import entry_of
 from seqlab.runs.curve import VAL_LOSS
-from seqlab.runs.result import GENERATED, RunResult, in_mebibytes, in_teraflops, own_times
+from seqlab.runs.result import GENERATED, RunResult, had_cores_to_itself, in_mebibytes, in_teraflops
 from seqlab.runs.schemas import Digest
 from seqlab.runs.significance import METRICS, statistics_of
 
@@ -75,7 +75,7 @@ def outputs_per_second(digest: Digest) -> float | None:
 
 
 def _of_own_time(cost: Mapping[str, Any] | None, name: str) -> float | None:
-    return number_at(cost, (name,)) if cost is not None and own_times(cost) else None
+    return number_at(cost, (name,)) if cost is not None and had_cores_to_itself(cost) else None
 
 
 def mebibytes(digest: Digest) -> float | None:

@@ -37,7 +37,7 @@ def test_two_datasets_of_one_name_differ_by_their_settings_in_words(tmp_path):
         run["settings"]["data"]["val_share"] += number / 10
         runs.append(run)
     groups = found(tmp_path, runs).groups[::-1]  # the newest run comes first
-    assert [one.apart for one in groups] == [
+    assert [one.distinguishing for one in groups] == [
         "_target_=WordTokenizer, val_share=0.1",
         "_target_=SentencePieceTokenizer, val_share=0.2",
     ]

@@ -77,7 +77,7 @@ def test_counts_that_hardly_differ_are_said_once():
 def test_of_many_lines_eight_are_emphasised_those_of_the_user_and_of_several_seeds_first():
     groups = [group("gru", digest("gru"), id=f"once {n}") for n in range(9)]
     groups.append(group("lstm", digest("lstm", 1), digest("lstm", 2), id="seeds"))
-    groups.append(replace(group("gpt", digest("gpt"), id="mine"), own=True))
+    groups.append(replace(group("gpt", digest("gpt"), id="mine"), is_users=True))
     for figure in (*learning(groups), *by_length(groups)):
         *front, rest = figure.legend
         assert len(front) == EMPHASISED and rest == ("3 more, in grey", REST)

@@ -32,7 +32,7 @@ def test_runs_that_a_reference_was_made_from_are_one_group_with_it(tmp_path):
     thinned = [{key: value for key, value in run.items() if key != "samples"} for run in runs.values()]
     write_references(tmp_path, reference("C", {"gru": thinned}))
     (group,) = read(tmp_path, runs).groups
-    assert group.live and not group.own and group.seeds == [1, 2] and "samples" in group.runs[0]
+    assert group.live and not group.is_users and group.seeds == [1, 2] and "samples" in group.runs[0]
     assert list(group.folders) == list(runs)
 
 
@@ -41,7 +41,7 @@ def test_other_runs_of_a_claim_stand_beside_its_reference(tmp_path, change):
     runs = {write_run(tmp_path, "reproduce", "C", "gru", "1"): digest(**change)}
     write_references(tmp_path, reference("C", {"gru": [digest()]}))
     first, second = read(tmp_path, runs).groups
-    assert (first.own, second.own) == (True, False) and first.id != second.id
+    assert (first.is_users, second.is_users) == (True, False) and first.id != second.id
 
 
 def test_profiles_of_a_claim_stand_apart_and_what_was_set_aside_is_left_out(tmp_path):
@@ -49,7 +49,7 @@ def test_profiles_of_a_claim_stand_apart_and_what_was_set_aside_is_left_out(tmp_
     runs = {write_run(tmp_path, place, "C", "gru", "1"): digest() for place in places}
     write_references(tmp_path, reference("C", {"gru": [digest()]}, profile="full"))
     material = read(tmp_path, runs)
-    assert [(one.profile, one.own, one.folders[0].parts[-4]) for one in material.groups] == [
+    assert [(one.profile, one.is_users, one.folders[0].parts[-4]) for one in material.groups] == [
         ("cpu", True, "reproduce"),
         ("full", False, "reproduce_full"),
     ]
@@ -62,7 +62,7 @@ def test_what_the_user_ran_comes_first_and_then_what_compares_most_architectures
         tmp_path, reference("C", several), reference("T", alone), reference("R", {"gru": [digest(data="mine")]})
     )
     runs = {write_run(tmp_path, "runs", "gru", "1"): digest(data="mine")}
-    groups = [(one.dataset, one.own) for one in read(tmp_path, runs).groups]
+    groups = [(one.dataset, one.is_users) for one in read(tmp_path, runs).groups]
     assert groups == [("Mine", True), ("Mine", False), *[("Multi30k de→en", False)] * 2, ("Alone", False)]
 
 
@@ -74,7 +74,7 @@ def test_runs_group_by_what_was_typed_but_the_seed(tmp_path):
             model, seed, overrides=typed, command=f"seqlab-train model={model} seed={seed}"
         )
     groups = read(tmp_path, runs).groups
-    assert [(one.architecture, one.seeds, one.own) for one in groups] == [
+    assert [(one.architecture, one.seeds, one.is_users) for one in groups] == [
         ("gru", [1, 2], True),
         ("bahdanau", [1], True),
     ]
@@ -195,7 +195,7 @@ def test_runs_of_several_codes_are_one_group_only_in_a_reference_made_from_them(
     if made_from:
         write_references(tmp_path, reference("C", {"gru": [made[seed] for seed in made_from]}))
     found = read(tmp_path, runs).groups
-    assert sorted((one.seeds, one.own) for one in found) == groups and len({one.id for one in found}) == len(found)
+    assert sorted((one.seeds, one.is_users) for one in found) == groups and len({one.id for one in found}) == len(found)
     assert all(len(one.folders) == len(one.runs) for one in found)
     assert sorted(commit for one in found for commit in one.commits) == ["0123", "4567"]
 

@@ -17,7 +17,7 @@ def chosen_settings(material: Material) -> list[Table]:
     """A row per search, a column per setting that was searched for."""
     tables = []
     for claim in material.claims:
-        groups = [one for one in material.groups if one.is_of(claim) and not one.own and one.search]
+        groups = [one for one in material.groups if one.is_of(claim) and not one.is_users and one.search]
         if groups:
             name = claim_name(claim)
             tables.append(_table(f"chosen-{slug(name)}", f"{name}: {claim.get('title', '')}", groups))

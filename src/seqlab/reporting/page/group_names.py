@@ -27,7 +27,7 @@ def named(groups: Sequence[RunGroup]) -> dict[str, str]:
     have the same name. The user's groups are marked, and references where they appear beside them.
     """
     profiles = {one.profile for one in groups}
-    reference = " (reference)" if any(one.own for one in groups) else ""
+    reference = " (reference)" if any(one.is_users for one in groups) else ""
     names: dict[str, str] = {}
     for one in groups:
         alike = [other for other in groups if other.architecture == one.architecture]
@@ -35,7 +35,7 @@ def named(groups: Sequence[RunGroup]) -> dict[str, str]:
         if len(alike) > 1 and (what := _set_apart(one, alike)):
             name = what if what.startswith(name) else f"{name}, {what}"
         name += f", {one.profile}" if one.profile != USUAL_PROFILE and len(profiles) > 1 else ""
-        name += " (yours)" if one.own else reference
+        name += " (yours)" if one.is_users else reference
         taken = sum(other == name or other.startswith(f"{name} #") for other in names.values())
         names[one.id] = f"{name} #{taken + 1}" if taken else name
     return names

@@ -36,13 +36,13 @@ class RunGroup:
         claim, label: the claim that the runs belong to, and their group in it; both "" for other runs.
         title: the group in words.
         live: the folders of the runs are there, and hold sentences and attention.
-        own: the user made the runs on this machine, and no committed reference was made from them.
+        is_users: whether the user made the runs on this machine, and no committed reference was made from them.
         command: the line that makes the runs.
         runs: one digest per run.
         profile: of a claim: how much it was run with.
         folders: the folders of the runs, if they are there.
-        apart: settings that set the data apart from other data of the same name.
-        apart_by: the names of these settings.
+        distinguishing: settings that set the data apart from other data of the same name.
+        distinguished_by: the names of these settings.
         ended: when the last of the user's runs ended, in seconds; 0 for references.
         search: what the search before the runs of a claim cost (see `schemas.SEARCHED`); None if there was none.
     """
@@ -52,13 +52,13 @@ class RunGroup:
     label: str
     title: str
     live: bool
-    own: bool
+    is_users: bool
     command: str
     runs: Sequence[Digest]
     profile: str = USUAL_PROFILE
     folders: tuple[Path, ...] = ()
-    apart: str = ""
-    apart_by: tuple[str, ...] = ()
+    distinguishing: str = ""
+    distinguished_by: tuple[str, ...] = ()
     ended: float = 0.0
     search: Mapping[str, Any] | None = None
 
@@ -76,7 +76,7 @@ class RunGroup:
     @property
     def dataset(self) -> str:
         """The data that the runs were trained and evaluated on."""
-        return f"{self._data} ({self.apart})" if self.apart else self._data
+        return f"{self._data} ({self.distinguishing})" if self.distinguishing else self._data
 
     @property
     def _data(self) -> str:
@@ -210,7 +210,7 @@ def per_seed(runs: Sequence[Digest], figure: RunFigure) -> dict[int, float]:
     return {seed: statistics.fmean(several) for seed, several in sorted(values.items())}
 
 
-def with_data_told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:
+def with_distinguishing_settings(groups: Sequence[RunGroup]) -> list[RunGroup]:
     """The groups; those whose data have the same name but other predicted examples name the settings that differ."""
     result = []
     for one in groups:
@@ -222,8 +222,8 @@ def with_data_told_apart(groups: Sequence[RunGroup]) -> list[RunGroup]:
         data = _written(one.setting("data"))
         differing = [name for name in data if any(other.get(name) != data[name] for other in settings)]
         names = [name for name in differing if data[name] and name not in LOADING][:3]
-        apart = ", ".join(f"{name}={_short(data[name])}" for name in names) or one.label
-        result.append(replace(one, apart=apart, apart_by=tuple(names)))
+        distinguishing = ", ".join(f"{name}={_short(data[name])}" for name in names) or one.label
+        result.append(replace(one, distinguishing=distinguishing, distinguished_by=tuple(names)))
     return result
 
 
@@ -259,9 +259,9 @@ def in_reading_order(groups: Sequence[RunGroup]) -> list[RunGroup]:
     datasets = sorted(
         by_dataset(groups).values(),
         key=lambda some: (
-            not any(one.own for one in some),
+            not any(one.is_users for one in some),
             -max(one.ended for one in some),
             -len({one.architecture for one in some}),
         ),
     )
-    return [one for some in datasets for one in sorted(some, key=lambda one: not one.own)]
+    return [one for some in datasets for one in sorted(some, key=lambda one: not one.is_users)]

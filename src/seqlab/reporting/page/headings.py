@@ -46,12 +46,12 @@ NAMES = {
 """A setting's name → how a heading says any other value of it."""
 
 
-OWN, REFERENCE = " (yours)", " (reference)"
+YOURS, REFERENCE = " (yours)", " (reference)"
 
 
 def title(groups: Sequence[RunGroup]) -> str:
     """The heading over groups of one dataset; it says whether some are the user's, or all of them references."""
-    return heading(groups[0]) + (OWN if any(one.own for one in groups) else REFERENCE)
+    return heading(groups[0]) + (YOURS if any(one.is_users for one in groups) else REFERENCE)
 
 
 def heading(group: RunGroup) -> str:
@@ -59,10 +59,10 @@ def heading(group: RunGroup) -> str:
     further.
     """
     values = leaves(group.setting("data"))
-    words = [in_words(name, values[name]) for name in group.apart_by]
-    if group.trained_to is not None and "max_length" not in group.apart_by:
+    words = [in_words(name, values[name]) for name in group.distinguished_by]
+    if group.trained_to is not None and "max_length" not in group.distinguished_by:
         words.append(in_words("max_length", group.trained_to))
-    plain = group.dataset.removesuffix(f" ({group.apart})") if group.apart_by else group.dataset
+    plain = group.dataset.removesuffix(f" ({group.distinguishing})") if group.distinguished_by else group.dataset
     return f"{plain} ({', '.join(words)})" if words else plain
 
 

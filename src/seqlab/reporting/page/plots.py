@@ -106,7 +106,7 @@ def _series(groups: Sequence[RunGroup], lines: dict[str, list[list[tuple[float, 
     The user's groups, then tuned ones, then those of several seeds come first; those beyond `EMPHASISED` stay in the
     background.
     """
-    ordered = sorted(groups, key=lambda one: (not one.own, not one.tuned, len(one.seeds) < 2))
+    ordered = sorted(groups, key=lambda one: (not one.is_users, not one.tuned, len(one.seeds) < 2))
     names, paints = named(ordered), colours(ordered[:EMPHASISED])
     others = f"{len(ordered) - EMPHASISED} more, in grey"
     return [

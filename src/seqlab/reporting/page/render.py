@@ -164,7 +164,7 @@ def _asset(name: str) -> str:
 def _name(one: RunGroup) -> str:
     if not one.claim:
         return named([one])[one.id]
-    more = [*([one.profile] if one.profile != USUAL_PROFILE else []), *(["yours"] if one.own else [])]
+    more = [*([one.profile] if one.profile != USUAL_PROFILE else []), *(["yours"] if one.is_users else [])]
     return f"Claim {one.claim}, {one.label}" + (f" ({', '.join(more)})" if more else "")
 
 

@@ -46,9 +46,9 @@ def sentences(groups: Sequence[RunGroup]) -> list[dict[str, Any]]:
                 for (source, reference), outputs in rows.items()
             ],
         }
-        explored.append((any(one.own for one in some), data))
-    yours = [data for own, data in explored if own]
-    references = [data for own, data in explored if not own]
+        explored.append((any(one.is_users for one in some), data))
+    yours = [data for is_users, data in explored if is_users]
+    references = [data for is_users, data in explored if not is_users]
     return [*yours, *sorted(references, key=_richness, reverse=True)]
 
 

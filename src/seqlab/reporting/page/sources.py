@@ -16,7 +16,7 @@ from hydra_pruning_sweeper.messages import printable
 from seqlab.errors import InputError
 from seqlab.folders import RESULT, RUN_PLACES
 from seqlab.natural_order import natural_path
-from seqlab.reporting.page.groups import RunGroup, in_reading_order, with_data_told_apart
+from seqlab.reporting.page.groups import RunGroup, in_reading_order, with_distinguishing_settings
 from seqlab.reporting.page.judging import EXACT
 from seqlab.reproduction.claim import ASIDE, ORDER, USUAL_PROFILE
 from seqlab.reproduction.reference_files import read_reference
@@ -53,7 +53,7 @@ class Material:
     def group(self, claim: str, label: str) -> RunGroup | None:
         """The group of a claim with this label: the reference's before the user's, the usual profile last."""
         groups = [one for one in self.groups if (one.claim, one.label) == (claim, label)]
-        return min(groups, key=lambda one: (one.own, one.profile == USUAL_PROFILE), default=None)
+        return min(groups, key=lambda one: (one.is_users, one.profile == USUAL_PROFILE), default=None)
 
     def significance(self, a: RunGroup, b: RunGroup, metric: str) -> dict[str, Any] | None:
         """The result of a paired test of two groups, b's figure minus a's.
@@ -80,7 +80,7 @@ class Material:
 
     def _of_references(self, a: RunGroup, b: RunGroup) -> Iterator[dict[str, Any]]:
         for claim in self.claims:
-            if not (a.own or b.own) and a.is_of(claim) and b.is_of(claim):
+            if not (a.is_users or b.is_users) and a.is_of(claim) and b.is_of(claim):
                 yield from (one for one in claim.get("significance", []) if {one["a"], one["b"]} == {a.label, b.label})
 
 
@@ -104,19 +104,19 @@ def gather(
     claims = _read_all((outputs / REFERENCE).glob("*.json"), read_reference, unread)
     claims.sort(key=lambda one: ORDER.find(one["claim"][:1]))
     kept = _read_all((outputs / REFERENCE / "sweeps").glob("*.json"), _of_schema(SWEEP), unread)
-    sweeps = {one["study"]: one | {"own": False} for one in kept}
-    folders = [*_claimed(outputs), *_folders(outputs)] if runs is None else list(_named(runs))
+    sweeps = {one["study"]: one | {"is_users": False} for one in kept}
+    folders = [*_claim_run_folders(outputs), *_folders(outputs)] if runs is None else list(_named(runs))
     digests = []
     for folder in tqdm(folders, "reading runs", unit="run", delay=2, disable=None, leave=False):
-        if (run := _tried(digest, folder, unread)) is not None:
+        if (run := _read_or_note(digest, folder, unread)) is not None:
             digests.append((folder, run))
     for path in sorted(outputs.glob("sweeps/*/sweep.json")):
-        if (sweep := _tried(digest_sweep, path.parent, unread)) is None:
+        if (sweep := _read_or_note(digest_sweep, path.parent, unread)) is None:
             continue
-        if sweeps.get(sweep["study"], {}).get("own"):
+        if sweeps.get(sweep["study"], {}).get("is_users"):
             unread.append(printable(f"{path.parent}: another sweep here has the same study, {sweep['study']}"))
             continue
-        sweeps[sweep["study"]] = sweep | {"own": True}
+        sweeps[sweep["study"]] = sweep | {"is_users": True}
     replays = _read_all([outputs / REFERENCE / REPLAY], _of_schema(replay), unread)
     if not (claims or digests or sweeps):
         raise InputError(
@@ -125,13 +125,13 @@ def gather(
             else f"{outputs}: nothing to report yet; run `make reproduce` (all claims), `make reproduce-T` (seconds)"
             " or `make train` first"
         )
-    groups = _joined(list(_of_claims(claims)), list(_of_runs(digests, outputs)))
-    groups = in_reading_order(with_data_told_apart(groups))
-    shown = sorted((one for one in sweeps.values() if one["trials"]), key=lambda one: not one.get("own"))
+    groups = _with_references_merged(list(_of_claims(claims)), list(_of_runs(digests, outputs)))
+    groups = in_reading_order(with_distinguishing_settings(groups))
+    shown = sorted((one for one in sweeps.values() if one["trials"]), key=lambda one: not one.get("is_users"))
     return Material(claims, groups, shown, unread, next(iter(replays), None))
 
 
-def _tried(read: Callable[[Path], Content], folder: Path, unread: list[str]) -> Content | None:
+def _read_or_note(read: Callable[[Path], Content], folder: Path, unread: list[str]) -> Content | None:
     """What `read` returns for a folder; None if it cannot be read, and then a line is added to `unread`."""
     try:
         return read(folder)
@@ -146,7 +146,7 @@ def _tried(read: Callable[[Path], Content], folder: Path, unread: list[str]) -> 
 
 def _read_all(paths: Iterable[Path], read: Callable[[Path], Content], unread: list[str]) -> list[Content]:
     """The content of the files among `paths` that exist and can be read, ordered by name."""
-    some = [_tried(read, path, unread) for path in sorted(paths) if path.exists()]
+    some = [_read_or_note(read, path, unread) for path in sorted(paths) if path.exists()]
     return [one for one in some if one is not None]
 
 
@@ -160,7 +160,7 @@ def _turned(test: dict[str, Any]) -> dict[str, Any]:
     return turned | ({"interval": [-one for one in reversed(test["interval"])]} if "interval" in test else {})
 
 
-def _claimed(outputs: Path) -> Iterator[Path]:
+def _claim_run_folders(outputs: Path) -> Iterator[Path]:
     """Folders of the runs of claims, claim/label/seed, without those that were replaced; each profile but the usual one
     has a folder of its own.
     """
@@ -198,7 +198,7 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[RunGroup]:
                     label=label,
                     title=group.get("title") or label,
                     live=False,
-                    own=False,
+                    is_users=False,
                     command=group["command"],
                     runs=group["runs"],
                     profile=profile,
@@ -208,7 +208,7 @@ def _of_claims(claims: Sequence[dict[str, Any]]) -> Iterator[RunGroup]:
 
 def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[RunGroup]:
     """Groups of the runs of one label of a claim, or of one command line, that differ in their seed alone."""
-    groups = seed_groups(digests, lambda one: _key(*one, outputs), lambda one: RunResult.of(one[1]))
+    groups = seed_groups(digests, lambda one: _group_key(*one, outputs), lambda one: RunResult.of(one[1]))
     for number, ((claim, label, profile, *_), members) in enumerate(groups):
         members.sort(key=lambda one: one[1]["seed"])
         runs = [run for _, run in members]
@@ -218,7 +218,7 @@ def _of_runs(digests: Sequence[tuple[Path, Digest]], outputs: Path) -> Iterator[
             label=label,
             title=label,
             live=True,
-            own=True,
+            is_users=True,
             command=_of_all_seeds(runs),
             runs=runs,
             profile=profile,
@@ -235,7 +235,7 @@ def _ended(folder: Path) -> float:
         return 0.0
 
 
-def _key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
+def _group_key(folder: Path, digest: Digest, outputs: Path) -> tuple[str, ...]:
     """Claim, label and profile of a run in the folder of a claim; of another run its name, and its overrides but the
     seed.
     """
@@ -256,13 +256,13 @@ def _of_all_seeds(runs: Sequence[Digest]) -> str:
     return several if " -m " in several else several.replace("seqlab-train", "seqlab-train -m", 1)
 
 
-def _joined(references: list[RunGroup], others: list[RunGroup]) -> list[RunGroup]:
+def _with_references_merged(references: list[RunGroup], others: list[RunGroup]) -> list[RunGroup]:
     """A reference and the runs that it was made from become one group, with the title of the reference and the samples
     of the runs. These may be of several codes, which `any_code=true` asks for; other groups are of one each.
     """
     groups, left = [], list(others)
     for one in references:
-        here = [other for other in left if other.claim and _part(other) == _part(one)]
+        here = [other for other in left if other.claim and _claim_and_label(other) == _claim_and_label(one)]
         left = [other for other in left if other not in here]
         whole = next((other for other in here if _made_from(one, other)), None)
         parts = [part for other in here if other is not whole for part in _by_code(other)]
@@ -290,7 +290,7 @@ def _by_code(group: RunGroup) -> Iterator[RunGroup]:
         )
 
 
-def _part(group: RunGroup) -> tuple[str, str, str]:
+def _claim_and_label(group: RunGroup) -> tuple[str, str, str]:
     return group.claim, group.label, group.profile
 
 

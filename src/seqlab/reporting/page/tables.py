@@ -110,7 +110,7 @@ def claim_cards(material: Material) -> list[ClaimCard]:
             verdict=claim["verdict"] if deciding(claim) else COMPARISON,
             why="" if claim.get("partial") and claim["verdict"] == OPEN else claim.get("why") or "",
             criteria=[{"why": "", **one} for one in claim["criteria"]],
-            groups=[one for one in material.groups if one.is_of(claim) and not one.own],
+            groups=[one for one in material.groups if one.is_of(claim) and not one.is_users],
             time=duration(all_seconds(claim)) if "seconds" in claim else "",
             machine=", ".join(f"{value} {name}" for name, value in (claim.get("machine") or {}).items()),
         )
@@ -290,7 +290,7 @@ def leakage(material: Material) -> Table | None:
         for split, sides in one.runs[0].get("leakage", {}).items():
             for side, shares in sides.items():
                 grams, near = shares.get("ngrams") or {}, shares.get("nearest") or {}
-                setting = named([one])[one.id] if one.own or not one.claim else one.label
+                setting = named([one])[one.id] if one.is_users or not one.claim else one.label
                 figures = [shares.get("copies"), near.get("near_copies"), *(grams.get(str(n)) for n in (5, 10, 15))]
                 key = (one.dataset, split, side, *figures)
                 if key not in seen:

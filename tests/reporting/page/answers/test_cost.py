@@ -25,7 +25,7 @@ def test_every_dataset_of_the_users_has_its_costs_beside_quality(tmp_path):
     ]
     assert other.verdict == "gru (yours), 20.00 token BLEU:"
     assert table_of(other)[1:] == [["gru (yours)", "20.00", "100,003", "4", "2,000"]]
-    assert all(one.own for one in answer.conclusions) and "had their cores to themselves" in answer.limit
+    assert all(one.is_users for one in answer.conclusions) and "had their cores to themselves" in answer.limit
 
 
 def test_a_table_has_the_best_three_and_leads_to_all(tmp_path):
@@ -40,7 +40,7 @@ def test_all_of_the_users_settings_are_there_beside_better_references(tmp_path):
     """A single one is compared with the references of its data, all of which are better."""
     run = digest("gru", bleu=3.0)
     answer = cost(found(tmp_path, [run], claim_c()))
-    names = [[row[0] for row in table_of(one)[1:]] for one in answer.conclusions if one.own]
+    names = [[row[0] for row in table_of(one)[1:]] for one in answer.conclusions if one.is_users]
     assert names and all(any("(yours)" in name for name in some) for some in names)
 
 

@@ -30,13 +30,13 @@ class Conclusion:
         verdict: one sentence, with its figure and how certain that is.
         evidence: sentences with the figures behind the verdict, and with what else may explain it.
         table: figures that belong to the verdict.
-        own: whether it is about runs or a search of the user's.
+        is_users: whether it is about runs or a search of the user's.
     """
 
     about: str
     verdict: str
     evidence: list[str] = field(default_factory=list)
-    own: bool = False
+    is_users: bool = False
     table: Table | None = None
 
 
@@ -64,13 +64,13 @@ class Answer:
     @property
     def shown(self) -> list[Conclusion]:
         """What the page shows at once: all that is about the user's runs, or the first conclusion if nothing is."""
-        return [one for one in self.conclusions if one.own] or self.conclusions[:1]
+        return [one for one in self.conclusions if one.is_users] or self.conclusions[:1]
 
     @property
     def folded(self) -> list[Conclusion]:
         """The others, which stand with the evidence."""
-        some = any(one.own for one in self.conclusions)
-        return [one for one in self.conclusions if not one.own] if some else self.conclusions[1:]
+        some = any(one.is_users for one in self.conclusions)
+        return [one for one in self.conclusions if not one.is_users] if some else self.conclusions[1:]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Scope:
         """How sentences about it begin."""
         if not self.has_yours:
             kind = "reference" + (f", {self.profile}" if self.profile != USUAL_PROFILE else "")
-        elif all(one.own for one in self.groups):
+        elif all(one.is_users for one in self.groups):
             kind = "your runs"
         else:
             kind = "yours beside the reference"
@@ -118,11 +118,11 @@ def scopes(material: Material) -> list[Scope]:
     yours, references = [], []
     for dataset, groups in by_dataset(material.groups).items():
         for alike in _on_same_examples(groups):
-            made_here = [one for one in alike if one.own]
+            made_here = [one for one in alike if one.is_users]
             others = {
                 profile: list(some)
                 for profile, some in groupby(
-                    sorted((one for one in alike if not one.own), key=_profile), key=lambda one: one.profile
+                    sorted((one for one in alike if not one.is_users), key=_profile), key=lambda one: one.profile
                 )
             }
             if made_here:
@@ -152,7 +152,7 @@ def missing_runs(material: Material, groups: Iterable[RunGroup]) -> tuple[str, s
     """What the claims of `groups` lack, and the command that makes it; empty where they are complete."""
     groups = list(groups)
     for claim in material.claims:
-        if claim.get("partial") and any(one.is_of(claim) and not one.own for one in groups):
+        if claim.get("partial") and any(one.is_of(claim) and not one.is_users for one in groups):
             return claim["partial"], remake(claim)
     return "", ""
 

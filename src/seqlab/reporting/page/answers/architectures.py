@@ -95,7 +95,7 @@ def _on_other_examples(material: Material, scope: Scope) -> list[str]:
     """A sentence on runs of the same dataset that cannot be compared."""
     here = scope.groups[0]
     others = [one for one in material.groups if one.dataset == scope.dataset and one.measured_on != here.measured_on]
-    apart = dict.fromkeys(one.architecture for one in others if one.own == here.own)
+    apart = dict.fromkeys(one.architecture for one in others if one.is_users == here.is_users)
     return [f"Not compared, since evaluated on other examples: runs of {', '.join(apart)}."] if apart else []
 
 
@@ -133,14 +133,14 @@ def fastest(material: Material) -> Answer:
     conclusions, measured = [], []
     for scope in _with_several(material):
         timed = [one for one in scope.groups if mean(one.figure(tokens_per_second)) > 0]
-        machines = [some for some in _by_machine(timed) if not scope.has_yours or any(one.own for one in some)]
+        machines = [some for some in _by_machine(timed) if not scope.has_yours or any(one.is_users for one in some)]
         alike = max(machines, key=len, default=[])
         if len(alike) > 1:
             measured.append(scope)
             conclusions.append(_speeds(scope, alike))
         elif len(timed) > 1:
             unknown = "not known, as no two ran on the same machine."
-            conclusions.append(Conclusion(scope.title, unknown, own=scope.has_yours))
+            conclusions.append(Conclusion(scope.title, unknown, is_users=scope.has_yours))
     if not conclusions:
         return Answer(question, run="make reproduce-C")
     links = [(f"loss against time, {one.name}", f"time-{slug(one.dataset)}") for one in _first_per_dataset(measured)]

@@ -57,7 +57,7 @@ def carried_context(material: Material) -> Answer:
 def _pair(scope: Scope) -> tuple[RunGroup, RunGroup] | None:
     """The two groups that differ least; at least one is the user's where the scope has groups of theirs."""
     without, carrying = ([one for one in scope.groups if one.architecture == name] for name in ("gru", "context_gru"))
-    pairs = [pair for pair in product(without, carrying) if not scope.has_yours or any(one.own for one in pair)]
+    pairs = [pair for pair in product(without, carrying) if not scope.has_yours or any(one.is_users for one in pair)]
     return min(pairs, key=lambda pair: len(differing(*pair)), default=None)
 
 

@@ -47,7 +47,7 @@ def _costs(scope: Scope) -> Conclusion | None:
     names, metric = named(scope.groups), quality(scope.groups)
     ordered = ranked(scope.groups, metric) if metric else scope.groups
     recorded = _recorded(ordered, BESIDE_QUALITY[1:]) or _recorded(ordered, BESIDE_QUALITY[:1])
-    shown = [one for i, one in enumerate(recorded) if i < SHOWN or one.own]
+    shown = [one for i, one in enumerate(recorded) if i < SHOWN or one.is_users]
     if not shown:
         return None
     rows = [
@@ -62,7 +62,7 @@ def _costs(scope: Scope) -> Conclusion | None:
     heads = [("runs of", ""), *quality_head, *((of.head, of.meaning) for of in BESIDE_QUALITY)]
     table = without_empty(Table("", f"costs on {scope.title}", heads, rows))
     verdict = f"{names[shown[0].id]}{_quality(shown[0], metric)}{_and_more(len(rows) - 1)}:"
-    return Conclusion(scope.title, verdict, own=scope.has_yours, table=table)
+    return Conclusion(scope.title, verdict, is_users=scope.has_yours, table=table)
 
 
 def _recorded(groups: Sequence[RunGroup], costs: Sequence[CostColumn]) -> list[RunGroup]:

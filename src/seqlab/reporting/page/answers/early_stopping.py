@@ -42,7 +42,7 @@ def _saved(sweep: Sweep) -> Conclusion:
     else:
         text = f"nothing by pruning: none of {plural(ended, 'trial')} was stopped early."
     about = f"{sweep['study']} ({'yours' if sweep.get('own') else 'reference'})"
-    return Conclusion(about, text, _best_trial(sweep), bool(sweep.get("own")))
+    return Conclusion(about, text, _best_trial(sweep), bool(sweep.get("is_users")))
 
 
 def _best_trial(sweep: Sweep) -> list[str]:

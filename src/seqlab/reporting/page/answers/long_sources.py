@@ -94,7 +94,7 @@ def _untuned_differences(one: RunGroup, other: RunGroup) -> list[Difference]:
 
 def _concerns(scope: Scope, groups: Sequence[RunGroup]) -> bool:
     """False where a scope is about the user's runs, but none of the groups is theirs."""
-    return not scope.has_yours or any(one.own for one in groups)
+    return not scope.has_yours or any(one.is_users for one in groups)
 
 
 def _comparison(
@@ -105,8 +105,8 @@ def _comparison(
     """
     names, labels = named(scope.groups), buckets(groups)
     measure = _slope(metric) if metric == "bleu" else _reach(metric, labels)
-    own = [pair for pair in pairs if any(one.own for one in pair)]
-    first = own or [pair for pair in pairs if all(one.tuned for one in pair)] or pairs
+    users = [pair for pair in pairs if any(one.is_users for one in pair)]
+    first = users or [pair for pair in pairs if all(one.tuned for one in pair)] or pairs
     verdict, *evidence = _clauses(first, names, measure)
     if others := [pair for pair in pairs if pair not in first]:
         evidence += [f"of others, {clause}" for clause in _clauses(others, names, measure)]

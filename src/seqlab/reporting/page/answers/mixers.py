@@ -67,7 +67,7 @@ def _with_attention(other: RunGroup, scope: Scope) -> RunGroup | None:
         for one in scope.groups
         if (one.architecture, _mixer(one)) == (other.architecture, ATTENTION)
         and one.tuned == other.tuned
-        and (not scope.has_yours or one.own or other.own)
+        and (not scope.has_yours or one.is_users or other.is_users)
     ]
     return min(alike, key=lambda one: len(differing(one, other)), default=None)
 

@@ -25,7 +25,7 @@ def familiar_text(material: Material) -> Answer:
     training text does.
     """
     question = "Does a low validation loss mean more than that the text resembles the training text?"
-    yours = [one for one in material.groups if one.own and _has_other_text(one)]
+    yours = [one for one in material.groups if one.is_users and _has_other_text(one)]
     reference, elsewhere = material.group("G", "phase1"), material.group("G", "phase2")
     references = [reference] if reference and reference not in yours else []
     groups = [*yours, *references]
@@ -61,7 +61,7 @@ def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusi
     inside = group.metric(LOSS, alike)
     if inside is None:
         return None
-    name = f"{heading(group)}, {name}{'' if group.own else ' (reference)'}"
+    name = f"{heading(group)}, {name}{'' if group.is_users else ' (reference)'}"
     text = f"{inside:.2f} nats per token (cross-entropy with natural logarithms)"
     text += " on held-out sentences of the same kind of text"
     if leaks := group.figure(leaked(alike)):
@@ -73,7 +73,7 @@ def _against(group: RunGroup, name: str, elsewhere: RunGroup | None) -> Conclusi
         verdict, evidence = f"{text}; on other text it was not measured.", []
     else:
         verdict, evidence = _verdict(gap), [f"{text}, {outside:.2f} on other text."]
-    return Conclusion(name, verdict, evidence, group.own)
+    return Conclusion(name, verdict, evidence, group.is_users)
 
 
 def _gap(run: Digest, alike: str, other: str) -> float | None:

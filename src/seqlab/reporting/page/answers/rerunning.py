@@ -36,5 +36,5 @@ def rerun(material: Material) -> Answer:
 
 def _whole_claim(material: Material, one: RunGroup) -> str:
     """How to rerun the whole claim that a reference belongs to; "" for the user's runs."""
-    claim = next((claim for claim in material.claims if one.is_of(claim) and not one.own), None)
+    claim = next((claim for claim in material.claims if one.is_of(claim) and not one.is_users), None)
     return f" `{remake(claim)}` reruns all of claim {one.claim} ({claim['title']}) and judges it." if claim else ""

@@ -39,7 +39,7 @@ def _reached(scope: Scope, metric: str) -> Conclusion:
         text += f", where {other}"
     if command := second_model(group):
         text += f"; to compare it, train a second model on the same data: `{command}`"
-    return Conclusion(scope.title, f"{text}.", own=True)
+    return Conclusion(scope.title, f"{text}.", is_users=True)
 
 
 def baseline(group: RunGroup, metric: str) -> str:
