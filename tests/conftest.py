@@ -2,13 +2,11 @@
 
 import gc
 import os
-import pickle
 from pathlib import Path
-from unittest import mock
 
 import hypothesis
 import pytest
-from hydra._internal.config_repository import ConfigRepository
+from fast_hydra import files_read_once
 from jaxtyping import install_import_hook
 from support import ROOT
 
@@ -24,8 +22,6 @@ hypothesis.settings.load_profile("seqlab")
 # Read when a GPU first multiplies matrices: without it torch refuses to compute the same each time.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
-UNCHANGING = {"", "hydra.conf", str(ROOT), str(ROOT / "conf")}  # where Hydra finds configurations that no test writes
-
 
 def pytest_collection_finish() -> None:
     """Spares each of the garbage collections to come a walk over torch and thousands of tests: half a second."""
@@ -35,18 +31,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _configurations_are_read_once():
-    """Spares a composition a third of its time: that of parsing YAML files which another one has parsed."""
-    read, known = ConfigRepository.load_config, {}
-
-    def load_config(self, config_path):
-        places = tuple(source.path for source in self.sources)
-        if not UNCHANGING.issuperset(places):
-            return read(self, config_path)
-        if (places, config_path) not in known:
-            known[places, config_path] = pickle.dumps(read(self, config_path))
-        return pickle.loads(known[places, config_path])  # a copy: composing changes it
-
-    with mock.patch.object(ConfigRepository, "load_config", load_config):
+    with files_read_once():
         yield
 
 

@@ -1,6 +1,5 @@
 """Commands in a process of their own, so that a test can kill it where it likes."""
 
-import contextlib
 import importlib
 import multiprocessing
 import os
@@ -9,14 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
-from hydra._internal.hydra import Hydra
+from fast_hydra import composed_once
 
 from seqlab.interrupts import MODULES
 
@@ -111,13 +108,6 @@ def stop_when_data_is_read() -> None:
         signal.raise_signal(signal.SIGINT)
 
     Reversal.load = stop  # type: ignore[assignment,method-assign]
-
-
-def composed_once(arguments: Iterable[object]) -> AbstractContextManager[object]:
-    """Spares Hydra the composition by which it sees whether a multirun is asked for, where nothing asks for one."""
-    if any(one in ("-m", "--multirun") or "hydra.mode" in one or "sweeps" in one for one in map(str, arguments)):
-        return contextlib.nullcontext()
-    return mock.patch.object(Hydra, "get_mode", lambda *_, **__: None)
 
 
 def _become(folder: Path, command: str, arguments: tuple[str, ...], files: Files, before: Callable[[], object]) -> None:

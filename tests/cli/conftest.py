@@ -17,7 +17,8 @@ from unittest import mock
 
 import pytest
 import torch
-from processes import composed_once, forked, nothing, unwrapped
+from fast_hydra import composed_once
+from processes import forked, nothing, unwrapped
 
 from seqlab.interrupts import MODULES
 
