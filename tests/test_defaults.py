@@ -8,7 +8,7 @@ import yaml
 from hydra.utils import get_object
 from support import ROOT
 
-from hydra_pruning_sweeper.study.shared_study import Rules
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings
 from seqlab.config.bundle_settings import GenerateSettings
 from seqlab.data.module import SequenceData

@@ -47,10 +47,11 @@ from hydra_pruning_sweeper.study.lease import lives, this_process
 from hydra_pruning_sweeper.study.pausing import PauseAndPromote
 from hydra_pruning_sweeper.study.preflight import check_before_start
 from hydra_pruning_sweeper.study.record import RECORD, SweepRecord, known_record
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.rungs import rungs
 from hydra_pruning_sweeper.study.sampler import sampler_factory
 from hydra_pruning_sweeper.study.search_spec import SearchSpec, description
-from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial, SharedStudy
 from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
 from hydra_pruning_sweeper.trial.context import TrialContext
 from hydra_pruning_sweeper.views.dashboard import how_to_watch

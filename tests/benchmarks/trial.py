@@ -14,14 +14,16 @@ from hydra.utils import instantiate
 from benchmarks.first_step import STARTED, seconds_in
 from benchmarks.harness import Done, Row, Spread, alternate
 from benchmarks.workloads import CACHE, ROOT
-from hydra_pruning_sweeper.execution.controller import Controller, Plan, SweepObserver
+from hydra_pruning_sweeper.execution.controller import Controller, Plan
 from hydra_pruning_sweeper.execution.executor import ForkExecutor, Job
+from hydra_pruning_sweeper.execution.observer import SweepObserver
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
 from hydra_pruning_sweeper.execution.slots import slot_environment, slot_threads
 from hydra_pruning_sweeper.run_sweep import HOOK, PRELOAD
 from hydra_pruning_sweeper.search_from_config import settings_from
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.sampler import sampler_factory
-from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage, store_url
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings

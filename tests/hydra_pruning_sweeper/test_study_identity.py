@@ -15,8 +15,9 @@ from hydra_pruning_sweeper.run_sweep import set_foreign_aside
 from hydra_pruning_sweeper.study.agreement import another_name
 from hydra_pruning_sweeper.study.lease import machine, start_of
 from hydra_pruning_sweeper.study.record import SweepRecord
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.search_spec import MAY_DIFFER, SearchSpec, description, disagreement
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.sweeper_settings import SweeperSettings

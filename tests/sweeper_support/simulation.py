@@ -11,11 +11,13 @@ from hydra.utils import instantiate
 from optuna.samplers import TPESampler
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.execution.controller import Controller, Plan, SweepObserver
+from hydra_pruning_sweeper.execution.controller import Controller, Plan
 from hydra_pruning_sweeper.execution.executor import ForkExecutor
+from hydra_pruning_sweeper.execution.observer import SweepObserver
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.search_spec import SearchSpec
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.context import TrialContext

@@ -6,7 +6,8 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.study.pausing import pauses_of
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.rules import Rules
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial

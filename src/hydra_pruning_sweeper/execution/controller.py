@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -14,14 +14,15 @@ from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.executor import Executor, Job, JobEnd, why_failed
+from hydra_pruning_sweeper.execution.observer import Slot, SweepObserver
 from hydra_pruning_sweeper.execution.outcome import (
-    DIVERGED,
     Outcome,
     SlotUse,
     cause_of_death,
     forgotten_best,
     settled_outcome,
     was_killed,
+    why_nothing_is_best,
 )
 from hydra_pruning_sweeper.execution.process_control import end_group, interrupts_handled
 from hydra_pruning_sweeper.execution.slot_count import SlotCount
@@ -30,46 +31,12 @@ from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, chec
 from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.objectives import sign_of
 from hydra_pruning_sweeper.study.lease import this_process
-from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedStudy, failed_for_good
+from hydra_pruning_sweeper.study.shared_study import ERROR, LeasedTrial, SharedStudy
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE, TrialContext
 from hydra_pruning_sweeper.trial.events import LOG, TrialEvents, TrialProgress, log_of
 
 ALIKE = 3
 """A search ends if so many first trials fail for the same reason."""
-
-
-@dataclass
-class Slot:
-    """A slot, in which trials run one after another.
-
-    Args:
-        number: the slot's number.
-        leased: the trial that it has, if any.
-        taken_at: when that trial was taken from the study, in seconds since the epoch.
-    """
-
-    number: int
-    leased: LeasedTrial | None = None
-    taken_at: float = 0.0
-
-
-class SweepObserver:
-    """Observer of a running sweep; this one ignores all events."""
-
-    def preparing(self) -> None:
-        """There are trials to run, and the executor prepares for the first."""
-
-    def started(self, leased: LeasedTrial, slot: int) -> None:
-        """A trial was started, continued or promoted."""
-
-    def ended(self, number: int, outcome: Outcome) -> None:
-        """A trial ended, or was paused."""
-
-    def note(self, text: str) -> None:
-        """Something else worth a line happened."""
-
-    def refresh(self, slots: Sequence[Slot]) -> None:
-        """Called several times per second."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +109,7 @@ class Controller:
                 f"the first {ALIKE} trials have failed alike, so no more are started:"
                 f" {next(iter(self._errors.values()))}; the same line continues the search"
             )
-        if (reason := self._why_nothing_is_best()) is not None:
+        if (reason := why_nothing_is_best(self.shared_study.trials())) is not None:
             raise ExecutionError(reason)
 
     def _run_trials(self) -> None:
@@ -386,21 +353,6 @@ class Controller:
             if slot.leased is not None:
                 self.shared_study.release(slot.leased.number)
                 slot.leased = None
-
-    def _why_nothing_is_best(self) -> str | None:
-        """Why there is no best trial; None if there is one."""
-        trials = self.shared_study.trials()
-        if any(one.state == TrialState.COMPLETE for one in trials):
-            return None
-        pruned = [one for one in trials if one.state == TrialState.PRUNED]
-        failed = len(failed_for_good(trials))
-        diverged = sum(one.user_attrs.get(ERROR) == DIVERGED for one in pruned)
-        if diverged and diverged == len(pruned) + failed:
-            return f"no trial is complete: all of {plural(diverged, 'trial')} diverged; search smaller learning rates"
-        return (
-            f"no trial is complete: {diverged} diverged, {len(pruned) - diverged} were pruned while they trained,"
-            f" {failed} failed"
-        )
 
     def _failure(self) -> str:
         """Why the sweep failed: too many trials did."""

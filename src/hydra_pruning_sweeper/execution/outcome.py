@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from hydra_pruning_sweeper.execution.executor import JobEnd
+from hydra_pruning_sweeper.messages import plural
 from hydra_pruning_sweeper.objectives import Value
+from hydra_pruning_sweeper.study.rules import failed_for_good
+from hydra_pruning_sweeper.study.shared_study import ERROR
 from hydra_pruning_sweeper.trial.events import TrialProgress
 
 STOPS = {128 + number for number in (signal.SIGINT, signal.SIGKILL, signal.SIGTERM)}
@@ -82,6 +85,21 @@ def cause_of_death(ended: JobEnd) -> str:
     with suppress(ValueError):
         return signal.Signals(number).name
     return f"exit code {code}"
+
+
+def why_nothing_is_best(trials: Sequence[FrozenTrial]) -> str | None:
+    """Why a study has no best trial; None if it has one."""
+    if any(one.state == TrialState.COMPLETE for one in trials):
+        return None
+    pruned = [one for one in trials if one.state == TrialState.PRUNED]
+    failed = len(failed_for_good(trials))
+    diverged = sum(one.user_attrs.get(ERROR) == DIVERGED for one in pruned)
+    if diverged and diverged == len(pruned) + failed:
+        return f"no trial is complete: all of {plural(diverged, 'trial')} diverged; search smaller learning rates"
+    return (
+        f"no trial is complete: {diverged} diverged, {len(pruned) - diverged} were pruned while they trained,"
+        f" {failed} failed"
+    )
 
 
 @dataclass

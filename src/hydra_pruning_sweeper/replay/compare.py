@@ -32,8 +32,9 @@ from hydra_pruning_sweeper.replay.curves import Curve, Grid, read_curves
 from hydra_pruning_sweeper.replay.pause_and_promote import pause_and_promote
 from hydra_pruning_sweeper.replay.traces import PATIENCE, SearchMethod, Trace, stopped_early
 from hydra_pruning_sweeper.study.bandit import BanditPruner
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.rungs import a_third
-from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial, SharedStudy
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial
 

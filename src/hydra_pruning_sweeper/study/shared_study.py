@@ -7,13 +7,11 @@ interrupts it: a trial is running, with or without a controller that runs it, it
 from __future__ import annotations
 
 import copy
-import math
 import os
 import platform
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, cast
 
 import optuna
@@ -22,7 +20,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from hydra_pruning_sweeper.objectives import Goal, Value, directions_of, sign_of
+from hydra_pruning_sweeper.objectives import Goal, Value, directions_of
 from hydra_pruning_sweeper.study.agreement import EARLIER, Agreement
 from hydra_pruning_sweeper.study.earlier_knowledge import as_trials
 from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease, LeaseWatch, lease_of, machine, start_of
@@ -33,41 +31,19 @@ from hydra_pruning_sweeper.study.pausing import (
     is_active,
     is_paused,
     promoted_after,
-    was_paused,
     with_pause,
     with_promotion,
 )
+from hydra_pruning_sweeper.study.rules import RETRY, RETRY_OF, Rules, failed_for_good
 from hydra_pruning_sweeper.study.sampler import ConstrainedSampler
 from hydra_pruning_sweeper.study.search_spec import SearchSpec
 from hydra_pruning_sweeper.study.space import Space, suggest
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.trial_command import COMMAND_ATTRIBUTE, TrialCommand, command_of
 
-COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
-RETRY_OF, RETRY, ERROR, BASELINE = "retry_of", "retry", "error", "baseline"  # attributes of trials; RETRY of a study
+ERROR, BASELINE = "error", "baseline"  # attributes of trials
 ENQUEUED = "enqueued"  # attribute of a trial: the values that were given by hand
 SMALL = 1000  # settings of a space that are counted, so that none is tried twice
-
-
-@dataclass(frozen=True)
-class Rules:
-    """When a study is finished, and when it has failed.
-
-    Args:
-        trials: how many are to be complete or pruned in the end, over all controllers.
-        retries: how often a failed trial is retried, under a new number.
-        failures: the share of `trials` that may fail for good before nothing more is started.
-        deaths: how often in a row a trial's process may die without reporting another step; then the trial has failed.
-        patience: seconds without a sign of life after which a controller on another machine counts as dead.
-        stagnation: so many trials that ended since the best one did, and no further one is started; None: no limit.
-    """
-
-    trials: int
-    retries: int = 1
-    failures: float = 0.2
-    deaths: int = 5
-    patience: float = 120.0
-    stagnation: int | None = None
 
 
 @dataclass(frozen=True)
@@ -183,7 +159,7 @@ class SharedStudy:
                 return self._promote(paused)
             if self.is_full(trials):
                 return None
-            waiting = self.to_retry(trials)
+            waiting = self._to_retry(trials)
             return self._try_again(waiting[0]) if waiting else self._begin(trials)
 
     def _promotable(self, trials: list[FrozenTrial]) -> FrozenTrial | None:
@@ -212,8 +188,7 @@ class SharedStudy:
     def is_full(self, trials: list[FrozenTrial] | None = None) -> bool:
         """Whether no more trials are to be started: there are enough, too many have failed, or see `why_early`."""
         trials = self.trials() if trials is None else trials
-        enough = sum(one.state in COUNTED for one in trials) >= self.rules.trials
-        return enough or self.has_failed(trials) or self.why_early(trials) is not None
+        return self.rules.are_enough(trials) or self.has_failed(trials) or self.why_early(trials) is not None
 
     def why_early(self, trials: list[FrozenTrial]) -> str | None:
         """Why no more trials are to be started although there may be fewer than planned; None if there is no reason."""
@@ -221,18 +196,7 @@ class SharedStudy:
             tried = [one.params for one in trials]
             if all(values in tried for values in self._all_values):
                 return f"all {len(self._all_values)} settings of the space were tried"
-        if self.rules.stagnation is not None and (since := self._since_best(trials)) >= self.rules.stagnation:
-            return f"none of the last {since} was better (hydra.sweeper.patience)"
-        return None
-
-    def _since_best(self, trials: list[FrozenTrial]) -> int:
-        """How many complete and pruned trials have ended after the best one had, but for those left paused."""
-        sign = sign_of(self.study.direction)
-        ended = [one for one in trials if one.state in (TrialState.COMPLETE, TrialState.PRUNED) and not was_paused(one)]
-        ended.sort(key=lambda one: cast(datetime, one.datetime_complete))
-        costs = [sign * cast(float, one.value) if one.state == TrialState.COMPLETE else math.inf for one in ended]
-        best = min(costs, default=math.inf)
-        return 0 if best == math.inf else len(costs) - 1 - costs.index(best)
+        return self.rules.why_stagnant(trials, self.study.directions[0])
 
     def has_failed(self, trials: list[FrozenTrial] | None = None) -> bool:
         """Whether more trials have failed for good than `rules` allow."""
@@ -241,19 +205,12 @@ class SharedStudy:
     def given_up(self, trials: list[FrozenTrial] | None = None) -> list[FrozenTrial]:
         """Failed trials that will not be retried."""
         trials = self.trials() if trials is None else trials
-        waiting = {one.number for one in self.to_retry(trials)}
+        waiting = {one.number for one in self._to_retry(trials)}
         return [one for one in failed_for_good(trials) if one.number not in waiting]
 
-    def to_retry(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-        """Failed trials to be retried: those that the user has marked, and those with retries left."""
-        by_number = {one.number: one for one in trials}
-
-        def tries(trial: FrozenTrial) -> int:
-            before = trial.user_attrs.get(RETRY_OF)
-            return 0 if before is None else 1 + tries(by_number[before])
-
+    def _to_retry(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
         marked = self.storage.get_study_user_attrs(self._study_id).get(RETRY, ())
-        return [one for one in failed_for_good(trials) if one.number in marked or tries(one) < self.rules.retries]
+        return self.rules.to_retry(trials, marked)
 
     def _begin(self, trials: list[FrozenTrial]) -> LeasedTrial:
         try:
@@ -404,10 +361,3 @@ class SharedStudy:
             study.stop = lambda: None  # type: ignore[method-assign]  # a grid sampler would; n_trials decides
             ConstrainedSampler(self.space, self.make_sampler, self.seed).after_trial(study, trial, state, values)
         self.storage.set_trial_state_values(self._id(number), state, values)
-
-
-def failed_for_good(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Failed trials that were not retried, without those that ended before they had a command line."""
-    retried = {one.user_attrs.get(RETRY_OF) for one in trials}
-    failed = [one for one in trials if one.state == TrialState.FAIL and command_of(one.user_attrs) is not None]
-    return [one for one in failed if one.number not in retried]

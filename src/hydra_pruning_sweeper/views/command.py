@@ -14,7 +14,8 @@ from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.journal import repair as repair_journal
 from hydra_pruning_sweeper.study.pausing import is_paused
 from hydra_pruning_sweeper.study.record import read_record
-from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY, failed_for_good
+from hydra_pruning_sweeper.study.rules import RETRY, failed_for_good
+from hydra_pruning_sweeper.study.shared_study import ERROR
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep, foreign_data_refused, open_sweep
 from hydra_pruning_sweeper.views.study_list import NONE_YET

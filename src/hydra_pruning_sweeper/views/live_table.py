@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from hydra_pruning_sweeper.execution.controller import Slot, SweepObserver
+from hydra_pruning_sweeper.execution.observer import Slot, SweepObserver
 from hydra_pruning_sweeper.execution.outcome import Outcome
 from hydra_pruning_sweeper.messages import duration, printable, wrapped
 from hydra_pruning_sweeper.study.pausing import is_paused

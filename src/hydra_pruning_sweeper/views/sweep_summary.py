@@ -23,7 +23,8 @@ from hydra_pruning_sweeper.objectives import directions_of, sign_of
 from hydra_pruning_sweeper.quoting import quoted
 from hydra_pruning_sweeper.study.pausing import is_paused, pauses_of, promoted_after
 from hydra_pruning_sweeper.study.record import SweepRecord
-from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY_OF
+from hydra_pruning_sweeper.study.rules import RETRY_OF
+from hydra_pruning_sweeper.study.shared_study import ERROR
 from hydra_pruning_sweeper.study.trial_command import TrialCommand, command_of
 from hydra_pruning_sweeper.text_table import TextTable
 from hydra_pruning_sweeper.trial.attached_trial import NOTE

@@ -14,7 +14,7 @@ from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.executor import ForkExecutor
 from hydra_pruning_sweeper.execution.outcome import SlotUse, settled_outcome, utilisation
 from hydra_pruning_sweeper.execution.trial_folders import check_disk_space, is_full
-from hydra_pruning_sweeper.study.shared_study import failed_for_good
+from hydra_pruning_sweeper.study.rules import failed_for_good
 from hydra_pruning_sweeper.study.space import Space
 from hydra_pruning_sweeper.trial.events import TrialEvents, TrialProgress
 

@@ -13,7 +13,7 @@ from sweeper_support.simulation import controller
 from hydra_pruning_sweeper.errors import ExecutionError
 from hydra_pruning_sweeper.execution.executor import JobEnd
 from hydra_pruning_sweeper.execution.tracker_variables import tracker_variables
-from hydra_pruning_sweeper.study.shared_study import failed_for_good
+from hydra_pruning_sweeper.study.rules import failed_for_good
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.trial.context import TRIAL_VARIABLE
 from hydra_pruning_sweeper.trial.events import LOG, TrialEvents

@@ -9,8 +9,9 @@ from optuna.trial import TrialState
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.study.earlier_knowledge import enqueued, trials_of_studies
 from hydra_pruning_sweeper.study.record import SweepRecord
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.search_spec import SearchSpec
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 

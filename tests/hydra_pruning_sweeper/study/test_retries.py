@@ -5,7 +5,7 @@ from optuna.trial import TrialState
 from sweeper_support.pretended_executor import PretendedExecutor
 from sweeper_support.simulation import controller
 
-from hydra_pruning_sweeper.study.shared_study import RETRY, failed_for_good
+from hydra_pruning_sweeper.study.rules import RETRY, failed_for_good
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import pytest
 from optuna.samplers import BruteForceSampler, GridSampler, PartialFixedSampler, RandomSampler, TPESampler
 
 from hydra_pruning_sweeper.errors import UsageError
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.sampler import sampler_factory
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 

@@ -5,8 +5,9 @@ import functools
 from optuna.samplers import RandomSampler
 from sweeper_support.simulation import SPACE
 
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.sampler import sampler_factory
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space
 from hydra_pruning_sweeper.study.storage import StudyStorage
 

@@ -7,7 +7,8 @@ from optuna.trial import TrialState
 
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.study.record import SweepRecord
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.rules import Rules
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial.attached_trial import AttachedTrial

@@ -11,7 +11,8 @@ from sweeper_support.simulation import SPACE
 from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.study import storage as module
 from hydra_pruning_sweeper.study.lease import lease_of
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.rules import Rules
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space
 from hydra_pruning_sweeper.study.storage import StudyStorage, _attribute_turn, store_url
 

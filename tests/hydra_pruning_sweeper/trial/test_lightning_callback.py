@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 from hydra_pruning_sweeper.errors import DivergenceError, InterruptionError, UsageError
 from hydra_pruning_sweeper.execution.outcome import settled_outcome
 from hydra_pruning_sweeper.study.pausing import PAUSES, with_promotion
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.rules import Rules
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.trial import lightning_callback

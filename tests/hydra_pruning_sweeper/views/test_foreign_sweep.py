@@ -9,12 +9,13 @@ from optuna.trial import TrialState
 from sweeper_support.simulation import SPACE
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.execution.controller import Slot
+from hydra_pruning_sweeper.execution.observer import Slot
 from hydra_pruning_sweeper.execution.outcome import Outcome
 from hydra_pruning_sweeper.study.lease import Lease
 from hydra_pruning_sweeper.study.record import SweepRecord, read_record
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.search_spec import SearchSpec
-from hydra_pruning_sweeper.study.shared_study import LeasedTrial, Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import LeasedTrial, SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.trial_command import TrialCommand

@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 from rich.console import Console
 from sweeper_support.terminal import table_on_terminal
 
-from hydra_pruning_sweeper.execution.controller import Slot
+from hydra_pruning_sweeper.execution.observer import Slot
 from hydra_pruning_sweeper.execution.outcome import Outcome
 from hydra_pruning_sweeper.study.record import SweepRecord
 from hydra_pruning_sweeper.study.shared_study import LeasedTrial

@@ -10,7 +10,8 @@ from optuna.trial import TrialState, create_trial
 
 from hydra_pruning_sweeper.study.lease import ATTRIBUTE, Lease
 from hydra_pruning_sweeper.study.record import SweepRecord, read_record
-from hydra_pruning_sweeper.study.shared_study import ERROR, RETRY_OF
+from hydra_pruning_sweeper.study.rules import RETRY_OF
+from hydra_pruning_sweeper.study.shared_study import ERROR
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.views import command
 from hydra_pruning_sweeper.views.recorded_sweep import RecordedSweep

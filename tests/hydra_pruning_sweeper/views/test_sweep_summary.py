@@ -12,8 +12,9 @@ from hydra_pruning_sweeper.errors import UsageError
 from hydra_pruning_sweeper.execution.outcome import SlotUse
 from hydra_pruning_sweeper.run_sweep import use_notes
 from hydra_pruning_sweeper.study.record import SweepRecord
+from hydra_pruning_sweeper.study.rules import Rules
 from hydra_pruning_sweeper.study.search_spec import SearchSpec
-from hydra_pruning_sweeper.study.shared_study import Rules, SharedStudy
+from hydra_pruning_sweeper.study.shared_study import SharedStudy
 from hydra_pruning_sweeper.study.space import Space, parameter
 from hydra_pruning_sweeper.study.storage import StudyStorage
 from hydra_pruning_sweeper.study.trial_command import TrialCommand
