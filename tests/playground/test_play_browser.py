@@ -413,6 +413,18 @@ def test_a_text_is_saved_as_svg(browser, address):
     assert page.errors() == []
 
 
+@pytest.mark.parametrize("begins", ["", "a"])
+def test_a_long_text_is_not_cut_within_a_character(browser, address, begins):
+    source = begins + "\N{GRINNING FACE}" * 120
+    page = PlayPage(browser, address, source=source)
+    page.answered(source)
+    drawn = page.driver.execute_script(SAVED, page.card("gru", "[data-key=save]"), "rect")[1]
+    assert f">gru: {begins}\N{GRINNING FACE}" in drawn and "\N{GRINNING FACE}…<" in drawn
+    label = "treeNode({ x: 0, y: 0, text: arguments[0], state: 'going', score: 0, rank: 0 }).children[2].textContent"
+    assert page.js(label, source) == f"{source[:5]}…"
+    assert page.errors() == []
+
+
 EVERYWHERE = """
 const seen = (selector) => findAll(selector).filter((one) => one.checkVisibility());
 const fits = document.documentElement.scrollWidth <= innerWidth;

@@ -25,7 +25,7 @@ const STATES = { going: "kept", ended: "ended", hopeless: "can no longer win", p
 function treeNode(node) {
   const place = { x: node.x * COLUMN + 4, y: node.y * ROW + 4 };
   const words = node.root ? "start" : `${node.text}: ${STATES[node.state]}, log p ${logarithm(node.score, 2)}, with the length penalty ${logarithm(node.rank, 2)}`;
-  const label = node.root ? "start" : node.text.length > 6 ? `${node.text.slice(0, 5)}…` : node.text;
+  const label = node.root ? "start" : shortened(node.text, 6);
   const middle = place.y + NODE.height / 2 + 4;
   return shape(
     "g",

@@ -137,10 +137,8 @@ function drawStep() {
   find("#step-text").textContent = `${Math.min(state.step + 1, longest())} of ${longest()}${held ? ", held" : ""}`;
   find("#pin").setAttribute("aria-pressed", state.pin !== null);
   find("#training").setAttribute("aria-pressed", state.training);
-  find("#pinned").textContent = state.pin === null ? "" : `with those to “${shortened(state.pin.source)}”`;
+  find("#pinned").textContent = state.pin === null ? "" : `with those to “${shortened(state.pin.source, 60)}”`;
 }
-
-const shortened = (text) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
 function drawStatus() {
   const all = asked().map((one) => answers[one.name]).filter(Boolean);

@@ -7,7 +7,7 @@ const place = (text, x, y, more = {}) => shape("text", { x, y, ...more }, text);
 
 function paper(width, height, title, ...drawn) {
   const made = shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${height}`, width, height, ...PAPER });
-  made.append(shape("rect", { width, height, fill: "#ffffff" }), place(title.slice(0, 100), 8, 16, { "font-weight": 600 }), ...drawn);
+  made.append(shape("rect", { width, height, fill: "#ffffff" }), place(shortened(title, 100), 8, 16, { "font-weight": 600 }), ...drawn);
   return made.outerHTML;
 }
 

@@ -45,7 +45,7 @@ function markSeen(token, run) {
   token.style.setProperty("--seen", run / 5);
 }
 
-const quoted = (text) => `“${text.length > 90 ? `${text.slice(0, 90)}…` : text}”`;
+const quoted = (text) => `“${shortened(text, 90)}”`;
 const similar = (one) => `${Math.floor(100 * one.similarity)}% the same`;
 
 function seenWords(found) {

@@ -21,6 +21,12 @@ function shape(name, attributes = {}, ...children) {
   return made;
 }
 
+// A text of at most so many characters. It is not cut within a character, whose halves are no text that can be saved
+function shortened(text, most) {
+  const characters = [...text];
+  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : text;
+}
+
 // Colours: the system's at first; the button switches between light and dark
 
 function theme() {

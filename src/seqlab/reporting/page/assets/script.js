@@ -150,7 +150,7 @@ function explorer() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const options = here().sentences.flatMap((one, i) => {
       const kept = words.every((word) => one.source.toLowerCase().includes(word));
-      return kept ? [element("option", { value: i, dir: "auto" }, `${i + 1}. ${one.source.length > 90 ? one.source.slice(0, 90) + "…" : one.source}`)] : [];
+      return kept ? [element("option", { value: i, dir: "auto" }, `${i + 1}. ${shortened(one.source, 90)}`)] : [];
     });
     pickSentence.replaceChildren(...options);
     slider.value = 1;
