@@ -4,6 +4,7 @@ import urllib.parse
 
 import pytest
 from browser import Page, chromium
+from lxml import etree
 from playground.conftest import REVERSAL, served
 from playground.made_runs import CHARACTERS, made_run
 
@@ -410,6 +411,18 @@ def test_a_text_is_saved_as_svg(browser, address):
     page.answered("the\ncaptain <&", count=2)
     name, drawn, rows = page.driver.execute_script(SAVED, page.card("letters", "[data-key=save]"), "rect[fill-opacity]")
     assert name == "letters.svg" and rows > 20 and drawn.startswith("<svg")
+    assert page.errors() == []
+
+
+@pytest.mark.parametrize("search", ["greedy", "beam"])
+def test_what_is_saved_is_xml_whatever_is_typed(browser, address, search):
+    source = "3\N{NO-BREAK SPACE}<1\f&"
+    page = PlayPage(browser, address, source=source, search=search)
+    page.answered(source)
+    for link in page.all(page.card("gru", "a.save")):
+        content = urllib.parse.unquote(link.get_attribute("href").partition(",")[2])
+        words = [one.text for one in etree.fromstring(content).iter("{http://www.w3.org/2000/svg}text")]
+        assert words[0].startswith("gru: 3\N{NO-BREAK SPACE}<1\N{REPLACEMENT CHARACTER}&")
     assert page.errors() == []
 
 

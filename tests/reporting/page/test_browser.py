@@ -253,6 +253,17 @@ def test_a_plot_is_saved_with_its_colours_and_without_hidden_lines(page):
     assert len({line.get("stroke") for line in lines}) == 3 and all("rgb" in line.get("stroke") for line in lines)
 
 
+def test_a_plot_is_saved_as_xml_whatever_names_are_in_it(page):
+    page.choose("#learning-choice", "Multi30k de→en (reference)")
+    figure = page.one("#val-multi30k-de-en")
+    page.click(figure.find_element("css selector", "summary"))
+    rename = "for (const one of findAll('[data-series=gru]', arguments[0])) one.dataset.series = 'a\\u00a0<\\f&'"
+    page.driver.execute_script(rename, figure)
+    drawn = etree.fromstring(saved(page, figure.find_elements("css selector", ".save")[1])[1])
+    words = [text.text for text in drawn.iter("{*}text")]
+    assert "a\N{NO-BREAK SPACE}<\N{REPLACEMENT CHARACTER}&" in words
+
+
 def test_a_name_in_a_legend_hides_its_line(page):
     page.choose("#learning-choice", "Multi30k de→en (reference)")
     figure = page.one("#val-multi30k-de-en")

@@ -6,9 +6,9 @@ const BLUE = "#0969da", RED = "#a3301f";
 const place = (text, x, y, more = {}) => shape("text", { x, y, ...more }, text);
 
 function paper(width, height, title, ...drawn) {
-  const made = shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${height}`, width, height, ...PAPER });
+  const made = shape("svg", { viewBox: `0 0 ${width} ${height}`, width, height, ...PAPER });
   made.append(shape("rect", { width, height, fill: "#ffffff" }), place(shortened(title, 100), 8, 16, { "font-weight": 600 }), ...drawn);
-  return made.outerHTML;
+  return svgFile(made);
 }
 
 // An answer with its attention: a row for each token, a column for each source token

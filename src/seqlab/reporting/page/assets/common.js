@@ -21,6 +21,11 @@ function shape(name, attributes = {}, ...children) {
   return made;
 }
 
+const NOT_IN_XML = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu;
+
+// A drawing as the content of a file, which is XML: that has neither HTML's names of characters nor control characters
+const svgFile = (drawing) => new XMLSerializer().serializeToString(drawing).replace(NOT_IN_XML, "\ufffd");
+
 // A text of at most so many characters. It is not cut within a character, whose halves are no text that can be saved
 function shortened(text, most) {
   const characters = [...text];

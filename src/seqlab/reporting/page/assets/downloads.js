@@ -54,7 +54,7 @@ function tablePicture(table, title, note) {
   const along = (value) => left + (360 * Math.max(0, value)) / most;
   const height = top + line * bars.length + 16 + 15 * rest.length;
   const text = (x, y, content, more = {}) => shape("text", { x, y, fill: INK, ...more }, content);
-  const made = shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "system-ui, sans-serif", "font-size": 13 });
+  const made = shape("svg", { viewBox: `0 0 ${width} ${height}`, width, height, "font-family": "system-ui, sans-serif", "font-size": 13 });
   made.append(shape("rect", { width, height, fill: "#ffffff" }), ...drawnLines(head, 12, 22, 18, { "font-weight": 600, fill: INK }), text(12, top - 20, headsOf(table)[column], { fill: SOFT }));
   bars.forEach((one, i) => {
     const y = top + line * i;
@@ -65,7 +65,7 @@ function tablePicture(table, title, note) {
     made.append(text(along(one.value + one.sd) + 8, y + 13, one.text));
   });
   made.append(...drawnLines(rest, 12, top + line * bars.length + 14, 15, { fill: SOFT, "font-size": 11 }));
-  return made.outerHTML;
+  return svgFile(made);
 }
 
 // A plot has its colours from the page's style: in a file of its own each part has them itself
@@ -86,7 +86,7 @@ function plotPicture(figure, title) {
   for (const one of findAll("[hidden], .reach", copy)) one.remove();
   const names = findAll(".legend button[aria-pressed=true]", figure).map((one) => one.dataset.series);
   const head = inLines(title, width / 8), top = 4 + 18 * head.length, below = top + height + 18;
-  const made = shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${below + 18 * names.length}`, width, height: below + 18 * names.length, "font-family": "system-ui, sans-serif", "font-size": 13 });
+  const made = shape("svg", { viewBox: `0 0 ${width} ${below + 18 * names.length}`, width, height: below + 18 * names.length, "font-family": "system-ui, sans-serif", "font-size": 13 });
   for (const [key, value] of Object.entries({ y: top, width, height })) copy.setAttribute(key, value);
   made.append(shape("rect", { width, height: below + 18 * names.length, fill: "#ffffff" }), ...drawnLines(head, 4, 16, 18, { "font-weight": 600, fill: INK }), copy);
   names.forEach((name, i) => {
@@ -96,7 +96,7 @@ function plotPicture(figure, title) {
     marker.setAttribute("transform", `translate(16 ${y - 4})`);
     made.append(marker, shape("text", { x: 30, y, fill: INK }, name));
   });
-  return made.outerHTML;
+  return svgFile(made);
 }
 
 function saveButton(label, about, save) {
