@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from playground.conftest import REVERSAL, Client, events_of, served
@@ -18,7 +19,7 @@ from seqlab.playground import server, training_search
 from seqlab.playground.named_bundles import named_bundles
 from seqlab.playground.play_request import LONGEST_BODY
 from seqlab.playground.played_models import played_models
-from seqlab.playground.server import FILES, play_app
+from seqlab.playground.server import FILES, play_app, together
 from seqlab.playground.text_attention import LookingStep
 
 
@@ -127,6 +128,23 @@ def test_closing_the_page_ends_its_work_and_frees_the_model(gated):
         assert [one["event"] for one in events] == ["start", "token", "token", "token", "end"]
         other.close()
     assert gated.predictor.steps <= 3 + 10
+
+
+def test_a_reader_who_leaves_while_nothing_comes_leaves_no_task_behind():
+    async def receive():
+        await asyncio.Event().wait()
+
+    async def read():
+        reading = asyncio.create_task(
+            anext(together([lambda queue: receive()], Mock(receive=receive), asyncio.Event()))
+        )
+        await asyncio.sleep(0.01)
+        reading.cancel()
+        await asyncio.wait([reading])
+        await asyncio.sleep(0.01)  # what was cancelled ends
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    assert asyncio.run(read()) == set()
 
 
 def test_requests_to_one_model_take_turns(gated):

@@ -136,20 +136,19 @@ async def together(sources: Sequence[Source], connection: Request, ending: async
     queue: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
     tasks = [asyncio.create_task(source(queue)) for source in sources]
     stops = [asyncio.create_task(_gone(connection)), asyncio.create_task(ending.wait())]
-    left = len(tasks)
+    left, coming = len(tasks), None
     try:
         while left:
             coming = asyncio.create_task(queue.get())
             await asyncio.wait([coming, *stops], return_when=asyncio.FIRST_COMPLETED)
             if any(one.done() for one in stops):
-                coming.cancel()
                 return
             if events := coming.result():
                 yield events
             else:
                 left -= 1
     finally:
-        for task in (*tasks, *stops):
+        for task in (*tasks, *stops, *([coming] if coming else [])):
             task.cancel()
 
 
