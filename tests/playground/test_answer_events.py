@@ -291,3 +291,11 @@ def test_models_are_found_in_folders_and_have_names_of_their_own(writer, tmp_pat
     assert [one.name for one in found] == ["a/run", "b/run", "letters"]
     with pytest.raises(InputError, match="no bundle"):
         played_models(named_bundles([tmp_path]), NOTHING)
+
+
+def test_a_folder_that_is_named_in_several_ways_is_one_model(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/bundle").symlink_to(REVERSAL / "gru", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    ways = ["run", tmp_path / "run", "run/bundle", "../" + tmp_path.name + "/run"]
+    assert [*named_bundles([*ways, REVERSAL / "lstm"])] == ["run", "lstm"]

@@ -15,13 +15,14 @@ from seqlab.natural_order import natural
 
 def named_bundles(locations: Sequence[str | Path]) -> dict[str, Path]:
     """The bundles of runs, on this machine or on the hub, and of all that are in a folder that is neither run nor
-    bundle, by short names.
+    bundle, by short names. One that is named in several ways is there once.
 
     Raises:
         InputError: there is no model.
     """
-    folders = {folder: name for location in locations for folder, name in _located(location)}
-    return dict(zip(_names(list(folders.values())), folders, strict=True))
+    found = {_place(*each): each for location in locations for each in _located(location)}
+    folders, names = zip(*found.values(), strict=True)
+    return dict(zip(_names(names), folders, strict=True))
 
 
 def _located(location: str | Path) -> list[tuple[Path, Path]]:
@@ -31,6 +32,11 @@ def _located(location: str | Path) -> list[tuple[Path, Path]]:
         return [(fetched(address), Path(str(address).removeprefix(PREFIX)))]
     folders = _bundles(Path(location))
     return [(folder, (folder.parent if folder.name == BUNDLE else folder).absolute()) for folder in folders]
+
+
+def _place(folder: Path, name: Path) -> Path:
+    """What two ways of naming a bundle share: on this machine the run's folder, since a bundle may be a link."""
+    return name.resolve() if name.is_absolute() else folder
 
 
 def _bundles(path: Path) -> list[Path]:
