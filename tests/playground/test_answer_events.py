@@ -1,6 +1,8 @@
 """The events of an answer are what the search, the model and its attention give."""
 
+import json
 import math
+import shutil
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch.nn import functional as F
 
 from seqlab.decoding import Beam, Greedy, Sample
 from seqlab.errors import InputError
-from seqlab.kinds import NOTHING
+from seqlab.kinds import NOTHING, Trust
 from seqlab.playground import answer_events as answer_events_module
 from seqlab.playground.answer_events import LONGEST_PROMPT, answer_events
 from seqlab.playground.named_bundles import named_bundles
@@ -291,6 +293,18 @@ def test_models_are_found_in_folders_and_have_names_of_their_own(writer, tmp_pat
     assert [one.name for one in found] == ["a/run", "b/run", "letters"]
     with pytest.raises(InputError, match="no bundle"):
         played_models(named_bundles([tmp_path]), NOTHING)
+
+
+@pytest.mark.parametrize("located", ["run", "."])
+def test_a_package_that_lies_in_a_run_is_not_imported(tmp_path, monkeypatch, located):
+    bundle = shutil.copytree(REVERSAL / "gru", tmp_path / "run/bundle")
+    content = json.loads((bundle / "bundle.json").read_text())
+    content["model"]["kind"] = "lab_within:Model"
+    (bundle / "bundle.json").write_text(json.dumps(content))
+    (tmp_path / "run/lab_within.py").write_text("raise AssertionError('imported')")
+    monkeypatch.syspath_prepend(tmp_path / "run")
+    with pytest.raises(InputError, match="lab_within would come with the bundle"):
+        played_models(named_bundles([tmp_path / located]), Trust.of(["lab_within"]))
 
 
 def test_a_folder_that_is_named_in_several_ways_is_one_model(tmp_path, monkeypatch):

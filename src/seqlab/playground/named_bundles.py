@@ -14,8 +14,8 @@ from seqlab.natural_order import natural
 
 
 def named_bundles(locations: Sequence[str | Path]) -> dict[str, Path]:
-    """The bundles of runs, on this machine or on the hub, and of all that are in a folder that is neither run nor
-    bundle, by short names. One that is named in several ways is there once.
+    """The folders of runs and bundles, on this machine or on the hub, and of all that are in a folder that is neither,
+    by short names. One that is named in several ways is there once.
 
     Raises:
         InputError: there is no model.
@@ -26,11 +26,11 @@ def named_bundles(locations: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def _located(location: str | Path) -> list[tuple[Path, Path]]:
-    """The bundles at a location, each with the path that names it: on the hub that of the repository."""
+    """The runs and bundles at a location, each with the path that names it: on the hub that of the repository."""
     if isinstance(location, str) and location.startswith(PREFIX):
         address = HubAddress.of(location)
         return [(fetched(address), Path(str(address).removeprefix(PREFIX)))]
-    folders = _bundles(Path(location))
+    folders = _runs_and_bundles(Path(location))
     return [(folder, (folder.parent if folder.name == BUNDLE else folder).absolute()) for folder in folders]
 
 
@@ -39,12 +39,13 @@ def _place(folder: Path, name: Path) -> Path:
     return name.resolve() if name.is_absolute() else folder
 
 
-def _bundles(path: Path) -> list[Path]:
+def _runs_and_bundles(path: Path) -> list[Path]:
     if path.is_dir() and find_bundle(path) is None:
         inside = sorted((one for one in path.iterdir() if one.is_dir()), key=lambda one: natural(one.name))
-        if found := [bundle for one in inside if (bundle := find_bundle(one)) is not None]:
+        if found := [one for one in inside if find_bundle(one) is not None]:
             return found
-    return [bundle_folder(path)]
+    bundle_folder(path)  # raises an error if there is none
+    return [path]
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqlab.folders import bundle_folder
 from seqlab.inference.attention_maps import heads_over_source
 from seqlab.inference.bundle import load, named_model
 from seqlab.inference.predictor import Predictor
@@ -40,26 +41,26 @@ class PlayedModel:
     run: Path | None = None
 
 
-def played_models(bundles: Mapping[str, Path], trust: Trust) -> list[PlayedModel]:
-    """The models of bundles, by their names (see `named_bundles`).
+def played_models(folders: Mapping[str, Path], trust: Trust) -> list[PlayedModel]:
+    """The models of runs and bundles, by their names (see `named_bundles`).
 
     Raises:
         InputError: one cannot be loaded.
     """
-    return [_loaded(name, folder, trust) for name, folder in bundles.items()]
+    return [_loaded(name, folder, trust) for name, folder in folders.items()]
 
 
 def _loaded(name: str, folder: Path, trust: Trust) -> PlayedModel:
-    predictor = load(folder, trust)
+    predictor, bundle = load(folder, trust), bundle_folder(folder)  # of a run, no package in its folder is imported
     predictor.source_tokenizer = _for_long_lists(predictor.source_tokenizer)
     predictor.target_tokenizer = _for_long_lists(predictor.target_tokenizer)
     continues = predictor.stream is not None
     heads = heads_over_text(predictor) if continues else heads_over_source(predictor.model)
-    kind, settings = named_model(folder)
-    data = data_of(folder)
+    kind, settings = named_model(bundle)
+    data = data_of(bundle)
     answer = None if continues else known_answer(data)
     cell = settings.get("cell")
-    return PlayedModel(name, f"{kind}, {cell}" if cell else kind, data, predictor, heads, answer, run_of(folder))
+    return PlayedModel(name, f"{kind}, {cell}" if cell else kind, data, predictor, heads, answer, run_of(bundle))
 
 
 def _for_long_lists(tokenizer: Tokenizer) -> Tokenizer:
