@@ -71,13 +71,16 @@ def test_what_was_published_predicts_as_the_bundle(online, hub):
 
 def test_the_card_names_the_repository_and_no_folder_of_this_machine(online, hub, copy):
     card = copy / "bundle/README.md"
-    card.write_text(card.read_text(encoding="utf-8") + "\nRead from /home/anna/secret/pairs.tsv.\n", encoding="utf-8")
+    more = (
+        "\nRead from /home/anna/secret/pairs.tsv.\n\n    seqlab-train 'data.path=/Users/Anna Smith/secret/pairs.tsv'\n"
+    )
+    card.write_text(card.read_text(encoding="utf-8") + more, encoding="utf-8")
     online("publish", f"run={copy}", "repo=me/reversal", token=WRITES).succeeded()
     repository = hub.repositories["me/reversal"]
     shown = repository.commits[repository.revisions["main"]]["README.md"].decode()
     assert "To use it:\n\n    seqlab-predict run=hf://me/reversal input=FILE" in shown
     assert "FOLDER" not in shown
-    assert "anna" not in shown and "pairs.tsv" in shown
+    assert not any(name in shown for name in ("anna", "Smith", "secret")) and "'data.path=…/pairs.tsv'" in shown
 
 
 def test_only_the_files_of_a_bundle_are_fetched(online, hub):

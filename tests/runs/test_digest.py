@@ -232,7 +232,7 @@ def test_no_folder_of_the_machine_is_told(tmp_path):
     )
     found = digest(run)
     assert found["settings"]["data"] == {"path": "…/deck.tsv", "cache": "outputs/cache"}
-    assert found["command"] == "seqlab-train 'data.path=…/deck.tsv' model=gru"
+    assert found["command"] == "seqlab-train data.path=…/deck.tsv model=gru"
     assert not re.search(r"anna|" + re.escape(str(tmp_path)), json.dumps(found))
 
 

@@ -1,4 +1,4 @@
-"""Settings and commands without the folders of a machine."""
+"""Settings, commands and texts without the folders of a machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import regex
 
 from hydra_pruning_sweeper.quoting import typed_path
 
-_ABSOLUTE = regex.compile(r"(?<![\w.…:}$/])(?:~|/[^\s,'\"\]})/]+)/(?:[^\s,'\"\]})/]+/)*")
+_NAME = r"""(?! )(?:\([^()/\n]*\)|\\[^/\n]|(?<=\w)(?:'|'"'"')(?=\w)|[^\s,'"\]})/]| (?![\s/]))++"""
+"""The name of a folder. Spaces, pairs of parentheses, apostrophes and what a backslash escapes are parts of it."""
+_SOMEONES_HOME = r"""(?<=^|[=:,\[({]\s*['"]*)~[^\W\d][\w.-]*"""
+"""As in `data.path=~anna/x.tsv`. After a quotation mark alone it may be a setting that is removed: `'~model/small'`."""
+_ROOT = r"(?!(?<=(?<!file):)///?[^/])/+"
+"""Not the slashes before a URL's host, or before a relative path as in `sqlite:///outputs/x.db`."""
+_ABSOLUTE = regex.compile(rf"(?<![\w.…}}$/])(?:(?:~|{_SOMEONES_HOME})/+|{_ROOT}{_NAME}/+)(?:{_NAME}/+)*")
+_WORD = regex.compile(r"""(?:(?<!\w)(['"])[^\n]*?\1|\S)++""")
+"""A word of a command line, with white space where it is in quotation marks."""
 _REFERENCE = regex.compile(r"\$\{([\w.@]+)\}")
 
 MOST_REFERENCES, LONGEST = 10_000, 10_000
@@ -19,12 +27,17 @@ twice per level would grow exponentially."""
 
 
 def without_machine(content: Any) -> Any:
-    """`content` with "…/" in place of the folders of every absolute path in its strings."""
+    """Settings with "…/" in place of the folders of every absolute path in them."""
     if isinstance(content, dict):
         return {key: without_machine(value) for key, value in content.items()}
     if isinstance(content, list):
         return [without_machine(value) for value in content]
     return _ABSOLUTE.sub("…/", content) if isinstance(content, str) else content
+
+
+def text_without_machine(text: str) -> str:
+    """The same for a text or a command line, where names of folders have spaces only in quotation marks."""
+    return _WORD.sub(lambda word: _ABSOLUTE.sub("…/", word[0]), text)
 
 
 def resolved(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from seqlab.errors import InputError
 from seqlab.folders import BUNDLE_FILES, replaced_folder
 from seqlab.hub_models import LOG_IN, HubAddress, hub_errors, published_card
 from seqlab.inference.bundle import check_files
-from seqlab.runs.anonymise import without_machine
+from seqlab.runs.anonymise import text_without_machine
 from seqlab.version import __version__
 
 CARD = "README.md"
@@ -59,7 +59,7 @@ def _write(folder: Path, settings: PublishSettings) -> None:
     for name in BUNDLE_FILES:
         path = settings.run / name
         if name == CARD and path.is_file():
-            card = without_machine(path.read_text(encoding="utf-8"))
+            card = text_without_machine(path.read_text(encoding="utf-8"))
             (folder / name).write_text(published_card(card, settings.repo), encoding="utf-8")
         elif path.is_file():
             shutil.copyfile(path, folder / name)

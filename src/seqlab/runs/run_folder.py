@@ -16,7 +16,7 @@ from seqlab.config.plain import Start, kept_overrides, kept_start
 from seqlab.errors import InputError
 from seqlab.folders import BUNDLE, BUNDLE_TOKENIZERS, HYDRA, LOGGED_METRICS, PREDICTIONS
 from seqlab.kinds import NOTHING, Trust
-from seqlab.runs.anonymise import without_machine
+from seqlab.runs.anonymise import text_without_machine
 from seqlab.runs.json_checks import GREATEST, read_file
 from seqlab.text import plain_json
 from seqlab.text.tokenizers import IntegerTokenizer, Tokenizer, from_json
@@ -112,7 +112,7 @@ def command(folder: Path) -> str:
 
 def command_for_others(folder: Path) -> str:
     """The command line that repeats the run, without the folders of the machine that it ran on."""
-    return shlex.join(["seqlab-train", *without_machine([*_start(folder).flags, *kept_overrides(folder)])])
+    return text_without_machine(shlex.join(["seqlab-train", *_start(folder).flags, *kept_overrides(folder)]))
 
 
 def _start(folder: Path) -> Start:
