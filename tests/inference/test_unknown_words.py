@@ -18,6 +18,7 @@ from seqlab.models.fixed_vector import FixedVector
 from seqlab.models.gpt import GPT
 from seqlab.models.transformer import Transformer
 from seqlab.special_tokens import BOS, EOS, UNK
+from seqlab.text.forms import pair_form
 from seqlab.text.tokenizers import CharacterTokenizer, WordTokenizer
 
 SOURCE = WordTokenizer.fit(["a b c d e ."])
@@ -75,6 +76,13 @@ TEXTS = ["Anna b Zoë", "d", "Tim e Ben Ina d"]
 )
 def test_an_unknown_word_becomes_the_word_that_was_looked_at(search):
     assert predictor(search).predict(TEXTS) == ["Zoë b Anna", "d", "d Ina Ben e Tim"]
+
+
+def test_the_words_are_those_of_the_text_that_the_model_reads():
+    source = WordTokenizer.fit(["a b c d e ."])
+    source.form = pair_form("NFKC")
+    own = predictor(Greedy(max_length=9, replace_unknown=True), source=source)
+    assert own.predict(["\u200fAnna… \ufeffb\u200e ﬁn"]) == ["fin b . . . Anna"]
 
 
 def test_without_the_setting_it_stays_unknown():

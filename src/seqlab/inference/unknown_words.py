@@ -17,6 +17,7 @@ from seqlab.errors import InputError
 from seqlab.inference.attention_maps import heads_over_source
 from seqlab.models.base import Seq2Seq
 from seqlab.special_tokens import BOS, UNK
+from seqlab.text.forms import formed
 from seqlab.text.tokenizers import Tokenizer, WordTokenizer
 
 SETTING = "decoding.replace_unknown"
@@ -73,7 +74,7 @@ def outputs_as_text(
         return [[target.decode(ids) for ids in outputs] for outputs in tokens.tolist()]
     if texts is None:
         raise ValueError("texts must be those of the sources if unknown words are replaced, but is None")
-    words = [source_tokenizer.split(text) for text in texts]
+    words = [source_tokenizer.split(formed(text, source_tokenizer.form)) for text in texts]
     attentions = _attentions_over_source(model) if bool((tokens == UNK).any()) else []
     results: list[list[str]] = [[] for _ in texts]
     for outputs in tokens.unbind(1):
