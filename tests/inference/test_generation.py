@@ -186,6 +186,14 @@ def test_what_cannot_be_told_as_it_comes_is_refused(settings, message):
         search_of(settings_of(settings), predictor(stream()))
 
 
+def test_a_setting_that_the_search_here_does_not_take_is_refused_in_its_name():
+    settings = settings_of({"decoding": {"size": 3}})
+    with pytest.raises(
+        InputError, match=r"decoding\.size: unknown key; the search here is Greedy, which takes max_len"
+    ):
+        search_of(settings, predictor(search=Beam(max_length=13)))
+
+
 def test_tokens_are_counted_as_they_come():
     meter = Meter()
     assert list(itertools.islice(meter.over(itertools.count()), 7)) == list(range(7))

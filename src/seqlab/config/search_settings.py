@@ -35,7 +35,7 @@ def search_again(decoding: Component | None, bundled: Search, longest: int) -> S
     settings = asdict(bundled)
     if unknown := [str(name) for name in decoding.settings if name not in settings]:
         raise InputError(
-            f"decoding.{unknown[0]}: unknown key; the model's own search is {type(bundled).__name__}, which takes"
+            f"decoding.{unknown[0]}: unknown key; the search here is {type(bundled).__name__}, which takes"
             f" {', '.join(settings)}; choose decoding=greedy, beam or sample for another"
         )
     kept = {name: value for name, value in settings.items() if name not in decoding.settings}
