@@ -56,6 +56,14 @@ def test_a_claim_holds_if_all_its_criteria_do(bounds, a, word, why):
     assert (came.word, came.why) == (word, why)
 
 
+def test_the_time_of_a_step_is_that_of_runs_that_had_their_cores_to_themselves():
+    timed = replace(claim(19), columns={"milliseconds_a_step": "ms per step"})
+    waited = {1: 0.1, 2: 2.5}
+    runs = [digest(seed, steps=50, training={"seconds": 5.0, "waited": waited[seed]}) for seed in (1, 2)]
+    content = reference(timed, {label: Results(runs, 2) for label in "ab"})
+    assert content["groups"][0]["figures"]["milliseconds_a_step"]["values"] == [100.0]
+
+
 def test_figures_are_spreads_over_seeds_and_what_one_run_lacks_is_left_out():
     content = reference(claim(19), groups())
     (group, _) = content["groups"]
