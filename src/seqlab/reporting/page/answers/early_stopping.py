@@ -41,7 +41,7 @@ def _saved(sweep: Sweep) -> Conclusion:
         text = f"nothing: the {plural(pruned, 'trial')} that were stopped, of {ended}, had run as long as the longest."
     else:
         text = f"nothing by pruning: none of {plural(ended, 'trial')} was stopped early."
-    about = f"{sweep['study']} ({'yours' if sweep.get('own') else 'reference'})"
+    about = f"{sweep['study']} ({'yours' if sweep.get('is_users') else 'reference'})"
     return Conclusion(about, text, _best_trial(sweep), bool(sweep.get("is_users")))
 
 
