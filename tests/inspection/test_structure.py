@@ -119,6 +119,13 @@ def test_a_source_as_long_as_its_target_is_told_from_it():
     assert len({axes[letter] for letter in "BST"}) == 3
 
 
+def test_the_batch_is_told_from_source_and_target_together():
+    examples = Examples.of([([4, 5], [7, 8]), ([8], [9])])
+    found = structure_of(Small(13, 17, width=7), examples.batch(np.arange(2)), {"width": 7})
+    assert (found["axes"]["S"], found["axes"]["T"]) == (2, 3)
+    assert found["encode"]["parts"] == [part("table", "Embedding", "B S D", 1, 13 * 7)]
+
+
 def test_a_part_of_the_state_that_begins_as_zeros_says_so():
     """Nothing of the encoder leads to it, so in a drawing it has no arrow."""
     examples = Examples.of([([4, 5, 6], [7, 8]), ([8], [9])])

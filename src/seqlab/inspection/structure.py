@@ -104,11 +104,12 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def _distinct(batch: Batch) -> Batch:
-    """A few rows for which B, S and T are all different, so that shapes can be read."""
+    """A few rows for which B, S, T and S+T are all different, so that shapes can be read."""
     batch = Batch(*(field[:ROWS] for field in batch))
     while batch.source.size(1) == batch.decoder_input.size(1):
         batch = batch._replace(target=F.pad(batch.target, (0, 1), value=PAD))
-    rows = next(n for n in (5, 3, 2, 4) if n not in (batch.source.size(1), batch.decoder_input.size(1)))
+    source, target = batch.source.size(1), batch.decoder_input.size(1)
+    rows = next(n for n in (5, 3, 2, 4) if n not in (source, target, source + target))
     return Batch(*(torch.cat([field] * rows)[:rows] for field in batch))
 
 
