@@ -1,5 +1,7 @@
 """Right answers are those of the datasets themselves."""
 
+import os
+
 import pytest
 
 from seqlab.data.dates import Dates, iso_of
@@ -45,3 +47,6 @@ def test_of_other_data_no_answer_is_known(tmp_path):
     card = b"\xff\nTrained by seqlab on dates of 1 to 2. To use it (FOLDER\n"
     (tmp_path / "README.md").write_bytes(card + b"x" * 10**6)
     assert data_of(tmp_path) == "dates of 1 to 2"
+    (tmp_path / "README.md").unlink()
+    os.mkfifo(tmp_path / "README.md")
+    assert data_of(tmp_path) == ""

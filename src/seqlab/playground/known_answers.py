@@ -8,6 +8,8 @@ from pathlib import Path
 
 from seqlab.data.dates import iso_of
 from seqlab.data.numbers import LARGEST, WORDS
+from seqlab.errors import InputError
+from seqlab.text.plain_json import read_regular
 
 KnownAnswer = Callable[[str], str | None]
 """From a source to its right answer; None if it is no source of the task."""
@@ -21,9 +23,8 @@ CARD = 100_000
 def data_of(bundle: Path) -> str:
     """The description of the data that a bundle's model card names; "" if it names none."""
     try:
-        with (bundle / "README.md").open("rb") as file:
-            found = TRAINED_ON.search(file.read(CARD).decode(errors="replace"))
-    except OSError:
+        found = TRAINED_ON.search(read_regular(bundle / "README.md", CARD).decode(errors="replace"))
+    except InputError:
         return ""
     return found[1] if found else ""
 
