@@ -113,6 +113,10 @@ def test_files_that_are_gone_or_too_large_are_named(writer, tmp_path, monkeypatc
     monkeypatch.setattr(training_data, "MOST_BYTES", 100)
     with pytest.raises(InputError, match=r"text\.txt is larger than"):
         searchable_training(run)
+    keep_settings(run, {**data, "path": str(tmp_path / "*.txt")})
+    with pytest.raises(InputError, match=r"\*\.txt is larger than"):
+        searchable_training(run)
+    keep_settings(run, data)
     file.unlink()
     with pytest.raises(InputError, match=r"text\.txt"):
         searchable_training(run)

@@ -6,7 +6,7 @@ import functools
 import glob
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +79,18 @@ class PairFiles(ColumnPairs):
         if self.path.is_dir():
             files = [file for file in self.path.iterdir() if file.is_file() and is_row_file(file)]
         elif glob.has_magic(str(self.path)) and not self.path.exists():
-            start = Path(self.path.anchor)
-            files = [file for file in start.glob(str(self.path.relative_to(start))) if file.is_file()]
+            files = [*matching(self.path)]
         else:
             return {"train": [self.path]}
         if not files:
             raise InputError(f"{self.path}: no files of sentence pairs there ({', '.join(ENDINGS)}, or compressed)")
         return by_split(sorted(files, key=lambda file: natural(str(file))), str(self.path))
+
+
+def matching(pattern: Path) -> Iterator[Path]:
+    """The files that a pattern such as "data/*.csv" names."""
+    start = Path(pattern.anchor)
+    return (file for file in start.glob(str(pattern.relative_to(start))) if file.is_file())
 
 
 def by_split(files: Sequence[Path], where: str) -> dict[str, list[Path]]:
