@@ -171,8 +171,8 @@ def test_without_a_seed_each_text_is_another(settings, own, new):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"length": 0}, "length must be an integer of at least 1, but is 0"),
-        ({"length": 2.5}, r"length must be an integer of at least 1, but is 2\.5"),
+        ({"length": 0}, "length must be an integer of at least 1 or null, but is 0"),
+        ({"length": 2.5}, r"length must be an integer of at least 1 or null, but is 2\.5"),
         ({"temperature": -1}, "temperature must be 1e-6 to 1e6, but is -1"),
         ({"top_k": "many"}, r"decoding\.top_k must be int"),
         ({"decoding": GREEDY, "top_k": 3}, r"decoding\.top_k: unknown key; Greedy takes"),
