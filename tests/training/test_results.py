@@ -10,6 +10,7 @@ from seqlab.runs.result import RunResult, RunSeconds, TrainingCost
 from seqlab.runs.small_splits import share_interval
 from seqlab.training.results import (
     SAMPLES,
+    behind_copying,
     print_summary,
     sample_line,
     samples,
@@ -112,6 +113,13 @@ def test_a_token_accuracy_of_everything_beside_a_lower_exact_match_is_explained(
     explained = seeming_contradictions(metrics)
     assert len(explained) == lines and all("beyond the target's end do not count" in one for one in explained)
     assert seeming_contradictions({"test": {"teacher_forced/loss": 1.0}}) == []
+
+
+def test_a_model_that_copying_beats_is_said_to_be_behind():
+    metrics = {"copy_nearest/token_bleu": 8.04, "free_running/token_bleu": 0.02}
+    (line,) = behind_copying({"train": {"free_running/token_bleu": 0.1}, "val": metrics, "test": metrics})
+    assert line.endswith("beats it on test: token BLEU 8.04 against 0.02")
+    assert behind_copying({"test": metrics | {"free_running/token_bleu": 9.0}}) == behind_copying({"test": {}}) == []
 
 
 @pytest.mark.parametrize(("reference", "shown"), [("word", False), ("two words", True), ("犬猫", True)])

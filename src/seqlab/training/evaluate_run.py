@@ -36,7 +36,7 @@ from seqlab.training.callbacks.precision import precision_facts
 from seqlab.training.callbacks.progress import Progress
 from seqlab.training.measuring import measure
 from seqlab.training.provenance import environment
-from seqlab.training.results import metrics_table, seeming_contradictions
+from seqlab.training.results import behind_copying, metrics_table, seeming_contradictions
 from seqlab.training.trainer import build_trainer
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def check_data(data: SequenceData, predictor: Predictor, splits: Sequence[str], 
 def print_evaluation(metrics: Metrics, other_data: Sequence[Difference]) -> None:
     """Prints the metrics, with notes on them, and how the data differs from that of the run."""
     metrics_table(metrics).show(Console(highlight=False))
-    for line in seeming_contradictions(metrics):
+    for line in [*seeming_contradictions(metrics), *behind_copying(metrics)]:
         print(wrapped(line))
     if other_data:
         print(labelled("note", f"not the data that the run was measured on: {listed(other_data)}"))

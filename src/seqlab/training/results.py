@@ -79,7 +79,7 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
     shown = printable(str(folder))
     console.print()
     metrics_table(without_bleu_of_words(result.metrics, predictions)).show(console)
-    for line in [*small_splits(result), *seeming_contradictions(result.metrics)]:
+    for line in [*small_splits(result), *seeming_contradictions(result.metrics), *behind_copying(result.metrics)]:
         console.print(wrapped(line, indent=2))
     for one in samples(predictions):
         console.print(wrapped(f"  {sample_line(one)}", indent=6))
@@ -146,6 +146,17 @@ def seeming_contradictions(metrics: Metrics) -> list[str]:
     accuracy, match = "free_running/token_accuracy", "free_running/exact_match"
     beside = [(number(accuracy, one.get(accuracy)), number(match, one.get(match))) for one in metrics.values()]
     return notes([accuracy]) if any(pair[0] == "100.00%" != pair[1] for pair in beside) else []
+
+
+def behind_copying(metrics: Metrics) -> list[str]:
+    """A line on the last split on which copying the answer of the most similar training source beats the model."""
+    lines = []
+    for split, values in metrics.items():
+        copied, generated = (values.get(f"{kind}/token_bleu") for kind in ("copy_nearest", "free_running"))
+        if copied is not None and generated is not None and copied > generated:
+            figures = f"token BLEU {copied:.2f} against {generated:.2f}"
+            lines.append(f"copying the answer of the most similar training source beats it on {split}: {figures}")
+    return lines[-1:]
 
 
 def metrics_table(metrics: Metrics) -> TextTable:

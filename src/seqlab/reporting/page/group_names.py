@@ -24,7 +24,7 @@ ARCHITECTURES = {
 
 def named(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Group's id → its name among `groups`: the architecture, followed by label, settings or profile if groups would
-    have the same name. The user's groups are marked, and references where they appear beside them.
+    have the same name. What a search chose always bears its label, `conv_tuned`. The user's groups are marked, and references where they appear beside them.
     """
     profiles = {one.profile for one in groups}
     reference = " (reference)" if any(one.is_users for one in groups) else ""
@@ -32,7 +32,7 @@ def named(groups: Sequence[RunGroup]) -> dict[str, str]:
     for one in groups:
         alike = [other for other in groups if other.architecture == one.architecture]
         name = one.architecture
-        if len(alike) > 1 and (what := _set_apart(one, alike)):
+        if (len(alike) > 1 or one.tuned) and (what := _set_apart(one, alike)):
             name = what if what.startswith(name) else f"{name}, {what}"
         name += f", {one.profile}" if one.profile != USUAL_PROFILE and len(profiles) > 1 else ""
         name += " (yours)" if one.is_users else reference

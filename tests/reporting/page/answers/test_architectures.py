@@ -153,11 +153,22 @@ def test_cost_stands_right_beside_quality(tmp_path):
     assert heads[2:7] == ["token BLEU", "p over examples", "parameters", "training s", "tokens/s"]
 
 
+def runs_beside_copying(reached):
+    metrics = {"free_running/token_bleu": 9.0, "beam/token_bleu": 9.5, "copy_nearest/token_bleu": reached}
+    return [digest(model, overrides={"model": model}, metrics={"test": metrics}) for model in ("gru", "lstm")]
+
+
 def test_a_baseline_stands_with_the_evidence_of_the_users_runs(tmp_path):
-    metrics = {"free_running/token_bleu": 9.0, "beam/token_bleu": 9.5, "copy_nearest/token_bleu": 14.25}
-    runs = [digest(model, overrides={"model": model}, metrics={"test": metrics}) for model in ("gru", "lstm")]
-    evidence = best(found(tmp_path, runs)).conclusions[0].evidence
-    assert "Without a model, copying the answer of the most similar training source reaches 14.25." in evidence
+    (one,) = best(found(tmp_path, runs_beside_copying(4.25))).conclusions
+    assert "Without a model, copying the answer of the most similar training source reaches 4.25." in one.evidence
+    assert "beats" not in one.verdict
+
+
+def test_a_baseline_that_no_model_beats_comes_first(tmp_path):
+    (one,) = best(found(tmp_path, runs_beside_copying(14.25))).conclusions
+    copying = "copying the answer of the most similar training source, which reaches 14.25"
+    assert one.verdict.startswith(f"no model beats {copying}; among them ")
+    assert not any("Without a model" in text for text in one.evidence)
 
 
 def test_a_seed_without_the_figure_is_counted(tmp_path):

@@ -19,7 +19,7 @@ from seqlab.reporting.page.answers.answer import (
     seed_count,
 )
 from seqlab.reporting.page.answers.evidence import between, compared, single_seeds
-from seqlab.reporting.page.answers.single_runs import baseline
+from seqlab.reporting.page.answers.single_runs import baseline, unbeaten
 from seqlab.reporting.page.group_names import named, slug
 from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import EXACT, FORMS, quality
@@ -71,10 +71,13 @@ def _best(material: Material, scope: Scope) -> Conclusion:
         text += f"; {single_seeds(gap, names[second.id], names[first.id])}."
     rest = "; ".join(f"{names[one.id]}, {metric_over_seeds(one, metric)}" for one in others)
     text = text.removesuffix(".") + _scale(first, second)
+    simpler = unbeaten(first, metric)
+    if simpler:
+        text = f"no model beats {simpler}; among them {text}"
     evidence = [one for one in (_by_training_length(first, names), _by_training_length(second, names)) if one]
     evidence += [f"The others: {rest}."] if others else []
     evidence += [*_better_untuned(scope, metric, names), *_on_other_examples(material, scope)]
-    if scope.has_yours and (without := baseline(first, metric)):
+    if scope.has_yours and not simpler and (without := baseline(first, metric)):
         evidence.append(f"Without a model, {without}.")
     return Conclusion(scope.title, text, evidence, scope.has_yours)
 

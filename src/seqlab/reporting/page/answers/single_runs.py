@@ -11,6 +11,7 @@ from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
+from seqlab.runs.spread import Spread
 
 BASELINES = {"copy_nearest": "copying the answer of the most similar training source"}
 """The kinds of metrics that need no model, in words."""
@@ -44,12 +45,22 @@ def _reached(scope: Scope, metric: str) -> Conclusion:
 
 def baseline(group: RunGroup, metric: str) -> str:
     """What needs no model reaches in a metric, as a clause; "" where that was not measured."""
-    reached = ((words, f"{kind}/{entry_of(metric).name}") for kind, words in BASELINES.items())
-    return " and ".join(
-        f"{words} reaches {format(figure, entry_of(key).form)}"
-        for words, key in reached
-        if (figure := group.metric(key))
-    )
+    form = entry_of(metric).form
+    return " and ".join(f"{words} reaches {format(figure, form)}" for words, figure in _baselines(group, metric))
+
+
+def unbeaten(group: RunGroup, metric: str) -> str:
+    """The same of what needs no model and is at least as good as the group."""
+    entry, reached = entry_of(metric), group.metric(metric)
+    sign = 1 if entry.more_is_better else -1
+    better = [one for one in _baselines(group, metric) if reached and sign * one[1].mean >= sign * reached.mean]
+    return " and ".join(f"{words}, which reaches {format(figure, entry.form)}" for words, figure in better)
+
+
+def _baselines(group: RunGroup, metric: str) -> list[tuple[str, Spread]]:
+    """Each baseline that was measured, in words, with what it reaches."""
+    name = entry_of(metric).name
+    return [(words, figure) for kind, words in BASELINES.items() if (figure := group.metric(f"{kind}/{name}"))]
 
 
 def second_model(group: RunGroup) -> str:
