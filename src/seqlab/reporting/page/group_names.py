@@ -24,7 +24,8 @@ ARCHITECTURES = {
 
 def named(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Group's id → its name among `groups`: the architecture, followed by label, settings or profile if groups would
-    have the same name. What a search chose always bears its label, `conv_tuned`. The user's groups are marked, and references where they appear beside them.
+    have the same name. What a search chose always bears its label, as in `conv_tuned`. The user's groups are marked,
+    and references where they appear beside them.
     """
     profiles = {one.profile for one in groups}
     reference = " (reference)" if any(one.is_users for one in groups) else ""
