@@ -21,8 +21,8 @@ from seqlab.runs.schemas import Digest
 from seqlab.runs.spread import Spread
 
 LOADING = ("batch_size", "batch_tokens", "pool", "eval_batch_size", "order_seed", "cache")
-UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted")
-"""Settings of a language model's data that do not change the text on which it is evaluated."""
+UNMEASURED = (*LOADING, "tokenizer", "fraction", "bpe_dropout", "planted", "length", "stride", "context")
+"""Settings of running text that do not change the text on which a model is evaluated."""
 SHORT = 2  # words of a target up to which it is no sentence
 WORDS = "tok:13a"  # in sacrebleu's signature: its tokenizer for languages that separate words by spaces
 
@@ -90,21 +90,25 @@ class RunGroup:
 
     @property
     def examined(self) -> str | None:
-        """A hash of the predicted examples; None for a language model, whose examples depend on its tokens."""
+        """A hash of the predicted examples; None for running text, where they depend on how it is cut into blocks."""
         run = self.runs[0]
-        return run.get("test_set") if "by_length" in run else None
+        return run.get("test_set") if "by_length" in run and not self._is_running_text else None
+
+    @property
+    def _is_running_text(self) -> bool:
+        return "stride" in (self.setting("data") or {})
 
     @property
     def measured_on(self) -> str | None:
         """Equal for groups that were evaluated on the same text; None if the runs do not record it.
 
-        For language models it is derived from the settings of their data, because their predicted examples depend on
-        their tokens.
+        Of running text each token is predicted once, in whatever blocks. It is derived from the files and the settings
+        of the data.
         """
         if "test_set" not in self.runs[0] or self.examined:
             return self.examined
-        data = self.setting("data") or {}
-        return fingerprint({name: value for name, value in data.items() if name not in UNMEASURED})
+        data = {name: value for name, value in (self.setting("data") or {}).items() if name not in UNMEASURED}
+        return fingerprint({"files": inner(self.runs[0], ("identity", "data", "files")), **data})
 
     @property
     def tokens(self) -> str:

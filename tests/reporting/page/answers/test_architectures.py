@@ -69,6 +69,15 @@ def test_language_models_of_other_tokenizers_are_compared_where_the_text_is_the_
     assert not sentences(best(material)) and not comparable(material.groups)
 
 
+def test_models_of_one_text_are_compared_however_it_is_cut_into_blocks(tmp_path):
+    blocks = language_model(4000, "a", 2.0, length=128, stride=64, context=0)
+    continued = language_model(4000, "b", 1.5, length=64, stride=None, context=64) | {"by_length": {"rows": []}}
+    continued["settings"]["model"]["_target_"] = "seqlab.models.conv.Conv"
+    material = found(tmp_path, [blocks, continued])
+    assert comparable(material.groups)
+    assert "conv (yours), 1.5000 with one seed, has the lowest bits per byte" in text_of(best(material))
+
+
 @pytest.mark.parametrize(("tokenizer", "metric"), [("13a", "token BLEU"), ("zh", "BLEU"), ("char", "BLEU")])
 def test_where_nothing_separates_words_token_bleu_is_no_quality(tmp_path, tokenizer, metric):
     """Where a clause is one word, it ranks the worse model first."""
