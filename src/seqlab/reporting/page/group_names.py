@@ -43,11 +43,13 @@ def named(groups: Sequence[RunGroup]) -> dict[str, str]:
 
 
 def _set_apart(one: RunGroup, alike: Sequence[RunGroup]) -> str:
-    """What sets a group apart from others of its architecture: its label in a claim, or the overrides that it alone
-    has.
+    """What sets a group apart from others of its architecture: its label in a claim, with the claim where another has
+    the same label; or the overrides that it alone has.
     """
     if one.claim:
-        return "" if one.label == one.architecture else one.label
+        label = "" if one.label == one.architecture else one.label
+        repeated = any(other.label == one.label and other.claim not in ("", one.claim) for other in alike)
+        return f"{label}, claim {one.claim}".removeprefix(", ") if repeated else label
     all_overrides = [other.runs[0].get("overrides", {}) for other in alike]
     overrides = one.runs[0].get("overrides", {})
     differing = [name for name in overrides if any(other.get(name) != overrides[name] for other in all_overrides)]

@@ -6,6 +6,7 @@ from reporting.page.made_up import claim_c, digest, found, gathered, reference, 
 from seqlab.reporting.page.answers.architectures import best, fastest
 from seqlab.reporting.page.answers.carried_context import carried_context
 from seqlab.reporting.page.answers.cost import cost
+from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.judging import comparable
 from seqlab.reporting.page.plots import length_metric
 from seqlab.reporting.page.tables import comparisons
@@ -145,6 +146,12 @@ def test_a_search_that_did_not_help_is_named(tmp_path):
     (one,) = best(gathered(tmp_path, content)).conclusions
     (said,) = [text for text in one.evidence if text.startswith("What a search found is no better")]
     assert "gru_tuned, 9.00" not in said and "gru_tuned 9.00 over 2 seeds against 10.00" in said and "lstm" not in said
+
+
+def test_groups_of_two_claims_with_the_same_label_are_named_with_their_claim(tmp_path):
+    contents = [reference(claim, {"gru": [digest("gru")], "lstm": [digest("lstm")]}) for claim in ("C", "M")]
+    named_groups = named(gathered(tmp_path, *contents, reference("R", {"gpt": [digest("gpt")]})).groups)
+    assert sorted(named_groups.values()) == ["gpt", *(f"{one}, claim {c}" for one in ("gru", "lstm") for c in "CM")]
 
 
 def test_runs_on_other_examples_are_named_as_not_compared(tmp_path):

@@ -84,8 +84,12 @@ def _best(material: Material, scope: Scope) -> Conclusion:
 
 def _better_untuned(scope: Scope, metric: str, names: Mapping[str, str]) -> list[str]:
     """A sentence on architectures whose settings a search did not make better."""
-    by_label = {one.label: one for one in scope.groups if one.label}
-    pairs = [(one, by_label.get(label.replace("_tuned", "_untuned"))) for label, one in by_label.items() if one.tuned]
+    known = {(one.claim, one.profile, one.label): one for one in scope.groups if one.label}
+    pairs = [
+        (one, known.get((one.claim, one.profile, one.label.replace("_tuned", "_untuned"))))
+        for one in known.values()
+        if one.tuned
+    ]
     worse = [
         f"{names[tuned.id]} {metric_over_seeds(tuned, metric)} against {metric_over_seeds(other, metric)}"
         for tuned, other in pairs
