@@ -102,6 +102,7 @@ def test_exact_match_of_some_lengths_is_that_of_the_ranges_within_where_there_ar
     assert of_length(EXACT, 1, 10)(digest) == pytest.approx((13 * 0.9 + 29 * 0.5) / 42)
     assert of_length(EXACT, 11)(digest) == 0.25
     assert of_length(EXACT, 23)(digest) is None
+    assert of_length(EXACT, 1, 8)(digest) is of_length(EXACT, 9)(digest) is None  # 6 to 10 would be in neither
     assert of_length(BLEU, 1, 10)(digest) is None
     del rows[1]["exact_match"]
     assert of_length(EXACT, 1, 10)(digest) is None

@@ -143,7 +143,7 @@ def of_length(key: str, first: int, last: int = sys.maxsize) -> RunFigure:
     """A metric of those examples whose source has `first` to `last` tokens, as a figure.
 
     It is computed from single examples. A committed reference does not hold them: then exact match is that of the
-    ranges of lengths within these bounds, and no other metric is known.
+    ranges of lengths within these bounds, unless one goes across a bound, and no other metric is known.
 
     Args:
         key: a metric that `significance` can test.
@@ -157,8 +157,10 @@ def of_length(key: str, first: int, last: int = sys.maxsize) -> RunFigure:
             return score(rows[inside].sum(0)) if inside.any() else None
         if entry_of(key) is not entry_of(EXACT_MATCH):
             return None
-        within = [row for row in rows_by_length(digest) if first <= row["from"] and row["to"] <= last]
-        known = all(row.get("exact_match") is not None for row in within)
+        rows = rows_by_length(digest)
+        within = [row for row in rows if first <= row["from"] and row["to"] <= last]
+        across = any(row["from"] < bound <= row["to"] for row in rows for bound in (first, last + 1))
+        known = not across and all(row.get("exact_match") is not None for row in within)
         return _weighted_mean(within, "exact_match") if known else None
 
     return figure
