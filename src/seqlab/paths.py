@@ -1,5 +1,6 @@
-"""Where the files that come with seqlab are, in a checkout and in an installed wheel."""
+"""Where files are: those that come with seqlab, in a checkout or an installed wheel, and those that a pattern names."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -28,3 +29,9 @@ def searches_dir() -> Path:
     """The folder of searches: inside the package when installed from a wheel, else in the checkout."""
     packaged = PACKAGE / "sweeps"
     return packaged if packaged.is_dir() else PACKAGE.parents[1] / "sweeps"
+
+
+def matching(pattern: Path) -> Iterator[Path]:
+    """The files that a pattern such as "data/*.csv" names."""
+    start = Path(pattern.anchor)
+    return (file for file in start.glob(str(pattern.relative_to(start))) if file.is_file())

@@ -6,13 +6,14 @@ import functools
 import glob
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from seqlab.data.column_pairs import SPLIT_WORDS, ColumnPairs, Tables
 from seqlab.errors import InputError
 from seqlab.natural_order import natural
+from seqlab.paths import matching
 from seqlab.text.languages import deck_languages, language_of
 from seqlab.text.lines import sha256_of
 from seqlab.text.row_files import ENDINGS, is_row_file, read_rows
@@ -85,12 +86,6 @@ class PairFiles(ColumnPairs):
         if not files:
             raise InputError(f"{self.path}: no files of sentence pairs there ({', '.join(ENDINGS)}, or compressed)")
         return by_split(sorted(files, key=lambda file: natural(str(file))), str(self.path))
-
-
-def matching(pattern: Path) -> Iterator[Path]:
-    """The files that a pattern such as "data/*.csv" names."""
-    start = Path(pattern.anchor)
-    return (file for file in start.glob(str(pattern.relative_to(start))) if file.is_file())
 
 
 def by_split(files: Sequence[Path], where: str) -> dict[str, list[Path]]:

@@ -22,7 +22,6 @@ from seqlab.config.data_and_model import build_data
 from seqlab.config.plain import kept_run, kept_start
 from seqlab.data.documents import Documents
 from seqlab.data.module import SequenceData
-from seqlab.data.pair_files import matching
 from seqlab.errors import InputError
 from seqlab.folders import BUNDLE, CONFIGURATION, SETTINGS
 from seqlab.inference.predictor import Predictor
@@ -230,7 +229,7 @@ def _check_size(data: Component, files: Sequence[Path]) -> None:
         raise InputError(f"{samples:,} examples; this page searches at most {MOST_SAMPLES:,}")
     size = 0
     for file in files:
-        for one in file.rglob("*") if file.is_dir() else [file] if file.exists() else matching(file):
+        for one in file.rglob("*") if file.is_dir() else [file] if file.exists() else paths.matching(file):
             with contextlib.suppress(OSError):
                 size += one.stat().st_size
             if size > MOST_BYTES:

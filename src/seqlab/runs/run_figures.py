@@ -157,9 +157,9 @@ def of_length(key: str, first: int, last: int = sys.maxsize) -> RunFigure:
             return score(rows[inside].sum(0)) if inside.any() else None
         if entry_of(key) is not entry_of(EXACT_MATCH):
             return None
-        rows = rows_by_length(digest)
-        within = [row for row in rows if first <= row["from"] and row["to"] <= last]
-        across = any(row["from"] < bound <= row["to"] for row in rows for bound in (first, last + 1))
+        ranges = rows_by_length(digest)
+        within = [row for row in ranges if first <= row["from"] and row["to"] <= last]
+        across = any(row["from"] < bound <= row["to"] for row in ranges for bound in (first, last + 1))
         known = not across and all(row.get("exact_match") is not None for row in within)
         return _weighted_mean(within, "exact_match") if known else None
 
