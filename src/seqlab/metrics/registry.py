@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LOSS, EXACT_MATCH = "teacher_forced/loss", "free_running/exact_match"
+BLEU, TOKEN_BLEU = "free_running/bleu", "free_running/token_bleu"
+BASELINES = {"copy_nearest": "copying the answer of the most similar training source"}
+"""The kinds of metrics that need no model, in words."""
 PLAIN = "z.4f"
 """The format of a metric without an entry. By the z, as in all formats here, what rounds to zero has no sign."""
 
@@ -60,7 +64,7 @@ _TO_THE_TARGETS_END = "tokens that the output has beyond the target's end do not
 
 METRICS = (
     Metric(
-        "teacher_forced/loss",
+        LOSS,
         "loss",
         more_is_better=False,
         averaged="token",
@@ -100,7 +104,7 @@ METRICS = (
         note=_TO_THE_TARGETS_END,
     ),
     Metric(
-        "free_running/exact_match",
+        EXACT_MATCH,
         "exact match",
         form="z.2%",
         averaged="sentence",
@@ -112,7 +116,7 @@ METRICS = (
     ),
     Metric("free_running/chrf", "chrF", form="z.2f", averaged="corpus", progress="chrF", on_page=True),
     Metric(
-        "free_running/bleu",
+        BLEU,
         "BLEU",
         form="z.2f",
         averaged="corpus",
@@ -122,7 +126,7 @@ METRICS = (
         by_length=True,
     ),
     Metric(
-        "free_running/token_bleu",
+        TOKEN_BLEU,
         "token BLEU",
         form="z.2f",
         averaged="corpus",

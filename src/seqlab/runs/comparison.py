@@ -25,13 +25,11 @@ from hydra_pruning_sweeper.messages import error_lines, printable, wrapped
 from hydra_pruning_sweeper.text_table import TextTable
 from seqlab.errors import Carried, FailedRunsError, InputError
 from seqlab.folders import LINE, STUDY
-from seqlab.metrics.registry import METRICS, Metric, entry_of, notes
+from seqlab.metrics.registry import LOSS, METRICS, Metric, entry_of, notes
 from seqlab.natural_order import natural
 from seqlab.runs.compared_runs import Figure, Setting, grouped, read_runs
 from seqlab.runs.result import GENERATED, MOST_WAITED, compared_split
 from seqlab.runs.spread import Spread
-
-VAL_LOSS = "teacher_forced/loss"
 
 
 class Comparison(Callback):
@@ -94,7 +92,7 @@ class ComparedColumn:
 
 
 PARAMETERS = ComparedColumn("parameters", lambda result: result.parameters, ",.0f")
-LOSS = ComparedColumn("val loss", _metric("val", VAL_LOSS), entry_of(VAL_LOSS).form, is_counted=True)
+VAL_LOSS = ComparedColumn("val loss", _metric("val", LOSS), entry_of(LOSS).form, is_counted=True)
 LEAKS = ComparedColumn(
     "val leaks",
     lambda result: result.leaked(),
@@ -137,7 +135,7 @@ def columns(settings: Sequence[Setting]) -> list[ComparedColumn]:
         ComparedColumn(f"{split} {one.name.replace('_', ' ')}", _metric(split, one.key), one.form, is_counted=True)
         for one in _compared_metrics(settings, split)
     ]
-    several = [PARAMETERS, LOSS, LEAKS, *metrics, SPEED, SECONDS, COMPUTE, MEMORY, OUTPUTS]
+    several = [PARAMETERS, VAL_LOSS, LEAKS, *metrics, SPEED, SECONDS, COMPUTE, MEMORY, OUTPUTS]
     return [one for one in several if not one.is_optional or any(setting.values(one.figure) for setting in settings)]
 
 

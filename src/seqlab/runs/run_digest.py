@@ -16,6 +16,7 @@ from seqlab.config.plain import kept_overrides
 from seqlab.errors import InputError
 from seqlab.folders import DIGEST_FILE, RESULT
 from seqlab.kinds import NOTHING, Trust
+from seqlab.metrics.registry import TOKEN_BLEU
 from seqlab.runs import by_length, output_classes, samples
 from seqlab.runs.anonymise import resolved, shown, without_machine
 from seqlab.runs.curve import curve
@@ -39,8 +40,6 @@ FACTS = (
     *("leakage", "identity", "resumed"),
 )
 """What a digest takes over from the run's result."""
-
-TOKEN_BLEU = "free_running/token_bleu"
 
 
 def digest(folder: str | Path, trust: Trust = NOTHING) -> dict[str, Any]:

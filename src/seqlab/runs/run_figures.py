@@ -14,19 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from seqlab.metrics.registry import entry_of
+from seqlab.metrics.registry import EXACT_MATCH, LOSS, entry_of
 from seqlab.runs.curve import VAL_LOSS
 from seqlab.runs.result import GENERATED, RunResult, had_cores_to_itself, in_mebibytes, in_teraflops
 from seqlab.runs.schemas import Digest
 from seqlab.runs.significance import METRICS, statistics_of
 
 RunFigure = Callable[[Digest], float | None]
-LOSS = "teacher_forced/loss"
-EXACT_MATCH = "free_running/exact_match"
 
 
 def inner(content: Any, path: Sequence[str]) -> Any:
-    """What stands in nested mappings at a path of keys; None if nothing does."""
+    """The value at a path of keys in nested mappings; None if there is none."""
     for key in path:
         content = content.get(key) if isinstance(content, Mapping) else None
     return content

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hydra_pruning_sweeper.messages import isolated, plural, printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
-from seqlab.metrics.registry import notes, written
+from seqlab.metrics.registry import EXACT_MATCH, TOKEN_BLEU, entry_of, notes, written
 from seqlab.runs.result import GENERATED, MOST_WAITED, Metrics, RunResult
 from seqlab.runs.samples import evenly_spaced
 from seqlab.runs.small_splits import uncertainty
@@ -132,7 +132,7 @@ def without_bleu_of_words(metrics: Metrics, predictions: Sequence[Any]) -> Metri
 
 def small_splits(result: RunResult) -> list[str]:
     """A line for each held-out split with few examples: how uncertain its exact match is."""
-    shares = {split: values.get("free_running/exact_match") for split, values in result.metrics.items()}
+    shares = {split: values.get(EXACT_MATCH) for split, values in result.metrics.items()}
     lines = (
         uncertainty(split, count, share)
         for split, count in result.measured.items()
@@ -143,7 +143,7 @@ def small_splits(result: RunResult) -> list[str]:
 
 def seeming_contradictions(metrics: Metrics) -> list[str]:
     """A line on token accuracy if it is shown as 100 % beside an exact match that is not."""
-    accuracy, match = "free_running/token_accuracy", "free_running/exact_match"
+    accuracy, match = "free_running/token_accuracy", EXACT_MATCH
     beside = [(number(accuracy, one.get(accuracy)), number(match, one.get(match))) for one in metrics.values()]
     return notes([accuracy]) if any(pair[0] == "100.00%" != pair[1] for pair in beside) else []
 
@@ -152,7 +152,7 @@ def behind_copying(metrics: Metrics) -> list[str]:
     """A line on the last split on which copying the answer of the most similar training source beats the model."""
     lines = []
     for split, values in metrics.items():
-        copied, generated = (values.get(f"{kind}/token_bleu") for kind in ("copy_nearest", "free_running"))
+        copied, generated = values.get(f"copy_nearest/{entry_of(TOKEN_BLEU).name}"), values.get(TOKEN_BLEU)
         if copied is not None and generated is not None and copied > generated:
             figures = f"token BLEU {copied:.2f} against {generated:.2f}"
             lines.append(f"copying the answer of the most similar training source beats it on {split}: {figures}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqlab.metrics.registry import METRICS, PLAIN
+from seqlab.metrics.registry import BLEU, LOSS, METRICS, PLAIN, TOKEN_BLEU
 from seqlab.reporting.page.groups import RunGroup
 
 EXACT = "exact match"
-LOSS, TOKEN_BLEU, BLEU = "teacher_forced/loss", "free_running/token_bleu", "free_running/bleu"
 QUALITY = [one.key for one in reversed(METRICS) if one.judges]
 """The metrics that can judge a split; the first one that was measured does."""
 FORMS = {one.label: one.form for one in METRICS if one.form != PLAIN}

@@ -7,12 +7,12 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from seqlab.metrics.registry import METRICS, entry_of
+from seqlab.metrics.registry import METRICS, TOKEN_BLEU, entry_of
 from seqlab.reporting.page.figures import EMPHASISED, REST, Figure, Series, line_plot
 from seqlab.reporting.page.group_names import colours, named, slug
 from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import title
-from seqlab.reporting.page.judging import TOKEN_BLEU, unsuited
+from seqlab.reporting.page.judging import unsuited
 from seqlab.runs.result import in_teraflops
 from seqlab.runs.run_figures import rows_by_length
 from seqlab.runs.schemas import Digest

@@ -10,18 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra_pruning_sweeper.messages import duration, plural, true_minus
-from seqlab.metrics.registry import METRICS, entry_of, notes
+from seqlab.metrics.registry import EXACT_MATCH, LOSS, METRICS, entry_of, notes
 from seqlab.reporting import replay_table
 from seqlab.reporting.page.cost_columns import BESIDE_QUALITY, FURTHER_COSTS
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import RunGroup, by_dataset
 from seqlab.reporting.page.headings import claim_name, heading, title
-from seqlab.reporting.page.judging import LOSS, comparable, quality, unsuited
+from seqlab.reporting.page.judging import comparable, quality, unsuited
 from seqlab.reporting.page.sources import Material
 from seqlab.reproduction.claim import USUAL_PROFILE
 from seqlab.reproduction.reference import OPEN, all_seconds, deciding, remake
 from seqlab.runs.output_classes import IN_WORDS, RULE
-from seqlab.runs.run_figures import EXACT_MATCH
 from seqlab.runs.small_splits import uncertainty
 from seqlab.runs.spread import Spread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hydra_pruning_sweeper.messages import plural
-from seqlab.metrics.registry import entry_of
+from seqlab.metrics.registry import EXACT_MATCH, entry_of
 from seqlab.reporting.page.answers.answer import (
     SHARED_MACHINE,
     Answer,
@@ -25,7 +25,7 @@ from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.judging import EXACT, FORMS, quality
 from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
-from seqlab.runs.run_figures import EXACT_MATCH, epochs, of_length, parameters, tokens_per_second
+from seqlab.runs.run_figures import epochs, of_length, parameters, tokens_per_second
 
 SIZES_DIFFER = 1.05  # the ratio of two models' parameter counts from which their sizes are mentioned
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hydra_pruning_sweeper.messages import signed
-from seqlab.metrics.registry import entry_of
+from seqlab.metrics.registry import TOKEN_BLEU, entry_of
 from seqlab.reporting.page.groups import RunGroup
-from seqlab.reporting.page.judging import FORMS, TOKEN_BLEU
+from seqlab.reporting.page.judging import FORMS
 from seqlab.reporting.page.sources import Material
 from seqlab.runs.student import interval_of_mean, quantile
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from seqlab.metrics.registry import LOSS
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, missing_runs
 from seqlab.reporting.page.answers.evidence import Gap, between, why_not_shown, within
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import RunGroup
 from seqlab.reporting.page.headings import heading
-from seqlab.reporting.page.judging import LOSS
 from seqlab.reporting.page.sources import Material
 from seqlab.runs.run_figures import leaked, metric_of
 from seqlab.runs.schemas import Digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from seqlab.metrics.registry import entry_of
+from seqlab.metrics.registry import BASELINES, entry_of
 from seqlab.reporting.page.answers.answer import Answer, Conclusion, Scope, metric_over_seeds, scopes
 from seqlab.reporting.page.group_names import named
 from seqlab.reporting.page.groups import RunGroup
@@ -13,8 +13,6 @@ from seqlab.reporting.page.sources import Material
 from seqlab.reporting.page.tables import table_id
 from seqlab.runs.spread import Spread
 
-BASELINES = {"copy_nearest": "copying the answer of the most similar training source"}
-"""The kinds of metrics that need no model, in words."""
 ONCE = ("hydra.", "overwrite=", "resume=")
 """Beginnings of overrides that are about one run's folder, and have no part in a second run."""
 
