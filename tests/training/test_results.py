@@ -122,6 +122,15 @@ def test_a_model_that_copying_beats_is_said_to_be_behind():
     assert behind_copying({"test": metrics | {"free_running/token_bleu": 9.0}}) == behind_copying({"test": {}}) == []
 
 
+@pytest.mark.parametrize(("reference", "behind"), [("word", False), ("two words", True)])
+def test_a_model_is_behind_copying_only_by_a_metric_that_is_shown(capsys, reference, behind):
+    metrics = MATCH | {"copy_nearest/token_bleu": 8.04, "free_running/token_bleu": 0.02}
+    print_summary(
+        replace(RESULT, metrics={"test": metrics}), [Prediction(0, "a", "b", reference, -1.0, False)], Path("run")
+    )
+    assert ("beats it on test" in capsys.readouterr().out) == behind
+
+
 @pytest.mark.parametrize(("reference", "shown"), [("word", False), ("two words", True), ("犬猫", True)])
 def test_bleu_of_single_words_is_not_shown(capsys, reference, shown):
     one = Prediction(0, "a", "b", reference, -1.0, False)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hydra_pruning_sweeper.messages import isolated, plural, printable, unbroken, wrapped
 from hydra_pruning_sweeper.text_table import TextTable, tsv_line
-from seqlab.metrics.registry import EXACT_MATCH, TOKEN_BLEU, entry_of, notes, written
+from seqlab.metrics.registry import BASELINES, EXACT_MATCH, TOKEN_BLEU, entry_of, notes, written
 from seqlab.runs.result import GENERATED, MOST_WAITED, Metrics, RunResult
 from seqlab.runs.samples import evenly_spaced
 from seqlab.runs.small_splits import uncertainty
@@ -78,8 +78,9 @@ def print_summary(result: RunResult, predictions: Sequence[Any], folder: Path, t
     console = Console(highlight=False, soft_wrap=True, markup=False)
     shown = printable(str(folder))
     console.print()
-    metrics_table(without_bleu_of_words(result.metrics, predictions)).show(console)
-    for line in [*small_splits(result), *seeming_contradictions(result.metrics), *behind_copying(result.metrics)]:
+    metrics = without_bleu_of_words(result.metrics, predictions)
+    metrics_table(metrics).show(console)
+    for line in [*small_splits(result), *seeming_contradictions(metrics), *behind_copying(metrics)]:
         console.print(wrapped(line, indent=2))
     for one in samples(predictions):
         console.print(wrapped(f"  {sample_line(one)}", indent=6))
@@ -150,13 +151,13 @@ def seeming_contradictions(metrics: Metrics) -> list[str]:
 
 def behind_copying(metrics: Metrics) -> list[str]:
     """A line on the last split on which copying the answer of the most similar training source beats the model."""
-    lines = []
-    for split, values in metrics.items():
-        copied, generated = values.get(f"copy_nearest/{entry_of(TOKEN_BLEU).name}"), values.get(TOKEN_BLEU)
+    kind, entry = "copy_nearest", entry_of(TOKEN_BLEU)
+    for split, values in reversed(list(metrics.items())):
+        copied, generated = values.get(f"{kind}/{entry.name}"), values.get(entry.key)
         if copied is not None and generated is not None and copied > generated:
-            figures = f"token BLEU {copied:.2f} against {generated:.2f}"
-            lines.append(f"copying the answer of the most similar training source beats it on {split}: {figures}")
-    return lines[-1:]
+            figures = f"{copied:{entry.form}} against {generated:{entry.form}}"
+            return [f"{BASELINES[kind]} beats it on {split}: {entry.label} {figures}"]
+    return []
 
 
 def metrics_table(metrics: Metrics) -> TextTable:

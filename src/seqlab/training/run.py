@@ -103,11 +103,6 @@ class TrainingRun:
         """The callbacks that generate, that of `decoding` first."""
         return [one for one in self.callbacks.all if isinstance(one, GenerationEval)]
 
-    @property
-    def to_train_longer(self) -> str | None:
-        """The setting to type, with a larger value, if the run was resumed with nothing left to train."""
-        return None if self.checkpoint is None else self.checkpoint.limit_reached(self.identity)
-
 
 def train(settings: TrainSettings) -> float | dict[str, float] | None:
     """Trains and evaluates a model and saves it with its results, as the settings say.
@@ -254,9 +249,9 @@ def announce_run(run: TrainingRun) -> None:
     print(labelled("run", str(typed_path(run.folder))), flush=True)
     if run.checkpoint is not None:
         announce_changes(run.identity, run.checkpoint.before)
-    if run.to_train_longer is not None:
-        again = f"seqlab-train resume={quoted(str(typed_path(run.folder)))} {run.to_train_longer}"
-        print(labelled("finished", f"before; its result is shown again. To train longer: {again}"), flush=True)
+        if longer := run.checkpoint.limit_reached(run.identity):  # a larger limit, to be typed
+            again = f"seqlab-train resume={quoted(str(typed_path(run.folder)))} {longer}"
+            print(labelled("finished", f"before; its result is shown again. To train longer: {again}"), flush=True)
     for line in cautions(run.data):
         log.warning(line)
     if run.settings.compile:

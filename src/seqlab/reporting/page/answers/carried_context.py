@@ -103,7 +103,7 @@ def differing(a: RunGroup, b: RunGroup) -> list[Difference]:
 def set_apart(
     pairs: Sequence[tuple[RunGroup, RunGroup]],
     names: Mapping[str, str],
-    differing: Callable[[RunGroup, RunGroup], Sequence[Difference]],
+    compare: Callable[[RunGroup, RunGroup], Sequence[Difference]],
     what: str,
 ) -> list[str]:
     """A sentence that says in which settings the two of each pair differ besides `what` is asked about; none if in
@@ -112,7 +112,7 @@ def set_apart(
     others = [
         f"{names[one.id]} and {names[other.id]} in {listed(apart, SHOWN)}"
         for one, other in pairs
-        if (apart := differing(one, other))
+        if (apart := compare(one, other))
     ]
     return [f"Other settings differ, too, so {what} alone does not explain it: {'; '.join(others)}."] if others else []
 
