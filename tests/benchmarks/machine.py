@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import platform
 import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +13,10 @@ import torch
 from benchmarks import hardware
 from benchmarks.harness import Spread, isolated, thread_count
 from seqlab.code_hash import code
-from seqlab.training.provenance import commit
+from seqlab.training.provenance import commit, cpuinfo, processor
 
 PACKAGES = ("seqlab", "torch", "lightning", "transformers", "numpy")
+INSTRUCTIONS = {"avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"}  # on which products depend
 
 
 def matrix_size() -> int:
@@ -51,8 +50,8 @@ def describe(peaks: dict[str, Spread]) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         **card,
-        "processor": _processor(),
-        "instructions": sorted(_flags() & {"avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"}),
+        "processor": processor(),
+        "instructions": sorted(INSTRUCTIONS & set(cpuinfo().get("flags", "").split())),
         "threads": thread_count(),
         "matmul_gflops": {name: round(peak.median / 1e9) for name, peak in peaks.items()},
         "python": platform.python_version(),
@@ -67,18 +66,3 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-@functools.cache
-def _cpuinfo() -> dict[str, str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-
-
-def _processor() -> str:
-    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
-
-
-def _flags() -> set[str]:
-    return set(_cpuinfo().get("flags", "").split())

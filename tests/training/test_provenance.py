@@ -1,4 +1,4 @@
-"""What a result says of the code that made it."""
+"""What a result says of the code and the machine that made it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from lightning.pytorch import Trainer
 
 from seqlab import paths
 from seqlab.code_hash import code
+from seqlab.training import provenance
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,23 @@ def test_the_code_of_a_result_is_all_but_what_reads_results(
     with (copy / file).open("a") as changed:
         changed.write("\n")
     assert (code.__wrapped__() != before) is matters
+
+
+@pytest.mark.parametrize(
+    ("content", "device"),
+    [
+        ("flags\t: a\nmodel name\t: Two: fast\n", "cpu (Two: fast)"),
+        ("model name\t:\n", "cpu (x)"),
+        (None, "cpu (x)"),  # no Linux
+    ],
+)
+def test_a_result_names_the_processor_as_times_of_two_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, device: str
+) -> None:
+    if content is not None:
+        (tmp_path / "cpuinfo").write_text(content)
+    monkeypatch.setattr(provenance, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(provenance, "cpuinfo", provenance.cpuinfo.__wrapped__)
+    monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr("platform.machine", lambda: "x")
+    assert provenance.environment(Trainer(accelerator="cpu", logger=False))["device"] == device

@@ -7,6 +7,7 @@ import platform
 import shlex
 import subprocess
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from seqlab.code_hash import code
 from seqlab.config.hydra_run import HydraRun
 from seqlab.identity import BEGINNINGS
 from seqlab.version import __version__
+
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def environment(trainer: Trainer) -> dict[str, Any]:
@@ -29,12 +32,25 @@ def environment(trainer: Trainer) -> dict[str, Any]:
         "code": code(),
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
-        "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"{device.type} ({platform.machine()})",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({processor()})",
         "processes": trainer.world_size,
         "threads": torch.get_num_threads(),
     }
+
+
+@functools.cache
+def cpuinfo() -> dict[str, str]:
+    """What Linux tells about its last processor; empty elsewhere."""
+    lines = CPUINFO.read_text(encoding="utf-8").splitlines() if CPUINFO.is_file() else []
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def processor() -> str:
+    """The name of the processor, at least its architecture: times are compared on one machine only.
+
+    Virtual machines may give different processors one name.
+    """
+    return cpuinfo().get("model name") or platform.processor() or platform.machine()
 
 
 def command(run: HydraRun) -> str:
