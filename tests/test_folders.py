@@ -5,7 +5,16 @@ import functools
 
 import pytest
 
-from seqlab.folders import CONFIGURATION, claim_multirun, claim_run, free_range_test_folder, has_begun, leave_nothing
+from seqlab.errors import InputError
+from seqlab.folders import (
+    CONFIGURATION,
+    bundle_folder,
+    claim_multirun,
+    claim_run,
+    free_range_test_folder,
+    has_begun,
+    leave_nothing,
+)
 
 
 def test_where_a_range_test_was_one_run_follows_and_no_second_one(tmp_path):
@@ -124,3 +133,14 @@ def test_a_folder_that_this_process_did_not_make_is_left_alone(tmp_path):
     (tmp_path / CONFIGURATION).mkdir()
     leave_nothing(tmp_path)
     assert (tmp_path / CONFIGURATION).is_dir()
+
+
+def test_where_a_multirun_is_named_in_place_of_a_run_the_message_names_one(tmp_path):
+    expected = f"{tmp_path}: no bundle.json here; expected a bundle or the folder of a finished run"
+    for runs, such_as in (((), ""), (("10",), " such as {}/10"), (("10", "2"), " such as {}/2 (one of 2 here)")):
+        for run in runs:
+            (tmp_path / run / "bundle").mkdir(parents=True, exist_ok=True)
+            (tmp_path / run / "bundle" / "bundle.json").touch()
+        with pytest.raises(InputError) as error:
+            bundle_folder(tmp_path)
+        assert str(error.value) == expected + such_as.format(tmp_path)

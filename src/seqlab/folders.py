@@ -11,6 +11,7 @@ from pathlib import Path
 from hydra_pruning_sweeper.trial.events import LOG
 from hydra_pruning_sweeper.trial.pace import PACE_FILE
 from seqlab.errors import InputError
+from seqlab.natural_order import natural
 
 RUN_PLACES = ("runs", "multiruns")
 """Where runs are, below the folder of outputs."""
@@ -182,14 +183,22 @@ def find_bundle(path: Path) -> Path | None:
     return next((folder for folder in (path, path / BUNDLE) if (folder / BUNDLE_SETTINGS).is_file()), None)
 
 
+def bundles_inside(path: Path) -> list[Path]:
+    """The folders right below `path` that are bundles or hold one, in natural order: the runs of a multirun."""
+    inside = sorted((one for one in path.iterdir() if one.is_dir()), key=lambda one: natural(one.name))
+    return [one for one in inside if find_bundle(one) is not None]
+
+
 def bundle_folder(path: Path) -> Path:
     """The bundle at `path`, or in the run folder at `path`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none; the message names one right below, where there is one.
     """
     if (found := find_bundle(path)) is not None:
         return found
     if not path.exists():
         raise InputError(f"{path}: no such folder; expected a bundle or a run's folder")
-    raise InputError(f"{path}: no {BUNDLE_SETTINGS} here; expected a bundle or the folder of a finished run")
+    inside = bundles_inside(path) if path.is_dir() else []
+    such_as = f" such as {inside[0]}" + (f" (one of {len(inside)} here)" if inside[1:] else "") if inside else ""
+    raise InputError(f"{path}: no {BUNDLE_SETTINGS} here; expected a bundle or the folder of a finished run{such_as}")

@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqlab.folders import BUNDLE, bundle_folder, find_bundle
+from seqlab.folders import BUNDLE, bundle_folder, bundles_inside, find_bundle
 from seqlab.hub_models import PREFIX, HubAddress, fetched
-from seqlab.natural_order import natural
 
 
 def named_bundles(locations: Sequence[str | Path]) -> dict[str, Path]:
@@ -40,10 +39,8 @@ def _place(folder: Path, name: Path) -> Path:
 
 
 def _runs_and_bundles(path: Path) -> list[Path]:
-    if path.is_dir() and find_bundle(path) is None:
-        inside = sorted((one for one in path.iterdir() if one.is_dir()), key=lambda one: natural(one.name))
-        if found := [one for one in inside if find_bundle(one) is not None]:
-            return found
+    if path.is_dir() and find_bundle(path) is None and (found := bundles_inside(path)):
+        return found
     bundle_folder(path)  # raises an error if there is none
     return [path]
 
