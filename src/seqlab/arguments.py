@@ -6,13 +6,22 @@ import collections.abc
 import inspect
 import types
 import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from hydra_pruning_sweeper.messages import did_you_mean
 from seqlab.errors import InputError
 
 SEQUENCES = (list, tuple, collections.abc.Sequence)
+MAPPINGS = (dict, collections.abc.Mapping)
+UNIONS = (typing.Union, types.UnionType)
+WORDS: dict[Any, str] = {
+    **{int: "an integer", float: "a number", str: "text", bool: "true or false", types.NoneType: "null"},
+    **dict.fromkeys(SEQUENCES, "a list"),
+    **dict.fromkeys(MAPPINGS, "a mapping"),
+}
+"""What a user types, by its type."""
+PLURALS = {"an integer": "integers", "a number": "numbers", "text": "texts"}
 SHOWN = 200
 """Characters of a wrong name or value that a message shows."""
 
@@ -109,7 +118,7 @@ def _has_exactly(value: Any, hint: Any) -> bool:
     if inspect.isclass(hint):
         return type(value) is hint
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
+    if origin in UNIONS:
         return any(_has_exactly(value, one) for one in inner)
     if origin is typing.Literal:
         return any(type(value) is type(one) and value == one for one in inner)
@@ -135,7 +144,29 @@ def _shown(text: str) -> str:
 
 
 def _name(hint: Any) -> str:
-    if typing.get_origin(hint) is typing.Literal:
-        *others, last = map(str, typing.get_args(hint))
-        return f"{', '.join(others)} or {last}" if others else last
-    return hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "")
+    """What a hint takes, in words that fit what is typed: "an integer or null"."""
+    *others, last = dict.fromkeys(_typed_kinds(hint)) or _classes(hint)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _typed_kinds(hint: Any) -> Iterator[str]:
+    """The kinds of values that can be typed; of a union, those of its members."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin in UNIONS:
+        for one in inner:
+            yield from _typed_kinds(one)
+    elif origin is typing.Literal:
+        yield from ("null" if value is None else str(value) for value in inner)
+    elif origin in SEQUENCES:
+        elements = dict.fromkeys(kind for one in inner if one is not ... for kind in _typed_kinds(one))
+        plural = PLURALS.get(next(iter(elements), "")) if len(elements) == 1 else None
+        yield f"a list of {plural}" if plural else "a list"
+    elif hint in WORDS:
+        yield WORDS[hint]
+    elif origin in MAPPINGS:
+        yield "a mapping"
+
+
+def _classes(hint: Any) -> list[str]:
+    """The name of a hint of which nothing can be typed."""
+    return [hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "")]

@@ -3,8 +3,11 @@
 import functools
 import importlib
 import re
+from collections.abc import Callable, Sequence
+from typing import Literal, Optional
 
 import pytest
+import torch
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 from support import ROOT
@@ -75,7 +78,7 @@ def test_partial_waits_to_be_called():
     ("values", "message"),
     [
         ({"other": 1}, "thing.other: unknown key; Closed takes inner, size"),
-        ({"size": "many"}, "thing.size must be int, but is 'many'"),
+        ({"size": "many"}, "thing.size must be an integer, but is 'many'"),
         ({"_target_": "seqlab.data.notes.Notes"}, "'seqlab.data.notes.Notes' is now called seqlab.data.documents.Doc"),
         ({"_target_": "seqlab.training.optimizers.Muon"}, "is now called seqlab.optim.optimizers.Muon"),
         ({"_target_": "seqlab.training.monitors.Outlook"}, "is now called seqlab.training.callbacks.monitors.RunSum"),
@@ -98,9 +101,34 @@ def test_a_value_that_the_constructor_refuses_is_an_input_error():
 
 def test_keywords_are_followed_to_the_bases():
     assert check_arguments(Closed, {"size": 1}, "k") == {"size": 1}
-    with pytest.raises(InputError, match=r"k\.rate must be float, but is 'x'"):
+    with pytest.raises(InputError, match=r"k\.rate must be a number, but is 'x'"):
         check_arguments(Leaf, {"rate": "x"}, "k")
     assert check_arguments(Leaf, {"rate": 1, "anything": 2}, "k") == {"rate": 1, "anything": 2}
+
+
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        (int, "an integer"),
+        (float | torch.Tensor, "a number"),
+        (int | float | None, "an integer, a number or null"),
+        (Optional[Literal["all", 1]], "all, 1 or null"),  # noqa: UP045 (as libraries write it)
+        (list[str], "a list of texts"),
+        (tuple[float | torch.Tensor, float | torch.Tensor], "a list of numbers"),
+        (Sequence[int | str], "a list"),
+        (dict[str, int] | list, "a mapping or a list"),
+        (torch.Tensor, "Tensor"),
+        (Callable[[], int], "collections.abc.Callable[[], int]"),
+    ],
+)
+def test_the_message_says_in_words_what_may_be_typed(hint, words):
+    def taker(one):
+        pass
+
+    taker.__annotations__["one"] = hint
+    with pytest.raises(InputError) as error:
+        check_arguments(taker, {"one": object()}, "k")
+    assert str(error.value).startswith(f"k.one must be {words}, but is ")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_one_text_is_not_taken_for_several_of_one_character():
         (lambda b: b["search"].update(kind="os:system"), r"its search is os:system, of a package that is not trusted"),
         (lambda b: b["search"]["settings"].update(max_length=0), "search: max_length must be at least 1, but is 0"),
         (lambda b: b["search"]["settings"].update(max_length=10**9), "max_length must be at most 1,000,000"),
-        (lambda b: b["search"]["settings"].update(max_length=2.5), "search.max_length must be int, but is 2.5"),
+        (lambda b: b["search"]["settings"].update(max_length=2.5), "search.max_length must be an integer, but is 2.5"),
         (
             lambda b: b.update(
                 search={"kind": "beam", "settings": {"max_length": 10**4, "size": 10**4, "n_best": 10**4}}

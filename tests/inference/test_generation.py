@@ -174,7 +174,7 @@ def test_without_a_seed_each_text_is_another(settings, own, new):
         ({"length": 0}, "length must be an integer of at least 1 or null, but is 0"),
         ({"length": 2.5}, r"length must be an integer of at least 1 or null, but is 2\.5"),
         ({"temperature": -1}, "temperature must be 1e-6 to 1e6, but is -1"),
-        ({"top_k": "many"}, r"decoding\.top_k must be int"),
+        ({"top_k": "many"}, r"decoding\.top_k must be an integer"),
         ({"decoding": GREEDY, "top_k": 3}, r"decoding\.top_k: unknown key; Greedy takes"),
         ({"temperature": 0, "decoding": {"min_length": 999}}, "min_length"),
         ({"decoding": BEAM}, "Beam cannot give its output token by token; choose greedy or sample"),

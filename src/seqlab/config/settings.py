@@ -38,6 +38,10 @@ NUMBERS = ("reversal", "toy")
 KINDS = ("teacher_forced", "free_running", "copy_nearest")
 """Kinds of metrics that every run may have."""
 SIZES = ("batch_size", "eval_batch_size")
+AT_LEAST = {"accumulate_grad_batches": 1, "check_val_every_n_epoch": 1, "log_every_n_steps": 0}
+"""Settings of the trainer, and their least value."""
+ABOVE_ZERO = {"gradient_clip_val": "no limit", "limit_train_batches": "all", "val_check_interval": "once per epoch"}
+"""Settings of the trainer that must be above zero, and what null means."""
 
 
 @dataclass(frozen=True)
@@ -317,11 +321,21 @@ def _check_train(config: DictConfig, run: HydraRun) -> None:
             raise InputError(
                 f"trainer.{name} must be at least 1, or −1 for no limit, but is 0: nothing would be trained"
             )
-    norm = OmegaConf.select(config, "trainer.gradient_clip_val")
-    if isinstance(norm, int | float) and norm <= 0:  # Lightning would silently not clip
-        raise InputError(f"trainer.gradient_clip_val must be above 0, or null for no limit, but is {norm}")
+    _check_trainer(config)
     if config.model_size is not None:
         _check_size(config.model_size, run)
+
+
+def _check_trainer(config: DictConfig) -> None:
+    """Checks what Lightning takes, but then divides by, silently ignores, or trains nothing with."""
+    for name, least in AT_LEAST.items():
+        value = OmegaConf.select(config, f"trainer.{name}")
+        if isinstance(value, int) and value < least:
+            raise InputError(f"trainer.{name} must be at least {least}, but is {value}")
+    for name, null in ABOVE_ZERO.items():
+        value = OmegaConf.select(config, f"trainer.{name}")
+        if isinstance(value, int | float) and value <= 0:
+            raise InputError(f"trainer.{name} must be above 0, or null for {null}, but is {value}")
 
 
 def without_tokenizer(data: str) -> str:

@@ -48,8 +48,7 @@ def readable_errors(
     except MisconfigurationException as error:
         raise InputError(" ".join(str(error).split())) from error
     except KeyError as error:
-        where = traceback.extract_tb(error.__traceback__)[-1].filename
-        if resume is None or "optim" not in Path(where).parts:
+        if resume is None or "optim" not in _raised_in(error).parts:
             raise
         raise InputError(
             f"{resume}: the optimizer's state in its checkpoint has no {error.args[0]!r}, which these settings need;"
@@ -59,7 +58,14 @@ def readable_errors(
         if resume is not None and any(words in str(error) for words in MISMATCH):
             reason = " ".join(" ".join(str(error).split("\n")[:2]).split())
             raise InputError(f"{resume}: its checkpoint does not fit these settings ({reason})") from error
+        if isinstance(error, ValueError) and "lightning" in _raised_in(error).parts:
+            raise InputError(" ".join(str(error).split())) from error
         raise
+
+
+def _raised_in(error: Exception) -> Path:
+    """The file whose code raised an error."""
+    return Path(traceback.extract_tb(error.__traceback__)[-1].filename)
 
 
 def _stopped(resumable: Path | None) -> StoppedError:
