@@ -27,11 +27,12 @@ ON_REQUEST = [one for profile in PROFILES for one in read_claims(["M", "P"], pro
 
 
 def test_what_is_part_of_a_claim_that_runs_on_request_does_so_too():
-    names = ["K2", "M", "M_anki", "M_multi30k", "M_multi30k_fifth", "M_multi30k_pieces", "M_reversal", "M_text"]
+    multi30k = [f"M_multi30k{part}" for part in ("", "_fifth", "_pieces", "_whole")]
+    names = ["K2", "M", "M_anki", *multi30k, "M_reversal", "M_text"]
     assert [claim.name for claim in read_claims(["M"], "full")] == names
     assert not {*names, "P"} & {claim.name for claim in read_claims()}
     small = [claim.name for claim in read_claims(["M"]) if claim.groups]
-    assert small == ["K2", "M_multi30k", "M_multi30k_fifth", "M_reversal"]
+    assert small == ["K2", "M_multi30k", "M_multi30k_fifth", "M_multi30k_whole", "M_reversal"]
 
 
 def test_every_command_of_the_ledger_composes():
