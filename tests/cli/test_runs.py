@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -67,6 +68,9 @@ def test_no_runs_is_one_line(command):
         ("test/exact_match>=0", 1),
         ("exact_match>1", 0),
         ("tag=none", 0),
+        ("data=reversal", 3),
+        ("data!=reversal", 0),
+        ("data=anki", 0),
     ],
 )
 def test_a_filter_chooses_by_facts_settings_and_metrics(runs, where, count):
@@ -81,6 +85,7 @@ def test_a_filter_chooses_by_facts_settings_and_metrics(runs, where, count):
         ("modle=gru", "no run has a setting or metric modle; did you mean model?"),
         ("seed<one", "seed<one: < compares numbers only"),
         ("tag<3", "tag<3: < compares numbers only"),
+        ("data>3", "data>3: > compares numbers only"),
     ],
 )
 def test_a_filter_that_means_nothing_is_refused(runs, where, said):
@@ -172,3 +177,14 @@ def test_an_unreadable_run_is_named_below_the_table(runs, outputs):
     out = runs().succeeded().out
     assert "\n2 runs, " in out
     assert "not read: outputs/runs/reversal_gru/first/result.json" in out.replace("\n  ", " ")
+
+
+@pytest.mark.parametrize("where", ["data=parallel", "data=text_pairs", "data=text_pairs mine.txt", "data=*mine*"])
+def test_data_are_found_by_what_was_typed_and_by_what_is_shown(runs, outputs, where):
+    folder = outputs / "runs/reversal_gru/second/.hydra"
+    config = (folder / "config.yaml").read_text().replace("reversal.Reversal", "text_pairs.TextPairs")
+    (folder / "config.yaml").write_text(re.sub("^data:$", "data:\n  path: mine.txt", config, flags=re.MULTILINE))
+    hydra = (folder / "hydra.yaml").read_text()
+    (folder / "hydra.yaml").write_text(re.sub("^( +)data: reversal$", r"\1data: parallel", hydra, flags=re.MULTILINE))
+    assert [row[0] for row in rows(runs(f"where={where}").succeeded().out)] == ["outputs/runs/reversal_gru/second"]
+    assert len(rows(runs(f"where={where.replace('=', '!=')}").succeeded().out)) == 2

@@ -118,10 +118,12 @@ class Start(NamedTuple):
     Args:
         flags: the typed flags that say where configurations are found (see `command_line.flags`).
         directory: where the command was typed; relative paths start there.
+        choices: the chosen option of each group.
     """
 
     flags: list[str]
     directory: Path
+    choices: Mapping[str, str]
 
 
 def kept_start(folder: Path) -> Start:
@@ -132,7 +134,7 @@ def kept_start(folder: Path) -> Start:
     """
     try:
         hydra = _loaded(folder / HYDRA).hydra
-        return Start(flags(hydra), Path(hydra.runtime.cwd))
+        return Start(flags(hydra), Path(hydra.runtime.cwd), dict(hydra.runtime.choices))
     except AttributeError as error:
         raise ValueError(str(error)) from None
 

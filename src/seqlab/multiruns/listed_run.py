@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 from hydra_pruning_sweeper.atomic_files import write_atomically
 from hydra_pruning_sweeper.trial.events import LOG
-from seqlab.config.plain import read
+from seqlab.config.plain import kept_start, read
 from seqlab.errors import InputError
 from seqlab.folders import CHECKPOINT, ERROR, LOGGED_METRICS, RESULT, RUN_PLACES, SETTINGS, TAGS, TRAINING_COST
 from seqlab.kinds import model_name
@@ -70,6 +71,14 @@ class ListedRun:
         name = str(data.get("_target_", "?")).split(".")[-2:][0]
         path = data.get("path")
         return f"{name} {Path(str(path)).name}" if path else name
+
+    @property
+    def data_names(self) -> list[str]:
+        """Its data as they are shown, with and without the file, and as they were typed in `data=`."""
+        names = [self.data, self.data.partition(" ")[0]]
+        with contextlib.suppress(OSError, ValueError, KeyError):  # the run has not kept what was typed
+            names.append(kept_start(self.folder).choices["data"])
+        return names
 
     @property
     def tags(self) -> list[str]:

@@ -22,8 +22,10 @@ FACTS: dict[str, Callable[[ListedRun], Any]] = {
     "run": lambda run: str(run.folder),
     "state": lambda run: run.state,
     "model": lambda run: run.model,
-    "data": lambda run: run.data,
 }
+
+SEVERAL: dict[str, Callable[[ListedRun], list[str]]] = {"data": lambda run: run.data_names, "tag": lambda run: run.tags}
+"""What a run may have several of: one of them has to be equal, or none."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Condition:
 
     def holds(self, run: ListedRun) -> bool:
         """Whether it is true of a run; of one that lacks the name it is not."""
-        if self.name == "tag":
-            return any(map(self._equal, run.tags)) == (self.sign == "=")
+        if self.name in SEVERAL:
+            return any(map(self._equal, SEVERAL[self.name](run))) == (self.sign == "=")
         value = value_of(run, self.name)
         if value is None:
             return False
@@ -71,7 +73,7 @@ def conditions(text: str) -> list[Condition]:
         if (match := CONDITION.fullmatch(part)) is None:
             raise InputError(f"where: {part.strip()!r} is no condition; type NAME=VALUE, or !=, <, <=, >, >=")
         one = Condition(*match.groups())
-        if one.sign in ORDERS and (one.name == "tag" or _number(one.value) is None):
+        if one.sign in ORDERS and (one.name in SEVERAL or _number(one.value) is None):
             raise InputError(f"where: {part.strip()}: {one.sign} compares numbers only")
         found.append(one)
     return found
@@ -85,8 +87,8 @@ def matching(runs: Sequence[ListedRun], text: str) -> list[ListedRun]:
     """
     asked = conditions(text)
     for one in asked:
-        if runs and one.name != "tag" and all(value_of(run, one.name) is None for run in runs):
-            known = {*FACTS, "tag"}.union(*(names_of(run) for run in runs))
+        if runs and one.name not in SEVERAL and all(value_of(run, one.name) is None for run in runs):
+            known = {*FACTS, *SEVERAL}.union(*(names_of(run) for run in runs))
             raise InputError(f"where: no run has a setting or metric {one.name}{did_you_mean(one.name, known)}")
     return [run for run in runs if all(one.holds(run) for one in asked)]
 

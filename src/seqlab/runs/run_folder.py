@@ -119,7 +119,7 @@ def _start(folder: Path) -> Start:
     """How the run was started; without flags and folder if it has not kept that."""
     path = folder / HYDRA
     if not path.is_file():
-        return Start([], Path())
+        return Start([], Path(), {})
     try:
         return kept_start(folder)
     except (OSError, ValueError) as error:
