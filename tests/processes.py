@@ -99,13 +99,13 @@ def write_to_full_disk() -> None:
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # buffered, whatever PYTHONUNBUFFERED is
 
 
-def stop_when_data_is_read() -> None:
-    """Leaves the process a reversal dataset that stops it as Ctrl-C does."""
+def stop_when_data_is_read(number: signal.Signals) -> None:
+    """Leaves the process a reversal dataset that sends it a signal: that of Ctrl-C, or SIGTERM."""
     from seqlab.data.reversal import Reversal
 
     def stop(_: Reversal) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs the tests may have had ignored
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
 
     Reversal.load = stop  # type: ignore[assignment,method-assign]
 

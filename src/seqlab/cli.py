@@ -31,7 +31,7 @@ from seqlab.errors import Carried, FailedRunsError, InputError, StoppedError
 from seqlab.extras import install_line, not_installed
 from seqlab.folders import ERROR, leave_nothing
 from seqlab.hydra_messages import one_line, without_advice
-from seqlab.interrupts import raise_again
+from seqlab.interrupts import raise_again, terminated_as_by_ctrl_c
 from seqlab.private_parts import let_errors_through, run_once, share_config_store
 from seqlab.typed_arguments import check_spelling, nulls_named
 
@@ -135,7 +135,8 @@ def _run(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
 def _single_run(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     """Calls the task. Bad input and a stop leave no folder of a run that has not begun."""
     try:
-        return call_task(task, config)
+        with terminated_as_by_ctrl_c():
+            return call_task(task, config)
     except Exception as error:
         code = _exit_code(error)
         if code == InputError.exit_code or isinstance(error, StoppedError):

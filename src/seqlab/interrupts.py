@@ -1,4 +1,5 @@
-"""Ctrl-C while a command imports what it needs: one line and exit code 130 in place of a traceback.
+"""Ctrl-C while a command imports what it needs: one line and exit code 130 in place of a traceback. And SIGTERM
+while it works, which is to end it as Ctrl-C does.
 
 Each command imports seqlab first, so that this file imports next to nothing.
 """
@@ -42,6 +43,30 @@ def stopping_at_once() -> Iterator[None]:
         yield
     finally:
         raise_again()
+
+
+@contextlib.contextmanager
+def terminated_as_by_ctrl_c() -> Iterator[None]:
+    """Has SIGTERM raise KeyboardInterrupt in this process, unless somebody handles it, so that what is half-done is
+    taken back. Processes that are forked meanwhile end at once, as usual.
+    """
+    process = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == process:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is stop:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _is_command() -> bool:

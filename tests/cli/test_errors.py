@@ -1,10 +1,12 @@
 """Bad input of any kind ends with one line that says where and what was expected; it leaves no result."""
 
+import functools
 import io
 import json
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import zipfile
@@ -550,8 +552,9 @@ def test_a_run_that_saved_nothing_is_named_with_the_line_that_starts_it_again(co
     assert "start it again with seqlab-train trainer=cpu " in line and line.endswith(" model=gru\n")
 
 
-def test_a_run_that_is_stopped_before_its_first_checkpoint_leaves_no_folder(apart, tmp_path):
-    outcome = apart("train", "trainer=cpu", before=stop_when_data_is_read)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_before_its_first_checkpoint_leaves_no_folder(apart, tmp_path, number):
+    outcome = apart("train", "trainer=cpu", before=functools.partial(stop_when_data_is_read, number))
     assert (outcome.code, outcome.err) == (130, "stopped: nothing is saved yet; the same line starts it again\n")
     assert list(tmp_path.rglob(".hydra")) == []
 

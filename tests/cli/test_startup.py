@@ -1,7 +1,9 @@
 """The command lines answer at once (without torch), everywhere, and their whole configuration composes."""
 
+import os
 import re
 import runpy
+import signal
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -84,6 +86,39 @@ def test_ctrl_c_during_imports_ends_a_command_with_one_line(process, tmp_path, m
     outcome = process("-c", SLOW_IMPORT.format(command="train", module=module), "trainer=cpu")
     assert (outcome.code, outcome.err) == (130, "stopped\n")
     assert list(tmp_path.rglob(".hydra")) == []
+
+
+@pytest.fixture
+def default_sigterm():
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_sigterm_ends_a_forked_process_at_once_while_its_parent_may_clean_up(default_sigterm):
+    with pytest.raises(KeyboardInterrupt), interrupts.terminated_as_by_ctrl_c():
+        if (child := os.fork()) == 0:
+            signal.raise_signal(signal.SIGTERM)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_who_handles_sigterm_goes_on_to_do_so(default_sigterm):
+    received = []
+
+    def ours(number, frame):
+        received.append(number)
+
+    signal.signal(signal.SIGTERM, ours)
+    with interrupts.terminated_as_by_ctrl_c():
+        signal.raise_signal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with interrupts.terminated_as_by_ctrl_c():
+        signal.signal(signal.SIGTERM, ours)  # as a callback does that training begins with
+    signal.raise_signal(signal.SIGTERM)
+    assert received == [signal.SIGTERM] * 2
 
 
 TRAINS = {
