@@ -160,8 +160,20 @@ class RunGroup:
 
     @property
     def devices(self) -> set[tuple[Any, Any]]:
-        """Devices and threads of the runs: times can be compared on one machine only."""
+        """Devices and threads of the runs."""
         return {(one.environment.get("device"), one.environment.get("threads")) for one in self.results}
+
+    @property
+    def machines(self) -> set[tuple[Any, ...]]:
+        """Equal for groups whose times can be compared. Two machines may name one device, so that the runs of a claim
+        are compared with each other alone.
+        """
+        return {(self.claim, self.profile, *device) for device in self.devices}
+
+    @property
+    def training_examples(self) -> int | None:
+        """How many examples the runs trained on; None of running text, where blocks count, which may be of any size."""
+        return None if self._is_running_text else self.results[0].examples.get("train")
 
     @property
     def commits(self) -> list[str]:

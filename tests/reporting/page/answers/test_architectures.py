@@ -11,6 +11,8 @@ from seqlab.reporting.page.judging import comparable
 from seqlab.reporting.page.plots import length_metric
 from seqlab.reporting.page.tables import comparisons
 
+UNKNOWN = "not known, as no two are known to have run on one machine."
+
 
 @pytest.mark.parametrize(
     ("gru", "bahdanau", "text"),
@@ -307,7 +309,9 @@ def test_a_run_that_shared_its_cores_has_no_times(tmp_path, waited, shown):
 
 def test_speeds_of_two_machines_are_not_compared(tmp_path):
     runs = [*timed("gru", (900, 901)), *timed("lstm", (90, 91), "cuda")]
-    assert text_of(fastest(found(tmp_path, runs))).endswith("not known, as no two ran on the same machine.")
+    assert text_of(fastest(found(tmp_path, runs))).endswith(
+        "not known, as no two are known to have run on one machine."
+    )
     runs += timed("bahdanau", (80, 81))
     text = text_of(fastest(found(tmp_path / "more", runs)))
     assert "gru (yours), 900" in text and "bahdanau (yours), 80" in text and "lstm" not in text
@@ -315,10 +319,26 @@ def test_speeds_of_two_machines_are_not_compared(tmp_path):
 
 def test_a_run_on_a_machine_of_its_own_is_not_left_out_for_the_references(tmp_path):
     one, other = sentences(fastest(found(tmp_path, timed("lstm", (90, 91), "cuda"), claim_c())))
-    assert one == "Multi30k de→en (yours beside the reference): not known, as no two ran on the same machine."
+    assert one == f"Multi30k de→en (yours beside the reference): {UNKNOWN}"
     assert other.startswith("Multi30k de→en (reference): ")
-    beside = text_of(fastest(found(tmp_path / "more", timed("lstm", (90, 91), "cpu (x86_64)"), claim_c())))
-    assert "lstm (yours), 90" in beside
+
+
+def test_a_device_of_the_same_name_may_be_that_of_another_machine(tmp_path):
+    beside, _ = sentences(fastest(found(tmp_path, timed("lstm", (90, 91), "cpu (x86_64)"), claim_c())))
+    assert beside.endswith(UNKNOWN)
+    runs = {model: [digest(model, speed=speed)] for model, speed in (("gru", 900), ("lstm", 700))}
+    faster = {"lstm": [digest("lstm", speed=9000)]}
+    (text,) = sentences(fastest(gathered(tmp_path / "more", reference("C", runs), reference("M", faster))))
+    assert "gru, 900" in text and "9,000" not in text
+
+
+def test_what_trained_on_fewer_examples_is_named(tmp_path):
+    runs = [digest(model, bleu=bleu) for model, bleu in (("gru", 10), ("lstm", 20), ("luong", 30))]
+    same = text_of(best(found(tmp_path, runs)))
+    assert "examples, but" not in same
+    runs[0]["examples"] = {**runs[0]["examples"], "train": 500}
+    text = text_of(best(found(tmp_path / "more", runs)))
+    assert "The training data have up to 1,009 examples, but gru (yours) on 500." in text
 
 
 def test_speeds_of_two_profiles_whose_models_are_of_other_sizes_are_not_compared(tmp_path):

@@ -76,7 +76,8 @@ def _best(material: Material, scope: Scope) -> Conclusion:
         text = f"no model beats {simpler}; among them {text}"
     evidence = [one for one in (_by_training_length(first, names), _by_training_length(second, names)) if one]
     evidence += [f"The others: {rest}."] if others else []
-    evidence += [*_better_untuned(scope, metric, names), *_on_other_examples(material, scope)]
+    evidence += [*_on_fewer_examples(scope, names), *_better_untuned(scope, metric, names)]
+    evidence += _on_other_examples(material, scope)
     if scope.has_yours and not simpler and (without := baseline(first, metric)):
         evidence.append(f"Without a model, {without}.")
     return Conclusion(scope.title, text, evidence, scope.has_yours)
@@ -96,6 +97,14 @@ def _better_untuned(scope: Scope, metric: str, names: Mapping[str, str]) -> list
         if other is not None and ranked([tuned, other], metric)[0] is other
     ]
     return [f"What a search found is no better than the settings before it: {'; '.join(worse)}."] if worse else []
+
+
+def _on_fewer_examples(scope: Scope, names: Mapping[str, str]) -> list[str]:
+    """A sentence on groups that trained on fewer examples than others."""
+    counts = {one.id: count for one in scope.groups if (count := one.training_examples)}
+    most = max(counts.values(), default=0)
+    fewer = [f"{names[id]} on {count:,}" for id, count in counts.items() if count < most]
+    return [f"The training data have up to {most:,} examples, but {'; '.join(fewer)}."] if fewer else []
 
 
 def _on_other_examples(material: Material, scope: Scope) -> list[str]:
@@ -146,7 +155,7 @@ def fastest(material: Material) -> Answer:
             measured.append(scope)
             conclusions.append(_speeds(scope, alike))
         elif len(timed) > 1:
-            unknown = "not known, as no two ran on the same machine."
+            unknown = "not known, as no two are known to have run on one machine."
             conclusions.append(Conclusion(scope.title, unknown, is_users=scope.has_yours))
     if not conclusions:
         return Answer(question, run="make reproduce-C")
@@ -157,7 +166,7 @@ def fastest(material: Material) -> Answer:
 def _by_machine(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
     machines: dict[frozenset[object], list[RunGroup]] = {}
     for one in groups:
-        machines.setdefault(frozenset(one.devices), []).append(one)
+        machines.setdefault(frozenset(one.machines), []).append(one)
     return [some for devices, some in machines.items() if len(devices) == 1]
 
 

@@ -129,7 +129,7 @@ def _compared(group: RunGroup) -> dict[str, Any]:
 
 def _time(without: RunGroup, carrying: RunGroup) -> str:
     """The time of a training step, where both ran on one machine."""
-    if carrying.devices != without.devices or len(carrying.devices) > 1:
+    if carrying.machines != without.machines or len(carrying.machines) > 1:
         return "They ran on different machines, so their times do not compare."
     quick, slow = without.by_seed(milliseconds_a_step), carrying.by_seed(milliseconds_a_step)
     change = between(quick, slow)
