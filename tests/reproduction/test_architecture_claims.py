@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -120,3 +121,13 @@ def test_the_search_composes_with_its_first_trial(name, profile):
     assert set(first) == set(search.space) - set(SIZES)
     assert settings.pruner["min_resource"] == config.trainer.max_epochs // 3
     assert (settings.n_trials, settings.slots, settings.baseline) == (group.search.trials, 1, False)
+
+
+def test_what_is_trained_on_all_captions_is_what_the_search_on_a_fifth_chose():
+    searched_on_a_fifth = json.loads((ROOT / "outputs/reference/M_multi30k_fifth.json").read_text(encoding="utf-8"))
+    chosen = {one["label"]: one["search"]["chosen"] for one in searched_on_a_fifth["groups"] if "search" in one}
+    (claim,) = read_claims(["M_multi30k_whole"])
+    assert {group.label for group in claim.groups} == chosen.keys()
+    for group in claim.groups:
+        assert set(chosen[group.label]) <= set(group.words)
+        assert not {word for word in group.words if word.startswith("data.")}
