@@ -145,7 +145,10 @@ def _shown(text: str) -> str:
 
 def _name(hint: Any) -> str:
     """What a hint takes, in words that fit what is typed: "an integer or null"."""
-    *others, last = dict.fromkeys(_typed_kinds(hint)) or _classes(hint)
+    kinds = dict.fromkeys(_typed_kinds(hint))
+    if WORDS[float] in kinds:
+        kinds.pop(WORDS[int], None)  # which is one
+    *others, last = kinds or _classes(hint)
     return f"{', '.join(others)} or {last}" if others else last
 
 

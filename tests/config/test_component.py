@@ -111,7 +111,7 @@ def test_keywords_are_followed_to_the_bases():
     [
         (int, "an integer"),
         (float | torch.Tensor, "a number"),
-        (int | float | None, "an integer, a number or null"),
+        (int | float | None, "a number or null"),
         (Optional[Literal["all", 1]], "all, 1 or null"),  # noqa: UP045 (as libraries write it)
         (list[str], "a list of texts"),
         (tuple[float | torch.Tensor, float | torch.Tensor], "a list of numbers"),
