@@ -330,6 +330,10 @@ def test_a_device_of_the_same_name_may_be_that_of_another_machine(tmp_path):
     faster = {"lstm": [digest("lstm", speed=9000)]}
     (text,) = sentences(fastest(gathered(tmp_path / "more", reference("C", runs), reference("M", faster))))
     assert "gru, 900" in text and "9,000" not in text
+    both = cost(gathered(tmp_path / "both", reference("C", runs), reference("M", faster)))
+    of_one = cost(gathered(tmp_path / "one", reference("C", runs)))
+    assert "not known to be of one machine, do not compare" in text_of(both)
+    assert "do not compare" not in text_of(of_one)
 
 
 def test_what_trained_on_fewer_examples_is_named(tmp_path):

@@ -61,7 +61,7 @@ def _costs(scope: Scope) -> Conclusion | None:
     quality_head = [(entry_of(metric).label, f"on {shown[0].split}")] if metric else []
     heads = [("runs of", ""), *quality_head, *((of.head, of.meaning) for of in BESIDE_QUALITY)]
     table = without_empty(Table("", f"costs on {scope.title}", heads, rows))
-    verdict = f"{names[shown[0].id]}{_quality(shown[0], metric)}{_and_more(len(rows) - 1)}:"
+    verdict = f"{names[shown[0].id]}{_quality(shown[0], metric)}{_and_more(len(rows) - 1)}{_apart(shown)}:"
     return Conclusion(scope.title, verdict, is_users=scope.has_yours, table=table)
 
 
@@ -72,6 +72,12 @@ def _recorded(groups: Sequence[RunGroup], costs: Sequence[CostColumn]) -> list[R
 
 def _and_more(count: int) -> str:
     return f", and {plural(count, 'other setting')} whose costs are known" if count else ""
+
+
+def _apart(groups: Sequence[RunGroup]) -> str:
+    """That times do not compare, where they may be of several machines."""
+    machines = {frozenset(one.machines) for one in groups}
+    return "; their times, not known to be of one machine, do not compare" if len(machines) > 1 else ""
 
 
 def _quality(group: RunGroup, metric: str | None) -> str:
