@@ -397,7 +397,9 @@ def test_a_verdict_says_how_large_the_models_are_and_how_long_they_were_trained(
     assert one.verdict.endswith("; both with 0.1 to 2 million parameters, after 5 epochs.")
     runs[0] |= {"epochs": 6}
     (one,) = best(found(tmp_path / "epochs", runs)).conclusions
-    assert "million" not in one.verdict
+    assert one.verdict.endswith(
+        "; the first with 2 million parameters, after 6 epochs, the other with 0.1 million parameters, after 5 epochs."
+    )
 
 
 def test_where_test_goes_beyond_training_quality_is_said_for_both(tmp_path):

@@ -115,12 +115,18 @@ def _on_other_examples(material: Material, scope: Scope) -> list[str]:
     return [f"Not compared, since evaluated on other examples: runs of {', '.join(apart)}."] if apart else []
 
 
-def _scale(*groups: RunGroup) -> str:
-    """How far the first ones were trained, to end a sentence: larger ones may come in another order."""
-    sizes = [weights.mean / 1e6 for one in groups if (weights := one.figure(parameters))]
-    lengths = sorted({round(trained.mean) for one in groups if (trained := one.figure(epochs))})
-    if len(sizes) < len(groups) or len(lengths) != 1:
+def _scale(first: RunGroup, second: RunGroup) -> str:
+    """How large two groups are and how long they trained, to end a sentence: larger ones may come in another order."""
+    sizes = [weights.mean / 1e6 for one in (first, second) if (weights := one.figure(parameters))]
+    lengths = [round(trained.mean) for one in (first, second) if (trained := one.figure(epochs))]
+    if len(sizes) < 2 or len(lengths) < 2:
         return "."
+    if lengths[0] != lengths[1]:
+        one, other = (
+            f"{formatted(size, '')} million parameters, after {plural(length, 'epoch')}"
+            for size, length in zip(sizes, lengths, strict=True)
+        )
+        return f"; the first with {one}, the other with {other}."
     low, high = (formatted(size, "") for size in (min(sizes), max(sizes)))
     size = low if low == high else f"{low} to {high}"
     return f"; both with {size} million parameters, after {plural(lengths[0], 'epoch')}."
