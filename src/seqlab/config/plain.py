@@ -134,7 +134,7 @@ def kept_start(folder: Path) -> Start:
     """
     try:
         hydra = _loaded(folder / HYDRA).hydra
-        return Start(flags(hydra), Path(hydra.runtime.cwd), dict(hydra.runtime.choices))
+        return Start(flags(hydra), Path(hydra.runtime.cwd), dict(hydra.runtime.get("choices") or {}))
     except AttributeError as error:
         raise ValueError(str(error)) from None
 
