@@ -325,7 +325,9 @@ def test_pointing_at_a_token_of_a_text_shows_where_the_model_looked(browser, add
     page.until("answers.letters?.looked?.step === 5 && !drawing")
     strip = page.card("letters", ".strip.text .source-token")
     assert "".join(page.js(f"findAll('{strip}').map((one) => one.textContent)")) == "the ca"
-    assert page.one(page.card("letters", ".attended")).text.startswith("writes “p”, looks at “")
+    attended = page.card("letters", ".attended")
+    text = page.js(f"findAll('{attended}').map((one) => one.textContent)[0]")  # in one call: the page may draw again
+    assert text.startswith("writes “p”, looks at “")
     page.choose(page.card("letters", "[data-key=head]"), "2")
     page.until("!drawing && state.layer.letters?.[1] === '2'")
     shares = page.js(f"findAll('{strip}').map((one) => +one.style.getPropertyValue('--share'))")
