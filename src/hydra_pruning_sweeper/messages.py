@@ -100,6 +100,12 @@ _TYPED = re.compile(r"[\w.-]+(?: -m)?(?: \+*[\w.@/]+=\S+)+")
 """A word with settings after it: a command to be copied."""
 
 
+def either(words: Iterable[str]) -> str:
+    """Words as alternatives: "a, b or c"."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def did_you_mean(name: str, known: Iterable[str], before: str = "", after: str = "") -> str:
     """The end of a sentence, "; did you mean …?", with the known name that is most similar to `name`; "" if none is.
 

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from hydra_pruning_sweeper.messages import did_you_mean
+from hydra_pruning_sweeper.messages import did_you_mean, either
 from seqlab.errors import InputError
 
 SEQUENCES = (list, tuple, collections.abc.Sequence)
@@ -148,8 +148,7 @@ def _name(hint: Any) -> str:
     kinds = dict.fromkeys(_typed_kinds(hint))
     if WORDS[float] in kinds:
         kinds.pop(WORDS[int], None)  # which is one
-    *others, last = kinds or _classes(hint)
-    return f"{', '.join(others)} or {last}" if others else last
+    return either(kinds or [_class_name(hint)])
 
 
 def _typed_kinds(hint: Any) -> Iterator[str]:
@@ -170,6 +169,6 @@ def _typed_kinds(hint: Any) -> Iterator[str]:
         yield "a mapping"
 
 
-def _classes(hint: Any) -> list[str]:
+def _class_name(hint: Any) -> str:
     """The name of a hint of which nothing can be typed."""
-    return [hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "")]
+    return hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "")

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from rich.text import Text
 
 from hydra_pruning_sweeper.errors import UsageError
-from hydra_pruning_sweeper.messages import plural, printable, wrapped
+from hydra_pruning_sweeper.messages import either, plural, printable, wrapped
 from hydra_pruning_sweeper.names import NAMES
 from hydra_pruning_sweeper.study.journal import repair as repair_journal
 from hydra_pruning_sweeper.study.pausing import is_paused
@@ -34,9 +34,7 @@ def run(action: str, folder: Path, storage: str | None = None) -> None:
         UsageError: there is no such command, no sweep in `folder`, or nothing to do.
     """
     if action not in ACTIONS:
-        raise UsageError(
-            f"the action of {NAMES.command} must be {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}, but is {action!r}"
-        )
+        raise UsageError(f"the action of {NAMES.command} must be {either(ACTIONS)}, but is {action!r}")
     if action == "repair":
         return repair(folder, storage)
     sweep = open_sweep(folder, storage)

@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_pruning_sweeper.messages import either
 from seqlab.config.component import Component
 from seqlab.errors import InputError
 
@@ -34,8 +35,7 @@ def check_count(name: str, value: Any, *others: str | None, least: int = 1, most
     if value in others or (is_count(value, least) and (most is None or value <= most)):
         return
     integer = f"an integer of at least {least}" if most is None else f"an integer of {least} to {most}"
-    *first, last = [integer, *("null" if one is None else one for one in others)]
-    allowed = f"{', '.join(first)} or {last}" if first else last
+    allowed = either([integer, *("null" if one is None else one for one in others)])
     raise InputError(f"{name} must be {allowed}, but is {value!r}")
 
 

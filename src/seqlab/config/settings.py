@@ -316,11 +316,6 @@ def _check_train(config: DictConfig, run: HydraRun) -> None:
         raise InputError(f"find_lr looks for a rate to begin with, but this run is resumed from {config.resume}")
     if "tokenizer" in config and "tokenizer" not in config.data:
         raise InputError(without_tokenizer(run.choices["data"]))
-    for name in ("max_epochs", "max_steps"):
-        if config.resume is None and OmegaConf.select(config, f"trainer.{name}") == 0:
-            raise InputError(
-                f"trainer.{name} must be at least 1, or −1 for no limit, but is 0: nothing would be trained"
-            )
     _check_trainer(config)
     if config.model_size is not None:
         _check_size(config.model_size, run)
@@ -328,6 +323,11 @@ def _check_train(config: DictConfig, run: HydraRun) -> None:
 
 def _check_trainer(config: DictConfig) -> None:
     """Checks what Lightning takes, but then divides by, silently ignores, or trains nothing with."""
+    for name in ("max_epochs", "max_steps"):
+        if config.resume is None and OmegaConf.select(config, f"trainer.{name}") == 0:
+            raise InputError(
+                f"trainer.{name} must be at least 1, or −1 for no limit, but is 0: nothing would be trained"
+            )
     for name, least in AT_LEAST.items():
         value = OmegaConf.select(config, f"trainer.{name}")
         if isinstance(value, int) and value < least:
